@@ -1,0 +1,170 @@
+// Package atomicfile writes files that are either whole or absent.
+//
+// Create opens NAME.partial beside NAME; Commit flushes it to the disk and
+// renames it to NAME; Abort removes it. A crash, a full disk or an error at any
+// moment before the rename leaves NAME as it was, so a file under its final name
+// is always complete:
+//
+//	f, err := atomicfile.Create("weights.cdna2.hxz")
+//	if err != nil {
+//		return err
+//	}
+//	defer f.Abort() // does nothing after Commit
+//	... f.Write, f.WriteAt ...
+//	return f.Commit()
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+)
+
+// Suffix is appended to a file's name while it is being written.
+const Suffix = ".partial"
+
+var (
+	// ErrNotRegular reports a target that exists and is not a regular file, such
+	// as a directory, a device or a symbolic link: renaming would replace the
+	// thing itself, not what it stands for.
+	ErrNotRegular = errors.New("target is not a regular file")
+	// ErrReplaced reports that another writer of the same target took over the
+	// partial file.
+	ErrReplaced = errors.New("partial file was replaced by another writer")
+	// ErrClosed reports use after Commit or Abort.
+	ErrClosed = errors.New("file already committed or aborted")
+)
+
+// File is a file being written under its partial name. WriteAt and ReadAt may be
+// called concurrently; every other method belongs to one goroutine.
+type File struct {
+	file   *os.File
+	path   string
+	closed bool
+	failed atomic.Pointer[error] // some failed write, which forbids Commit
+}
+
+// Create opens path+Suffix for writing. A stale partial file, left by a crash,
+// is replaced.
+func Create(path string) (*File, error) {
+	switch info, err := os.Lstat(path); {
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("create %s: %w", path, ErrNotRegular)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	partial := path + Suffix
+	if info, err := os.Lstat(partial); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("create %s: %w", partial, ErrNotRegular)
+	}
+	// Removed, not truncated: a link is never followed, and a second writer never
+	// writes into the file of the first.
+	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &File{file: file, path: path}, nil
+}
+
+// Write creates path with what write puts into w, or leaves nothing behind.
+func Write(path string, write func(w io.Writer) error) error {
+	f, err := Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if err := write(f); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// Path returns the final name.
+func (f *File) Path() string { return f.path }
+
+// Write appends p at the file's position. After a failed write Commit refuses.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.file.Write(p)
+	return n, f.note(err)
+}
+
+// WriteAt writes p at byte off. After a failed write Commit refuses.
+func (f *File) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.file.WriteAt(p, off)
+	return n, f.note(err)
+}
+
+// ReadAt reads back what was written.
+func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.file.ReadAt(p, off) }
+
+// Seek sets the position of the next Write.
+func (f *File) Seek(offset int64, whence int) (int64, error) { return f.file.Seek(offset, whence) }
+
+func (f *File) note(err error) error {
+	if err != nil {
+		f.failed.CompareAndSwap(nil, &err)
+	}
+	return err
+}
+
+// Commit flushes the content to the disk and gives the file its final name. On
+// an error the partial file is removed and the target stays as it was; the one
+// exception is a failure to flush the directory after the rename, which is
+// reported while the new file is in place.
+func (f *File) Commit() error {
+	if f.closed {
+		return fmt.Errorf("commit %s: %w", f.path, ErrClosed)
+	}
+	defer f.Abort()
+	if err := f.failed.Load(); err != nil {
+		return fmt.Errorf("commit %s: an earlier write failed: %w", f.path, *err)
+	}
+	if err := f.file.Sync(); err != nil {
+		return err
+	}
+	if !f.owned() {
+		return fmt.Errorf("commit %s: %w", f.path, ErrReplaced)
+	}
+	f.closed = true
+	partial := f.path + Suffix
+	err := f.file.Close() // before the rename: Windows renames no open file
+	if err == nil {
+		err = os.Rename(partial, f.path)
+	}
+	if err != nil {
+		os.Remove(partial)
+		return err
+	}
+	return syncDir(filepath.Dir(f.path))
+}
+
+// Abort closes and removes the partial file. It does nothing after Commit or an
+// earlier Abort.
+func (f *File) Abort() {
+	if f.closed {
+		return
+	}
+	f.closed = true
+	owned := f.owned()
+	f.file.Close()
+	if owned {
+		os.Remove(f.path + Suffix)
+	}
+}
+
+// owned tells whether the partial name still means the file that f writes.
+func (f *File) owned() bool {
+	mine, err := f.file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(f.path + Suffix)
+	return err == nil && os.SameFile(mine, named)
+}

@@ -1,0 +1,42 @@
+package kernel
+
+import "math"
+
+// Table is a codebook prepared for lookup. It always answers 256 indices: those
+// beyond the codebook read as +0. Immutable, safe for concurrent use.
+type Table struct {
+	values  [256]float32
+	planes  [4][256]byte // planes[p][i] is byte p (0 = lowest) of values[i]
+	entries int
+	bf16    bool
+}
+
+// NewTable prepares up to 256 values; it panics if there are more. The values
+// are copied.
+func NewTable(values []float32) *Table {
+	if len(values) > 256 {
+		panicf("NewTable: %d values, at most 256", len(values))
+	}
+	t := &Table{entries: len(values), bf16: true}
+	copy(t.values[:], values)
+	for i, v := range t.values {
+		bits := math.Float32bits(v)
+		for p := range t.planes {
+			t.planes[p][i] = byte(bits >> (8 * p))
+		}
+		if bits&0xFFFF != 0 {
+			t.bf16 = false
+		}
+	}
+	return t
+}
+
+// Entries returns the number of values the table was made from.
+func (t *Table) Entries() int { return t.entries }
+
+// BF16 says whether every value is a bfloat16, so that two of the four byte
+// planes are zero and need no lookup.
+func (t *Table) BF16() bool { return t.bf16 }
+
+// Value returns the weight that index i stands for.
+func (t *Table) Value(i byte) float32 { return t.values[i] }

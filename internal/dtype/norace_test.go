@@ -1,0 +1,5 @@
+//go:build !race
+
+package dtype_test
+
+const raceEnabled = false

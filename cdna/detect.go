@@ -1,0 +1,58 @@
+package cdna
+
+import (
+	"errors"
+	"io"
+)
+
+// Kind is a file format this package knows, told by the first four bytes.
+type Kind int
+
+// The kinds that Detect tells apart.
+const (
+	KindUnknown Kind = iota
+	KindCDNA1        // "HXZC"
+	KindCDNA2        // "HXZ2"
+	KindSidecar      // "HXZO"
+)
+
+const (
+	magicV1      = "HXZC"
+	magicV2      = "HXZ2"
+	magicSidecar = "HXZO"
+)
+
+// String names the format in words.
+func (k Kind) String() string {
+	switch k {
+	case KindCDNA1:
+		return "CDNA v1"
+	case KindCDNA2:
+		return "CDNA v2"
+	case KindSidecar:
+		return "HXZO sidecar"
+	}
+	return "unknown format"
+}
+
+// Detect tells the format of r by its first four bytes. A file too short to have them, or with others, is
+// KindUnknown and no error; the error is r's own.
+func Detect(r io.ReaderAt) (Kind, error) {
+	var magic [4]byte
+	n, err := r.ReadAt(magic[:], 0)
+	if n < len(magic) {
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return KindUnknown, err
+	}
+	switch string(magic[:]) {
+	case magicV1:
+		return KindCDNA1, nil
+	case magicV2:
+		return KindCDNA2, nil
+	case magicSidecar:
+		return KindSidecar, nil
+	}
+	return KindUnknown, nil
+}

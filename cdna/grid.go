@@ -1,0 +1,78 @@
+package cdna
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// A grid is how a matrix is cut into blocks of whole rows; only the last may have fewer than blockRows.
+type grid struct{ rows, cols, blockRows int }
+
+// newGrid refuses with ErrShape what no file can hold: dimensions below 1, a matrix of more than 2^63-1 weights, a
+// block of more than 2^32-1.
+func newGrid(rows, cols, blockRows int) (grid, error) {
+	g := grid{rows, cols, blockRows}
+	if rows < 1 || cols < 1 {
+		return g, fmt.Errorf("%w: [%d, %d], both must be at least 1", ErrShape, rows, cols)
+	}
+	if hi, lo := bits.Mul64(uint64(rows), uint64(cols)); hi != 0 || lo > math.MaxInt64 {
+		return g, fmt.Errorf("%w: [%d, %d] has more than 2^63-1 weights", ErrShape, rows, cols)
+	}
+	if blockRows < 1 {
+		return g, fmt.Errorf("%w: %d rows a block", ErrShape, blockRows)
+	}
+	if n := min(blockRows, rows) * cols; n > math.MaxUint32 {
+		return g, fmt.Errorf("%w: a block of %d indices, at most 2^32-1", ErrShape, n)
+	}
+	return g, nil
+}
+
+func (g grid) indices() int64 { return int64(g.rows) * int64(g.cols) }
+
+func (g grid) blocks() int { return (g.rows-1)/g.blockRows + 1 }
+
+// span returns the first row of block i and how many rows it has.
+func (g grid) span(i int) (first, n int) {
+	first = i * g.blockRows
+	return first, min(g.blockRows, g.rows-first)
+}
+
+// maxBlock is the number of indices in a full block.
+func (g grid) maxBlock() int { return min(g.blockRows, g.rows) * g.cols }
+
+// blockTarget is the size that AutoBlockRows aims at: small enough for a few blocks to stay in a core's cache, large
+// enough for the codec's tables and the 48 bytes of index to weigh nothing.
+const blockTarget = 256 << 10
+
+// AutoBlockRows returns the Fibonacci number of rows whose block is nearest 256 KiB of indices (of two equally near the
+// smaller), at least 1 and at most the first Fibonacci number that takes in all the rows.
+func AutoBlockRows(rows, cols int) int {
+	cols = min(cols, 2*blockTarget)
+	best, next := 1, 2
+	for best < rows && best*cols+next*cols < 2*blockTarget { // next is nearer
+		best, next = next, best+next
+	}
+	return best
+}
+
+// Limits on what a file may claim. A block of at most plainFloor indices is believed whatever its packed size (a
+// matrix of zeros packs to nothing); a larger one must have at least one packed byte for maxRatio indices, as Deflate
+// has. The other way round a codec never needs more than a little above the plain size.
+const (
+	plainFloor = 16 << 20
+	maxRatio   = 1024
+)
+
+// checkSizes reports why packed bytes cannot stand for plain indices, or nil.
+func checkSizes(packed, plain int64) error {
+	switch {
+	case packed < 1:
+		return fmt.Errorf("%w: packed length %d", ErrBlockSize, packed)
+	case packed > plain+plain/4+4096:
+		return fmt.Errorf("%w: %d bytes for %d indices", ErrBlockSize, packed, plain)
+	case plain > plainFloor && plain/maxRatio > packed:
+		return fmt.Errorf("%w: %d bytes cannot be trusted to hold %d indices", ErrBlockSize, packed, plain)
+	}
+	return nil
+}

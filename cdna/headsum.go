@@ -1,0 +1,54 @@
+package cdna
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// The head of a v2 file is everything before its first block: header, codebook and block index. The format hashes
+// only the blocks; files written here also carry, as the last member of the JSON header,
+//
+//	"head_sha256":"<64 lower-case hex digits>"
+//
+// the SHA-256 of the head with these 64 digits counted as '0'. The block index holds the blocks' own sums, so this one
+// number stands for the whole file. Readers that do not know the key ignore it.
+const keyHeadSum = "head_sha256"
+
+var noHeadSum = strings.Repeat("0", 2*sha256.Size)
+
+// headSumDigits finds the digits within the head, whose JSON text ends at byte end. It returns nil when the member is
+// not the last of the JSON object or not written as above.
+func headSumDigits(head []byte, end int) []byte {
+	text := bytes.TrimRight(head[prefixLen:end], " ")
+	member := len(`"`+keyHeadSum+`":"`) + len(noHeadSum) + len(`"}`)
+	if len(text) < member || !bytes.HasPrefix(text[len(text)-member:], []byte(`"`+keyHeadSum+`":"`)) {
+		return nil
+	}
+	return text[len(text)-len(noHeadSum)-len(`"}`) : len(text)-len(`"}`)]
+}
+
+// sealHead computes the sum and writes it in its place.
+func sealHead(head []byte, end int) {
+	digits := headSumDigits(head, end)
+	copy(digits, noHeadSum)
+	sum := sha256.Sum256(head)
+	hex.Encode(digits, sum[:])
+}
+
+// checkHead compares the sum, which the header gives as want, with the head. It leaves head as it was.
+func checkHead(head []byte, end int, want string) error {
+	digits := headSumDigits(head, end)
+	if string(digits) != want {
+		return fmt.Errorf("%w: %s is not the last member", ErrHeader, keyHeadSum)
+	}
+	sealHead(head, end)
+	got := string(digits)
+	copy(digits, want)
+	if got != want {
+		return fmt.Errorf("%w: header, codebook or block index changed: SHA-256 %s, recorded %s", ErrChecksum, got, want)
+	}
+	return nil
+}

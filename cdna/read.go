@@ -1,0 +1,134 @@
+package cdna
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"sync"
+)
+
+// ReadCompressed reads the packed bytes of block i; len(dst) must be Block(i).CompLen.
+func (f *File) ReadCompressed(dst []byte, i int) error {
+	if err := f.checkBuffer(i, len(dst), func(b *Block) int { return b.CompLen }); err != nil {
+		return err
+	}
+	if err := readAt(f.data, dst, f.blocks[i].Offset, "data"); err != nil {
+		return f.blockError(i, err)
+	}
+	return nil
+}
+
+// Decompress unpacks comp, the packed bytes of block i, to dst; len(dst) must be Block(i).DecompLen. It checks that
+// exactly so many indices come out, but not which: that is CheckBlock.
+func (f *File) Decompress(dst, comp []byte, i int) error {
+	if err := f.checkBuffer(i, len(comp), func(b *Block) int { return b.CompLen }); err != nil {
+		return err
+	}
+	if err := f.checkBuffer(i, len(dst), func(b *Block) int { return b.DecompLen }); err != nil {
+		return err
+	}
+	if f.codec == nil {
+		copy(dst, comp)
+		return nil
+	}
+	if err := f.codec.Decode(dst, comp); err != nil {
+		return f.blockError(i, fmt.Errorf("%w: %w", ErrCorrupt, err))
+	}
+	return nil
+}
+
+// CheckBlock compares the SHA-256 of the indices of block i with the block index; ErrChecksum if they differ.
+func (f *File) CheckBlock(i int, indices []byte) error {
+	if err := f.checkBuffer(i, len(indices), func(b *Block) int { return b.DecompLen }); err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(indices); sum != f.blocks[i].SHA256 {
+		return f.blockError(i, fmt.Errorf("%w: SHA-256 %x, the index has %x", ErrChecksum, sum, f.blocks[i].SHA256))
+	}
+	return nil
+}
+
+// ReadBlock reads and unpacks block i to dst, whose length must be Block(i).DecompLen, and checks its SHA-256 if v asks
+// for it; verified says whether it did. A nil v checks always. dst is undefined after an error.
+func (f *File) ReadBlock(dst []byte, i int, v *Verifier) (verified bool, err error) {
+	if f.codec == nil {
+		err = f.ReadCompressed(dst, i)
+	} else if err = f.checkBuffer(i, len(dst), func(b *Block) int { return b.DecompLen }); err == nil {
+		buf := take(&f.packed, f.maxComp)
+		comp := (*buf)[:f.blocks[i].CompLen]
+		if err = f.ReadCompressed(comp, i); err == nil {
+			err = f.Decompress(dst, comp, i)
+		}
+		f.packed.Put(buf)
+	}
+	if err != nil || !v.Need(i) {
+		return false, err
+	}
+	if err := f.CheckBlock(i, dst); err != nil {
+		return false, err
+	}
+	v.Done(i)
+	return true, nil
+}
+
+// ReadRows reads the indices of rows a to b-1 to dst, whose length must be (b-a)*Cols(). It reads the blocks that hold
+// them and checks these as ReadBlock does. Errors wrap ErrShape when the range or the length is wrong.
+func (f *File) ReadRows(dst []byte, a, b int, v *Verifier) error {
+	if a < 0 || b < a || b > f.grid.rows {
+		return fmt.Errorf("%s: %w: rows %d to %d of %d", f.name, ErrShape, a, b, f.grid.rows)
+	}
+	cols := f.grid.cols
+	if len(dst) != (b-a)*cols {
+		return fmt.Errorf("%s: %w: a buffer of %d bytes for %d rows of %d", f.name, ErrShape, len(dst), b-a, cols)
+	}
+	for a < b {
+		i := a / f.grid.blockRows
+		block := &f.blocks[i]
+		end := min(b, block.FirstRow+block.Rows)
+		part := dst[:(end-a)*cols]
+		if err := f.readPart(part, i, (a-block.FirstRow)*cols, v); err != nil {
+			return err
+		}
+		dst, a = dst[len(part):], end
+	}
+	return nil
+}
+
+// readPart reads the indices of block i from byte skip on. A whole block goes straight to dst.
+func (f *File) readPart(dst []byte, i, skip int, v *Verifier) error {
+	n := f.blocks[i].DecompLen
+	if len(dst) == n {
+		_, err := f.ReadBlock(dst, i, v)
+		return err
+	}
+	buf := take(&f.plain, f.MaxBlockLen())
+	defer f.plain.Put(buf)
+	if _, err := f.ReadBlock((*buf)[:n], i, v); err != nil {
+		return err
+	}
+	copy(dst, (*buf)[skip:])
+	return nil
+}
+
+// take gets a buffer of n bytes from a pool that holds only such.
+func take(pool *sync.Pool, n int) *[]byte {
+	if buf, ok := pool.Get().(*[]byte); ok {
+		return buf
+	}
+	buf := make([]byte, n)
+	return &buf
+}
+
+// checkBuffer refuses block numbers out of range and buffers whose length is not want's.
+func (f *File) checkBuffer(i, n int, want func(*Block) int) error {
+	if i < 0 || i >= len(f.blocks) {
+		return fmt.Errorf("%s: %w: block %d of %d", f.name, ErrBlockIndex, i, len(f.blocks))
+	}
+	if w := want(&f.blocks[i]); n != w {
+		return f.blockError(i, fmt.Errorf("%w: a buffer of %d bytes, want %d", ErrBlockSize, n, w))
+	}
+	return nil
+}
+
+func (f *File) blockError(i int, err error) error {
+	return fmt.Errorf("%s: block %d (byte %d): %w", f.name, i, f.blocks[i].Offset, err)
+}

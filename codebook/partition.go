@@ -1,0 +1,152 @@
+package codebook
+
+import "github.com/helix-substrate/helix-substrate/internal/detmath"
+
+// partition is a quantizer of points in the making: cell j holds points first[j] to first[j+1] and is decoded as
+// value[j] at a cost of bits[j].
+type partition struct {
+	points *points
+	first  []int // len(value)+1
+	value  []float64
+	bits   []float64
+	// round maps a centroid to the nearest value that may be stored.
+	round func(float64) float64
+}
+
+// newPartition takes cell limits, drops empty cells and sets values and bits.
+func newPartition(p *points, first []int, round func(float64) float64) *partition {
+	q := &partition{points: p, first: first, round: round}
+	q.update()
+	return q
+}
+
+// update sets every cell's value to its centroid and its bits to its self-information: Lloyd's second condition. Empty
+// cells go, and so do cells whose value is that of the cell before, by joining it.
+func (q *partition) update() {
+	p, total := q.points, q.points.total()
+	first := q.first
+	q.value, q.bits = q.value[:0], q.bits[:0]
+	n := 0
+	for j := range len(first) - 1 {
+		lo, hi := first[j], first[j+1]
+		if lo == hi {
+			continue
+		}
+		v := q.round(p.centroid(lo, hi))
+		if n > 0 && v <= q.value[n-1] {
+			first[n] = hi
+			continue
+		}
+		first[n], first[n+1] = lo, hi
+		q.value = append(q.value, v)
+		n++
+	}
+	q.first = first[:n+1]
+	for j := range n {
+		q.bits = append(q.bits, detmath.Log2(total/(p.count[q.first[j+1]]-p.count[q.first[j]])))
+	}
+}
+
+// assign moves each point to the cell where error + lambda·bits is least: Lloyd's first condition, made rate-aware by
+// Chou, Lookabaugh and Gray (1989). The cost of each cell is a line in x once x² is taken away, so the cells are the
+// lower envelope of lines, and cells that are nowhere cheapest disappear.
+func (q *partition) assign(lambda float64) (changed bool) {
+	p := q.points
+	kept := q.envelope(lambda)
+	first := make([]int, 1, len(kept)+1)
+	for i := 1; i < len(kept); i++ {
+		t := q.threshold(kept[i-1], kept[i], lambda)
+		first = append(first, max(first[i-1], p.above(t, q.first[kept[i]])))
+	}
+	first = append(first, len(p.x))
+	changed = len(first) != len(q.first)
+	for i := 0; !changed && i < len(first); i++ {
+		changed = first[i] != q.first[i]
+	}
+	q.first = first
+	return changed
+}
+
+// envelope returns the cells that are cheapest somewhere, in order.
+func (q *partition) envelope(lambda float64) []int {
+	kept := make([]int, 0, len(q.value))
+	limit := make([]float64, 0, len(q.value)) // limit[i]: where kept[i] takes over from kept[i-1]
+	for j := range q.value {
+		t := 0.0
+		for len(kept) > 0 {
+			t = q.threshold(kept[len(kept)-1], j, lambda)
+			if len(kept) == 1 || t > limit[len(kept)-1] {
+				break
+			}
+			kept, limit = kept[:len(kept)-1], limit[:len(limit)-1]
+		}
+		kept, limit = append(kept, j), append(limit, t)
+	}
+	return kept
+}
+
+// threshold is where cells i < j cost the same.
+func (q *partition) threshold(i, j int, lambda float64) float64 {
+	a, b := q.value[i], q.value[j]
+	mid := a + (b-a)/2
+	if lambda == 0 {
+		return mid
+	}
+	p := q.points
+	// Bits are paid per weight, errors per mass.
+	count := p.count[q.first[i+1]] - p.count[q.first[i]] + p.count[q.first[j+1]] - p.count[q.first[j]]
+	mass := p.mass[q.first[i+1]] - p.mass[q.first[i]] + p.mass[q.first[j+1]] - p.mass[q.first[j]]
+	if mass <= 0 {
+		return mid
+	}
+	return mid + float64(lambda*(count/mass))*(q.bits[j]-q.bits[i])/(2*(b-a))
+}
+
+// distortion is the sum of squared errors.
+func (q *partition) distortion() float64 {
+	sum := q.points.inBin
+	for j, v := range q.value {
+		sum += q.points.errorAbout(q.first[j], q.first[j+1], v)
+	}
+	return sum
+}
+
+// rate is the number of bits for all weights.
+func (q *partition) rate() float64 {
+	var sum float64
+	for j, b := range q.bits {
+		sum += float64(b * (q.points.count[q.first[j+1]] - q.points.count[q.first[j]]))
+	}
+	return sum
+}
+
+// iterate alternates assign and update until nothing moves, the cost falls by less than the fraction tol in a step, or
+// after maxSteps.
+func (q *partition) iterate(lambda, tol float64, maxSteps int) {
+	cost := q.distortion() + float64(lambda*q.rate())
+	for range maxSteps {
+		if !q.assign(lambda) {
+			return
+		}
+		q.update()
+		next := q.distortion() + float64(lambda*q.rate())
+		if cost-next <= tol*next {
+			return
+		}
+		cost = next
+	}
+}
+
+// codebook freezes the partition.
+func (q *partition) codebook(lambda float64) *Codebook {
+	kept := q.envelope(lambda)
+	values := make([]float64, len(kept))
+	var thresholds []float64
+	for i, j := range kept {
+		values[i] = q.value[j]
+		if i > 0 {
+			thresholds = append(thresholds, q.threshold(kept[i-1], j, lambda))
+		}
+	}
+	return newCodebook(values, thresholds)
+}

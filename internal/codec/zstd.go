@@ -1,43 +1,122 @@
 package codec
 
 import (
+	"errors"
+	"sync"
+
 	"github.com/klauspost/compress/zstd"
 )
 
+// zstdCodec writes one Zstandard frame a block: by zstdLiterals at level 0,
+// above that by klauspost's encoder.
 type zstdCodec struct {
-	name  string
-	level int
+	literals *zstdLiterals // level 0
+	encoders *sync.Pool    // of *zstd.Encoder, other levels
+
+	sections, frames *sync.Pool // decoders: *literalsDecoder, *zstd.Decoder
 }
 
-func newZstd(level int) Codec { return zstdCodec{"zstd", level} }
-func newHuff0() Codec         { return zstdCodec{"huff0", 0} }
+func newZstd(level int) Codec {
+	c := zstdCodec{
+		sections: &sync.Pool{New: func() any { return new(literalsDecoder) }},
+		frames:   &sync.Pool{New: newZstdDecoder},
+	}
+	if level == 0 {
+		c.literals = newZstdLiterals()
+		return c
+	}
+	c.encoders = &sync.Pool{New: func() any {
+		e, err := zstd.NewWriter(nil,
+			zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)),
+			zstd.WithEncoderConcurrency(1),
+			zstd.WithEncoderCRC(false), // the file holds a SHA-256 of every block
+			zstd.WithAllLitEntropyCompression(true),
+			zstd.WithSingleSegment(true))
+		if err != nil {
+			return err
+		}
+		return e
+	}}
+	return c
+}
 
-func (c zstdCodec) Name() string { return c.name }
+func newZstdDecoder() any {
+	d, err := zstd.NewReader(nil,
+		zstd.WithDecodeAllCapLimit(true),
+		zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return err
+	}
+	return d
+}
+
+func (zstdCodec) Name() string { return "zstd" }
 
 func (c zstdCodec) Encode(dst, src []byte) ([]byte, error) {
 	if err := checkLength("zstd", src); err != nil {
 		return dst, err
 	}
-	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false))
-	if err != nil {
-		return dst, err
+	if c.literals != nil {
+		return c.literals.encode(dst, src), nil
 	}
-	defer w.Close()
-	return w.EncodeAll(src, dst), nil
+	pooled := c.encoders.Get()
+	e, ok := pooled.(*zstd.Encoder)
+	if !ok {
+		return dst, pooled.(error)
+	}
+	defer c.encoders.Put(e)
+	out := e.EncodeAll(src, dst)
+	if !worthwhile(len(out)-len(dst), len(src)) {
+		return appendZstdStored(out[:len(dst)], src), nil
+	}
+	return out, nil
 }
 
-func (zstdCodec) Decode(dst, src []byte) error {
-	r, err := zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderConcurrency(1))
+func (c zstdCodec) Decode(dst, src []byte) error {
+	if err := c.decode(dst, src); err != nil {
+		return corrupt("zstd", "%v", err)
+	}
+	return nil
+}
+
+func (c zstdCodec) decode(dst, src []byte) error {
+	frame, err := parseZstdFrame(src)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	out, err := r.DecodeAll(src, dst[:0:len(dst)])
+	if frame.hasSize && frame.size != uint64(len(dst)) {
+		return errSize
+	}
+	d := c.sections.Get().(*literalsDecoder)
+	err = frame.decodeLiterals(d, dst)
+	c.sections.Put(d)
+	if !errors.Is(err, errSequences) {
+		return err
+	}
+	if err := frame.checkOneFrame(); err != nil {
+		return err
+	}
+	return c.decodeAny(dst, src)
+}
+
+var errSize = errors.New("not the expected length")
+
+// decodeAny unpacks any frame. The decoder works in dst, so the window that the
+// frame asks for costs no memory.
+func (c zstdCodec) decodeAny(dst, src []byte) error {
+	pooled := c.frames.Get()
+	d, ok := pooled.(*zstd.Decoder)
+	if !ok {
+		return pooled.(error)
+	}
+	defer c.frames.Put(d)
+	out, err := d.DecodeAll(src, dst[:0:len(dst)])
 	if err != nil {
-		return corrupt("zstd", "%v", err)
+		return err
 	}
 	if len(out) != len(dst) {
-		return corrupt("zstd", "%d bytes, want %d", len(out), len(dst))
+		return errSize
 	}
 	return nil
 }

@@ -1,0 +1,186 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+)
+
+// everyCodec calls f with a codec of each name and level worth telling apart.
+func everyCodec(t *testing.T, f func(t *testing.T, c Codec)) {
+	for name, levels := range map[string][]int{"none": {0}, "huff0": {0}, "zstd": {0, 3}, "lz4": {0, 9}, "brotli": {0, 5}} {
+		for _, level := range levels {
+			t.Run(fmt.Sprintf("%s %d", name, level), func(t *testing.T) { f(t, mustNew(t, name, level)) })
+		}
+	}
+}
+
+func TestDecodeRefusesOtherLengths(t *testing.T) {
+	everyCodec(t, func(t *testing.T, c Codec) {
+		for _, n := range []int{0, 1, 100, 5000, 140_000} {
+			for what, data := range inputs(n) {
+				packed, _ := c.Encode(nil, data)
+				for _, wrong := range []int{n - 1, n + 1, n / 2, 2*n + 3, 0} {
+					if wrong < 0 || wrong == n {
+						continue
+					}
+					if err := c.Decode(make([]byte, wrong), packed); !errors.Is(err, ErrCorrupt) {
+						t.Errorf("%s, %d bytes into %d: %v", what, n, wrong, err)
+					}
+				}
+				for _, more := range []string{"\x00", "x", "\x00\x00\x00\x00", string(packed)} {
+					if more == "" {
+						continue
+					}
+					longer := append(bytes.Clone(packed), more...)
+					if err := c.Decode(make([]byte, n), longer); !errors.Is(err, ErrCorrupt) {
+						t.Errorf("%s, %d bytes: trailing %d bytes: %v", what, n, len(more), err)
+					}
+				}
+				if n == 5000 && (what == "gaussian 4" || what == "incompressible") {
+					longer := append(bytes.Clone(packed), make([]byte, 100_000)...)
+					if err := c.Decode(make([]byte, n), longer); !errors.Is(err, ErrCorrupt) {
+						t.Errorf("%s, %d bytes: long trail: %v", what, n, err)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestDecodeRefusesTruncation(t *testing.T) {
+	everyCodec(t, func(t *testing.T, c Codec) {
+		for what, data := range inputs(900) {
+			packed, _ := c.Encode(nil, data)
+			for n := range packed {
+				if err := c.Decode(make([]byte, len(data)), packed[:n]); !errors.Is(err, ErrCorrupt) {
+					t.Fatalf("%s: %d of %d bytes: %v", what, n, len(packed), err)
+				}
+			}
+		}
+	})
+}
+
+// Damage need not be noticed (the file's hashes are for that), but must be
+// survived: an error that says so, or some data, and nothing outside dst.
+func TestDecodeSurvivesDamage(t *testing.T) {
+	everyCodec(t, func(t *testing.T, c Codec) {
+		r := rand.New(rand.NewPCG(5, 5))
+		for _, n := range []int{40, 700, 6000} {
+			for what, data := range inputs(n) {
+				packed, _ := c.Encode(nil, data)
+				for range 60 {
+					damaged := bytes.Clone(packed)
+					for range 1 + r.IntN(3) {
+						damaged[r.IntN(min(len(damaged), 1+r.IntN(len(damaged))))] ^= 1 << r.IntN(8)
+					}
+					guarded := bytes.Repeat([]byte{0x5a}, n+64)
+					err := c.Decode(guarded[32:32+n], damaged)
+					if err != nil && !errors.Is(err, ErrCorrupt) {
+						t.Fatalf("%s, %d bytes: %v", what, n, err)
+					}
+					if g := bytes.Repeat([]byte{0x5a}, 32); !bytes.Equal(guarded[:32], g) || !bytes.Equal(guarded[32+n:], g) {
+						t.Fatalf("%s, %d bytes: wrote outside dst", what, n)
+					}
+				}
+			}
+		}
+	})
+}
+
+// bombs are streams that claim far more than they may.
+func bombs(t testing.TB) map[string][][]byte {
+	huge := make([]byte, 64<<20)
+	m := map[string][][]byte{}
+	for _, name := range []string{"huff0", "zstd", "lz4", "brotli"} {
+		packed, err := mustNew(t, name, 0).Encode(nil, huge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m[name] = append(m[name], packed)
+	}
+	// Zstandard: 2^62 bytes claimed; a window of gigabytes.
+	claim := binary.LittleEndian.AppendUint32(nil, zstdMagic)
+	claim = append(claim, 3<<6|1<<5)
+	claim = binary.LittleEndian.AppendUint64(claim, 1<<62)
+	claim = append(appendZstdBlockHeader(claim, zstdRLE, maxChunk, true), 0)
+	window := binary.LittleEndian.AppendUint32(nil, zstdMagic)
+	window = append(window, 1<<2, 22<<3) // checksum, so that it goes to the library; 4 GiB window
+	for i := range 500 {
+		window = append(appendZstdBlockHeader(window, zstdRLE, maxChunk, i == 499), 1)
+	}
+	m["zstd"] = append(m["zstd"], claim, append(window, 0, 0, 0, 0))
+	return m
+}
+
+func TestBombsAreBounded(t *testing.T) {
+	for name, streams := range bombs(t) {
+		c := mustNew(t, name, 0)
+		for i, packed := range streams {
+			dst := make([]byte, 1000)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := c.Decode(dst, packed)
+			runtime.ReadMemStats(&after)
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s, bomb %d: %v", name, i, err)
+			}
+			if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+				t.Errorf("%s, bomb %d: allocated %d bytes", name, i, got)
+			}
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	codecs := make([]Codec, 0, 5)
+	for i, name := range Names() {
+		codecs = append(codecs, mustNew(f, name, 0))
+		for _, n := range []int{0, 10, 300} {
+			for _, data := range inputs(n) {
+				packed, err := codecs[i].Encode(nil, data)
+				if err != nil {
+					f.Fatal(err)
+				}
+				f.Add(uint8(i), uint16(n), packed)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, n uint16, packed []byte) {
+		c := codecs[int(which)%len(codecs)]
+		dst := make([]byte, n)
+		err := c.Decode(dst, packed)
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Fatal(err)
+			}
+			return
+		}
+		// Where we see a sound stream, so does the format's own decoder.
+		want, err := reference(c.Name(), packed)
+		if !errors.Is(err, errors.ErrUnsupported) && (err != nil || !bytes.Equal(want, dst)) {
+			t.Fatalf("%s: the reference decoder disagrees (%v)", c.Name(), err)
+		}
+	})
+}
+
+func FuzzRoundTrip(f *testing.F) {
+	for _, n := range []int{0, 1, 30, 2000} {
+		for _, data := range inputs(n) {
+			f.Add(data)
+		}
+	}
+	codecs := make([]Codec, 0, 5)
+	for _, name := range Names() {
+		codecs = append(codecs, mustNew(f, name, 0))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, c := range codecs {
+			checkRoundTrip(t, c, "fuzz", data)
+		}
+	})
+}

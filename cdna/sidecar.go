@@ -14,8 +14,11 @@ import (
 const schemaSidecar = "hxzo_outlier_sidecar_v1"
 
 // Sidecar lists the weights that do not follow the codebook: at Positions[i] (row*cols + column) the weight is
-// Values[i], instead of what the codebook says. Positions ascend strictly. A Sidecar that is not changed is safe for
-// concurrent use.
+// Values[i], instead of what the codebook says. A Sidecar that is not changed is safe for concurrent use.
+//
+// The positions of a sidecar that was read ascend strictly, but the last ones may lie beyond the matrix: the original
+// system writes such files (golden case hxzo/unsorted_input). They stand for nothing. Use Apply or Range, which never
+// reach them, rather than index a matrix by Positions; Stray counts them.
 type Sidecar struct {
 	Header    SidecarHeader
 	Positions []uint64
@@ -104,7 +107,7 @@ func parseSidecar(data []byte) (*Sidecar, error) {
 	if count < 0 || count > g.indices() {
 		return nil, fmt.Errorf("%w: %d outliers in [%d, %d]", ErrHeader, count, g.rows, g.cols)
 	}
-	return s, s.parsePayload(data[prefixLen+n:], int(count), uint64(g.indices()))
+	return s, s.parsePayload(data[prefixLen+n:], int(count))
 }
 
 func (h *SidecarHeader) parse(text []byte) (count int64, err error) {
@@ -133,9 +136,9 @@ func (p *ThresholdPolicy) UnmarshalJSON(text []byte) error {
 	return o.err
 }
 
-// parsePayload inflates and reads count outliers of a matrix of that many weights. The size of a count is checked before
-// anything is allocated for it: an outlier takes at least 3 inflated bytes.
-func (s *Sidecar) parsePayload(stream []byte, count int, weights uint64) error {
+// parsePayload inflates and reads count outliers. The count is checked before anything is allocated for it: an outlier
+// takes at least 3 inflated bytes.
+func (s *Sidecar) parsePayload(stream []byte, count int) error {
 	if err := checkInflated(int64(len(stream)), 4+3*int64(count)); err != nil {
 		return fmt.Errorf("%d outliers: %w", count, err)
 	}
@@ -162,7 +165,7 @@ func (s *Sidecar) parsePayload(stream []byte, count int, weights uint64) error {
 		return err
 	}
 
-	if s.Positions, err = parsePositions(payload[:posLen], count, weights); err != nil {
+	if s.Positions, err = parsePositions(payload[:posLen], count); err != nil {
 		return err
 	}
 	s.Values = make([]uint16, count)
@@ -173,7 +176,7 @@ func (s *Sidecar) parsePayload(stream []byte, count int, weights uint64) error {
 }
 
 // parsePositions reads count LEB128 numbers: the first position, then the distance of each from the one before.
-func parsePositions(raw []byte, count int, weights uint64) ([]uint64, error) {
+func parsePositions(raw []byte, count int) ([]uint64, error) {
 	positions := make([]uint64, count)
 	var at uint64
 	rest := raw
@@ -185,8 +188,8 @@ func parsePositions(raw []byte, count int, weights uint64) ([]uint64, error) {
 		if i > 0 && step == 0 {
 			return nil, fmt.Errorf("%w: position %d comes twice", ErrCorrupt, at)
 		}
-		if step >= weights-at { // at < weights; the sum could overflow
-			return nil, fmt.Errorf("%w: position %d of %d is outside the %d weights", ErrCorrupt, i, count, weights)
+		if step > math.MaxInt64-at {
+			return nil, fmt.Errorf("%w: position %d of %d is beyond 2^63-1", ErrCorrupt, i, count)
 		}
 		at += step
 		positions[i] = at
@@ -208,22 +211,18 @@ func (s *Sidecar) Range(lo, hi uint64) (first, last int) {
 	return first, first + last
 }
 
-// checkOutliers tells why positions and values cannot be a sidecar of that many weights, or nil.
-func (s *Sidecar) checkOutliers() error {
-	g, err := newGrid(s.Header.Rows, s.Header.Cols, 1)
-	if err != nil {
-		return err
+// Apply replaces the outliers among weights, of which the first is at that position of the matrix: row*cols for whole
+// rows. It returns how many it replaced.
+func (s *Sidecar) Apply(weights []float32, first uint64) int {
+	lo, hi := s.Range(first, first+uint64(len(weights)))
+	for i := lo; i < hi; i++ {
+		weights[s.Positions[i]-first] = s.Value(i)
 	}
-	if len(s.Positions) != len(s.Values) {
-		return fmt.Errorf("%w: %d positions and %d values", ErrShape, len(s.Positions), len(s.Values))
-	}
-	if int64(len(s.Positions))*binary.MaxVarintLen64 > math.MaxUint32 {
-		return fmt.Errorf("%w: %d outliers are too many for one sidecar", ErrShape, len(s.Positions))
-	}
-	for _, p := range s.Positions {
-		if p >= uint64(g.indices()) {
-			return fmt.Errorf("%w: position %d of [%d, %d]", ErrShape, p, g.rows, g.cols)
-		}
-	}
-	return nil
+	return hi - lo
+}
+
+// Stray returns how many positions lie beyond the matrix.
+func (s *Sidecar) Stray() int {
+	first, _ := slices.BinarySearch(s.Positions, uint64(s.Header.Rows)*uint64(s.Header.Cols))
+	return len(s.Positions) - first
 }

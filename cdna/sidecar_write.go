@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
@@ -64,6 +65,26 @@ func (s *Sidecar) marshal() ([]byte, error) {
 	file = binary.BigEndian.AppendUint16(file, 1)
 	file = binary.BigEndian.AppendUint16(file, uint16(len(text)))
 	return append(append(file, text...), packed...), nil
+}
+
+// checkOutliers tells why positions and values cannot be a sidecar, or nil.
+func (s *Sidecar) checkOutliers() error {
+	g, err := newGrid(s.Header.Rows, s.Header.Cols, 1)
+	if err != nil {
+		return err
+	}
+	if len(s.Positions) != len(s.Values) {
+		return fmt.Errorf("%w: %d positions and %d values", ErrShape, len(s.Positions), len(s.Values))
+	}
+	if int64(len(s.Positions))*binary.MaxVarintLen64 > math.MaxUint32 {
+		return fmt.Errorf("%w: %d outliers are too many for one sidecar", ErrShape, len(s.Positions))
+	}
+	for _, p := range s.Positions {
+		if p >= uint64(g.indices()) {
+			return fmt.Errorf("%w: position %d of [%d, %d]", ErrShape, p, g.rows, g.cols)
+		}
+	}
+	return nil
 }
 
 // marshalPayload is what the zlib stream holds.

@@ -1,0 +1,126 @@
+package safetensors
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+)
+
+// File is one open safetensors file. Its methods, but for Close, are safe for
+// concurrent use.
+type File struct {
+	path     string
+	size     int64
+	r        io.ReaderAt
+	close    func() error
+	tensors  []*Tensor // sorted by name
+	metadata map[string]string
+}
+
+// Open opens one file and checks its header.
+func Open(path string) (*File, error) {
+	file, size, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := NewFile(file, size, path)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	f.close = file.Close
+	return f, nil
+}
+
+func openRegular(path string) (*os.File, int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file: %w", path, ErrHeader)
+	}
+	if err != nil {
+		file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
+}
+
+// NewFile reads a file of size bytes from r, which stays the caller's and must
+// allow concurrent ReadAt. name stands for the path.
+func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
+	entries, metadata, data, err := readHeader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	f := &File{path: name, size: size, r: r, metadata: metadata}
+	for _, e := range entries {
+		n, _ := dtype.Count(e.shape, e.dtype.Size())
+		f.tensors = append(f.tensors, &Tensor{
+			Name: e.name, DType: e.dtype, Shape: e.shape, File: name,
+			array: dtype.Array{File: r, Offset: data + e.begin, Len: n, Type: e.dtype},
+		})
+	}
+	slices.SortFunc(f.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
+	return f, nil
+}
+
+// Path returns the path the file was opened by.
+func (f *File) Path() string { return f.path }
+
+// Size returns the file's length in bytes.
+func (f *File) Size() int64 { return f.size }
+
+// Tensors returns the tensors sorted by name.
+func (f *File) Tensors() []*Tensor { return slices.Clone(f.tensors) }
+
+// Tensor returns the tensor of that name, false if there is none.
+func (f *File) Tensor(name string) (*Tensor, bool) { return find(f.tensors, name) }
+
+// Metadata returns a copy of the header's "__metadata__".
+func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
+
+// Close closes a file opened by Open; its tensors can't be read any more.
+func (f *File) Close() error {
+	if f.close == nil {
+		return nil
+	}
+	return f.close()
+}
+
+// SHA256 hashes the whole file, header included, reading 256 KiB at a time. It
+// stops with ctx's error when ctx is done.
+func (f *File) SHA256(ctx context.Context) (sum [sha256.Size]byte, err error) {
+	h := sha256.New()
+	buffer := make([]byte, 256<<10)
+	for off := int64(0); off < f.size; off += int64(len(buffer)) {
+		if err := ctx.Err(); err != nil {
+			return sum, err
+		}
+		p := buffer[:min(int64(len(buffer)), f.size-off)]
+		if err := readFull(f.r, p, off); err != nil {
+			return sum, fmt.Errorf("%s: %w", f.path, err)
+		}
+		h.Write(p)
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
+// find searches tensors sorted by name.
+func find(tensors []*Tensor, name string) (*Tensor, bool) {
+	i, ok := slices.BinarySearchFunc(tensors, name, func(t *Tensor, name string) int { return strings.Compare(t.Name, name) })
+	if !ok {
+		return nil, false
+	}
+	return tensors[i], true
+}

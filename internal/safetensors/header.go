@@ -1,0 +1,194 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+)
+
+// maxHeader is the format's own limit on the length of the JSON.
+const maxHeader = 100_000_000
+
+const metadataKey = "__metadata__"
+
+// entry is a tensor as the header tells it: bytes [begin, end) of the data.
+type entry struct {
+	name       string
+	dtype      DType
+	shape      []int
+	begin, end int64
+}
+
+// readHeader returns the tensors in order of their data and the offset of the
+// data in the file.
+func readHeader(r io.ReaderAt, size int64) (entries []entry, metadata map[string]string, data int64, err error) {
+	var prefix [8]byte
+	if size < int64(len(prefix)) {
+		return nil, nil, 0, fmt.Errorf("%d bytes: %w", size, ErrTruncated)
+	}
+	if err := readFull(r, prefix[:], 0); err != nil {
+		return nil, nil, 0, err
+	}
+	length := binary.LittleEndian.Uint64(prefix[:])
+	if length > maxHeader {
+		return nil, nil, 0, fmt.Errorf("header of %d bytes, limit %d: %w", length, maxHeader, ErrHeader)
+	}
+	data = int64(len(prefix)) + int64(length)
+	if data > size {
+		return nil, nil, 0, fmt.Errorf("header ends at byte %d of %d: %w", data, size, ErrTruncated)
+	}
+	text := make([]byte, length)
+	if err := readFull(r, text, int64(len(prefix))); err != nil {
+		return nil, nil, 0, err
+	}
+	entries, metadata, err = parseHeader(text)
+	if err == nil {
+		err = checkLayout(entries, size-data)
+	}
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	return entries, metadata, data, nil
+}
+
+// checkLayout demands that the tensors, sorted by offset in place, fill size bytes
+// without overlap or hole.
+func checkLayout(entries []entry, size int64) error {
+	slices.SortFunc(entries, func(a, b entry) int {
+		switch {
+		case a.begin != b.begin:
+			return compare(a.begin, b.begin)
+		case a.end != b.end:
+			return compare(a.end, b.end) // empty tensors before the one they precede
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	at := int64(0)
+	for _, e := range entries {
+		switch {
+		case e.end > size:
+			return fmt.Errorf("tensor %q ends at byte %d of %d: %w", e.name, e.end, size, ErrOffsets)
+		case e.begin < at:
+			return fmt.Errorf("tensor %q begins at byte %d, inside the one before: %w", e.name, e.begin, ErrOffsets)
+		case e.begin > at:
+			return fmt.Errorf("hole of %d bytes before tensor %q: %w", e.begin-at, e.name, ErrOffsets)
+		}
+		at = e.end
+	}
+	if at != size {
+		return fmt.Errorf("%d bytes after the last tensor: %w", size-at, ErrOffsets)
+	}
+	return nil
+}
+
+func compare(a, b int64) int {
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+// parseHeader reads the JSON of the header.
+func parseHeader(text []byte) (entries []entry, metadata map[string]string, err error) {
+	if len(text) == 0 || text[0] != '{' || !utf8.Valid(text) {
+		return nil, nil, fmt.Errorf("not a JSON object in UTF-8: %w", ErrHeader)
+	}
+	d := newDecoder(text, ErrHeader)
+	err = d.object(func(name string) error {
+		if name == metadataKey {
+			metadata = map[string]string{}
+			return d.object(func(key string) (err error) {
+				metadata[key], err = d.string()
+				return err
+			})
+		}
+		e, err := d.entry(name)
+		entries = append(entries, e)
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		return nil
+	})
+	if err == nil {
+		err = d.finish()
+	}
+	return entries, metadata, err
+}
+
+// entry reads one tensor's description and checks it against itself. Unknown keys
+// are ignored, as the reference reader does.
+func (d decoder) entry(name string) (entry, error) {
+	e := entry{name: name}
+	var shape, offsets []int64
+	err := d.object(func(key string) error {
+		switch key {
+		case "dtype":
+			s, err := d.string()
+			e.dtype = DType(s)
+			return err
+		case "shape":
+			var err error
+			shape, err = d.integers()
+			return err
+		case "data_offsets":
+			var err error
+			offsets, err = d.integers()
+			return err
+		}
+		return d.ignore()
+	})
+	if err != nil {
+		return e, err
+	}
+	if e.dtype == "" || shape == nil || len(offsets) != 2 {
+		return e, d.failf("dtype, shape and two data_offsets must be there")
+	}
+	size := e.dtype.Size()
+	if size == 0 {
+		return e, fmt.Errorf("%w %q", ErrDType, e.dtype)
+	}
+	e.shape = make([]int, len(shape))
+	for i, n := range shape {
+		if int64(int(n)) != n {
+			return e, fmt.Errorf("%w %v: too large", ErrShape, shape)
+		}
+		e.shape[i] = int(n)
+	}
+	n, ok := dtype.Count(e.shape, size)
+	if !ok {
+		return e, fmt.Errorf("%w %v: too large", ErrShape, shape)
+	}
+	e.begin, e.end = offsets[0], offsets[1]
+	if e.begin > e.end {
+		return e, fmt.Errorf("data from byte %d to %d: %w", e.begin, e.end, ErrOffsets)
+	}
+	if want := int64(n) * int64(size); want != e.end-e.begin {
+		return e, fmt.Errorf("%w: %v of %s needs %d bytes, data_offsets give %d", ErrShape, shape, e.dtype, want, e.end-e.begin)
+	}
+	return e, nil
+}
+
+func readFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("byte %d: %w", off+int64(n), truncated(err))
+}
+
+// truncated adds ErrTruncated to an unexpected end of file.
+func truncated(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: %w", ErrTruncated, err)
+	}
+	return err
+}

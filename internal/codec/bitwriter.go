@@ -29,22 +29,24 @@ func (w *bitWriter) align() {
 	}
 }
 
-// addCodes appends the code of every byte of src.
-func (w *bitWriter) addCodes(src []byte, codes *[256]code, longest uint) {
+// addCodes appends the code, of at most maxBrotliBits, of every byte of src.
+func (w *bitWriter) addCodes(src []byte, codes *[256]code) {
 	// Room for every code and the last 8-byte store.
 	start := len(w.out)
-	w.out = slices.Grow(w.out, (len(src)*int(longest)+7)/8+16)
+	w.out = slices.Grow(w.out, (len(src)*maxBrotliBits+7)/8+16)
 	out := w.out[start:cap(w.out)]
 	acc, n, pos := w.acc, w.n, 0
 	i := 0
-	for ; i+3 <= len(src); i += 3 { // 7 + 3*15 bits fit
-		s := src[i : i+3 : i+3]
-		c0, c1, c2 := codes[s[0]], codes[s[1]], codes[s[2]]
+	for ; i+4 <= len(src); i += 4 { // 7 + 4*14 bits fit
+		s := src[i : i+4 : i+4]
+		c0, c1, c2, c3 := codes[s[0]], codes[s[1]], codes[s[2]], codes[s[3]]
 		b1 := uint(c0.bits)
 		b2 := b1 + uint(c1.bits)
-		three := uint64(c0.value) | uint64(c1.value)<<(b1&63) | uint64(c2.value)<<(b2&63)
-		acc |= three << (n & 63)
-		n += b2 + uint(c2.bits)
+		b3 := b2 + uint(c2.bits)
+		four := uint64(c0.value) | uint64(c1.value)<<(b1&63) |
+			uint64(c2.value)<<(b2&63) | uint64(c3.value)<<(b3&63)
+		acc |= four << (n & 63)
+		n += b3 + uint(c3.bits)
 		binary.LittleEndian.PutUint64(out[pos:], acc)
 		pos += int(n >> 3)
 		acc >>= n & 56

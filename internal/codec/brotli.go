@@ -13,7 +13,8 @@ import (
 type brotliCodec struct {
 	literals *brotliLiterals // level 0
 	encoders *sync.Pool      // of *brotli.Writer, other levels
-	decoders *sync.Pool      // of *brotliReader
+	readers  *sync.Pool      // of *literalsReader
+	decoders *sync.Pool      // of *brotliReader, for all other streams
 }
 
 // brotliWindow is log2 of how far back the encoder looks for matches.
@@ -25,9 +26,10 @@ type brotliReader struct {
 }
 
 func newBrotli(level int) Codec {
-	c := brotliCodec{decoders: &sync.Pool{New: func() any {
-		return &brotliReader{r: brotli.NewReader(nil)}
-	}}}
+	c := brotliCodec{
+		readers:  &sync.Pool{New: func() any { return new(literalsReader) }},
+		decoders: &sync.Pool{New: func() any { return &brotliReader{r: brotli.NewReader(nil)} }},
+	}
 	if level == 0 {
 		c.literals = newBrotliLiterals()
 		return c
@@ -64,13 +66,20 @@ func (c brotliCodec) Encode(dst, src []byte) ([]byte, error) {
 }
 
 func (c brotliCodec) Decode(dst, src []byte) error {
-	if err := c.decode(dst, src); err != nil {
+	literals := c.readers.Get().(*literalsReader)
+	ok := literals.decode(dst, src)
+	c.readers.Put(literals)
+	if ok {
+		return nil
+	}
+	if err := c.decodeAny(dst, src); err != nil {
 		return corrupt("brotli", "%v", err)
 	}
 	return nil
 }
 
-func (c brotliCodec) decode(dst, src []byte) error {
+// decodeAny unpacks any stream.
+func (c brotliCodec) decodeAny(dst, src []byte) error {
 	d := c.decoders.Get().(*brotliReader)
 	defer func() {
 		d.src.Reset(nil)

@@ -12,7 +12,7 @@ import (
 
 const (
 	maxMetablock   = 1 << 24 // bytes, the format's limit
-	maxBrotliBits  = 15      // longest code
+	maxBrotliBits  = 14      // our longest code; the format has 15, which gains nothing
 	simpleAlphabet = 4       // up to so many symbols are listed instead of described
 )
 
@@ -49,12 +49,16 @@ func appendBrotliStored(dst, src []byte) []byte {
 	for len(src) > 0 {
 		block := src[:min(len(src), maxMetablock)]
 		src = src[len(block):]
-		appendMetablockLength(&w, len(block))
-		w.add(1, 1) // ISUNCOMPRESSED
-		w.align()
-		w.out = append(w.out, block...)
+		appendUncompressed(&w, block)
 	}
 	return finishBrotli(&w)
+}
+
+func appendUncompressed(w *bitWriter, block []byte) {
+	appendMetablockLength(w, len(block))
+	w.add(1, 1) // ISUNCOMPRESSED
+	w.align()
+	w.out = append(w.out, block...)
 }
 
 // appendBrotliWindow begins a stream: WBITS of 16, the shortest to say. Without
@@ -87,13 +91,20 @@ type brotliEncoder struct {
 
 func (e *brotliEncoder) metablock(block []byte) {
 	histogram(&e.counts, block)
+	if int(e.counts[block[0]]) < len(block) {
+		e.huffman.codeLengths(&e.lengths, &e.counts, maxBrotliBits)
+		if bits, _ := codedBits(&e.counts, &e.lengths); !worthwhile(bits/8, len(block)) {
+			appendUncompressed(&e.w, block)
+			return
+		}
+	}
 	appendMetablockLength(&e.w, len(block))
 	e.w.add(0, 1) // not ISUNCOMPRESSED
 	e.w.add(0, 3) // one block type each of literals, commands, distances
 	e.w.add(0, 6) // NPOSTFIX, NDIRECT
 	e.w.add(0, 2) // context mode of the literals
 	e.w.add(0, 2) // one tree each of literals, distances
-	longest := e.literalCode()
+	coded := e.literalCode()
 	symbol, extra, extraBits := insertCommand(len(block))
 	e.singleSymbol(uint64(symbol), 10) // commands: an alphabet of 704
 	e.singleSymbol(0, 6)               // distances: an alphabet of 64, never used
@@ -101,8 +112,8 @@ func (e *brotliEncoder) metablock(block []byte) {
 	// The one command. Its symbol takes no bits, and since the metablock is full
 	// after its literals, it copies nothing.
 	e.w.add(uint64(extra), extraBits)
-	if longest > 0 {
-		e.w.addCodes(block, &e.codes, longest)
+	if coded {
+		e.w.addCodes(block, &e.codes)
 	}
 }
 
@@ -139,9 +150,9 @@ var insertCodes = [24]struct {
 	{130, 6}, {194, 7}, {322, 8}, {578, 9}, {1090, 10}, {2114, 12}, {6210, 14}, {22594, 24},
 }
 
-// literalCode chooses the literals' prefix code, describes it, and returns the
-// length of its longest code: 0 if there is only one symbol.
-func (e *brotliEncoder) literalCode() (longest uint) {
+// literalCode describes the literals' prefix code, and reports whether they are
+// coded at all: a single symbol is not.
+func (e *brotliEncoder) literalCode() bool {
 	var few [simpleAlphabet]uint8
 	n := 0
 	for s, c := range e.counts {
@@ -155,19 +166,15 @@ func (e *brotliEncoder) literalCode() (longest uint) {
 	}
 	if n == 1 {
 		e.singleSymbol(uint64(few[0]), 8)
-		return 0
+		return false
 	}
-	e.huffman.codeLengths(&e.lengths, &e.counts, maxBrotliBits)
 	assignBrotliCodes(&e.codes, &e.lengths)
 	if n <= simpleAlphabet {
 		e.simpleCode(few[:n])
 	} else {
 		e.complexCode()
 	}
-	for _, bits := range e.lengths {
-		longest = max(longest, uint(bits))
-	}
-	return longest
+	return true
 }
 
 // assignBrotliCodes numbers the codes as RFC 7932, 3.2 does: shortest codes
@@ -222,10 +229,10 @@ func (e *brotliEncoder) complexCode() {
 		e.huffman.codeLengths(&lengths, &counts, 5)
 	}
 
-	// The lengths of the tokens' codes come in this order, in a fixed code. Zeros
+	// The lengths of the tokens' codes come in lengthOrder, in a fixed code. Zeros
 	// may be left out at the end, unless there is only one token, and in two
 	// ways at the start.
-	order := [18]uint8{1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+	order := lengthOrder
 	fixed := [6]code{{0, 2}, {7, 4}, {3, 3}, {2, 2}, {1, 2}, {15, 4}}
 	skip, end := 0, len(order)
 	if lengths[order[0]] == 0 && lengths[order[1]] == 0 {
@@ -253,6 +260,9 @@ func (e *brotliEncoder) complexCode() {
 		e.w.add(uint64(t.extra), uint(t.extraBits))
 	}
 }
+
+// lengthOrder is the order in which the lengths of the tokens' codes come.
+var lengthOrder = [18]uint8{1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 
 // lengthToken is a code length 0..15, or one digit of a repeat count: 16
 // repeats the last length that was not 0, 17 repeats 0.

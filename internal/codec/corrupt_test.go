@@ -92,6 +92,28 @@ func TestDecodeSurvivesDamage(t *testing.T) {
 	})
 }
 
+// What level 0 writes, the fast readers read by themselves.
+func TestFastReadersReadTheirOwn(t *testing.T) {
+	for _, n := range []int{0, 1, 5, 64, 1000, 30_000, 200_000} {
+		for what, data := range inputs(n) {
+			got := make([]byte, n)
+			packed, _ := mustNew(t, "brotli", 0).Encode(nil, data)
+			if !new(literalsReader).decode(got, packed) || !bytes.Equal(got, data) {
+				t.Errorf("brotli, %s, %d bytes", what, n)
+			}
+			clear(got)
+			packed, _ = mustNew(t, "zstd", 0).Encode(nil, data)
+			frame, err := parseZstdFrame(packed)
+			if err == nil {
+				err = frame.decodeLiterals(new(literalsDecoder), got)
+			}
+			if err != nil || !bytes.Equal(got, data) {
+				t.Errorf("zstd, %s, %d bytes: %v", what, n, err)
+			}
+		}
+	}
+}
+
 // bombs are streams that claim far more than they may.
 func bombs(t testing.TB) map[string][][]byte {
 	huge := make([]byte, 64<<20)

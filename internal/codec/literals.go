@@ -38,7 +38,8 @@ type literalsEncoder struct {
 	lengths  [256]uint8 // the last table written, if hasTable
 	hasTable bool
 	next     [256]uint8 // the candidate for the next
-	tree     []byte     // the candidate as it is written
+	weights  [256]byte  // and as the format counts it
+	tree     []byte     // and as it is written
 	codes    [256]code  // of lengths
 }
 
@@ -52,10 +53,10 @@ func (e *literalsEncoder) plan(chunk []byte) sectionKind {
 		return sectionRLE
 	}
 	e.huffman.codeLengths(&e.next, &e.counts, maxLiteralBits)
-	e.appendTree()
+	e.describeTree()
 
 	kind, size := sectionRaw, len(chunk)
-	if e.tree != nil {
+	if len(e.tree) > 0 {
 		bits, _ := codedBits(&e.counts, &e.next)
 		kind, size = sectionHuffman, len(e.tree)+bits/8
 	}
@@ -71,13 +72,15 @@ func (e *literalsEncoder) plan(chunk []byte) sectionKind {
 	return kind
 }
 
-// appendTree describes the candidate code (RFC 8878, 4.2.1): the weight of every
-// symbol but the last, which follows from the others. A weight is the length
-// counted from the other end. tree is nil when the format cannot express it.
-func (e *literalsEncoder) appendTree() {
-	var weights [256]byte
+// describeTree sets tree to the description of the candidate (RFC 8878, 4.2.1):
+// the weight of every symbol but the last, which follows from the others. A
+// weight is the length counted from the other end. tree is left empty if the
+// format cannot express it.
+func (e *literalsEncoder) describeTree() {
+	weights := &e.weights
 	longest, last := slices.Max(e.next[:]), 0
 	for s, bits := range e.next {
+		weights[s] = 0
 		if bits != 0 {
 			weights[s] = longest + 1 - bits
 			last = s
@@ -99,7 +102,7 @@ func (e *literalsEncoder) appendTree() {
 			tree = append(tree, weights[s]<<4|weights[s+1])
 		}
 	default:
-		tree = nil
+		tree = tree[:0]
 	}
 	e.tree = tree
 }

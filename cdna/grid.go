@@ -9,15 +9,22 @@ import (
 // A grid is how a matrix is cut into blocks of whole rows; only the last may have fewer than blockRows.
 type grid struct{ rows, cols, blockRows int }
 
-// newGrid refuses with ErrShape what no file can hold: dimensions below 1, a matrix of more than 2^63-1 weights, a
-// block of more than 2^32-1.
-func newGrid(rows, cols, blockRows int) (grid, error) {
-	g := grid{rows, cols, blockRows}
+// checkShape refuses with ErrShape dimensions below 1 and matrices of more than 2^63-1 weights.
+func checkShape(rows, cols int) error {
 	if rows < 1 || cols < 1 {
-		return g, fmt.Errorf("%w: [%d, %d], both must be at least 1", ErrShape, rows, cols)
+		return fmt.Errorf("%w: [%d, %d], both must be at least 1", ErrShape, rows, cols)
 	}
 	if hi, lo := bits.Mul64(uint64(rows), uint64(cols)); hi != 0 || lo > math.MaxInt64 {
-		return g, fmt.Errorf("%w: [%d, %d] has more than 2^63-1 weights", ErrShape, rows, cols)
+		return fmt.Errorf("%w: [%d, %d] has more than 2^63-1 weights", ErrShape, rows, cols)
+	}
+	return nil
+}
+
+// newGrid refuses with ErrShape what no file can hold: a bad shape, or blocks of more than 2^32-1 weights.
+func newGrid(rows, cols, blockRows int) (grid, error) {
+	g := grid{rows, cols, blockRows}
+	if err := checkShape(rows, cols); err != nil {
+		return g, err
 	}
 	if blockRows < 1 {
 		return g, fmt.Errorf("%w: %d rows a block", ErrShape, blockRows)

@@ -14,7 +14,7 @@ import (
 //	"head_sha256":"<64 lower-case hex digits>"
 //
 // the SHA-256 of the head with these 64 digits counted as '0'. The block index holds the blocks' own sums, so this one
-// number stands for the whole file. Readers that do not know the key ignore it.
+// number stands for all that the file holds. Readers that do not know the key ignore it.
 const keyHeadSum = "head_sha256"
 
 var noHeadSum = strings.Repeat("0", 2*sha256.Size)

@@ -100,12 +100,12 @@ func parseSidecar(data []byte) (*Sidecar, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGrid(s.Header.Rows, s.Header.Cols, 1)
-	if err != nil {
+	rows, cols := s.Header.Rows, s.Header.Cols
+	if err := checkShape(rows, cols); err != nil {
 		return nil, err
 	}
-	if count < 0 || count > g.indices() {
-		return nil, fmt.Errorf("%w: %d outliers in [%d, %d]", ErrHeader, count, g.rows, g.cols)
+	if count < 0 || count > int64(rows)*int64(cols) {
+		return nil, fmt.Errorf("%w: %d outliers in [%d, %d]", ErrHeader, count, rows, cols)
 	}
 	return s, s.parsePayload(data[prefixLen+n:], int(count))
 }

@@ -69,8 +69,8 @@ func (s *Sidecar) marshal() ([]byte, error) {
 
 // checkOutliers tells why positions and values cannot be a sidecar, or nil.
 func (s *Sidecar) checkOutliers() error {
-	g, err := newGrid(s.Header.Rows, s.Header.Cols, 1)
-	if err != nil {
+	rows, cols := s.Header.Rows, s.Header.Cols
+	if err := checkShape(rows, cols); err != nil {
 		return err
 	}
 	if len(s.Positions) != len(s.Values) {
@@ -80,8 +80,8 @@ func (s *Sidecar) checkOutliers() error {
 		return fmt.Errorf("%w: %d outliers are too many for one sidecar", ErrShape, len(s.Positions))
 	}
 	for _, p := range s.Positions {
-		if p >= uint64(g.indices()) {
-			return fmt.Errorf("%w: position %d of [%d, %d]", ErrShape, p, g.rows, g.cols)
+		if p >= uint64(rows)*uint64(cols) {
+			return fmt.Errorf("%w: position %d of [%d, %d]", ErrShape, p, rows, cols)
 		}
 	}
 	return nil

@@ -1,0 +1,5 @@
+//go:build !race
+
+package cdna
+
+const raceEnabled = false

@@ -51,11 +51,14 @@ type Options struct {
 	SNR float64
 	// Bits is the size wanted of Entropy, per weight, everything counted. With SNR too, whichever is met with fewer bits.
 	Bits float64
-	// Rate measures the bits per weight of a codebook on the real data with the real codec; nil = entropy of the indices.
+	// Rate measures the bits per weight of a codebook on the real data with the real codec; nil = a Huffman
+	// code of the indices, and the sidecar.
 	Rate func(*Codebook) (float64, error)
 	// FullPrecision keeps values in float32; else they are rounded to bfloat16, which halves the work of the kernels.
 	FullPrecision bool
 	Outliers      OutlierMode // "" = Auto
+	// LongestCode is the longest code word of the codec's Huffman code, in bits, 9 to 15; 0 = 11, that of huff0 and zstd.
+	LongestCode int
 }
 
 // DefaultSNR is the error that Entropy aims at unless told otherwise, in dB.
@@ -74,6 +77,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Entries == 0 {
 		o.Entries = MaxEntries
 	}
+	if o.LongestCode == 0 {
+		o.LongestCode = 11
+	}
 	if o.SNR == 0 && o.Bits == 0 {
 		o.SNR = DefaultSNR
 	}
@@ -84,6 +90,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("start %q: %w", o.Start, ErrOption)
 	case o.Outliers != Auto && o.Outliers != Never:
 		return o, fmt.Errorf("outliers %q: %w", o.Outliers, ErrOption)
+	case o.LongestCode < 9 || o.LongestCode > 15:
+		return o, fmt.Errorf("code words of %d bits, not 9 to 15: %w", o.LongestCode, ErrOption)
 	case !(o.SNR >= 0 && o.SNR <= 200):
 		return o, fmt.Errorf("%v dB, not 0 to 200: %w", o.SNR, ErrOption)
 	case !(o.Bits >= 0 && o.Bits <= 64):
@@ -109,8 +117,14 @@ func Design(h *Histogram, o Options) (*Codebook, error) {
 	switch o.Method {
 	case Uniform:
 		return uniform(h, o.Entries, round), nil
-	case KMeans, Entropy: // Entropy has its own design in the next change
+	case KMeans:
 		return kmeans(newPoints(h), o.Entries, o.Start, round), nil
+	case Entropy:
+		p := newPoints(h)
+		if len(p.x) == 1 { // also where all weights are 0 and no SNR is defined
+			return kmeans(p, 1, o.Start, round), nil
+		}
+		return entropy(p, o, round)
 	}
 	return nil, fmt.Errorf("method %q: %w", o.Method, ErrOption)
 }

@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// measure designs for x and quantizes x.
-func measure(tb testing.TB, x []float32, o Options) (*Codebook, []byte, Fidelity) {
+// quantized designs for x and quantizes x.
+func quantized(tb testing.TB, x []float32, o Options) (*Codebook, []byte, Fidelity) {
 	tb.Helper()
 	h := NewHistogram()
 	if err := h.Add(x); err != nil {
@@ -25,8 +25,8 @@ func TestKMeansBeatsOriginal(t *testing.T) {
 	for _, g := range goldenCases(t) {
 		x := readNPY(t, g.input)
 		for _, start := range []Start{Companded, Quantile, GoldenRatio} {
-			_, _, f := measure(t, x, Options{Method: KMeans, Start: start, FullPrecision: true})
-			_, _, b := measure(t, x, Options{Method: KMeans, Start: start})
+			_, _, f := quantized(t, x, Options{Method: KMeans, Start: start, FullPrecision: true})
+			_, _, b := quantized(t, x, Options{Method: KMeans, Start: start})
 			t.Logf("%s %s: MSE %.4g, in bf16 %.4g, the original's %.4g", g.name, start, f.MSE, b.MSE, g.mse)
 			if f.MSE > g.mse {
 				t.Errorf("%s %s: MSE %g exceeds the original's %g", g.name, start, f.MSE, g.mse)

@@ -15,22 +15,24 @@ const fewPoints = 2048
 // than entries, those are the codebook, unrounded: nothing is lost.
 func kmeans(p *points, entries int, start Start, round func(float64) float64) *Codebook {
 	exact := func(v float64) float64 { return v }
+	free := func(bits, _ []float64) { clear(bits) }
 	var q *partition
 	switch {
 	case len(p.x) <= entries:
-		q = newPartition(p, everyPoint(p), exact)
+		q = newPartition(p, everyPoint(p), free, exact)
 		if p.exact {
-			return q.codebook(0)
+			q.assign(0)
+			return q.codebook()
 		}
 	case len(p.x) <= fewPoints:
-		q = newPartition(p, optimalCells(p, entries), exact)
+		q = newPartition(p, optimalCells(p, entries), free, exact)
 	default:
-		q = newPartition(p, startCells(p, entries, start), exact)
+		q = newPartition(p, startCells(p, entries, start), free, exact)
 		q.lloyd(entries)
 	}
 	q.round = round
 	q.settle(0)
-	return q.codebook(0)
+	return q.codebook()
 }
 
 // lloyd iterates to convergence. A cell that loses all its points comes back as half of the cell with the largest error.

@@ -1,6 +1,9 @@
 package codebook
 
-import "github.com/helix-substrate/helix-substrate/internal/detmath"
+import (
+	"math"
+	"slices"
+)
 
 // partition is a quantizer of points in the making: cell j holds points first[j] to first[j+1] and is decoded as
 // value[j] at a cost of bits[j].
@@ -9,23 +12,25 @@ type partition struct {
 	first  []int // len(value)+1
 	value  []float64
 	bits   []float64
+	count  []float64 // weights in cell j
+	bound  []float64 // where cell j ends and j+1 begins; set by assign
+	code   code      // what sets bits
 	// round maps a centroid to the nearest value that may be stored.
 	round func(float64) float64
 }
 
 // newPartition takes cell limits, drops empty cells and sets values and bits.
-func newPartition(p *points, first []int, round func(float64) float64) *partition {
-	q := &partition{points: p, first: first, round: round}
+func newPartition(p *points, first []int, code code, round func(float64) float64) *partition {
+	q := &partition{points: p, first: first, code: code, round: round}
 	q.update()
 	return q
 }
 
-// update sets every cell's value to its centroid and its bits to its self-information: Lloyd's second condition. Empty
-// cells go, and so do cells whose value is that of the cell before, by joining it.
+// update sets every cell's value to its centroid and its bits to its code length: Lloyd's second condition. Empty cells
+// go, and so do cells whose value is that of the cell before, by joining it.
 func (q *partition) update() {
-	p, total := q.points, q.points.total()
-	first := q.first
-	q.value, q.bits = q.value[:0], q.bits[:0]
+	p, first := q.points, q.first
+	q.value, q.count = q.value[:0], q.count[:0]
 	n := 0
 	for j := range len(first) - 1 {
 		lo, hi := first[j], first[j+1]
@@ -43,8 +48,10 @@ func (q *partition) update() {
 	}
 	q.first = first[:n+1]
 	for j := range n {
-		q.bits = append(q.bits, detmath.Log2(total/(p.count[q.first[j+1]]-p.count[q.first[j]])))
+		q.count = append(q.count, p.count[q.first[j+1]]-p.count[q.first[j]])
 	}
+	q.bits = slices.Grow(q.bits[:0], n)[:n]
+	q.code(q.bits, q.count)
 }
 
 // assign moves each point to the cell where error + lambda·bits is least: Lloyd's first condition, made rate-aware by
@@ -54,16 +61,21 @@ func (q *partition) assign(lambda float64) (changed bool) {
 	p := q.points
 	kept := q.envelope(lambda)
 	first := make([]int, 1, len(kept)+1)
+	q.bound = q.bound[:0]
 	for i := 1; i < len(kept); i++ {
 		t := q.threshold(kept[i-1], kept[i], lambda)
+		q.bound = append(q.bound, t)
 		first = append(first, max(first[i-1], p.above(t, q.first[kept[i]])))
 	}
 	first = append(first, len(p.x))
-	changed = len(first) != len(q.first)
-	for i := 0; !changed && i < len(first); i++ {
-		changed = first[i] != q.first[i]
-	}
+	changed = !slices.Equal(first, q.first)
 	q.first = first
+	for i, j := range kept {
+		q.value[i], q.bits[i] = q.value[j], q.bits[j]
+		q.count[i] = p.count[first[i+1]] - p.count[first[i]]
+	}
+	n := len(kept)
+	q.value, q.bits, q.count = q.value[:n], q.bits[:n], q.count[:n]
 	return changed
 }
 
@@ -94,7 +106,7 @@ func (q *partition) threshold(i, j int, lambda float64) float64 {
 	}
 	p := q.points
 	// Bits are paid per weight, errors per mass.
-	count := p.count[q.first[i+1]] - p.count[q.first[i]] + p.count[q.first[j+1]] - p.count[q.first[j]]
+	count := q.count[i] + q.count[j]
 	mass := p.mass[q.first[i+1]] - p.mass[q.first[i]] + p.mass[q.first[j+1]] - p.mass[q.first[j]]
 	if mass <= 0 {
 		return mid
@@ -115,38 +127,28 @@ func (q *partition) distortion() float64 {
 func (q *partition) rate() float64 {
 	var sum float64
 	for j, b := range q.bits {
-		sum += float64(b * (q.points.count[q.first[j+1]] - q.points.count[q.first[j]]))
+		sum += float64(b * q.count[j])
 	}
 	return sum
 }
 
-// iterate alternates assign and update until nothing moves, the cost falls by less than the fraction tol in a step, or
+// iterate alternates update and assign until nothing moves, the cost falls by less than the fraction tol in a step, or
 // after maxSteps.
 func (q *partition) iterate(lambda, tol float64, maxSteps int) {
-	cost := q.distortion() + float64(lambda*q.rate())
+	cost := math.Inf(1)
 	for range maxSteps {
 		if !q.assign(lambda) {
 			return
 		}
 		q.update()
 		next := q.distortion() + float64(lambda*q.rate())
-		if cost-next <= tol*next {
-			return
+		if cost-next <= float64(tol*next) {
+			break
 		}
 		cost = next
 	}
+	q.assign(lambda)
 }
 
-// codebook freezes the partition.
-func (q *partition) codebook(lambda float64) *Codebook {
-	kept := q.envelope(lambda)
-	values := make([]float64, len(kept))
-	var thresholds []float64
-	for i, j := range kept {
-		values[i] = q.value[j]
-		if i > 0 {
-			thresholds = append(thresholds, q.threshold(kept[i-1], j, lambda))
-		}
-	}
-	return newCodebook(values, thresholds)
-}
+// codebook freezes the partition as assign left it.
+func (q *partition) codebook() *Codebook { return newCodebook(q.value, q.bound) }

@@ -1,0 +1,155 @@
+package codebook
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
+)
+
+// How near a design comes to what was wanted of it.
+const (
+	snrMargin    = 0.003 // dB to aim higher, since bins leave the estimate uncertain by about that much
+	snrTolerance = 0.01  // dB that a design may be too good, if a better fit is not easily had
+	bitTolerance = 0.002 // fraction of the bits wanted that may stay unused
+	dBPerBit     = 6.0206
+	maxMeasured  = 6 // times that Options.Rate is asked
+)
+
+// entropy designs for the SNR or the bits wanted; o has its defaults.
+func entropy(p *points, o Options, round func(float64) float64) (*Codebook, error) {
+	s := &solver{points: p, entries: o.Entries, longest: o.LongestCode, round: round, clip: math.Inf(1)}
+	if o.SNR > 0 {
+		t, ok := s.forSNR(o.SNR, o.Outliers)
+		switch {
+		case ok && o.Bits == 0:
+			return t.codebook(), nil
+		case ok:
+			c := t.codebook()
+			if bits, err := measure(o, t, c); err != nil || bits <= o.Bits {
+				return c, err
+			}
+		case o.Bits == 0:
+			return kmeans(p, o.Entries, o.Start, round), nil
+		}
+	}
+	return s.forBits(o)
+}
+
+// forSNR finds the solution of fewest bits that reaches snr, if there is one.
+func (s *solver) forSNR(snr float64, mode OutlierMode) (best solution, ok bool) {
+	over := func(t solution) float64 { return t.snr - snr - snrMargin }
+	best, ok = s.search(s.lambdaFor(snr), over, 1, snrTolerance)
+	if mode == Never {
+		return best, ok
+	}
+	for _, clipped := range s.clips(best) {
+		t, reached := clipped.search(clipped.lambdaFor(snr), over, 1, snrTolerance)
+		if reached && (!ok || t.bits < best.bits) {
+			best, ok = t, true
+		}
+	}
+	return best, ok
+}
+
+// forBits finds the codebook of least error within o.Bits. The bits that a solution expects and the bits that o.Rate
+// measures differ by little and almost constantly, so it moves its aim by the difference until they agree.
+func (s *solver) forBits(o Options) (*Codebook, error) {
+	within := func(s *solver, bits float64) (solution, bool) {
+		over := func(t solution) float64 { return (t.bits - bits) * dBPerBit }
+		return s.search(s.lambdaFor(bits*dBPerBit), over, -1, bitTolerance/2*o.Bits*dBPerBit)
+	}
+	t, ok := within(s, o.Bits)
+	if o.Outliers == Auto {
+		for _, clipped := range s.clips(t) {
+			if u, fits := within(clipped, o.Bits); fits && (!ok || u.snr > t.snr) {
+				t, ok = u, true
+			}
+		}
+	}
+	var best *Codebook
+	var bestBits float64
+	aim, bits := o.Bits, 0.0
+	for range maxMeasured {
+		c := t.codebook()
+		var err error
+		if bits, err = measure(o, t, c); err != nil {
+			return nil, err
+		}
+		if bits <= o.Bits && (best == nil || bits > bestBits) {
+			best, bestBits = c, bits
+		}
+		if o.Rate == nil || len(c.Values) == 1 && bits > o.Bits || bits <= o.Bits && bits >= o.Bits*(1-bitTolerance) {
+			break
+		}
+		aim = max(0, aim+o.Bits*(1-bitTolerance/2)-bits)
+		t, _ = within(t.solver, aim)
+	}
+	if best == nil {
+		return nil, fmt.Errorf("%.3f bits per weight: %d values still take %.3f: %w", o.Bits, len(t.value), bits, ErrUnreachable)
+	}
+	return best, nil
+}
+
+// measure asks o.Rate for the bits per weight of c, or else believes the solution that c comes from.
+func measure(o Options, t solution, c *Codebook) (float64, error) {
+	if o.Rate == nil {
+		return t.bits, nil
+	}
+	return o.Rate(c)
+}
+
+// lambdaFor is the price that gives about snr dB: D = Δ²/12 and Δ² = 6·lambda/ln 2.
+func (s *solver) lambdaFor(snr float64) float64 {
+	return 2 * math.Ln2 * s.points.power * detmath.Exp10(-snr/10) / s.points.total()
+}
+
+// search looks for the lambda at which gap, given in dB, crosses 0; gap falls as lambda rises. It returns the solution
+// nearest to 0 on the side given, +1 or -1, and whether there is one; otherwise the last one tried. It ends within
+// tolerance, or when there is nothing nearer.
+func (s *solver) search(lambda float64, gap func(solution) float64, side, tolerance float64) (best solution, ok bool) {
+	const maxSolves = 14
+	aim := side * tolerance / 2
+	var low, high, gapLow, gapHigh float64 // lambdas with gap above and below the aim; 0 = not known
+	last, step := 0.0, 0.0                 // the gap before and the step from it, in dB
+	for range maxSolves {
+		t := s.solve(lambda)
+		g := gap(t)
+		good := g*side >= 0
+		if good && (!ok || math.Abs(g) < math.Abs(gap(best))) || !ok {
+			best = t
+		}
+		ok = ok || good
+		if good && math.Abs(g) <= tolerance {
+			break
+		}
+		if g > aim {
+			low, gapLow = lambda, g
+		} else {
+			high, gapHigh = lambda, g
+		}
+		if low == 0 || high == 0 {
+			if math.Abs(step) >= 1 && math.Abs(last-g) < 0.01*math.Abs(step) {
+				break // saturated
+			}
+			last, step = g, min(max(g-aim, -20), 20)
+			if math.Abs(step) < tolerance {
+				step = math.Copysign(tolerance, step)
+			}
+			lambda *= detmath.Exp10(step / 10)
+			continue
+		}
+		if high < low*1.0001 {
+			break
+		}
+		part := (gapLow - aim) / (gapLow - gapHigh)
+		if !(part >= 0.1) {
+			part = 0.1
+		}
+		if math.IsInf(gapLow-gapHigh, 0) {
+			part = 0.5
+		}
+		lambda = low * detmath.Exp2(float64(min(part, 0.9)*detmath.Log2(high/low)))
+	}
+	return best, ok
+}

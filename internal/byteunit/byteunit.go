@@ -1,0 +1,107 @@
+// Package byteunit reads and prints amounts of memory: 512MiB, 1.5GiB, 300MB, 4096.
+package byteunit
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+)
+
+var (
+	// ErrSyntax reports what is not a number followed by a unit.
+	ErrSyntax = errors.New("not a size; write for example 512MiB, 1.5GiB, 300MB or 4096")
+	// ErrUnit reports an unknown unit.
+	ErrUnit = errors.New("unknown unit; use B, KiB, MiB, GiB, TiB (1024) or KB, MB, GB, TB (1000)")
+	// ErrRange reports a size above 2^63-1 bytes.
+	ErrRange = errors.New("size too large")
+)
+
+// Parse reads a size: digits, perhaps with a decimal point, and a unit. KiB, MiB,
+// GiB, TiB count in 1024s, KB, MB, GB, TB in 1000s, the bare letters K, M, G, T in
+// 1024s as elsewhere in system settings; B or nothing is bytes. Case does not
+// matter and spaces may surround number and unit. A fraction of a byte is dropped,
+// so that a limit is never exceeded.
+func Parse(text string) (int64, error) {
+	trimmed := strings.TrimSpace(text)
+	end := strings.IndexFunc(trimmed, func(c rune) bool { return c != '.' && (c < '0' || c > '9') })
+	if end < 0 {
+		end = len(trimmed)
+	}
+	number, unit := trimmed[:end], strings.TrimSpace(trimmed[end:])
+	whole, fraction, _ := strings.Cut(number, ".")
+	if whole == "" || strings.Contains(fraction, ".") || strings.HasSuffix(number, ".") || len(number) > 40 {
+		return 0, fmt.Errorf("%q: %w", text, ErrSyntax)
+	}
+	factor, ok := factors[strings.ToLower(unit)]
+	if !ok {
+		return 0, fmt.Errorf("%q: %w", text, ErrUnit)
+	}
+	// Exact: number = whole.fraction as an integer over a power of ten.
+	n, _ := new(big.Int).SetString(whole+fraction, 10)
+	n.Mul(n, big.NewInt(factor))
+	n.Quo(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(fraction))), nil))
+	if !n.IsInt64() {
+		return 0, fmt.Errorf("%q: %w", text, ErrRange)
+	}
+	return n.Int64(), nil
+}
+
+var factors = map[string]int64{
+	"": 1, "b": 1,
+	"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40,
+	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
+}
+
+// Format prints n with a binary unit and one decimal, to the nearest: "512MiB",
+// "1.5GiB", "17B". The decimal is left out only where the figure is exact.
+func Format(n int64) string {
+	return format(n, func(unit uint64) uint64 { return unit / 2 })
+}
+
+// FormatUp is Format rounded up, so that a limit printed for the user to copy is
+// enough: Parse(FormatUp(n)) >= n for n from 0 to 2^62.
+func FormatUp(n int64) string {
+	return format(n, func(unit uint64) uint64 { return unit - 1 })
+}
+
+// format divides by the unit after adding bias(unit) to ten times n, which says
+// how to round.
+func format(n int64, bias func(unit uint64) uint64) string {
+	sign, m := "", uint64(n)
+	if n < 0 {
+		sign, m = "-", -uint64(n)
+	}
+	if m < 1<<10 {
+		return fmt.Sprintf("%s%dB", sign, m)
+	}
+	unit := uint64(1)
+	for _, name := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		unit <<= 10
+		if m%unit == 0 && (m/unit < 1<<10 || name == "TiB") {
+			return fmt.Sprintf("%s%d%s", sign, m/unit, name)
+		}
+		tenths := m/unit*10 + (m%unit*10+bias(unit))/unit
+		if tenths < 10<<10 || name == "TiB" {
+			return fmt.Sprintf("%s%d.%d%s", sign, tenths/10, tenths%10, name)
+		}
+	}
+	panic("unreachable")
+}
+
+// Size is a number of bytes that a command line or a text file gives, read by
+// Parse and printed by Format.
+type Size int64
+
+// String returns Format of s.
+func (s Size) String() string { return Format(int64(s)) }
+
+// UnmarshalText sets s by Parse.
+func (s *Size) UnmarshalText(text []byte) error {
+	n, err := Parse(string(text))
+	if err == nil {
+		*s = Size(n)
+	}
+	return err
+}

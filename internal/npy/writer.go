@@ -24,7 +24,7 @@ func NewWriter(w io.Writer, shape []int) (*Writer, error) {
 	if !ok || len(shape) > maxDims {
 		return nil, fmt.Errorf("%w %v", ErrShape, shape)
 	}
-	if _, err := w.Write(appendHeader(nil, shape)); err != nil {
+	if _, err := w.Write(appendHeader(nil, "<f4", shape)); err != nil {
 		return nil, err
 	}
 	return &Writer{w: w, shape: append([]int{}, shape...), left: n, buffer: make([]byte, 0, 64<<10)}, nil
@@ -75,8 +75,18 @@ func Create(path string, shape []int, data []float32) error {
 	})
 }
 
+// WriteHeader writes the header of an array whose elements, of NumPy type descr
+// such as "<i8", the caller writes next, row-major, as they are.
+func WriteHeader(w io.Writer, descr string, shape []int) error {
+	if _, ok := dtype.Count(shape, 8); !ok || len(shape) > maxDims {
+		return fmt.Errorf("%w %v", ErrShape, shape)
+	}
+	_, err := w.Write(appendHeader(nil, descr, shape))
+	return err
+}
+
 // appendHeader writes version 1.0 as NumPy does: data starts at a multiple of 64.
-func appendHeader(dst []byte, shape []int) []byte {
+func appendHeader(dst []byte, descr string, shape []int) []byte {
 	var dims strings.Builder
 	for i, d := range shape {
 		if i > 0 {
@@ -88,7 +98,7 @@ func appendHeader(dst []byte, shape []int) []byte {
 	if len(shape) > 1 {
 		tuple = tuple[:len(tuple)-1]
 	}
-	text := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", tuple)
+	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, tuple)
 	// NumPy leaves room for the first dimension to grow to 21 digits in place.
 	if len(shape) > 0 {
 		text += strings.Repeat(" ", 21-len(fmt.Sprint(shape[0])))

@@ -1,0 +1,8 @@
+package main
+
+type benchCommand struct {
+	Memory   benchMemoryCommand   `cmd:"" help:"Peak memory of a streamed product beside a dense one."`
+	Codec    benchCodecCommand    `cmd:"" help:"Size and speed of every codec at several block sizes."`
+	Codebook benchCodebookCommand `cmd:"" help:"Error and rate of every codebook method on real weights."`
+	Phase    benchPhaseCommand    `cmd:"" hidden:"" help:"One product in a process of its own, for bench memory."`
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/bench"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/model"
+)
+
+type benchCodebookCommand struct {
+	File string `arg:"" name:"file" placeholder:"FILE" help:"Real weights: a .npy matrix or a .safetensors file, of which all matrices are used."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+func (c *benchCodebookCommand) Help() string {
+	return "Example:\n  helix-substrate bench codebook model.safetensors"
+}
+
+func (c *benchCodebookCommand) Run(env *environment) error {
+	matrices, err := loadMatrices(c.File)
+	if err != nil {
+		return err
+	}
+	var results []bench.CodebookResult
+	for _, s := range bench.CodebookSettings() {
+		if err := env.ctx.Err(); err != nil {
+			return err
+		}
+		r, err := bench.Codebook(s, matrices)
+		if err != nil {
+			return err
+		}
+		results = append(results, r)
+	}
+	if c.JSON {
+		return writeJSON(env.stdout, map[string]any{"file": c.File, "matrices": len(matrices), "results": results})
+	}
+	rows := make([][]string, len(results))
+	for i, r := range results {
+		rows[i] = []string{
+			r.Setting, decimal(r.Entropy, 3), snr(r.SNRdB), decimal(r.Cosine, 7), fmt.Sprintf("%.2e", r.MaxError), decimal(r.WeightsPerSec/1e6, 0),
+		}
+	}
+	writeTable(env.stdout, []string{"codebook", "entropy bits", "SNR", "cosine", "largest error", "M weights/s"}, rows)
+	fmt.Fprintf(env.stdout, "\n%d matrices of %s, a codebook each; one core\n", len(matrices), c.File)
+	return nil
+}
+
+// loadMatrices reads the matrices of a .npy or .safetensors file into memory.
+func loadMatrices(path string) ([]bench.Matrix, error) {
+	if filepath.Ext(path) == ".npy" {
+		w, dims, err := npy.ReadFloat32(path)
+		if err != nil {
+			return nil, err
+		}
+		rows, cols := model.MatrixShape(dims)
+		return []bench.Matrix{{Name: path, Weights: w, Rows: rows, Cols: cols}}, nil
+	}
+	f, err := safetensors.OpenSet(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var matrices []bench.Matrix
+	for _, t := range f.Tensors() {
+		if len(t.Shape) < 2 || !convert.IsFloat(t.DType) {
+			continue
+		}
+		rows, cols := model.MatrixShape(t.Shape)
+		m := bench.Matrix{Name: t.Name, Weights: make([]float32, rows*cols), Rows: rows, Cols: cols}
+		if err := t.ReadFloat32(m.Weights, 0); err != nil {
+			return nil, err
+		}
+		matrices = append(matrices, m)
+	}
+	if len(matrices) == 0 {
+		return nil, fmt.Errorf("%s: holds no matrix", path)
+	}
+	return matrices, nil
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/helix-substrate/helix-substrate/codebook"
+	"github.com/helix-substrate/helix-substrate/convert"
+)
+
+// compressionFlags are the options that convert and encode share.
+type compressionFlags struct {
+	Method    string  `name:"method" enum:"entropy,kmeans,uniform" default:"entropy" help:"How codebooks are designed: ${enum}."`
+	Bits      float64 `name:"bits" placeholder:"B" help:"Entropy: least error at B bits per weight, everything counted."`
+	SNR       float64 `name:"snr" placeholder:"DB" help:"Entropy: fewest bits at a signal-to-noise ratio of DB decibels (default 35)."`
+	Entries   int     `name:"entries" placeholder:"N" help:"At most N codebook values (default 256)."`
+	Full      bool    `name:"full-precision" help:"Keep float32 codebook values; the default rounds them to bfloat16, for faster products."`
+	Codec     string  `name:"codec" enum:"zstd,brotli,huff0,lz4,none" default:"zstd" help:"How blocks are packed: ${enum}."`
+	Level     int     `name:"level" help:"The codec's effort; 0 codes literals only, which is all that indices need."`
+	BlockRows string  `name:"block-rows" placeholder:"N" default:"auto" help:"Rows of a block; auto: the Fibonacci number whose block is nearest 256 KiB."`
+	NonFinite string  `name:"nonfinite" enum:"refuse,sidecar" default:"refuse" help:"NaN and ±Inf: refuse, or keep them exactly in the sidecar."`
+	Threads   int     `name:"threads" help:"Workers; 0 means all cores. The output does not depend on it."`
+}
+
+func (c *compressionFlags) options() (convert.Options, error) {
+	rows := 0
+	if c.BlockRows != "auto" {
+		n, err := strconv.Atoi(c.BlockRows)
+		if err != nil || n < 1 {
+			return convert.Options{}, usageError(fmt.Sprintf("--block-rows %s: want a number of rows or auto", c.BlockRows))
+		}
+		rows = n
+	}
+	if c.Bits != 0 && c.SNR != 0 {
+		return convert.Options{}, usageError("--bits and --snr exclude each other")
+	}
+	if c.Method != "entropy" && (c.Bits != 0 || c.SNR != 0) {
+		return convert.Options{}, usageError("--bits and --snr need --method entropy")
+	}
+	return convert.Options{
+		Method: codebook.Method(c.Method), Bits: c.Bits, SNR: c.SNR, Entries: c.Entries, FullPrecision: c.Full,
+		Codec: c.Codec, Level: c.Level, BlockRows: rows, NonFinite: c.NonFinite == "sidecar", Threads: c.Threads,
+	}, nil
+}

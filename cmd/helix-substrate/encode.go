@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/model"
+)
+
+type encodeCommand struct {
+	In      string `arg:"" name:"in" placeholder:"IN.npy" help:"The matrix: a .npy array; more dimensions than two are folded into rows."`
+	Out     string `name:"out" short:"o" required:"" placeholder:"OUT.cdna2.hxz" help:"Where it goes; an ending of .cdna writes version 1."`
+	Sidecar string `name:"sidecar" placeholder:"OUT.hxzo" help:"Allow outliers to be kept exactly, in this file."`
+	Name    string `name:"name" help:"The tensor's name (default: the input's file name)."`
+	compressionFlags
+	JSON bool `name:"json" help:"Print a JSON report."`
+}
+
+func (c *encodeCommand) Help() string {
+	return "Example:\n  helix-substrate encode w.npy -o w.cdna2.hxz --snr 35 --sidecar w.hxzo"
+}
+
+func (c *encodeCommand) Run(env *environment) error {
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	if o.NonFinite && c.Sidecar == "" {
+		return usageError("--nonfinite=sidecar needs --sidecar OUT.hxzo")
+	}
+	in, err := npy.Open(c.In)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	name := c.Name
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(c.In), ".npy")
+	}
+	rows, cols := model.MatrixShape(in.Shape())
+	report, err := convert.Matrix(env.ctx, convert.Rows(in, rows, cols), convert.Target{Name: name, File: c.Out, Sidecar: c.Sidecar}, o)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(env.stdout, report)
+	}
+	writeFields(env.stdout, append([]field{{"file", c.Out}, {"tensor", name}}, matrixFields(report)...))
+	return nil
+}
+
+func matrixFields(r *convert.MatrixReport) []field {
+	fields := []field{
+		{"shape", shape(r.Rows, r.Cols)},
+		{"codebook", fmt.Sprintf("%d values, %s", r.Entries, r.Method)},
+		{"blocks", fmt.Sprintf("%d of %d rows, %s", r.Blocks, r.BlockRows, r.Codec)},
+		{"size", fmt.Sprintf("%s, %.3f bits per weight", size(r.Bytes), r.BitsPerWeight)},
+		{"SNR", snr(r.SNRdB)},
+		{"cosine", decimal(r.Cosine, 7)},
+		{"largest error", fmt.Sprintf("%.3g", r.MaxAbsError)},
+	}
+	if r.Outliers > 0 {
+		fields = append(fields, field{"sidecar", fmt.Sprintf("%d outliers, %s", r.Outliers, size(r.SidecarBytes))})
+	}
+	return fields
+}
+
+// snr prints decibels; nil is the ratio of exact weights.
+func snr(db *float64) string {
+	if db == nil {
+		return "exact"
+	}
+	return decimal(*db, 2) + " dB"
+}

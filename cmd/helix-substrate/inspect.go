@@ -1,0 +1,183 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/model"
+)
+
+type inspectCommand struct {
+	Path   string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
+	Blocks bool   `name:"blocks" help:"List a file's blocks too."`
+	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+func (c *inspectCommand) Help() string {
+	return "Examples:\n  helix-substrate inspect model-dir\n  helix-substrate inspect w.cdna2.hxz --blocks"
+}
+
+func (c *inspectCommand) Run(env *environment) error {
+	info, err := os.Stat(c.Path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return c.model(env)
+	}
+	kind, err := detect(c.Path)
+	if err != nil {
+		return err
+	}
+	if kind == cdna.KindSidecar {
+		return c.sidecar(env)
+	}
+	return c.file(env)
+}
+
+func (c *inspectCommand) model(env *environment) error {
+	m, err := model.Open(c.Path)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(env.stdout, m.Manifest)
+	}
+	var rows [][]string
+	for _, t := range m.Tensors() {
+		row := []string{t.Name, t.Format, shape(t.Shape...), size(t.Bytes), "exact", "", ""}
+		if t.Format == model.FormatCDNA2 {
+			row = append(row[:2], shape(t.OriginalShape...), size(t.CompressedBytes))
+			if f := t.Fidelity; f != nil {
+				row = append(row, decimal(f.BitsPerWeight, 3), snr(f.SNRdB), decimal(f.Cosine, 6))
+			} else {
+				row = append(row, "", "", "")
+			}
+		}
+		rows = append(rows, row)
+	}
+	writeTable(env.stdout, []string{"tensor", "format", "shape", "size", "bits", "SNR", "cosine"}, rows)
+	s := m.Manifest.Stats
+	fmt.Fprintf(env.stdout, "\n%s: %d tensors, codec %s, %s from %s (%.2f×)\n", c.Path, len(rows), m.Manifest.Codec,
+		size(s.CompressedBytes), size(s.OriginalBytes), s.OverallRatio)
+	return nil
+}
+
+// fileReport is what inspect prints of a CDNA file as JSON.
+type fileReport struct {
+	Path      string        `json:"path"`
+	Version   int           `json:"version"`
+	Tensor    string        `json:"tensor_name"`
+	Shape     [2]int        `json:"shape"`
+	Encoding  string        `json:"encoding"`
+	BlockRows int           `json:"block_rows"`
+	NumBlocks int           `json:"num_blocks"`
+	Bytes     int64         `json:"bytes"`
+	Bits      float64       `json:"bits_per_weight"`
+	Created   string        `json:"created_utc,omitempty"`
+	Fidelity  any           `json:"fidelity_stats,omitempty"`
+	Extra     any           `json:"extra,omitempty"`
+	Codebook  []string      `json:"codebook"` // shortest decimal that parses to the same float32
+	Blocks    []blockReport `json:"blocks,omitempty"`
+}
+
+type blockReport struct {
+	Offset   int64  `json:"offset"`
+	CompLen  int    `json:"comp_len"`
+	Len      int    `json:"decomp_len"`
+	FirstRow int    `json:"first_row"`
+	Rows     int    `json:"rows"`
+	SHA256   string `json:"sha256"`
+}
+
+func (c *inspectCommand) file(env *environment) error {
+	f, err := cdna.Open(c.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := f.Header()
+	r := fileReport{
+		Path: c.Path, Version: f.Version(), Tensor: h.TensorName, Shape: [2]int{f.Rows(), f.Cols()}, Encoding: h.Encoding,
+		BlockRows: h.BlockRows, NumBlocks: f.NumBlocks(), Bytes: f.Size(), Created: h.CreatedUTC,
+		Bits: float64(f.Size()) * 8 / max(1, float64(f.Rows())*float64(f.Cols())),
+	}
+	if h.Fidelity != nil {
+		r.Fidelity = h.Fidelity
+	}
+	if len(h.Extra) > 0 {
+		r.Extra = h.Extra
+	}
+	for _, v := range f.Codebook() {
+		r.Codebook = append(r.Codebook, fmt.Sprint(v))
+	}
+	if c.Blocks {
+		for i := range f.NumBlocks() {
+			b := f.Block(i)
+			r.Blocks = append(r.Blocks, blockReport{b.Offset, b.CompLen, b.DecompLen, b.FirstRow, b.Rows, fmt.Sprintf("%x", b.SHA256)})
+		}
+	}
+	if c.JSON {
+		return writeJSON(env.stdout, r)
+	}
+	printFile(env.stdout, &r, h, f)
+	return nil
+}
+
+func printFile(w io.Writer, r *fileReport, h *cdna.Header, f *cdna.File) {
+	values := f.Codebook()
+	low, high := values[0], values[0]
+	for _, v := range values {
+		low, high = min(low, v), max(high, v)
+	}
+	fields := []field{
+		{"format", fmt.Sprintf("CDNA version %d", r.Version)},
+		{"tensor", r.Tensor},
+		{"shape", shape(f.Rows(), f.Cols())},
+		{"blocks", fmt.Sprintf("%d of %d rows, %s", r.NumBlocks, r.BlockRows, r.Encoding)},
+		{"size", fmt.Sprintf("%s, %.3f bits per weight", size(r.Bytes), r.Bits)},
+		{"codebook", fmt.Sprintf("%g … %g", low, high)},
+		{"created", r.Created},
+	}
+	if fs := h.Fidelity; fs != nil {
+		if fs.CosineNoSidecar != nil {
+			fields = append(fields, field{"cosine without sidecar", decimal(*fs.CosineNoSidecar, 7)})
+		}
+		if db, ok := fs.Number("snr_db"); ok {
+			fields = append(fields, field{"SNR", decimal(db, 2) + " dB"})
+		}
+	}
+	writeFields(w, fields)
+	if len(r.Blocks) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	rows := make([][]string, len(r.Blocks))
+	for i, b := range r.Blocks {
+		rows[i] = []string{fmt.Sprint(i), fmt.Sprint(b.FirstRow), fmt.Sprint(b.Rows), fmt.Sprint(b.Offset), fmt.Sprint(b.CompLen), fmt.Sprint(b.Len), b.SHA256}
+	}
+	writeTable(w, []string{"block", "first row", "rows", "offset", "stored", "indices", "sha256"}, rows)
+}
+
+func (c *inspectCommand) sidecar(env *environment) error {
+	s, err := cdna.OpenSidecar(c.Path)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(env.stdout, map[string]any{
+			"path": c.Path, "tensor_name": s.Header.TensorName, "shape": []int{s.Header.Rows, s.Header.Cols},
+			"num_outliers": len(s.Positions), "created_utc": s.Header.CreatedUTC, "threshold_policy": s.Header.Policy,
+		})
+	}
+	writeFields(env.stdout, []field{
+		{"format", "HXZO outlier sidecar"},
+		{"tensor", s.Header.TensorName},
+		{"shape", shape(s.Header.Rows, s.Header.Cols)},
+		{"outliers", fmt.Sprint(len(s.Positions))},
+		{"created", s.Header.CreatedUTC},
+	})
+	return nil
+}

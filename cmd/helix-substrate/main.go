@@ -1,0 +1,96 @@
+// Command helix-substrate compresses neural-network weights into verified CDNA
+// files and multiplies straight from the compressed blocks.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailure     = 1   // the operation failed, or verification found damage
+	exitUsage       = 2   // the command line is wrong
+	exitInterrupted = 130 // stopped by Ctrl-C or SIGTERM; nothing half-written stays
+)
+
+// commandLine is the whole command line: one field and one file a verb.
+type commandLine struct {
+	Convert convertCommand `cmd:"" help:"Compress a Hugging Face checkpoint into a model directory."`
+	Encode  encodeCommand  `cmd:"" help:"Compress one .npy matrix into a CDNA file."`
+	Decode  decodeCommand  `cmd:"" help:"Expand a CDNA file into a .npy matrix."`
+	Inspect inspectCommand `cmd:"" help:"Show what a CDNA file, sidecar or model directory holds, reading headers only."`
+	Verify  verifyCommand  `cmd:"" help:"Check every block and file of a CDNA file, sidecar or model directory."`
+	MatMul  matmulCommand  `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
+	Bench   benchCommand   `cmd:"" help:"Measure memory, codecs and codebooks on this machine."`
+	Demo    demoCommand    `cmd:"" help:"Generate a small checkpoint, convert it, verify it and multiply by it."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run parses args, runs the verb and returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c commandLine
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("helix-substrate"),
+		kong.Description("Compress model weights, prove what the compression did, and multiply straight from the compressed form."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "helix-substrate:", err)
+		return exitFailure
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited // --help
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "helix-substrate: %v (see helix-substrate --help)\n", err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err = parsed.Run(&environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr})
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "helix-substrate: interrupted; nothing half-written is left")
+		return exitInterrupted
+	case errors.As(err, new(usageError)):
+		fmt.Fprintf(stderr, "helix-substrate: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "helix-substrate: %s\n", explain(err))
+	return exitFailure
+}
+
+// environment is what a verb may use of the world.
+type environment struct {
+	ctx            context.Context
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// usageError is a command line that parses and makes no sense.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }

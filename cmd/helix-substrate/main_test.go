@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/helix-substrate/helix-substrate/internal/bench"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"helix-substrate": main})
+}
+
+// TestScripts runs the command line as a user does; testdata/script holds one
+// script a topic.
+func TestScripts(t *testing.T) {
+	shared, err := filepath.Abs("../../../shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SHARED", shared)
+			env.Setenv("HELIX_CPU", os.Getenv("HELIX_CPU"))
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "shared" {
+				_, err := os.Stat(shared)
+				return err == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"npy":     makeNPY,
+			"flip":    flipByte,
+			"shorten": shorten,
+			"same":    sameNPY,
+			"json":    jsonField,
+		},
+	})
+}
+
+// makeNPY: npy FILE [gauss|nan] DIM... writes an array of normal values.
+func makeNPY(ts *testscript.TestScript, _ bool, args []string) {
+	n := 1
+	var dims []int
+	for _, a := range args[2:] {
+		d, err := strconv.Atoi(a)
+		ts.Check(err)
+		dims = append(dims, d)
+		n *= d
+	}
+	x := bench.Gaussian(n, 1)
+	if args[1] == "nan" {
+		x[n/2] /= 0
+		x[n/2] -= x[n/2]
+	}
+	ts.Check(npy.Create(ts.MkAbs(args[0]), dims, x))
+}
+
+// flipByte: flip FILE OFFSET inverts a byte; a negative offset counts from the end.
+func flipByte(ts *testscript.TestScript, _ bool, args []string) {
+	b := []byte(ts.ReadFile(args[0]))
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if at < 0 {
+		at += len(b)
+	}
+	b[at] ^= 0xff
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
+}
+
+// shorten: shorten FILE BYTES cuts that many bytes off the end.
+func shorten(ts *testscript.TestScript, _ bool, args []string) {
+	b := []byte(ts.ReadFile(args[0]))
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b[:len(b)-n], 0o666))
+}
+
+// sameNPY: same A.npy B.npy MINCOSINE compares two arrays.
+func sameNPY(ts *testscript.TestScript, _ bool, args []string) {
+	a, _, err := npy.ReadFloat32(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b, _, err := npy.ReadFloat32(ts.MkAbs(args[1]))
+	ts.Check(err)
+	want, err := strconv.ParseFloat(args[2], 64)
+	ts.Check(err)
+	if len(a) != len(b) {
+		ts.Fatalf("%d and %d values", len(a), len(b))
+	}
+	if c := bench.Cosine(a, b); c < want {
+		ts.Fatalf("cosine %v, want at least %v", c, want)
+	}
+}
+
+// jsonField: json FILE PATH VALUE compares a field, such as stats.tensor_count.
+func jsonField(ts *testscript.TestScript, neg bool, args []string) {
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	for _, key := range strings.Split(args[1], "/") {
+		if list, ok := v.([]any); ok {
+			i, err := strconv.Atoi(key)
+			ts.Check(err)
+			v = list[i]
+			continue
+		}
+		v = v.(map[string]any)[key]
+	}
+	if (fmt.Sprint(v) == args[2]) == neg {
+		ts.Fatalf("%s is %v", args[1], v)
+	}
+}

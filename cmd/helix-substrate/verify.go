@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/model"
+)
+
+type verifyCommand struct {
+	Path    string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
+	Threads int    `name:"threads" help:"Workers; 0 means all cores."`
+	JSON    bool   `name:"json" help:"Print a JSON report."`
+}
+
+func (c *verifyCommand) Help() string {
+	return "Examples:\n  helix-substrate verify model-dir\n  helix-substrate verify w.cdna2.hxz"
+}
+
+// errDamaged is the outcome of a verification that found something.
+var errDamaged = errors.New("verification failed")
+
+// verifyReport is what verify prints as JSON.
+type verifyReport struct {
+	Path    string        `json:"path"`
+	OK      bool          `json:"ok"`
+	Tensors []tensorCheck `json:"tensors"`
+}
+
+type tensorCheck struct {
+	Name   string `json:"name"`
+	Blocks int    `json:"blocks,omitempty"`
+	Bytes  int64  `json:"bytes"`
+	Error  string `json:"error,omitempty"`
+}
+
+func (c *verifyCommand) Run(env *environment) error {
+	if c.Threads < 0 {
+		return usageError(fmt.Sprintf("--threads %d: must not be negative", c.Threads))
+	}
+	threads := c.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	info, err := os.Stat(c.Path)
+	if err != nil {
+		return err
+	}
+	var checks []model.Check
+	if info.IsDir() {
+		checks, err = verifyModel(env, c.Path, threads)
+	} else {
+		checks, err = verifyFile(env, c.Path, threads)
+	}
+	if err != nil {
+		return err
+	}
+	r := verifyReport{Path: c.Path, OK: true}
+	var bytes int64
+	blocks, damaged := 0, 0
+	for _, k := range checks {
+		t := tensorCheck{Name: k.Name, Blocks: k.Blocks, Bytes: k.Bytes}
+		if k.Err != nil {
+			t.Error, r.OK = explain(k.Err), false
+			damaged++
+		}
+		bytes, blocks = bytes+k.Bytes, blocks+k.Blocks
+		r.Tensors = append(r.Tensors, t)
+	}
+	if c.JSON {
+		if err := writeJSON(env.stdout, r); err != nil {
+			return err
+		}
+	} else {
+		for _, t := range r.Tensors {
+			if t.Error != "" {
+				fmt.Fprintf(env.stdout, "FAIL %s: %s\n", t.Name, t.Error)
+			}
+		}
+		if r.OK {
+			fmt.Fprintf(env.stdout, "OK %s: %d tensors, %d blocks, %s\n", c.Path, len(checks), blocks, size(bytes))
+		}
+	}
+	if !r.OK {
+		return fmt.Errorf("%s: %d of %d tensors damaged: %w", c.Path, damaged, len(checks), errDamaged)
+	}
+	return nil
+}
+
+func verifyModel(env *environment, dir string, threads int) ([]model.Check, error) {
+	m, err := model.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return m.Verify(env.ctx, threads)
+}
+
+func verifyFile(env *environment, path string, threads int) ([]model.Check, error) {
+	kind, err := detect(path)
+	if err != nil {
+		return nil, err
+	}
+	if kind == cdna.KindSidecar {
+		s, err := cdna.OpenSidecar(path)
+		if err != nil {
+			return nil, err
+		}
+		return []model.Check{{Name: s.Header.TensorName}}, nil
+	}
+	f, err := cdna.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	check := model.Check{Name: f.Header().TensorName, Blocks: f.NumBlocks(), Bytes: f.Size()}
+	check.Err = f.Verify(env.ctx, threads)
+	if err := env.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return []model.Check{check}, nil
+}
+
+func detect(path string) (cdna.Kind, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return cdna.KindUnknown, err
+	}
+	defer f.Close()
+	return cdna.Detect(f)
+}

@@ -1,0 +1,262 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/helix-substrate/helix-substrate/model"
+)
+
+// Job is the conversion of one checkpoint.
+type Job struct {
+	// Source is a Hugging Face directory or one .safetensors file. It is only read.
+	Source string
+	// Output is the model directory to make; it must not exist, or be empty.
+	Output string
+	// ModelID names the model in the manifest; empty takes the source's base name.
+	ModelID string
+	Options Options
+	// SkipEmbeddings and SkipLMHead keep those matrices exact, as .npy files.
+	SkipEmbeddings, SkipLMHead bool
+	// Progress, if not nil, is called with the source bytes converted, those in
+	// all, and the tensor just finished. Calls do not overlap.
+	Progress func(done, total int64, tensor string)
+}
+
+// Report tells what a conversion did.
+type Report struct {
+	Output        string         `json:"output"`
+	Tensors       []TensorReport `json:"tensors"`
+	Stats         model.Stats    `json:"stats"`
+	BitsPerWeight float64        `json:"bits_per_weight"` // over the compressed matrices, all overhead counted
+	Seconds       float64        `json:"seconds"`
+}
+
+// TensorReport tells what became of one tensor; Matrix is nil for exact ones.
+type TensorReport struct {
+	Name        string        `json:"name"`
+	Shape       []int         `json:"shape"`
+	DType       string        `json:"dtype"`
+	SourceBytes int64         `json:"source_bytes"`
+	Bytes       int64         `json:"bytes"`
+	Matrix      *MatrixReport `json:"matrix,omitempty"`
+}
+
+// partialSuffix marks a directory that is being made.
+const partialSuffix = ".partial"
+
+// Directory converts a checkpoint. The directory is built under the name
+// Output+".partial" and renamed when it is complete: on an error, the context's
+// included, nothing is left. Errors: ErrExists, ErrNoTensors, ErrDType,
+// ErrOption, those of reading the source and of writing.
+func Directory(ctx context.Context, job Job) (*Report, error) {
+	start := time.Now()
+	options, err := job.Options.normalize()
+	if err != nil {
+		return nil, err
+	}
+	src, err := openCheckpoint(job.Source)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	plan, err := planTensors(src, job)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOutput(job.Output); err != nil {
+		return nil, err
+	}
+	partial := filepath.Clean(job.Output) + partialSuffix
+	if err := os.RemoveAll(partial); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(partial, 0o777); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(partial)
+
+	c := &conversion{job: job, options: options, dir: partial, total: src.bytes()}
+	if err := c.tensors(ctx, plan); err != nil {
+		return nil, err
+	}
+	if err := c.finish(ctx, src); err != nil {
+		return nil, err
+	}
+	if err := publish(partial, job.Output); err != nil {
+		return nil, err
+	}
+	c.report.Output = job.Output
+	c.report.Seconds = time.Since(start).Seconds()
+	return &c.report, nil
+}
+
+// checkOutput refuses an output that is there already, an empty directory aside.
+func checkOutput(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrExists, err)
+	case len(entries) > 0:
+		return fmt.Errorf("%s: %w", dir, ErrExists)
+	}
+	return nil
+}
+
+// publish gives the finished directory its name.
+func publish(partial, dir string) error {
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.Rename(partial, dir)
+}
+
+// conversion is a running Job.
+type conversion struct {
+	job     Job
+	options Options
+	dir     string
+	total   int64
+
+	done     atomic.Int64
+	mu       sync.Mutex // guards Progress
+	report   Report
+	manifest []model.Tensor
+}
+
+// tensors converts every tensor, several at once, the largest first so that the
+// last ones to finish are small. What is written does not depend on the order.
+func (c *conversion) tensors(ctx context.Context, plan []plannedTensor) error {
+	c.report.Tensors = make([]TensorReport, len(plan))
+	c.manifest = make([]model.Tensor, len(plan))
+	order := make([]int, len(plan))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return int(plan[b].tensor.Size() - plan[a].tensor.Size()) })
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.options.Threads)
+	options := c.options
+	options.Threads = max(1, c.options.Threads/len(plan)) // one each, unless tensors are fewer than threads
+	for _, i := range order {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			t := &plan[i]
+			entry, report, err := c.tensor(ctx, t, options)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.job.Source, err)
+			}
+			c.manifest[i], c.report.Tensors[i] = entry, report
+			c.progress(t)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (c *conversion) progress(t *plannedTensor) {
+	done := c.done.Add(t.tensor.Size())
+	if c.job.Progress == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.job.Progress(done, c.total, t.tensor.Name)
+}
+
+// tensor converts or copies one tensor and describes it for the manifest.
+func (c *conversion) tensor(ctx context.Context, t *plannedTensor, o Options) (model.Tensor, TensorReport, error) {
+	report := TensorReport{Name: t.tensor.Name, Shape: t.tensor.Shape, DType: string(t.tensor.DType), SourceBytes: t.tensor.Size()}
+	entry := model.Tensor{Name: t.tensor.Name, File: t.file, OriginalBytes: t.tensor.Size(), SourceDType: string(t.tensor.DType)}
+	path := filepath.Join(c.dir, t.file)
+	if !t.compress {
+		if err := writeExact(ctx, path, t.tensor); err != nil {
+			return entry, report, fmt.Errorf("tensor %q: %w", t.tensor.Name, err)
+		}
+		entry.Format, entry.Shape, entry.DType = model.FormatNPY, t.tensor.Shape, exactType(t.tensor.DType)
+	} else {
+		rows, cols := model.MatrixShape(t.tensor.Shape)
+		target := Target{Name: t.tensor.Name, File: path, Sidecar: filepath.Join(c.dir, t.sidecar)}
+		m, err := Matrix(ctx, Rows(t.tensor, rows, cols), target, o)
+		if err != nil {
+			return entry, report, err
+		}
+		report.Matrix = m
+		entry.Format, entry.OriginalShape, entry.CDNAShape = model.FormatCDNA2, t.tensor.Shape, []int{rows, cols}
+		entry.CompressedBytes = m.Bytes
+		entry.CompressionRatio = float64(entry.OriginalBytes) / float64(m.Bytes)
+		entry.Fidelity = &model.Fidelity{BitsPerWeight: m.BitsPerWeight, SNRdB: m.SNRdB, MSE: m.MSE, Cosine: m.Cosine, MaxAbsError: m.MaxAbsError}
+		if m.Outliers > 0 {
+			sum, n, err := model.HashFile(ctx, target.Sidecar)
+			if err != nil {
+				return entry, report, err
+			}
+			entry.Sidecar = &model.Sidecar{File: t.sidecar, SHA256: sum, Outliers: m.Outliers, Bytes: n}
+		}
+	}
+	sum, n, err := model.HashFile(ctx, path)
+	if err != nil {
+		return entry, report, err
+	}
+	entry.SHA256 = sum
+	report.Bytes = n
+	if entry.Format == model.FormatNPY {
+		entry.Bytes = n
+	}
+	if entry.Sidecar != nil {
+		report.Bytes += entry.Sidecar.Bytes
+	}
+	return entry, report, nil
+}
+
+// finish copies the files beside the weights and writes the manifest.
+func (c *conversion) finish(ctx context.Context, src *checkpoint) error {
+	if src.companions != "" {
+		if _, err := copyCompanions(ctx, src.companions, c.dir); err != nil {
+			return err
+		}
+	}
+	m := &model.Manifest{
+		ModelID: c.job.ModelID, Format: model.FormatCDNA2, Codec: c.options.Codec, BlockRows: c.job.Options.BlockRows,
+		Options: c.options.describe(), Tensors: make(map[string]model.Tensor, len(c.manifest)),
+	}
+	if m.ModelID == "" {
+		m.ModelID = filepath.Base(c.job.Source)
+	}
+	var err error
+	if m.Sources, err = src.files(ctx); err != nil {
+		return err
+	}
+	if len(m.Sources) == 1 {
+		m.SourceSHA256 = m.Sources[0].SHA256
+	}
+	var weights, bits float64
+	for i, t := range c.manifest {
+		m.Tensors[t.Name] = t
+		m.Stats.OriginalBytes += t.OriginalBytes
+		m.Stats.CompressedBytes += c.report.Tensors[i].Bytes
+		if r := c.report.Tensors[i].Matrix; r != nil {
+			weights += float64(r.Rows) * float64(r.Cols)
+			bits += 8 * float64(r.Bytes)
+		}
+	}
+	m.Stats.TensorCount = len(c.manifest)
+	m.Stats.OverallRatio = float64(m.Stats.OriginalBytes) / float64(max(1, m.Stats.CompressedBytes))
+	c.report.Stats = m.Stats
+	c.report.BitsPerWeight = bits / max(1, weights)
+	return m.Write(c.dir)
+}

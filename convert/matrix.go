@@ -1,0 +1,213 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/codebook"
+)
+
+// Target says where an encoded matrix goes.
+type Target struct {
+	// Name is the tensor's name in the file's header.
+	Name string
+	// File is the CDNA file to write: version 1 if it ends in ".cdna", else 2.
+	File string
+	// Sidecar is the HXZO file for outliers, written when the design keeps some
+	// apart; empty keeps all of them in the codebook.
+	Sidecar string
+}
+
+// MatrixReport tells what compressing a matrix did. Errors are against the true
+// weights, with the sidecar applied; sizes are of files on disk.
+type MatrixReport struct {
+	Rows            int             `json:"rows"`
+	Cols            int             `json:"cols"`
+	Method          codebook.Method `json:"method"`
+	Entries         int             `json:"entries"`
+	Codec           string          `json:"codec"`
+	BlockRows       int             `json:"block_rows"`
+	Blocks          int             `json:"blocks"`
+	Bytes           int64           `json:"bytes"` // file and sidecar
+	SidecarBytes    int64           `json:"sidecar_bytes"`
+	Outliers        int             `json:"outliers"`
+	BitsPerWeight   float64         `json:"bits_per_weight"`
+	SNRdB           *float64        `json:"snr_db"` // null: exact
+	MSE             float64         `json:"mse"`
+	Cosine          float64         `json:"cosine"`
+	CosineNoSidecar float64         `json:"cosine_no_sidecar"`
+	MaxAbsError     float64         `json:"max_abs_error"`
+}
+
+// accurateCosine is the cosine below which a matrix is said to need its sidecar.
+const accurateCosine = 0.999
+
+// Matrix compresses src. It reads src twice and holds a few chunks of rows
+// (version 1 files: all indices). On an error, the context's included, neither
+// file is left behind. Other errors are ErrOption, codebook.ErrNonFinite with
+// tensor, row and column, and those of writing.
+func Matrix(ctx context.Context, src RowSource, target Target, o Options) (*MatrixReport, error) {
+	o, err := o.normalize()
+	if err != nil {
+		return nil, err
+	}
+	e := &encoder{ctx: ctx, src: src, target: target, o: o}
+	if e.o.BlockRows == 0 {
+		e.o.BlockRows = cdna.AutoBlockRows(src.Rows(), src.Cols())
+	}
+	if err := e.design(); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", target.Name, err)
+	}
+	report, err := e.write()
+	if err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", target.Name, err)
+	}
+	return report, nil
+}
+
+// encoder is the state of one Matrix call.
+type encoder struct {
+	ctx    context.Context
+	src    RowSource
+	target Target
+	o      Options
+
+	book     *codebook.Codebook
+	errors   codebook.ErrorSum
+	outliers []codebook.Outlier
+}
+
+// design makes the first pass over the weights and designs the codebook.
+func (e *encoder) design() error {
+	if e.src.Rows() < 1 || e.src.Cols() < 1 {
+		return fmt.Errorf("shape [%d, %d] has no weights: %w", e.src.Rows(), e.src.Cols(), cdna.ErrShape)
+	}
+	histograms := make([]*codebook.Histogram, e.o.Threads)
+	for i := range histograms {
+		histograms[i] = codebook.NewHistogram()
+	}
+	count := func(worker int, c *chunk) error {
+		if e.o.NonFinite {
+			histograms[worker].AddFinite(c.weights)
+			return nil
+		}
+		err := histograms[worker].Add(c.weights)
+		if bad := new(codebook.NonFiniteError); errors.As(err, &bad) {
+			row, col := c.a+bad.Index/e.src.Cols(), bad.Index%e.src.Cols()
+			return fmt.Errorf("%v at row %d, column %d: %w", bad.Value, row, col, codebook.ErrNonFinite)
+		}
+		return err
+	}
+	if err := forChunks(e.ctx, e.src, e.o.Threads, count, func(*chunk) error { return nil }); err != nil {
+		return err
+	}
+	for _, h := range histograms[1:] {
+		histograms[0].Merge(h)
+	}
+	options := codebook.Options{
+		Method: e.o.Method, Entries: e.o.Entries, SNR: e.o.SNR, Bits: e.o.Bits, FullPrecision: e.o.FullPrecision,
+	}
+	if e.target.Sidecar == "" || e.o.NoSidecar {
+		options.Outliers = codebook.Never
+	}
+	if e.o.Bits > 0 {
+		rate, err := e.measureRate()
+		if err != nil {
+			return err
+		}
+		options.Rate = rate
+	}
+	var err error
+	e.book, err = codebook.Design(histograms[0], options)
+	return err
+}
+
+// indexSink takes the indices of the second pass and makes a file of them.
+type indexSink interface {
+	Write(indices []byte) (int, error)
+	// finish publishes the file and returns its size and number of blocks.
+	finish(f *cdna.FidelityStats) (bytes int64, blocks int, err error)
+	abort()
+}
+
+// write makes the second pass: it quantizes, measures and writes.
+func (e *encoder) write() (*MatrixReport, error) {
+	sink, err := e.newSink()
+	if err != nil {
+		return nil, err
+	}
+	defer sink.abort()
+	quantizer := e.book.Quantizer()
+	type result struct {
+		sum      codebook.ErrorSum
+		outliers []codebook.Outlier
+	}
+	quantize := func(_ int, c *chunk) error {
+		r := new(result)
+		quantizer.Quantize(c.indices, c.weights, &r.sum)
+		if e.target.Sidecar != "" {
+			r.outliers = quantizer.AppendOutliers(nil, c.weights, uint64(c.a)*uint64(e.src.Cols()))
+		}
+		c.result = r
+		return nil
+	}
+	collect := func(c *chunk) error {
+		r := c.result.(*result)
+		e.errors.Merge(&r.sum)
+		e.outliers = append(e.outliers, r.outliers...)
+		_, err := sink.Write(c.indices)
+		return err
+	}
+	if err := forChunks(e.ctx, e.src, e.o.Threads, quantize, collect); err != nil {
+		return nil, err
+	}
+	return e.publish(sink)
+}
+
+// publish writes the sidecar, then the matrix that may need it.
+func (e *encoder) publish(sink indexSink) (*MatrixReport, error) {
+	rows, cols := e.src.Rows(), e.src.Cols()
+	without, with := e.errors.Fidelity(), e.errors.Fidelity()
+	r := &MatrixReport{
+		Rows: rows, Cols: cols, Method: e.o.Method, Entries: len(e.book.Values), Codec: e.o.Codec, BlockRows: e.o.BlockRows,
+		Outliers: len(e.outliers), MSE: with.MSE, Cosine: with.Cosine, CosineNoSidecar: without.Cosine, MaxAbsError: with.MaxError,
+	}
+	if !math.IsInf(with.SNR, 1) {
+		r.SNRdB = &with.SNR
+	}
+	if len(e.outliers) > 0 {
+		n, err := e.writeSidecar()
+		if err != nil {
+			return nil, err
+		}
+		r.SidecarBytes = n
+	}
+	n, blocks, err := sink.finish(e.fidelityStats(r))
+	if err != nil {
+		e.removeSidecar()
+		return nil, err
+	}
+	r.Bytes, r.Blocks = n+r.SidecarBytes, blocks
+	r.BitsPerWeight = float64(r.Bytes) * 8 / (float64(rows) * float64(cols))
+	return r, nil
+}
+
+// fidelityStats is what the header says of the error.
+func (e *encoder) fidelityStats(r *MatrixReport) *cdna.FidelityStats {
+	required := r.Outliers > 0 && r.CosineNoSidecar < accurateCosine
+	f := &cdna.FidelityStats{CosineNoSidecar: &r.CosineNoSidecar, SidecarRequired: &required}
+	f.SetNumber("cosine", r.Cosine)
+	f.SetNumber("mse", r.MSE)
+	f.SetNumber("max_abs_error", r.MaxAbsError)
+	if r.SNRdB != nil {
+		f.SetNumber("snr_db", *r.SNRdB)
+	}
+	return f
+}
+
+// isVersion1 tells whether a path asks for a version 1 file.
+func isVersion1(path string) bool { return filepath.Ext(path) == ".cdna" }

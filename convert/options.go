@@ -1,0 +1,105 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/helix-substrate/helix-substrate/codebook"
+)
+
+var (
+	// ErrExists reports an output directory that is there already.
+	ErrExists = errors.New("output exists")
+	// ErrNoTensors reports a source without tensors.
+	ErrNoTensors = errors.New("no tensors")
+	// ErrOption reports options that make no sense.
+	ErrOption = errors.New("invalid option")
+	// ErrDType reports a tensor whose type cannot be compressed.
+	ErrDType = errors.New("unsupported dtype")
+)
+
+// DefaultSNR is the signal-to-noise ratio, in dB, that conversion aims at when
+// neither a rate nor a ratio is asked for: cosine at least 0.9998, about 6 bits.
+const DefaultSNR = 35
+
+// Options say how matrices are compressed. The zero value is the default:
+// entropy-constrained codebooks at 35 dB, zstd, blocks of about 256 KiB.
+type Options struct {
+	// Method designs the codebooks; empty means codebook.Entropy.
+	Method codebook.Method
+	// SNR is the wanted signal-to-noise ratio in dB, Bits the wanted bits per
+	// weight with everything counted. At most one is set; entropy only.
+	SNR, Bits float64
+	// Entries bounds the codebook, 0 means 256.
+	Entries int
+	// FullPrecision keeps float32 codebook values instead of rounding to bfloat16.
+	FullPrecision bool
+	// Codec and Level pack the blocks; empty and 0 mean zstd, literals only.
+	Codec string
+	Level int
+	// BlockRows is the rows of a block, 0 for the Fibonacci number of rows whose
+	// block is nearest 256 KiB.
+	BlockRows int
+	// NonFinite accepts NaN and ±Inf and keeps them in the sidecar.
+	NonFinite bool
+	// NoSidecar keeps all outliers in the codebook.
+	NoSidecar bool
+	// Threads bounds the workers, 0 means GOMAXPROCS. The output does not depend on it.
+	Threads int
+}
+
+// normalize checks o and fills in the defaults.
+func (o Options) normalize() (Options, error) {
+	if o.Method == "" {
+		o.Method = codebook.Entropy
+	}
+	switch {
+	case o.SNR < 0 || o.Bits < 0 || o.SNR != o.SNR || o.Bits != o.Bits:
+		return o, fmt.Errorf("snr %v and bits %v must not be negative: %w", o.SNR, o.Bits, ErrOption)
+	case o.SNR > 0 && o.Bits > 0:
+		return o, fmt.Errorf("snr and bits exclude each other: %w", ErrOption)
+	case o.Method != codebook.Entropy && (o.SNR > 0 || o.Bits > 0):
+		return o, fmt.Errorf("snr and bits need the entropy method, not %s: %w", o.Method, ErrOption)
+	case o.SNR > 120:
+		return o, fmt.Errorf("snr %v dB is beyond float32's precision: %w", o.SNR, ErrOption)
+	case o.Bits > 16:
+		return o, fmt.Errorf("%v bits: an index has at most 8: %w", o.Bits, ErrOption)
+	case o.Entries < 0 || o.Entries > 256:
+		return o, fmt.Errorf("%d entries: a codebook has 1 to 256: %w", o.Entries, ErrOption)
+	case o.BlockRows < 0:
+		return o, fmt.Errorf("block rows %d: must not be negative: %w", o.BlockRows, ErrOption)
+	case o.Threads < 0:
+		return o, fmt.Errorf("threads %d: must not be negative: %w", o.Threads, ErrOption)
+	case o.NonFinite && o.NoSidecar:
+		return o, fmt.Errorf("non-finite weights need a sidecar: %w", ErrOption)
+	}
+	if o.Method == codebook.Entropy && o.Bits == 0 && o.SNR == 0 {
+		o.SNR = DefaultSNR
+	}
+	if o.Codec == "" {
+		o.Codec = "zstd"
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	return o, nil
+}
+
+// describe lists, for the manifest, the options that bytes depend on.
+func (o Options) describe() map[string]any {
+	d := map[string]any{"method": string(o.Method), "codec": o.Codec, "level": o.Level, "bf16_codebook": !o.FullPrecision}
+	if o.SNR > 0 {
+		d["snr"] = o.SNR
+	}
+	if o.Bits > 0 {
+		d["bits"] = o.Bits
+	}
+	if o.Entries > 0 {
+		d["entries"] = o.Entries
+	}
+	if o.NonFinite {
+		d["nonfinite"] = "sidecar"
+	}
+	return d
+}

@@ -1,0 +1,108 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/x448/float16"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/codebook"
+)
+
+// writerOptions are those of a version 2 file of the given number of rows.
+func (e *encoder) writerOptions(c *codebook.Codebook, rows int) cdna.WriterOptions {
+	return cdna.WriterOptions{
+		TensorName: e.target.Name, Rows: rows, Cols: e.src.Cols(), BlockRows: e.o.BlockRows,
+		Codebook: c.Values, Codec: e.o.Codec, Level: e.o.Level, Threads: e.o.Threads,
+	}
+}
+
+// newSink starts the file that the target asks for.
+func (e *encoder) newSink() (indexSink, error) {
+	if isVersion1(e.target.File) {
+		n := uint64(e.src.Rows()) * uint64(e.src.Cols())
+		if n > math.MaxUint32 {
+			return nil, fmt.Errorf("%s: %d weights, version 1 holds at most 2^32-1: %w", e.target.File, n, cdna.ErrShape)
+		}
+		return &version1Sink{e: e, indices: make([]byte, 0, n)}, nil
+	}
+	w, err := cdna.Create(e.target.File, e.writerOptions(e.book, e.src.Rows()))
+	if err != nil {
+		return nil, err
+	}
+	return version2Sink{w}, nil
+}
+
+// version2Sink streams blocks to a file.
+type version2Sink struct{ w *cdna.FileWriter }
+
+func (s version2Sink) Write(p []byte) (int, error) { return s.w.Write(p) }
+func (s version2Sink) abort()                      { s.w.Abort() }
+
+func (s version2Sink) finish(f *cdna.FidelityStats) (int64, int, error) {
+	stats, err := s.w.Finish(f)
+	return stats.TotalBytes, stats.NumBlocks, err
+}
+
+// version1Sink gathers all indices: the format is one zlib stream and has no
+// place for fidelity.
+type version1Sink struct {
+	e       *encoder
+	indices []byte
+}
+
+func (s *version1Sink) Write(p []byte) (int, error) {
+	s.indices = append(s.indices, p...)
+	return len(p), nil
+}
+
+func (s *version1Sink) abort() {}
+
+func (s *version1Sink) finish(*cdna.FidelityStats) (int64, int, error) {
+	path := s.e.target.File
+	if err := cdna.CreateV1(path, s.e.src.Rows(), s.e.src.Cols(), s.e.book.Values, s.indices); err != nil {
+		return 0, 0, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	return info.Size(), 1, nil
+}
+
+// writeSidecar writes the outliers and returns the size of the file.
+func (e *encoder) writeSidecar() (int64, error) {
+	low, high := float64(e.book.ClipMin), float64(e.book.ClipMax)
+	policy := cdna.ThresholdPolicy{Method: "rate-distortion"}
+	if !math.IsInf(low, -1) {
+		policy.ClipMin = &low
+	}
+	if !math.IsInf(high, 1) {
+		policy.ClipMax = &high
+	}
+	s := &cdna.Sidecar{
+		Header: cdna.SidecarHeader{
+			TensorName: e.target.Name, Rows: e.src.Rows(), Cols: e.src.Cols(), Policy: policy,
+		},
+		Positions: make([]uint64, len(e.outliers)),
+		Values:    make([]uint16, len(e.outliers)),
+	}
+	for i, o := range e.outliers {
+		s.Positions[i], s.Values[i] = o.Position, float16.Fromfloat32(o.Value).Bits()
+	}
+	return cdna.CreateSidecar(e.target.Sidecar, s)
+}
+
+// removeSidecar takes back what writeSidecar wrote.
+func (e *encoder) removeSidecar() error {
+	if e.target.Sidecar == "" {
+		return nil
+	}
+	if err := os.Remove(e.target.Sidecar); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

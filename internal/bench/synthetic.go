@@ -1,0 +1,69 @@
+package bench
+
+import (
+	"math/rand/v2"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/codebook"
+)
+
+// gaussianBook is the codebook of a normal distribution at the default ratio.
+func gaussianBook(snr float64) (*codebook.Codebook, error) {
+	h := codebook.NewHistogram()
+	if err := h.Add(Gaussian(1<<18, 1)); err != nil {
+		return nil, err
+	}
+	return codebook.Design(h, codebook.Options{Method: codebook.Entropy, SNR: snr, Outliers: codebook.Never})
+}
+
+// Gaussian returns n normal weights of standard deviation 0.02, the same for the
+// same seed.
+func Gaussian(n int, seed uint64) []float32 {
+	r := rand.New(rand.NewPCG(seed, 0))
+	w := make([]float32, n)
+	for i := range w {
+		w[i] = float32(0.02 * r.NormFloat64())
+	}
+	return w
+}
+
+// GaussianIndices returns n codebook indices of normal weights at the given ratio.
+func GaussianIndices(n int, snr float64) ([]byte, error) {
+	book, err := gaussianBook(snr)
+	if err != nil {
+		return nil, err
+	}
+	indices := make([]byte, n)
+	book.Quantizer().Quantize(indices, Gaussian(n, 2), nil)
+	return indices, nil
+}
+
+// WriteGaussianMatrix writes a CDNA v2 file of rows × cols normal weights, a block
+// at a time.
+func WriteGaussianMatrix(path string, rows, cols, blockRows int, codec string) error {
+	book, err := gaussianBook(35)
+	if err != nil {
+		return err
+	}
+	w, err := cdna.Create(path, cdna.WriterOptions{
+		TensorName: "gaussian", Rows: rows, Cols: cols, BlockRows: blockRows, Codebook: book.Values, Codec: codec,
+	})
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	q := book.Quantizer()
+	// One row's weights, rotated from row to row: drawing 16384² of them would
+	// take longer than everything that is measured.
+	weights := Gaussian(2*cols, 3)
+	indices := make([]byte, len(weights))
+	q.Quantize(indices, weights, nil)
+	for r := range rows {
+		at := (r * 7919) % cols
+		if _, err := w.Write(indices[at : at+cols]); err != nil {
+			return err
+		}
+	}
+	_, err = w.Finish(nil)
+	return err
+}

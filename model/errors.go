@@ -1,0 +1,14 @@
+package model
+
+import "errors"
+
+var (
+	// ErrNotModel reports a directory without a manifest.
+	ErrNotModel = errors.New("not a model directory")
+	// ErrManifest reports a manifest that is not valid.
+	ErrManifest = errors.New("invalid manifest")
+	// ErrMissing reports a file that the manifest names and the directory lacks.
+	ErrMissing = errors.New("missing file")
+	// ErrMismatch reports a file that is not the one the manifest describes.
+	ErrMismatch = errors.New("file does not match the manifest")
+)

@@ -1,0 +1,191 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+)
+
+// ManifestName is the file that makes a directory a model directory.
+const ManifestName = "manifest.json"
+
+// Formats of a tensor in a model directory.
+const (
+	FormatCDNA2 = "cdna_v2" // compressed: Tensor.File is a CDNA v2 file
+	FormatNPY   = "npy"     // exact: Tensor.File is a .npy file
+)
+
+// Manifest is manifest.json. Byte counts are of files as they lie on disk;
+// OriginalBytes are the source's own bytes, not a float32 expansion of them.
+type Manifest struct {
+	ModelID      string            `json:"model_id,omitempty"`
+	SourceGGUF   string            `json:"source_gguf,omitempty"`
+	SourceSHA256 string            `json:"source_sha256,omitempty"` // when the source is one file
+	Sources      []SourceFile      `json:"sources,omitempty"`
+	Tool         string            `json:"tool,omitempty"`
+	Options      map[string]any    `json:"options,omitempty"`
+	Format       string            `json:"format"`
+	Codec        string            `json:"codec"`
+	BlockRows    int               `json:"block_rows"` // 0: chosen for each tensor
+	Tensors      map[string]Tensor `json:"tensors"`
+	Stats        Stats             `json:"stats"`
+}
+
+// SourceFile is a file the model was converted from.
+type SourceFile struct {
+	File   string `json:"file"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Tensor describes one tensor. Matrices (FormatCDNA2) fill the first group of
+// fields, exact tensors (FormatNPY) the second.
+type Tensor struct {
+	Name   string `json:"-"`
+	Format string `json:"format"`
+	File   string `json:"file"`
+	SHA256 string `json:"sha256,omitempty"` // of File
+
+	OriginalShape    []int     `json:"original_shape,omitempty"`
+	CDNAShape        []int     `json:"cdna_shape,omitempty"` // [rows, cols]
+	QuantType        string    `json:"quant_type,omitempty"` // of a GGUF source
+	SourceDType      string    `json:"source_dtype,omitempty"`
+	OriginalBytes    int64     `json:"original_bytes,omitempty"`
+	CompressedBytes  int64     `json:"compressed_bytes,omitempty"` // File and Sidecar
+	CompressionRatio float64   `json:"compression_ratio,omitempty"`
+	Fidelity         *Fidelity `json:"fidelity,omitempty"`
+	Sidecar          *Sidecar  `json:"sidecar,omitempty"`
+
+	Shape []int  `json:"shape,omitempty"`
+	DType string `json:"dtype,omitempty"`
+	Bytes int64  `json:"bytes,omitempty"`
+}
+
+// Fidelity is the error against the source's weights, sidecar included. SNRdB
+// is absent when the weights are exact.
+type Fidelity struct {
+	BitsPerWeight float64  `json:"bits_per_weight"`
+	SNRdB         *float64 `json:"snr_db,omitempty"`
+	MSE           float64  `json:"mse"`
+	Cosine        float64  `json:"cosine"`
+	MaxAbsError   float64  `json:"max_abs_error"`
+}
+
+// Sidecar names the file of a matrix's outliers.
+type Sidecar struct {
+	File     string `json:"file"`
+	SHA256   string `json:"sha256,omitempty"`
+	Outliers int    `json:"outliers"`
+	Bytes    int64  `json:"bytes"`
+}
+
+// Stats sums the tensors.
+type Stats struct {
+	TensorCount     int     `json:"tensor_count"`
+	OriginalBytes   int64   `json:"original_bytes"`
+	CompressedBytes int64   `json:"compressed_bytes"`
+	OverallRatio    float64 `json:"overall_ratio"`
+}
+
+// Write writes the manifest of the model directory dir, whole or not at all.
+func (m *Manifest) Write(dir string) error {
+	return atomicfile.Write(filepath.Join(dir, ManifestName), func(w io.Writer) error {
+		b, err := json.MarshalIndent(m, "", " ")
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(b, '\n'))
+		return err
+	})
+}
+
+// maxManifest bounds manifest.json: a million tensors would fit.
+const maxManifest = 1 << 30
+
+// readManifest reads and checks dir's manifest, in either form.
+func readManifest(dir string) (*Manifest, error) {
+	path := filepath.Join(dir, ManifestName)
+	info, err := os.Stat(path)
+	if os.IsNotExist(err) {
+		return nil, fmt.Errorf("%s: no %s in it: %w", dir, ManifestName, ErrNotModel)
+	} else if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxManifest {
+		return nil, fmt.Errorf("%s: %d bytes: %w", path, info.Size(), ErrManifest)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var both struct {
+		Manifest
+		olderManifest
+	}
+	if err := json.Unmarshal(b, &both); err != nil {
+		return nil, fmt.Errorf("%s: %v: %w", path, err, ErrManifest)
+	}
+	m := &both.Manifest
+	if m.Tensors == nil && both.Shards != nil {
+		if err := both.olderManifest.into(m); err != nil {
+			return nil, fmt.Errorf("%s: %v: %w", path, err, ErrManifest)
+		}
+	}
+	for name, t := range m.Tensors {
+		t.Name = name
+		m.Tensors[name] = t
+		if err := t.check(); err != nil {
+			return nil, fmt.Errorf("%s: tensor %q: %v: %w", path, name, err, ErrManifest)
+		}
+	}
+	if m.Tensors == nil {
+		return nil, fmt.Errorf("%s: neither tensors nor shards: %w", path, ErrManifest)
+	}
+	return m, nil
+}
+
+// check refuses entries that point outside the directory or lack what readers need.
+func (t *Tensor) check() error {
+	if err := checkFile(t.File); err != nil {
+		return err
+	}
+	if t.Sidecar != nil {
+		if err := checkFile(t.Sidecar.File); err != nil {
+			return err
+		}
+	}
+	switch t.Format {
+	case FormatCDNA2:
+		if len(t.CDNAShape) != 2 || t.CDNAShape[0] < 0 || t.CDNAShape[1] < 0 {
+			return fmt.Errorf("cdna_shape %v is not [rows, cols]", t.CDNAShape)
+		}
+	case FormatNPY:
+	default:
+		return fmt.Errorf("unknown format %q", t.Format)
+	}
+	return nil
+}
+
+// checkFile refuses names that are not inside the directory on every system.
+func checkFile(name string) error {
+	if name == "" || !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\:\x00") {
+		return fmt.Errorf("file name %q leaves the directory", name)
+	}
+	return nil
+}
+
+// sorted returns the tensors by name.
+func (m *Manifest) sorted() []Tensor {
+	ts := make([]Tensor, 0, len(m.Tensors))
+	for _, t := range m.Tensors {
+		ts = append(ts, t)
+	}
+	slices.SortFunc(ts, func(a, b Tensor) int { return strings.Compare(a.Name, b.Name) })
+	return ts
+}

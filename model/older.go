@@ -1,0 +1,56 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"path"
+)
+
+// olderManifest is the manifest form before "tensors": a list of CDNA files and,
+// apart from them, a directory of sidecars.
+type olderManifest struct {
+	Shards     []shard `json:"shards"`
+	SidecarDir string  `json:"sidecar_dir"`
+}
+
+type shard struct {
+	TensorName         string `json:"tensor_name"`
+	Path               string `json:"path"`
+	Shape              []int  `json:"shape"`
+	OutlierSidecarPath string `json:"outlier_sidecar_path"`
+}
+
+// into fills m with what the older form says.
+func (o *olderManifest) into(m *Manifest) error {
+	m.Format = FormatCDNA2
+	m.Tensors = make(map[string]Tensor, len(o.Shards))
+	for _, s := range o.Shards {
+		if s.TensorName == "" {
+			return errors.New("a shard has no tensor_name")
+		}
+		if _, twice := m.Tensors[s.TensorName]; twice {
+			return fmt.Errorf("tensor %q occurs twice", s.TensorName)
+		}
+		rows, cols := MatrixShape(s.Shape)
+		t := Tensor{Format: FormatCDNA2, File: s.Path, OriginalShape: s.Shape, CDNAShape: []int{rows, cols}}
+		if s.OutlierSidecarPath != "" {
+			t.Sidecar = &Sidecar{File: path.Join(o.SidecarDir, s.OutlierSidecarPath)}
+		}
+		m.Tensors[s.TensorName] = t
+	}
+	m.Stats.TensorCount = len(m.Tensors)
+	return nil
+}
+
+// MatrixShape returns the matrix [rows, cols] as which a tensor is stored: [n]
+// is [1, n], and leading dimensions are multiplied together.
+func MatrixShape(shape []int) (rows, cols int) {
+	if len(shape) == 0 {
+		return 1, 1
+	}
+	rows, cols = 1, shape[len(shape)-1]
+	for _, d := range shape[:len(shape)-1] {
+		rows *= d
+	}
+	return rows, cols
+}

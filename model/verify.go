@@ -1,0 +1,130 @@
+package model
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+)
+
+// Check is the outcome of verifying one tensor.
+type Check struct {
+	Name   string
+	Blocks int   // verified, of a compressed matrix
+	Bytes  int64 // read
+	Err    error // nil when all is well
+}
+
+// Verify checks every tensor: its files are there, have the manifest's SHA-256,
+// shape and name, and every block unpacks to the indices its own hash names. It
+// goes on after a bad tensor and returns one Check each, by name; the error is
+// for what stopped it early, such as the context.
+func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
+	tensors := m.Tensors()
+	checks := make([]Check, len(tensors))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, threads))
+	for i, t := range tensors {
+		g.Go(func() error {
+			checks[i] = m.check(ctx, t)
+			return ctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return checks, nil
+}
+
+func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
+	c.Name = t.Name
+	if c.Bytes, c.Err = m.checkHash(ctx, t.File, t.SHA256); c.Err != nil {
+		return c
+	}
+	if t.Format == FormatNPY {
+		c.Err = m.checkNPY(t)
+		return c
+	}
+	f, err := m.OpenMatrix(t)
+	if err != nil {
+		c.Err = err
+		return c
+	}
+	defer f.Close()
+	if name := f.Header().TensorName; f.Version() == 2 && name != t.Name {
+		c.Err = fmt.Errorf("%s: holds tensor %q, the manifest says %q: %w", f.Name(), name, t.Name, ErrMismatch)
+		return c
+	}
+	c.Blocks = f.NumBlocks()
+	if c.Err = f.Verify(ctx, 1); c.Err != nil || t.Sidecar == nil {
+		return c
+	}
+	n, err := m.checkHash(ctx, t.Sidecar.File, t.Sidecar.SHA256)
+	c.Bytes += n
+	if c.Err = err; err != nil {
+		return c
+	}
+	_, c.Err = m.OpenSidecar(t)
+	return c
+}
+
+// checkHash reads a file and compares its SHA-256, in hex, with want, unless that
+// is empty (older manifests have none). It returns the file's size.
+func (m *Model) checkHash(ctx context.Context, file, want string) (int64, error) {
+	path := m.Path(file)
+	got, n, err := HashFile(ctx, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%s: %w", path, ErrMissing)
+	}
+	if err == nil && want != "" && got != want {
+		err = fmt.Errorf("%s: sha256 is %s, the manifest says %s: %w", path, got, want, ErrMismatch)
+	}
+	return n, err
+}
+
+func (m *Model) checkNPY(t Tensor) error {
+	path := m.Path(t.File)
+	r, err := npy.Open(path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if !slices.Equal(r.Shape(), t.Shape) {
+		return fmt.Errorf("%s: has shape %v, the manifest says %v: %w", path, r.Shape(), t.Shape, ErrMismatch)
+	}
+	return nil
+}
+
+// HashFile returns the SHA-256, in hex, and the size of the file at path.
+func HashFile(ctx context.Context, path string) (string, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, 1<<18)
+	var n int64
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", n, err
+		}
+		k, err := f.Read(buf)
+		h.Write(buf[:k])
+		n += int64(k)
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), n, nil
+		} else if err != nil {
+			return "", n, err
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package receipt
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// StreamXWSchema names the receipt of a product with a compressed matrix.
+const StreamXWSchema = "stream_xw_receipt_v1"
+
+// Streaming modes of a product.
+const (
+	// BlockStreaming read the matrix block by block and never held it whole.
+	BlockStreaming = "true_block_streaming"
+	// FullLoad held all indices in memory: a version 1 file has no blocks.
+	FullLoad = "full_load_fallback"
+)
+
+// StreamXW is the receipt of one product Y = X @ W or Y = X @ Wᵀ.
+type StreamXW struct {
+	Schema             string       `json:"schema"`
+	WorkOrder          string       `json:"work_order"`
+	TensorName         string       `json:"tensor_name"`
+	Path               string       `json:"cdna_path"`
+	CodecVersion       string       `json:"codec_version"` // "cdna_v1" or "cdna_v2"
+	StreamingMode      string       `json:"streaming_mode"`
+	Transpose          bool         `json:"transpose_w"`
+	ProjectionMode     string       `json:"projection_mode"` // "x_w" or "x_wt"
+	BlocksTouched      []int        `json:"blocks_touched"`
+	BlocksVerified     int          `json:"blocks_verified"`
+	VerifyPolicy       string       `json:"verify_policy"`
+	SidecarApplied     bool         `json:"sidecar_applied"`
+	SidecarPath        string       `json:"sidecar_path,omitempty"`
+	SidecarCorrections int          `json:"sidecar_corrections"`
+	SidecarBasis       string       `json:"sidecar_basis"`
+	SidecarSkipReason  string       `json:"sidecar_skip_reason,omitempty"`
+	MinCosine          float64      `json:"min_cosine,omitempty"`
+	ComputeProof       ComputeProof `json:"compute_proof"`
+	Memory             MemoryAudit  `json:"memory_audit"`
+	DurationMS         float64      `json:"duration_ms"`
+	Timing             StreamTiming `json:"timing_breakdown"`
+	Kernel             Kernel       `json:"native_kernel"`
+	Timestamp          string       `json:"timestamp"`
+	Status             string       `json:"status"` // "PASS"; a product that fails returns an error and no receipt
+}
+
+// ComputeProof holds the SHA-256, in hex, of X and Y as little-endian float32 bytes.
+type ComputeProof struct {
+	InputSHA256  string `json:"input_activation_sha256"`
+	OutputSHA256 string `json:"output_activation_sha256"`
+}
+
+// MemoryAudit tells what a product held. One MB is 2^20 bytes.
+type MemoryAudit struct {
+	RSSDeltaMB    float64 `json:"rss_delta_mb"`   // growth of the process over the product
+	PeakRSSMB     float64 `json:"peak_rss_mb"`    // highest of the process's life, 0 if unknown
+	BuffersMB     float64 `json:"buffers_mb"`     // block buffers, exact
+	FullWeightMB  float64 `json:"full_weight_mb"` // W as float32
+	SavingsFactor float64 `json:"savings_factor"` // full weight / buffers
+}
+
+// StreamTiming splits a product's time in milliseconds, summed over its workers.
+// The kernels look weights up while multiplying, so t_dequant_ms is 0.
+type StreamTiming struct {
+	IndicesMS    float64 `json:"t_indices_ms"` // read and decompress
+	ReadMS       float64 `json:"t_read_ms"`
+	DecompressMS float64 `json:"t_decompress_ms"`
+	VerifyMS     float64 `json:"t_verify_ms"`
+	DequantMS    float64 `json:"t_dequant_ms"`
+	SidecarMS    float64 `json:"t_sidecar_ms"`
+	MatMulMS     float64 `json:"t_matmul_ms"`
+	OtherMS      float64 `json:"t_other_ms"`
+}
+
+// Kernel tells which code ran.
+type Kernel struct {
+	Used    bool   `json:"used"`  // assembly, not the portable twin
+	Level   string `json:"level"` // such as "avx2"
+	Codec   string `json:"codec"`
+	Workers int    `json:"workers"`
+}
+
+// WriteJSON writes a receipt as indented JSON and a newline.
+func WriteJSON(w io.Writer, receipt any) error {
+	b, err := json.MarshalIndent(receipt, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write receipt: %w", err)
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}

@@ -1,0 +1,35 @@
+package stream
+
+import (
+	"fmt"
+
+	"github.com/helix-substrate/helix-substrate/codebook"
+)
+
+// Indices writes the codebook indices of rows [a, b) to dst, which has length
+// (b−a)·Cols. Only the blocks that hold those rows are read.
+func (m *Matrix) Indices(dst []byte, a, b int) error {
+	if err := m.checkRows(a, b); err != nil {
+		return err
+	}
+	if len(dst) != (b-a)*m.Cols() {
+		return fmt.Errorf("%s: dst holds %d indices, rows [%d, %d) have %d: %w", m.file.Name(), len(dst), a, b, (b-a)*m.Cols(), ErrShape)
+	}
+	return m.file.ReadRows(dst, a, b, m.verifier)
+}
+
+// Floats writes the weights of rows [a, b) to dst, which has length (b−a)·Cols:
+// codebook values, and the sidecar's where it is applied.
+func (m *Matrix) Floats(dst []float32, a, b int) error {
+	indices := make([]byte, len(dst))
+	if err := m.Indices(indices, a, b); err != nil {
+		return err
+	}
+	codebook.Decode(dst, indices, m.values[:])
+	if m.sidecar != nil {
+		m.sidecar.outliers(a, b, func(row, col int, value float32) {
+			dst[row*m.Cols()+col] = value
+		})
+	}
+	return nil
+}

@@ -14,7 +14,7 @@ const (
 // 128-bit part of a register, h says which of the two unpack instructions gave
 // it, and o whether it is the odd or the even 16-bit half of a 32-bit word.
 func slot(j int) (step, lane int) {
-	return j>>3&1<<1 | j&1, j >> 4 << 2 | j>>1&3
+	return j>>3&1<<1 | j&1, j>>4<<2 | j>>1&3
 }
 
 // panelWidth is how many vectors share a panel of [Activations]: a register

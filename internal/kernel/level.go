@@ -31,7 +31,7 @@ func Levels() []Level { return availableLevels() }
 func ForLevel(l Level) (*Kernels, error) {
 	for _, have := range Levels() {
 		if have == l {
-			return &Kernels{level: l}, nil
+			return newKernels(l), nil
 		}
 	}
 	return nil, fmt.Errorf("%w: %q; available: %q", ErrLevel, l, Levels())

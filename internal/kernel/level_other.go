@@ -1,3 +1,7 @@
+//go:build !amd64 || noasm
+
 package kernel
 
 func availableLevels() []Level { return []Level{Generic} }
+
+func routinesFor(Level) *routines { return nil }

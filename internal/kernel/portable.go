@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // This file is the canon as plain Go: slow, short, and what every assembly
 // routine is tested against.
 
@@ -21,6 +23,32 @@ func (m indexed) group(r, g int) (w [groupSize]float32) {
 	row := m.idx[r*m.ld+first : r*m.ld+min(first+groupSize, m.cols)]
 	for j, i := range row {
 		w[j] = m.t.values[i]
+	}
+	return w
+}
+
+// denseF32 is a matrix of float32, rows ld apart.
+type denseF32 struct {
+	w        []float32
+	ld, cols int
+}
+
+func (m denseF32) group(r, g int) (w [groupSize]float32) {
+	first := g * groupSize
+	copy(w[:], m.w[r*m.ld+first:r*m.ld+min(first+groupSize, m.cols)])
+	return w
+}
+
+// denseBF16 is a matrix of bfloat16, rows ld apart.
+type denseBF16 struct {
+	w        []uint16
+	ld, cols int
+}
+
+func (m denseBF16) group(r, g int) (w [groupSize]float32) {
+	first := g * groupSize
+	for j, bits := range m.w[r*m.ld+first : r*m.ld+min(first+groupSize, m.cols)] {
+		w[j] = math.Float32frombits(uint32(bits) << 16)
 	}
 	return w
 }

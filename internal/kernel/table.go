@@ -5,8 +5,10 @@ import "math"
 // Table is a codebook prepared for lookup. It always answers 256 indices: those
 // beyond the codebook read as +0. Immutable, safe for concurrent use.
 type Table struct {
+	// The assembly relies on the place of these three (_gen/source.go).
 	values  [256]float32
-	planes  [4][256]byte // planes[p][i] is byte p (0 = lowest) of values[i]
+	planes  [4][256]byte   // planes[p][i] is byte p (0 = lowest) of values[i]
+	words   [2][256]uint16 // words[h][i] is half h (0 = lower) of values[i]
 	entries int
 	bf16    bool
 }
@@ -24,6 +26,7 @@ func NewTable(values []float32) *Table {
 		for p := range t.planes {
 			t.planes[p][i] = byte(bits >> (8 * p))
 		}
+		t.words[0][i], t.words[1][i] = uint16(bits), uint16(bits>>16)
 		if bits&0xFFFF != 0 {
 			t.bf16 = false
 		}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// decodeLanes writes four rows out as float32 for gemm: [group][step][row][lane].
+func decodeLanes(m machine, s source, name string) {
+	TEXT(name, NOSPLIT, "func(dst *float32, w *byte, ldw int, table *byte, n int)")
+	Pragma("noescape")
+	Doc(name + " decodes four rows of n columns, ldw bytes apart, in lane order: dst[group][step][row][lane].")
+	stack := Mem{}
+	if !m.zmm && s.element() > 0 {
+		stack = AllocLocal(64 * s.element())
+	}
+	s.setup(Load(Param("table"), GP64()), false)
+	dst := Load(Param("dst"), GP64())
+	r := strided(s, Load(Param("w"), GP64()), Load(Param("ldw"), GP64()), 4)
+	store := func(i int) use {
+		return func(step, part int, w reg.VecVirtual) {
+			VMOVUPS(w, Mem{Base: dst, Disp: (step*4+i)*64 + part*32})
+		}
+	}
+	groups := GP64()
+	Load(Param("n"), groups)
+	SHRQ(U8(6), groups)
+	JZ(LabelRef("tail"))
+	Label("loop")
+	r.prefetch(4, prefetchDistance(s))
+	for i := range 4 {
+		s.group(i, r.at(i), nil, store(i))
+	}
+	r.next()
+	ADDQ(I32(1024), dst)
+	DECQ(groups)
+	JNZ(LabelRef("loop"))
+
+	Label("tail")
+	columns := columnsLeft()
+	JZ(LabelRef("done"))
+	t := newTail(m, columns)
+	for i := range 4 {
+		tailGroup(m, r, i, columns, t, stack, store(i))
+	}
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// decodeColumns writes one group of columns of many rows out as float32, for
+// outer: [row][column].
+func decodeColumns(m machine, s source, name string) {
+	TEXT(name, NOSPLIT, "func(dst *float32, w *byte, ldw int, table *byte, rows int)")
+	Pragma("noescape")
+	Doc(name + " decodes 64 columns of rows that are ldw bytes apart: dst[row][column].")
+	s.setup(Load(Param("table"), GP64()), true)
+	dst := Load(Param("dst"), GP64())
+	row, ldw := Load(Param("w"), GP64()), Load(Param("ldw"), GP64())
+	count := GP64()
+	Load(Param("rows"), count)
+	r := &rows{s: s, base: row}
+	Label("rows")
+	r.prefetch(1, prefetchColumns)
+	for i := range s.strip() {
+		s.group(i, r.at(i), nil, func(step, part int, w reg.VecVirtual) {
+			VMOVUPS(w, Mem{Base: dst, Disp: 256*i + 64*step + 32*part})
+		})
+	}
+	ADDQ(ldw, row)
+	ADDQ(I32(256*s.strip()), dst)
+	SUBQ(U8(s.strip()), count)
+	JNZ(LabelRef("rows"))
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// maxDirect is the largest batch that is multiplied straight from the lookup,
+// as in package kernel.
+const maxDirect = 4
+
+// dotFits says whether the sums of a tile and the tables fit the registers.
+func dotFits(m machine, s source, count, batch int) bool {
+	if s.strip() > count {
+		return false
+	}
+	if m.zmm {
+		return count*batch+s.tables()+7 <= 32
+	}
+	return 2*count*batch+s.tables()+5 <= 16
+}
+
+// dot multiplies batch vectors by count (1 or 4) rows.
+func dot(m machine, s source, name string, count, batch int) {
+	TEXT(name, NOSPLIT, "func(y *float32, ldyRow, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)")
+	Pragma("noescape")
+	Doc(name + " sets y to the dot products of rows of w with vectors of x; strides are in bytes.")
+	stack := Mem{}
+	if !m.zmm && s.element() > 0 {
+		stack = AllocLocal(64 * s.element())
+	}
+	s.setup(Load(Param("table"), GP64()), false)
+
+	x, xstep := Load(Param("x"), GP64()), Load(Param("xstep"), GP64())
+	xstep3 := times3(xstep)
+	r := strided(s, Load(Param("w"), GP64()), Load(Param("ldw"), GP64()), count)
+	sums := make([][][]reg.VecVirtual, count) // [row][vector][part]
+	for i := range sums {
+		sums[i] = make([][]reg.VecVirtual, batch)
+		for b := range sums[i] {
+			for range m.parts() {
+				v := m.reg()
+				zero(m, v)
+				sums[i][b] = append(sums[i][b], v)
+			}
+		}
+	}
+	add := func(i int) use {
+		return func(step, part int, w reg.VecVirtual) {
+			for b := range batch {
+				VFMADD231PS(element(x, xstep, xstep3, step, 64*b+32*part), w, sums[i][b][part])
+			}
+		}
+	}
+
+	groups := GP64()
+	Load(Param("n"), groups)
+	SHRQ(U8(6), groups)
+	JZ(LabelRef("tail"))
+	Label("loop")
+	r.prefetch(count, prefetchDistance(s))
+	for i := range count {
+		s.group(i, r.at(i), nil, add(i))
+	}
+	r.next()
+	LEAQ(Mem{Base: x, Index: xstep, Scale: 4}, x)
+	DECQ(groups)
+	JNZ(LabelRef("loop"))
+
+	Label("tail")
+	columns := columnsLeft()
+	JZ(LabelRef("reduce"))
+	t := newTail(m, columns)
+	for i := range count {
+		tailGroup(m, r, i, columns, t, stack, add(i))
+	}
+
+	Label("reduce")
+	ldyRow, ldyBatch := Load(Param("ldyRow"), GP64()), Load(Param("ldyBatch"), GP64())
+	out := Load(Param("y"), GP64())
+	for i := range count {
+		to := GP64()
+		MOVQ(out, to)
+		for b := range batch {
+			storeSum(m, sums[i][b], Mem{Base: to})
+			if b < batch-1 {
+				ADDQ(ldyBatch, to)
+			}
+		}
+		if i < count-1 {
+			ADDQ(ldyRow, out)
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// prefetchDistance is how many bytes ahead a row (or strip) is asked for.
+func prefetchDistance(s source) int {
+	if s.strip() > 1 {
+		return 2048
+	}
+	return 1024
+}
+
+// columnsLeft loads n mod 64 into CL and the result and sets the zero flag.
+func columnsLeft() reg.GPVirtual {
+	n := GP64()
+	Load(Param("n"), reg.RCX)
+	ANDQ(U8(63), reg.RCX)
+	MOVQ(reg.RCX, n)
+	TESTQ(n, n)
+	return n
+}
+
+// storeSum adds 16 lanes: i and i+8, then i+4, i+2, i+1, and stores the sum,
+// a NaN as 0x7FC00000.
+func storeSum(m machine, sum []reg.VecVirtual, to Mem) {
+	half := YMM()
+	if m.zmm {
+		VEXTRACTF32X8(U8(1), sum[0], half)
+		VADDPS(half, sum[0].AsY(), half)
+	} else {
+		VADDPS(sum[1], sum[0], half)
+	}
+	x, other := half.AsX(), XMM()
+	if m.zmm {
+		VEXTRACTF32X4(U8(1), half, other)
+	} else {
+		VEXTRACTF128(U8(1), half, other)
+	}
+	VADDPS(other, x, x)
+	VPERMILPS(U8(0x4E), x, other)
+	VADDPS(other, x, x)
+	VPERMILPS(U8(0xB1), x, other)
+	VADDSS(other, x, x)
+
+	bits, magnitude, nan := GP32(), GP32(), GP32()
+	VMOVD(x, bits)
+	MOVL(bits, magnitude)
+	ANDL(U32(0x7FFFFFFF), magnitude)
+	MOVL(U32(0x7FC00000), nan)
+	CMPL(magnitude, U32(0x7F800000))
+	CMOVLHI(nan, bits)
+	MOVL(bits, to)
+}

@@ -1,0 +1,71 @@
+// Command _gen writes the amd64 assembly of package kernel, one file per CPU
+// level. Run it through `go generate ./internal/kernel`.
+//
+// A routine is put together from three parts: a machine (how wide a register
+// is), a source (how 64 weights of a row come out of memory, source.go) and a
+// skeleton (what is done with them: dot.go, accumulate.go, decode.go, gemm.go).
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// machine is a CPU level.
+type machine struct {
+	level string // as in kernel.Level
+	zmm   bool   // 512-bit registers, with BW, DQ and VL
+	vbmi  bool   // byte permutations across the whole register
+}
+
+var machines = []machine{
+	{level: "avx2"},
+	{level: "avx512", zmm: true},
+	{level: "vbmi", zmm: true, vbmi: true},
+}
+
+func (m machine) suffix() string { return strings.ToUpper(m.level) }
+
+// bytes is the size of a register.
+func (m machine) bytes() int {
+	if m.zmm {
+		return 64
+	}
+	return 32
+}
+
+// parts is how many registers make up the 16 lanes.
+func (m machine) parts() int { return 64 / m.bytes() }
+
+func (m machine) reg() reg.VecVirtual {
+	if m.zmm {
+		return ZMM()
+	}
+	return YMM()
+}
+
+func main() {
+	level := flag.String("level", "", "CPU level to generate")
+	table := flag.String("routines", "", "file for the Go table of routines")
+	flag.Parse()
+	for _, m := range machines {
+		if m.level == *level {
+			ConstraintExpr("!noasm")
+			r := &routines{m: m}
+			r.generate()
+			if err := os.WriteFile(*table, r.source(), 0o666); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			Generate()
+			return
+		}
+	}
+	fmt.Fprintf(os.Stderr, "unknown level %q\n", *level)
+	os.Exit(2)
+}

@@ -1,0 +1,153 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// The matrices come from the cache or from memory.
+var benchShapes = []struct {
+	name       string
+	rows, cols int
+}{
+	{"cache", 64, 4096},
+	{"memory", 65536, 4096},
+}
+
+// benchBytes are indices for the largest shape, made once.
+var benchBytes = sync.OnceValue(func() []byte {
+	idx := make([]byte, 65536*4096)
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := 0; i+8 <= len(idx); i += 8 {
+		v := r.Uint64()
+		for j := range 8 {
+			idx[i+j] = byte(v >> (8 * j))
+		}
+	}
+	return idx
+})
+
+func benchTable(entries int, f32 bool) *Table {
+	v := make([]float32, entries)
+	for i := range v {
+		v[i] = bf16(float32(i-entries/2) * 0.013)
+		if f32 {
+			v[i] *= 1.001
+		}
+	}
+	return NewTable(v)
+}
+
+func benchInput(n int) []float32 {
+	return values(rand.New(rand.NewPCG(3, 4)), n, false)
+}
+
+// perWeight reports weights per second and, through SetBytes, index bytes per second.
+func perWeight(b *testing.B, bytes, weights int, f func()) {
+	b.SetBytes(int64(bytes))
+	b.ReportAllocs()
+	f()
+	for b.Loop() {
+		f()
+	}
+	b.ReportMetric(float64(weights)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gweights/s")
+}
+
+// BenchmarkRead is what the memory itself gives: 256 MiB summed up by one or
+// two cores.
+func BenchmarkRead(b *testing.B) {
+	idx := benchBytes()
+	for cores := 1; cores <= runtime.NumCPU(); cores *= 2 {
+		b.Run(fmt.Sprintf("cores=%d", cores), func(b *testing.B) {
+			perWeight(b, len(idx), len(idx), func() {
+				split(cores, len(idx)/4096, func(first, rows int) { readAll(idx[first*4096:][:rows*4096]) })
+			})
+		})
+	}
+}
+
+// split runs f on equal parts of rows.
+func split(cores, rows int, f func(first, rows int)) {
+	var wg sync.WaitGroup
+	for c := range cores {
+		wg.Go(func() {
+			a, b := rows*c/cores, rows*(c+1)/cores
+			f(a, b-a)
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkDotRows(b *testing.B) {
+	for _, level := range Levels() {
+		k, _ := ForLevel(level)
+		for _, s := range benchShapes {
+			for _, f32 := range []bool{false, true} {
+				for _, batch := range []int{1, 4} {
+					for cores := 1; cores <= 2; cores++ {
+						if level == Generic && (s.name == "memory" || cores == 2) || s.name == "cache" && cores == 2 {
+							continue
+						}
+						b.Run(fmt.Sprintf("%s/%s/f32=%v/batch=%d/cores=%d", level, s.name, f32, batch, cores), func(b *testing.B) {
+							t, idx := benchTable(256, f32), benchBytes()[:s.rows*s.cols]
+							var x Activations
+							x.Pack(benchInput(batch*s.cols), batch, s.cols)
+							y := make([]float32, batch*s.rows)
+							perWeight(b, len(idx), len(idx), func() {
+								split(cores, s.rows, func(first, rows int) {
+									k.DotRows(y[first:], s.rows, &x, t, idx[first*s.cols:][:rows*s.cols], rows)
+								})
+							})
+						})
+					}
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkAccumulateRows(b *testing.B) {
+	for _, level := range Levels() {
+		k, _ := ForLevel(level)
+		for _, s := range benchShapes {
+			for _, batch := range []int{1, 3} {
+				if level == Generic && s.name == "memory" {
+					continue
+				}
+				b.Run(fmt.Sprintf("%s/%s/batch=%d", level, s.name, batch), func(b *testing.B) {
+					t, idx := benchTable(256, false), benchBytes()[:s.rows*s.cols]
+					x := benchInput(batch * s.rows)
+					y := make([]float32, batch*s.cols)
+					perWeight(b, len(idx), len(idx), func() {
+						k.AccumulateRows(y, s.cols, x, s.rows, batch, t, idx, s.cols, s.rows, s.cols)
+					})
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkDense is the dense float32 product in the same canon.
+func BenchmarkDense(b *testing.B) {
+	for _, level := range Levels() {
+		k, _ := ForLevel(level)
+		for _, rows := range []int{16, 16384} {
+			if level == Generic && rows > 16 {
+				continue
+			}
+			b.Run(fmt.Sprintf("%s/rows=%d", level, rows), func(b *testing.B) {
+				w := make([]float32, rows*4096)
+				for i := range w {
+					w[i] = float32(i%251) * 0.01
+				}
+				var x Activations
+				x.Pack(benchInput(4096), 1, 4096)
+				y := make([]float32, rows)
+				perWeight(b, 4*len(w), len(w), func() { k.DotRowsF32(y, rows, &x, w, rows) })
+			})
+		}
+	}
+}

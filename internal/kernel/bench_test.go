@@ -63,7 +63,7 @@ func BenchmarkRead(b *testing.B) {
 	for cores := 1; cores <= runtime.NumCPU(); cores *= 2 {
 		b.Run(fmt.Sprintf("cores=%d", cores), func(b *testing.B) {
 			perWeight(b, len(idx), len(idx), func() {
-				split(cores, len(idx)/4096, func(first, rows int) { readAll(idx[first*4096:][:rows*4096]) })
+				split(cores, len(idx)/4096, func(first, rows int) { Best().Read(idx[first*4096:][:rows*4096]) })
 			})
 		})
 	}

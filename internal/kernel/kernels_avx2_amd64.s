@@ -12901,3 +12901,43 @@ loop:
 	JNZ          loop
 	VZEROUPPER
 	RET
+
+// func readAVX2(p *byte, n int) uint64
+// Requires: AVX, AVX2
+TEXT ·readAVX2(SB), NOSPLIT, $0-24
+	MOVQ  p+0(FP), AX
+	MOVQ  n+8(FP), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  CX, BX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+
+loop:
+	VPOR  (AX), Y0, Y0
+	VPOR  32(AX), Y0, Y0
+	VPOR  64(AX), Y0, Y0
+	VPOR  96(AX), Y0, Y0
+	VPOR  (AX)(CX*1), Y1, Y1
+	VPOR  32(AX)(CX*1), Y1, Y1
+	VPOR  64(AX)(CX*1), Y1, Y1
+	VPOR  96(AX)(CX*1), Y1, Y1
+	VPOR  (AX)(CX*2), Y2, Y2
+	VPOR  32(AX)(CX*2), Y2, Y2
+	VPOR  64(AX)(CX*2), Y2, Y2
+	VPOR  96(AX)(CX*2), Y2, Y2
+	VPOR  (AX)(DX*1), Y3, Y3
+	VPOR  32(AX)(DX*1), Y3, Y3
+	VPOR  64(AX)(DX*1), Y3, Y3
+	VPOR  96(AX)(DX*1), Y3, Y3
+	ADDQ  $+128, AX
+	SUBQ  $+128, BX
+	JNZ   loop
+	VPOR  Y1, Y0, Y0
+	VPOR  Y2, Y0, Y0
+	VPOR  Y3, Y0, Y0
+	VMOVQ X0, AX
+	MOVQ  AX, ret+16(FP)
+	VZEROUPPER
+	RET

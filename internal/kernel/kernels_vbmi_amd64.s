@@ -24961,3 +24961,35 @@ loop:
 	JNZ           loop
 	VZEROUPPER
 	RET
+
+// func readVBMI(p *byte, n int) uint64
+// Requires: AVX, AVX512F
+TEXT ·readVBMI(SB), NOSPLIT, $0-24
+	MOVQ   p+0(FP), AX
+	MOVQ   n+8(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   CX, BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+loop:
+	VPORD (AX), Z0, Z0
+	VPORD 64(AX), Z0, Z0
+	VPORD (AX)(CX*1), Z1, Z1
+	VPORD 64(AX)(CX*1), Z1, Z1
+	VPORD (AX)(CX*2), Z2, Z2
+	VPORD 64(AX)(CX*2), Z2, Z2
+	VPORD (AX)(DX*1), Z3, Z3
+	VPORD 64(AX)(DX*1), Z3, Z3
+	ADDQ  $+128, AX
+	SUBQ  $+128, BX
+	JNZ   loop
+	VPORD Z1, Z0, Z0
+	VPORD Z2, Z0, Z0
+	VPORD Z3, Z0, Z0
+	VMOVQ X0, AX
+	MOVQ  AX, ret+16(FP)
+	VZEROUPPER
+	RET

@@ -42,6 +42,8 @@ type (
 	outerFunc func(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 	// reduceFunc adds up the lanes of count (positive) sums.
 	reduceFunc func(dst, sums *float32, count int)
+	// readFunc reads four streams of n bytes each, n a positive multiple of 128.
+	readFunc func(p *byte, n int) uint64
 )
 
 // formRoutines are the routines that read one form. dot4, dot1 and accumulate
@@ -60,4 +62,5 @@ type routines struct {
 	gemm   [panelWidth + 1]gemmFunc // by number of vectors
 	outer  [panelWidth + 1]outerFunc
 	reduce reduceFunc
+	read   readFunc
 }

@@ -66,4 +66,5 @@ var routinesAVX2 = routines{
 	gemm:   [panelWidth + 1]gemmFunc{1: gemm4x1AVX2, 2: gemm4x2AVX2, 3: gemm4x3AVX2, 4: gemm4x4AVX2, 5: gemm4x5AVX2, 6: gemm4x6AVX2},
 	outer:  [panelWidth + 1]outerFunc{1: outer1AVX2, 2: outer2AVX2, 3: outer3AVX2, 4: outer4AVX2, 5: outer5AVX2, 6: outer6AVX2},
 	reduce: reduceAVX2,
+	read:   readAVX2,
 }

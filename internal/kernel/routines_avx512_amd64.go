@@ -66,4 +66,5 @@ var routinesAVX512 = routines{
 	gemm:   [panelWidth + 1]gemmFunc{1: gemm4x1AVX512, 2: gemm4x2AVX512, 3: gemm4x3AVX512, 4: gemm4x4AVX512, 5: gemm4x5AVX512, 6: gemm4x6AVX512},
 	outer:  [panelWidth + 1]outerFunc{1: outer1AVX512, 2: outer2AVX512, 3: outer3AVX512, 4: outer4AVX512, 5: outer5AVX512, 6: outer6AVX512},
 	reduce: reduceAVX512,
+	read:   readAVX512,
 }

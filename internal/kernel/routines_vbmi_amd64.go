@@ -66,4 +66,5 @@ var routinesVBMI = routines{
 	gemm:   [panelWidth + 1]gemmFunc{1: gemm4x1VBMI, 2: gemm4x2VBMI, 3: gemm4x3VBMI, 4: gemm4x4VBMI, 5: gemm4x5VBMI, 6: gemm4x6VBMI},
 	outer:  [panelWidth + 1]outerFunc{1: outer1VBMI, 2: outer2VBMI, 3: outer3VBMI, 4: outer4VBMI, 5: outer5VBMI, 6: outer6VBMI},
 	reduce: reduceVBMI,
+	read:   readVBMI,
 }

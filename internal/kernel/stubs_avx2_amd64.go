@@ -248,3 +248,8 @@ func outer6AVX2(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 //
 //go:noescape
 func reduceAVX2(dst *float32, sums *float32, count int)
+
+// readAVX2 reads four streams of n bytes each and returns some bits of them.
+//
+//go:noescape
+func readAVX2(p *byte, n int) uint64

@@ -508,3 +508,8 @@ func outer6AVX512(y *float32, ldy int, x *float32, ldx int, w *float32, rows int
 //
 //go:noescape
 func reduceAVX512(dst *float32, sums *float32, count int)
+
+// readAVX512 reads four streams of n bytes each and returns some bits of them.
+//
+//go:noescape
+func readAVX512(p *byte, n int) uint64

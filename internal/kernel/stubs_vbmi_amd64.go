@@ -518,3 +518,8 @@ func outer6VBMI(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 //
 //go:noescape
 func reduceVBMI(dst *float32, sums *float32, count int)
+
+// readVBMI reads four streams of n bytes each and returns some bits of them.
+//
+//go:noescape
+func readVBMI(p *byte, n int) uint64

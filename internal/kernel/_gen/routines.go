@@ -77,7 +77,10 @@ func (r *routines) generate() {
 	}
 	name := "reduce" + r.m.suffix()
 	reduceLanes(r.m, name)
-	fmt.Fprintf(&r.table, "},\n\treduce: %s,\n}\n", name)
+	fmt.Fprintf(&r.table, "},\n\treduce: %s,\n", name)
+	name = "read" + r.m.suffix()
+	read(r.m, name)
+	fmt.Fprintf(&r.table, "\tread: %s,\n}\n", name)
 }
 
 // source returns the Go file of the table.

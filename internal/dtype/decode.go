@@ -106,10 +106,11 @@ func decodeBF16(dst []float32, src []byte) {
 func decodeF16(dst []float32, src []byte) {
 	for len(dst) >= 4 && len(src) >= 8 {
 		a := binary.LittleEndian.Uint64(src)
-		dst[0] = normalF16(uint32(a) & 0xffff)
-		dst[1] = normalF16(uint32(a) >> 16)
-		dst[2] = normalF16(uint32(a>>32) & 0xffff)
-		dst[3] = normalF16(uint32(a >> 48))
+		low, high := normalF16(a&0xffffffff), normalF16(a>>32)
+		dst[0] = math.Float32frombits(uint32(low))
+		dst[1] = math.Float32frombits(uint32(low >> 32))
+		dst[2] = math.Float32frombits(uint32(high))
+		dst[3] = math.Float32frombits(uint32(high >> 32))
 		if hasSpecialF16(a) {
 			for i := range dst[:4] {
 				dst[i] = FromF16(uint16(a >> (16 * i)))
@@ -122,9 +123,12 @@ func decodeF16(dst []float32, src []byte) {
 	}
 }
 
-// normalF16 is FromF16 for normal numbers.
-func normalF16(h uint32) float32 {
-	return math.Float32frombits(h<<16&0x80000000 | (h&0x7fff<<13 + 112<<23))
+// normalF16 widens two normal halves, side by side in 32 bits, to two float32 in
+// 64: FromF16's first case on both at once.
+func normalF16(two uint64) uint64 {
+	const both = 1<<32 | 1
+	x := two&0xffff | two&0xffff0000<<16
+	return x&(0x8000*both)<<16 | (x&(0x7fff*both)<<13 + 112<<23*both)
 }
 
 // hasSpecialF16 tells whether one of four halves is zero, subnormal, infinite or a

@@ -44,9 +44,6 @@ func Free(b []byte) error {
 	if cap(b) == 0 {
 		return nil
 	}
-	if len(b) != cap(b) {
-		return fmt.Errorf("free %d bytes of %d: %w", len(b), cap(b), ErrNotAllocated)
-	}
 	return free(b)
 }
 

@@ -1,12 +1,12 @@
 package safetensors
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
@@ -60,14 +60,8 @@ func readHeader(r io.ReaderAt, size int64) (entries []entry, metadata map[string
 // checkLayout demands that the tensors, sorted by offset in place, fill size bytes
 // without overlap or hole.
 func checkLayout(entries []entry, size int64) error {
-	slices.SortFunc(entries, func(a, b entry) int {
-		switch {
-		case a.begin != b.begin:
-			return compare(a.begin, b.begin)
-		case a.end != b.end:
-			return compare(a.end, b.end) // empty tensors before the one they precede
-		}
-		return strings.Compare(a.name, b.name)
+	slices.SortFunc(entries, func(a, b entry) int { // empty tensors before the one they precede
+		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), cmp.Compare(a.name, b.name))
 	})
 	at := int64(0)
 	for _, e := range entries {
@@ -85,13 +79,6 @@ func checkLayout(entries []entry, size int64) error {
 		return fmt.Errorf("%d bytes after the last tensor: %w", size-at, ErrOffsets)
 	}
 	return nil
-}
-
-func compare(a, b int64) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }
 
 // parseHeader reads the JSON of the header.

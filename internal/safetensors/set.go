@@ -106,14 +106,14 @@ func OpenIndex(path string) (set *Set, err error) {
 		}
 		set.tensors = append(set.tensors, t)
 	}
-	for shard, f := range shards {
+	slices.SortFunc(set.files, func(a, b *File) int { return strings.Compare(a.path, b.path) })
+	for _, f := range set.files {
 		for _, t := range f.tensors {
-			if weightMap[t.Name] != shard {
-				return set, fmt.Errorf("%s: %w: tensor %q of %s is not mapped to it", path, ErrIndex, t.Name, shard)
+			if shards[weightMap[t.Name]] != f {
+				return set, fmt.Errorf("%s: %w: tensor %q of %s is not mapped to it", path, ErrIndex, t.Name, filepath.Base(f.path))
 			}
 		}
 	}
-	slices.SortFunc(set.files, func(a, b *File) int { return strings.Compare(a.path, b.path) })
 	return set, nil
 }
 

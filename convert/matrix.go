@@ -171,7 +171,7 @@ func (e *encoder) write() (*MatrixReport, error) {
 // publish writes the sidecar, then the matrix that may need it.
 func (e *encoder) publish(sink indexSink) (*MatrixReport, error) {
 	rows, cols := e.src.Rows(), e.src.Cols()
-	without, with := e.errors.Fidelity(), e.errors.Fidelity()
+	without, with := e.errors.FidelityNoSidecar(), e.errors.Fidelity()
 	r := &MatrixReport{
 		Rows: rows, Cols: cols, Method: e.o.Method, Entries: len(e.book.Values), Codec: e.o.Codec, BlockRows: e.o.BlockRows,
 		Outliers: len(e.outliers), MSE: with.MSE, Cosine: with.Cosine, CosineNoSidecar: without.Cosine, MaxAbsError: with.MaxError,

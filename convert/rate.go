@@ -34,7 +34,8 @@ func (e *encoder) measureRate() (func(*codebook.Codebook) (float64, error), erro
 	indices := make([]byte, len(sample))
 	total := float64(rows) * float64(cols)
 	return func(c *codebook.Codebook) (float64, error) {
-		c.Quantizer().Quantize(indices, sample, nil)
+		q := c.Quantizer()
+		q.Quantize(indices, sample, nil)
 		w, err := cdna.NewWriter(discard{}, e.writerOptions(c, len(indices)/cols))
 		if err != nil {
 			return 0, err
@@ -49,8 +50,32 @@ func (e *encoder) measureRate() (func(*codebook.Codebook) (float64, error), erro
 		}
 		perBlock := s.CompressedBytes + int64(s.NumBlocks)*bytesPerBlockIndex
 		fixed := s.TotalBytes - perBlock
+		if e.target.Sidecar != "" {
+			if outliers := q.AppendOutliers(nil, sample, 0); len(outliers) > 0 {
+				n, err := e.sidecarBytes(c, outliers, len(indices)/cols)
+				if err != nil {
+					return 0, err
+				}
+				perBlock += n
+			}
+		}
 		return 8 * (float64(perBlock)/float64(len(indices)) + float64(fixed)/total), nil
 	}, nil
+}
+
+// sidecarBytes returns the size of the sidecar of a sample's outliers.
+func (e *encoder) sidecarBytes(c *codebook.Codebook, outliers []codebook.Outlier, rows int) (int64, error) {
+	var n counter
+	err := e.sidecar(c, outliers, rows).Write(&n)
+	return int64(n), err
+}
+
+// counter is an io.Writer that only counts.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // discard is an io.WriterAt that keeps nothing.

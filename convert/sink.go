@@ -75,7 +75,12 @@ func (s *version1Sink) finish(*cdna.FidelityStats) (int64, int, error) {
 
 // writeSidecar writes the outliers and returns the size of the file.
 func (e *encoder) writeSidecar() (int64, error) {
-	low, high := float64(e.book.ClipMin), float64(e.book.ClipMax)
+	return cdna.CreateSidecar(e.target.Sidecar, e.sidecar(e.book, e.outliers, e.src.Rows()))
+}
+
+// sidecar holds outliers of a matrix of the given number of rows.
+func (e *encoder) sidecar(c *codebook.Codebook, outliers []codebook.Outlier, rows int) *cdna.Sidecar {
+	low, high := float64(c.ClipMin), float64(c.ClipMax)
 	policy := cdna.ThresholdPolicy{Method: "rate-distortion"}
 	if !math.IsInf(low, -1) {
 		policy.ClipMin = &low
@@ -84,16 +89,14 @@ func (e *encoder) writeSidecar() (int64, error) {
 		policy.ClipMax = &high
 	}
 	s := &cdna.Sidecar{
-		Header: cdna.SidecarHeader{
-			TensorName: e.target.Name, Rows: e.src.Rows(), Cols: e.src.Cols(), Policy: policy,
-		},
-		Positions: make([]uint64, len(e.outliers)),
-		Values:    make([]uint16, len(e.outliers)),
+		Header:    cdna.SidecarHeader{TensorName: e.target.Name, Rows: rows, Cols: e.src.Cols(), Policy: policy},
+		Positions: make([]uint64, len(outliers)),
+		Values:    make([]uint16, len(outliers)),
 	}
-	for i, o := range e.outliers {
+	for i, o := range outliers {
 		s.Positions[i], s.Values[i] = o.Position, float16.Fromfloat32(o.Value).Bits()
 	}
-	return cdna.CreateSidecar(e.target.Sidecar, s)
+	return s
 }
 
 // removeSidecar takes back what writeSidecar wrote.

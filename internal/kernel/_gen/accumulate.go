@@ -35,36 +35,39 @@ func accumulate(m machine, s source, name string, batch int) {
 	SHRQ(U8(6), groups)
 
 	Label("columns")
-	sums := loadColumns(m, batch, 4*m.parts(), func(b, off int) Mem { return element(y, ldy, ldy3, b, off) })
-	row, count, x := GP64(), GP64(), GP64()
-	MOVQ(w, row)
-	Load(Param("x"), x)
-	Load(Param("rows"), count)
-	r := &rows{s: s, base: row}
-	Label("rows")
-	r.prefetch(1, prefetchColumns)
-	for i := range s.strip() {
-		var scale []reg.VecVirtual
-		if !m.zmm {
-			scale = append(scale, YMM())
-			VBROADCASTSS(Mem{Base: x, Disp: 4 * i}, scale[0])
+	for part := range m.parts() {
+		at := func(b, off int) Mem { return element(y, ldy, ldy3, b, off+part*4*m.bytes()) }
+		sums := loadColumns(m, batch, 4, at)
+		row, count, x := GP64(), GP64(), GP64()
+		MOVQ(w, row)
+		Load(Param("x"), x)
+		Load(Param("rows"), count)
+		r := &rows{s: s, base: row}
+		loop := label("rows")
+		Label(loop)
+		if part == 0 {
+			r.prefetch(1, prefetchColumns)
 		}
-		s.group(i, r.at(i), nil, func(step, part int, w reg.VecVirtual) {
-			for b := range batch {
-				if m.zmm {
-					VFMADD231PS_BCST(element(x, ldx, ldx3, b, 4*i), w, sums[b][step])
-				} else {
-					VFMADD231PS(scale[b], w, sums[b][2*step+part])
+		for i := range s.strip() {
+			s.group(i, part, r.at(i), nil, func(step int, w reg.VecVirtual) {
+				for b := range batch {
+					scale := element(x, ldx, ldx3, b, 4*i)
+					if m.zmm {
+						VFMADD231PS_BCST(scale, w, sums[b][step])
+						continue
+					}
+					v := YMM()
+					VBROADCASTSS(scale, v)
+					VFMADD231PS(v, w, sums[b][step])
 				}
-			}
-		})
+			})
+		}
+		ADDQ(ldw, row)
+		ADDQ(U8(4*s.strip()), x)
+		SUBQ(U8(s.strip()), count)
+		JNZ(LabelRef(loop))
+		storeColumns(m, sums, at)
 	}
-	ADDQ(ldw, row)
-	ADDQ(U8(4*s.strip()), x)
-	SUBQ(U8(s.strip()), count)
-	JNZ(LabelRef("rows"))
-
-	storeColumns(m, sums, func(b, off int) Mem { return element(y, ldy, ldy3, b, off) })
 	ADDQ(I32(s.advance()), w)
 	ADDQ(I32(256), y)
 	DECQ(groups)

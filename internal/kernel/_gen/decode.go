@@ -18,8 +18,8 @@ func decodeLanes(m machine, s source, name string) {
 	s.setup(Load(Param("table"), GP64()), false)
 	dst := Load(Param("dst"), GP64())
 	r := strided(s, Load(Param("w"), GP64()), Load(Param("ldw"), GP64()), 4)
-	store := func(i int) use {
-		return func(step, part int, w reg.VecVirtual) {
+	store := func(i, part int) use {
+		return func(step int, w reg.VecVirtual) {
 			VMOVUPS(w, Mem{Base: dst, Disp: (step*4+i)*64 + part*32})
 		}
 	}
@@ -30,7 +30,9 @@ func decodeLanes(m machine, s source, name string) {
 	Label("loop")
 	r.prefetch(4, prefetchDistance(s))
 	for i := range 4 {
-		s.group(i, r.at(i), nil, store(i))
+		for part := range m.parts() {
+			s.group(i, part, r.at(i), nil, store(i, part))
+		}
 	}
 	r.next()
 	ADDQ(I32(1024), dst)
@@ -42,7 +44,9 @@ func decodeLanes(m machine, s source, name string) {
 	JZ(LabelRef("done"))
 	t := newTail(m, columns)
 	for i := range 4 {
-		tailGroup(m, r, i, columns, t, stack, store(i))
+		for part := range m.parts() {
+			tailGroup(m, r, i, part, columns, t, stack, store(i, part))
+		}
 	}
 	Label("done")
 	VZEROUPPER()
@@ -64,9 +68,11 @@ func decodeColumns(m machine, s source, name string) {
 	Label("rows")
 	r.prefetch(1, prefetchColumns)
 	for i := range s.strip() {
-		s.group(i, r.at(i), nil, func(step, part int, w reg.VecVirtual) {
-			VMOVUPS(w, Mem{Base: dst, Disp: 256*i + 64*step + 32*part})
-		})
+		for part := range m.parts() {
+			s.group(i, part, r.at(i), nil, func(step int, w reg.VecVirtual) {
+				VMOVUPS(w, Mem{Base: dst, Disp: 256*i + (4*part+step)*m.bytes()})
+			})
+		}
 	}
 	ADDQ(ldw, row)
 	ADDQ(I32(256*s.strip()), dst)

@@ -37,9 +37,17 @@ func (d *denseF32) setup(_ reg.Register, columns bool) {
 	}
 }
 
-func (d *denseF32) group(_ int, mem at, t *tail, u use) {
+func (d *denseF32) group(_, part int, mem at, t *tail, u use) {
+	if d.columns {
+		for step := range 4 {
+			v := d.m.reg()
+			VMOVUPS(mem((4*part+step)*d.m.bytes()), v)
+			u(step, v)
+		}
+		return
+	}
 	if !d.m.zmm {
-		d.group256(mem, u)
+		d.group256(part, mem, u)
 		return
 	}
 	var v [4]reg.VecVirtual
@@ -53,12 +61,6 @@ func (d *denseF32) group(_ int, mem at, t *tail, u use) {
 		KSHIFTRQ(U8(16*q), t.mask, k)
 		VMOVUPS_Z(mem(64*q), k, v[q])
 	}
-	if d.columns {
-		for q := range v {
-			u(q, 0, v[q])
-		}
-		return
-	}
 	for h := range 2 {
 		a, b, even, odd := ZMM(), ZMM(), ZMM(), ZMM()
 		VMOVDQA64(d.pick[h], a)
@@ -67,34 +69,24 @@ func (d *denseF32) group(_ int, mem at, t *tail, u use) {
 		VPERMI2PS(v[3], v[2], b)
 		VSHUFF32X4(U8(0x44), b, a, even)
 		VSHUFF32X4(U8(0xEE), b, a, odd)
-		u(2*h, 0, even)
-		u(2*h+1, 0, odd)
+		u(2*h, even)
+		u(2*h+1, odd)
 	}
 }
 
-func (d *denseF32) group256(mem at, u use) {
-	if d.columns {
-		for n := range 8 {
-			v := YMM()
-			VMOVUPS(mem(32*n), v)
-			u(n/2, n%2, v)
-		}
-		return
-	}
-	for part := range 2 {
-		for h := range 2 {
-			// Columns 8h..8h+7 of both quads; then the lower four of both, the upper four.
-			v, w := YMM(), YMM()
-			VMOVUPS(mem(128*part+32*h), v)
-			VMOVUPS(mem(128*part+32*h+64), w)
-			a, b, even, odd := YMM(), YMM(), YMM(), YMM()
-			VPERM2F128(U8(0x20), w, v, a)
-			VPERM2F128(U8(0x31), w, v, b)
-			VSHUFPS(U8(0x88), b, a, even)
-			VSHUFPS(U8(0xDD), b, a, odd)
-			u(2*h, part, even)
-			u(2*h+1, part, odd)
-		}
+func (d *denseF32) group256(part int, mem at, u use) {
+	for h := range 2 {
+		// Columns 8h..8h+7 of both quads; then the lower four of both, the upper four.
+		v, w := YMM(), YMM()
+		VMOVUPS(mem(128*part+32*h), v)
+		VMOVUPS(mem(128*part+32*h+64), w)
+		a, b, even, odd := YMM(), YMM(), YMM(), YMM()
+		VPERM2F128(U8(0x20), w, v, a)
+		VPERM2F128(U8(0x31), w, v, b)
+		VSHUFPS(U8(0x88), b, a, even)
+		VSHUFPS(U8(0xDD), b, a, odd)
+		u(2*h, even)
+		u(2*h+1, odd)
 	}
 }
 
@@ -119,23 +111,26 @@ func (d *denseBF16) setup(_ reg.Register, columns bool) {
 	}
 }
 
-func (d *denseBF16) group(_ int, mem at, t *tail, u use) {
+func (d *denseBF16) group(_, part int, mem at, t *tail, u use) {
 	if d.columns {
-		d.groupColumns(mem, u)
+		for step := range 4 {
+			v := d.m.reg()
+			VPMOVZXWD(mem((4*part+step)*d.m.bytes()/2), v)
+			VPSLLD(U8(16), v, v)
+			u(step, v)
+		}
 		return
 	}
-	for part := range d.m.parts() {
-		a, b := d.load(part, mem, t)
-		for h := range 2 {
-			// Columns 8h..8h+7 of every quad.
-			v := d.m.reg()
-			if d.m.zmm {
-				VSHUFI32X4(U8(0x88+0x55*h), b, a, v)
-			} else {
-				VPERM2I128(U8(0x20+0x11*h), b, a, v)
-			}
-			d.words.join(v, nil, 2*h, part, u)
+	a, b := d.load(part, mem, t)
+	for h := range 2 {
+		// Columns 8h..8h+7 of every quad.
+		v := d.m.reg()
+		if d.m.zmm {
+			VSHUFI32X4(U8(0x88+0x55*h), b, a, v)
+		} else {
+			VPERM2I128(U8(0x20+0x11*h), b, a, v)
 		}
+		d.words.join(v, nil, 2*h, u)
 	}
 }
 
@@ -155,15 +150,4 @@ func (d *denseBF16) load(part int, mem at, t *tail) (a, b reg.VecVirtual) {
 		}
 	}
 	return v[0], v[1]
-}
-
-func (d *denseBF16) groupColumns(mem at, u use) {
-	for step := range 4 {
-		for part := range d.m.parts() {
-			v := d.m.reg()
-			VPMOVZXWD(mem(32*step+16*part), v)
-			VPSLLD(U8(16), v, v)
-			u(step, part, v)
-		}
-	}
 }

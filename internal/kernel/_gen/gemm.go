@@ -121,12 +121,9 @@ func reduceLanes(m machine, name string) {
 	count := GP64()
 	Load(Param("count"), count)
 	Label("loop")
-	var v []reg.VecVirtual
-	for part := range m.parts() {
-		v = append(v, m.reg())
-		VMOVUPS(Mem{Base: sums, Disp: 32 * part}, v[part])
-	}
-	storeSum(m, v, Mem{Base: dst})
+	v := m.reg()
+	VMOVUPS(Mem{Base: sums, Disp: 32 * (m.parts() - 1)}, v) // the upper lanes
+	storeSum(m, v, Mem{Base: sums}, Mem{Base: dst})
 	ADDQ(U8(4), dst)
 	ADDQ(U8(64), sums)
 	DECQ(count)

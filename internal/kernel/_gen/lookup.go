@@ -12,8 +12,10 @@ func newLookup(m machine, f32 bool, entries int) lookup {
 		return &permuteBytes{words: words{m: m, f32: f32}, entries: entries}
 	case m.zmm:
 		return &permuteWords{words: words{m: m, f32: f32}, entries: entries}
-	default:
+	case f32 && entries == 256: // too few registers for four trees
 		return &gather{m: m}
+	default:
+		return &shuffleTree{words: words{m: m, f32: f32}, entries: entries}
 	}
 }
 
@@ -38,7 +40,7 @@ func (j *words) setup() {
 
 // join gives the even words to step and the odd ones to step+1. lower is nil
 // for bfloat16.
-func (j *words) join(upper, lower reg.VecVirtual, step, part int, u use) {
+func (j *words) join(upper, lower reg.VecVirtual, step int, u use) {
 	even, odd := j.m.reg(), j.m.reg()
 	VPSLLD(U8(16), upper, even)
 	switch {
@@ -53,14 +55,14 @@ func (j *words) join(upper, lower reg.VecVirtual, step, part int, u use) {
 		VPSRLD(U8(16), lower, odd)
 		VPBLENDW(U8(0xAA), upper, odd, odd)
 	}
-	u(step, part, even)
-	u(step+1, part, odd)
+	u(step, even)
+	u(step+1, odd)
 }
 
 // planes makes float32 out of byte planes. plane(p) emits the lookup of plane
 // p, counted from the highest byte down. Unpacking pairs the bytes of a column
 // within each 128 bits, which is where the lane order comes from.
-func (j *words) planes(plane func(p int) reg.VecVirtual, part int, u use) {
+func (j *words) planes(plane func(p int) reg.VecVirtual, u use) {
 	pair := func(p int) (lo, hi reg.VecVirtual) {
 		upper, lower := plane(p), plane(p+1)
 		lo, hi = j.m.reg(), j.m.reg()
@@ -73,8 +75,8 @@ func (j *words) planes(plane func(p int) reg.VecVirtual, part int, u use) {
 	if j.f32 {
 		lowerLo, lowerHi = pair(2)
 	}
-	j.join(upperLo, lowerLo, 0, part, u)
-	j.join(upperHi, lowerHi, 2, part, u)
+	j.join(upperLo, lowerLo, 0, u)
+	j.join(upperHi, lowerHi, 2, u)
 }
 
 // bytes is how many byte planes, or twice how many halves, are not zero.
@@ -113,7 +115,7 @@ func (l *permuteBytes) setup(table reg.Register) {
 	}
 }
 
-func (l *permuteBytes) weights(idx reg.VecVirtual, part int, u use) {
+func (l *permuteBytes) weights(idx reg.VecVirtual, u use) {
 	var upper reg.OpmaskVirtual
 	if l.entries == 256 {
 		upper = K()
@@ -132,7 +134,7 @@ func (l *permuteBytes) weights(idx reg.VecVirtual, part int, u use) {
 		VPERMI2B(l.table[p][3], l.table[p][2], b)
 		VPBLENDMB(b, a, upper, a)
 		return a
-	}, part, u)
+	}, u)
 }
 
 // permuteWords looks up 16-bit halves: VPERMI2W picks from 64 words in two
@@ -166,7 +168,7 @@ func (l *permuteWords) setup(table reg.Register) {
 	}
 }
 
-func (l *permuteWords) weights(idx reg.VecVirtual, part int, u use) {
+func (l *permuteWords) weights(idx reg.VecVirtual, u use) {
 	unpack := []func(ops ...Op){VPUNPCKLBW, VPUNPCKHBW}
 	for h := range 2 {
 		words := ZMM()
@@ -195,7 +197,7 @@ func (l *permuteWords) weights(idx reg.VecVirtual, part int, u use) {
 				VPBLENDMW(upper, half[i], bits[1], half[i])
 			}
 		}
-		l.join(half[0], half[1], 2*h, part, u)
+		l.join(half[0], half[1], 2*h, u)
 	}
 }
 
@@ -218,7 +220,7 @@ func (l *shuffle16) setup(table reg.Register) {
 	}
 }
 
-func (l *shuffle16) weights(idx reg.VecVirtual, part int, u use) {
+func (l *shuffle16) weights(idx reg.VecVirtual, u use) {
 	l.planes(func(p int) reg.VecVirtual {
 		v := l.m.reg()
 		if l.m.zmm {
@@ -228,7 +230,48 @@ func (l *shuffle16) weights(idx reg.VecVirtual, part int, u use) {
 		}
 		VPSHUFB(idx, v, v)
 		return v
-	}, part, u)
+	}, u)
+}
+
+// shuffleTree looks up byte planes by VPSHUFB of 16 entries each and a tree of
+// choices by the upper bits of the index.
+type shuffleTree struct {
+	words
+	entries int
+	table   reg.Register
+}
+
+func (l *shuffleTree) tables() int { return 0 }
+
+func (l *shuffleTree) setup(table reg.Register) {
+	l.words.setup()
+	l.table = table
+}
+
+func (l *shuffleTree) weights(idx reg.VecVirtual, u use) {
+	depth := map[int]int{256: 4, 64: 2}[l.entries]
+	// bit[i] has bit 4+i of each index on top of its byte.
+	bit := [4]reg.VecVirtual{3: idx}
+	for i := range min(depth, 3) {
+		bit[i] = YMM()
+		VPSLLW(U8(3-i), idx, bit[i])
+	}
+	low := YMM()
+	VPAND(constantD(l.m, 0x0F0F0F0F), idx, low)
+	var tree func(p, first, depth int) reg.VecVirtual
+	tree = func(p, first, depth int) reg.VecVirtual {
+		if depth == 0 {
+			v := YMM()
+			VBROADCASTI128(Mem{Base: l.table, Disp: tablePlanes + 256*(3-p) + first}, v)
+			VPSHUFB(low, v, v)
+			return v
+		}
+		a := tree(p, first, depth-1)
+		b := tree(p, first+8<<depth, depth-1)
+		VPBLENDVB(bit[depth-1], b, a, a)
+		return a
+	}
+	l.planes(func(p int) reg.VecVirtual { return tree(p, 0, depth) }, u)
 }
 
 // gather reads the float32 values from memory.
@@ -244,7 +287,7 @@ func (l *gather) setup(table reg.Register) {
 	l.table = table
 }
 
-func (l *gather) weights(idx reg.VecVirtual, part int, u use) {
+func (l *gather) weights(idx reg.VecVirtual, u use) {
 	unpack := []func(ops ...Op){VPUNPCKLBW, VPUNPCKHBW}
 	for h := range 2 {
 		words := YMM()
@@ -260,7 +303,7 @@ func (l *gather) weights(idx reg.VecVirtual, part int, u use) {
 			VPCMPEQD(mask, mask, mask)
 			VPXOR(w, w, w)
 			VGATHERDPS(mask, Mem{Base: l.table, Disp: tableValues, Index: i, Scale: 4}, w)
-			u(2*h+o, part, w)
+			u(2*h+o, w)
 		}
 	}
 }

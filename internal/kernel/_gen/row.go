@@ -80,13 +80,13 @@ func newTail(m machine, count reg.GPVirtual) *tail {
 
 // tailGroup is source.group for the last columns of row i: those past the end
 // are +0. 512-bit loads are masked. 256-bit ones read a copy on the stack.
-func tailGroup(m machine, r *rows, i int, count reg.GPVirtual, t *tail, stack Mem, u use) {
+func tailGroup(m machine, r *rows, i, part int, count reg.GPVirtual, t *tail, stack Mem, u use) {
 	mem := r.at(i)
 	if size := r.s.element(); size > 0 && !m.zmm {
 		copyTail(mem(0), stack, count, size)
 		mem = func(off int) Mem { return stack.Offset(off) }
 	}
-	r.s.group(i, mem, t, func(step, part int, w reg.VecVirtual) {
+	r.s.group(i, part, mem, t, func(step int, w reg.VecVirtual) {
 		columns := laneColumns(m).Offset(step*64 + part*32)
 		if m.zmm {
 			k := K()
@@ -97,7 +97,7 @@ func tailGroup(m machine, r *rows, i int, count reg.GPVirtual, t *tail, stack Me
 			VPCMPGTD(columns, t.count, mask)
 			VPAND(mask, w, w)
 		}
-		u(step, part, w)
+		u(step, w)
 	})
 }
 

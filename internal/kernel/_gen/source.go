@@ -16,10 +16,10 @@ const (
 // at returns the memory off bytes into the group at hand of a row.
 type at func(off int) Mem
 
-// use takes one register of weights. In lane order, step counts the four
-// multiply-adds of a group and part the registers of the 16 lanes. In column
-// order, the register holds columns 16·step + (16/parts)·part and following.
-type use func(step, part int, w reg.VecVirtual)
+// use takes one register of weights; step counts the four of a part. In lane
+// order they are multiplied and added in this order. In column order, register
+// 4·part + step holds the columns from that many register widths on.
+type use func(step int, w reg.VecVirtual)
 
 // tail says how many columns of a group are there (1..63).
 type tail struct {
@@ -40,10 +40,11 @@ type source interface {
 	// element is how many bytes of memory a column takes, 0 if rows are padded
 	// to whole groups.
 	element() int
-	// group emits the loading of row r; mem addresses the row, or the strip.
+	// group emits the loading of one part (a register's share of the 16 lanes,
+	// or of the 64 columns) of row r; mem addresses the row, or the strip.
 	// With a tail, columns past the end are not read; what they come out as is
 	// not said. With 256-bit registers the caller sees to it (row.go).
-	group(r int, mem at, t *tail, u use)
+	group(r, part int, mem at, t *tail, u use)
 }
 
 func newSource(m machine, form string) source {
@@ -88,7 +89,7 @@ type lookup interface {
 	name() string
 	tables() int
 	setup(table reg.Register)
-	weights(idx reg.VecVirtual, part int, u use)
+	weights(idx reg.VecVirtual, u use)
 }
 
 func (c *coded) name() string { return c.from.name() + c.by.name() }
@@ -121,33 +122,24 @@ func (c *coded) setup(table reg.Register, columns bool) {
 	c.permD, c.shufB = keep(bytesConstant(c.m, "orderD", d)), keep(bytesConstant(c.m, "orderB", b))
 }
 
-func (c *coded) group(r int, mem at, t *tail, u use) {
-	for part := range c.m.parts() {
-		idx := c.from.load(r, part, mem, t)
-		if c.columns {
-			sorted := c.m.reg()
-			switch {
-			case c.m.vbmi:
-				VPERMB(idx, c.permB, sorted)
-			case c.m.zmm:
-				VPERMD(idx, c.permD, sorted)
-				VPSHUFB(c.shufB, sorted, sorted)
-			default:
-				VMOVDQU(c.permD, sorted)
-				VPERMD(idx, sorted, sorted)
-				VPSHUFB(c.shufB, sorted, sorted)
-			}
-			idx = sorted
+func (c *coded) group(r, part int, mem at, t *tail, u use) {
+	idx := c.from.load(r, part, mem, t)
+	if c.columns {
+		sorted := c.m.reg()
+		switch {
+		case c.m.vbmi:
+			VPERMB(idx, c.permB, sorted)
+		case c.m.zmm:
+			VPERMD(idx, c.permD, sorted)
+			VPSHUFB(c.shufB, sorted, sorted)
+		default:
+			VMOVDQU(c.permD, sorted)
+			VPERMD(idx, sorted, sorted)
+			VPSHUFB(c.shufB, sorted, sorted)
 		}
-		c.by.weights(idx, part, func(step, part int, w reg.VecVirtual) {
-			if c.columns && !c.m.zmm {
-				// 32 columns at a time: registers 4·part + step of eight.
-				n := 4*part + step
-				step, part = n/2, n%2
-			}
-			u(step, part, w)
-		})
+		idx = sorted
 	}
+	c.by.weights(idx, u)
 }
 
 // plain indices: one byte per weight.

@@ -58,6 +58,20 @@ func (s *solver) solve(lambda float64) solution {
 	}
 	q.update()
 	q.iterate(lambda, 1e-6, 8)
+	return s.measure(q, lambda)
+}
+
+// shift moves the cells' limits to where lambda wants them; values and code words stay.
+func (t solution) shift(lambda float64) solution {
+	q := *t.partition
+	q.first, q.value = slices.Clone(q.first), slices.Clone(q.value)
+	q.count, q.bits = slices.Clone(q.count), slices.Clone(q.bits)
+	q.bound = nil
+	q.assign(lambda)
+	return t.solver.measure(&q, lambda)
+}
+
+func (s *solver) measure(q *partition, lambda float64) solution {
 	return solution{
 		partition: q,
 		solver:    s,

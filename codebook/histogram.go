@@ -259,6 +259,15 @@ func (b *bins) add(x []float32) {
 			part = b.countDistinct(part)
 		}
 		counts := b.counts
+		for len(part) >= 4 {
+			k0, k1 := math.Float32bits(part[0])>>binShift, math.Float32bits(part[1])>>binShift
+			k2, k3 := math.Float32bits(part[2])>>binShift, math.Float32bits(part[3])>>binShift
+			part = part[4:]
+			counts[k0]++
+			counts[k1]++
+			counts[k2]++
+			counts[k3]++
+		}
 		for _, w := range part {
 			counts[math.Float32bits(w)>>binShift]++
 		}
@@ -341,26 +350,39 @@ func (b *bins) merge(o *bins) {
 }
 
 // extent returns the smallest and largest weight, and whether all are finite. As unsigned numbers the bits of negative
-// floats stand above those of positive ones, larger magnitudes higher; as signed numbers below.
+// floats stand above those of positive ones, larger magnitudes higher; as signed numbers they stand below.
 func extent(x []float32) (lo, hi float32, finite bool) {
 	if len(x) == 0 {
 		return 0, 0, true
 	}
 	first := math.Float32bits(x[0])
-	umin, umax, smax := first, first, int32(first)
-	for _, w := range x {
-		b := math.Float32bits(w)
-		umin, umax, smax = min(umin, b), max(umax, b), max(smax, int32(b))
+	umax, umax1, smax, smax1 := first, first, int32(first), int32(first)
+	rest := x
+	for len(rest) >= 2 {
+		b, b1 := math.Float32bits(rest[0]), math.Float32bits(rest[1])
+		rest = rest[2:]
+		umax, umax1 = max(umax, b), max(umax1, b1)
+		smax, smax1 = max(smax, int32(b)), max(smax1, int32(b1))
 	}
+	for _, w := range rest {
+		b := math.Float32bits(w)
+		umax, smax = max(umax, b), max(smax, int32(b))
+	}
+	umax, smax = max(umax, umax1), max(smax, smax1)
 	if smax >= 0x7f800000 || umax >= 0xff800000 {
 		return 0, 0, false
 	}
-	lo, hi = math.Float32frombits(umin), math.Float32frombits(umin)
-	if umax>>31 != 0 {
-		lo = math.Float32frombits(umax)
-	}
-	if smax >= 0 {
-		hi = math.Float32frombits(uint32(smax))
+	lo, hi = math.Float32frombits(umax), math.Float32frombits(uint32(smax))
+	if umax>>31 == 0 || smax < 0 { // one sign only: the other end is the one nearest to 0
+		nearest := umax
+		for _, w := range x {
+			nearest = min(nearest, math.Float32bits(w))
+		}
+		if smax < 0 {
+			hi = math.Float32frombits(nearest)
+		} else {
+			lo = math.Float32frombits(nearest)
+		}
 	}
 	return lo, hi, true
 }

@@ -35,19 +35,35 @@ func kmeans(p *points, entries int, start Start, round func(float64) float64) *C
 	return q.codebook()
 }
 
-// lloyd iterates to convergence. A cell that loses all its points comes back as half of the cell with the largest error.
+// lloyd iterates to convergence, then looks for something better: it splits the cells of largest error, merges the
+// pairs that cost least and iterates again, for as long as that lowers the error. Cells that lost all their points come
+// back that way too.
 func (q *partition) lloyd(entries int) {
-	const tol, maxSteps, maxRounds = 1e-7, 2000, 8
+	const rough, fine = 1e-5, 1e-7
+	const maxSteps, maxRounds = 2000, 24
+	best, least := q.first, math.Inf(1)
 	for range maxRounds {
-		q.iterate(0, tol, maxSteps)
-		if len(q.value) >= entries || !q.split(entries-len(q.value)) {
-			return
+		q.iterate(0, rough, maxSteps)
+		err := q.distortion()
+		if !(err < least*(1-1e-3)) {
+			if err < least {
+				best = q.first
+			}
+			break
+		}
+		best, least = slices.Clone(q.first), err
+		q.split(entries - len(q.value) + entries/16)
+		for len(q.value) > entries {
+			q.merge(0, entries, unlimited)
 		}
 	}
+	q.first = best
+	q.update()
+	q.iterate(0, fine, maxSteps)
 }
 
 // split cuts the n cells of largest error at their centroids.
-func (q *partition) split(n int) bool {
+func (q *partition) split(n int) {
 	p := q.points
 	type cell struct {
 		j   int
@@ -76,7 +92,6 @@ func (q *partition) split(n int) bool {
 	}
 	slices.Sort(q.first)
 	q.update()
-	return len(cells) > 0
 }
 
 // settle rounds the values and goes on until the cells fit the rounded values: each step is still the best answer to

@@ -158,7 +158,7 @@ func sortKeys(keys []uint32) []uint32 {
 
 // points lists the bins that count, in ascending order of value.
 func (b *bins) points() []point {
-	var list []point
+	list := make([]point, 0, 1<<15)
 	add := func(k int) {
 		n := b.count(k)
 		if n == 0 {
@@ -178,13 +178,34 @@ func (b *bins) points() []point {
 		}
 		list = append(list, q)
 	}
-	for k := signBin + endBin - 1; k >= signBin; k-- {
-		add(k)
+	const stride = 16 // most bins are empty
+	for k := signBin + endBin - stride; k >= signBin; k -= stride {
+		if b.any(k, k+stride) {
+			for i := k + stride - 1; i >= k; i-- {
+				add(i)
+			}
+		}
 	}
-	for k := range endBin {
-		add(k)
+	for k := 0; k < endBin; k += stride {
+		if b.any(k, k+stride) {
+			for i := k; i < k+stride; i++ {
+				add(i)
+			}
+		}
 	}
 	return list
+}
+
+// any says whether a bin from k up to end counts.
+func (b *bins) any(k, end int) bool {
+	if b.totals != nil {
+		return true
+	}
+	var or uint32
+	for _, n := range b.counts[k:end] {
+		or |= n
+	}
+	return or != 0
 }
 
 // total is the number of weights.

@@ -9,7 +9,7 @@ import (
 
 // How near a design comes to what was wanted of it.
 const (
-	snrMargin    = 0.003 // dB to aim higher, since bins leave the estimate uncertain by about that much
+	snrMargin    = 0.002 // dB to aim higher, since bins leave the estimate uncertain by about half as much
 	snrTolerance = 0.01  // dB that a design may be too good, if a better fit is not easily had
 	bitTolerance = 0.002 // fraction of the bits wanted that may stay unused
 	dBPerBit     = 6.0206
@@ -151,5 +151,28 @@ func (s *solver) search(lambda float64, gap func(solution) float64, side, tolera
 		}
 		lambda = low * detmath.Exp2(float64(min(part, 0.9)*detmath.Log2(high/low)))
 	}
+	if ok {
+		best = trim(best, gap, side, tolerance)
+	}
 	return best, ok
+}
+
+// trim takes up the gap that a solution leaves because its Huffman code jumps between one lambda and the next: it keeps
+// code and values and only shifts the cells' limits.
+func trim(best solution, gap func(solution) float64, side, tolerance float64) solution {
+	const maxTrims = 16
+	g, reach := gap(best), 2.0 // reach: dB of lambda per dB of gap
+	for range maxTrims {
+		if math.Abs(g) <= tolerance || math.IsInf(g, 0) {
+			break
+		}
+		t := best.shift(best.lambda * detmath.Exp10(min(max(reach*g, -10), 10)/10))
+		if h := gap(t); h*side >= 0 && math.Abs(h) <= math.Abs(g) {
+			best, g = t, h
+			reach *= 2
+		} else {
+			reach /= 4
+		}
+	}
+	return best
 }

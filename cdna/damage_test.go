@@ -238,7 +238,7 @@ func TestFlippedV2(t *testing.T) {
 		want, _ := decodeFile(t, f)
 		name, packed := bytes.Index(b, []byte(keyHeadSum)), int(f.Block(0).Offset)
 		for i := range b {
-			for _, flip := range []byte{1, 0x20, 0x80, 0xff} {
+			for _, flip := range []byte{1, 0xff} {
 				b[i] ^= flip
 				err := verifyBytes(b)
 				if err == nil {
@@ -365,9 +365,9 @@ func TestForgedV1(t *testing.T) {
 	}
 }
 
-// A zlib bomb: a stream of 20 MB of zeros behind a header that announces 16 bytes.
+// A zlib bomb: a stream of 4 MB of zeros behind a header that announces 16 bytes.
 func TestBombV1(t *testing.T) {
-	bomb, err := deflate(9, make([]byte, 20<<20))
+	bomb, err := deflate(1, make([]byte, 4<<20))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func newGrid(rows, cols, blockRows int) (grid, error) {
 	if blockRows < 1 {
 		return g, fmt.Errorf("%w: %d rows a block", ErrShape, blockRows)
 	}
-	if n := min(blockRows, rows) * cols; n > math.MaxUint32 {
+	if n := int64(min(blockRows, rows)) * int64(cols); n > math.MaxUint32 {
 		return g, fmt.Errorf("%w: a block of %d indices, at most 2^32-1", ErrShape, n)
 	}
 	return g, nil

@@ -15,11 +15,15 @@ type FileWriter struct {
 
 // Create starts writing a v2 file. Finish or Abort must follow.
 func Create(path string, o WriterOptions) (*FileWriter, error) {
+	return create(path, o, fidelityRoom)
+}
+
+func create(path string, o WriterOptions, room int) (*FileWriter, error) {
 	file, err := atomicfile.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	w, err := NewWriter(file, o)
+	w, err := newWriter(file, o, room)
 	if err != nil {
 		file.Abort()
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -204,7 +204,7 @@ func parsePositions(raw []byte, count int) ([]uint64, error) {
 // Value returns the weight at Positions[i].
 func (s *Sidecar) Value(i int) float32 { return float16.Frombits(s.Values[i]).Float32() }
 
-// Range returns the outliers at positions lo to hi-1: those with index first to last-1.
+// Range returns the outliers at positions lo to hi-1: those with index first to last-1. Positions must ascend.
 func (s *Sidecar) Range(lo, hi uint64) (first, last int) {
 	first, _ = slices.BinarySearch(s.Positions, lo)
 	last, _ = slices.BinarySearch(s.Positions[first:], hi)

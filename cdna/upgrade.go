@@ -2,14 +2,16 @@ package cdna
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 )
 
 // Upgrade writes src, v1 or v2, as a v2 file with the codec, level, block rows and threads of o; every index and every
-// bit of the codebook stay. What o leaves empty comes from src: name (of a v1 file: its file name), time, extra keys.
-// Shape and codebook are always src's, fidelity_stats too. Every block is verified as it is read. If ctx ends or anything fails, dst
-// stays as it was.
+// bit of the codebook stay. Shape, codebook and fidelity_stats are always src's; name (of a v1 file: its file name),
+// time and extra keys are where o leaves them empty. Every block is verified as it is read. If ctx ends or anything
+// fails, dst stays as it was.
 func Upgrade(ctx context.Context, dst string, src *File, o WriterOptions) (WriteStats, error) {
 	h := src.Header()
 	codebook := src.Codebook()
@@ -29,7 +31,15 @@ func Upgrade(ctx context.Context, dst string, src *File, o WriterOptions) (Write
 			o.Extra[key] = value
 		}
 	}
-	w, err := Create(dst, o)
+	room := fidelityRoom
+	if h.Fidelity != nil { // foreign ones may be longer than ours
+		stats, err := json.Marshal(h.Fidelity)
+		if err != nil {
+			return WriteStats{}, fmt.Errorf("%s: %w", src.Name(), err)
+		}
+		room = max(room, len(`,"fidelity_stats":`)+len(stats))
+	}
+	w, err := create(dst, o, room)
 	if err != nil {
 		return WriteStats{}, err
 	}

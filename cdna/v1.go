@@ -118,5 +118,10 @@ func WriteV1(w io.Writer, rows, cols int, codebook []float32, indices []byte) er
 
 // CreateV1 writes a v1 file under its name, which it gets only when it is whole. See WriteV1.
 func CreateV1(path string, rows, cols int, codebook []float32, indices []byte) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return WriteV1(w, rows, cols, codebook, indices) })
+	return atomicfile.Write(path, func(w io.Writer) error {
+		if err := WriteV1(w, rows, cols, codebook, indices); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		return nil
+	})
 }

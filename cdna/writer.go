@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -56,6 +57,11 @@ type Writer struct {
 // NewWriter checks the options and starts the workers. Blocks are written to w as they get ready, in order, and the head
 // at offset 0 at the end: until Finish has returned, w does not hold a CDNA file. The codebook is copied.
 func NewWriter(w io.WriterAt, o WriterOptions) (*Writer, error) {
+	return newWriter(w, o, fidelityRoom)
+}
+
+// newWriter keeps room bytes of the header for fidelity_stats.
+func newWriter(w io.WriterAt, o WriterOptions, room int) (*Writer, error) {
 	if o.BlockRows == 0 {
 		o.BlockRows = AutoBlockRows(o.Rows, o.Cols)
 	}
@@ -95,7 +101,7 @@ func NewWriter(w io.WriterAt, o WriterOptions) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if wr.headerLen = len(text) + fidelityRoom; wr.headerLen > maxHeader {
+	if wr.headerLen = len(text) + room; wr.headerLen > maxHeader {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrHeader, wr.headerLen, maxHeader)
 	}
 	threads := o.Threads
@@ -127,7 +133,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 				return written, err
 			}
 			_, rows := w.grid.span(int(w.received / int64(w.grid.maxBlock())))
-			job.plain = job.plain[:0]
+			job.plain = slices.Grow(job.plain[:0], rows*w.grid.cols)
 			job.want = rows * w.grid.cols
 			w.filling = job
 		}
@@ -181,7 +187,7 @@ func (w *Writer) marshalHead(f *FidelityStats, table []byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(text) > w.headerLen {
-		return nil, fmt.Errorf("%w: fidelity_stats need %d bytes more than the %d kept for them", ErrHeader, len(text)-w.headerLen, fidelityRoom)
+		return nil, fmt.Errorf("%w: fidelity_stats need %d bytes more than were kept for them", ErrHeader, len(text)-w.headerLen)
 	}
 	head := make([]byte, 0, w.headLen())
 	head = append(head, magicV2...)

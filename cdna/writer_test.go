@@ -392,7 +392,8 @@ func TestCreateIsAllOrNothing(t *testing.T) {
 
 func TestUpgrade(t *testing.T) {
 	dir := t.TempDir()
-	v1, v2, v3 := filepath.Join(dir, "w.cdna"), filepath.Join(dir, "w.cdna2.hxz"), filepath.Join(dir, "again.cdna2.hxz")
+	v1, v2 := filepath.Join(dir, "w.cdna"), filepath.Join(dir, "w.cdna2.hxz")
+	v3, v4 := filepath.Join(dir, "again.cdna2.hxz"), filepath.Join(dir, "long.cdna2.hxz")
 	indices, codebook := bell(70*33), ramp()
 	codebook[7] = math.Float32frombits(0x7fc12345) // bits, not values, are kept
 	if err := CreateV1(v1, 70, 33, codebook, indices); err != nil {
@@ -428,12 +429,28 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 
+	// fidelity_stats longer than ours find room, and stay.
+	long := `"` + strings.Repeat("<ü>", 200) + `"`
+	p := newForgery()
+	p.swap(`"dtype"`, `"fidelity_stats":{"cosine_no_sidecar":0.5,"who":`+long+`},"dtype"`)
+	if _, err := Upgrade(ctx, v4, mustOpen(t, p.bytes()), WriterOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(v4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if got := f.Header().Fidelity; *got.CosineNoSidecar != 0.5 || string(got.Extra["who"]) != long {
+		t.Errorf("%+v", got)
+	}
+
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := Upgrade(cancelled, filepath.Join(dir, "never"), old, WriterOptions{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 3 {
+	if entries, _ := os.ReadDir(dir); len(entries) != 4 {
 		t.Errorf("a cancelled upgrade left something: %v", entries)
 	}
 }

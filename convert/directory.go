@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -191,7 +192,13 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor, o Options) (m
 	} else {
 		rows, cols := model.MatrixShape(t.tensor.Shape)
 		target := Target{Name: t.tensor.Name, File: path, Sidecar: filepath.Join(c.dir, t.sidecar)}
-		m, err := Matrix(ctx, Rows(t.tensor, rows, cols), target, o)
+		src := Rows(t.tensor, rows, cols)
+		m, err := Matrix(ctx, src, target, o)
+		if errors.Is(err, codebook.ErrUnreachable) {
+			// So small that the file's overhead alone exceeds the bits.
+			o.Bits, o.SNR = 0, DefaultSNR
+			m, err = Matrix(ctx, src, target, o)
+		}
 		if err != nil {
 			return entry, report, err
 		}

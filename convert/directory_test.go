@@ -69,6 +69,10 @@ func TestAllKindsOfTensors(t *testing.T) {
 	write(t, filepath.Join(src, "tokenizer.json"), `{"a": 1}`)
 	write(t, filepath.Join(src, "optimizer.pt"), "not for us")
 
+	if _, err := Directory(t.Context(), Job{Source: src, Output: dst + "-bits", Options: Options{Bits: 4}}); err != nil {
+		t.Errorf("small matrices at 4 bits: %v", err)
+	}
+
 	var done []string
 	report, err := Directory(t.Context(), Job{Source: src, Output: dst, SkipEmbeddings: true, Progress: func(d, total int64, name string) {
 		if done = append(done, name); d > total {

@@ -37,11 +37,15 @@ type MatrixReport struct {
 	Outliers        int             `json:"outliers"`
 	BitsPerWeight   float64         `json:"bits_per_weight"`
 	SNRdB           *float64        `json:"snr_db"` // null: exact
+	WantedSNRdB     float64         `json:"wanted_snr_db,omitempty"`
 	MSE             float64         `json:"mse"`
 	Cosine          float64         `json:"cosine"`
 	CosineNoSidecar float64         `json:"cosine_no_sidecar"`
 	MaxAbsError     float64         `json:"max_abs_error"`
 }
+
+// Missed tells whether the wanted ratio is out of reach of so many values.
+func (r *MatrixReport) Missed() bool { return r.SNRdB != nil && *r.SNRdB < r.WantedSNRdB }
 
 // accurateCosine is the cosine below which a matrix is said to need its sidecar.
 const accurateCosine = 0.999
@@ -59,10 +63,7 @@ func Matrix(ctx context.Context, src RowSource, target Target, o Options) (*Matr
 	if e.o.BlockRows == 0 {
 		e.o.BlockRows = cdna.AutoBlockRows(src.Rows(), src.Cols())
 	}
-	if err := e.design(); err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", target.Name, err)
-	}
-	report, err := e.write()
+	report, err := e.encode()
 	if err != nil {
 		return nil, fmt.Errorf("tensor %q: %w", target.Name, err)
 	}
@@ -81,10 +82,40 @@ type encoder struct {
 	outliers []codebook.Outlier
 }
 
-// design makes the first pass over the weights and designs the codebook.
-func (e *encoder) design() error {
+// maxDesigns bounds how often a design that misses the wanted ratio is mended.
+const maxDesigns = 4
+
+// encode designs a codebook and writes the files. A design knows the weights by
+// their histogram, so the measured ratio may fall short of the wanted one by a few
+// thousandths of a decibel; then it aims that much higher and writes again.
+func (e *encoder) encode() (*MatrixReport, error) {
+	h, err := e.histogram()
+	if err != nil {
+		return nil, err
+	}
+	aim := e.o.SNR
+	for i := 1; ; i++ {
+		if err := e.design(h, aim); err != nil {
+			return nil, err
+		}
+		report, err := e.write(i == maxDesigns)
+		if short := new(shortfall); errors.As(err, short) {
+			aim += 1.5*float64(*short) + 0.001
+			continue
+		}
+		return report, err
+	}
+}
+
+// shortfall is by how many dB the wanted ratio was missed.
+type shortfall float64
+
+func (s shortfall) Error() string { return fmt.Sprintf("%.4f dB short", float64(s)) }
+
+// histogram makes the first pass over the weights.
+func (e *encoder) histogram() (*codebook.Histogram, error) {
 	if e.src.Rows() < 1 || e.src.Cols() < 1 {
-		return fmt.Errorf("shape [%d, %d] has no weights: %w", e.src.Rows(), e.src.Cols(), cdna.ErrShape)
+		return nil, fmt.Errorf("shape [%d, %d] has no weights: %w", e.src.Rows(), e.src.Cols(), cdna.ErrShape)
 	}
 	histograms := make([]*codebook.Histogram, e.o.Threads)
 	for i := range histograms {
@@ -103,13 +134,21 @@ func (e *encoder) design() error {
 		return err
 	}
 	if err := forChunks(e.ctx, e.src, e.o.Threads, count, func(*chunk) error { return nil }); err != nil {
-		return err
+		return nil, err
 	}
 	for _, h := range histograms[1:] {
 		histograms[0].Merge(h)
 	}
+	return histograms[0], nil
+}
+
+// design chooses the codebook, aiming at the given ratio if that is not 0.
+func (e *encoder) design(h *codebook.Histogram, snr float64) error {
 	options := codebook.Options{
-		Method: e.o.Method, Entries: e.o.Entries, SNR: e.o.SNR, Bits: e.o.Bits, FullPrecision: e.o.FullPrecision,
+		Method: e.o.Method, Entries: e.o.Entries, SNR: snr, Bits: e.o.Bits, FullPrecision: e.o.FullPrecision,
+	}
+	if e.o.Codec == "brotli" {
+		options.LongestCode = 15
 	}
 	if e.target.Sidecar == "" || e.o.NoSidecar {
 		options.Outliers = codebook.Never
@@ -122,7 +161,7 @@ func (e *encoder) design() error {
 		options.Rate = rate
 	}
 	var err error
-	e.book, err = codebook.Design(histograms[0], options)
+	e.book, err = codebook.Design(h, options)
 	return err
 }
 
@@ -134,8 +173,10 @@ type indexSink interface {
 	abort()
 }
 
-// write makes the second pass: it quantizes, measures and writes.
-func (e *encoder) write() (*MatrixReport, error) {
+// write makes the second pass: it quantizes, measures and writes. It fails with a
+// shortfall when the wanted ratio is missed, unless last says to be content.
+func (e *encoder) write(last bool) (*MatrixReport, error) {
+	e.errors, e.outliers = codebook.ErrorSum{}, nil
 	sink, err := e.newSink()
 	if err != nil {
 		return nil, err
@@ -165,7 +206,19 @@ func (e *encoder) write() (*MatrixReport, error) {
 	if err := forChunks(e.ctx, e.src, e.o.Threads, quantize, collect); err != nil {
 		return nil, err
 	}
+	if snr := e.errors.Fidelity().SNR; snr < e.o.SNR && !last && len(e.book.Values) < e.maxEntries() {
+		return nil, shortfall(e.o.SNR - snr)
+	}
 	return e.publish(sink)
+}
+
+// maxEntries is the size of the largest codebook allowed: when a design uses it
+// up, aiming higher changes nothing.
+func (e *encoder) maxEntries() int {
+	if e.o.Entries == 0 {
+		return codebook.MaxEntries
+	}
+	return e.o.Entries
 }
 
 // publish writes the sidecar, then the matrix that may need it.
@@ -174,7 +227,7 @@ func (e *encoder) publish(sink indexSink) (*MatrixReport, error) {
 	without, with := e.errors.FidelityNoSidecar(), e.errors.Fidelity()
 	r := &MatrixReport{
 		Rows: rows, Cols: cols, Method: e.o.Method, Entries: len(e.book.Values), Codec: e.o.Codec, BlockRows: e.o.BlockRows,
-		Outliers: len(e.outliers), MSE: with.MSE, Cosine: with.Cosine, CosineNoSidecar: without.Cosine, MaxAbsError: with.MaxError,
+		WantedSNRdB: e.o.SNR, Outliers: len(e.outliers), MSE: with.MSE, Cosine: with.Cosine, CosineNoSidecar: without.Cosine, MaxAbsError: with.MaxError,
 	}
 	if !math.IsInf(with.SNR, 1) {
 		r.SNRdB = &with.SNR

@@ -21,7 +21,7 @@ var (
 
 // DefaultSNR is the signal-to-noise ratio, in dB, that conversion aims at when
 // neither a rate nor a ratio is asked for: cosine at least 0.9998, about 6 bits.
-const DefaultSNR = 35
+const DefaultSNR = codebook.DefaultSNR
 
 // Options say how matrices are compressed. The zero value is the default:
 // entropy-constrained codebooks at 35 dB, zstd, blocks of about 256 KiB.

@@ -52,6 +52,11 @@ func (c *convertCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	for _, t := range report.Tensors {
+		if t.Matrix != nil {
+			warnMissed(env, t.Name, t.Matrix)
+		}
+	}
 	if c.JSON {
 		return writeJSON(env.stdout, report)
 	}

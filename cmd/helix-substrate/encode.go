@@ -45,11 +45,19 @@ func (c *encodeCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	warnMissed(env, name, report)
 	if c.JSON {
 		return writeJSON(env.stdout, report)
 	}
 	writeFields(env.stdout, append([]field{{"file", c.Out}, {"tensor", name}}, matrixFields(report)...))
 	return nil
+}
+
+// warnMissed says when a matrix needs more than 256 values for the wanted ratio.
+func warnMissed(env *environment, tensor string, r *convert.MatrixReport) {
+	if r.Missed() {
+		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s: %g dB is out of reach of %d values; reached %s\n", tensor, r.WantedSNRdB, r.Entries, snr(r.SNRdB))
+	}
 }
 
 func matrixFields(r *convert.MatrixReport) []field {

@@ -5,10 +5,13 @@ import "math"
 // Table is a codebook prepared for lookup. It always answers 256 indices: those
 // beyond the codebook read as +0. Immutable, safe for concurrent use.
 type Table struct {
-	// The assembly relies on the place of these three (_gen/source.go).
-	values  [256]float32
-	planes  [4][256]byte   // planes[p][i] is byte p (0 = lowest) of values[i]
-	words   [2][256]uint16 // words[h][i] is half h (0 = lower) of values[i]
+	// The assembly relies on the place of these four (_gen/source.go).
+	values [256]float32
+	planes [4][256]byte   // planes[p][i] is byte p (0 = lowest) of values[i]
+	words  [2][256]uint16 // words[h][i] is half h (0 = lower) of values[i]
+	// chain is planes with each run of 16 entries xored with the run before it,
+	// but for the first of each half of 128.
+	chain   [4][256]byte
 	entries int
 	bf16    bool
 }
@@ -25,6 +28,10 @@ func NewTable(values []float32) *Table {
 		bits := math.Float32bits(v)
 		for p := range t.planes {
 			t.planes[p][i] = byte(bits >> (8 * p))
+			t.chain[p][i] = t.planes[p][i]
+			if i%128 >= 16 {
+				t.chain[p][i] ^= t.planes[p][i-16]
+			}
 		}
 		t.words[0][i], t.words[1][i] = uint16(bits), uint16(bits>>16)
 		if bits&0xFFFF != 0 {

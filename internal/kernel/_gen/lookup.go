@@ -12,10 +12,10 @@ func newLookup(m machine, f32 bool, entries int) lookup {
 		return &permuteBytes{words: words{m: m, f32: f32}, entries: entries}
 	case m.zmm:
 		return &permuteWords{words: words{m: m, f32: f32}, entries: entries}
-	case f32 && entries == 256: // too few registers for four trees
+	case f32 && entries == 256: // four chains take longer
 		return &gather{m: m}
 	default:
-		return &shuffleTree{words: words{m: m, f32: f32}, entries: entries}
+		return &shuffleChain{words: words{m: m, f32: f32}, entries: entries}
 	}
 }
 
@@ -233,45 +233,55 @@ func (l *shuffle16) weights(idx reg.VecVirtual, u use) {
 	}, u)
 }
 
-// shuffleTree looks up byte planes by VPSHUFB of 16 entries each and a tree of
-// choices by the upper bits of the index.
-type shuffleTree struct {
+// shuffleChain looks up byte planes by VPSHUFB of 16 entries at a time. The
+// index loses 16 at each step. VPSHUFB gives zero where that made it negative,
+// so entry 16·k + i is the exclusive or of the k+1 values that its table gives
+// before: the tables hold differences (kernel.Table). Subtraction saturates,
+// and there is a chain for each half of 128 entries.
+type shuffleChain struct {
 	words
 	entries int
 	table   reg.Register
 }
 
-func (l *shuffleTree) tables() int { return 0 }
+func (l *shuffleChain) tables() int { return 0 }
 
-func (l *shuffleTree) setup(table reg.Register) {
+func (l *shuffleChain) setup(table reg.Register) {
 	l.words.setup()
 	l.table = table
 }
 
-func (l *shuffleTree) weights(idx reg.VecVirtual, u use) {
-	depth := map[int]int{256: 4, 64: 2}[l.entries]
-	// bit[i] has bit 4+i of each index on top of its byte.
-	bit := [4]reg.VecVirtual{3: idx}
-	for i := range min(depth, 3) {
-		bit[i] = YMM()
-		VPSLLW(U8(3-i), idx, bit[i])
+func (l *shuffleChain) weights(idx reg.VecVirtual, u use) {
+	chains := []reg.VecVirtual{idx}
+	if l.entries == 256 {
+		second := YMM()
+		VPXOR(constantD(l.m, 0x80808080), idx, second)
+		chains = append(chains, second)
 	}
-	low := YMM()
-	VPAND(constantD(l.m, 0x0F0F0F0F), idx, low)
-	var tree func(p, first, depth int) reg.VecVirtual
-	tree = func(p, first, depth int) reg.VecVirtual {
-		if depth == 0 {
-			v := YMM()
-			VBROADCASTI128(Mem{Base: l.table, Disp: tablePlanes + 256*(3-p) + first}, v)
-			VPSHUFB(low, v, v)
-			return v
+	var sum [4][2]reg.VecVirtual // [plane][chain]
+	for k := range min(l.entries, 128) / 16 {
+		for c, i := range chains {
+			if k > 0 {
+				VPSUBSB(constantD(l.m, 0x10101010), i, i)
+			}
+			for p := range l.bytes() {
+				v := YMM()
+				VBROADCASTI128(Mem{Base: l.table, Disp: tableChain + 256*(3-p) + 128*c + 16*k}, v)
+				VPSHUFB(i, v, v)
+				if k == 0 {
+					sum[p][c] = v
+				} else {
+					VPXOR(v, sum[p][c], sum[p][c])
+				}
+			}
 		}
-		a := tree(p, first, depth-1)
-		b := tree(p, first+8<<depth, depth-1)
-		VPBLENDVB(bit[depth-1], b, a, a)
-		return a
 	}
-	l.planes(func(p int) reg.VecVirtual { return tree(p, 0, depth) }, u)
+	l.planes(func(p int) reg.VecVirtual {
+		if len(chains) == 2 {
+			VPXOR(sum[p][1], sum[p][0], sum[p][0])
+		}
+		return sum[p][0]
+	}, u)
 }
 
 // gather reads the float32 values from memory.

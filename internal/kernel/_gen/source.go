@@ -11,6 +11,7 @@ const (
 	tableValues = 0    // [256]float32
 	tablePlanes = 1024 // [4][256]byte, plane 0 the lowest byte
 	tableWords  = 2048 // [2][256]uint16, low halves first
+	tableChain  = 3072 // [4][256]byte, planes as differences
 )
 
 // at returns the memory off bytes into the group at hand of a row.

@@ -42,7 +42,7 @@ func (f *inflater) fill(dst []byte) error {
 // finish checks that stream and input end here, and the stream's checksum.
 func (f *inflater) finish() error {
 	var more [1]byte
-	if n, err := io.ReadFull(f.z, more[:]); n != 0 {
+	if _, err := io.ReadFull(f.z, more[:]); err == nil {
 		return fmt.Errorf("%w: the zlib stream holds more than announced", ErrCorrupt)
 	} else if err != io.EOF {
 		return fmt.Errorf("%w: zlib: %w", ErrCorrupt, err)

@@ -221,48 +221,44 @@ func (e *brotliEncoder) complexCode() {
 	for _, t := range tokens {
 		counts[t.symbol]++
 	}
+	// There are at least two kinds of token. Were there one, all lengths were
+	// equal; and 256 symbols of 8 bits, which alone take no token of their own
+	// before the repeats, are stored.
 	var lengths [256]uint8
-	only := int(counts[tokens[0].symbol]) == len(tokens)
-	if only {
-		lengths[tokens[0].symbol] = 1 // any will do
-	} else {
-		e.huffman.codeLengths(&lengths, &counts, 5)
-	}
+	e.huffman.codeLengths(&lengths, &counts, 5)
 
 	// The lengths of the tokens' codes come in lengthOrder, in a fixed code. Zeros
-	// may be left out at the end, unless there is only one token, and in two
-	// ways at the start.
-	order := lengthOrder
-	fixed := [6]code{{0, 2}, {7, 4}, {3, 3}, {2, 2}, {1, 2}, {15, 4}}
-	skip, end := 0, len(order)
+	// may be left out at the end, and two or three at the start.
+	order, skip, end := lengthOrder, 0, len(lengthOrder)
 	if lengths[order[0]] == 0 && lengths[order[1]] == 0 {
 		skip = 2
 		if lengths[order[2]] == 0 {
 			skip = 3
 		}
 	}
-	for !only && lengths[order[end-1]] == 0 {
+	for lengths[order[end-1]] == 0 {
 		end--
 	}
 	e.w.add(uint64(skip), 2)
 	for _, s := range order[skip:end] {
-		c := fixed[lengths[s]]
+		c := lengthLengthCodes[lengths[s]]
 		e.w.add(uint64(c.value), uint(c.bits))
 	}
 
 	var codes [256]code
 	assignBrotliCodes(&codes, &lengths)
 	for _, t := range tokens {
-		if !only {
-			c := codes[t.symbol]
-			e.w.add(uint64(c.value), uint(c.bits))
-		}
+		c := codes[t.symbol]
+		e.w.add(uint64(c.value), uint(c.bits))
 		e.w.add(uint64(t.extra), uint(t.extraBits))
 	}
 }
 
 // lengthOrder is the order in which the lengths of the tokens' codes come.
 var lengthOrder = [18]uint8{1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+
+// lengthLengthCodes code those lengths, 0 to 5.
+var lengthLengthCodes = [6]code{{0, 2}, {7, 4}, {3, 3}, {2, 2}, {1, 2}, {15, 4}}
 
 // lengthToken is a code length 0..15, or one digit of a repeat count: 16
 // repeats the last length that was not 0, 17 repeats 0.

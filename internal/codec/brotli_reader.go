@@ -117,18 +117,17 @@ func (d *literalsReader) readLengths(skip uint) bool {
 	r := &d.bits
 	// The code that the lengths are in: at most 5 bits, so a table of 32.
 	var lengths [len(lengthOrder)]uint8
-	room, used := 32, 0
+	room := 32
 	for _, s := range lengthOrder[skip:] {
 		n := r.takeLengthLength()
 		lengths[s] = n
 		if n > 0 {
-			used++
 			if room -= 32 >> n; room <= 0 {
 				break
 			}
 		}
 	}
-	if room != 0 && used != 1 {
+	if room != 0 { // not even if there is only one; see complexCode
 		return false
 	}
 	var table [32]struct{ symbol, bits uint8 }
@@ -144,12 +143,6 @@ func (d *literalsReader) readLengths(skip uint) bool {
 			}
 		}
 	}
-	if used == 1 { // takes no bits
-		for i := range table {
-			table[i].symbol, table[i].bits = table[0].symbol, 0
-		}
-	}
-
 	room = 1 << maxBrotliBits
 	last, repeat, repeated := uint8(8), 0, uint8(0)
 	for i := 0; room > 0; {
@@ -311,7 +304,7 @@ func (r *bitReader) take(k uint) uint {
 	return v
 }
 
-// takeLengthLength takes one of 0 to 5 in the fixed code of complexCode.
+// takeLengthLength takes one of 0 to 5 in the code of lengthLengthCodes.
 func (r *bitReader) takeLengthLength() uint8 {
 	switch r.take(2) {
 	case 0:

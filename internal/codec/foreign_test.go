@@ -71,8 +71,11 @@ func foreign(t testing.TB, name string, data []byte) (streams map[string][]byte)
 func TestDecodeForeignStreams(t *testing.T) {
 	for _, name := range []string{"zstd", "lz4", "brotli"} {
 		c := mustNew(t, name, 0)
-		for _, n := range []int{0, 1, 100, 5000, 150_000} {
+		for _, n := range []int{0, 1, 100, 70_000} {
 			for kind, data := range inputs(n) {
+				if n > 100 && kind != "gaussian 4" && kind != "phases" && kind != "skewed" {
+					continue
+				}
 				for what, packed := range foreign(t, name, data) {
 					got := make([]byte, n)
 					if err := c.Decode(got, packed); err != nil || !bytes.Equal(got, data) {

@@ -88,6 +88,18 @@ func (k *Kernels) dotDirect(y []float32, ldy int, x *Activations, m matrix, rows
 	}
 }
 
+// dotStrips is dotDirect for whole strips of a packed form.
+func (k *Kernels) dotStrips(y []float32, ldy int, x *Activations, m matrix, rows int) {
+	dot4 := &k.asm.forms[m.form].dot4
+	for b := 0; b < x.batch; {
+		count, x0, step := x.vectors(b, dot4[:])
+		for r := 0; r < rows; r += 4 {
+			dot4[count](&y[b*ldy+r], 4, 4*ldy, x0, step, m.row(r/4, 0), 0, m.table, x.n)
+		}
+		b += count
+	}
+}
+
 // vectors returns how many vectors from b on one of the routines takes, and
 // where they are: they must lie in one panel.
 func (a *Activations) vectors(b int, have []dotFunc) (count int, first *float32, step int) {

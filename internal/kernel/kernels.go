@@ -27,6 +27,8 @@ type scratch struct {
 	weights []float32 // decoded weights
 	sums    []float32 // lanes, or columns of y
 	staged  []byte    // the last columns of rows, padded to a group
+	// unpacked has rows of a Packed whose strip is not wanted whole.
+	unpacked []byte
 }
 
 // resize returns s with n elements, whatever they hold.

@@ -6,11 +6,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
 // weightForms are all forms of weights, with a name for subtests.
-var weightForms = []string{"bytes-bf16", "bytes-f32", "dense-f32", "dense-bf16"}
+var weightForms = []string{
+	"bytes-bf16", "bytes-f32", "packed6-bf16", "packed6-f32", "packed4-bf16", "packed4-f32", "dense-f32", "dense-bf16",
+}
 
 // operand is a random product in one form: rows × cols weights, ld apart.
 type operand struct {
@@ -20,6 +23,8 @@ type operand struct {
 	idx            []byte
 	f32            []float32
 	bf16           []uint16
+	packed         *Packed
+	first          int // row of packed that is row 0 here
 }
 
 func bf16(v float32) float32 {
@@ -45,13 +50,17 @@ func newOperand(r *rand.Rand, form string, rows, cols, ld int, odd bool) operand
 		n = (rows-1)*ld + cols
 	}
 	codebook := values(r, 256, odd)
-	switch form {
-	case "bytes-bf16":
+	if strings.HasSuffix(form, "-bf16") {
 		for i, v := range codebook {
 			codebook[i] = bf16(v)
 		}
-		fallthrough
-	case "bytes-f32":
+	}
+	switch form {
+	case "packed4-bf16", "packed4-f32":
+		o.pack(r, codebook, 4)
+	case "packed6-bf16", "packed6-f32":
+		o.pack(r, codebook, 6)
+	case "bytes-bf16", "bytes-f32":
 		o.table = NewTable(codebook)
 		o.idx = make([]byte, n)
 		for i := range o.idx {
@@ -68,6 +77,27 @@ func newOperand(r *rand.Rand, form string, rows, cols, ld int, odd bool) operand
 	return o
 }
 
+// pack makes a packed matrix with a few rows before and after those of o.
+func (o *operand) pack(r *rand.Rand, codebook []float32, bits int) {
+	// Fewer entries than the bits allow: the others read as +0.
+	o.table = NewTable(codebook[:1<<bits-r.IntN(3)])
+	o.first = r.IntN(6)
+	rows := o.first + o.rows + r.IntN(6)
+	idx := make([]byte, rows*o.cols)
+	for i := range idx {
+		idx[i] = byte(r.Uint32()) & (1<<bits - 1)
+	}
+	var err error
+	o.packed, err = NewPacked(make([]byte, PackedSize(rows, o.cols, bits)), rows, o.cols, bits)
+	if err == nil {
+		err = o.packed.Pack(0, idx)
+	}
+	if err != nil {
+		panic(err)
+	}
+	o.idx = idx[o.first*o.cols:][:o.rows*o.cols]
+}
+
 // dot needs ld == cols.
 func (o operand) dot(k *Kernels, x *Activations, ldy int) []float32 {
 	y := sentinels(x.batch * ldy)
@@ -77,6 +107,8 @@ func (o operand) dot(k *Kernels, x *Activations, ldy int) []float32 {
 	case "dense-bf16":
 		k.DotRowsBF16(y, ldy, x, o.bf16, o.rows)
 	default:
+		k.DotRowsPacked(y, ldy, x, o.table, o.packed, o.first, o.rows)
+	case "bytes-bf16", "bytes-f32":
 		k.DotRows(y, ldy, x, o.table, o.idx, o.rows)
 	}
 	return y
@@ -90,6 +122,8 @@ func (o operand) accumulate(k *Kernels, y0 []float32, ldy int, x []float32, ldx,
 	case "dense-bf16":
 		k.AccumulateRowsBF16(y, ldy, x, ldx, batch, o.bf16, o.ld, o.rows, o.cols)
 	default:
+		k.AccumulateRowsPacked(y, ldy, x, ldx, batch, o.table, o.packed, o.first, o.rows)
+	case "bytes-bf16", "bytes-f32":
 		k.AccumulateRows(y, ldy, x, ldx, batch, o.table, o.idx, o.ld, o.rows, o.cols)
 	}
 	return y

@@ -203,14 +203,13 @@ func rewriteLikeOriginal(t *testing.T, f *File, original []byte) {
 	t.Helper()
 	h := f.Header()
 	codebook := f.Codebook()
-	var extra map[string]any
 	indices := make([]byte, f.Rows()*f.Cols())
 	if err := f.ReadRows(indices, 0, f.Rows(), nil); err != nil {
 		t.Fatal(err)
 	}
 	written := writeV2(t, WriterOptions{
 		TensorName: h.TensorName, Rows: h.Rows, Cols: h.Cols, BlockRows: h.BlockRows, Codebook: codebook[:],
-		Codec: h.Encoding, CreatedUTC: h.CreatedUTC, Extra: extra,
+		Codec: h.Encoding, CreatedUTC: h.CreatedUTC,
 	}, indices, h.Fidelity)
 	text := original[prefixLen : prefixLen+int(binary.LittleEndian.Uint16(original[6:]))]
 	open := bytes.TrimSuffix(text, []byte("}"))

@@ -162,3 +162,56 @@ func BenchmarkDense(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkPacked(b *testing.B) {
+	for _, level := range Levels()[1:] {
+		k, _ := ForLevel(level)
+		for _, s := range benchShapes {
+			for _, bits := range []int{6, 4} {
+				for cores := 1; cores <= runtime.NumCPU(); cores++ {
+					b.Run(fmt.Sprintf("%s/%s/bits=%d/cores=%d", level, s.name, bits, cores), func(b *testing.B) {
+						rows := s.rows
+						if s.name == "memory" {
+							rows = rows * 8 / bits &^ 63 // as many bytes as in BenchmarkDotRows
+						}
+						p, err := NewPacked(benchBytes()[:PackedSize(rows, s.cols, bits)], rows, s.cols, bits)
+						if err != nil {
+							b.Fatal(err)
+						}
+						t := benchTable(1<<bits, false)
+						var x Activations
+						x.Pack(benchInput(s.cols), 1, s.cols)
+						y := make([]float32, p.Rows())
+						perWeight(b, len(p.data), p.Rows()*p.Cols(), func() {
+							split(cores, p.Rows()/4, func(first, rows int) {
+								k.DotRowsPacked(y[4*first:], 4*rows, &x, t, p, 4*first, 4*rows)
+							})
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkTiled multiplies 4096 × 4096 by a batch; weights/s times the batch are
+// multiply-adds per second.
+func BenchmarkTiled(b *testing.B) {
+	const n = 4096
+	for _, level := range Levels()[1:] {
+		k, _ := ForLevel(level)
+		for _, batch := range []int{8, 32, 256} {
+			t, idx := benchTable(256, false), benchBytes()[:n*n]
+			x := benchInput(batch * n)
+			var a Activations
+			a.Pack(x, batch, n)
+			y := make([]float32, batch*n)
+			b.Run(fmt.Sprintf("%s/dot/batch=%d", level, batch), func(b *testing.B) {
+				perWeight(b, n*n, n*n*batch, func() { k.DotRows(y, n, &a, t, idx, n) })
+			})
+			b.Run(fmt.Sprintf("%s/accumulate/batch=%d", level, batch), func(b *testing.B) {
+				perWeight(b, n*n, n*n*batch, func() { k.AccumulateRows(y, n, x, n, batch, t, idx, n, n, n) })
+			})
+		}
+	}
+}

@@ -12393,249 +12393,201 @@ rows:
 // func dot4x1Packed4BF16AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·dot4x1Packed4BF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+56(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVQ         xstep+32(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         x+24(FP), SI
-	MOVQ         w+40(FP), DI
-	MOVQ         ldw+48(FP), CX
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	MOVQ         n+64(FP), CX
-	SHRQ         $0x06, CX
-	JZ           restacw
+	MOVQ            table+56(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	MOVQ            xstep+32(FP), AX
+	LEAQ            (AX)(AX*2), DX
+	MOVQ            x+24(FP), BX
+	MOVQ            w+40(FP), SI
+	MOVQ            ldw+48(FP), CX
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	MOVQ            n+64(FP), CX
+	SHRQ            $0x06, CX
+	JZ              restacw
 
 loopacv:
-	PREFETCHT0      2048(DI)
-	PREFETCHT0      2112(DI)
-	VMOVDQU8        (DI), Z6
-	VPANDD          Z0, Z6, Z6
-	VBROADCASTI32X4 1792(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VBROADCASTI32X4 1536(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VPUNPCKLBW      Z7, Z8, Z6
-	VPUNPCKHBW      Z7, Z8, Z7
-	VPSLLD          $0x10, Z6, Z8
-	VPANDD          Z1, Z6, Z6
-	VFMADD231PS     (SI), Z8, Z2
-	VFMADD231PS     (SI)(DX*1), Z6, Z2
-	VPSLLD          $0x10, Z7, Z6
-	VPANDD          Z1, Z7, Z7
-	VFMADD231PS     (SI)(DX*2), Z6, Z2
-	VFMADD231PS     (SI)(BX*1), Z7, Z2
-	VMOVDQU8        (DI), Z6
-	VPSRLW          $0x04, Z6, Z6
-	VPANDD          Z0, Z6, Z6
-	VBROADCASTI32X4 1792(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VBROADCASTI32X4 1536(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VPUNPCKLBW      Z7, Z8, Z6
-	VPUNPCKHBW      Z7, Z8, Z7
-	VPSLLD          $0x10, Z6, Z8
-	VPANDD          Z1, Z6, Z6
-	VFMADD231PS     (SI), Z8, Z3
-	VFMADD231PS     (SI)(DX*1), Z6, Z3
-	VPSLLD          $0x10, Z7, Z6
-	VPANDD          Z1, Z7, Z7
-	VFMADD231PS     (SI)(DX*2), Z6, Z3
-	VFMADD231PS     (SI)(BX*1), Z7, Z3
-	VMOVDQU8        64(DI), Z6
-	VPANDD          Z0, Z6, Z6
-	VBROADCASTI32X4 1792(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VBROADCASTI32X4 1536(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VPUNPCKLBW      Z7, Z8, Z6
-	VPUNPCKHBW      Z7, Z8, Z7
-	VPSLLD          $0x10, Z6, Z8
-	VPANDD          Z1, Z6, Z6
-	VFMADD231PS     (SI), Z8, Z4
-	VFMADD231PS     (SI)(DX*1), Z6, Z4
-	VPSLLD          $0x10, Z7, Z6
-	VPANDD          Z1, Z7, Z7
-	VFMADD231PS     (SI)(DX*2), Z6, Z4
-	VFMADD231PS     (SI)(BX*1), Z7, Z4
-	VMOVDQU8        64(DI), Z6
-	VPSRLW          $0x04, Z6, Z6
-	VPANDD          Z0, Z6, Z6
-	VBROADCASTI32X4 1792(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VBROADCASTI32X4 1536(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VPUNPCKLBW      Z7, Z8, Z6
-	VPUNPCKHBW      Z7, Z8, Z7
-	VPSLLD          $0x10, Z6, Z8
-	VPANDD          Z1, Z6, Z6
-	VFMADD231PS     (SI), Z8, Z5
-	VFMADD231PS     (SI)(DX*1), Z6, Z5
-	VPSLLD          $0x10, Z7, Z6
-	VPANDD          Z1, Z7, Z7
-	VFMADD231PS     (SI)(DX*2), Z6, Z5
-	VFMADD231PS     (SI)(BX*1), Z7, Z5
-	ADDQ            $+128, DI
-	LEAQ            (SI)(DX*4), SI
-	DECQ            CX
-	JNZ             loopacv
+	PREFETCHT0  2048(SI)
+	PREFETCHT0  2112(SI)
+	VMOVDQU8    (SI), Z8
+	VPANDD      Z0, Z8, Z8
+	VPSHUFB     Z8, Z2, Z9
+	VPSHUFB     Z8, Z3, Z8
+	VPUNPCKLBW  Z9, Z8, Z10
+	VPUNPCKHBW  Z9, Z8, Z8
+	VPSLLD      $0x10, Z10, Z9
+	VPANDD      Z1, Z10, Z10
+	VFMADD231PS (BX), Z9, Z4
+	VFMADD231PS (BX)(AX*1), Z10, Z4
+	VPSLLD      $0x10, Z8, Z9
+	VPANDD      Z1, Z8, Z8
+	VFMADD231PS (BX)(AX*2), Z9, Z4
+	VFMADD231PS (BX)(DX*1), Z8, Z4
+	VMOVDQU8    (SI), Z8
+	VPSRLW      $0x04, Z8, Z8
+	VPANDD      Z0, Z8, Z8
+	VPSHUFB     Z8, Z2, Z9
+	VPSHUFB     Z8, Z3, Z8
+	VPUNPCKLBW  Z9, Z8, Z10
+	VPUNPCKHBW  Z9, Z8, Z8
+	VPSLLD      $0x10, Z10, Z9
+	VPANDD      Z1, Z10, Z10
+	VFMADD231PS (BX), Z9, Z5
+	VFMADD231PS (BX)(AX*1), Z10, Z5
+	VPSLLD      $0x10, Z8, Z9
+	VPANDD      Z1, Z8, Z8
+	VFMADD231PS (BX)(AX*2), Z9, Z5
+	VFMADD231PS (BX)(DX*1), Z8, Z5
+	VMOVDQU8    64(SI), Z8
+	VPANDD      Z0, Z8, Z8
+	VPSHUFB     Z8, Z2, Z9
+	VPSHUFB     Z8, Z3, Z8
+	VPUNPCKLBW  Z9, Z8, Z10
+	VPUNPCKHBW  Z9, Z8, Z8
+	VPSLLD      $0x10, Z10, Z9
+	VPANDD      Z1, Z10, Z10
+	VFMADD231PS (BX), Z9, Z6
+	VFMADD231PS (BX)(AX*1), Z10, Z6
+	VPSLLD      $0x10, Z8, Z9
+	VPANDD      Z1, Z8, Z8
+	VFMADD231PS (BX)(AX*2), Z9, Z6
+	VFMADD231PS (BX)(DX*1), Z8, Z6
+	VMOVDQU8    64(SI), Z8
+	VPSRLW      $0x04, Z8, Z8
+	VPANDD      Z0, Z8, Z8
+	VPSHUFB     Z8, Z2, Z9
+	VPSHUFB     Z8, Z3, Z8
+	VPUNPCKLBW  Z9, Z8, Z10
+	VPUNPCKHBW  Z9, Z8, Z8
+	VPSLLD      $0x10, Z10, Z9
+	VPANDD      Z1, Z10, Z10
+	VFMADD231PS (BX), Z9, Z7
+	VFMADD231PS (BX)(AX*1), Z10, Z7
+	VPSLLD      $0x10, Z8, Z9
+	VPANDD      Z1, Z8, Z8
+	VFMADD231PS (BX)(AX*2), Z9, Z7
+	VFMADD231PS (BX)(DX*1), Z8, Z7
+	ADDQ        $+128, SI
+	LEAQ        (BX)(AX*4), BX
+	DECQ        CX
+	JNZ         loopacv
 
 restacw:
-	MOVQ            n+64(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, R8
-	TESTQ           R8, R8
-	JZ              doneacx
-	VMOVD           R8, X6
-	VPBROADCASTD    X6, Z6
-	MOVQ            $-1, R8
-	SHLQ            CL, R8
-	NOTQ            R8
-	KMOVQ           R8, K1
-	VMOVDQU8        (DI), Z7
-	VPANDD          Z0, Z7, Z7
-	VBROADCASTI32X4 1792(AX), Z8
-	VPSHUFB         Z7, Z8, Z8
-	VBROADCASTI32X4 1536(AX), Z9
-	VPSHUFB         Z7, Z9, Z9
-	VPUNPCKLBW      Z8, Z9, Z7
-	VPUNPCKHBW      Z8, Z9, Z8
-	VPSLLD          $0x10, Z7, Z9
-	VPANDD          Z1, Z7, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z6, K1
-	VMOVAPS.Z       Z9, K1, Z9
-	VFMADD231PS     (SI), Z9, Z2
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z6, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*1), Z7, Z2
-	VPSLLD          $0x10, Z8, Z7
-	VPANDD          Z1, Z8, Z8
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z6, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*2), Z7, Z2
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z6, K1
-	VMOVAPS.Z       Z8, K1, Z8
-	VFMADD231PS     (SI)(BX*1), Z8, Z2
-	VMOVDQU8        (DI), Z7
-	VPSRLW          $0x04, Z7, Z7
-	VPANDD          Z0, Z7, Z7
-	VBROADCASTI32X4 1792(AX), Z8
-	VPSHUFB         Z7, Z8, Z8
-	VBROADCASTI32X4 1536(AX), Z9
-	VPSHUFB         Z7, Z9, Z9
-	VPUNPCKLBW      Z8, Z9, Z7
-	VPUNPCKHBW      Z8, Z9, Z8
-	VPSLLD          $0x10, Z7, Z9
-	VPANDD          Z1, Z7, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z6, K1
-	VMOVAPS.Z       Z9, K1, Z9
-	VFMADD231PS     (SI), Z9, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z6, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*1), Z7, Z3
-	VPSLLD          $0x10, Z8, Z7
-	VPANDD          Z1, Z8, Z8
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z6, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*2), Z7, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z6, K1
-	VMOVAPS.Z       Z8, K1, Z8
-	VFMADD231PS     (SI)(BX*1), Z8, Z3
-	VMOVDQU8        64(DI), Z7
-	VPANDD          Z0, Z7, Z7
-	VBROADCASTI32X4 1792(AX), Z8
-	VPSHUFB         Z7, Z8, Z8
-	VBROADCASTI32X4 1536(AX), Z9
-	VPSHUFB         Z7, Z9, Z9
-	VPUNPCKLBW      Z8, Z9, Z7
-	VPUNPCKHBW      Z8, Z9, Z8
-	VPSLLD          $0x10, Z7, Z9
-	VPANDD          Z1, Z7, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z6, K1
-	VMOVAPS.Z       Z9, K1, Z9
-	VFMADD231PS     (SI), Z9, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z6, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*1), Z7, Z4
-	VPSLLD          $0x10, Z8, Z7
-	VPANDD          Z1, Z8, Z8
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z6, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*2), Z7, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z6, K1
-	VMOVAPS.Z       Z8, K1, Z8
-	VFMADD231PS     (SI)(BX*1), Z8, Z4
-	VMOVDQU8        64(DI), Z7
-	VPSRLW          $0x04, Z7, Z7
-	VPANDD          Z0, Z7, Z7
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z7, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z8
-	VPSHUFB         Z7, Z8, Z8
-	VPUNPCKLBW      Z0, Z8, Z7
-	VPUNPCKHBW      Z0, Z8, Z0
-	VPSLLD          $0x10, Z7, Z8
-	VPANDD          Z1, Z7, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z6, K1
-	VMOVAPS.Z       Z8, K1, Z8
-	VFMADD231PS     (SI), Z8, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z6, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*1), Z7, Z5
-	VPSLLD          $0x10, Z0, Z7
-	VPANDD          Z1, Z0, Z0
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z6, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*2), Z7, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z6, K1
-	VMOVAPS.Z       Z0, K1, Z0
-	VFMADD231PS     (SI)(BX*1), Z0, Z5
+	MOVQ         n+64(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, DI
+	TESTQ        DI, DI
+	JZ           doneacx
+	VMOVD        DI, X8
+	VPBROADCASTD X8, Z8
+	MOVQ         $-1, DI
+	SHLQ         CL, DI
+	NOTQ         DI
+	KMOVQ        DI, K1
+	VMOVDQU8     (SI), Z9
+	VPANDD       Z0, Z9, Z9
+	VPSHUFB      Z9, Z2, Z10
+	VPSHUFB      Z9, Z3, Z9
+	VPUNPCKLBW   Z10, Z9, Z11
+	VPUNPCKHBW   Z10, Z9, Z9
+	VPSLLD       $0x10, Z11, Z10
+	VPANDD       Z1, Z11, Z11
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z8, K1
+	VMOVAPS.Z    Z10, K1, Z10
+	VFMADD231PS  (BX), Z10, Z4
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z8, K1
+	VMOVAPS.Z    Z11, K1, Z11
+	VFMADD231PS  (BX)(AX*1), Z11, Z4
+	VPSLLD       $0x10, Z9, Z10
+	VPANDD       Z1, Z9, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z8, K1
+	VMOVAPS.Z    Z10, K1, Z10
+	VFMADD231PS  (BX)(AX*2), Z10, Z4
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z8, K1
+	VMOVAPS.Z    Z9, K1, Z9
+	VFMADD231PS  (BX)(DX*1), Z9, Z4
+	VMOVDQU8     (SI), Z9
+	VPSRLW       $0x04, Z9, Z9
+	VPANDD       Z0, Z9, Z9
+	VPSHUFB      Z9, Z2, Z10
+	VPSHUFB      Z9, Z3, Z9
+	VPUNPCKLBW   Z10, Z9, Z11
+	VPUNPCKHBW   Z10, Z9, Z9
+	VPSLLD       $0x10, Z11, Z10
+	VPANDD       Z1, Z11, Z11
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z8, K1
+	VMOVAPS.Z    Z10, K1, Z10
+	VFMADD231PS  (BX), Z10, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z8, K1
+	VMOVAPS.Z    Z11, K1, Z11
+	VFMADD231PS  (BX)(AX*1), Z11, Z5
+	VPSLLD       $0x10, Z9, Z10
+	VPANDD       Z1, Z9, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z8, K1
+	VMOVAPS.Z    Z10, K1, Z10
+	VFMADD231PS  (BX)(AX*2), Z10, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z8, K1
+	VMOVAPS.Z    Z9, K1, Z9
+	VFMADD231PS  (BX)(DX*1), Z9, Z5
+	VMOVDQU8     64(SI), Z9
+	VPANDD       Z0, Z9, Z9
+	VPSHUFB      Z9, Z2, Z10
+	VPSHUFB      Z9, Z3, Z9
+	VPUNPCKLBW   Z10, Z9, Z11
+	VPUNPCKHBW   Z10, Z9, Z9
+	VPSLLD       $0x10, Z11, Z10
+	VPANDD       Z1, Z11, Z11
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z8, K1
+	VMOVAPS.Z    Z10, K1, Z10
+	VFMADD231PS  (BX), Z10, Z6
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z8, K1
+	VMOVAPS.Z    Z11, K1, Z11
+	VFMADD231PS  (BX)(AX*1), Z11, Z6
+	VPSLLD       $0x10, Z9, Z10
+	VPANDD       Z1, Z9, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z8, K1
+	VMOVAPS.Z    Z10, K1, Z10
+	VFMADD231PS  (BX)(AX*2), Z10, Z6
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z8, K1
+	VMOVAPS.Z    Z9, K1, Z9
+	VFMADD231PS  (BX)(DX*1), Z9, Z6
+	VMOVDQU8     64(SI), Z9
+	VPSRLW       $0x04, Z9, Z9
+	VPANDD       Z0, Z9, Z9
+	VPSHUFB      Z9, Z2, Z0
+	VPSHUFB      Z9, Z3, Z2
+	VPUNPCKLBW   Z0, Z2, Z3
+	VPUNPCKHBW   Z0, Z2, Z0
+	VPSLLD       $0x10, Z3, Z2
+	VPANDD       Z1, Z3, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z8, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VFMADD231PS  (BX), Z2, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z8, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VFMADD231PS  (BX)(AX*1), Z3, Z7
+	VPSLLD       $0x10, Z0, Z2
+	VPANDD       Z1, Z0, Z0
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z8, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VFMADD231PS  (BX)(AX*2), Z2, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z8, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VFMADD231PS  (BX)(DX*1), Z0, Z7
 
 doneacx:
 	MOVQ          ldyRow+8(FP), AX
 	MOVQ          ldyBatch+16(FP), CX
 	MOVQ          y+0(FP), CX
-	MOVQ          CX, DX
-	VEXTRACTF32X8 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, BX
-	MOVL          BX, SI
-	ANDL          $0x7fffffff, SI
-	MOVL          $0x7fc00000, DI
-	CMPL          SI, $0x7f800000
-	CMOVLHI       DI, BX
-	MOVL          BX, (DX)
-	ADDQ          AX, CX
-	MOVQ          CX, DX
-	VEXTRACTF32X8 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, BX
-	MOVL          BX, SI
-	ANDL          $0x7fffffff, SI
-	MOVL          $0x7fc00000, DI
-	CMPL          SI, $0x7f800000
-	CMOVLHI       DI, BX
-	MOVL          BX, (DX)
-	ADDQ          AX, CX
 	MOVQ          CX, DX
 	VEXTRACTF32X8 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y0
@@ -12653,9 +12605,43 @@ doneacx:
 	CMOVLHI       DI, BX
 	MOVL          BX, (DX)
 	ADDQ          AX, CX
-	MOVQ          CX, AX
+	MOVQ          CX, DX
 	VEXTRACTF32X8 $0x01, Z5, Y0
 	VADDPS        Y0, Y5, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, BX
+	MOVL          BX, SI
+	ANDL          $0x7fffffff, SI
+	MOVL          $0x7fc00000, DI
+	CMPL          SI, $0x7f800000
+	CMOVLHI       DI, BX
+	MOVL          BX, (DX)
+	ADDQ          AX, CX
+	MOVQ          CX, DX
+	VEXTRACTF32X8 $0x01, Z6, Y0
+	VADDPS        Y0, Y6, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, BX
+	MOVL          BX, SI
+	ANDL          $0x7fffffff, SI
+	MOVL          $0x7fc00000, DI
+	CMPL          SI, $0x7f800000
+	CMOVLHI       DI, BX
+	MOVL          BX, (DX)
+	ADDQ          AX, CX
+	MOVQ          CX, AX
+	VEXTRACTF32X8 $0x01, Z7, Y0
+	VADDPS        Y0, Y7, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0x4e, X0, X1
@@ -12675,284 +12661,237 @@ doneacx:
 // func dot4x2Packed4BF16AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·dot4x2Packed4BF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+56(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVQ         xstep+32(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         x+24(FP), SI
-	MOVQ         w+40(FP), DI
-	MOVQ         ldw+48(FP), CX
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	MOVQ         n+64(FP), CX
-	SHRQ         $0x06, CX
-	JZ           restacz
+	MOVQ            table+56(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	MOVQ            xstep+32(FP), AX
+	LEAQ            (AX)(AX*2), DX
+	MOVQ            x+24(FP), BX
+	MOVQ            w+40(FP), SI
+	MOVQ            ldw+48(FP), CX
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          Z10, Z10, Z10
+	VPXORD          Z11, Z11, Z11
+	MOVQ            n+64(FP), CX
+	SHRQ            $0x06, CX
+	JZ              restacz
 
 loopacy:
-	PREFETCHT0      2048(DI)
-	PREFETCHT0      2112(DI)
-	VMOVDQU8        (DI), Z10
-	VPANDD          Z0, Z10, Z10
-	VBROADCASTI32X4 1792(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VBROADCASTI32X4 1536(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VPUNPCKLBW      Z11, Z12, Z10
-	VPUNPCKHBW      Z11, Z12, Z11
-	VPSLLD          $0x10, Z10, Z12
-	VPANDD          Z1, Z10, Z10
-	VFMADD231PS     (SI), Z12, Z2
-	VFMADD231PS     64(SI), Z12, Z3
-	VFMADD231PS     (SI)(DX*1), Z10, Z2
-	VFMADD231PS     64(SI)(DX*1), Z10, Z3
-	VPSLLD          $0x10, Z11, Z10
-	VPANDD          Z1, Z11, Z11
-	VFMADD231PS     (SI)(DX*2), Z10, Z2
-	VFMADD231PS     64(SI)(DX*2), Z10, Z3
-	VFMADD231PS     (SI)(BX*1), Z11, Z2
-	VFMADD231PS     64(SI)(BX*1), Z11, Z3
-	VMOVDQU8        (DI), Z10
-	VPSRLW          $0x04, Z10, Z10
-	VPANDD          Z0, Z10, Z10
-	VBROADCASTI32X4 1792(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VBROADCASTI32X4 1536(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VPUNPCKLBW      Z11, Z12, Z10
-	VPUNPCKHBW      Z11, Z12, Z11
-	VPSLLD          $0x10, Z10, Z12
-	VPANDD          Z1, Z10, Z10
-	VFMADD231PS     (SI), Z12, Z4
-	VFMADD231PS     64(SI), Z12, Z5
-	VFMADD231PS     (SI)(DX*1), Z10, Z4
-	VFMADD231PS     64(SI)(DX*1), Z10, Z5
-	VPSLLD          $0x10, Z11, Z10
-	VPANDD          Z1, Z11, Z11
-	VFMADD231PS     (SI)(DX*2), Z10, Z4
-	VFMADD231PS     64(SI)(DX*2), Z10, Z5
-	VFMADD231PS     (SI)(BX*1), Z11, Z4
-	VFMADD231PS     64(SI)(BX*1), Z11, Z5
-	VMOVDQU8        64(DI), Z10
-	VPANDD          Z0, Z10, Z10
-	VBROADCASTI32X4 1792(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VBROADCASTI32X4 1536(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VPUNPCKLBW      Z11, Z12, Z10
-	VPUNPCKHBW      Z11, Z12, Z11
-	VPSLLD          $0x10, Z10, Z12
-	VPANDD          Z1, Z10, Z10
-	VFMADD231PS     (SI), Z12, Z6
-	VFMADD231PS     64(SI), Z12, Z7
-	VFMADD231PS     (SI)(DX*1), Z10, Z6
-	VFMADD231PS     64(SI)(DX*1), Z10, Z7
-	VPSLLD          $0x10, Z11, Z10
-	VPANDD          Z1, Z11, Z11
-	VFMADD231PS     (SI)(DX*2), Z10, Z6
-	VFMADD231PS     64(SI)(DX*2), Z10, Z7
-	VFMADD231PS     (SI)(BX*1), Z11, Z6
-	VFMADD231PS     64(SI)(BX*1), Z11, Z7
-	VMOVDQU8        64(DI), Z10
-	VPSRLW          $0x04, Z10, Z10
-	VPANDD          Z0, Z10, Z10
-	VBROADCASTI32X4 1792(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VBROADCASTI32X4 1536(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VPUNPCKLBW      Z11, Z12, Z10
-	VPUNPCKHBW      Z11, Z12, Z11
-	VPSLLD          $0x10, Z10, Z12
-	VPANDD          Z1, Z10, Z10
-	VFMADD231PS     (SI), Z12, Z8
-	VFMADD231PS     64(SI), Z12, Z9
-	VFMADD231PS     (SI)(DX*1), Z10, Z8
-	VFMADD231PS     64(SI)(DX*1), Z10, Z9
-	VPSLLD          $0x10, Z11, Z10
-	VPANDD          Z1, Z11, Z11
-	VFMADD231PS     (SI)(DX*2), Z10, Z8
-	VFMADD231PS     64(SI)(DX*2), Z10, Z9
-	VFMADD231PS     (SI)(BX*1), Z11, Z8
-	VFMADD231PS     64(SI)(BX*1), Z11, Z9
-	ADDQ            $+128, DI
-	LEAQ            (SI)(DX*4), SI
-	DECQ            CX
-	JNZ             loopacy
+	PREFETCHT0  2048(SI)
+	PREFETCHT0  2112(SI)
+	VMOVDQU8    (SI), Z12
+	VPANDD      Z0, Z12, Z12
+	VPSHUFB     Z12, Z2, Z13
+	VPSHUFB     Z12, Z3, Z12
+	VPUNPCKLBW  Z13, Z12, Z14
+	VPUNPCKHBW  Z13, Z12, Z12
+	VPSLLD      $0x10, Z14, Z13
+	VPANDD      Z1, Z14, Z14
+	VFMADD231PS (BX), Z13, Z4
+	VFMADD231PS 64(BX), Z13, Z5
+	VFMADD231PS (BX)(AX*1), Z14, Z4
+	VFMADD231PS 64(BX)(AX*1), Z14, Z5
+	VPSLLD      $0x10, Z12, Z13
+	VPANDD      Z1, Z12, Z12
+	VFMADD231PS (BX)(AX*2), Z13, Z4
+	VFMADD231PS 64(BX)(AX*2), Z13, Z5
+	VFMADD231PS (BX)(DX*1), Z12, Z4
+	VFMADD231PS 64(BX)(DX*1), Z12, Z5
+	VMOVDQU8    (SI), Z12
+	VPSRLW      $0x04, Z12, Z12
+	VPANDD      Z0, Z12, Z12
+	VPSHUFB     Z12, Z2, Z13
+	VPSHUFB     Z12, Z3, Z12
+	VPUNPCKLBW  Z13, Z12, Z14
+	VPUNPCKHBW  Z13, Z12, Z12
+	VPSLLD      $0x10, Z14, Z13
+	VPANDD      Z1, Z14, Z14
+	VFMADD231PS (BX), Z13, Z6
+	VFMADD231PS 64(BX), Z13, Z7
+	VFMADD231PS (BX)(AX*1), Z14, Z6
+	VFMADD231PS 64(BX)(AX*1), Z14, Z7
+	VPSLLD      $0x10, Z12, Z13
+	VPANDD      Z1, Z12, Z12
+	VFMADD231PS (BX)(AX*2), Z13, Z6
+	VFMADD231PS 64(BX)(AX*2), Z13, Z7
+	VFMADD231PS (BX)(DX*1), Z12, Z6
+	VFMADD231PS 64(BX)(DX*1), Z12, Z7
+	VMOVDQU8    64(SI), Z12
+	VPANDD      Z0, Z12, Z12
+	VPSHUFB     Z12, Z2, Z13
+	VPSHUFB     Z12, Z3, Z12
+	VPUNPCKLBW  Z13, Z12, Z14
+	VPUNPCKHBW  Z13, Z12, Z12
+	VPSLLD      $0x10, Z14, Z13
+	VPANDD      Z1, Z14, Z14
+	VFMADD231PS (BX), Z13, Z8
+	VFMADD231PS 64(BX), Z13, Z9
+	VFMADD231PS (BX)(AX*1), Z14, Z8
+	VFMADD231PS 64(BX)(AX*1), Z14, Z9
+	VPSLLD      $0x10, Z12, Z13
+	VPANDD      Z1, Z12, Z12
+	VFMADD231PS (BX)(AX*2), Z13, Z8
+	VFMADD231PS 64(BX)(AX*2), Z13, Z9
+	VFMADD231PS (BX)(DX*1), Z12, Z8
+	VFMADD231PS 64(BX)(DX*1), Z12, Z9
+	VMOVDQU8    64(SI), Z12
+	VPSRLW      $0x04, Z12, Z12
+	VPANDD      Z0, Z12, Z12
+	VPSHUFB     Z12, Z2, Z13
+	VPSHUFB     Z12, Z3, Z12
+	VPUNPCKLBW  Z13, Z12, Z14
+	VPUNPCKHBW  Z13, Z12, Z12
+	VPSLLD      $0x10, Z14, Z13
+	VPANDD      Z1, Z14, Z14
+	VFMADD231PS (BX), Z13, Z10
+	VFMADD231PS 64(BX), Z13, Z11
+	VFMADD231PS (BX)(AX*1), Z14, Z10
+	VFMADD231PS 64(BX)(AX*1), Z14, Z11
+	VPSLLD      $0x10, Z12, Z13
+	VPANDD      Z1, Z12, Z12
+	VFMADD231PS (BX)(AX*2), Z13, Z10
+	VFMADD231PS 64(BX)(AX*2), Z13, Z11
+	VFMADD231PS (BX)(DX*1), Z12, Z10
+	VFMADD231PS 64(BX)(DX*1), Z12, Z11
+	ADDQ        $+128, SI
+	LEAQ        (BX)(AX*4), BX
+	DECQ        CX
+	JNZ         loopacy
 
 restacz:
-	MOVQ            n+64(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, R8
-	TESTQ           R8, R8
-	JZ              doneada
-	VMOVD           R8, X10
-	VPBROADCASTD    X10, Z10
-	MOVQ            $-1, R8
-	SHLQ            CL, R8
-	NOTQ            R8
-	KMOVQ           R8, K1
-	VMOVDQU8        (DI), Z11
-	VPANDD          Z0, Z11, Z11
-	VBROADCASTI32X4 1792(AX), Z12
-	VPSHUFB         Z11, Z12, Z12
-	VBROADCASTI32X4 1536(AX), Z13
-	VPSHUFB         Z11, Z13, Z13
-	VPUNPCKLBW      Z12, Z13, Z11
-	VPUNPCKHBW      Z12, Z13, Z12
-	VPSLLD          $0x10, Z11, Z13
-	VPANDD          Z1, Z11, Z11
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z10, K1
-	VMOVAPS.Z       Z13, K1, Z13
-	VFMADD231PS     (SI), Z13, Z2
-	VFMADD231PS     64(SI), Z13, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z10, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*1), Z11, Z2
-	VFMADD231PS     64(SI)(DX*1), Z11, Z3
-	VPSLLD          $0x10, Z12, Z11
-	VPANDD          Z1, Z12, Z12
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z10, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*2), Z11, Z2
-	VFMADD231PS     64(SI)(DX*2), Z11, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z10, K1
-	VMOVAPS.Z       Z12, K1, Z12
-	VFMADD231PS     (SI)(BX*1), Z12, Z2
-	VFMADD231PS     64(SI)(BX*1), Z12, Z3
-	VMOVDQU8        (DI), Z11
-	VPSRLW          $0x04, Z11, Z11
-	VPANDD          Z0, Z11, Z11
-	VBROADCASTI32X4 1792(AX), Z12
-	VPSHUFB         Z11, Z12, Z12
-	VBROADCASTI32X4 1536(AX), Z13
-	VPSHUFB         Z11, Z13, Z13
-	VPUNPCKLBW      Z12, Z13, Z11
-	VPUNPCKHBW      Z12, Z13, Z12
-	VPSLLD          $0x10, Z11, Z13
-	VPANDD          Z1, Z11, Z11
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z10, K1
-	VMOVAPS.Z       Z13, K1, Z13
-	VFMADD231PS     (SI), Z13, Z4
-	VFMADD231PS     64(SI), Z13, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z10, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*1), Z11, Z4
-	VFMADD231PS     64(SI)(DX*1), Z11, Z5
-	VPSLLD          $0x10, Z12, Z11
-	VPANDD          Z1, Z12, Z12
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z10, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*2), Z11, Z4
-	VFMADD231PS     64(SI)(DX*2), Z11, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z10, K1
-	VMOVAPS.Z       Z12, K1, Z12
-	VFMADD231PS     (SI)(BX*1), Z12, Z4
-	VFMADD231PS     64(SI)(BX*1), Z12, Z5
-	VMOVDQU8        64(DI), Z11
-	VPANDD          Z0, Z11, Z11
-	VBROADCASTI32X4 1792(AX), Z12
-	VPSHUFB         Z11, Z12, Z12
-	VBROADCASTI32X4 1536(AX), Z13
-	VPSHUFB         Z11, Z13, Z13
-	VPUNPCKLBW      Z12, Z13, Z11
-	VPUNPCKHBW      Z12, Z13, Z12
-	VPSLLD          $0x10, Z11, Z13
-	VPANDD          Z1, Z11, Z11
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z10, K1
-	VMOVAPS.Z       Z13, K1, Z13
-	VFMADD231PS     (SI), Z13, Z6
-	VFMADD231PS     64(SI), Z13, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z10, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*1), Z11, Z6
-	VFMADD231PS     64(SI)(DX*1), Z11, Z7
-	VPSLLD          $0x10, Z12, Z11
-	VPANDD          Z1, Z12, Z12
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z10, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*2), Z11, Z6
-	VFMADD231PS     64(SI)(DX*2), Z11, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z10, K1
-	VMOVAPS.Z       Z12, K1, Z12
-	VFMADD231PS     (SI)(BX*1), Z12, Z6
-	VFMADD231PS     64(SI)(BX*1), Z12, Z7
-	VMOVDQU8        64(DI), Z11
-	VPSRLW          $0x04, Z11, Z11
-	VPANDD          Z0, Z11, Z11
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z11, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z12
-	VPSHUFB         Z11, Z12, Z12
-	VPUNPCKLBW      Z0, Z12, Z11
-	VPUNPCKHBW      Z0, Z12, Z0
-	VPSLLD          $0x10, Z11, Z12
-	VPANDD          Z1, Z11, Z11
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z10, K1
-	VMOVAPS.Z       Z12, K1, Z12
-	VFMADD231PS     (SI), Z12, Z8
-	VFMADD231PS     64(SI), Z12, Z9
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z10, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*1), Z11, Z8
-	VFMADD231PS     64(SI)(DX*1), Z11, Z9
-	VPSLLD          $0x10, Z0, Z11
-	VPANDD          Z1, Z0, Z0
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z10, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*2), Z11, Z8
-	VFMADD231PS     64(SI)(DX*2), Z11, Z9
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z10, K1
-	VMOVAPS.Z       Z0, K1, Z0
-	VFMADD231PS     (SI)(BX*1), Z0, Z8
-	VFMADD231PS     64(SI)(BX*1), Z0, Z9
+	MOVQ         n+64(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, DI
+	TESTQ        DI, DI
+	JZ           doneada
+	VMOVD        DI, X12
+	VPBROADCASTD X12, Z12
+	MOVQ         $-1, DI
+	SHLQ         CL, DI
+	NOTQ         DI
+	KMOVQ        DI, K1
+	VMOVDQU8     (SI), Z13
+	VPANDD       Z0, Z13, Z13
+	VPSHUFB      Z13, Z2, Z14
+	VPSHUFB      Z13, Z3, Z13
+	VPUNPCKLBW   Z14, Z13, Z15
+	VPUNPCKHBW   Z14, Z13, Z13
+	VPSLLD       $0x10, Z15, Z14
+	VPANDD       Z1, Z15, Z15
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z12, K1
+	VMOVAPS.Z    Z14, K1, Z14
+	VFMADD231PS  (BX), Z14, Z4
+	VFMADD231PS  64(BX), Z14, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z12, K1
+	VMOVAPS.Z    Z15, K1, Z15
+	VFMADD231PS  (BX)(AX*1), Z15, Z4
+	VFMADD231PS  64(BX)(AX*1), Z15, Z5
+	VPSLLD       $0x10, Z13, Z14
+	VPANDD       Z1, Z13, Z13
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z12, K1
+	VMOVAPS.Z    Z14, K1, Z14
+	VFMADD231PS  (BX)(AX*2), Z14, Z4
+	VFMADD231PS  64(BX)(AX*2), Z14, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z12, K1
+	VMOVAPS.Z    Z13, K1, Z13
+	VFMADD231PS  (BX)(DX*1), Z13, Z4
+	VFMADD231PS  64(BX)(DX*1), Z13, Z5
+	VMOVDQU8     (SI), Z13
+	VPSRLW       $0x04, Z13, Z13
+	VPANDD       Z0, Z13, Z13
+	VPSHUFB      Z13, Z2, Z14
+	VPSHUFB      Z13, Z3, Z13
+	VPUNPCKLBW   Z14, Z13, Z15
+	VPUNPCKHBW   Z14, Z13, Z13
+	VPSLLD       $0x10, Z15, Z14
+	VPANDD       Z1, Z15, Z15
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z12, K1
+	VMOVAPS.Z    Z14, K1, Z14
+	VFMADD231PS  (BX), Z14, Z6
+	VFMADD231PS  64(BX), Z14, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z12, K1
+	VMOVAPS.Z    Z15, K1, Z15
+	VFMADD231PS  (BX)(AX*1), Z15, Z6
+	VFMADD231PS  64(BX)(AX*1), Z15, Z7
+	VPSLLD       $0x10, Z13, Z14
+	VPANDD       Z1, Z13, Z13
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z12, K1
+	VMOVAPS.Z    Z14, K1, Z14
+	VFMADD231PS  (BX)(AX*2), Z14, Z6
+	VFMADD231PS  64(BX)(AX*2), Z14, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z12, K1
+	VMOVAPS.Z    Z13, K1, Z13
+	VFMADD231PS  (BX)(DX*1), Z13, Z6
+	VFMADD231PS  64(BX)(DX*1), Z13, Z7
+	VMOVDQU8     64(SI), Z13
+	VPANDD       Z0, Z13, Z13
+	VPSHUFB      Z13, Z2, Z14
+	VPSHUFB      Z13, Z3, Z13
+	VPUNPCKLBW   Z14, Z13, Z15
+	VPUNPCKHBW   Z14, Z13, Z13
+	VPSLLD       $0x10, Z15, Z14
+	VPANDD       Z1, Z15, Z15
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z12, K1
+	VMOVAPS.Z    Z14, K1, Z14
+	VFMADD231PS  (BX), Z14, Z8
+	VFMADD231PS  64(BX), Z14, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z12, K1
+	VMOVAPS.Z    Z15, K1, Z15
+	VFMADD231PS  (BX)(AX*1), Z15, Z8
+	VFMADD231PS  64(BX)(AX*1), Z15, Z9
+	VPSLLD       $0x10, Z13, Z14
+	VPANDD       Z1, Z13, Z13
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z12, K1
+	VMOVAPS.Z    Z14, K1, Z14
+	VFMADD231PS  (BX)(AX*2), Z14, Z8
+	VFMADD231PS  64(BX)(AX*2), Z14, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z12, K1
+	VMOVAPS.Z    Z13, K1, Z13
+	VFMADD231PS  (BX)(DX*1), Z13, Z8
+	VFMADD231PS  64(BX)(DX*1), Z13, Z9
+	VMOVDQU8     64(SI), Z13
+	VPSRLW       $0x04, Z13, Z13
+	VPANDD       Z0, Z13, Z13
+	VPSHUFB      Z13, Z2, Z0
+	VPSHUFB      Z13, Z3, Z2
+	VPUNPCKLBW   Z0, Z2, Z3
+	VPUNPCKHBW   Z0, Z2, Z0
+	VPSLLD       $0x10, Z3, Z2
+	VPANDD       Z1, Z3, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z12, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VFMADD231PS  (BX), Z2, Z10
+	VFMADD231PS  64(BX), Z2, Z11
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z12, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VFMADD231PS  (BX)(AX*1), Z3, Z10
+	VFMADD231PS  64(BX)(AX*1), Z3, Z11
+	VPSLLD       $0x10, Z0, Z2
+	VPANDD       Z1, Z0, Z0
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z12, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VFMADD231PS  (BX)(AX*2), Z2, Z10
+	VFMADD231PS  64(BX)(AX*2), Z2, Z11
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z12, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VFMADD231PS  (BX)(DX*1), Z0, Z10
+	VFMADD231PS  64(BX)(DX*1), Z0, Z11
 
 doneada:
 	MOVQ          ldyRow+8(FP), AX
 	MOVQ          ldyBatch+16(FP), CX
 	MOVQ          y+0(FP), DX
-	MOVQ          DX, BX
-	VEXTRACTF32X8 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
-	VEXTRACTF32X8 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          AX, DX
 	MOVQ          DX, BX
 	VEXTRACTF32X8 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y0
@@ -13019,9 +12958,42 @@ doneada:
 	CMOVLHI       R8, SI
 	MOVL          SI, (BX)
 	ADDQ          AX, DX
-	MOVQ          DX, AX
+	MOVQ          DX, BX
 	VEXTRACTF32X8 $0x01, Z8, Y0
 	VADDPS        Y0, Y8, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z9, Y0
+	VADDPS        Y0, Y9, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          AX, DX
+	MOVQ          DX, AX
+	VEXTRACTF32X8 $0x01, Z10, Y0
+	VADDPS        Y0, Y10, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0x4e, X0, X1
@@ -13036,8 +13008,8 @@ doneada:
 	CMOVLHI       SI, DX
 	MOVL          DX, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF32X8 $0x01, Z9, Y0
-	VADDPS        Y0, Y9, Y0
+	VEXTRACTF32X8 $0x01, Z11, Y0
+	VADDPS        Y0, Y11, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0x4e, X0, X1
@@ -13057,838 +13029,274 @@ doneada:
 // func dot4x3Packed4BF16AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·dot4x3Packed4BF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+56(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVQ         xstep+32(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         x+24(FP), SI
-	MOVQ         w+40(FP), DI
-	MOVQ         ldw+48(FP), CX
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	MOVQ         n+64(FP), CX
-	SHRQ         $0x06, CX
-	JZ           restadc
+	MOVQ            table+56(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	MOVQ            xstep+32(FP), AX
+	LEAQ            (AX)(AX*2), DX
+	MOVQ            x+24(FP), BX
+	MOVQ            w+40(FP), SI
+	MOVQ            ldw+48(FP), CX
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          Z10, Z10, Z10
+	VPXORD          Z11, Z11, Z11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	MOVQ            n+64(FP), CX
+	SHRQ            $0x06, CX
+	JZ              restadc
 
 loopadb:
-	PREFETCHT0      2048(DI)
-	PREFETCHT0      2112(DI)
-	VMOVDQU8        (DI), Z14
-	VPANDD          Z0, Z14, Z14
-	VBROADCASTI32X4 1792(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VBROADCASTI32X4 1536(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VPUNPCKLBW      Z15, Z16, Z14
-	VPUNPCKHBW      Z15, Z16, Z15
-	VPSLLD          $0x10, Z14, Z16
-	VPANDD          Z1, Z14, Z14
-	VFMADD231PS     (SI), Z16, Z2
-	VFMADD231PS     64(SI), Z16, Z3
-	VFMADD231PS     128(SI), Z16, Z4
-	VFMADD231PS     (SI)(DX*1), Z14, Z2
-	VFMADD231PS     64(SI)(DX*1), Z14, Z3
-	VFMADD231PS     128(SI)(DX*1), Z14, Z4
-	VPSLLD          $0x10, Z15, Z14
-	VPANDD          Z1, Z15, Z15
-	VFMADD231PS     (SI)(DX*2), Z14, Z2
-	VFMADD231PS     64(SI)(DX*2), Z14, Z3
-	VFMADD231PS     128(SI)(DX*2), Z14, Z4
-	VFMADD231PS     (SI)(BX*1), Z15, Z2
-	VFMADD231PS     64(SI)(BX*1), Z15, Z3
-	VFMADD231PS     128(SI)(BX*1), Z15, Z4
-	VMOVDQU8        (DI), Z14
-	VPSRLW          $0x04, Z14, Z14
-	VPANDD          Z0, Z14, Z14
-	VBROADCASTI32X4 1792(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VBROADCASTI32X4 1536(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VPUNPCKLBW      Z15, Z16, Z14
-	VPUNPCKHBW      Z15, Z16, Z15
-	VPSLLD          $0x10, Z14, Z16
-	VPANDD          Z1, Z14, Z14
-	VFMADD231PS     (SI), Z16, Z5
-	VFMADD231PS     64(SI), Z16, Z6
-	VFMADD231PS     128(SI), Z16, Z7
-	VFMADD231PS     (SI)(DX*1), Z14, Z5
-	VFMADD231PS     64(SI)(DX*1), Z14, Z6
-	VFMADD231PS     128(SI)(DX*1), Z14, Z7
-	VPSLLD          $0x10, Z15, Z14
-	VPANDD          Z1, Z15, Z15
-	VFMADD231PS     (SI)(DX*2), Z14, Z5
-	VFMADD231PS     64(SI)(DX*2), Z14, Z6
-	VFMADD231PS     128(SI)(DX*2), Z14, Z7
-	VFMADD231PS     (SI)(BX*1), Z15, Z5
-	VFMADD231PS     64(SI)(BX*1), Z15, Z6
-	VFMADD231PS     128(SI)(BX*1), Z15, Z7
-	VMOVDQU8        64(DI), Z14
-	VPANDD          Z0, Z14, Z14
-	VBROADCASTI32X4 1792(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VBROADCASTI32X4 1536(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VPUNPCKLBW      Z15, Z16, Z14
-	VPUNPCKHBW      Z15, Z16, Z15
-	VPSLLD          $0x10, Z14, Z16
-	VPANDD          Z1, Z14, Z14
-	VFMADD231PS     (SI), Z16, Z8
-	VFMADD231PS     64(SI), Z16, Z9
-	VFMADD231PS     128(SI), Z16, Z10
-	VFMADD231PS     (SI)(DX*1), Z14, Z8
-	VFMADD231PS     64(SI)(DX*1), Z14, Z9
-	VFMADD231PS     128(SI)(DX*1), Z14, Z10
-	VPSLLD          $0x10, Z15, Z14
-	VPANDD          Z1, Z15, Z15
-	VFMADD231PS     (SI)(DX*2), Z14, Z8
-	VFMADD231PS     64(SI)(DX*2), Z14, Z9
-	VFMADD231PS     128(SI)(DX*2), Z14, Z10
-	VFMADD231PS     (SI)(BX*1), Z15, Z8
-	VFMADD231PS     64(SI)(BX*1), Z15, Z9
-	VFMADD231PS     128(SI)(BX*1), Z15, Z10
-	VMOVDQU8        64(DI), Z14
-	VPSRLW          $0x04, Z14, Z14
-	VPANDD          Z0, Z14, Z14
-	VBROADCASTI32X4 1792(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VBROADCASTI32X4 1536(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VPUNPCKLBW      Z15, Z16, Z14
-	VPUNPCKHBW      Z15, Z16, Z15
-	VPSLLD          $0x10, Z14, Z16
-	VPANDD          Z1, Z14, Z14
-	VFMADD231PS     (SI), Z16, Z11
-	VFMADD231PS     64(SI), Z16, Z12
-	VFMADD231PS     128(SI), Z16, Z13
-	VFMADD231PS     (SI)(DX*1), Z14, Z11
-	VFMADD231PS     64(SI)(DX*1), Z14, Z12
-	VFMADD231PS     128(SI)(DX*1), Z14, Z13
-	VPSLLD          $0x10, Z15, Z14
-	VPANDD          Z1, Z15, Z15
-	VFMADD231PS     (SI)(DX*2), Z14, Z11
-	VFMADD231PS     64(SI)(DX*2), Z14, Z12
-	VFMADD231PS     128(SI)(DX*2), Z14, Z13
-	VFMADD231PS     (SI)(BX*1), Z15, Z11
-	VFMADD231PS     64(SI)(BX*1), Z15, Z12
-	VFMADD231PS     128(SI)(BX*1), Z15, Z13
-	ADDQ            $+128, DI
-	LEAQ            (SI)(DX*4), SI
-	DECQ            CX
-	JNZ             loopadb
+	PREFETCHT0  2048(SI)
+	PREFETCHT0  2112(SI)
+	VMOVDQU8    (SI), Z16
+	VPANDD      Z0, Z16, Z16
+	VPSHUFB     Z16, Z2, Z17
+	VPSHUFB     Z16, Z3, Z16
+	VPUNPCKLBW  Z17, Z16, Z18
+	VPUNPCKHBW  Z17, Z16, Z16
+	VPSLLD      $0x10, Z18, Z17
+	VPANDD      Z1, Z18, Z18
+	VFMADD231PS (BX), Z17, Z4
+	VFMADD231PS 64(BX), Z17, Z5
+	VFMADD231PS 128(BX), Z17, Z6
+	VFMADD231PS (BX)(AX*1), Z18, Z4
+	VFMADD231PS 64(BX)(AX*1), Z18, Z5
+	VFMADD231PS 128(BX)(AX*1), Z18, Z6
+	VPSLLD      $0x10, Z16, Z17
+	VPANDD      Z1, Z16, Z16
+	VFMADD231PS (BX)(AX*2), Z17, Z4
+	VFMADD231PS 64(BX)(AX*2), Z17, Z5
+	VFMADD231PS 128(BX)(AX*2), Z17, Z6
+	VFMADD231PS (BX)(DX*1), Z16, Z4
+	VFMADD231PS 64(BX)(DX*1), Z16, Z5
+	VFMADD231PS 128(BX)(DX*1), Z16, Z6
+	VMOVDQU8    (SI), Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPANDD      Z0, Z16, Z16
+	VPSHUFB     Z16, Z2, Z17
+	VPSHUFB     Z16, Z3, Z16
+	VPUNPCKLBW  Z17, Z16, Z18
+	VPUNPCKHBW  Z17, Z16, Z16
+	VPSLLD      $0x10, Z18, Z17
+	VPANDD      Z1, Z18, Z18
+	VFMADD231PS (BX), Z17, Z7
+	VFMADD231PS 64(BX), Z17, Z8
+	VFMADD231PS 128(BX), Z17, Z9
+	VFMADD231PS (BX)(AX*1), Z18, Z7
+	VFMADD231PS 64(BX)(AX*1), Z18, Z8
+	VFMADD231PS 128(BX)(AX*1), Z18, Z9
+	VPSLLD      $0x10, Z16, Z17
+	VPANDD      Z1, Z16, Z16
+	VFMADD231PS (BX)(AX*2), Z17, Z7
+	VFMADD231PS 64(BX)(AX*2), Z17, Z8
+	VFMADD231PS 128(BX)(AX*2), Z17, Z9
+	VFMADD231PS (BX)(DX*1), Z16, Z7
+	VFMADD231PS 64(BX)(DX*1), Z16, Z8
+	VFMADD231PS 128(BX)(DX*1), Z16, Z9
+	VMOVDQU8    64(SI), Z16
+	VPANDD      Z0, Z16, Z16
+	VPSHUFB     Z16, Z2, Z17
+	VPSHUFB     Z16, Z3, Z16
+	VPUNPCKLBW  Z17, Z16, Z18
+	VPUNPCKHBW  Z17, Z16, Z16
+	VPSLLD      $0x10, Z18, Z17
+	VPANDD      Z1, Z18, Z18
+	VFMADD231PS (BX), Z17, Z10
+	VFMADD231PS 64(BX), Z17, Z11
+	VFMADD231PS 128(BX), Z17, Z12
+	VFMADD231PS (BX)(AX*1), Z18, Z10
+	VFMADD231PS 64(BX)(AX*1), Z18, Z11
+	VFMADD231PS 128(BX)(AX*1), Z18, Z12
+	VPSLLD      $0x10, Z16, Z17
+	VPANDD      Z1, Z16, Z16
+	VFMADD231PS (BX)(AX*2), Z17, Z10
+	VFMADD231PS 64(BX)(AX*2), Z17, Z11
+	VFMADD231PS 128(BX)(AX*2), Z17, Z12
+	VFMADD231PS (BX)(DX*1), Z16, Z10
+	VFMADD231PS 64(BX)(DX*1), Z16, Z11
+	VFMADD231PS 128(BX)(DX*1), Z16, Z12
+	VMOVDQU8    64(SI), Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPANDD      Z0, Z16, Z16
+	VPSHUFB     Z16, Z2, Z17
+	VPSHUFB     Z16, Z3, Z16
+	VPUNPCKLBW  Z17, Z16, Z18
+	VPUNPCKHBW  Z17, Z16, Z16
+	VPSLLD      $0x10, Z18, Z17
+	VPANDD      Z1, Z18, Z18
+	VFMADD231PS (BX), Z17, Z13
+	VFMADD231PS 64(BX), Z17, Z14
+	VFMADD231PS 128(BX), Z17, Z15
+	VFMADD231PS (BX)(AX*1), Z18, Z13
+	VFMADD231PS 64(BX)(AX*1), Z18, Z14
+	VFMADD231PS 128(BX)(AX*1), Z18, Z15
+	VPSLLD      $0x10, Z16, Z17
+	VPANDD      Z1, Z16, Z16
+	VFMADD231PS (BX)(AX*2), Z17, Z13
+	VFMADD231PS 64(BX)(AX*2), Z17, Z14
+	VFMADD231PS 128(BX)(AX*2), Z17, Z15
+	VFMADD231PS (BX)(DX*1), Z16, Z13
+	VFMADD231PS 64(BX)(DX*1), Z16, Z14
+	VFMADD231PS 128(BX)(DX*1), Z16, Z15
+	ADDQ        $+128, SI
+	LEAQ        (BX)(AX*4), BX
+	DECQ        CX
+	JNZ         loopadb
 
 restadc:
-	MOVQ            n+64(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, R8
-	TESTQ           R8, R8
-	JZ              doneadd
-	VMOVD           R8, X14
-	VPBROADCASTD    X14, Z14
-	MOVQ            $-1, R8
-	SHLQ            CL, R8
-	NOTQ            R8
-	KMOVQ           R8, K1
-	VMOVDQU8        (DI), Z15
-	VPANDD          Z0, Z15, Z15
-	VBROADCASTI32X4 1792(AX), Z16
-	VPSHUFB         Z15, Z16, Z16
-	VBROADCASTI32X4 1536(AX), Z17
-	VPSHUFB         Z15, Z17, Z17
-	VPUNPCKLBW      Z16, Z17, Z15
-	VPUNPCKHBW      Z16, Z17, Z16
-	VPSLLD          $0x10, Z15, Z17
-	VPANDD          Z1, Z15, Z15
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z14, K1
-	VMOVAPS.Z       Z17, K1, Z17
-	VFMADD231PS     (SI), Z17, Z2
-	VFMADD231PS     64(SI), Z17, Z3
-	VFMADD231PS     128(SI), Z17, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z14, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*1), Z15, Z2
-	VFMADD231PS     64(SI)(DX*1), Z15, Z3
-	VFMADD231PS     128(SI)(DX*1), Z15, Z4
-	VPSLLD          $0x10, Z16, Z15
-	VPANDD          Z1, Z16, Z16
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z14, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*2), Z15, Z2
-	VFMADD231PS     64(SI)(DX*2), Z15, Z3
-	VFMADD231PS     128(SI)(DX*2), Z15, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z14, K1
-	VMOVAPS.Z       Z16, K1, Z16
-	VFMADD231PS     (SI)(BX*1), Z16, Z2
-	VFMADD231PS     64(SI)(BX*1), Z16, Z3
-	VFMADD231PS     128(SI)(BX*1), Z16, Z4
-	VMOVDQU8        (DI), Z15
-	VPSRLW          $0x04, Z15, Z15
-	VPANDD          Z0, Z15, Z15
-	VBROADCASTI32X4 1792(AX), Z16
-	VPSHUFB         Z15, Z16, Z16
-	VBROADCASTI32X4 1536(AX), Z17
-	VPSHUFB         Z15, Z17, Z17
-	VPUNPCKLBW      Z16, Z17, Z15
-	VPUNPCKHBW      Z16, Z17, Z16
-	VPSLLD          $0x10, Z15, Z17
-	VPANDD          Z1, Z15, Z15
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z14, K1
-	VMOVAPS.Z       Z17, K1, Z17
-	VFMADD231PS     (SI), Z17, Z5
-	VFMADD231PS     64(SI), Z17, Z6
-	VFMADD231PS     128(SI), Z17, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z14, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*1), Z15, Z5
-	VFMADD231PS     64(SI)(DX*1), Z15, Z6
-	VFMADD231PS     128(SI)(DX*1), Z15, Z7
-	VPSLLD          $0x10, Z16, Z15
-	VPANDD          Z1, Z16, Z16
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z14, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*2), Z15, Z5
-	VFMADD231PS     64(SI)(DX*2), Z15, Z6
-	VFMADD231PS     128(SI)(DX*2), Z15, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z14, K1
-	VMOVAPS.Z       Z16, K1, Z16
-	VFMADD231PS     (SI)(BX*1), Z16, Z5
-	VFMADD231PS     64(SI)(BX*1), Z16, Z6
-	VFMADD231PS     128(SI)(BX*1), Z16, Z7
-	VMOVDQU8        64(DI), Z15
-	VPANDD          Z0, Z15, Z15
-	VBROADCASTI32X4 1792(AX), Z16
-	VPSHUFB         Z15, Z16, Z16
-	VBROADCASTI32X4 1536(AX), Z17
-	VPSHUFB         Z15, Z17, Z17
-	VPUNPCKLBW      Z16, Z17, Z15
-	VPUNPCKHBW      Z16, Z17, Z16
-	VPSLLD          $0x10, Z15, Z17
-	VPANDD          Z1, Z15, Z15
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z14, K1
-	VMOVAPS.Z       Z17, K1, Z17
-	VFMADD231PS     (SI), Z17, Z8
-	VFMADD231PS     64(SI), Z17, Z9
-	VFMADD231PS     128(SI), Z17, Z10
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z14, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*1), Z15, Z8
-	VFMADD231PS     64(SI)(DX*1), Z15, Z9
-	VFMADD231PS     128(SI)(DX*1), Z15, Z10
-	VPSLLD          $0x10, Z16, Z15
-	VPANDD          Z1, Z16, Z16
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z14, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*2), Z15, Z8
-	VFMADD231PS     64(SI)(DX*2), Z15, Z9
-	VFMADD231PS     128(SI)(DX*2), Z15, Z10
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z14, K1
-	VMOVAPS.Z       Z16, K1, Z16
-	VFMADD231PS     (SI)(BX*1), Z16, Z8
-	VFMADD231PS     64(SI)(BX*1), Z16, Z9
-	VFMADD231PS     128(SI)(BX*1), Z16, Z10
-	VMOVDQU8        64(DI), Z15
-	VPSRLW          $0x04, Z15, Z15
-	VPANDD          Z0, Z15, Z15
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z15, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z16
-	VPSHUFB         Z15, Z16, Z16
-	VPUNPCKLBW      Z0, Z16, Z15
-	VPUNPCKHBW      Z0, Z16, Z0
-	VPSLLD          $0x10, Z15, Z16
-	VPANDD          Z1, Z15, Z15
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z14, K1
-	VMOVAPS.Z       Z16, K1, Z16
-	VFMADD231PS     (SI), Z16, Z11
-	VFMADD231PS     64(SI), Z16, Z12
-	VFMADD231PS     128(SI), Z16, Z13
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z14, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*1), Z15, Z11
-	VFMADD231PS     64(SI)(DX*1), Z15, Z12
-	VFMADD231PS     128(SI)(DX*1), Z15, Z13
-	VPSLLD          $0x10, Z0, Z15
-	VPANDD          Z1, Z0, Z0
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z14, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*2), Z15, Z11
-	VFMADD231PS     64(SI)(DX*2), Z15, Z12
-	VFMADD231PS     128(SI)(DX*2), Z15, Z13
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z14, K1
-	VMOVAPS.Z       Z0, K1, Z0
-	VFMADD231PS     (SI)(BX*1), Z0, Z11
-	VFMADD231PS     64(SI)(BX*1), Z0, Z12
-	VFMADD231PS     128(SI)(BX*1), Z0, Z13
+	MOVQ         n+64(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, DI
+	TESTQ        DI, DI
+	JZ           doneadd
+	VMOVD        DI, X16
+	VPBROADCASTD X16, Z16
+	MOVQ         $-1, DI
+	SHLQ         CL, DI
+	NOTQ         DI
+	KMOVQ        DI, K1
+	VMOVDQU8     (SI), Z17
+	VPANDD       Z0, Z17, Z17
+	VPSHUFB      Z17, Z2, Z18
+	VPSHUFB      Z17, Z3, Z17
+	VPUNPCKLBW   Z18, Z17, Z19
+	VPUNPCKHBW   Z18, Z17, Z17
+	VPSLLD       $0x10, Z19, Z18
+	VPANDD       Z1, Z19, Z19
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z16, K1
+	VMOVAPS.Z    Z18, K1, Z18
+	VFMADD231PS  (BX), Z18, Z4
+	VFMADD231PS  64(BX), Z18, Z5
+	VFMADD231PS  128(BX), Z18, Z6
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z16, K1
+	VMOVAPS.Z    Z19, K1, Z19
+	VFMADD231PS  (BX)(AX*1), Z19, Z4
+	VFMADD231PS  64(BX)(AX*1), Z19, Z5
+	VFMADD231PS  128(BX)(AX*1), Z19, Z6
+	VPSLLD       $0x10, Z17, Z18
+	VPANDD       Z1, Z17, Z17
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z16, K1
+	VMOVAPS.Z    Z18, K1, Z18
+	VFMADD231PS  (BX)(AX*2), Z18, Z4
+	VFMADD231PS  64(BX)(AX*2), Z18, Z5
+	VFMADD231PS  128(BX)(AX*2), Z18, Z6
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z16, K1
+	VMOVAPS.Z    Z17, K1, Z17
+	VFMADD231PS  (BX)(DX*1), Z17, Z4
+	VFMADD231PS  64(BX)(DX*1), Z17, Z5
+	VFMADD231PS  128(BX)(DX*1), Z17, Z6
+	VMOVDQU8     (SI), Z17
+	VPSRLW       $0x04, Z17, Z17
+	VPANDD       Z0, Z17, Z17
+	VPSHUFB      Z17, Z2, Z18
+	VPSHUFB      Z17, Z3, Z17
+	VPUNPCKLBW   Z18, Z17, Z19
+	VPUNPCKHBW   Z18, Z17, Z17
+	VPSLLD       $0x10, Z19, Z18
+	VPANDD       Z1, Z19, Z19
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z16, K1
+	VMOVAPS.Z    Z18, K1, Z18
+	VFMADD231PS  (BX), Z18, Z7
+	VFMADD231PS  64(BX), Z18, Z8
+	VFMADD231PS  128(BX), Z18, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z16, K1
+	VMOVAPS.Z    Z19, K1, Z19
+	VFMADD231PS  (BX)(AX*1), Z19, Z7
+	VFMADD231PS  64(BX)(AX*1), Z19, Z8
+	VFMADD231PS  128(BX)(AX*1), Z19, Z9
+	VPSLLD       $0x10, Z17, Z18
+	VPANDD       Z1, Z17, Z17
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z16, K1
+	VMOVAPS.Z    Z18, K1, Z18
+	VFMADD231PS  (BX)(AX*2), Z18, Z7
+	VFMADD231PS  64(BX)(AX*2), Z18, Z8
+	VFMADD231PS  128(BX)(AX*2), Z18, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z16, K1
+	VMOVAPS.Z    Z17, K1, Z17
+	VFMADD231PS  (BX)(DX*1), Z17, Z7
+	VFMADD231PS  64(BX)(DX*1), Z17, Z8
+	VFMADD231PS  128(BX)(DX*1), Z17, Z9
+	VMOVDQU8     64(SI), Z17
+	VPANDD       Z0, Z17, Z17
+	VPSHUFB      Z17, Z2, Z18
+	VPSHUFB      Z17, Z3, Z17
+	VPUNPCKLBW   Z18, Z17, Z19
+	VPUNPCKHBW   Z18, Z17, Z17
+	VPSLLD       $0x10, Z19, Z18
+	VPANDD       Z1, Z19, Z19
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z16, K1
+	VMOVAPS.Z    Z18, K1, Z18
+	VFMADD231PS  (BX), Z18, Z10
+	VFMADD231PS  64(BX), Z18, Z11
+	VFMADD231PS  128(BX), Z18, Z12
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z16, K1
+	VMOVAPS.Z    Z19, K1, Z19
+	VFMADD231PS  (BX)(AX*1), Z19, Z10
+	VFMADD231PS  64(BX)(AX*1), Z19, Z11
+	VFMADD231PS  128(BX)(AX*1), Z19, Z12
+	VPSLLD       $0x10, Z17, Z18
+	VPANDD       Z1, Z17, Z17
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z16, K1
+	VMOVAPS.Z    Z18, K1, Z18
+	VFMADD231PS  (BX)(AX*2), Z18, Z10
+	VFMADD231PS  64(BX)(AX*2), Z18, Z11
+	VFMADD231PS  128(BX)(AX*2), Z18, Z12
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z16, K1
+	VMOVAPS.Z    Z17, K1, Z17
+	VFMADD231PS  (BX)(DX*1), Z17, Z10
+	VFMADD231PS  64(BX)(DX*1), Z17, Z11
+	VFMADD231PS  128(BX)(DX*1), Z17, Z12
+	VMOVDQU8     64(SI), Z17
+	VPSRLW       $0x04, Z17, Z17
+	VPANDD       Z0, Z17, Z17
+	VPSHUFB      Z17, Z2, Z0
+	VPSHUFB      Z17, Z3, Z2
+	VPUNPCKLBW   Z0, Z2, Z3
+	VPUNPCKHBW   Z0, Z2, Z0
+	VPSLLD       $0x10, Z3, Z2
+	VPANDD       Z1, Z3, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z16, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VFMADD231PS  (BX), Z2, Z13
+	VFMADD231PS  64(BX), Z2, Z14
+	VFMADD231PS  128(BX), Z2, Z15
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z16, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VFMADD231PS  (BX)(AX*1), Z3, Z13
+	VFMADD231PS  64(BX)(AX*1), Z3, Z14
+	VFMADD231PS  128(BX)(AX*1), Z3, Z15
+	VPSLLD       $0x10, Z0, Z2
+	VPANDD       Z1, Z0, Z0
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z16, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VFMADD231PS  (BX)(AX*2), Z2, Z13
+	VFMADD231PS  64(BX)(AX*2), Z2, Z14
+	VFMADD231PS  128(BX)(AX*2), Z2, Z15
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z16, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VFMADD231PS  (BX)(DX*1), Z0, Z13
+	VFMADD231PS  64(BX)(DX*1), Z0, Z14
+	VFMADD231PS  128(BX)(DX*1), Z0, Z15
 
 doneadd:
 	MOVQ          ldyRow+8(FP), AX
 	MOVQ          ldyBatch+16(FP), CX
 	MOVQ          y+0(FP), DX
 	MOVQ          DX, BX
-	VEXTRACTF32X8 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
-	VEXTRACTF32X8 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
-	VEXTRACTF32X8 $0x01, Z4, Y0
-	VADDPS        Y0, Y4, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          AX, DX
-	MOVQ          DX, BX
-	VEXTRACTF32X8 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
-	VEXTRACTF32X8 $0x01, Z6, Y0
-	VADDPS        Y0, Y6, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
-	VEXTRACTF32X8 $0x01, Z7, Y0
-	VADDPS        Y0, Y7, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          AX, DX
-	MOVQ          DX, BX
-	VEXTRACTF32X8 $0x01, Z8, Y0
-	VADDPS        Y0, Y8, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
-	VEXTRACTF32X8 $0x01, Z9, Y0
-	VADDPS        Y0, Y9, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
-	VEXTRACTF32X8 $0x01, Z10, Y0
-	VADDPS        Y0, Y10, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          AX, DX
-	MOVQ          DX, AX
-	VEXTRACTF32X8 $0x01, Z11, Y0
-	VADDPS        Y0, Y11, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, DX
-	MOVL          DX, BX
-	ANDL          $0x7fffffff, BX
-	MOVL          $0x7fc00000, SI
-	CMPL          BX, $0x7f800000
-	CMOVLHI       SI, DX
-	MOVL          DX, (AX)
-	ADDQ          CX, AX
-	VEXTRACTF32X8 $0x01, Z12, Y0
-	VADDPS        Y0, Y12, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, DX
-	MOVL          DX, BX
-	ANDL          $0x7fffffff, BX
-	MOVL          $0x7fc00000, SI
-	CMPL          BX, $0x7f800000
-	CMOVLHI       SI, DX
-	MOVL          DX, (AX)
-	ADDQ          CX, AX
-	VEXTRACTF32X8 $0x01, Z13, Y0
-	VADDPS        Y0, Y13, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, CX
-	MOVL          CX, DX
-	ANDL          $0x7fffffff, DX
-	MOVL          $0x7fc00000, BX
-	CMPL          DX, $0x7f800000
-	CMOVLHI       BX, CX
-	MOVL          CX, (AX)
-	VZEROUPPER
-	RET
-
-// func dot4x4Packed4BF16AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·dot4x4Packed4BF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+56(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVQ         xstep+32(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         x+24(FP), SI
-	MOVQ         w+40(FP), DI
-	MOVQ         ldw+48(FP), CX
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	MOVQ         n+64(FP), CX
-	SHRQ         $0x06, CX
-	JZ           restadf
-
-loopade:
-	PREFETCHT0      2048(DI)
-	PREFETCHT0      2112(DI)
-	VMOVDQU8        (DI), Z18
-	VPANDD          Z0, Z18, Z18
-	VBROADCASTI32X4 1792(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VBROADCASTI32X4 1536(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VPUNPCKLBW      Z19, Z20, Z18
-	VPUNPCKHBW      Z19, Z20, Z19
-	VPSLLD          $0x10, Z18, Z20
-	VPANDD          Z1, Z18, Z18
-	VFMADD231PS     (SI), Z20, Z2
-	VFMADD231PS     64(SI), Z20, Z3
-	VFMADD231PS     128(SI), Z20, Z4
-	VFMADD231PS     192(SI), Z20, Z5
-	VFMADD231PS     (SI)(DX*1), Z18, Z2
-	VFMADD231PS     64(SI)(DX*1), Z18, Z3
-	VFMADD231PS     128(SI)(DX*1), Z18, Z4
-	VFMADD231PS     192(SI)(DX*1), Z18, Z5
-	VPSLLD          $0x10, Z19, Z18
-	VPANDD          Z1, Z19, Z19
-	VFMADD231PS     (SI)(DX*2), Z18, Z2
-	VFMADD231PS     64(SI)(DX*2), Z18, Z3
-	VFMADD231PS     128(SI)(DX*2), Z18, Z4
-	VFMADD231PS     192(SI)(DX*2), Z18, Z5
-	VFMADD231PS     (SI)(BX*1), Z19, Z2
-	VFMADD231PS     64(SI)(BX*1), Z19, Z3
-	VFMADD231PS     128(SI)(BX*1), Z19, Z4
-	VFMADD231PS     192(SI)(BX*1), Z19, Z5
-	VMOVDQU8        (DI), Z18
-	VPSRLW          $0x04, Z18, Z18
-	VPANDD          Z0, Z18, Z18
-	VBROADCASTI32X4 1792(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VBROADCASTI32X4 1536(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VPUNPCKLBW      Z19, Z20, Z18
-	VPUNPCKHBW      Z19, Z20, Z19
-	VPSLLD          $0x10, Z18, Z20
-	VPANDD          Z1, Z18, Z18
-	VFMADD231PS     (SI), Z20, Z6
-	VFMADD231PS     64(SI), Z20, Z7
-	VFMADD231PS     128(SI), Z20, Z8
-	VFMADD231PS     192(SI), Z20, Z9
-	VFMADD231PS     (SI)(DX*1), Z18, Z6
-	VFMADD231PS     64(SI)(DX*1), Z18, Z7
-	VFMADD231PS     128(SI)(DX*1), Z18, Z8
-	VFMADD231PS     192(SI)(DX*1), Z18, Z9
-	VPSLLD          $0x10, Z19, Z18
-	VPANDD          Z1, Z19, Z19
-	VFMADD231PS     (SI)(DX*2), Z18, Z6
-	VFMADD231PS     64(SI)(DX*2), Z18, Z7
-	VFMADD231PS     128(SI)(DX*2), Z18, Z8
-	VFMADD231PS     192(SI)(DX*2), Z18, Z9
-	VFMADD231PS     (SI)(BX*1), Z19, Z6
-	VFMADD231PS     64(SI)(BX*1), Z19, Z7
-	VFMADD231PS     128(SI)(BX*1), Z19, Z8
-	VFMADD231PS     192(SI)(BX*1), Z19, Z9
-	VMOVDQU8        64(DI), Z18
-	VPANDD          Z0, Z18, Z18
-	VBROADCASTI32X4 1792(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VBROADCASTI32X4 1536(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VPUNPCKLBW      Z19, Z20, Z18
-	VPUNPCKHBW      Z19, Z20, Z19
-	VPSLLD          $0x10, Z18, Z20
-	VPANDD          Z1, Z18, Z18
-	VFMADD231PS     (SI), Z20, Z10
-	VFMADD231PS     64(SI), Z20, Z11
-	VFMADD231PS     128(SI), Z20, Z12
-	VFMADD231PS     192(SI), Z20, Z13
-	VFMADD231PS     (SI)(DX*1), Z18, Z10
-	VFMADD231PS     64(SI)(DX*1), Z18, Z11
-	VFMADD231PS     128(SI)(DX*1), Z18, Z12
-	VFMADD231PS     192(SI)(DX*1), Z18, Z13
-	VPSLLD          $0x10, Z19, Z18
-	VPANDD          Z1, Z19, Z19
-	VFMADD231PS     (SI)(DX*2), Z18, Z10
-	VFMADD231PS     64(SI)(DX*2), Z18, Z11
-	VFMADD231PS     128(SI)(DX*2), Z18, Z12
-	VFMADD231PS     192(SI)(DX*2), Z18, Z13
-	VFMADD231PS     (SI)(BX*1), Z19, Z10
-	VFMADD231PS     64(SI)(BX*1), Z19, Z11
-	VFMADD231PS     128(SI)(BX*1), Z19, Z12
-	VFMADD231PS     192(SI)(BX*1), Z19, Z13
-	VMOVDQU8        64(DI), Z18
-	VPSRLW          $0x04, Z18, Z18
-	VPANDD          Z0, Z18, Z18
-	VBROADCASTI32X4 1792(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VBROADCASTI32X4 1536(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VPUNPCKLBW      Z19, Z20, Z18
-	VPUNPCKHBW      Z19, Z20, Z19
-	VPSLLD          $0x10, Z18, Z20
-	VPANDD          Z1, Z18, Z18
-	VFMADD231PS     (SI), Z20, Z14
-	VFMADD231PS     64(SI), Z20, Z15
-	VFMADD231PS     128(SI), Z20, Z16
-	VFMADD231PS     192(SI), Z20, Z17
-	VFMADD231PS     (SI)(DX*1), Z18, Z14
-	VFMADD231PS     64(SI)(DX*1), Z18, Z15
-	VFMADD231PS     128(SI)(DX*1), Z18, Z16
-	VFMADD231PS     192(SI)(DX*1), Z18, Z17
-	VPSLLD          $0x10, Z19, Z18
-	VPANDD          Z1, Z19, Z19
-	VFMADD231PS     (SI)(DX*2), Z18, Z14
-	VFMADD231PS     64(SI)(DX*2), Z18, Z15
-	VFMADD231PS     128(SI)(DX*2), Z18, Z16
-	VFMADD231PS     192(SI)(DX*2), Z18, Z17
-	VFMADD231PS     (SI)(BX*1), Z19, Z14
-	VFMADD231PS     64(SI)(BX*1), Z19, Z15
-	VFMADD231PS     128(SI)(BX*1), Z19, Z16
-	VFMADD231PS     192(SI)(BX*1), Z19, Z17
-	ADDQ            $+128, DI
-	LEAQ            (SI)(DX*4), SI
-	DECQ            CX
-	JNZ             loopade
-
-restadf:
-	MOVQ            n+64(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, R8
-	TESTQ           R8, R8
-	JZ              doneadg
-	VMOVD           R8, X18
-	VPBROADCASTD    X18, Z18
-	MOVQ            $-1, R8
-	SHLQ            CL, R8
-	NOTQ            R8
-	KMOVQ           R8, K1
-	VMOVDQU8        (DI), Z19
-	VPANDD          Z0, Z19, Z19
-	VBROADCASTI32X4 1792(AX), Z20
-	VPSHUFB         Z19, Z20, Z20
-	VBROADCASTI32X4 1536(AX), Z21
-	VPSHUFB         Z19, Z21, Z21
-	VPUNPCKLBW      Z20, Z21, Z19
-	VPUNPCKHBW      Z20, Z21, Z20
-	VPSLLD          $0x10, Z19, Z21
-	VPANDD          Z1, Z19, Z19
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z18, K1
-	VMOVAPS.Z       Z21, K1, Z21
-	VFMADD231PS     (SI), Z21, Z2
-	VFMADD231PS     64(SI), Z21, Z3
-	VFMADD231PS     128(SI), Z21, Z4
-	VFMADD231PS     192(SI), Z21, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z18, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*1), Z19, Z2
-	VFMADD231PS     64(SI)(DX*1), Z19, Z3
-	VFMADD231PS     128(SI)(DX*1), Z19, Z4
-	VFMADD231PS     192(SI)(DX*1), Z19, Z5
-	VPSLLD          $0x10, Z20, Z19
-	VPANDD          Z1, Z20, Z20
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z18, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*2), Z19, Z2
-	VFMADD231PS     64(SI)(DX*2), Z19, Z3
-	VFMADD231PS     128(SI)(DX*2), Z19, Z4
-	VFMADD231PS     192(SI)(DX*2), Z19, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z18, K1
-	VMOVAPS.Z       Z20, K1, Z20
-	VFMADD231PS     (SI)(BX*1), Z20, Z2
-	VFMADD231PS     64(SI)(BX*1), Z20, Z3
-	VFMADD231PS     128(SI)(BX*1), Z20, Z4
-	VFMADD231PS     192(SI)(BX*1), Z20, Z5
-	VMOVDQU8        (DI), Z19
-	VPSRLW          $0x04, Z19, Z19
-	VPANDD          Z0, Z19, Z19
-	VBROADCASTI32X4 1792(AX), Z20
-	VPSHUFB         Z19, Z20, Z20
-	VBROADCASTI32X4 1536(AX), Z21
-	VPSHUFB         Z19, Z21, Z21
-	VPUNPCKLBW      Z20, Z21, Z19
-	VPUNPCKHBW      Z20, Z21, Z20
-	VPSLLD          $0x10, Z19, Z21
-	VPANDD          Z1, Z19, Z19
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z18, K1
-	VMOVAPS.Z       Z21, K1, Z21
-	VFMADD231PS     (SI), Z21, Z6
-	VFMADD231PS     64(SI), Z21, Z7
-	VFMADD231PS     128(SI), Z21, Z8
-	VFMADD231PS     192(SI), Z21, Z9
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z18, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*1), Z19, Z6
-	VFMADD231PS     64(SI)(DX*1), Z19, Z7
-	VFMADD231PS     128(SI)(DX*1), Z19, Z8
-	VFMADD231PS     192(SI)(DX*1), Z19, Z9
-	VPSLLD          $0x10, Z20, Z19
-	VPANDD          Z1, Z20, Z20
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z18, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*2), Z19, Z6
-	VFMADD231PS     64(SI)(DX*2), Z19, Z7
-	VFMADD231PS     128(SI)(DX*2), Z19, Z8
-	VFMADD231PS     192(SI)(DX*2), Z19, Z9
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z18, K1
-	VMOVAPS.Z       Z20, K1, Z20
-	VFMADD231PS     (SI)(BX*1), Z20, Z6
-	VFMADD231PS     64(SI)(BX*1), Z20, Z7
-	VFMADD231PS     128(SI)(BX*1), Z20, Z8
-	VFMADD231PS     192(SI)(BX*1), Z20, Z9
-	VMOVDQU8        64(DI), Z19
-	VPANDD          Z0, Z19, Z19
-	VBROADCASTI32X4 1792(AX), Z20
-	VPSHUFB         Z19, Z20, Z20
-	VBROADCASTI32X4 1536(AX), Z21
-	VPSHUFB         Z19, Z21, Z21
-	VPUNPCKLBW      Z20, Z21, Z19
-	VPUNPCKHBW      Z20, Z21, Z20
-	VPSLLD          $0x10, Z19, Z21
-	VPANDD          Z1, Z19, Z19
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z18, K1
-	VMOVAPS.Z       Z21, K1, Z21
-	VFMADD231PS     (SI), Z21, Z10
-	VFMADD231PS     64(SI), Z21, Z11
-	VFMADD231PS     128(SI), Z21, Z12
-	VFMADD231PS     192(SI), Z21, Z13
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z18, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*1), Z19, Z10
-	VFMADD231PS     64(SI)(DX*1), Z19, Z11
-	VFMADD231PS     128(SI)(DX*1), Z19, Z12
-	VFMADD231PS     192(SI)(DX*1), Z19, Z13
-	VPSLLD          $0x10, Z20, Z19
-	VPANDD          Z1, Z20, Z20
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z18, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*2), Z19, Z10
-	VFMADD231PS     64(SI)(DX*2), Z19, Z11
-	VFMADD231PS     128(SI)(DX*2), Z19, Z12
-	VFMADD231PS     192(SI)(DX*2), Z19, Z13
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z18, K1
-	VMOVAPS.Z       Z20, K1, Z20
-	VFMADD231PS     (SI)(BX*1), Z20, Z10
-	VFMADD231PS     64(SI)(BX*1), Z20, Z11
-	VFMADD231PS     128(SI)(BX*1), Z20, Z12
-	VFMADD231PS     192(SI)(BX*1), Z20, Z13
-	VMOVDQU8        64(DI), Z19
-	VPSRLW          $0x04, Z19, Z19
-	VPANDD          Z0, Z19, Z19
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z19, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z20
-	VPSHUFB         Z19, Z20, Z20
-	VPUNPCKLBW      Z0, Z20, Z19
-	VPUNPCKHBW      Z0, Z20, Z0
-	VPSLLD          $0x10, Z19, Z20
-	VPANDD          Z1, Z19, Z19
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z18, K1
-	VMOVAPS.Z       Z20, K1, Z20
-	VFMADD231PS     (SI), Z20, Z14
-	VFMADD231PS     64(SI), Z20, Z15
-	VFMADD231PS     128(SI), Z20, Z16
-	VFMADD231PS     192(SI), Z20, Z17
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z18, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*1), Z19, Z14
-	VFMADD231PS     64(SI)(DX*1), Z19, Z15
-	VFMADD231PS     128(SI)(DX*1), Z19, Z16
-	VFMADD231PS     192(SI)(DX*1), Z19, Z17
-	VPSLLD          $0x10, Z0, Z19
-	VPANDD          Z1, Z0, Z0
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z18, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*2), Z19, Z14
-	VFMADD231PS     64(SI)(DX*2), Z19, Z15
-	VFMADD231PS     128(SI)(DX*2), Z19, Z16
-	VFMADD231PS     192(SI)(DX*2), Z19, Z17
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z18, K1
-	VMOVAPS.Z       Z0, K1, Z0
-	VFMADD231PS     (SI)(BX*1), Z0, Z14
-	VFMADD231PS     64(SI)(BX*1), Z0, Z15
-	VFMADD231PS     128(SI)(BX*1), Z0, Z16
-	VFMADD231PS     192(SI)(BX*1), Z0, Z17
-
-doneadg:
-	MOVQ          ldyRow+8(FP), AX
-	MOVQ          ldyBatch+16(FP), CX
-	MOVQ          y+0(FP), DX
-	MOVQ          DX, BX
-	VEXTRACTF32X8 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
-	VEXTRACTF32X8 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          CX, BX
 	VEXTRACTF32X8 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
@@ -13920,8 +13328,7 @@ doneadg:
 	CMPL          DI, $0x7f800000
 	CMOVLHI       R8, SI
 	MOVL          SI, (BX)
-	ADDQ          AX, DX
-	MOVQ          DX, BX
+	ADDQ          CX, BX
 	VEXTRACTF32X8 $0x01, Z6, Y0
 	VADDPS        Y0, Y6, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
@@ -13937,7 +13344,8 @@ doneadg:
 	CMPL          DI, $0x7f800000
 	CMOVLHI       R8, SI
 	MOVL          SI, (BX)
-	ADDQ          CX, BX
+	ADDQ          AX, DX
+	MOVQ          DX, BX
 	VEXTRACTF32X8 $0x01, Z7, Y0
 	VADDPS        Y0, Y7, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
@@ -14034,7 +13442,8 @@ doneadg:
 	CMPL          DI, $0x7f800000
 	CMOVLHI       R8, SI
 	MOVL          SI, (BX)
-	ADDQ          CX, BX
+	ADDQ          AX, DX
+	MOVQ          DX, AX
 	VEXTRACTF32X8 $0x01, Z13, Y0
 	VADDPS        Y0, Y13, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
@@ -14043,15 +13452,14 @@ doneadg:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDSS        X1, X0, X0
-	VMOVD         X0, SI
-	MOVL          SI, DI
-	ANDL          $0x7fffffff, DI
-	MOVL          $0x7fc00000, R8
-	CMPL          DI, $0x7f800000
-	CMOVLHI       R8, SI
-	MOVL          SI, (BX)
-	ADDQ          AX, DX
-	MOVQ          DX, AX
+	VMOVD         X0, DX
+	MOVL          DX, BX
+	ANDL          $0x7fffffff, BX
+	MOVL          $0x7fc00000, SI
+	CMPL          BX, $0x7f800000
+	CMOVLHI       SI, DX
+	MOVL          DX, (AX)
+	ADDQ          CX, AX
 	VEXTRACTF32X8 $0x01, Z14, Y0
 	VADDPS        Y0, Y14, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
@@ -14076,14 +13484,518 @@ doneadg:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDSS        X1, X0, X0
-	VMOVD         X0, DX
-	MOVL          DX, BX
-	ANDL          $0x7fffffff, BX
-	MOVL          $0x7fc00000, SI
-	CMPL          BX, $0x7f800000
-	CMOVLHI       SI, DX
-	MOVL          DX, (AX)
-	ADDQ          CX, AX
+	VMOVD         X0, CX
+	MOVL          CX, DX
+	ANDL          $0x7fffffff, DX
+	MOVL          $0x7fc00000, BX
+	CMPL          DX, $0x7f800000
+	CMOVLHI       BX, CX
+	MOVL          CX, (AX)
+	VZEROUPPER
+	RET
+
+// func dot4x4Packed4BF16AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·dot4x4Packed4BF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ            table+56(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	MOVQ            xstep+32(FP), AX
+	LEAQ            (AX)(AX*2), DX
+	MOVQ            x+24(FP), BX
+	MOVQ            w+40(FP), SI
+	MOVQ            ldw+48(FP), CX
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          Z10, Z10, Z10
+	VPXORD          Z11, Z11, Z11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          Z16, Z16, Z16
+	VPXORD          Z17, Z17, Z17
+	VPXORD          Z18, Z18, Z18
+	VPXORD          Z19, Z19, Z19
+	MOVQ            n+64(FP), CX
+	SHRQ            $0x06, CX
+	JZ              restadf
+
+loopade:
+	PREFETCHT0  2048(SI)
+	PREFETCHT0  2112(SI)
+	VMOVDQU8    (SI), Z20
+	VPANDD      Z0, Z20, Z20
+	VPSHUFB     Z20, Z2, Z21
+	VPSHUFB     Z20, Z3, Z20
+	VPUNPCKLBW  Z21, Z20, Z22
+	VPUNPCKHBW  Z21, Z20, Z20
+	VPSLLD      $0x10, Z22, Z21
+	VPANDD      Z1, Z22, Z22
+	VFMADD231PS (BX), Z21, Z4
+	VFMADD231PS 64(BX), Z21, Z5
+	VFMADD231PS 128(BX), Z21, Z6
+	VFMADD231PS 192(BX), Z21, Z7
+	VFMADD231PS (BX)(AX*1), Z22, Z4
+	VFMADD231PS 64(BX)(AX*1), Z22, Z5
+	VFMADD231PS 128(BX)(AX*1), Z22, Z6
+	VFMADD231PS 192(BX)(AX*1), Z22, Z7
+	VPSLLD      $0x10, Z20, Z21
+	VPANDD      Z1, Z20, Z20
+	VFMADD231PS (BX)(AX*2), Z21, Z4
+	VFMADD231PS 64(BX)(AX*2), Z21, Z5
+	VFMADD231PS 128(BX)(AX*2), Z21, Z6
+	VFMADD231PS 192(BX)(AX*2), Z21, Z7
+	VFMADD231PS (BX)(DX*1), Z20, Z4
+	VFMADD231PS 64(BX)(DX*1), Z20, Z5
+	VFMADD231PS 128(BX)(DX*1), Z20, Z6
+	VFMADD231PS 192(BX)(DX*1), Z20, Z7
+	VMOVDQU8    (SI), Z20
+	VPSRLW      $0x04, Z20, Z20
+	VPANDD      Z0, Z20, Z20
+	VPSHUFB     Z20, Z2, Z21
+	VPSHUFB     Z20, Z3, Z20
+	VPUNPCKLBW  Z21, Z20, Z22
+	VPUNPCKHBW  Z21, Z20, Z20
+	VPSLLD      $0x10, Z22, Z21
+	VPANDD      Z1, Z22, Z22
+	VFMADD231PS (BX), Z21, Z8
+	VFMADD231PS 64(BX), Z21, Z9
+	VFMADD231PS 128(BX), Z21, Z10
+	VFMADD231PS 192(BX), Z21, Z11
+	VFMADD231PS (BX)(AX*1), Z22, Z8
+	VFMADD231PS 64(BX)(AX*1), Z22, Z9
+	VFMADD231PS 128(BX)(AX*1), Z22, Z10
+	VFMADD231PS 192(BX)(AX*1), Z22, Z11
+	VPSLLD      $0x10, Z20, Z21
+	VPANDD      Z1, Z20, Z20
+	VFMADD231PS (BX)(AX*2), Z21, Z8
+	VFMADD231PS 64(BX)(AX*2), Z21, Z9
+	VFMADD231PS 128(BX)(AX*2), Z21, Z10
+	VFMADD231PS 192(BX)(AX*2), Z21, Z11
+	VFMADD231PS (BX)(DX*1), Z20, Z8
+	VFMADD231PS 64(BX)(DX*1), Z20, Z9
+	VFMADD231PS 128(BX)(DX*1), Z20, Z10
+	VFMADD231PS 192(BX)(DX*1), Z20, Z11
+	VMOVDQU8    64(SI), Z20
+	VPANDD      Z0, Z20, Z20
+	VPSHUFB     Z20, Z2, Z21
+	VPSHUFB     Z20, Z3, Z20
+	VPUNPCKLBW  Z21, Z20, Z22
+	VPUNPCKHBW  Z21, Z20, Z20
+	VPSLLD      $0x10, Z22, Z21
+	VPANDD      Z1, Z22, Z22
+	VFMADD231PS (BX), Z21, Z12
+	VFMADD231PS 64(BX), Z21, Z13
+	VFMADD231PS 128(BX), Z21, Z14
+	VFMADD231PS 192(BX), Z21, Z15
+	VFMADD231PS (BX)(AX*1), Z22, Z12
+	VFMADD231PS 64(BX)(AX*1), Z22, Z13
+	VFMADD231PS 128(BX)(AX*1), Z22, Z14
+	VFMADD231PS 192(BX)(AX*1), Z22, Z15
+	VPSLLD      $0x10, Z20, Z21
+	VPANDD      Z1, Z20, Z20
+	VFMADD231PS (BX)(AX*2), Z21, Z12
+	VFMADD231PS 64(BX)(AX*2), Z21, Z13
+	VFMADD231PS 128(BX)(AX*2), Z21, Z14
+	VFMADD231PS 192(BX)(AX*2), Z21, Z15
+	VFMADD231PS (BX)(DX*1), Z20, Z12
+	VFMADD231PS 64(BX)(DX*1), Z20, Z13
+	VFMADD231PS 128(BX)(DX*1), Z20, Z14
+	VFMADD231PS 192(BX)(DX*1), Z20, Z15
+	VMOVDQU8    64(SI), Z20
+	VPSRLW      $0x04, Z20, Z20
+	VPANDD      Z0, Z20, Z20
+	VPSHUFB     Z20, Z2, Z21
+	VPSHUFB     Z20, Z3, Z20
+	VPUNPCKLBW  Z21, Z20, Z22
+	VPUNPCKHBW  Z21, Z20, Z20
+	VPSLLD      $0x10, Z22, Z21
+	VPANDD      Z1, Z22, Z22
+	VFMADD231PS (BX), Z21, Z16
+	VFMADD231PS 64(BX), Z21, Z17
+	VFMADD231PS 128(BX), Z21, Z18
+	VFMADD231PS 192(BX), Z21, Z19
+	VFMADD231PS (BX)(AX*1), Z22, Z16
+	VFMADD231PS 64(BX)(AX*1), Z22, Z17
+	VFMADD231PS 128(BX)(AX*1), Z22, Z18
+	VFMADD231PS 192(BX)(AX*1), Z22, Z19
+	VPSLLD      $0x10, Z20, Z21
+	VPANDD      Z1, Z20, Z20
+	VFMADD231PS (BX)(AX*2), Z21, Z16
+	VFMADD231PS 64(BX)(AX*2), Z21, Z17
+	VFMADD231PS 128(BX)(AX*2), Z21, Z18
+	VFMADD231PS 192(BX)(AX*2), Z21, Z19
+	VFMADD231PS (BX)(DX*1), Z20, Z16
+	VFMADD231PS 64(BX)(DX*1), Z20, Z17
+	VFMADD231PS 128(BX)(DX*1), Z20, Z18
+	VFMADD231PS 192(BX)(DX*1), Z20, Z19
+	ADDQ        $+128, SI
+	LEAQ        (BX)(AX*4), BX
+	DECQ        CX
+	JNZ         loopade
+
+restadf:
+	MOVQ         n+64(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, DI
+	TESTQ        DI, DI
+	JZ           doneadg
+	VMOVD        DI, X20
+	VPBROADCASTD X20, Z20
+	MOVQ         $-1, DI
+	SHLQ         CL, DI
+	NOTQ         DI
+	KMOVQ        DI, K1
+	VMOVDQU8     (SI), Z21
+	VPANDD       Z0, Z21, Z21
+	VPSHUFB      Z21, Z2, Z22
+	VPSHUFB      Z21, Z3, Z21
+	VPUNPCKLBW   Z22, Z21, Z23
+	VPUNPCKHBW   Z22, Z21, Z21
+	VPSLLD       $0x10, Z23, Z22
+	VPANDD       Z1, Z23, Z23
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z20, K1
+	VMOVAPS.Z    Z22, K1, Z22
+	VFMADD231PS  (BX), Z22, Z4
+	VFMADD231PS  64(BX), Z22, Z5
+	VFMADD231PS  128(BX), Z22, Z6
+	VFMADD231PS  192(BX), Z22, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z20, K1
+	VMOVAPS.Z    Z23, K1, Z23
+	VFMADD231PS  (BX)(AX*1), Z23, Z4
+	VFMADD231PS  64(BX)(AX*1), Z23, Z5
+	VFMADD231PS  128(BX)(AX*1), Z23, Z6
+	VFMADD231PS  192(BX)(AX*1), Z23, Z7
+	VPSLLD       $0x10, Z21, Z22
+	VPANDD       Z1, Z21, Z21
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z20, K1
+	VMOVAPS.Z    Z22, K1, Z22
+	VFMADD231PS  (BX)(AX*2), Z22, Z4
+	VFMADD231PS  64(BX)(AX*2), Z22, Z5
+	VFMADD231PS  128(BX)(AX*2), Z22, Z6
+	VFMADD231PS  192(BX)(AX*2), Z22, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z20, K1
+	VMOVAPS.Z    Z21, K1, Z21
+	VFMADD231PS  (BX)(DX*1), Z21, Z4
+	VFMADD231PS  64(BX)(DX*1), Z21, Z5
+	VFMADD231PS  128(BX)(DX*1), Z21, Z6
+	VFMADD231PS  192(BX)(DX*1), Z21, Z7
+	VMOVDQU8     (SI), Z21
+	VPSRLW       $0x04, Z21, Z21
+	VPANDD       Z0, Z21, Z21
+	VPSHUFB      Z21, Z2, Z22
+	VPSHUFB      Z21, Z3, Z21
+	VPUNPCKLBW   Z22, Z21, Z23
+	VPUNPCKHBW   Z22, Z21, Z21
+	VPSLLD       $0x10, Z23, Z22
+	VPANDD       Z1, Z23, Z23
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z20, K1
+	VMOVAPS.Z    Z22, K1, Z22
+	VFMADD231PS  (BX), Z22, Z8
+	VFMADD231PS  64(BX), Z22, Z9
+	VFMADD231PS  128(BX), Z22, Z10
+	VFMADD231PS  192(BX), Z22, Z11
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z20, K1
+	VMOVAPS.Z    Z23, K1, Z23
+	VFMADD231PS  (BX)(AX*1), Z23, Z8
+	VFMADD231PS  64(BX)(AX*1), Z23, Z9
+	VFMADD231PS  128(BX)(AX*1), Z23, Z10
+	VFMADD231PS  192(BX)(AX*1), Z23, Z11
+	VPSLLD       $0x10, Z21, Z22
+	VPANDD       Z1, Z21, Z21
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z20, K1
+	VMOVAPS.Z    Z22, K1, Z22
+	VFMADD231PS  (BX)(AX*2), Z22, Z8
+	VFMADD231PS  64(BX)(AX*2), Z22, Z9
+	VFMADD231PS  128(BX)(AX*2), Z22, Z10
+	VFMADD231PS  192(BX)(AX*2), Z22, Z11
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z20, K1
+	VMOVAPS.Z    Z21, K1, Z21
+	VFMADD231PS  (BX)(DX*1), Z21, Z8
+	VFMADD231PS  64(BX)(DX*1), Z21, Z9
+	VFMADD231PS  128(BX)(DX*1), Z21, Z10
+	VFMADD231PS  192(BX)(DX*1), Z21, Z11
+	VMOVDQU8     64(SI), Z21
+	VPANDD       Z0, Z21, Z21
+	VPSHUFB      Z21, Z2, Z22
+	VPSHUFB      Z21, Z3, Z21
+	VPUNPCKLBW   Z22, Z21, Z23
+	VPUNPCKHBW   Z22, Z21, Z21
+	VPSLLD       $0x10, Z23, Z22
+	VPANDD       Z1, Z23, Z23
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z20, K1
+	VMOVAPS.Z    Z22, K1, Z22
+	VFMADD231PS  (BX), Z22, Z12
+	VFMADD231PS  64(BX), Z22, Z13
+	VFMADD231PS  128(BX), Z22, Z14
+	VFMADD231PS  192(BX), Z22, Z15
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z20, K1
+	VMOVAPS.Z    Z23, K1, Z23
+	VFMADD231PS  (BX)(AX*1), Z23, Z12
+	VFMADD231PS  64(BX)(AX*1), Z23, Z13
+	VFMADD231PS  128(BX)(AX*1), Z23, Z14
+	VFMADD231PS  192(BX)(AX*1), Z23, Z15
+	VPSLLD       $0x10, Z21, Z22
+	VPANDD       Z1, Z21, Z21
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z20, K1
+	VMOVAPS.Z    Z22, K1, Z22
+	VFMADD231PS  (BX)(AX*2), Z22, Z12
+	VFMADD231PS  64(BX)(AX*2), Z22, Z13
+	VFMADD231PS  128(BX)(AX*2), Z22, Z14
+	VFMADD231PS  192(BX)(AX*2), Z22, Z15
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z20, K1
+	VMOVAPS.Z    Z21, K1, Z21
+	VFMADD231PS  (BX)(DX*1), Z21, Z12
+	VFMADD231PS  64(BX)(DX*1), Z21, Z13
+	VFMADD231PS  128(BX)(DX*1), Z21, Z14
+	VFMADD231PS  192(BX)(DX*1), Z21, Z15
+	VMOVDQU8     64(SI), Z21
+	VPSRLW       $0x04, Z21, Z21
+	VPANDD       Z0, Z21, Z21
+	VPSHUFB      Z21, Z2, Z0
+	VPSHUFB      Z21, Z3, Z2
+	VPUNPCKLBW   Z0, Z2, Z3
+	VPUNPCKHBW   Z0, Z2, Z0
+	VPSLLD       $0x10, Z3, Z2
+	VPANDD       Z1, Z3, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z20, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VFMADD231PS  (BX), Z2, Z16
+	VFMADD231PS  64(BX), Z2, Z17
+	VFMADD231PS  128(BX), Z2, Z18
+	VFMADD231PS  192(BX), Z2, Z19
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z20, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VFMADD231PS  (BX)(AX*1), Z3, Z16
+	VFMADD231PS  64(BX)(AX*1), Z3, Z17
+	VFMADD231PS  128(BX)(AX*1), Z3, Z18
+	VFMADD231PS  192(BX)(AX*1), Z3, Z19
+	VPSLLD       $0x10, Z0, Z2
+	VPANDD       Z1, Z0, Z0
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z20, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VFMADD231PS  (BX)(AX*2), Z2, Z16
+	VFMADD231PS  64(BX)(AX*2), Z2, Z17
+	VFMADD231PS  128(BX)(AX*2), Z2, Z18
+	VFMADD231PS  192(BX)(AX*2), Z2, Z19
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z20, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VFMADD231PS  (BX)(DX*1), Z0, Z16
+	VFMADD231PS  64(BX)(DX*1), Z0, Z17
+	VFMADD231PS  128(BX)(DX*1), Z0, Z18
+	VFMADD231PS  192(BX)(DX*1), Z0, Z19
+
+doneadg:
+	MOVQ          ldyRow+8(FP), AX
+	MOVQ          ldyBatch+16(FP), CX
+	MOVQ          y+0(FP), DX
+	MOVQ          DX, BX
+	VEXTRACTF32X8 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z6, Y0
+	VADDPS        Y0, Y6, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z7, Y0
+	VADDPS        Y0, Y7, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          AX, DX
+	MOVQ          DX, BX
+	VEXTRACTF32X8 $0x01, Z8, Y0
+	VADDPS        Y0, Y8, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z9, Y0
+	VADDPS        Y0, Y9, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z10, Y0
+	VADDPS        Y0, Y10, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z11, Y0
+	VADDPS        Y0, Y11, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          AX, DX
+	MOVQ          DX, BX
+	VEXTRACTF32X8 $0x01, Z12, Y0
+	VADDPS        Y0, Y12, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z13, Y0
+	VADDPS        Y0, Y13, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z14, Y0
+	VADDPS        Y0, Y14, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          CX, BX
+	VEXTRACTF32X8 $0x01, Z15, Y0
+	VADDPS        Y0, Y15, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, SI
+	MOVL          SI, DI
+	ANDL          $0x7fffffff, DI
+	MOVL          $0x7fc00000, R8
+	CMPL          DI, $0x7f800000
+	CMOVLHI       R8, SI
+	MOVL          SI, (BX)
+	ADDQ          AX, DX
+	MOVQ          DX, AX
 	VEXTRACTF32X8 $0x01, Z16, Y0
 	VADDPS        Y0, Y16, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
@@ -14108,6 +14020,38 @@ doneadg:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDSS        X1, X0, X0
+	VMOVD         X0, DX
+	MOVL          DX, BX
+	ANDL          $0x7fffffff, BX
+	MOVL          $0x7fc00000, SI
+	CMPL          BX, $0x7f800000
+	CMOVLHI       SI, DX
+	MOVL          DX, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF32X8 $0x01, Z18, Y0
+	VADDPS        Y0, Y18, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
+	VMOVD         X0, DX
+	MOVL          DX, BX
+	ANDL          $0x7fffffff, BX
+	MOVL          $0x7fc00000, SI
+	CMPL          BX, $0x7f800000
+	CMOVLHI       SI, DX
+	MOVL          DX, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF32X8 $0x01, Z19, Y0
+	VADDPS        Y0, Y19, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDSS        X1, X0, X0
 	VMOVD         X0, CX
 	MOVL          CX, DX
 	ANDL          $0x7fffffff, DX
@@ -14121,131 +14065,125 @@ doneadg:
 // func accumulate1Packed4BF16AVX512(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·accumulate1Packed4BF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+48(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z2
-	VMOVDQU8     orderBAVX512<>+0(SB), Z3
-	MOVQ         y+0(FP), CX
-	MOVQ         ldy+8(FP), DX
-	MOVQ         ldx+24(FP), DX
-	MOVQ         w+32(FP), DX
-	MOVQ         ldw+40(FP), BX
-	MOVQ         cols+64(FP), SI
-	SHRQ         $0x06, SI
+	MOVQ            table+48(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	VMOVDQU8        orderDAVX512<>+0(SB), Z4
+	VMOVDQU8        orderBAVX512<>+0(SB), Z5
+	MOVQ            y+0(FP), AX
+	MOVQ            ldy+8(FP), CX
+	MOVQ            ldx+24(FP), CX
+	MOVQ            w+32(FP), CX
+	MOVQ            ldw+40(FP), DX
+	MOVQ            cols+64(FP), BX
+	SHRQ            $0x06, BX
 
 columns:
-	VMOVUPS (CX), Z4
-	VMOVUPS 64(CX), Z5
-	VMOVUPS 128(CX), Z6
-	VMOVUPS 192(CX), Z7
-	MOVQ    DX, DI
-	MOVQ    x+16(FP), R9
-	MOVQ    rows+56(FP), R8
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+	VMOVUPS 192(AX), Z9
+	MOVQ    CX, SI
+	MOVQ    x+16(FP), R8
+	MOVQ    rows+56(FP), DI
 
 rowsadh:
-	PREFETCHT0       512(DI)
-	PREFETCHT0       576(DI)
-	VMOVDQU8         (DI), Z8
-	VPANDD           Z0, Z8, Z8
-	VPERMD           Z8, Z2, Z8
-	VPSHUFB          Z3, Z8, Z8
-	VBROADCASTI32X4  1792(AX), Z9
-	VPSHUFB          Z8, Z9, Z9
-	VBROADCASTI32X4  1536(AX), Z10
-	VPSHUFB          Z8, Z10, Z10
-	VPUNPCKLBW       Z9, Z10, Z8
-	VPUNPCKHBW       Z9, Z10, Z9
-	VPSLLD           $0x10, Z8, Z10
-	VPANDD           Z1, Z8, Z8
-	VFMADD231PS.BCST (R9), Z10, Z4
-	VFMADD231PS.BCST (R9), Z8, Z5
-	VPSLLD           $0x10, Z9, Z8
-	VPANDD           Z1, Z9, Z9
-	VFMADD231PS.BCST (R9), Z8, Z6
-	VFMADD231PS.BCST (R9), Z9, Z7
-	VMOVDQU8         (DI), Z8
-	VPSRLW           $0x04, Z8, Z8
-	VPANDD           Z0, Z8, Z8
-	VPERMD           Z8, Z2, Z8
-	VPSHUFB          Z3, Z8, Z8
-	VBROADCASTI32X4  1792(AX), Z9
-	VPSHUFB          Z8, Z9, Z9
-	VBROADCASTI32X4  1536(AX), Z10
-	VPSHUFB          Z8, Z10, Z10
-	VPUNPCKLBW       Z9, Z10, Z8
-	VPUNPCKHBW       Z9, Z10, Z9
-	VPSLLD           $0x10, Z8, Z10
-	VPANDD           Z1, Z8, Z8
-	VFMADD231PS.BCST 4(R9), Z10, Z4
-	VFMADD231PS.BCST 4(R9), Z8, Z5
-	VPSLLD           $0x10, Z9, Z8
-	VPANDD           Z1, Z9, Z9
-	VFMADD231PS.BCST 4(R9), Z8, Z6
-	VFMADD231PS.BCST 4(R9), Z9, Z7
-	VMOVDQU8         64(DI), Z8
-	VPANDD           Z0, Z8, Z8
-	VPERMD           Z8, Z2, Z8
-	VPSHUFB          Z3, Z8, Z8
-	VBROADCASTI32X4  1792(AX), Z9
-	VPSHUFB          Z8, Z9, Z9
-	VBROADCASTI32X4  1536(AX), Z10
-	VPSHUFB          Z8, Z10, Z10
-	VPUNPCKLBW       Z9, Z10, Z8
-	VPUNPCKHBW       Z9, Z10, Z9
-	VPSLLD           $0x10, Z8, Z10
-	VPANDD           Z1, Z8, Z8
-	VFMADD231PS.BCST 8(R9), Z10, Z4
-	VFMADD231PS.BCST 8(R9), Z8, Z5
-	VPSLLD           $0x10, Z9, Z8
-	VPANDD           Z1, Z9, Z9
-	VFMADD231PS.BCST 8(R9), Z8, Z6
-	VFMADD231PS.BCST 8(R9), Z9, Z7
-	VMOVDQU8         64(DI), Z8
-	VPSRLW           $0x04, Z8, Z8
-	VPANDD           Z0, Z8, Z8
-	VPERMD           Z8, Z2, Z8
-	VPSHUFB          Z3, Z8, Z8
-	VBROADCASTI32X4  1792(AX), Z9
-	VPSHUFB          Z8, Z9, Z9
-	VBROADCASTI32X4  1536(AX), Z10
-	VPSHUFB          Z8, Z10, Z10
-	VPUNPCKLBW       Z9, Z10, Z8
-	VPUNPCKHBW       Z9, Z10, Z9
-	VPSLLD           $0x10, Z8, Z10
-	VPANDD           Z1, Z8, Z8
-	VFMADD231PS.BCST 12(R9), Z10, Z4
-	VFMADD231PS.BCST 12(R9), Z8, Z5
-	VPSLLD           $0x10, Z9, Z8
-	VPANDD           Z1, Z9, Z9
-	VFMADD231PS.BCST 12(R9), Z8, Z6
-	VFMADD231PS.BCST 12(R9), Z9, Z7
-	ADDQ             BX, DI
-	ADDQ             $0x10, R9
-	SUBQ             $0x04, R8
+	PREFETCHT0       512(SI)
+	PREFETCHT0       576(SI)
+	VMOVDQU8         (SI), Z10
+	VPANDD           Z0, Z10, Z10
+	VPERMD           Z10, Z4, Z10
+	VPSHUFB          Z5, Z10, Z10
+	VPSHUFB          Z10, Z2, Z11
+	VPSHUFB          Z10, Z3, Z10
+	VPUNPCKLBW       Z11, Z10, Z12
+	VPUNPCKHBW       Z11, Z10, Z10
+	VPSLLD           $0x10, Z12, Z11
+	VPANDD           Z1, Z12, Z12
+	VFMADD231PS.BCST (R8), Z11, Z6
+	VFMADD231PS.BCST (R8), Z12, Z7
+	VPSLLD           $0x10, Z10, Z11
+	VPANDD           Z1, Z10, Z10
+	VFMADD231PS.BCST (R8), Z11, Z8
+	VFMADD231PS.BCST (R8), Z10, Z9
+	VMOVDQU8         (SI), Z10
+	VPSRLW           $0x04, Z10, Z10
+	VPANDD           Z0, Z10, Z10
+	VPERMD           Z10, Z4, Z10
+	VPSHUFB          Z5, Z10, Z10
+	VPSHUFB          Z10, Z2, Z11
+	VPSHUFB          Z10, Z3, Z10
+	VPUNPCKLBW       Z11, Z10, Z12
+	VPUNPCKHBW       Z11, Z10, Z10
+	VPSLLD           $0x10, Z12, Z11
+	VPANDD           Z1, Z12, Z12
+	VFMADD231PS.BCST 4(R8), Z11, Z6
+	VFMADD231PS.BCST 4(R8), Z12, Z7
+	VPSLLD           $0x10, Z10, Z11
+	VPANDD           Z1, Z10, Z10
+	VFMADD231PS.BCST 4(R8), Z11, Z8
+	VFMADD231PS.BCST 4(R8), Z10, Z9
+	VMOVDQU8         64(SI), Z10
+	VPANDD           Z0, Z10, Z10
+	VPERMD           Z10, Z4, Z10
+	VPSHUFB          Z5, Z10, Z10
+	VPSHUFB          Z10, Z2, Z11
+	VPSHUFB          Z10, Z3, Z10
+	VPUNPCKLBW       Z11, Z10, Z12
+	VPUNPCKHBW       Z11, Z10, Z10
+	VPSLLD           $0x10, Z12, Z11
+	VPANDD           Z1, Z12, Z12
+	VFMADD231PS.BCST 8(R8), Z11, Z6
+	VFMADD231PS.BCST 8(R8), Z12, Z7
+	VPSLLD           $0x10, Z10, Z11
+	VPANDD           Z1, Z10, Z10
+	VFMADD231PS.BCST 8(R8), Z11, Z8
+	VFMADD231PS.BCST 8(R8), Z10, Z9
+	VMOVDQU8         64(SI), Z10
+	VPSRLW           $0x04, Z10, Z10
+	VPANDD           Z0, Z10, Z10
+	VPERMD           Z10, Z4, Z10
+	VPSHUFB          Z5, Z10, Z10
+	VPSHUFB          Z10, Z2, Z11
+	VPSHUFB          Z10, Z3, Z10
+	VPUNPCKLBW       Z11, Z10, Z12
+	VPUNPCKHBW       Z11, Z10, Z10
+	VPSLLD           $0x10, Z12, Z11
+	VPANDD           Z1, Z12, Z12
+	VFMADD231PS.BCST 12(R8), Z11, Z6
+	VFMADD231PS.BCST 12(R8), Z12, Z7
+	VPSLLD           $0x10, Z10, Z11
+	VPANDD           Z1, Z10, Z10
+	VFMADD231PS.BCST 12(R8), Z11, Z8
+	VFMADD231PS.BCST 12(R8), Z10, Z9
+	ADDQ             DX, SI
+	ADDQ             $0x10, R8
+	SUBQ             $0x04, DI
 	JNZ              rowsadh
-	MOVL             $0x7fc00000, DI
-	VMOVD            DI, X8
-	VPBROADCASTD     X8, Z8
-	VCMPPS           $0x03, Z4, Z4, K1
-	VMOVAPS          Z8, K1, Z4
-	VMOVUPS          Z4, (CX)
-	VCMPPS           $0x03, Z5, Z5, K1
-	VMOVAPS          Z8, K1, Z5
-	VMOVUPS          Z5, 64(CX)
+	MOVL             $0x7fc00000, SI
+	VMOVD            SI, X10
+	VPBROADCASTD     X10, Z10
 	VCMPPS           $0x03, Z6, Z6, K1
-	VMOVAPS          Z8, K1, Z6
-	VMOVUPS          Z6, 128(CX)
+	VMOVAPS          Z10, K1, Z6
+	VMOVUPS          Z6, (AX)
 	VCMPPS           $0x03, Z7, Z7, K1
-	VMOVAPS          Z8, K1, Z7
-	VMOVUPS          Z7, 192(CX)
-	ADDQ             $+128, DX
-	ADDQ             $+256, CX
-	DECQ             SI
+	VMOVAPS          Z10, K1, Z7
+	VMOVUPS          Z7, 64(AX)
+	VCMPPS           $0x03, Z8, Z8, K1
+	VMOVAPS          Z10, K1, Z8
+	VMOVUPS          Z8, 128(AX)
+	VCMPPS           $0x03, Z9, Z9, K1
+	VMOVAPS          Z10, K1, Z9
+	VMOVUPS          Z9, 192(AX)
+	ADDQ             $+128, CX
+	ADDQ             $+256, AX
+	DECQ             BX
 	JNZ              columns
 	VZEROUPPER
 	RET
@@ -14253,163 +14191,157 @@ rowsadh:
 // func accumulate2Packed4BF16AVX512(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·accumulate2Packed4BF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+48(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z2
-	VMOVDQU8     orderBAVX512<>+0(SB), Z3
-	MOVQ         y+0(FP), CX
-	MOVQ         ldy+8(FP), DX
-	MOVQ         ldx+24(FP), BX
-	MOVQ         w+32(FP), SI
-	MOVQ         ldw+40(FP), DI
-	MOVQ         cols+64(FP), R8
-	SHRQ         $0x06, R8
+	MOVQ            table+48(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	VMOVDQU8        orderDAVX512<>+0(SB), Z4
+	VMOVDQU8        orderBAVX512<>+0(SB), Z5
+	MOVQ            y+0(FP), AX
+	MOVQ            ldy+8(FP), CX
+	MOVQ            ldx+24(FP), DX
+	MOVQ            w+32(FP), BX
+	MOVQ            ldw+40(FP), SI
+	MOVQ            cols+64(FP), DI
+	SHRQ            $0x06, DI
 
 columns:
-	VMOVUPS (CX), Z4
-	VMOVUPS 64(CX), Z5
-	VMOVUPS 128(CX), Z6
-	VMOVUPS 192(CX), Z7
-	VMOVUPS (CX)(DX*1), Z8
-	VMOVUPS 64(CX)(DX*1), Z9
-	VMOVUPS 128(CX)(DX*1), Z10
-	VMOVUPS 192(CX)(DX*1), Z11
-	MOVQ    SI, R9
-	MOVQ    x+16(FP), R11
-	MOVQ    rows+56(FP), R10
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+	VMOVUPS 192(AX), Z9
+	VMOVUPS (AX)(CX*1), Z10
+	VMOVUPS 64(AX)(CX*1), Z11
+	VMOVUPS 128(AX)(CX*1), Z12
+	VMOVUPS 192(AX)(CX*1), Z13
+	MOVQ    BX, R8
+	MOVQ    x+16(FP), R10
+	MOVQ    rows+56(FP), R9
 
 rowsadi:
-	PREFETCHT0       512(R9)
-	PREFETCHT0       576(R9)
-	VMOVDQU8         (R9), Z12
-	VPANDD           Z0, Z12, Z12
-	VPERMD           Z12, Z2, Z12
-	VPSHUFB          Z3, Z12, Z12
-	VBROADCASTI32X4  1792(AX), Z13
-	VPSHUFB          Z12, Z13, Z13
-	VBROADCASTI32X4  1536(AX), Z14
-	VPSHUFB          Z12, Z14, Z14
-	VPUNPCKLBW       Z13, Z14, Z12
-	VPUNPCKHBW       Z13, Z14, Z13
-	VPSLLD           $0x10, Z12, Z14
-	VPANDD           Z1, Z12, Z12
-	VFMADD231PS.BCST (R11), Z14, Z4
-	VFMADD231PS.BCST (R11)(BX*1), Z14, Z8
-	VFMADD231PS.BCST (R11), Z12, Z5
-	VFMADD231PS.BCST (R11)(BX*1), Z12, Z9
-	VPSLLD           $0x10, Z13, Z12
-	VPANDD           Z1, Z13, Z13
-	VFMADD231PS.BCST (R11), Z12, Z6
-	VFMADD231PS.BCST (R11)(BX*1), Z12, Z10
-	VFMADD231PS.BCST (R11), Z13, Z7
-	VFMADD231PS.BCST (R11)(BX*1), Z13, Z11
-	VMOVDQU8         (R9), Z12
-	VPSRLW           $0x04, Z12, Z12
-	VPANDD           Z0, Z12, Z12
-	VPERMD           Z12, Z2, Z12
-	VPSHUFB          Z3, Z12, Z12
-	VBROADCASTI32X4  1792(AX), Z13
-	VPSHUFB          Z12, Z13, Z13
-	VBROADCASTI32X4  1536(AX), Z14
-	VPSHUFB          Z12, Z14, Z14
-	VPUNPCKLBW       Z13, Z14, Z12
-	VPUNPCKHBW       Z13, Z14, Z13
-	VPSLLD           $0x10, Z12, Z14
-	VPANDD           Z1, Z12, Z12
-	VFMADD231PS.BCST 4(R11), Z14, Z4
-	VFMADD231PS.BCST 4(R11)(BX*1), Z14, Z8
-	VFMADD231PS.BCST 4(R11), Z12, Z5
-	VFMADD231PS.BCST 4(R11)(BX*1), Z12, Z9
-	VPSLLD           $0x10, Z13, Z12
-	VPANDD           Z1, Z13, Z13
-	VFMADD231PS.BCST 4(R11), Z12, Z6
-	VFMADD231PS.BCST 4(R11)(BX*1), Z12, Z10
-	VFMADD231PS.BCST 4(R11), Z13, Z7
-	VFMADD231PS.BCST 4(R11)(BX*1), Z13, Z11
-	VMOVDQU8         64(R9), Z12
-	VPANDD           Z0, Z12, Z12
-	VPERMD           Z12, Z2, Z12
-	VPSHUFB          Z3, Z12, Z12
-	VBROADCASTI32X4  1792(AX), Z13
-	VPSHUFB          Z12, Z13, Z13
-	VBROADCASTI32X4  1536(AX), Z14
-	VPSHUFB          Z12, Z14, Z14
-	VPUNPCKLBW       Z13, Z14, Z12
-	VPUNPCKHBW       Z13, Z14, Z13
-	VPSLLD           $0x10, Z12, Z14
-	VPANDD           Z1, Z12, Z12
-	VFMADD231PS.BCST 8(R11), Z14, Z4
-	VFMADD231PS.BCST 8(R11)(BX*1), Z14, Z8
-	VFMADD231PS.BCST 8(R11), Z12, Z5
-	VFMADD231PS.BCST 8(R11)(BX*1), Z12, Z9
-	VPSLLD           $0x10, Z13, Z12
-	VPANDD           Z1, Z13, Z13
-	VFMADD231PS.BCST 8(R11), Z12, Z6
-	VFMADD231PS.BCST 8(R11)(BX*1), Z12, Z10
-	VFMADD231PS.BCST 8(R11), Z13, Z7
-	VFMADD231PS.BCST 8(R11)(BX*1), Z13, Z11
-	VMOVDQU8         64(R9), Z12
-	VPSRLW           $0x04, Z12, Z12
-	VPANDD           Z0, Z12, Z12
-	VPERMD           Z12, Z2, Z12
-	VPSHUFB          Z3, Z12, Z12
-	VBROADCASTI32X4  1792(AX), Z13
-	VPSHUFB          Z12, Z13, Z13
-	VBROADCASTI32X4  1536(AX), Z14
-	VPSHUFB          Z12, Z14, Z14
-	VPUNPCKLBW       Z13, Z14, Z12
-	VPUNPCKHBW       Z13, Z14, Z13
-	VPSLLD           $0x10, Z12, Z14
-	VPANDD           Z1, Z12, Z12
-	VFMADD231PS.BCST 12(R11), Z14, Z4
-	VFMADD231PS.BCST 12(R11)(BX*1), Z14, Z8
-	VFMADD231PS.BCST 12(R11), Z12, Z5
-	VFMADD231PS.BCST 12(R11)(BX*1), Z12, Z9
-	VPSLLD           $0x10, Z13, Z12
-	VPANDD           Z1, Z13, Z13
-	VFMADD231PS.BCST 12(R11), Z12, Z6
-	VFMADD231PS.BCST 12(R11)(BX*1), Z12, Z10
-	VFMADD231PS.BCST 12(R11), Z13, Z7
-	VFMADD231PS.BCST 12(R11)(BX*1), Z13, Z11
-	ADDQ             DI, R9
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, R10
+	PREFETCHT0       512(R8)
+	PREFETCHT0       576(R8)
+	VMOVDQU8         (R8), Z14
+	VPANDD           Z0, Z14, Z14
+	VPERMD           Z14, Z4, Z14
+	VPSHUFB          Z5, Z14, Z14
+	VPSHUFB          Z14, Z2, Z15
+	VPSHUFB          Z14, Z3, Z14
+	VPUNPCKLBW       Z15, Z14, Z16
+	VPUNPCKHBW       Z15, Z14, Z14
+	VPSLLD           $0x10, Z16, Z15
+	VPANDD           Z1, Z16, Z16
+	VFMADD231PS.BCST (R10), Z15, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z15, Z10
+	VFMADD231PS.BCST (R10), Z16, Z7
+	VFMADD231PS.BCST (R10)(DX*1), Z16, Z11
+	VPSLLD           $0x10, Z14, Z15
+	VPANDD           Z1, Z14, Z14
+	VFMADD231PS.BCST (R10), Z15, Z8
+	VFMADD231PS.BCST (R10)(DX*1), Z15, Z12
+	VFMADD231PS.BCST (R10), Z14, Z9
+	VFMADD231PS.BCST (R10)(DX*1), Z14, Z13
+	VMOVDQU8         (R8), Z14
+	VPSRLW           $0x04, Z14, Z14
+	VPANDD           Z0, Z14, Z14
+	VPERMD           Z14, Z4, Z14
+	VPSHUFB          Z5, Z14, Z14
+	VPSHUFB          Z14, Z2, Z15
+	VPSHUFB          Z14, Z3, Z14
+	VPUNPCKLBW       Z15, Z14, Z16
+	VPUNPCKHBW       Z15, Z14, Z14
+	VPSLLD           $0x10, Z16, Z15
+	VPANDD           Z1, Z16, Z16
+	VFMADD231PS.BCST 4(R10), Z15, Z6
+	VFMADD231PS.BCST 4(R10)(DX*1), Z15, Z10
+	VFMADD231PS.BCST 4(R10), Z16, Z7
+	VFMADD231PS.BCST 4(R10)(DX*1), Z16, Z11
+	VPSLLD           $0x10, Z14, Z15
+	VPANDD           Z1, Z14, Z14
+	VFMADD231PS.BCST 4(R10), Z15, Z8
+	VFMADD231PS.BCST 4(R10)(DX*1), Z15, Z12
+	VFMADD231PS.BCST 4(R10), Z14, Z9
+	VFMADD231PS.BCST 4(R10)(DX*1), Z14, Z13
+	VMOVDQU8         64(R8), Z14
+	VPANDD           Z0, Z14, Z14
+	VPERMD           Z14, Z4, Z14
+	VPSHUFB          Z5, Z14, Z14
+	VPSHUFB          Z14, Z2, Z15
+	VPSHUFB          Z14, Z3, Z14
+	VPUNPCKLBW       Z15, Z14, Z16
+	VPUNPCKHBW       Z15, Z14, Z14
+	VPSLLD           $0x10, Z16, Z15
+	VPANDD           Z1, Z16, Z16
+	VFMADD231PS.BCST 8(R10), Z15, Z6
+	VFMADD231PS.BCST 8(R10)(DX*1), Z15, Z10
+	VFMADD231PS.BCST 8(R10), Z16, Z7
+	VFMADD231PS.BCST 8(R10)(DX*1), Z16, Z11
+	VPSLLD           $0x10, Z14, Z15
+	VPANDD           Z1, Z14, Z14
+	VFMADD231PS.BCST 8(R10), Z15, Z8
+	VFMADD231PS.BCST 8(R10)(DX*1), Z15, Z12
+	VFMADD231PS.BCST 8(R10), Z14, Z9
+	VFMADD231PS.BCST 8(R10)(DX*1), Z14, Z13
+	VMOVDQU8         64(R8), Z14
+	VPSRLW           $0x04, Z14, Z14
+	VPANDD           Z0, Z14, Z14
+	VPERMD           Z14, Z4, Z14
+	VPSHUFB          Z5, Z14, Z14
+	VPSHUFB          Z14, Z2, Z15
+	VPSHUFB          Z14, Z3, Z14
+	VPUNPCKLBW       Z15, Z14, Z16
+	VPUNPCKHBW       Z15, Z14, Z14
+	VPSLLD           $0x10, Z16, Z15
+	VPANDD           Z1, Z16, Z16
+	VFMADD231PS.BCST 12(R10), Z15, Z6
+	VFMADD231PS.BCST 12(R10)(DX*1), Z15, Z10
+	VFMADD231PS.BCST 12(R10), Z16, Z7
+	VFMADD231PS.BCST 12(R10)(DX*1), Z16, Z11
+	VPSLLD           $0x10, Z14, Z15
+	VPANDD           Z1, Z14, Z14
+	VFMADD231PS.BCST 12(R10), Z15, Z8
+	VFMADD231PS.BCST 12(R10)(DX*1), Z15, Z12
+	VFMADD231PS.BCST 12(R10), Z14, Z9
+	VFMADD231PS.BCST 12(R10)(DX*1), Z14, Z13
+	ADDQ             SI, R8
+	ADDQ             $0x10, R10
+	SUBQ             $0x04, R9
 	JNZ              rowsadi
-	MOVL             $0x7fc00000, R9
-	VMOVD            R9, X12
-	VPBROADCASTD     X12, Z12
-	VCMPPS           $0x03, Z4, Z4, K1
-	VMOVAPS          Z12, K1, Z4
-	VMOVUPS          Z4, (CX)
-	VCMPPS           $0x03, Z5, Z5, K1
-	VMOVAPS          Z12, K1, Z5
-	VMOVUPS          Z5, 64(CX)
+	MOVL             $0x7fc00000, R8
+	VMOVD            R8, X14
+	VPBROADCASTD     X14, Z14
 	VCMPPS           $0x03, Z6, Z6, K1
-	VMOVAPS          Z12, K1, Z6
-	VMOVUPS          Z6, 128(CX)
+	VMOVAPS          Z14, K1, Z6
+	VMOVUPS          Z6, (AX)
 	VCMPPS           $0x03, Z7, Z7, K1
-	VMOVAPS          Z12, K1, Z7
-	VMOVUPS          Z7, 192(CX)
+	VMOVAPS          Z14, K1, Z7
+	VMOVUPS          Z7, 64(AX)
 	VCMPPS           $0x03, Z8, Z8, K1
-	VMOVAPS          Z12, K1, Z8
-	VMOVUPS          Z8, (CX)(DX*1)
+	VMOVAPS          Z14, K1, Z8
+	VMOVUPS          Z8, 128(AX)
 	VCMPPS           $0x03, Z9, Z9, K1
-	VMOVAPS          Z12, K1, Z9
-	VMOVUPS          Z9, 64(CX)(DX*1)
+	VMOVAPS          Z14, K1, Z9
+	VMOVUPS          Z9, 192(AX)
 	VCMPPS           $0x03, Z10, Z10, K1
-	VMOVAPS          Z12, K1, Z10
-	VMOVUPS          Z10, 128(CX)(DX*1)
+	VMOVAPS          Z14, K1, Z10
+	VMOVUPS          Z10, (AX)(CX*1)
 	VCMPPS           $0x03, Z11, Z11, K1
-	VMOVAPS          Z12, K1, Z11
-	VMOVUPS          Z11, 192(CX)(DX*1)
-	ADDQ             $+128, SI
-	ADDQ             $+256, CX
-	DECQ             R8
+	VMOVAPS          Z14, K1, Z11
+	VMOVUPS          Z11, 64(AX)(CX*1)
+	VCMPPS           $0x03, Z12, Z12, K1
+	VMOVAPS          Z14, K1, Z12
+	VMOVUPS          Z12, 128(AX)(CX*1)
+	VCMPPS           $0x03, Z13, Z13, K1
+	VMOVAPS          Z14, K1, Z13
+	VMOVUPS          Z13, 192(AX)(CX*1)
+	ADDQ             $+128, BX
+	ADDQ             $+256, AX
+	DECQ             DI
 	JNZ              columns
 	VZEROUPPER
 	RET
@@ -14417,195 +14349,189 @@ rowsadi:
 // func accumulate3Packed4BF16AVX512(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·accumulate3Packed4BF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+48(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z2
-	VMOVDQU8     orderBAVX512<>+0(SB), Z3
-	MOVQ         y+0(FP), CX
-	MOVQ         ldy+8(FP), DX
-	MOVQ         ldx+24(FP), BX
-	MOVQ         w+32(FP), SI
-	MOVQ         ldw+40(FP), DI
-	MOVQ         cols+64(FP), R8
-	SHRQ         $0x06, R8
+	MOVQ            table+48(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	VMOVDQU8        orderDAVX512<>+0(SB), Z4
+	VMOVDQU8        orderBAVX512<>+0(SB), Z5
+	MOVQ            y+0(FP), AX
+	MOVQ            ldy+8(FP), CX
+	MOVQ            ldx+24(FP), DX
+	MOVQ            w+32(FP), BX
+	MOVQ            ldw+40(FP), SI
+	MOVQ            cols+64(FP), DI
+	SHRQ            $0x06, DI
 
 columns:
-	VMOVUPS (CX), Z4
-	VMOVUPS 64(CX), Z5
-	VMOVUPS 128(CX), Z6
-	VMOVUPS 192(CX), Z7
-	VMOVUPS (CX)(DX*1), Z8
-	VMOVUPS 64(CX)(DX*1), Z9
-	VMOVUPS 128(CX)(DX*1), Z10
-	VMOVUPS 192(CX)(DX*1), Z11
-	VMOVUPS (CX)(DX*2), Z12
-	VMOVUPS 64(CX)(DX*2), Z13
-	VMOVUPS 128(CX)(DX*2), Z14
-	VMOVUPS 192(CX)(DX*2), Z15
-	MOVQ    SI, R9
-	MOVQ    x+16(FP), R11
-	MOVQ    rows+56(FP), R10
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+	VMOVUPS 192(AX), Z9
+	VMOVUPS (AX)(CX*1), Z10
+	VMOVUPS 64(AX)(CX*1), Z11
+	VMOVUPS 128(AX)(CX*1), Z12
+	VMOVUPS 192(AX)(CX*1), Z13
+	VMOVUPS (AX)(CX*2), Z14
+	VMOVUPS 64(AX)(CX*2), Z15
+	VMOVUPS 128(AX)(CX*2), Z16
+	VMOVUPS 192(AX)(CX*2), Z17
+	MOVQ    BX, R8
+	MOVQ    x+16(FP), R10
+	MOVQ    rows+56(FP), R9
 
 rowsadj:
-	PREFETCHT0       512(R9)
-	PREFETCHT0       576(R9)
-	VMOVDQU8         (R9), Z16
-	VPANDD           Z0, Z16, Z16
-	VPERMD           Z16, Z2, Z16
-	VPSHUFB          Z3, Z16, Z16
-	VBROADCASTI32X4  1792(AX), Z17
-	VPSHUFB          Z16, Z17, Z17
-	VBROADCASTI32X4  1536(AX), Z18
-	VPSHUFB          Z16, Z18, Z18
-	VPUNPCKLBW       Z17, Z18, Z16
-	VPUNPCKHBW       Z17, Z18, Z17
-	VPSLLD           $0x10, Z16, Z18
-	VPANDD           Z1, Z16, Z16
-	VFMADD231PS.BCST (R11), Z18, Z4
-	VFMADD231PS.BCST (R11)(BX*1), Z18, Z8
-	VFMADD231PS.BCST (R11)(BX*2), Z18, Z12
-	VFMADD231PS.BCST (R11), Z16, Z5
-	VFMADD231PS.BCST (R11)(BX*1), Z16, Z9
-	VFMADD231PS.BCST (R11)(BX*2), Z16, Z13
-	VPSLLD           $0x10, Z17, Z16
-	VPANDD           Z1, Z17, Z17
-	VFMADD231PS.BCST (R11), Z16, Z6
-	VFMADD231PS.BCST (R11)(BX*1), Z16, Z10
-	VFMADD231PS.BCST (R11)(BX*2), Z16, Z14
-	VFMADD231PS.BCST (R11), Z17, Z7
-	VFMADD231PS.BCST (R11)(BX*1), Z17, Z11
-	VFMADD231PS.BCST (R11)(BX*2), Z17, Z15
-	VMOVDQU8         (R9), Z16
-	VPSRLW           $0x04, Z16, Z16
-	VPANDD           Z0, Z16, Z16
-	VPERMD           Z16, Z2, Z16
-	VPSHUFB          Z3, Z16, Z16
-	VBROADCASTI32X4  1792(AX), Z17
-	VPSHUFB          Z16, Z17, Z17
-	VBROADCASTI32X4  1536(AX), Z18
-	VPSHUFB          Z16, Z18, Z18
-	VPUNPCKLBW       Z17, Z18, Z16
-	VPUNPCKHBW       Z17, Z18, Z17
-	VPSLLD           $0x10, Z16, Z18
-	VPANDD           Z1, Z16, Z16
-	VFMADD231PS.BCST 4(R11), Z18, Z4
-	VFMADD231PS.BCST 4(R11)(BX*1), Z18, Z8
-	VFMADD231PS.BCST 4(R11)(BX*2), Z18, Z12
-	VFMADD231PS.BCST 4(R11), Z16, Z5
-	VFMADD231PS.BCST 4(R11)(BX*1), Z16, Z9
-	VFMADD231PS.BCST 4(R11)(BX*2), Z16, Z13
-	VPSLLD           $0x10, Z17, Z16
-	VPANDD           Z1, Z17, Z17
-	VFMADD231PS.BCST 4(R11), Z16, Z6
-	VFMADD231PS.BCST 4(R11)(BX*1), Z16, Z10
-	VFMADD231PS.BCST 4(R11)(BX*2), Z16, Z14
-	VFMADD231PS.BCST 4(R11), Z17, Z7
-	VFMADD231PS.BCST 4(R11)(BX*1), Z17, Z11
-	VFMADD231PS.BCST 4(R11)(BX*2), Z17, Z15
-	VMOVDQU8         64(R9), Z16
-	VPANDD           Z0, Z16, Z16
-	VPERMD           Z16, Z2, Z16
-	VPSHUFB          Z3, Z16, Z16
-	VBROADCASTI32X4  1792(AX), Z17
-	VPSHUFB          Z16, Z17, Z17
-	VBROADCASTI32X4  1536(AX), Z18
-	VPSHUFB          Z16, Z18, Z18
-	VPUNPCKLBW       Z17, Z18, Z16
-	VPUNPCKHBW       Z17, Z18, Z17
-	VPSLLD           $0x10, Z16, Z18
-	VPANDD           Z1, Z16, Z16
-	VFMADD231PS.BCST 8(R11), Z18, Z4
-	VFMADD231PS.BCST 8(R11)(BX*1), Z18, Z8
-	VFMADD231PS.BCST 8(R11)(BX*2), Z18, Z12
-	VFMADD231PS.BCST 8(R11), Z16, Z5
-	VFMADD231PS.BCST 8(R11)(BX*1), Z16, Z9
-	VFMADD231PS.BCST 8(R11)(BX*2), Z16, Z13
-	VPSLLD           $0x10, Z17, Z16
-	VPANDD           Z1, Z17, Z17
-	VFMADD231PS.BCST 8(R11), Z16, Z6
-	VFMADD231PS.BCST 8(R11)(BX*1), Z16, Z10
-	VFMADD231PS.BCST 8(R11)(BX*2), Z16, Z14
-	VFMADD231PS.BCST 8(R11), Z17, Z7
-	VFMADD231PS.BCST 8(R11)(BX*1), Z17, Z11
-	VFMADD231PS.BCST 8(R11)(BX*2), Z17, Z15
-	VMOVDQU8         64(R9), Z16
-	VPSRLW           $0x04, Z16, Z16
-	VPANDD           Z0, Z16, Z16
-	VPERMD           Z16, Z2, Z16
-	VPSHUFB          Z3, Z16, Z16
-	VBROADCASTI32X4  1792(AX), Z17
-	VPSHUFB          Z16, Z17, Z17
-	VBROADCASTI32X4  1536(AX), Z18
-	VPSHUFB          Z16, Z18, Z18
-	VPUNPCKLBW       Z17, Z18, Z16
-	VPUNPCKHBW       Z17, Z18, Z17
-	VPSLLD           $0x10, Z16, Z18
-	VPANDD           Z1, Z16, Z16
-	VFMADD231PS.BCST 12(R11), Z18, Z4
-	VFMADD231PS.BCST 12(R11)(BX*1), Z18, Z8
-	VFMADD231PS.BCST 12(R11)(BX*2), Z18, Z12
-	VFMADD231PS.BCST 12(R11), Z16, Z5
-	VFMADD231PS.BCST 12(R11)(BX*1), Z16, Z9
-	VFMADD231PS.BCST 12(R11)(BX*2), Z16, Z13
-	VPSLLD           $0x10, Z17, Z16
-	VPANDD           Z1, Z17, Z17
-	VFMADD231PS.BCST 12(R11), Z16, Z6
-	VFMADD231PS.BCST 12(R11)(BX*1), Z16, Z10
-	VFMADD231PS.BCST 12(R11)(BX*2), Z16, Z14
-	VFMADD231PS.BCST 12(R11), Z17, Z7
-	VFMADD231PS.BCST 12(R11)(BX*1), Z17, Z11
-	VFMADD231PS.BCST 12(R11)(BX*2), Z17, Z15
-	ADDQ             DI, R9
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, R10
+	PREFETCHT0       512(R8)
+	PREFETCHT0       576(R8)
+	VMOVDQU8         (R8), Z18
+	VPANDD           Z0, Z18, Z18
+	VPERMD           Z18, Z4, Z18
+	VPSHUFB          Z5, Z18, Z18
+	VPSHUFB          Z18, Z2, Z19
+	VPSHUFB          Z18, Z3, Z18
+	VPUNPCKLBW       Z19, Z18, Z20
+	VPUNPCKHBW       Z19, Z18, Z18
+	VPSLLD           $0x10, Z20, Z19
+	VPANDD           Z1, Z20, Z20
+	VFMADD231PS.BCST (R10), Z19, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z19, Z10
+	VFMADD231PS.BCST (R10)(DX*2), Z19, Z14
+	VFMADD231PS.BCST (R10), Z20, Z7
+	VFMADD231PS.BCST (R10)(DX*1), Z20, Z11
+	VFMADD231PS.BCST (R10)(DX*2), Z20, Z15
+	VPSLLD           $0x10, Z18, Z19
+	VPANDD           Z1, Z18, Z18
+	VFMADD231PS.BCST (R10), Z19, Z8
+	VFMADD231PS.BCST (R10)(DX*1), Z19, Z12
+	VFMADD231PS.BCST (R10)(DX*2), Z19, Z16
+	VFMADD231PS.BCST (R10), Z18, Z9
+	VFMADD231PS.BCST (R10)(DX*1), Z18, Z13
+	VFMADD231PS.BCST (R10)(DX*2), Z18, Z17
+	VMOVDQU8         (R8), Z18
+	VPSRLW           $0x04, Z18, Z18
+	VPANDD           Z0, Z18, Z18
+	VPERMD           Z18, Z4, Z18
+	VPSHUFB          Z5, Z18, Z18
+	VPSHUFB          Z18, Z2, Z19
+	VPSHUFB          Z18, Z3, Z18
+	VPUNPCKLBW       Z19, Z18, Z20
+	VPUNPCKHBW       Z19, Z18, Z18
+	VPSLLD           $0x10, Z20, Z19
+	VPANDD           Z1, Z20, Z20
+	VFMADD231PS.BCST 4(R10), Z19, Z6
+	VFMADD231PS.BCST 4(R10)(DX*1), Z19, Z10
+	VFMADD231PS.BCST 4(R10)(DX*2), Z19, Z14
+	VFMADD231PS.BCST 4(R10), Z20, Z7
+	VFMADD231PS.BCST 4(R10)(DX*1), Z20, Z11
+	VFMADD231PS.BCST 4(R10)(DX*2), Z20, Z15
+	VPSLLD           $0x10, Z18, Z19
+	VPANDD           Z1, Z18, Z18
+	VFMADD231PS.BCST 4(R10), Z19, Z8
+	VFMADD231PS.BCST 4(R10)(DX*1), Z19, Z12
+	VFMADD231PS.BCST 4(R10)(DX*2), Z19, Z16
+	VFMADD231PS.BCST 4(R10), Z18, Z9
+	VFMADD231PS.BCST 4(R10)(DX*1), Z18, Z13
+	VFMADD231PS.BCST 4(R10)(DX*2), Z18, Z17
+	VMOVDQU8         64(R8), Z18
+	VPANDD           Z0, Z18, Z18
+	VPERMD           Z18, Z4, Z18
+	VPSHUFB          Z5, Z18, Z18
+	VPSHUFB          Z18, Z2, Z19
+	VPSHUFB          Z18, Z3, Z18
+	VPUNPCKLBW       Z19, Z18, Z20
+	VPUNPCKHBW       Z19, Z18, Z18
+	VPSLLD           $0x10, Z20, Z19
+	VPANDD           Z1, Z20, Z20
+	VFMADD231PS.BCST 8(R10), Z19, Z6
+	VFMADD231PS.BCST 8(R10)(DX*1), Z19, Z10
+	VFMADD231PS.BCST 8(R10)(DX*2), Z19, Z14
+	VFMADD231PS.BCST 8(R10), Z20, Z7
+	VFMADD231PS.BCST 8(R10)(DX*1), Z20, Z11
+	VFMADD231PS.BCST 8(R10)(DX*2), Z20, Z15
+	VPSLLD           $0x10, Z18, Z19
+	VPANDD           Z1, Z18, Z18
+	VFMADD231PS.BCST 8(R10), Z19, Z8
+	VFMADD231PS.BCST 8(R10)(DX*1), Z19, Z12
+	VFMADD231PS.BCST 8(R10)(DX*2), Z19, Z16
+	VFMADD231PS.BCST 8(R10), Z18, Z9
+	VFMADD231PS.BCST 8(R10)(DX*1), Z18, Z13
+	VFMADD231PS.BCST 8(R10)(DX*2), Z18, Z17
+	VMOVDQU8         64(R8), Z18
+	VPSRLW           $0x04, Z18, Z18
+	VPANDD           Z0, Z18, Z18
+	VPERMD           Z18, Z4, Z18
+	VPSHUFB          Z5, Z18, Z18
+	VPSHUFB          Z18, Z2, Z19
+	VPSHUFB          Z18, Z3, Z18
+	VPUNPCKLBW       Z19, Z18, Z20
+	VPUNPCKHBW       Z19, Z18, Z18
+	VPSLLD           $0x10, Z20, Z19
+	VPANDD           Z1, Z20, Z20
+	VFMADD231PS.BCST 12(R10), Z19, Z6
+	VFMADD231PS.BCST 12(R10)(DX*1), Z19, Z10
+	VFMADD231PS.BCST 12(R10)(DX*2), Z19, Z14
+	VFMADD231PS.BCST 12(R10), Z20, Z7
+	VFMADD231PS.BCST 12(R10)(DX*1), Z20, Z11
+	VFMADD231PS.BCST 12(R10)(DX*2), Z20, Z15
+	VPSLLD           $0x10, Z18, Z19
+	VPANDD           Z1, Z18, Z18
+	VFMADD231PS.BCST 12(R10), Z19, Z8
+	VFMADD231PS.BCST 12(R10)(DX*1), Z19, Z12
+	VFMADD231PS.BCST 12(R10)(DX*2), Z19, Z16
+	VFMADD231PS.BCST 12(R10), Z18, Z9
+	VFMADD231PS.BCST 12(R10)(DX*1), Z18, Z13
+	VFMADD231PS.BCST 12(R10)(DX*2), Z18, Z17
+	ADDQ             SI, R8
+	ADDQ             $0x10, R10
+	SUBQ             $0x04, R9
 	JNZ              rowsadj
-	MOVL             $0x7fc00000, R9
-	VMOVD            R9, X16
-	VPBROADCASTD     X16, Z16
-	VCMPPS           $0x03, Z4, Z4, K1
-	VMOVAPS          Z16, K1, Z4
-	VMOVUPS          Z4, (CX)
-	VCMPPS           $0x03, Z5, Z5, K1
-	VMOVAPS          Z16, K1, Z5
-	VMOVUPS          Z5, 64(CX)
+	MOVL             $0x7fc00000, R8
+	VMOVD            R8, X18
+	VPBROADCASTD     X18, Z18
 	VCMPPS           $0x03, Z6, Z6, K1
-	VMOVAPS          Z16, K1, Z6
-	VMOVUPS          Z6, 128(CX)
+	VMOVAPS          Z18, K1, Z6
+	VMOVUPS          Z6, (AX)
 	VCMPPS           $0x03, Z7, Z7, K1
-	VMOVAPS          Z16, K1, Z7
-	VMOVUPS          Z7, 192(CX)
+	VMOVAPS          Z18, K1, Z7
+	VMOVUPS          Z7, 64(AX)
 	VCMPPS           $0x03, Z8, Z8, K1
-	VMOVAPS          Z16, K1, Z8
-	VMOVUPS          Z8, (CX)(DX*1)
+	VMOVAPS          Z18, K1, Z8
+	VMOVUPS          Z8, 128(AX)
 	VCMPPS           $0x03, Z9, Z9, K1
-	VMOVAPS          Z16, K1, Z9
-	VMOVUPS          Z9, 64(CX)(DX*1)
+	VMOVAPS          Z18, K1, Z9
+	VMOVUPS          Z9, 192(AX)
 	VCMPPS           $0x03, Z10, Z10, K1
-	VMOVAPS          Z16, K1, Z10
-	VMOVUPS          Z10, 128(CX)(DX*1)
+	VMOVAPS          Z18, K1, Z10
+	VMOVUPS          Z10, (AX)(CX*1)
 	VCMPPS           $0x03, Z11, Z11, K1
-	VMOVAPS          Z16, K1, Z11
-	VMOVUPS          Z11, 192(CX)(DX*1)
+	VMOVAPS          Z18, K1, Z11
+	VMOVUPS          Z11, 64(AX)(CX*1)
 	VCMPPS           $0x03, Z12, Z12, K1
-	VMOVAPS          Z16, K1, Z12
-	VMOVUPS          Z12, (CX)(DX*2)
+	VMOVAPS          Z18, K1, Z12
+	VMOVUPS          Z12, 128(AX)(CX*1)
 	VCMPPS           $0x03, Z13, Z13, K1
-	VMOVAPS          Z16, K1, Z13
-	VMOVUPS          Z13, 64(CX)(DX*2)
+	VMOVAPS          Z18, K1, Z13
+	VMOVUPS          Z13, 192(AX)(CX*1)
 	VCMPPS           $0x03, Z14, Z14, K1
-	VMOVAPS          Z16, K1, Z14
-	VMOVUPS          Z14, 128(CX)(DX*2)
+	VMOVAPS          Z18, K1, Z14
+	VMOVUPS          Z14, (AX)(CX*2)
 	VCMPPS           $0x03, Z15, Z15, K1
-	VMOVAPS          Z16, K1, Z15
-	VMOVUPS          Z15, 192(CX)(DX*2)
-	ADDQ             $+128, SI
-	ADDQ             $+256, CX
-	DECQ             R8
+	VMOVAPS          Z18, K1, Z15
+	VMOVUPS          Z15, 64(AX)(CX*2)
+	VCMPPS           $0x03, Z16, Z16, K1
+	VMOVAPS          Z18, K1, Z16
+	VMOVUPS          Z16, 128(AX)(CX*2)
+	VCMPPS           $0x03, Z17, Z17, K1
+	VMOVAPS          Z18, K1, Z17
+	VMOVUPS          Z17, 192(AX)(CX*2)
+	ADDQ             $+128, BX
+	ADDQ             $+256, AX
+	DECQ             DI
 	JNZ              columns
 	VZEROUPPER
 	RET
@@ -14613,229 +14539,223 @@ rowsadj:
 // func accumulate4Packed4BF16AVX512(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·accumulate4Packed4BF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+48(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z2
-	VMOVDQU8     orderBAVX512<>+0(SB), Z3
-	MOVQ         y+0(FP), CX
-	MOVQ         ldy+8(FP), DX
-	MOVQ         ldx+24(FP), BX
-	LEAQ         (DX)(DX*2), SI
-	LEAQ         (BX)(BX*2), DI
-	MOVQ         w+32(FP), R8
-	MOVQ         ldw+40(FP), R9
-	MOVQ         cols+64(FP), R10
-	SHRQ         $0x06, R10
+	MOVQ            table+48(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	VMOVDQU8        orderDAVX512<>+0(SB), Z4
+	VMOVDQU8        orderBAVX512<>+0(SB), Z5
+	MOVQ            y+0(FP), AX
+	MOVQ            ldy+8(FP), CX
+	MOVQ            ldx+24(FP), DX
+	LEAQ            (CX)(CX*2), BX
+	LEAQ            (DX)(DX*2), SI
+	MOVQ            w+32(FP), DI
+	MOVQ            ldw+40(FP), R8
+	MOVQ            cols+64(FP), R9
+	SHRQ            $0x06, R9
 
 columns:
-	VMOVUPS (CX), Z4
-	VMOVUPS 64(CX), Z5
-	VMOVUPS 128(CX), Z6
-	VMOVUPS 192(CX), Z7
-	VMOVUPS (CX)(DX*1), Z8
-	VMOVUPS 64(CX)(DX*1), Z9
-	VMOVUPS 128(CX)(DX*1), Z10
-	VMOVUPS 192(CX)(DX*1), Z11
-	VMOVUPS (CX)(DX*2), Z12
-	VMOVUPS 64(CX)(DX*2), Z13
-	VMOVUPS 128(CX)(DX*2), Z14
-	VMOVUPS 192(CX)(DX*2), Z15
-	VMOVUPS (CX)(SI*1), Z16
-	VMOVUPS 64(CX)(SI*1), Z17
-	VMOVUPS 128(CX)(SI*1), Z18
-	VMOVUPS 192(CX)(SI*1), Z19
-	MOVQ    R8, R11
-	MOVQ    x+16(FP), R13
-	MOVQ    rows+56(FP), R12
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+	VMOVUPS 192(AX), Z9
+	VMOVUPS (AX)(CX*1), Z10
+	VMOVUPS 64(AX)(CX*1), Z11
+	VMOVUPS 128(AX)(CX*1), Z12
+	VMOVUPS 192(AX)(CX*1), Z13
+	VMOVUPS (AX)(CX*2), Z14
+	VMOVUPS 64(AX)(CX*2), Z15
+	VMOVUPS 128(AX)(CX*2), Z16
+	VMOVUPS 192(AX)(CX*2), Z17
+	VMOVUPS (AX)(BX*1), Z18
+	VMOVUPS 64(AX)(BX*1), Z19
+	VMOVUPS 128(AX)(BX*1), Z20
+	VMOVUPS 192(AX)(BX*1), Z21
+	MOVQ    DI, R10
+	MOVQ    x+16(FP), R12
+	MOVQ    rows+56(FP), R11
 
 rowsadk:
-	PREFETCHT0       512(R11)
-	PREFETCHT0       576(R11)
-	VMOVDQU8         (R11), Z20
-	VPANDD           Z0, Z20, Z20
-	VPERMD           Z20, Z2, Z20
-	VPSHUFB          Z3, Z20, Z20
-	VBROADCASTI32X4  1792(AX), Z21
-	VPSHUFB          Z20, Z21, Z21
-	VBROADCASTI32X4  1536(AX), Z22
-	VPSHUFB          Z20, Z22, Z22
-	VPUNPCKLBW       Z21, Z22, Z20
-	VPUNPCKHBW       Z21, Z22, Z21
-	VPSLLD           $0x10, Z20, Z22
-	VPANDD           Z1, Z20, Z20
-	VFMADD231PS.BCST (R13), Z22, Z4
-	VFMADD231PS.BCST (R13)(BX*1), Z22, Z8
-	VFMADD231PS.BCST (R13)(BX*2), Z22, Z12
-	VFMADD231PS.BCST (R13)(DI*1), Z22, Z16
-	VFMADD231PS.BCST (R13), Z20, Z5
-	VFMADD231PS.BCST (R13)(BX*1), Z20, Z9
-	VFMADD231PS.BCST (R13)(BX*2), Z20, Z13
-	VFMADD231PS.BCST (R13)(DI*1), Z20, Z17
-	VPSLLD           $0x10, Z21, Z20
-	VPANDD           Z1, Z21, Z21
-	VFMADD231PS.BCST (R13), Z20, Z6
-	VFMADD231PS.BCST (R13)(BX*1), Z20, Z10
-	VFMADD231PS.BCST (R13)(BX*2), Z20, Z14
-	VFMADD231PS.BCST (R13)(DI*1), Z20, Z18
-	VFMADD231PS.BCST (R13), Z21, Z7
-	VFMADD231PS.BCST (R13)(BX*1), Z21, Z11
-	VFMADD231PS.BCST (R13)(BX*2), Z21, Z15
-	VFMADD231PS.BCST (R13)(DI*1), Z21, Z19
-	VMOVDQU8         (R11), Z20
-	VPSRLW           $0x04, Z20, Z20
-	VPANDD           Z0, Z20, Z20
-	VPERMD           Z20, Z2, Z20
-	VPSHUFB          Z3, Z20, Z20
-	VBROADCASTI32X4  1792(AX), Z21
-	VPSHUFB          Z20, Z21, Z21
-	VBROADCASTI32X4  1536(AX), Z22
-	VPSHUFB          Z20, Z22, Z22
-	VPUNPCKLBW       Z21, Z22, Z20
-	VPUNPCKHBW       Z21, Z22, Z21
-	VPSLLD           $0x10, Z20, Z22
-	VPANDD           Z1, Z20, Z20
-	VFMADD231PS.BCST 4(R13), Z22, Z4
-	VFMADD231PS.BCST 4(R13)(BX*1), Z22, Z8
-	VFMADD231PS.BCST 4(R13)(BX*2), Z22, Z12
-	VFMADD231PS.BCST 4(R13)(DI*1), Z22, Z16
-	VFMADD231PS.BCST 4(R13), Z20, Z5
-	VFMADD231PS.BCST 4(R13)(BX*1), Z20, Z9
-	VFMADD231PS.BCST 4(R13)(BX*2), Z20, Z13
-	VFMADD231PS.BCST 4(R13)(DI*1), Z20, Z17
-	VPSLLD           $0x10, Z21, Z20
-	VPANDD           Z1, Z21, Z21
-	VFMADD231PS.BCST 4(R13), Z20, Z6
-	VFMADD231PS.BCST 4(R13)(BX*1), Z20, Z10
-	VFMADD231PS.BCST 4(R13)(BX*2), Z20, Z14
-	VFMADD231PS.BCST 4(R13)(DI*1), Z20, Z18
-	VFMADD231PS.BCST 4(R13), Z21, Z7
-	VFMADD231PS.BCST 4(R13)(BX*1), Z21, Z11
-	VFMADD231PS.BCST 4(R13)(BX*2), Z21, Z15
-	VFMADD231PS.BCST 4(R13)(DI*1), Z21, Z19
-	VMOVDQU8         64(R11), Z20
-	VPANDD           Z0, Z20, Z20
-	VPERMD           Z20, Z2, Z20
-	VPSHUFB          Z3, Z20, Z20
-	VBROADCASTI32X4  1792(AX), Z21
-	VPSHUFB          Z20, Z21, Z21
-	VBROADCASTI32X4  1536(AX), Z22
-	VPSHUFB          Z20, Z22, Z22
-	VPUNPCKLBW       Z21, Z22, Z20
-	VPUNPCKHBW       Z21, Z22, Z21
-	VPSLLD           $0x10, Z20, Z22
-	VPANDD           Z1, Z20, Z20
-	VFMADD231PS.BCST 8(R13), Z22, Z4
-	VFMADD231PS.BCST 8(R13)(BX*1), Z22, Z8
-	VFMADD231PS.BCST 8(R13)(BX*2), Z22, Z12
-	VFMADD231PS.BCST 8(R13)(DI*1), Z22, Z16
-	VFMADD231PS.BCST 8(R13), Z20, Z5
-	VFMADD231PS.BCST 8(R13)(BX*1), Z20, Z9
-	VFMADD231PS.BCST 8(R13)(BX*2), Z20, Z13
-	VFMADD231PS.BCST 8(R13)(DI*1), Z20, Z17
-	VPSLLD           $0x10, Z21, Z20
-	VPANDD           Z1, Z21, Z21
-	VFMADD231PS.BCST 8(R13), Z20, Z6
-	VFMADD231PS.BCST 8(R13)(BX*1), Z20, Z10
-	VFMADD231PS.BCST 8(R13)(BX*2), Z20, Z14
-	VFMADD231PS.BCST 8(R13)(DI*1), Z20, Z18
-	VFMADD231PS.BCST 8(R13), Z21, Z7
-	VFMADD231PS.BCST 8(R13)(BX*1), Z21, Z11
-	VFMADD231PS.BCST 8(R13)(BX*2), Z21, Z15
-	VFMADD231PS.BCST 8(R13)(DI*1), Z21, Z19
-	VMOVDQU8         64(R11), Z20
-	VPSRLW           $0x04, Z20, Z20
-	VPANDD           Z0, Z20, Z20
-	VPERMD           Z20, Z2, Z20
-	VPSHUFB          Z3, Z20, Z20
-	VBROADCASTI32X4  1792(AX), Z21
-	VPSHUFB          Z20, Z21, Z21
-	VBROADCASTI32X4  1536(AX), Z22
-	VPSHUFB          Z20, Z22, Z22
-	VPUNPCKLBW       Z21, Z22, Z20
-	VPUNPCKHBW       Z21, Z22, Z21
-	VPSLLD           $0x10, Z20, Z22
-	VPANDD           Z1, Z20, Z20
-	VFMADD231PS.BCST 12(R13), Z22, Z4
-	VFMADD231PS.BCST 12(R13)(BX*1), Z22, Z8
-	VFMADD231PS.BCST 12(R13)(BX*2), Z22, Z12
-	VFMADD231PS.BCST 12(R13)(DI*1), Z22, Z16
-	VFMADD231PS.BCST 12(R13), Z20, Z5
-	VFMADD231PS.BCST 12(R13)(BX*1), Z20, Z9
-	VFMADD231PS.BCST 12(R13)(BX*2), Z20, Z13
-	VFMADD231PS.BCST 12(R13)(DI*1), Z20, Z17
-	VPSLLD           $0x10, Z21, Z20
-	VPANDD           Z1, Z21, Z21
-	VFMADD231PS.BCST 12(R13), Z20, Z6
-	VFMADD231PS.BCST 12(R13)(BX*1), Z20, Z10
-	VFMADD231PS.BCST 12(R13)(BX*2), Z20, Z14
-	VFMADD231PS.BCST 12(R13)(DI*1), Z20, Z18
-	VFMADD231PS.BCST 12(R13), Z21, Z7
-	VFMADD231PS.BCST 12(R13)(BX*1), Z21, Z11
-	VFMADD231PS.BCST 12(R13)(BX*2), Z21, Z15
-	VFMADD231PS.BCST 12(R13)(DI*1), Z21, Z19
-	ADDQ             R9, R11
-	ADDQ             $0x10, R13
-	SUBQ             $0x04, R12
+	PREFETCHT0       512(R10)
+	PREFETCHT0       576(R10)
+	VMOVDQU8         (R10), Z22
+	VPANDD           Z0, Z22, Z22
+	VPERMD           Z22, Z4, Z22
+	VPSHUFB          Z5, Z22, Z22
+	VPSHUFB          Z22, Z2, Z23
+	VPSHUFB          Z22, Z3, Z22
+	VPUNPCKLBW       Z23, Z22, Z24
+	VPUNPCKHBW       Z23, Z22, Z22
+	VPSLLD           $0x10, Z24, Z23
+	VPANDD           Z1, Z24, Z24
+	VFMADD231PS.BCST (R12), Z23, Z6
+	VFMADD231PS.BCST (R12)(DX*1), Z23, Z10
+	VFMADD231PS.BCST (R12)(DX*2), Z23, Z14
+	VFMADD231PS.BCST (R12)(SI*1), Z23, Z18
+	VFMADD231PS.BCST (R12), Z24, Z7
+	VFMADD231PS.BCST (R12)(DX*1), Z24, Z11
+	VFMADD231PS.BCST (R12)(DX*2), Z24, Z15
+	VFMADD231PS.BCST (R12)(SI*1), Z24, Z19
+	VPSLLD           $0x10, Z22, Z23
+	VPANDD           Z1, Z22, Z22
+	VFMADD231PS.BCST (R12), Z23, Z8
+	VFMADD231PS.BCST (R12)(DX*1), Z23, Z12
+	VFMADD231PS.BCST (R12)(DX*2), Z23, Z16
+	VFMADD231PS.BCST (R12)(SI*1), Z23, Z20
+	VFMADD231PS.BCST (R12), Z22, Z9
+	VFMADD231PS.BCST (R12)(DX*1), Z22, Z13
+	VFMADD231PS.BCST (R12)(DX*2), Z22, Z17
+	VFMADD231PS.BCST (R12)(SI*1), Z22, Z21
+	VMOVDQU8         (R10), Z22
+	VPSRLW           $0x04, Z22, Z22
+	VPANDD           Z0, Z22, Z22
+	VPERMD           Z22, Z4, Z22
+	VPSHUFB          Z5, Z22, Z22
+	VPSHUFB          Z22, Z2, Z23
+	VPSHUFB          Z22, Z3, Z22
+	VPUNPCKLBW       Z23, Z22, Z24
+	VPUNPCKHBW       Z23, Z22, Z22
+	VPSLLD           $0x10, Z24, Z23
+	VPANDD           Z1, Z24, Z24
+	VFMADD231PS.BCST 4(R12), Z23, Z6
+	VFMADD231PS.BCST 4(R12)(DX*1), Z23, Z10
+	VFMADD231PS.BCST 4(R12)(DX*2), Z23, Z14
+	VFMADD231PS.BCST 4(R12)(SI*1), Z23, Z18
+	VFMADD231PS.BCST 4(R12), Z24, Z7
+	VFMADD231PS.BCST 4(R12)(DX*1), Z24, Z11
+	VFMADD231PS.BCST 4(R12)(DX*2), Z24, Z15
+	VFMADD231PS.BCST 4(R12)(SI*1), Z24, Z19
+	VPSLLD           $0x10, Z22, Z23
+	VPANDD           Z1, Z22, Z22
+	VFMADD231PS.BCST 4(R12), Z23, Z8
+	VFMADD231PS.BCST 4(R12)(DX*1), Z23, Z12
+	VFMADD231PS.BCST 4(R12)(DX*2), Z23, Z16
+	VFMADD231PS.BCST 4(R12)(SI*1), Z23, Z20
+	VFMADD231PS.BCST 4(R12), Z22, Z9
+	VFMADD231PS.BCST 4(R12)(DX*1), Z22, Z13
+	VFMADD231PS.BCST 4(R12)(DX*2), Z22, Z17
+	VFMADD231PS.BCST 4(R12)(SI*1), Z22, Z21
+	VMOVDQU8         64(R10), Z22
+	VPANDD           Z0, Z22, Z22
+	VPERMD           Z22, Z4, Z22
+	VPSHUFB          Z5, Z22, Z22
+	VPSHUFB          Z22, Z2, Z23
+	VPSHUFB          Z22, Z3, Z22
+	VPUNPCKLBW       Z23, Z22, Z24
+	VPUNPCKHBW       Z23, Z22, Z22
+	VPSLLD           $0x10, Z24, Z23
+	VPANDD           Z1, Z24, Z24
+	VFMADD231PS.BCST 8(R12), Z23, Z6
+	VFMADD231PS.BCST 8(R12)(DX*1), Z23, Z10
+	VFMADD231PS.BCST 8(R12)(DX*2), Z23, Z14
+	VFMADD231PS.BCST 8(R12)(SI*1), Z23, Z18
+	VFMADD231PS.BCST 8(R12), Z24, Z7
+	VFMADD231PS.BCST 8(R12)(DX*1), Z24, Z11
+	VFMADD231PS.BCST 8(R12)(DX*2), Z24, Z15
+	VFMADD231PS.BCST 8(R12)(SI*1), Z24, Z19
+	VPSLLD           $0x10, Z22, Z23
+	VPANDD           Z1, Z22, Z22
+	VFMADD231PS.BCST 8(R12), Z23, Z8
+	VFMADD231PS.BCST 8(R12)(DX*1), Z23, Z12
+	VFMADD231PS.BCST 8(R12)(DX*2), Z23, Z16
+	VFMADD231PS.BCST 8(R12)(SI*1), Z23, Z20
+	VFMADD231PS.BCST 8(R12), Z22, Z9
+	VFMADD231PS.BCST 8(R12)(DX*1), Z22, Z13
+	VFMADD231PS.BCST 8(R12)(DX*2), Z22, Z17
+	VFMADD231PS.BCST 8(R12)(SI*1), Z22, Z21
+	VMOVDQU8         64(R10), Z22
+	VPSRLW           $0x04, Z22, Z22
+	VPANDD           Z0, Z22, Z22
+	VPERMD           Z22, Z4, Z22
+	VPSHUFB          Z5, Z22, Z22
+	VPSHUFB          Z22, Z2, Z23
+	VPSHUFB          Z22, Z3, Z22
+	VPUNPCKLBW       Z23, Z22, Z24
+	VPUNPCKHBW       Z23, Z22, Z22
+	VPSLLD           $0x10, Z24, Z23
+	VPANDD           Z1, Z24, Z24
+	VFMADD231PS.BCST 12(R12), Z23, Z6
+	VFMADD231PS.BCST 12(R12)(DX*1), Z23, Z10
+	VFMADD231PS.BCST 12(R12)(DX*2), Z23, Z14
+	VFMADD231PS.BCST 12(R12)(SI*1), Z23, Z18
+	VFMADD231PS.BCST 12(R12), Z24, Z7
+	VFMADD231PS.BCST 12(R12)(DX*1), Z24, Z11
+	VFMADD231PS.BCST 12(R12)(DX*2), Z24, Z15
+	VFMADD231PS.BCST 12(R12)(SI*1), Z24, Z19
+	VPSLLD           $0x10, Z22, Z23
+	VPANDD           Z1, Z22, Z22
+	VFMADD231PS.BCST 12(R12), Z23, Z8
+	VFMADD231PS.BCST 12(R12)(DX*1), Z23, Z12
+	VFMADD231PS.BCST 12(R12)(DX*2), Z23, Z16
+	VFMADD231PS.BCST 12(R12)(SI*1), Z23, Z20
+	VFMADD231PS.BCST 12(R12), Z22, Z9
+	VFMADD231PS.BCST 12(R12)(DX*1), Z22, Z13
+	VFMADD231PS.BCST 12(R12)(DX*2), Z22, Z17
+	VFMADD231PS.BCST 12(R12)(SI*1), Z22, Z21
+	ADDQ             R8, R10
+	ADDQ             $0x10, R12
+	SUBQ             $0x04, R11
 	JNZ              rowsadk
-	MOVL             $0x7fc00000, R11
-	VMOVD            R11, X20
-	VPBROADCASTD     X20, Z20
-	VCMPPS           $0x03, Z4, Z4, K1
-	VMOVAPS          Z20, K1, Z4
-	VMOVUPS          Z4, (CX)
-	VCMPPS           $0x03, Z5, Z5, K1
-	VMOVAPS          Z20, K1, Z5
-	VMOVUPS          Z5, 64(CX)
+	MOVL             $0x7fc00000, R10
+	VMOVD            R10, X22
+	VPBROADCASTD     X22, Z22
 	VCMPPS           $0x03, Z6, Z6, K1
-	VMOVAPS          Z20, K1, Z6
-	VMOVUPS          Z6, 128(CX)
+	VMOVAPS          Z22, K1, Z6
+	VMOVUPS          Z6, (AX)
 	VCMPPS           $0x03, Z7, Z7, K1
-	VMOVAPS          Z20, K1, Z7
-	VMOVUPS          Z7, 192(CX)
+	VMOVAPS          Z22, K1, Z7
+	VMOVUPS          Z7, 64(AX)
 	VCMPPS           $0x03, Z8, Z8, K1
-	VMOVAPS          Z20, K1, Z8
-	VMOVUPS          Z8, (CX)(DX*1)
+	VMOVAPS          Z22, K1, Z8
+	VMOVUPS          Z8, 128(AX)
 	VCMPPS           $0x03, Z9, Z9, K1
-	VMOVAPS          Z20, K1, Z9
-	VMOVUPS          Z9, 64(CX)(DX*1)
+	VMOVAPS          Z22, K1, Z9
+	VMOVUPS          Z9, 192(AX)
 	VCMPPS           $0x03, Z10, Z10, K1
-	VMOVAPS          Z20, K1, Z10
-	VMOVUPS          Z10, 128(CX)(DX*1)
+	VMOVAPS          Z22, K1, Z10
+	VMOVUPS          Z10, (AX)(CX*1)
 	VCMPPS           $0x03, Z11, Z11, K1
-	VMOVAPS          Z20, K1, Z11
-	VMOVUPS          Z11, 192(CX)(DX*1)
+	VMOVAPS          Z22, K1, Z11
+	VMOVUPS          Z11, 64(AX)(CX*1)
 	VCMPPS           $0x03, Z12, Z12, K1
-	VMOVAPS          Z20, K1, Z12
-	VMOVUPS          Z12, (CX)(DX*2)
+	VMOVAPS          Z22, K1, Z12
+	VMOVUPS          Z12, 128(AX)(CX*1)
 	VCMPPS           $0x03, Z13, Z13, K1
-	VMOVAPS          Z20, K1, Z13
-	VMOVUPS          Z13, 64(CX)(DX*2)
+	VMOVAPS          Z22, K1, Z13
+	VMOVUPS          Z13, 192(AX)(CX*1)
 	VCMPPS           $0x03, Z14, Z14, K1
-	VMOVAPS          Z20, K1, Z14
-	VMOVUPS          Z14, 128(CX)(DX*2)
+	VMOVAPS          Z22, K1, Z14
+	VMOVUPS          Z14, (AX)(CX*2)
 	VCMPPS           $0x03, Z15, Z15, K1
-	VMOVAPS          Z20, K1, Z15
-	VMOVUPS          Z15, 192(CX)(DX*2)
+	VMOVAPS          Z22, K1, Z15
+	VMOVUPS          Z15, 64(AX)(CX*2)
 	VCMPPS           $0x03, Z16, Z16, K1
-	VMOVAPS          Z20, K1, Z16
-	VMOVUPS          Z16, (CX)(SI*1)
+	VMOVAPS          Z22, K1, Z16
+	VMOVUPS          Z16, 128(AX)(CX*2)
 	VCMPPS           $0x03, Z17, Z17, K1
-	VMOVAPS          Z20, K1, Z17
-	VMOVUPS          Z17, 64(CX)(SI*1)
+	VMOVAPS          Z22, K1, Z17
+	VMOVUPS          Z17, 192(AX)(CX*2)
 	VCMPPS           $0x03, Z18, Z18, K1
-	VMOVAPS          Z20, K1, Z18
-	VMOVUPS          Z18, 128(CX)(SI*1)
+	VMOVAPS          Z22, K1, Z18
+	VMOVUPS          Z18, (AX)(BX*1)
 	VCMPPS           $0x03, Z19, Z19, K1
-	VMOVAPS          Z20, K1, Z19
-	VMOVUPS          Z19, 192(CX)(SI*1)
-	ADDQ             $+128, R8
-	ADDQ             $+256, CX
-	DECQ             R10
+	VMOVAPS          Z22, K1, Z19
+	VMOVUPS          Z19, 64(AX)(BX*1)
+	VCMPPS           $0x03, Z20, Z20, K1
+	VMOVAPS          Z22, K1, Z20
+	VMOVUPS          Z20, 128(AX)(BX*1)
+	VCMPPS           $0x03, Z21, Z21, K1
+	VMOVAPS          Z22, K1, Z21
+	VMOVUPS          Z21, 192(AX)(BX*1)
+	ADDQ             $+128, DI
+	ADDQ             $+256, AX
+	DECQ             R9
 	JNZ              columns
 	VZEROUPPER
 	RET
@@ -14843,204 +14763,190 @@ rowsadk:
 // func decodeLanesPacked4BF16AVX512(dst *float32, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·decodeLanesPacked4BF16AVX512(SB), NOSPLIT, $0-40
-	MOVQ         table+24(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVQ         dst+0(FP), DX
-	MOVQ         w+8(FP), BX
-	MOVQ         ldw+16(FP), CX
-	MOVQ         n+32(FP), CX
-	SHRQ         $0x06, CX
-	JZ           tail
+	MOVQ            table+24(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	MOVQ            dst+0(FP), AX
+	MOVQ            w+8(FP), DX
+	MOVQ            ldw+16(FP), CX
+	MOVQ            n+32(FP), CX
+	SHRQ            $0x06, CX
+	JZ              tail
 
 loop:
-	PREFETCHT0      2048(BX)
-	PREFETCHT0      2112(BX)
-	VMOVDQU8        (BX), Z2
-	VPANDD          Z0, Z2, Z2
-	VBROADCASTI32X4 1792(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1536(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VPUNPCKLBW      Z3, Z4, Z2
-	VPUNPCKHBW      Z3, Z4, Z3
-	VPSLLD          $0x10, Z2, Z4
-	VPANDD          Z1, Z2, Z2
-	VMOVUPS         Z4, (DX)
-	VMOVUPS         Z2, 256(DX)
-	VPSLLD          $0x10, Z3, Z2
-	VPANDD          Z1, Z3, Z3
-	VMOVUPS         Z2, 512(DX)
-	VMOVUPS         Z3, 768(DX)
-	VMOVDQU8        (BX), Z2
-	VPSRLW          $0x04, Z2, Z2
-	VPANDD          Z0, Z2, Z2
-	VBROADCASTI32X4 1792(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1536(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VPUNPCKLBW      Z3, Z4, Z2
-	VPUNPCKHBW      Z3, Z4, Z3
-	VPSLLD          $0x10, Z2, Z4
-	VPANDD          Z1, Z2, Z2
-	VMOVUPS         Z4, 64(DX)
-	VMOVUPS         Z2, 320(DX)
-	VPSLLD          $0x10, Z3, Z2
-	VPANDD          Z1, Z3, Z3
-	VMOVUPS         Z2, 576(DX)
-	VMOVUPS         Z3, 832(DX)
-	VMOVDQU8        64(BX), Z2
-	VPANDD          Z0, Z2, Z2
-	VBROADCASTI32X4 1792(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1536(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VPUNPCKLBW      Z3, Z4, Z2
-	VPUNPCKHBW      Z3, Z4, Z3
-	VPSLLD          $0x10, Z2, Z4
-	VPANDD          Z1, Z2, Z2
-	VMOVUPS         Z4, 128(DX)
-	VMOVUPS         Z2, 384(DX)
-	VPSLLD          $0x10, Z3, Z2
-	VPANDD          Z1, Z3, Z3
-	VMOVUPS         Z2, 640(DX)
-	VMOVUPS         Z3, 896(DX)
-	VMOVDQU8        64(BX), Z2
-	VPSRLW          $0x04, Z2, Z2
-	VPANDD          Z0, Z2, Z2
-	VBROADCASTI32X4 1792(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1536(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VPUNPCKLBW      Z3, Z4, Z2
-	VPUNPCKHBW      Z3, Z4, Z3
-	VPSLLD          $0x10, Z2, Z4
-	VPANDD          Z1, Z2, Z2
-	VMOVUPS         Z4, 192(DX)
-	VMOVUPS         Z2, 448(DX)
-	VPSLLD          $0x10, Z3, Z2
-	VPANDD          Z1, Z3, Z3
-	VMOVUPS         Z2, 704(DX)
-	VMOVUPS         Z3, 960(DX)
-	ADDQ            $+128, BX
-	ADDQ            $+1024, DX
-	DECQ            CX
-	JNZ             loop
+	PREFETCHT0 2048(DX)
+	PREFETCHT0 2112(DX)
+	VMOVDQU8   (DX), Z4
+	VPANDD     Z0, Z4, Z4
+	VPSHUFB    Z4, Z2, Z5
+	VPSHUFB    Z4, Z3, Z4
+	VPUNPCKLBW Z5, Z4, Z6
+	VPUNPCKHBW Z5, Z4, Z4
+	VPSLLD     $0x10, Z6, Z5
+	VPANDD     Z1, Z6, Z6
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    Z6, 256(AX)
+	VPSLLD     $0x10, Z4, Z5
+	VPANDD     Z1, Z4, Z4
+	VMOVUPS    Z5, 512(AX)
+	VMOVUPS    Z4, 768(AX)
+	VMOVDQU8   (DX), Z4
+	VPSRLW     $0x04, Z4, Z4
+	VPANDD     Z0, Z4, Z4
+	VPSHUFB    Z4, Z2, Z5
+	VPSHUFB    Z4, Z3, Z4
+	VPUNPCKLBW Z5, Z4, Z6
+	VPUNPCKHBW Z5, Z4, Z4
+	VPSLLD     $0x10, Z6, Z5
+	VPANDD     Z1, Z6, Z6
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    Z6, 320(AX)
+	VPSLLD     $0x10, Z4, Z5
+	VPANDD     Z1, Z4, Z4
+	VMOVUPS    Z5, 576(AX)
+	VMOVUPS    Z4, 832(AX)
+	VMOVDQU8   64(DX), Z4
+	VPANDD     Z0, Z4, Z4
+	VPSHUFB    Z4, Z2, Z5
+	VPSHUFB    Z4, Z3, Z4
+	VPUNPCKLBW Z5, Z4, Z6
+	VPUNPCKHBW Z5, Z4, Z4
+	VPSLLD     $0x10, Z6, Z5
+	VPANDD     Z1, Z6, Z6
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    Z6, 384(AX)
+	VPSLLD     $0x10, Z4, Z5
+	VPANDD     Z1, Z4, Z4
+	VMOVUPS    Z5, 640(AX)
+	VMOVUPS    Z4, 896(AX)
+	VMOVDQU8   64(DX), Z4
+	VPSRLW     $0x04, Z4, Z4
+	VPANDD     Z0, Z4, Z4
+	VPSHUFB    Z4, Z2, Z5
+	VPSHUFB    Z4, Z3, Z4
+	VPUNPCKLBW Z5, Z4, Z6
+	VPUNPCKHBW Z5, Z4, Z4
+	VPSLLD     $0x10, Z6, Z5
+	VPANDD     Z1, Z6, Z6
+	VMOVUPS    Z5, 192(AX)
+	VMOVUPS    Z6, 448(AX)
+	VPSLLD     $0x10, Z4, Z5
+	VPANDD     Z1, Z4, Z4
+	VMOVUPS    Z5, 704(AX)
+	VMOVUPS    Z4, 960(AX)
+	ADDQ       $+128, DX
+	ADDQ       $+1024, AX
+	DECQ       CX
+	JNZ        loop
 
 tail:
-	MOVQ            n+32(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, SI
-	TESTQ           SI, SI
-	JZ              done
-	VMOVD           SI, X2
-	VPBROADCASTD    X2, Z2
-	MOVQ            $-1, SI
-	SHLQ            CL, SI
-	NOTQ            SI
-	KMOVQ           SI, K1
-	VMOVDQU8        (BX), Z3
-	VPANDD          Z0, Z3, Z3
-	VBROADCASTI32X4 1792(AX), Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1536(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VPUNPCKLBW      Z4, Z5, Z3
-	VPUNPCKHBW      Z4, Z5, Z4
-	VPSLLD          $0x10, Z3, Z5
-	VPANDD          Z1, Z3, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z2, K1
-	VMOVAPS.Z       Z5, K1, Z5
-	VMOVUPS         Z5, (DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z2, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 256(DX)
-	VPSLLD          $0x10, Z4, Z3
-	VPANDD          Z1, Z4, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z2, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 512(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z2, K1
-	VMOVAPS.Z       Z4, K1, Z4
-	VMOVUPS         Z4, 768(DX)
-	VMOVDQU8        (BX), Z3
-	VPSRLW          $0x04, Z3, Z3
-	VPANDD          Z0, Z3, Z3
-	VBROADCASTI32X4 1792(AX), Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1536(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VPUNPCKLBW      Z4, Z5, Z3
-	VPUNPCKHBW      Z4, Z5, Z4
-	VPSLLD          $0x10, Z3, Z5
-	VPANDD          Z1, Z3, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z2, K1
-	VMOVAPS.Z       Z5, K1, Z5
-	VMOVUPS         Z5, 64(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z2, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 320(DX)
-	VPSLLD          $0x10, Z4, Z3
-	VPANDD          Z1, Z4, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z2, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 576(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z2, K1
-	VMOVAPS.Z       Z4, K1, Z4
-	VMOVUPS         Z4, 832(DX)
-	VMOVDQU8        64(BX), Z3
-	VPANDD          Z0, Z3, Z3
-	VBROADCASTI32X4 1792(AX), Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1536(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VPUNPCKLBW      Z4, Z5, Z3
-	VPUNPCKHBW      Z4, Z5, Z4
-	VPSLLD          $0x10, Z3, Z5
-	VPANDD          Z1, Z3, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z2, K1
-	VMOVAPS.Z       Z5, K1, Z5
-	VMOVUPS         Z5, 128(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z2, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 384(DX)
-	VPSLLD          $0x10, Z4, Z3
-	VPANDD          Z1, Z4, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z2, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 640(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z2, K1
-	VMOVAPS.Z       Z4, K1, Z4
-	VMOVUPS         Z4, 896(DX)
-	VMOVDQU8        64(BX), Z3
-	VPSRLW          $0x04, Z3, Z3
-	VPANDD          Z0, Z3, Z3
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z3, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z4
-	VPSHUFB         Z3, Z4, Z4
-	VPUNPCKLBW      Z0, Z4, Z3
-	VPUNPCKHBW      Z0, Z4, Z0
-	VPSLLD          $0x10, Z3, Z4
-	VPANDD          Z1, Z3, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z2, K1
-	VMOVAPS.Z       Z4, K1, Z4
-	VMOVUPS         Z4, 192(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z2, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 448(DX)
-	VPSLLD          $0x10, Z0, Z3
-	VPANDD          Z1, Z0, Z0
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z2, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 704(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z2, K1
-	VMOVAPS.Z       Z0, K1, Z0
-	VMOVUPS         Z0, 960(DX)
+	MOVQ         n+32(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, BX
+	TESTQ        BX, BX
+	JZ           done
+	VMOVD        BX, X4
+	VPBROADCASTD X4, Z4
+	MOVQ         $-1, BX
+	SHLQ         CL, BX
+	NOTQ         BX
+	KMOVQ        BX, K1
+	VMOVDQU8     (DX), Z5
+	VPANDD       Z0, Z5, Z5
+	VPSHUFB      Z5, Z2, Z6
+	VPSHUFB      Z5, Z3, Z5
+	VPUNPCKLBW   Z6, Z5, Z7
+	VPUNPCKHBW   Z6, Z5, Z5
+	VPSLLD       $0x10, Z7, Z6
+	VPANDD       Z1, Z7, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z4, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVUPS      Z6, (AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z4, K1
+	VMOVAPS.Z    Z7, K1, Z7
+	VMOVUPS      Z7, 256(AX)
+	VPSLLD       $0x10, Z5, Z6
+	VPANDD       Z1, Z5, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z4, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVUPS      Z6, 512(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z4, K1
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      Z5, 768(AX)
+	VMOVDQU8     (DX), Z5
+	VPSRLW       $0x04, Z5, Z5
+	VPANDD       Z0, Z5, Z5
+	VPSHUFB      Z5, Z2, Z6
+	VPSHUFB      Z5, Z3, Z5
+	VPUNPCKLBW   Z6, Z5, Z7
+	VPUNPCKHBW   Z6, Z5, Z5
+	VPSLLD       $0x10, Z7, Z6
+	VPANDD       Z1, Z7, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z4, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVUPS      Z6, 64(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z4, K1
+	VMOVAPS.Z    Z7, K1, Z7
+	VMOVUPS      Z7, 320(AX)
+	VPSLLD       $0x10, Z5, Z6
+	VPANDD       Z1, Z5, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z4, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVUPS      Z6, 576(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z4, K1
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      Z5, 832(AX)
+	VMOVDQU8     64(DX), Z5
+	VPANDD       Z0, Z5, Z5
+	VPSHUFB      Z5, Z2, Z6
+	VPSHUFB      Z5, Z3, Z5
+	VPUNPCKLBW   Z6, Z5, Z7
+	VPUNPCKHBW   Z6, Z5, Z5
+	VPSLLD       $0x10, Z7, Z6
+	VPANDD       Z1, Z7, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z4, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVUPS      Z6, 128(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z4, K1
+	VMOVAPS.Z    Z7, K1, Z7
+	VMOVUPS      Z7, 384(AX)
+	VPSLLD       $0x10, Z5, Z6
+	VPANDD       Z1, Z5, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z4, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVUPS      Z6, 640(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z4, K1
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      Z5, 896(AX)
+	VMOVDQU8     64(DX), Z5
+	VPSRLW       $0x04, Z5, Z5
+	VPANDD       Z0, Z5, Z5
+	VPSHUFB      Z5, Z2, Z0
+	VPSHUFB      Z5, Z3, Z2
+	VPUNPCKLBW   Z0, Z2, Z3
+	VPUNPCKHBW   Z0, Z2, Z0
+	VPSLLD       $0x10, Z3, Z2
+	VPANDD       Z1, Z3, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z4, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      Z2, 192(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z4, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVUPS      Z3, 448(AX)
+	VPSLLD       $0x10, Z0, Z2
+	VPANDD       Z1, Z0, Z0
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z4, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      Z2, 704(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z4, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 960(AX)
 
 done:
 	VZEROUPPER
@@ -15049,393 +14955,359 @@ done:
 // func decodeColumnsPacked4BF16AVX512(dst *float32, w *byte, ldw int, table *byte, rows int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·decodeColumnsPacked4BF16AVX512(SB), NOSPLIT, $0-40
-	MOVQ         table+24(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z2
-	VMOVDQU8     orderBAVX512<>+0(SB), Z3
-	MOVQ         dst+0(FP), CX
-	MOVQ         w+8(FP), DX
-	MOVQ         ldw+16(FP), BX
-	MOVQ         rows+32(FP), SI
+	MOVQ            table+24(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	VBROADCASTI32X4 1792(AX), Z2
+	VBROADCASTI32X4 1536(AX), Z3
+	VMOVDQU8        orderDAVX512<>+0(SB), Z4
+	VMOVDQU8        orderBAVX512<>+0(SB), Z5
+	MOVQ            dst+0(FP), AX
+	MOVQ            w+8(FP), CX
+	MOVQ            ldw+16(FP), DX
+	MOVQ            rows+32(FP), BX
 
 rows:
-	PREFETCHT0      512(DX)
-	PREFETCHT0      576(DX)
-	VMOVDQU8        (DX), Z4
-	VPANDD          Z0, Z4, Z4
-	VPERMD          Z4, Z2, Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1792(AX), Z5
-	VPSHUFB         Z4, Z5, Z5
-	VBROADCASTI32X4 1536(AX), Z6
-	VPSHUFB         Z4, Z6, Z6
-	VPUNPCKLBW      Z5, Z6, Z4
-	VPUNPCKHBW      Z5, Z6, Z5
-	VPSLLD          $0x10, Z4, Z6
-	VPANDD          Z1, Z4, Z4
-	VMOVUPS         Z6, (CX)
-	VMOVUPS         Z4, 64(CX)
-	VPSLLD          $0x10, Z5, Z4
-	VPANDD          Z1, Z5, Z5
-	VMOVUPS         Z4, 128(CX)
-	VMOVUPS         Z5, 192(CX)
-	VMOVDQU8        (DX), Z4
-	VPSRLW          $0x04, Z4, Z4
-	VPANDD          Z0, Z4, Z4
-	VPERMD          Z4, Z2, Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1792(AX), Z5
-	VPSHUFB         Z4, Z5, Z5
-	VBROADCASTI32X4 1536(AX), Z6
-	VPSHUFB         Z4, Z6, Z6
-	VPUNPCKLBW      Z5, Z6, Z4
-	VPUNPCKHBW      Z5, Z6, Z5
-	VPSLLD          $0x10, Z4, Z6
-	VPANDD          Z1, Z4, Z4
-	VMOVUPS         Z6, 256(CX)
-	VMOVUPS         Z4, 320(CX)
-	VPSLLD          $0x10, Z5, Z4
-	VPANDD          Z1, Z5, Z5
-	VMOVUPS         Z4, 384(CX)
-	VMOVUPS         Z5, 448(CX)
-	VMOVDQU8        64(DX), Z4
-	VPANDD          Z0, Z4, Z4
-	VPERMD          Z4, Z2, Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1792(AX), Z5
-	VPSHUFB         Z4, Z5, Z5
-	VBROADCASTI32X4 1536(AX), Z6
-	VPSHUFB         Z4, Z6, Z6
-	VPUNPCKLBW      Z5, Z6, Z4
-	VPUNPCKHBW      Z5, Z6, Z5
-	VPSLLD          $0x10, Z4, Z6
-	VPANDD          Z1, Z4, Z4
-	VMOVUPS         Z6, 512(CX)
-	VMOVUPS         Z4, 576(CX)
-	VPSLLD          $0x10, Z5, Z4
-	VPANDD          Z1, Z5, Z5
-	VMOVUPS         Z4, 640(CX)
-	VMOVUPS         Z5, 704(CX)
-	VMOVDQU8        64(DX), Z4
-	VPSRLW          $0x04, Z4, Z4
-	VPANDD          Z0, Z4, Z4
-	VPERMD          Z4, Z2, Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1792(AX), Z5
-	VPSHUFB         Z4, Z5, Z5
-	VBROADCASTI32X4 1536(AX), Z6
-	VPSHUFB         Z4, Z6, Z6
-	VPUNPCKLBW      Z5, Z6, Z4
-	VPUNPCKHBW      Z5, Z6, Z5
-	VPSLLD          $0x10, Z4, Z6
-	VPANDD          Z1, Z4, Z4
-	VMOVUPS         Z6, 768(CX)
-	VMOVUPS         Z4, 832(CX)
-	VPSLLD          $0x10, Z5, Z4
-	VPANDD          Z1, Z5, Z5
-	VMOVUPS         Z4, 896(CX)
-	VMOVUPS         Z5, 960(CX)
-	ADDQ            BX, DX
-	ADDQ            $+1024, CX
-	SUBQ            $0x04, SI
-	JNZ             rows
+	PREFETCHT0 512(CX)
+	PREFETCHT0 576(CX)
+	VMOVDQU8   (CX), Z6
+	VPANDD     Z0, Z6, Z6
+	VPERMD     Z6, Z4, Z6
+	VPSHUFB    Z5, Z6, Z6
+	VPSHUFB    Z6, Z2, Z7
+	VPSHUFB    Z6, Z3, Z6
+	VPUNPCKLBW Z7, Z6, Z8
+	VPUNPCKHBW Z7, Z6, Z6
+	VPSLLD     $0x10, Z8, Z7
+	VPANDD     Z1, Z8, Z8
+	VMOVUPS    Z7, (AX)
+	VMOVUPS    Z8, 64(AX)
+	VPSLLD     $0x10, Z6, Z7
+	VPANDD     Z1, Z6, Z6
+	VMOVUPS    Z7, 128(AX)
+	VMOVUPS    Z6, 192(AX)
+	VMOVDQU8   (CX), Z6
+	VPSRLW     $0x04, Z6, Z6
+	VPANDD     Z0, Z6, Z6
+	VPERMD     Z6, Z4, Z6
+	VPSHUFB    Z5, Z6, Z6
+	VPSHUFB    Z6, Z2, Z7
+	VPSHUFB    Z6, Z3, Z6
+	VPUNPCKLBW Z7, Z6, Z8
+	VPUNPCKHBW Z7, Z6, Z6
+	VPSLLD     $0x10, Z8, Z7
+	VPANDD     Z1, Z8, Z8
+	VMOVUPS    Z7, 256(AX)
+	VMOVUPS    Z8, 320(AX)
+	VPSLLD     $0x10, Z6, Z7
+	VPANDD     Z1, Z6, Z6
+	VMOVUPS    Z7, 384(AX)
+	VMOVUPS    Z6, 448(AX)
+	VMOVDQU8   64(CX), Z6
+	VPANDD     Z0, Z6, Z6
+	VPERMD     Z6, Z4, Z6
+	VPSHUFB    Z5, Z6, Z6
+	VPSHUFB    Z6, Z2, Z7
+	VPSHUFB    Z6, Z3, Z6
+	VPUNPCKLBW Z7, Z6, Z8
+	VPUNPCKHBW Z7, Z6, Z6
+	VPSLLD     $0x10, Z8, Z7
+	VPANDD     Z1, Z8, Z8
+	VMOVUPS    Z7, 512(AX)
+	VMOVUPS    Z8, 576(AX)
+	VPSLLD     $0x10, Z6, Z7
+	VPANDD     Z1, Z6, Z6
+	VMOVUPS    Z7, 640(AX)
+	VMOVUPS    Z6, 704(AX)
+	VMOVDQU8   64(CX), Z6
+	VPSRLW     $0x04, Z6, Z6
+	VPANDD     Z0, Z6, Z6
+	VPERMD     Z6, Z4, Z6
+	VPSHUFB    Z5, Z6, Z6
+	VPSHUFB    Z6, Z2, Z7
+	VPSHUFB    Z6, Z3, Z6
+	VPUNPCKLBW Z7, Z6, Z8
+	VPUNPCKHBW Z7, Z6, Z6
+	VPSLLD     $0x10, Z8, Z7
+	VPANDD     Z1, Z8, Z8
+	VMOVUPS    Z7, 768(AX)
+	VMOVUPS    Z8, 832(AX)
+	VPSLLD     $0x10, Z6, Z7
+	VPANDD     Z1, Z6, Z6
+	VMOVUPS    Z7, 896(AX)
+	VMOVUPS    Z6, 960(AX)
+	ADDQ       DX, CX
+	ADDQ       $+1024, AX
+	SUBQ       $0x04, BX
+	JNZ        rows
 	VZEROUPPER
 	RET
 
 // func dot4x1Packed4F32AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·dot4x1Packed4F32AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+56(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	MOVQ         xstep+32(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         x+24(FP), SI
-	MOVQ         w+40(FP), DI
-	MOVQ         ldw+48(FP), CX
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	MOVQ         n+64(FP), CX
-	SHRQ         $0x06, CX
-	JZ           restadm
+	MOVQ            table+56(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z6
+	VBROADCASTI32X4 1280(AX), Z7
+	VBROADCASTI32X4 1024(AX), Z8
+	MOVQ            xstep+32(FP), AX
+	LEAQ            (AX)(AX*2), DX
+	MOVQ            x+24(FP), BX
+	MOVQ            w+40(FP), SI
+	MOVQ            ldw+48(FP), CX
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	MOVQ            n+64(FP), CX
+	SHRQ            $0x06, CX
+	JZ              restadm
 
 loopadl:
-	PREFETCHT0      2048(DI)
-	PREFETCHT0      2112(DI)
-	VMOVDQU8        (DI), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z6
-	VPSHUFB         Z1, Z6, Z6
-	VBROADCASTI32X4 1536(AX), Z7
-	VPSHUFB         Z1, Z7, Z7
-	VPUNPCKLBW      Z6, Z7, Z8
-	VPUNPCKHBW      Z6, Z7, Z6
-	VBROADCASTI32X4 1280(AX), Z7
-	VPSHUFB         Z1, Z7, Z7
-	VBROADCASTI32X4 1024(AX), Z9
-	VPSHUFB         Z1, Z9, Z9
-	VPUNPCKLBW      Z7, Z9, Z1
-	VPUNPCKHBW      Z7, Z9, Z7
-	VPSLLD          $0x10, Z8, Z9
-	VPBLENDMW       Z9, Z1, K1, Z9
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z8, Z1, K1, Z1
-	VFMADD231PS     (SI), Z9, Z2
-	VFMADD231PS     (SI)(DX*1), Z1, Z2
-	VPSLLD          $0x10, Z6, Z1
-	VPBLENDMW       Z1, Z7, K1, Z1
-	VPSRLD          $0x10, Z7, Z7
-	VPBLENDMW       Z6, Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*2), Z1, Z2
-	VFMADD231PS     (SI)(BX*1), Z7, Z2
-	VMOVDQU8        (DI), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z6
-	VPSHUFB         Z1, Z6, Z6
-	VBROADCASTI32X4 1536(AX), Z7
-	VPSHUFB         Z1, Z7, Z7
-	VPUNPCKLBW      Z6, Z7, Z8
-	VPUNPCKHBW      Z6, Z7, Z6
-	VBROADCASTI32X4 1280(AX), Z7
-	VPSHUFB         Z1, Z7, Z7
-	VBROADCASTI32X4 1024(AX), Z9
-	VPSHUFB         Z1, Z9, Z9
-	VPUNPCKLBW      Z7, Z9, Z1
-	VPUNPCKHBW      Z7, Z9, Z7
-	VPSLLD          $0x10, Z8, Z9
-	VPBLENDMW       Z9, Z1, K1, Z9
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z8, Z1, K1, Z1
-	VFMADD231PS     (SI), Z9, Z3
-	VFMADD231PS     (SI)(DX*1), Z1, Z3
-	VPSLLD          $0x10, Z6, Z1
-	VPBLENDMW       Z1, Z7, K1, Z1
-	VPSRLD          $0x10, Z7, Z7
-	VPBLENDMW       Z6, Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*2), Z1, Z3
-	VFMADD231PS     (SI)(BX*1), Z7, Z3
-	VMOVDQU8        64(DI), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z6
-	VPSHUFB         Z1, Z6, Z6
-	VBROADCASTI32X4 1536(AX), Z7
-	VPSHUFB         Z1, Z7, Z7
-	VPUNPCKLBW      Z6, Z7, Z8
-	VPUNPCKHBW      Z6, Z7, Z6
-	VBROADCASTI32X4 1280(AX), Z7
-	VPSHUFB         Z1, Z7, Z7
-	VBROADCASTI32X4 1024(AX), Z9
-	VPSHUFB         Z1, Z9, Z9
-	VPUNPCKLBW      Z7, Z9, Z1
-	VPUNPCKHBW      Z7, Z9, Z7
-	VPSLLD          $0x10, Z8, Z9
-	VPBLENDMW       Z9, Z1, K1, Z9
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z8, Z1, K1, Z1
-	VFMADD231PS     (SI), Z9, Z4
-	VFMADD231PS     (SI)(DX*1), Z1, Z4
-	VPSLLD          $0x10, Z6, Z1
-	VPBLENDMW       Z1, Z7, K1, Z1
-	VPSRLD          $0x10, Z7, Z7
-	VPBLENDMW       Z6, Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*2), Z1, Z4
-	VFMADD231PS     (SI)(BX*1), Z7, Z4
-	VMOVDQU8        64(DI), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z6
-	VPSHUFB         Z1, Z6, Z6
-	VBROADCASTI32X4 1536(AX), Z7
-	VPSHUFB         Z1, Z7, Z7
-	VPUNPCKLBW      Z6, Z7, Z8
-	VPUNPCKHBW      Z6, Z7, Z6
-	VBROADCASTI32X4 1280(AX), Z7
-	VPSHUFB         Z1, Z7, Z7
-	VBROADCASTI32X4 1024(AX), Z9
-	VPSHUFB         Z1, Z9, Z9
-	VPUNPCKLBW      Z7, Z9, Z1
-	VPUNPCKHBW      Z7, Z9, Z7
-	VPSLLD          $0x10, Z8, Z9
-	VPBLENDMW       Z9, Z1, K1, Z9
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z8, Z1, K1, Z1
-	VFMADD231PS     (SI), Z9, Z5
-	VFMADD231PS     (SI)(DX*1), Z1, Z5
-	VPSLLD          $0x10, Z6, Z1
-	VPBLENDMW       Z1, Z7, K1, Z1
-	VPSRLD          $0x10, Z7, Z7
-	VPBLENDMW       Z6, Z7, K1, Z7
-	VFMADD231PS     (SI)(DX*2), Z1, Z5
-	VFMADD231PS     (SI)(BX*1), Z7, Z5
-	ADDQ            $+128, DI
-	LEAQ            (SI)(DX*4), SI
-	DECQ            CX
-	JNZ             loopadl
+	PREFETCHT0  2048(SI)
+	PREFETCHT0  2112(SI)
+	VMOVDQU8    (SI), Z9
+	VPANDD      Z0, Z9, Z9
+	VPSHUFB     Z9, Z1, Z10
+	VPSHUFB     Z9, Z6, Z11
+	VPUNPCKLBW  Z10, Z11, Z12
+	VPUNPCKHBW  Z10, Z11, Z10
+	VPSHUFB     Z9, Z7, Z11
+	VPSHUFB     Z9, Z8, Z9
+	VPUNPCKLBW  Z11, Z9, Z13
+	VPUNPCKHBW  Z11, Z9, Z9
+	VPSLLD      $0x10, Z12, Z11
+	VPBLENDMW   Z11, Z13, K1, Z11
+	VPSRLD      $0x10, Z13, Z13
+	VPBLENDMW   Z12, Z13, K1, Z13
+	VFMADD231PS (BX), Z11, Z2
+	VFMADD231PS (BX)(AX*1), Z13, Z2
+	VPSLLD      $0x10, Z10, Z11
+	VPBLENDMW   Z11, Z9, K1, Z11
+	VPSRLD      $0x10, Z9, Z9
+	VPBLENDMW   Z10, Z9, K1, Z9
+	VFMADD231PS (BX)(AX*2), Z11, Z2
+	VFMADD231PS (BX)(DX*1), Z9, Z2
+	VMOVDQU8    (SI), Z9
+	VPSRLW      $0x04, Z9, Z9
+	VPANDD      Z0, Z9, Z9
+	VPSHUFB     Z9, Z1, Z10
+	VPSHUFB     Z9, Z6, Z11
+	VPUNPCKLBW  Z10, Z11, Z12
+	VPUNPCKHBW  Z10, Z11, Z10
+	VPSHUFB     Z9, Z7, Z11
+	VPSHUFB     Z9, Z8, Z9
+	VPUNPCKLBW  Z11, Z9, Z13
+	VPUNPCKHBW  Z11, Z9, Z9
+	VPSLLD      $0x10, Z12, Z11
+	VPBLENDMW   Z11, Z13, K1, Z11
+	VPSRLD      $0x10, Z13, Z13
+	VPBLENDMW   Z12, Z13, K1, Z13
+	VFMADD231PS (BX), Z11, Z3
+	VFMADD231PS (BX)(AX*1), Z13, Z3
+	VPSLLD      $0x10, Z10, Z11
+	VPBLENDMW   Z11, Z9, K1, Z11
+	VPSRLD      $0x10, Z9, Z9
+	VPBLENDMW   Z10, Z9, K1, Z9
+	VFMADD231PS (BX)(AX*2), Z11, Z3
+	VFMADD231PS (BX)(DX*1), Z9, Z3
+	VMOVDQU8    64(SI), Z9
+	VPANDD      Z0, Z9, Z9
+	VPSHUFB     Z9, Z1, Z10
+	VPSHUFB     Z9, Z6, Z11
+	VPUNPCKLBW  Z10, Z11, Z12
+	VPUNPCKHBW  Z10, Z11, Z10
+	VPSHUFB     Z9, Z7, Z11
+	VPSHUFB     Z9, Z8, Z9
+	VPUNPCKLBW  Z11, Z9, Z13
+	VPUNPCKHBW  Z11, Z9, Z9
+	VPSLLD      $0x10, Z12, Z11
+	VPBLENDMW   Z11, Z13, K1, Z11
+	VPSRLD      $0x10, Z13, Z13
+	VPBLENDMW   Z12, Z13, K1, Z13
+	VFMADD231PS (BX), Z11, Z4
+	VFMADD231PS (BX)(AX*1), Z13, Z4
+	VPSLLD      $0x10, Z10, Z11
+	VPBLENDMW   Z11, Z9, K1, Z11
+	VPSRLD      $0x10, Z9, Z9
+	VPBLENDMW   Z10, Z9, K1, Z9
+	VFMADD231PS (BX)(AX*2), Z11, Z4
+	VFMADD231PS (BX)(DX*1), Z9, Z4
+	VMOVDQU8    64(SI), Z9
+	VPSRLW      $0x04, Z9, Z9
+	VPANDD      Z0, Z9, Z9
+	VPSHUFB     Z9, Z1, Z10
+	VPSHUFB     Z9, Z6, Z11
+	VPUNPCKLBW  Z10, Z11, Z12
+	VPUNPCKHBW  Z10, Z11, Z10
+	VPSHUFB     Z9, Z7, Z11
+	VPSHUFB     Z9, Z8, Z9
+	VPUNPCKLBW  Z11, Z9, Z13
+	VPUNPCKHBW  Z11, Z9, Z9
+	VPSLLD      $0x10, Z12, Z11
+	VPBLENDMW   Z11, Z13, K1, Z11
+	VPSRLD      $0x10, Z13, Z13
+	VPBLENDMW   Z12, Z13, K1, Z13
+	VFMADD231PS (BX), Z11, Z5
+	VFMADD231PS (BX)(AX*1), Z13, Z5
+	VPSLLD      $0x10, Z10, Z11
+	VPBLENDMW   Z11, Z9, K1, Z11
+	VPSRLD      $0x10, Z9, Z9
+	VPBLENDMW   Z10, Z9, K1, Z9
+	VFMADD231PS (BX)(AX*2), Z11, Z5
+	VFMADD231PS (BX)(DX*1), Z9, Z5
+	ADDQ        $+128, SI
+	LEAQ        (BX)(AX*4), BX
+	DECQ        CX
+	JNZ         loopadl
 
 restadm:
-	MOVQ            n+64(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, R8
-	TESTQ           R8, R8
-	JZ              doneadn
-	VMOVD           R8, X1
-	VPBROADCASTD    X1, Z1
-	MOVQ            $-1, R8
-	SHLQ            CL, R8
-	NOTQ            R8
-	KMOVQ           R8, K2
-	VMOVDQU8        (DI), Z6
-	VPANDD          Z0, Z6, Z6
-	VBROADCASTI32X4 1792(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VBROADCASTI32X4 1536(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VPUNPCKLBW      Z7, Z8, Z9
-	VPUNPCKHBW      Z7, Z8, Z7
-	VBROADCASTI32X4 1280(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VBROADCASTI32X4 1024(AX), Z10
-	VPSHUFB         Z6, Z10, Z10
-	VPUNPCKLBW      Z8, Z10, Z6
-	VPUNPCKHBW      Z8, Z10, Z8
-	VPSLLD          $0x10, Z9, Z10
-	VPBLENDMW       Z10, Z6, K1, Z10
-	VPSRLD          $0x10, Z6, Z6
-	VPBLENDMW       Z9, Z6, K1, Z6
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI), Z10, Z2
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VFMADD231PS     (SI)(DX*1), Z6, Z2
-	VPSLLD          $0x10, Z7, Z6
-	VPBLENDMW       Z6, Z8, K1, Z6
-	VPSRLD          $0x10, Z8, Z8
-	VPBLENDMW       Z7, Z8, K1, Z8
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VFMADD231PS     (SI)(DX*2), Z6, Z2
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z8, K2, Z8
-	VFMADD231PS     (SI)(BX*1), Z8, Z2
-	VMOVDQU8        (DI), Z6
-	VPSRLW          $0x04, Z6, Z6
-	VPANDD          Z0, Z6, Z6
-	VBROADCASTI32X4 1792(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VBROADCASTI32X4 1536(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VPUNPCKLBW      Z7, Z8, Z9
-	VPUNPCKHBW      Z7, Z8, Z7
-	VBROADCASTI32X4 1280(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VBROADCASTI32X4 1024(AX), Z10
-	VPSHUFB         Z6, Z10, Z10
-	VPUNPCKLBW      Z8, Z10, Z6
-	VPUNPCKHBW      Z8, Z10, Z8
-	VPSLLD          $0x10, Z9, Z10
-	VPBLENDMW       Z10, Z6, K1, Z10
-	VPSRLD          $0x10, Z6, Z6
-	VPBLENDMW       Z9, Z6, K1, Z6
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI), Z10, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VFMADD231PS     (SI)(DX*1), Z6, Z3
-	VPSLLD          $0x10, Z7, Z6
-	VPBLENDMW       Z6, Z8, K1, Z6
-	VPSRLD          $0x10, Z8, Z8
-	VPBLENDMW       Z7, Z8, K1, Z8
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VFMADD231PS     (SI)(DX*2), Z6, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z8, K2, Z8
-	VFMADD231PS     (SI)(BX*1), Z8, Z3
-	VMOVDQU8        64(DI), Z6
-	VPANDD          Z0, Z6, Z6
-	VBROADCASTI32X4 1792(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VBROADCASTI32X4 1536(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VPUNPCKLBW      Z7, Z8, Z9
-	VPUNPCKHBW      Z7, Z8, Z7
-	VBROADCASTI32X4 1280(AX), Z8
-	VPSHUFB         Z6, Z8, Z8
-	VBROADCASTI32X4 1024(AX), Z10
-	VPSHUFB         Z6, Z10, Z10
-	VPUNPCKLBW      Z8, Z10, Z6
-	VPUNPCKHBW      Z8, Z10, Z8
-	VPSLLD          $0x10, Z9, Z10
-	VPBLENDMW       Z10, Z6, K1, Z10
-	VPSRLD          $0x10, Z6, Z6
-	VPBLENDMW       Z9, Z6, K1, Z6
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI), Z10, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VFMADD231PS     (SI)(DX*1), Z6, Z4
-	VPSLLD          $0x10, Z7, Z6
-	VPBLENDMW       Z6, Z8, K1, Z6
-	VPSRLD          $0x10, Z8, Z8
-	VPBLENDMW       Z7, Z8, K1, Z8
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VFMADD231PS     (SI)(DX*2), Z6, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z8, K2, Z8
-	VFMADD231PS     (SI)(BX*1), Z8, Z4
-	VMOVDQU8        64(DI), Z6
-	VPSRLW          $0x04, Z6, Z6
-	VPANDD          Z0, Z6, Z6
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z6, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VPUNPCKLBW      Z0, Z7, Z8
-	VPUNPCKHBW      Z0, Z7, Z0
-	VBROADCASTI32X4 1280(AX), Z7
-	VPSHUFB         Z6, Z7, Z7
-	VBROADCASTI32X4 1024(AX), Z9
-	VPSHUFB         Z6, Z9, Z9
-	VPUNPCKLBW      Z7, Z9, Z6
-	VPUNPCKHBW      Z7, Z9, Z7
-	VPSLLD          $0x10, Z8, Z9
-	VPBLENDMW       Z9, Z6, K1, Z9
-	VPSRLD          $0x10, Z6, Z6
-	VPBLENDMW       Z8, Z6, K1, Z6
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z9, K2, Z9
-	VFMADD231PS     (SI), Z9, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VFMADD231PS     (SI)(DX*1), Z6, Z5
-	VPSLLD          $0x10, Z0, Z6
-	VPBLENDMW       Z6, Z7, K1, Z6
-	VPSRLD          $0x10, Z7, Z7
-	VPBLENDMW       Z0, Z7, K1, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K1
-	VMOVAPS.Z       Z6, K1, Z6
-	VFMADD231PS     (SI)(DX*2), Z6, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K1
-	VMOVAPS.Z       Z7, K1, Z7
-	VFMADD231PS     (SI)(BX*1), Z7, Z5
+	MOVQ         n+64(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, DI
+	TESTQ        DI, DI
+	JZ           doneadn
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVQ         $-1, DI
+	SHLQ         CL, DI
+	NOTQ         DI
+	KMOVQ        DI, K2
+	VMOVDQU8     (SI), Z10
+	VPANDD       Z0, Z10, Z10
+	VPSHUFB      Z10, Z1, Z11
+	VPSHUFB      Z10, Z6, Z12
+	VPUNPCKLBW   Z11, Z12, Z13
+	VPUNPCKHBW   Z11, Z12, Z11
+	VPSHUFB      Z10, Z7, Z12
+	VPSHUFB      Z10, Z8, Z10
+	VPUNPCKLBW   Z12, Z10, Z14
+	VPUNPCKHBW   Z12, Z10, Z10
+	VPSLLD       $0x10, Z13, Z12
+	VPBLENDMW    Z12, Z14, K1, Z12
+	VPSRLD       $0x10, Z14, Z14
+	VPBLENDMW    Z13, Z14, K1, Z14
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z9, K2
+	VMOVAPS.Z    Z12, K2, Z12
+	VFMADD231PS  (BX), Z12, Z2
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z9, K2
+	VMOVAPS.Z    Z14, K2, Z14
+	VFMADD231PS  (BX)(AX*1), Z14, Z2
+	VPSLLD       $0x10, Z11, Z12
+	VPBLENDMW    Z12, Z10, K1, Z12
+	VPSRLD       $0x10, Z10, Z10
+	VPBLENDMW    Z11, Z10, K1, Z10
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z9, K2
+	VMOVAPS.Z    Z12, K2, Z12
+	VFMADD231PS  (BX)(AX*2), Z12, Z2
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z9, K2
+	VMOVAPS.Z    Z10, K2, Z10
+	VFMADD231PS  (BX)(DX*1), Z10, Z2
+	VMOVDQU8     (SI), Z10
+	VPSRLW       $0x04, Z10, Z10
+	VPANDD       Z0, Z10, Z10
+	VPSHUFB      Z10, Z1, Z11
+	VPSHUFB      Z10, Z6, Z12
+	VPUNPCKLBW   Z11, Z12, Z13
+	VPUNPCKHBW   Z11, Z12, Z11
+	VPSHUFB      Z10, Z7, Z12
+	VPSHUFB      Z10, Z8, Z10
+	VPUNPCKLBW   Z12, Z10, Z14
+	VPUNPCKHBW   Z12, Z10, Z10
+	VPSLLD       $0x10, Z13, Z12
+	VPBLENDMW    Z12, Z14, K1, Z12
+	VPSRLD       $0x10, Z14, Z14
+	VPBLENDMW    Z13, Z14, K1, Z14
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z9, K2
+	VMOVAPS.Z    Z12, K2, Z12
+	VFMADD231PS  (BX), Z12, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z9, K2
+	VMOVAPS.Z    Z14, K2, Z14
+	VFMADD231PS  (BX)(AX*1), Z14, Z3
+	VPSLLD       $0x10, Z11, Z12
+	VPBLENDMW    Z12, Z10, K1, Z12
+	VPSRLD       $0x10, Z10, Z10
+	VPBLENDMW    Z11, Z10, K1, Z10
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z9, K2
+	VMOVAPS.Z    Z12, K2, Z12
+	VFMADD231PS  (BX)(AX*2), Z12, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z9, K2
+	VMOVAPS.Z    Z10, K2, Z10
+	VFMADD231PS  (BX)(DX*1), Z10, Z3
+	VMOVDQU8     64(SI), Z10
+	VPANDD       Z0, Z10, Z10
+	VPSHUFB      Z10, Z1, Z11
+	VPSHUFB      Z10, Z6, Z12
+	VPUNPCKLBW   Z11, Z12, Z13
+	VPUNPCKHBW   Z11, Z12, Z11
+	VPSHUFB      Z10, Z7, Z12
+	VPSHUFB      Z10, Z8, Z10
+	VPUNPCKLBW   Z12, Z10, Z14
+	VPUNPCKHBW   Z12, Z10, Z10
+	VPSLLD       $0x10, Z13, Z12
+	VPBLENDMW    Z12, Z14, K1, Z12
+	VPSRLD       $0x10, Z14, Z14
+	VPBLENDMW    Z13, Z14, K1, Z14
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z9, K2
+	VMOVAPS.Z    Z12, K2, Z12
+	VFMADD231PS  (BX), Z12, Z4
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z9, K2
+	VMOVAPS.Z    Z14, K2, Z14
+	VFMADD231PS  (BX)(AX*1), Z14, Z4
+	VPSLLD       $0x10, Z11, Z12
+	VPBLENDMW    Z12, Z10, K1, Z12
+	VPSRLD       $0x10, Z10, Z10
+	VPBLENDMW    Z11, Z10, K1, Z10
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z9, K2
+	VMOVAPS.Z    Z12, K2, Z12
+	VFMADD231PS  (BX)(AX*2), Z12, Z4
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z9, K2
+	VMOVAPS.Z    Z10, K2, Z10
+	VFMADD231PS  (BX)(DX*1), Z10, Z4
+	VMOVDQU8     64(SI), Z10
+	VPSRLW       $0x04, Z10, Z10
+	VPANDD       Z0, Z10, Z10
+	VPSHUFB      Z10, Z1, Z0
+	VPSHUFB      Z10, Z6, Z1
+	VPUNPCKLBW   Z0, Z1, Z6
+	VPUNPCKHBW   Z0, Z1, Z0
+	VPSHUFB      Z10, Z7, Z1
+	VPSHUFB      Z10, Z8, Z7
+	VPUNPCKLBW   Z1, Z7, Z8
+	VPUNPCKHBW   Z1, Z7, Z1
+	VPSLLD       $0x10, Z6, Z7
+	VPBLENDMW    Z7, Z8, K1, Z7
+	VPSRLD       $0x10, Z8, Z8
+	VPBLENDMW    Z6, Z8, K1, Z8
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z9, K2
+	VMOVAPS.Z    Z7, K2, Z7
+	VFMADD231PS  (BX), Z7, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z9, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VFMADD231PS  (BX)(AX*1), Z8, Z5
+	VPSLLD       $0x10, Z0, Z6
+	VPBLENDMW    Z6, Z1, K1, Z6
+	VPSRLD       $0x10, Z1, Z1
+	VPBLENDMW    Z0, Z1, K1, Z1
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z9, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VFMADD231PS  (BX)(AX*2), Z6, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z9, K1
+	VMOVAPS.Z    Z1, K1, Z1
+	VFMADD231PS  (BX)(DX*1), Z1, Z5
 
 doneadn:
 	MOVQ          ldyRow+8(FP), AX
@@ -15514,328 +15386,300 @@ doneadn:
 // func dot4x2Packed4F32AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·dot4x2Packed4F32AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+56(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	MOVQ         xstep+32(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         x+24(FP), SI
-	MOVQ         w+40(FP), DI
-	MOVQ         ldw+48(FP), CX
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	MOVQ         n+64(FP), CX
-	SHRQ         $0x06, CX
-	JZ           restadp
+	MOVQ            table+56(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z10
+	VBROADCASTI32X4 1280(AX), Z11
+	VBROADCASTI32X4 1024(AX), Z12
+	MOVQ            xstep+32(FP), AX
+	LEAQ            (AX)(AX*2), DX
+	MOVQ            x+24(FP), BX
+	MOVQ            w+40(FP), SI
+	MOVQ            ldw+48(FP), CX
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	MOVQ            n+64(FP), CX
+	SHRQ            $0x06, CX
+	JZ              restadp
 
 loopado:
-	PREFETCHT0      2048(DI)
-	PREFETCHT0      2112(DI)
-	VMOVDQU8        (DI), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z10
-	VPSHUFB         Z1, Z10, Z10
-	VBROADCASTI32X4 1536(AX), Z11
-	VPSHUFB         Z1, Z11, Z11
-	VPUNPCKLBW      Z10, Z11, Z12
-	VPUNPCKHBW      Z10, Z11, Z10
-	VBROADCASTI32X4 1280(AX), Z11
-	VPSHUFB         Z1, Z11, Z11
-	VBROADCASTI32X4 1024(AX), Z13
-	VPSHUFB         Z1, Z13, Z13
-	VPUNPCKLBW      Z11, Z13, Z1
-	VPUNPCKHBW      Z11, Z13, Z11
-	VPSLLD          $0x10, Z12, Z13
-	VPBLENDMW       Z13, Z1, K1, Z13
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z12, Z1, K1, Z1
-	VFMADD231PS     (SI), Z13, Z2
-	VFMADD231PS     64(SI), Z13, Z3
-	VFMADD231PS     (SI)(DX*1), Z1, Z2
-	VFMADD231PS     64(SI)(DX*1), Z1, Z3
-	VPSLLD          $0x10, Z10, Z1
-	VPBLENDMW       Z1, Z11, K1, Z1
-	VPSRLD          $0x10, Z11, Z11
-	VPBLENDMW       Z10, Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*2), Z1, Z2
-	VFMADD231PS     64(SI)(DX*2), Z1, Z3
-	VFMADD231PS     (SI)(BX*1), Z11, Z2
-	VFMADD231PS     64(SI)(BX*1), Z11, Z3
-	VMOVDQU8        (DI), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z10
-	VPSHUFB         Z1, Z10, Z10
-	VBROADCASTI32X4 1536(AX), Z11
-	VPSHUFB         Z1, Z11, Z11
-	VPUNPCKLBW      Z10, Z11, Z12
-	VPUNPCKHBW      Z10, Z11, Z10
-	VBROADCASTI32X4 1280(AX), Z11
-	VPSHUFB         Z1, Z11, Z11
-	VBROADCASTI32X4 1024(AX), Z13
-	VPSHUFB         Z1, Z13, Z13
-	VPUNPCKLBW      Z11, Z13, Z1
-	VPUNPCKHBW      Z11, Z13, Z11
-	VPSLLD          $0x10, Z12, Z13
-	VPBLENDMW       Z13, Z1, K1, Z13
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z12, Z1, K1, Z1
-	VFMADD231PS     (SI), Z13, Z4
-	VFMADD231PS     64(SI), Z13, Z5
-	VFMADD231PS     (SI)(DX*1), Z1, Z4
-	VFMADD231PS     64(SI)(DX*1), Z1, Z5
-	VPSLLD          $0x10, Z10, Z1
-	VPBLENDMW       Z1, Z11, K1, Z1
-	VPSRLD          $0x10, Z11, Z11
-	VPBLENDMW       Z10, Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*2), Z1, Z4
-	VFMADD231PS     64(SI)(DX*2), Z1, Z5
-	VFMADD231PS     (SI)(BX*1), Z11, Z4
-	VFMADD231PS     64(SI)(BX*1), Z11, Z5
-	VMOVDQU8        64(DI), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z10
-	VPSHUFB         Z1, Z10, Z10
-	VBROADCASTI32X4 1536(AX), Z11
-	VPSHUFB         Z1, Z11, Z11
-	VPUNPCKLBW      Z10, Z11, Z12
-	VPUNPCKHBW      Z10, Z11, Z10
-	VBROADCASTI32X4 1280(AX), Z11
-	VPSHUFB         Z1, Z11, Z11
-	VBROADCASTI32X4 1024(AX), Z13
-	VPSHUFB         Z1, Z13, Z13
-	VPUNPCKLBW      Z11, Z13, Z1
-	VPUNPCKHBW      Z11, Z13, Z11
-	VPSLLD          $0x10, Z12, Z13
-	VPBLENDMW       Z13, Z1, K1, Z13
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z12, Z1, K1, Z1
-	VFMADD231PS     (SI), Z13, Z6
-	VFMADD231PS     64(SI), Z13, Z7
-	VFMADD231PS     (SI)(DX*1), Z1, Z6
-	VFMADD231PS     64(SI)(DX*1), Z1, Z7
-	VPSLLD          $0x10, Z10, Z1
-	VPBLENDMW       Z1, Z11, K1, Z1
-	VPSRLD          $0x10, Z11, Z11
-	VPBLENDMW       Z10, Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*2), Z1, Z6
-	VFMADD231PS     64(SI)(DX*2), Z1, Z7
-	VFMADD231PS     (SI)(BX*1), Z11, Z6
-	VFMADD231PS     64(SI)(BX*1), Z11, Z7
-	VMOVDQU8        64(DI), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z10
-	VPSHUFB         Z1, Z10, Z10
-	VBROADCASTI32X4 1536(AX), Z11
-	VPSHUFB         Z1, Z11, Z11
-	VPUNPCKLBW      Z10, Z11, Z12
-	VPUNPCKHBW      Z10, Z11, Z10
-	VBROADCASTI32X4 1280(AX), Z11
-	VPSHUFB         Z1, Z11, Z11
-	VBROADCASTI32X4 1024(AX), Z13
-	VPSHUFB         Z1, Z13, Z13
-	VPUNPCKLBW      Z11, Z13, Z1
-	VPUNPCKHBW      Z11, Z13, Z11
-	VPSLLD          $0x10, Z12, Z13
-	VPBLENDMW       Z13, Z1, K1, Z13
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z12, Z1, K1, Z1
-	VFMADD231PS     (SI), Z13, Z8
-	VFMADD231PS     64(SI), Z13, Z9
-	VFMADD231PS     (SI)(DX*1), Z1, Z8
-	VFMADD231PS     64(SI)(DX*1), Z1, Z9
-	VPSLLD          $0x10, Z10, Z1
-	VPBLENDMW       Z1, Z11, K1, Z1
-	VPSRLD          $0x10, Z11, Z11
-	VPBLENDMW       Z10, Z11, K1, Z11
-	VFMADD231PS     (SI)(DX*2), Z1, Z8
-	VFMADD231PS     64(SI)(DX*2), Z1, Z9
-	VFMADD231PS     (SI)(BX*1), Z11, Z8
-	VFMADD231PS     64(SI)(BX*1), Z11, Z9
-	ADDQ            $+128, DI
-	LEAQ            (SI)(DX*4), SI
-	DECQ            CX
-	JNZ             loopado
+	PREFETCHT0  2048(SI)
+	PREFETCHT0  2112(SI)
+	VMOVDQU8    (SI), Z13
+	VPANDD      Z0, Z13, Z13
+	VPSHUFB     Z13, Z1, Z14
+	VPSHUFB     Z13, Z10, Z15
+	VPUNPCKLBW  Z14, Z15, Z16
+	VPUNPCKHBW  Z14, Z15, Z14
+	VPSHUFB     Z13, Z11, Z15
+	VPSHUFB     Z13, Z12, Z13
+	VPUNPCKLBW  Z15, Z13, Z17
+	VPUNPCKHBW  Z15, Z13, Z13
+	VPSLLD      $0x10, Z16, Z15
+	VPBLENDMW   Z15, Z17, K1, Z15
+	VPSRLD      $0x10, Z17, Z17
+	VPBLENDMW   Z16, Z17, K1, Z17
+	VFMADD231PS (BX), Z15, Z2
+	VFMADD231PS 64(BX), Z15, Z3
+	VFMADD231PS (BX)(AX*1), Z17, Z2
+	VFMADD231PS 64(BX)(AX*1), Z17, Z3
+	VPSLLD      $0x10, Z14, Z15
+	VPBLENDMW   Z15, Z13, K1, Z15
+	VPSRLD      $0x10, Z13, Z13
+	VPBLENDMW   Z14, Z13, K1, Z13
+	VFMADD231PS (BX)(AX*2), Z15, Z2
+	VFMADD231PS 64(BX)(AX*2), Z15, Z3
+	VFMADD231PS (BX)(DX*1), Z13, Z2
+	VFMADD231PS 64(BX)(DX*1), Z13, Z3
+	VMOVDQU8    (SI), Z13
+	VPSRLW      $0x04, Z13, Z13
+	VPANDD      Z0, Z13, Z13
+	VPSHUFB     Z13, Z1, Z14
+	VPSHUFB     Z13, Z10, Z15
+	VPUNPCKLBW  Z14, Z15, Z16
+	VPUNPCKHBW  Z14, Z15, Z14
+	VPSHUFB     Z13, Z11, Z15
+	VPSHUFB     Z13, Z12, Z13
+	VPUNPCKLBW  Z15, Z13, Z17
+	VPUNPCKHBW  Z15, Z13, Z13
+	VPSLLD      $0x10, Z16, Z15
+	VPBLENDMW   Z15, Z17, K1, Z15
+	VPSRLD      $0x10, Z17, Z17
+	VPBLENDMW   Z16, Z17, K1, Z17
+	VFMADD231PS (BX), Z15, Z4
+	VFMADD231PS 64(BX), Z15, Z5
+	VFMADD231PS (BX)(AX*1), Z17, Z4
+	VFMADD231PS 64(BX)(AX*1), Z17, Z5
+	VPSLLD      $0x10, Z14, Z15
+	VPBLENDMW   Z15, Z13, K1, Z15
+	VPSRLD      $0x10, Z13, Z13
+	VPBLENDMW   Z14, Z13, K1, Z13
+	VFMADD231PS (BX)(AX*2), Z15, Z4
+	VFMADD231PS 64(BX)(AX*2), Z15, Z5
+	VFMADD231PS (BX)(DX*1), Z13, Z4
+	VFMADD231PS 64(BX)(DX*1), Z13, Z5
+	VMOVDQU8    64(SI), Z13
+	VPANDD      Z0, Z13, Z13
+	VPSHUFB     Z13, Z1, Z14
+	VPSHUFB     Z13, Z10, Z15
+	VPUNPCKLBW  Z14, Z15, Z16
+	VPUNPCKHBW  Z14, Z15, Z14
+	VPSHUFB     Z13, Z11, Z15
+	VPSHUFB     Z13, Z12, Z13
+	VPUNPCKLBW  Z15, Z13, Z17
+	VPUNPCKHBW  Z15, Z13, Z13
+	VPSLLD      $0x10, Z16, Z15
+	VPBLENDMW   Z15, Z17, K1, Z15
+	VPSRLD      $0x10, Z17, Z17
+	VPBLENDMW   Z16, Z17, K1, Z17
+	VFMADD231PS (BX), Z15, Z6
+	VFMADD231PS 64(BX), Z15, Z7
+	VFMADD231PS (BX)(AX*1), Z17, Z6
+	VFMADD231PS 64(BX)(AX*1), Z17, Z7
+	VPSLLD      $0x10, Z14, Z15
+	VPBLENDMW   Z15, Z13, K1, Z15
+	VPSRLD      $0x10, Z13, Z13
+	VPBLENDMW   Z14, Z13, K1, Z13
+	VFMADD231PS (BX)(AX*2), Z15, Z6
+	VFMADD231PS 64(BX)(AX*2), Z15, Z7
+	VFMADD231PS (BX)(DX*1), Z13, Z6
+	VFMADD231PS 64(BX)(DX*1), Z13, Z7
+	VMOVDQU8    64(SI), Z13
+	VPSRLW      $0x04, Z13, Z13
+	VPANDD      Z0, Z13, Z13
+	VPSHUFB     Z13, Z1, Z14
+	VPSHUFB     Z13, Z10, Z15
+	VPUNPCKLBW  Z14, Z15, Z16
+	VPUNPCKHBW  Z14, Z15, Z14
+	VPSHUFB     Z13, Z11, Z15
+	VPSHUFB     Z13, Z12, Z13
+	VPUNPCKLBW  Z15, Z13, Z17
+	VPUNPCKHBW  Z15, Z13, Z13
+	VPSLLD      $0x10, Z16, Z15
+	VPBLENDMW   Z15, Z17, K1, Z15
+	VPSRLD      $0x10, Z17, Z17
+	VPBLENDMW   Z16, Z17, K1, Z17
+	VFMADD231PS (BX), Z15, Z8
+	VFMADD231PS 64(BX), Z15, Z9
+	VFMADD231PS (BX)(AX*1), Z17, Z8
+	VFMADD231PS 64(BX)(AX*1), Z17, Z9
+	VPSLLD      $0x10, Z14, Z15
+	VPBLENDMW   Z15, Z13, K1, Z15
+	VPSRLD      $0x10, Z13, Z13
+	VPBLENDMW   Z14, Z13, K1, Z13
+	VFMADD231PS (BX)(AX*2), Z15, Z8
+	VFMADD231PS 64(BX)(AX*2), Z15, Z9
+	VFMADD231PS (BX)(DX*1), Z13, Z8
+	VFMADD231PS 64(BX)(DX*1), Z13, Z9
+	ADDQ        $+128, SI
+	LEAQ        (BX)(AX*4), BX
+	DECQ        CX
+	JNZ         loopado
 
 restadp:
-	MOVQ            n+64(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, R8
-	TESTQ           R8, R8
-	JZ              doneadq
-	VMOVD           R8, X1
-	VPBROADCASTD    X1, Z1
-	MOVQ            $-1, R8
-	SHLQ            CL, R8
-	NOTQ            R8
-	KMOVQ           R8, K2
-	VMOVDQU8        (DI), Z10
-	VPANDD          Z0, Z10, Z10
-	VBROADCASTI32X4 1792(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VBROADCASTI32X4 1536(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VPUNPCKLBW      Z11, Z12, Z13
-	VPUNPCKHBW      Z11, Z12, Z11
-	VBROADCASTI32X4 1280(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VBROADCASTI32X4 1024(AX), Z14
-	VPSHUFB         Z10, Z14, Z14
-	VPUNPCKLBW      Z12, Z14, Z10
-	VPUNPCKHBW      Z12, Z14, Z12
-	VPSLLD          $0x10, Z13, Z14
-	VPBLENDMW       Z14, Z10, K1, Z14
-	VPSRLD          $0x10, Z10, Z10
-	VPBLENDMW       Z13, Z10, K1, Z10
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI), Z14, Z2
-	VFMADD231PS     64(SI), Z14, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI)(DX*1), Z10, Z2
-	VFMADD231PS     64(SI)(DX*1), Z10, Z3
-	VPSLLD          $0x10, Z11, Z10
-	VPBLENDMW       Z10, Z12, K1, Z10
-	VPSRLD          $0x10, Z12, Z12
-	VPBLENDMW       Z11, Z12, K1, Z12
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI)(DX*2), Z10, Z2
-	VFMADD231PS     64(SI)(DX*2), Z10, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z12, K2, Z12
-	VFMADD231PS     (SI)(BX*1), Z12, Z2
-	VFMADD231PS     64(SI)(BX*1), Z12, Z3
-	VMOVDQU8        (DI), Z10
-	VPSRLW          $0x04, Z10, Z10
-	VPANDD          Z0, Z10, Z10
-	VBROADCASTI32X4 1792(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VBROADCASTI32X4 1536(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VPUNPCKLBW      Z11, Z12, Z13
-	VPUNPCKHBW      Z11, Z12, Z11
-	VBROADCASTI32X4 1280(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VBROADCASTI32X4 1024(AX), Z14
-	VPSHUFB         Z10, Z14, Z14
-	VPUNPCKLBW      Z12, Z14, Z10
-	VPUNPCKHBW      Z12, Z14, Z12
-	VPSLLD          $0x10, Z13, Z14
-	VPBLENDMW       Z14, Z10, K1, Z14
-	VPSRLD          $0x10, Z10, Z10
-	VPBLENDMW       Z13, Z10, K1, Z10
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI), Z14, Z4
-	VFMADD231PS     64(SI), Z14, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI)(DX*1), Z10, Z4
-	VFMADD231PS     64(SI)(DX*1), Z10, Z5
-	VPSLLD          $0x10, Z11, Z10
-	VPBLENDMW       Z10, Z12, K1, Z10
-	VPSRLD          $0x10, Z12, Z12
-	VPBLENDMW       Z11, Z12, K1, Z12
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI)(DX*2), Z10, Z4
-	VFMADD231PS     64(SI)(DX*2), Z10, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z12, K2, Z12
-	VFMADD231PS     (SI)(BX*1), Z12, Z4
-	VFMADD231PS     64(SI)(BX*1), Z12, Z5
-	VMOVDQU8        64(DI), Z10
-	VPANDD          Z0, Z10, Z10
-	VBROADCASTI32X4 1792(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VBROADCASTI32X4 1536(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VPUNPCKLBW      Z11, Z12, Z13
-	VPUNPCKHBW      Z11, Z12, Z11
-	VBROADCASTI32X4 1280(AX), Z12
-	VPSHUFB         Z10, Z12, Z12
-	VBROADCASTI32X4 1024(AX), Z14
-	VPSHUFB         Z10, Z14, Z14
-	VPUNPCKLBW      Z12, Z14, Z10
-	VPUNPCKHBW      Z12, Z14, Z12
-	VPSLLD          $0x10, Z13, Z14
-	VPBLENDMW       Z14, Z10, K1, Z14
-	VPSRLD          $0x10, Z10, Z10
-	VPBLENDMW       Z13, Z10, K1, Z10
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI), Z14, Z6
-	VFMADD231PS     64(SI), Z14, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI)(DX*1), Z10, Z6
-	VFMADD231PS     64(SI)(DX*1), Z10, Z7
-	VPSLLD          $0x10, Z11, Z10
-	VPBLENDMW       Z10, Z12, K1, Z10
-	VPSRLD          $0x10, Z12, Z12
-	VPBLENDMW       Z11, Z12, K1, Z12
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI)(DX*2), Z10, Z6
-	VFMADD231PS     64(SI)(DX*2), Z10, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z12, K2, Z12
-	VFMADD231PS     (SI)(BX*1), Z12, Z6
-	VFMADD231PS     64(SI)(BX*1), Z12, Z7
-	VMOVDQU8        64(DI), Z10
-	VPSRLW          $0x04, Z10, Z10
-	VPANDD          Z0, Z10, Z10
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z10, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VPUNPCKLBW      Z0, Z11, Z12
-	VPUNPCKHBW      Z0, Z11, Z0
-	VBROADCASTI32X4 1280(AX), Z11
-	VPSHUFB         Z10, Z11, Z11
-	VBROADCASTI32X4 1024(AX), Z13
-	VPSHUFB         Z10, Z13, Z13
-	VPUNPCKLBW      Z11, Z13, Z10
-	VPUNPCKHBW      Z11, Z13, Z11
-	VPSLLD          $0x10, Z12, Z13
-	VPBLENDMW       Z13, Z10, K1, Z13
-	VPSRLD          $0x10, Z10, Z10
-	VPBLENDMW       Z12, Z10, K1, Z10
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z13, K2, Z13
-	VFMADD231PS     (SI), Z13, Z8
-	VFMADD231PS     64(SI), Z13, Z9
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z10, K2, Z10
-	VFMADD231PS     (SI)(DX*1), Z10, Z8
-	VFMADD231PS     64(SI)(DX*1), Z10, Z9
-	VPSLLD          $0x10, Z0, Z10
-	VPBLENDMW       Z10, Z11, K1, Z10
-	VPSRLD          $0x10, Z11, Z11
-	VPBLENDMW       Z0, Z11, K1, Z11
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K1
-	VMOVAPS.Z       Z10, K1, Z10
-	VFMADD231PS     (SI)(DX*2), Z10, Z8
-	VFMADD231PS     64(SI)(DX*2), Z10, Z9
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K1
-	VMOVAPS.Z       Z11, K1, Z11
-	VFMADD231PS     (SI)(BX*1), Z11, Z8
-	VFMADD231PS     64(SI)(BX*1), Z11, Z9
+	MOVQ         n+64(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, DI
+	TESTQ        DI, DI
+	JZ           doneadq
+	VMOVD        DI, X13
+	VPBROADCASTD X13, Z13
+	MOVQ         $-1, DI
+	SHLQ         CL, DI
+	NOTQ         DI
+	KMOVQ        DI, K2
+	VMOVDQU8     (SI), Z14
+	VPANDD       Z0, Z14, Z14
+	VPSHUFB      Z14, Z1, Z15
+	VPSHUFB      Z14, Z10, Z16
+	VPUNPCKLBW   Z15, Z16, Z17
+	VPUNPCKHBW   Z15, Z16, Z15
+	VPSHUFB      Z14, Z11, Z16
+	VPSHUFB      Z14, Z12, Z14
+	VPUNPCKLBW   Z16, Z14, Z18
+	VPUNPCKHBW   Z16, Z14, Z14
+	VPSLLD       $0x10, Z17, Z16
+	VPBLENDMW    Z16, Z18, K1, Z16
+	VPSRLD       $0x10, Z18, Z18
+	VPBLENDMW    Z17, Z18, K1, Z18
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z13, K2
+	VMOVAPS.Z    Z16, K2, Z16
+	VFMADD231PS  (BX), Z16, Z2
+	VFMADD231PS  64(BX), Z16, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z13, K2
+	VMOVAPS.Z    Z18, K2, Z18
+	VFMADD231PS  (BX)(AX*1), Z18, Z2
+	VFMADD231PS  64(BX)(AX*1), Z18, Z3
+	VPSLLD       $0x10, Z15, Z16
+	VPBLENDMW    Z16, Z14, K1, Z16
+	VPSRLD       $0x10, Z14, Z14
+	VPBLENDMW    Z15, Z14, K1, Z14
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z13, K2
+	VMOVAPS.Z    Z16, K2, Z16
+	VFMADD231PS  (BX)(AX*2), Z16, Z2
+	VFMADD231PS  64(BX)(AX*2), Z16, Z3
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z13, K2
+	VMOVAPS.Z    Z14, K2, Z14
+	VFMADD231PS  (BX)(DX*1), Z14, Z2
+	VFMADD231PS  64(BX)(DX*1), Z14, Z3
+	VMOVDQU8     (SI), Z14
+	VPSRLW       $0x04, Z14, Z14
+	VPANDD       Z0, Z14, Z14
+	VPSHUFB      Z14, Z1, Z15
+	VPSHUFB      Z14, Z10, Z16
+	VPUNPCKLBW   Z15, Z16, Z17
+	VPUNPCKHBW   Z15, Z16, Z15
+	VPSHUFB      Z14, Z11, Z16
+	VPSHUFB      Z14, Z12, Z14
+	VPUNPCKLBW   Z16, Z14, Z18
+	VPUNPCKHBW   Z16, Z14, Z14
+	VPSLLD       $0x10, Z17, Z16
+	VPBLENDMW    Z16, Z18, K1, Z16
+	VPSRLD       $0x10, Z18, Z18
+	VPBLENDMW    Z17, Z18, K1, Z18
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z13, K2
+	VMOVAPS.Z    Z16, K2, Z16
+	VFMADD231PS  (BX), Z16, Z4
+	VFMADD231PS  64(BX), Z16, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z13, K2
+	VMOVAPS.Z    Z18, K2, Z18
+	VFMADD231PS  (BX)(AX*1), Z18, Z4
+	VFMADD231PS  64(BX)(AX*1), Z18, Z5
+	VPSLLD       $0x10, Z15, Z16
+	VPBLENDMW    Z16, Z14, K1, Z16
+	VPSRLD       $0x10, Z14, Z14
+	VPBLENDMW    Z15, Z14, K1, Z14
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z13, K2
+	VMOVAPS.Z    Z16, K2, Z16
+	VFMADD231PS  (BX)(AX*2), Z16, Z4
+	VFMADD231PS  64(BX)(AX*2), Z16, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z13, K2
+	VMOVAPS.Z    Z14, K2, Z14
+	VFMADD231PS  (BX)(DX*1), Z14, Z4
+	VFMADD231PS  64(BX)(DX*1), Z14, Z5
+	VMOVDQU8     64(SI), Z14
+	VPANDD       Z0, Z14, Z14
+	VPSHUFB      Z14, Z1, Z15
+	VPSHUFB      Z14, Z10, Z16
+	VPUNPCKLBW   Z15, Z16, Z17
+	VPUNPCKHBW   Z15, Z16, Z15
+	VPSHUFB      Z14, Z11, Z16
+	VPSHUFB      Z14, Z12, Z14
+	VPUNPCKLBW   Z16, Z14, Z18
+	VPUNPCKHBW   Z16, Z14, Z14
+	VPSLLD       $0x10, Z17, Z16
+	VPBLENDMW    Z16, Z18, K1, Z16
+	VPSRLD       $0x10, Z18, Z18
+	VPBLENDMW    Z17, Z18, K1, Z18
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z13, K2
+	VMOVAPS.Z    Z16, K2, Z16
+	VFMADD231PS  (BX), Z16, Z6
+	VFMADD231PS  64(BX), Z16, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z13, K2
+	VMOVAPS.Z    Z18, K2, Z18
+	VFMADD231PS  (BX)(AX*1), Z18, Z6
+	VFMADD231PS  64(BX)(AX*1), Z18, Z7
+	VPSLLD       $0x10, Z15, Z16
+	VPBLENDMW    Z16, Z14, K1, Z16
+	VPSRLD       $0x10, Z14, Z14
+	VPBLENDMW    Z15, Z14, K1, Z14
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z13, K2
+	VMOVAPS.Z    Z16, K2, Z16
+	VFMADD231PS  (BX)(AX*2), Z16, Z6
+	VFMADD231PS  64(BX)(AX*2), Z16, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z13, K2
+	VMOVAPS.Z    Z14, K2, Z14
+	VFMADD231PS  (BX)(DX*1), Z14, Z6
+	VFMADD231PS  64(BX)(DX*1), Z14, Z7
+	VMOVDQU8     64(SI), Z14
+	VPSRLW       $0x04, Z14, Z14
+	VPANDD       Z0, Z14, Z14
+	VPSHUFB      Z14, Z1, Z0
+	VPSHUFB      Z14, Z10, Z1
+	VPUNPCKLBW   Z0, Z1, Z10
+	VPUNPCKHBW   Z0, Z1, Z0
+	VPSHUFB      Z14, Z11, Z1
+	VPSHUFB      Z14, Z12, Z11
+	VPUNPCKLBW   Z1, Z11, Z12
+	VPUNPCKHBW   Z1, Z11, Z1
+	VPSLLD       $0x10, Z10, Z11
+	VPBLENDMW    Z11, Z12, K1, Z11
+	VPSRLD       $0x10, Z12, Z12
+	VPBLENDMW    Z10, Z12, K1, Z12
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z13, K2
+	VMOVAPS.Z    Z11, K2, Z11
+	VFMADD231PS  (BX), Z11, Z8
+	VFMADD231PS  64(BX), Z11, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z13, K2
+	VMOVAPS.Z    Z12, K2, Z12
+	VFMADD231PS  (BX)(AX*1), Z12, Z8
+	VFMADD231PS  64(BX)(AX*1), Z12, Z9
+	VPSLLD       $0x10, Z0, Z10
+	VPBLENDMW    Z10, Z1, K1, Z10
+	VPSRLD       $0x10, Z1, Z1
+	VPBLENDMW    Z0, Z1, K1, Z1
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z13, K1
+	VMOVAPS.Z    Z10, K1, Z10
+	VFMADD231PS  (BX)(AX*2), Z10, Z8
+	VFMADD231PS  64(BX)(AX*2), Z10, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z13, K1
+	VMOVAPS.Z    Z1, K1, Z1
+	VFMADD231PS  (BX)(DX*1), Z1, Z8
+	VFMADD231PS  64(BX)(DX*1), Z1, Z9
 
 doneadq:
 	MOVQ          ldyRow+8(FP), AX
@@ -15978,364 +15822,336 @@ doneadq:
 // func dot4x3Packed4F32AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·dot4x3Packed4F32AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+56(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	MOVQ         xstep+32(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         x+24(FP), SI
-	MOVQ         w+40(FP), DI
-	MOVQ         ldw+48(FP), CX
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	MOVQ         n+64(FP), CX
-	SHRQ         $0x06, CX
-	JZ           restads
+	MOVQ            table+56(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z14
+	VBROADCASTI32X4 1280(AX), Z15
+	VBROADCASTI32X4 1024(AX), Z16
+	MOVQ            xstep+32(FP), AX
+	LEAQ            (AX)(AX*2), DX
+	MOVQ            x+24(FP), BX
+	MOVQ            w+40(FP), SI
+	MOVQ            ldw+48(FP), CX
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          Z10, Z10, Z10
+	VPXORD          Z11, Z11, Z11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	MOVQ            n+64(FP), CX
+	SHRQ            $0x06, CX
+	JZ              restads
 
 loopadr:
-	PREFETCHT0      2048(DI)
-	PREFETCHT0      2112(DI)
-	VMOVDQU8        (DI), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z14
-	VPSHUFB         Z1, Z14, Z14
-	VBROADCASTI32X4 1536(AX), Z15
-	VPSHUFB         Z1, Z15, Z15
-	VPUNPCKLBW      Z14, Z15, Z16
-	VPUNPCKHBW      Z14, Z15, Z14
-	VBROADCASTI32X4 1280(AX), Z15
-	VPSHUFB         Z1, Z15, Z15
-	VBROADCASTI32X4 1024(AX), Z17
-	VPSHUFB         Z1, Z17, Z17
-	VPUNPCKLBW      Z15, Z17, Z1
-	VPUNPCKHBW      Z15, Z17, Z15
-	VPSLLD          $0x10, Z16, Z17
-	VPBLENDMW       Z17, Z1, K1, Z17
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z16, Z1, K1, Z1
-	VFMADD231PS     (SI), Z17, Z2
-	VFMADD231PS     64(SI), Z17, Z3
-	VFMADD231PS     128(SI), Z17, Z4
-	VFMADD231PS     (SI)(DX*1), Z1, Z2
-	VFMADD231PS     64(SI)(DX*1), Z1, Z3
-	VFMADD231PS     128(SI)(DX*1), Z1, Z4
-	VPSLLD          $0x10, Z14, Z1
-	VPBLENDMW       Z1, Z15, K1, Z1
-	VPSRLD          $0x10, Z15, Z15
-	VPBLENDMW       Z14, Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*2), Z1, Z2
-	VFMADD231PS     64(SI)(DX*2), Z1, Z3
-	VFMADD231PS     128(SI)(DX*2), Z1, Z4
-	VFMADD231PS     (SI)(BX*1), Z15, Z2
-	VFMADD231PS     64(SI)(BX*1), Z15, Z3
-	VFMADD231PS     128(SI)(BX*1), Z15, Z4
-	VMOVDQU8        (DI), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z14
-	VPSHUFB         Z1, Z14, Z14
-	VBROADCASTI32X4 1536(AX), Z15
-	VPSHUFB         Z1, Z15, Z15
-	VPUNPCKLBW      Z14, Z15, Z16
-	VPUNPCKHBW      Z14, Z15, Z14
-	VBROADCASTI32X4 1280(AX), Z15
-	VPSHUFB         Z1, Z15, Z15
-	VBROADCASTI32X4 1024(AX), Z17
-	VPSHUFB         Z1, Z17, Z17
-	VPUNPCKLBW      Z15, Z17, Z1
-	VPUNPCKHBW      Z15, Z17, Z15
-	VPSLLD          $0x10, Z16, Z17
-	VPBLENDMW       Z17, Z1, K1, Z17
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z16, Z1, K1, Z1
-	VFMADD231PS     (SI), Z17, Z5
-	VFMADD231PS     64(SI), Z17, Z6
-	VFMADD231PS     128(SI), Z17, Z7
-	VFMADD231PS     (SI)(DX*1), Z1, Z5
-	VFMADD231PS     64(SI)(DX*1), Z1, Z6
-	VFMADD231PS     128(SI)(DX*1), Z1, Z7
-	VPSLLD          $0x10, Z14, Z1
-	VPBLENDMW       Z1, Z15, K1, Z1
-	VPSRLD          $0x10, Z15, Z15
-	VPBLENDMW       Z14, Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*2), Z1, Z5
-	VFMADD231PS     64(SI)(DX*2), Z1, Z6
-	VFMADD231PS     128(SI)(DX*2), Z1, Z7
-	VFMADD231PS     (SI)(BX*1), Z15, Z5
-	VFMADD231PS     64(SI)(BX*1), Z15, Z6
-	VFMADD231PS     128(SI)(BX*1), Z15, Z7
-	VMOVDQU8        64(DI), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z14
-	VPSHUFB         Z1, Z14, Z14
-	VBROADCASTI32X4 1536(AX), Z15
-	VPSHUFB         Z1, Z15, Z15
-	VPUNPCKLBW      Z14, Z15, Z16
-	VPUNPCKHBW      Z14, Z15, Z14
-	VBROADCASTI32X4 1280(AX), Z15
-	VPSHUFB         Z1, Z15, Z15
-	VBROADCASTI32X4 1024(AX), Z17
-	VPSHUFB         Z1, Z17, Z17
-	VPUNPCKLBW      Z15, Z17, Z1
-	VPUNPCKHBW      Z15, Z17, Z15
-	VPSLLD          $0x10, Z16, Z17
-	VPBLENDMW       Z17, Z1, K1, Z17
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z16, Z1, K1, Z1
-	VFMADD231PS     (SI), Z17, Z8
-	VFMADD231PS     64(SI), Z17, Z9
-	VFMADD231PS     128(SI), Z17, Z10
-	VFMADD231PS     (SI)(DX*1), Z1, Z8
-	VFMADD231PS     64(SI)(DX*1), Z1, Z9
-	VFMADD231PS     128(SI)(DX*1), Z1, Z10
-	VPSLLD          $0x10, Z14, Z1
-	VPBLENDMW       Z1, Z15, K1, Z1
-	VPSRLD          $0x10, Z15, Z15
-	VPBLENDMW       Z14, Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*2), Z1, Z8
-	VFMADD231PS     64(SI)(DX*2), Z1, Z9
-	VFMADD231PS     128(SI)(DX*2), Z1, Z10
-	VFMADD231PS     (SI)(BX*1), Z15, Z8
-	VFMADD231PS     64(SI)(BX*1), Z15, Z9
-	VFMADD231PS     128(SI)(BX*1), Z15, Z10
-	VMOVDQU8        64(DI), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z14
-	VPSHUFB         Z1, Z14, Z14
-	VBROADCASTI32X4 1536(AX), Z15
-	VPSHUFB         Z1, Z15, Z15
-	VPUNPCKLBW      Z14, Z15, Z16
-	VPUNPCKHBW      Z14, Z15, Z14
-	VBROADCASTI32X4 1280(AX), Z15
-	VPSHUFB         Z1, Z15, Z15
-	VBROADCASTI32X4 1024(AX), Z17
-	VPSHUFB         Z1, Z17, Z17
-	VPUNPCKLBW      Z15, Z17, Z1
-	VPUNPCKHBW      Z15, Z17, Z15
-	VPSLLD          $0x10, Z16, Z17
-	VPBLENDMW       Z17, Z1, K1, Z17
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z16, Z1, K1, Z1
-	VFMADD231PS     (SI), Z17, Z11
-	VFMADD231PS     64(SI), Z17, Z12
-	VFMADD231PS     128(SI), Z17, Z13
-	VFMADD231PS     (SI)(DX*1), Z1, Z11
-	VFMADD231PS     64(SI)(DX*1), Z1, Z12
-	VFMADD231PS     128(SI)(DX*1), Z1, Z13
-	VPSLLD          $0x10, Z14, Z1
-	VPBLENDMW       Z1, Z15, K1, Z1
-	VPSRLD          $0x10, Z15, Z15
-	VPBLENDMW       Z14, Z15, K1, Z15
-	VFMADD231PS     (SI)(DX*2), Z1, Z11
-	VFMADD231PS     64(SI)(DX*2), Z1, Z12
-	VFMADD231PS     128(SI)(DX*2), Z1, Z13
-	VFMADD231PS     (SI)(BX*1), Z15, Z11
-	VFMADD231PS     64(SI)(BX*1), Z15, Z12
-	VFMADD231PS     128(SI)(BX*1), Z15, Z13
-	ADDQ            $+128, DI
-	LEAQ            (SI)(DX*4), SI
-	DECQ            CX
-	JNZ             loopadr
+	PREFETCHT0  2048(SI)
+	PREFETCHT0  2112(SI)
+	VMOVDQU8    (SI), Z17
+	VPANDD      Z0, Z17, Z17
+	VPSHUFB     Z17, Z1, Z18
+	VPSHUFB     Z17, Z14, Z19
+	VPUNPCKLBW  Z18, Z19, Z20
+	VPUNPCKHBW  Z18, Z19, Z18
+	VPSHUFB     Z17, Z15, Z19
+	VPSHUFB     Z17, Z16, Z17
+	VPUNPCKLBW  Z19, Z17, Z21
+	VPUNPCKHBW  Z19, Z17, Z17
+	VPSLLD      $0x10, Z20, Z19
+	VPBLENDMW   Z19, Z21, K1, Z19
+	VPSRLD      $0x10, Z21, Z21
+	VPBLENDMW   Z20, Z21, K1, Z21
+	VFMADD231PS (BX), Z19, Z2
+	VFMADD231PS 64(BX), Z19, Z3
+	VFMADD231PS 128(BX), Z19, Z4
+	VFMADD231PS (BX)(AX*1), Z21, Z2
+	VFMADD231PS 64(BX)(AX*1), Z21, Z3
+	VFMADD231PS 128(BX)(AX*1), Z21, Z4
+	VPSLLD      $0x10, Z18, Z19
+	VPBLENDMW   Z19, Z17, K1, Z19
+	VPSRLD      $0x10, Z17, Z17
+	VPBLENDMW   Z18, Z17, K1, Z17
+	VFMADD231PS (BX)(AX*2), Z19, Z2
+	VFMADD231PS 64(BX)(AX*2), Z19, Z3
+	VFMADD231PS 128(BX)(AX*2), Z19, Z4
+	VFMADD231PS (BX)(DX*1), Z17, Z2
+	VFMADD231PS 64(BX)(DX*1), Z17, Z3
+	VFMADD231PS 128(BX)(DX*1), Z17, Z4
+	VMOVDQU8    (SI), Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPANDD      Z0, Z17, Z17
+	VPSHUFB     Z17, Z1, Z18
+	VPSHUFB     Z17, Z14, Z19
+	VPUNPCKLBW  Z18, Z19, Z20
+	VPUNPCKHBW  Z18, Z19, Z18
+	VPSHUFB     Z17, Z15, Z19
+	VPSHUFB     Z17, Z16, Z17
+	VPUNPCKLBW  Z19, Z17, Z21
+	VPUNPCKHBW  Z19, Z17, Z17
+	VPSLLD      $0x10, Z20, Z19
+	VPBLENDMW   Z19, Z21, K1, Z19
+	VPSRLD      $0x10, Z21, Z21
+	VPBLENDMW   Z20, Z21, K1, Z21
+	VFMADD231PS (BX), Z19, Z5
+	VFMADD231PS 64(BX), Z19, Z6
+	VFMADD231PS 128(BX), Z19, Z7
+	VFMADD231PS (BX)(AX*1), Z21, Z5
+	VFMADD231PS 64(BX)(AX*1), Z21, Z6
+	VFMADD231PS 128(BX)(AX*1), Z21, Z7
+	VPSLLD      $0x10, Z18, Z19
+	VPBLENDMW   Z19, Z17, K1, Z19
+	VPSRLD      $0x10, Z17, Z17
+	VPBLENDMW   Z18, Z17, K1, Z17
+	VFMADD231PS (BX)(AX*2), Z19, Z5
+	VFMADD231PS 64(BX)(AX*2), Z19, Z6
+	VFMADD231PS 128(BX)(AX*2), Z19, Z7
+	VFMADD231PS (BX)(DX*1), Z17, Z5
+	VFMADD231PS 64(BX)(DX*1), Z17, Z6
+	VFMADD231PS 128(BX)(DX*1), Z17, Z7
+	VMOVDQU8    64(SI), Z17
+	VPANDD      Z0, Z17, Z17
+	VPSHUFB     Z17, Z1, Z18
+	VPSHUFB     Z17, Z14, Z19
+	VPUNPCKLBW  Z18, Z19, Z20
+	VPUNPCKHBW  Z18, Z19, Z18
+	VPSHUFB     Z17, Z15, Z19
+	VPSHUFB     Z17, Z16, Z17
+	VPUNPCKLBW  Z19, Z17, Z21
+	VPUNPCKHBW  Z19, Z17, Z17
+	VPSLLD      $0x10, Z20, Z19
+	VPBLENDMW   Z19, Z21, K1, Z19
+	VPSRLD      $0x10, Z21, Z21
+	VPBLENDMW   Z20, Z21, K1, Z21
+	VFMADD231PS (BX), Z19, Z8
+	VFMADD231PS 64(BX), Z19, Z9
+	VFMADD231PS 128(BX), Z19, Z10
+	VFMADD231PS (BX)(AX*1), Z21, Z8
+	VFMADD231PS 64(BX)(AX*1), Z21, Z9
+	VFMADD231PS 128(BX)(AX*1), Z21, Z10
+	VPSLLD      $0x10, Z18, Z19
+	VPBLENDMW   Z19, Z17, K1, Z19
+	VPSRLD      $0x10, Z17, Z17
+	VPBLENDMW   Z18, Z17, K1, Z17
+	VFMADD231PS (BX)(AX*2), Z19, Z8
+	VFMADD231PS 64(BX)(AX*2), Z19, Z9
+	VFMADD231PS 128(BX)(AX*2), Z19, Z10
+	VFMADD231PS (BX)(DX*1), Z17, Z8
+	VFMADD231PS 64(BX)(DX*1), Z17, Z9
+	VFMADD231PS 128(BX)(DX*1), Z17, Z10
+	VMOVDQU8    64(SI), Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPANDD      Z0, Z17, Z17
+	VPSHUFB     Z17, Z1, Z18
+	VPSHUFB     Z17, Z14, Z19
+	VPUNPCKLBW  Z18, Z19, Z20
+	VPUNPCKHBW  Z18, Z19, Z18
+	VPSHUFB     Z17, Z15, Z19
+	VPSHUFB     Z17, Z16, Z17
+	VPUNPCKLBW  Z19, Z17, Z21
+	VPUNPCKHBW  Z19, Z17, Z17
+	VPSLLD      $0x10, Z20, Z19
+	VPBLENDMW   Z19, Z21, K1, Z19
+	VPSRLD      $0x10, Z21, Z21
+	VPBLENDMW   Z20, Z21, K1, Z21
+	VFMADD231PS (BX), Z19, Z11
+	VFMADD231PS 64(BX), Z19, Z12
+	VFMADD231PS 128(BX), Z19, Z13
+	VFMADD231PS (BX)(AX*1), Z21, Z11
+	VFMADD231PS 64(BX)(AX*1), Z21, Z12
+	VFMADD231PS 128(BX)(AX*1), Z21, Z13
+	VPSLLD      $0x10, Z18, Z19
+	VPBLENDMW   Z19, Z17, K1, Z19
+	VPSRLD      $0x10, Z17, Z17
+	VPBLENDMW   Z18, Z17, K1, Z17
+	VFMADD231PS (BX)(AX*2), Z19, Z11
+	VFMADD231PS 64(BX)(AX*2), Z19, Z12
+	VFMADD231PS 128(BX)(AX*2), Z19, Z13
+	VFMADD231PS (BX)(DX*1), Z17, Z11
+	VFMADD231PS 64(BX)(DX*1), Z17, Z12
+	VFMADD231PS 128(BX)(DX*1), Z17, Z13
+	ADDQ        $+128, SI
+	LEAQ        (BX)(AX*4), BX
+	DECQ        CX
+	JNZ         loopadr
 
 restads:
-	MOVQ            n+64(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, R8
-	TESTQ           R8, R8
-	JZ              doneadt
-	VMOVD           R8, X1
-	VPBROADCASTD    X1, Z1
-	MOVQ            $-1, R8
-	SHLQ            CL, R8
-	NOTQ            R8
-	KMOVQ           R8, K2
-	VMOVDQU8        (DI), Z14
-	VPANDD          Z0, Z14, Z14
-	VBROADCASTI32X4 1792(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VBROADCASTI32X4 1536(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VPUNPCKLBW      Z15, Z16, Z17
-	VPUNPCKHBW      Z15, Z16, Z15
-	VBROADCASTI32X4 1280(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VBROADCASTI32X4 1024(AX), Z18
-	VPSHUFB         Z14, Z18, Z18
-	VPUNPCKLBW      Z16, Z18, Z14
-	VPUNPCKHBW      Z16, Z18, Z16
-	VPSLLD          $0x10, Z17, Z18
-	VPBLENDMW       Z18, Z14, K1, Z18
-	VPSRLD          $0x10, Z14, Z14
-	VPBLENDMW       Z17, Z14, K1, Z14
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI), Z18, Z2
-	VFMADD231PS     64(SI), Z18, Z3
-	VFMADD231PS     128(SI), Z18, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI)(DX*1), Z14, Z2
-	VFMADD231PS     64(SI)(DX*1), Z14, Z3
-	VFMADD231PS     128(SI)(DX*1), Z14, Z4
-	VPSLLD          $0x10, Z15, Z14
-	VPBLENDMW       Z14, Z16, K1, Z14
-	VPSRLD          $0x10, Z16, Z16
-	VPBLENDMW       Z15, Z16, K1, Z16
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI)(DX*2), Z14, Z2
-	VFMADD231PS     64(SI)(DX*2), Z14, Z3
-	VFMADD231PS     128(SI)(DX*2), Z14, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z16, K2, Z16
-	VFMADD231PS     (SI)(BX*1), Z16, Z2
-	VFMADD231PS     64(SI)(BX*1), Z16, Z3
-	VFMADD231PS     128(SI)(BX*1), Z16, Z4
-	VMOVDQU8        (DI), Z14
-	VPSRLW          $0x04, Z14, Z14
-	VPANDD          Z0, Z14, Z14
-	VBROADCASTI32X4 1792(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VBROADCASTI32X4 1536(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VPUNPCKLBW      Z15, Z16, Z17
-	VPUNPCKHBW      Z15, Z16, Z15
-	VBROADCASTI32X4 1280(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VBROADCASTI32X4 1024(AX), Z18
-	VPSHUFB         Z14, Z18, Z18
-	VPUNPCKLBW      Z16, Z18, Z14
-	VPUNPCKHBW      Z16, Z18, Z16
-	VPSLLD          $0x10, Z17, Z18
-	VPBLENDMW       Z18, Z14, K1, Z18
-	VPSRLD          $0x10, Z14, Z14
-	VPBLENDMW       Z17, Z14, K1, Z14
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI), Z18, Z5
-	VFMADD231PS     64(SI), Z18, Z6
-	VFMADD231PS     128(SI), Z18, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI)(DX*1), Z14, Z5
-	VFMADD231PS     64(SI)(DX*1), Z14, Z6
-	VFMADD231PS     128(SI)(DX*1), Z14, Z7
-	VPSLLD          $0x10, Z15, Z14
-	VPBLENDMW       Z14, Z16, K1, Z14
-	VPSRLD          $0x10, Z16, Z16
-	VPBLENDMW       Z15, Z16, K1, Z16
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI)(DX*2), Z14, Z5
-	VFMADD231PS     64(SI)(DX*2), Z14, Z6
-	VFMADD231PS     128(SI)(DX*2), Z14, Z7
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z16, K2, Z16
-	VFMADD231PS     (SI)(BX*1), Z16, Z5
-	VFMADD231PS     64(SI)(BX*1), Z16, Z6
-	VFMADD231PS     128(SI)(BX*1), Z16, Z7
-	VMOVDQU8        64(DI), Z14
-	VPANDD          Z0, Z14, Z14
-	VBROADCASTI32X4 1792(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VBROADCASTI32X4 1536(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VPUNPCKLBW      Z15, Z16, Z17
-	VPUNPCKHBW      Z15, Z16, Z15
-	VBROADCASTI32X4 1280(AX), Z16
-	VPSHUFB         Z14, Z16, Z16
-	VBROADCASTI32X4 1024(AX), Z18
-	VPSHUFB         Z14, Z18, Z18
-	VPUNPCKLBW      Z16, Z18, Z14
-	VPUNPCKHBW      Z16, Z18, Z16
-	VPSLLD          $0x10, Z17, Z18
-	VPBLENDMW       Z18, Z14, K1, Z18
-	VPSRLD          $0x10, Z14, Z14
-	VPBLENDMW       Z17, Z14, K1, Z14
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI), Z18, Z8
-	VFMADD231PS     64(SI), Z18, Z9
-	VFMADD231PS     128(SI), Z18, Z10
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI)(DX*1), Z14, Z8
-	VFMADD231PS     64(SI)(DX*1), Z14, Z9
-	VFMADD231PS     128(SI)(DX*1), Z14, Z10
-	VPSLLD          $0x10, Z15, Z14
-	VPBLENDMW       Z14, Z16, K1, Z14
-	VPSRLD          $0x10, Z16, Z16
-	VPBLENDMW       Z15, Z16, K1, Z16
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI)(DX*2), Z14, Z8
-	VFMADD231PS     64(SI)(DX*2), Z14, Z9
-	VFMADD231PS     128(SI)(DX*2), Z14, Z10
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z16, K2, Z16
-	VFMADD231PS     (SI)(BX*1), Z16, Z8
-	VFMADD231PS     64(SI)(BX*1), Z16, Z9
-	VFMADD231PS     128(SI)(BX*1), Z16, Z10
-	VMOVDQU8        64(DI), Z14
-	VPSRLW          $0x04, Z14, Z14
-	VPANDD          Z0, Z14, Z14
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z14, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VPUNPCKLBW      Z0, Z15, Z16
-	VPUNPCKHBW      Z0, Z15, Z0
-	VBROADCASTI32X4 1280(AX), Z15
-	VPSHUFB         Z14, Z15, Z15
-	VBROADCASTI32X4 1024(AX), Z17
-	VPSHUFB         Z14, Z17, Z17
-	VPUNPCKLBW      Z15, Z17, Z14
-	VPUNPCKHBW      Z15, Z17, Z15
-	VPSLLD          $0x10, Z16, Z17
-	VPBLENDMW       Z17, Z14, K1, Z17
-	VPSRLD          $0x10, Z14, Z14
-	VPBLENDMW       Z16, Z14, K1, Z14
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z17, K2, Z17
-	VFMADD231PS     (SI), Z17, Z11
-	VFMADD231PS     64(SI), Z17, Z12
-	VFMADD231PS     128(SI), Z17, Z13
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z14, K2, Z14
-	VFMADD231PS     (SI)(DX*1), Z14, Z11
-	VFMADD231PS     64(SI)(DX*1), Z14, Z12
-	VFMADD231PS     128(SI)(DX*1), Z14, Z13
-	VPSLLD          $0x10, Z0, Z14
-	VPBLENDMW       Z14, Z15, K1, Z14
-	VPSRLD          $0x10, Z15, Z15
-	VPBLENDMW       Z0, Z15, K1, Z15
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K1
-	VMOVAPS.Z       Z14, K1, Z14
-	VFMADD231PS     (SI)(DX*2), Z14, Z11
-	VFMADD231PS     64(SI)(DX*2), Z14, Z12
-	VFMADD231PS     128(SI)(DX*2), Z14, Z13
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K1
-	VMOVAPS.Z       Z15, K1, Z15
-	VFMADD231PS     (SI)(BX*1), Z15, Z11
-	VFMADD231PS     64(SI)(BX*1), Z15, Z12
-	VFMADD231PS     128(SI)(BX*1), Z15, Z13
+	MOVQ         n+64(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, DI
+	TESTQ        DI, DI
+	JZ           doneadt
+	VMOVD        DI, X17
+	VPBROADCASTD X17, Z17
+	MOVQ         $-1, DI
+	SHLQ         CL, DI
+	NOTQ         DI
+	KMOVQ        DI, K2
+	VMOVDQU8     (SI), Z18
+	VPANDD       Z0, Z18, Z18
+	VPSHUFB      Z18, Z1, Z19
+	VPSHUFB      Z18, Z14, Z20
+	VPUNPCKLBW   Z19, Z20, Z21
+	VPUNPCKHBW   Z19, Z20, Z19
+	VPSHUFB      Z18, Z15, Z20
+	VPSHUFB      Z18, Z16, Z18
+	VPUNPCKLBW   Z20, Z18, Z22
+	VPUNPCKHBW   Z20, Z18, Z18
+	VPSLLD       $0x10, Z21, Z20
+	VPBLENDMW    Z20, Z22, K1, Z20
+	VPSRLD       $0x10, Z22, Z22
+	VPBLENDMW    Z21, Z22, K1, Z22
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z17, K2
+	VMOVAPS.Z    Z20, K2, Z20
+	VFMADD231PS  (BX), Z20, Z2
+	VFMADD231PS  64(BX), Z20, Z3
+	VFMADD231PS  128(BX), Z20, Z4
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z17, K2
+	VMOVAPS.Z    Z22, K2, Z22
+	VFMADD231PS  (BX)(AX*1), Z22, Z2
+	VFMADD231PS  64(BX)(AX*1), Z22, Z3
+	VFMADD231PS  128(BX)(AX*1), Z22, Z4
+	VPSLLD       $0x10, Z19, Z20
+	VPBLENDMW    Z20, Z18, K1, Z20
+	VPSRLD       $0x10, Z18, Z18
+	VPBLENDMW    Z19, Z18, K1, Z18
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z17, K2
+	VMOVAPS.Z    Z20, K2, Z20
+	VFMADD231PS  (BX)(AX*2), Z20, Z2
+	VFMADD231PS  64(BX)(AX*2), Z20, Z3
+	VFMADD231PS  128(BX)(AX*2), Z20, Z4
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z17, K2
+	VMOVAPS.Z    Z18, K2, Z18
+	VFMADD231PS  (BX)(DX*1), Z18, Z2
+	VFMADD231PS  64(BX)(DX*1), Z18, Z3
+	VFMADD231PS  128(BX)(DX*1), Z18, Z4
+	VMOVDQU8     (SI), Z18
+	VPSRLW       $0x04, Z18, Z18
+	VPANDD       Z0, Z18, Z18
+	VPSHUFB      Z18, Z1, Z19
+	VPSHUFB      Z18, Z14, Z20
+	VPUNPCKLBW   Z19, Z20, Z21
+	VPUNPCKHBW   Z19, Z20, Z19
+	VPSHUFB      Z18, Z15, Z20
+	VPSHUFB      Z18, Z16, Z18
+	VPUNPCKLBW   Z20, Z18, Z22
+	VPUNPCKHBW   Z20, Z18, Z18
+	VPSLLD       $0x10, Z21, Z20
+	VPBLENDMW    Z20, Z22, K1, Z20
+	VPSRLD       $0x10, Z22, Z22
+	VPBLENDMW    Z21, Z22, K1, Z22
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z17, K2
+	VMOVAPS.Z    Z20, K2, Z20
+	VFMADD231PS  (BX), Z20, Z5
+	VFMADD231PS  64(BX), Z20, Z6
+	VFMADD231PS  128(BX), Z20, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z17, K2
+	VMOVAPS.Z    Z22, K2, Z22
+	VFMADD231PS  (BX)(AX*1), Z22, Z5
+	VFMADD231PS  64(BX)(AX*1), Z22, Z6
+	VFMADD231PS  128(BX)(AX*1), Z22, Z7
+	VPSLLD       $0x10, Z19, Z20
+	VPBLENDMW    Z20, Z18, K1, Z20
+	VPSRLD       $0x10, Z18, Z18
+	VPBLENDMW    Z19, Z18, K1, Z18
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z17, K2
+	VMOVAPS.Z    Z20, K2, Z20
+	VFMADD231PS  (BX)(AX*2), Z20, Z5
+	VFMADD231PS  64(BX)(AX*2), Z20, Z6
+	VFMADD231PS  128(BX)(AX*2), Z20, Z7
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z17, K2
+	VMOVAPS.Z    Z18, K2, Z18
+	VFMADD231PS  (BX)(DX*1), Z18, Z5
+	VFMADD231PS  64(BX)(DX*1), Z18, Z6
+	VFMADD231PS  128(BX)(DX*1), Z18, Z7
+	VMOVDQU8     64(SI), Z18
+	VPANDD       Z0, Z18, Z18
+	VPSHUFB      Z18, Z1, Z19
+	VPSHUFB      Z18, Z14, Z20
+	VPUNPCKLBW   Z19, Z20, Z21
+	VPUNPCKHBW   Z19, Z20, Z19
+	VPSHUFB      Z18, Z15, Z20
+	VPSHUFB      Z18, Z16, Z18
+	VPUNPCKLBW   Z20, Z18, Z22
+	VPUNPCKHBW   Z20, Z18, Z18
+	VPSLLD       $0x10, Z21, Z20
+	VPBLENDMW    Z20, Z22, K1, Z20
+	VPSRLD       $0x10, Z22, Z22
+	VPBLENDMW    Z21, Z22, K1, Z22
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z17, K2
+	VMOVAPS.Z    Z20, K2, Z20
+	VFMADD231PS  (BX), Z20, Z8
+	VFMADD231PS  64(BX), Z20, Z9
+	VFMADD231PS  128(BX), Z20, Z10
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z17, K2
+	VMOVAPS.Z    Z22, K2, Z22
+	VFMADD231PS  (BX)(AX*1), Z22, Z8
+	VFMADD231PS  64(BX)(AX*1), Z22, Z9
+	VFMADD231PS  128(BX)(AX*1), Z22, Z10
+	VPSLLD       $0x10, Z19, Z20
+	VPBLENDMW    Z20, Z18, K1, Z20
+	VPSRLD       $0x10, Z18, Z18
+	VPBLENDMW    Z19, Z18, K1, Z18
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z17, K2
+	VMOVAPS.Z    Z20, K2, Z20
+	VFMADD231PS  (BX)(AX*2), Z20, Z8
+	VFMADD231PS  64(BX)(AX*2), Z20, Z9
+	VFMADD231PS  128(BX)(AX*2), Z20, Z10
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z17, K2
+	VMOVAPS.Z    Z18, K2, Z18
+	VFMADD231PS  (BX)(DX*1), Z18, Z8
+	VFMADD231PS  64(BX)(DX*1), Z18, Z9
+	VFMADD231PS  128(BX)(DX*1), Z18, Z10
+	VMOVDQU8     64(SI), Z18
+	VPSRLW       $0x04, Z18, Z18
+	VPANDD       Z0, Z18, Z18
+	VPSHUFB      Z18, Z1, Z0
+	VPSHUFB      Z18, Z14, Z1
+	VPUNPCKLBW   Z0, Z1, Z14
+	VPUNPCKHBW   Z0, Z1, Z0
+	VPSHUFB      Z18, Z15, Z1
+	VPSHUFB      Z18, Z16, Z15
+	VPUNPCKLBW   Z1, Z15, Z16
+	VPUNPCKHBW   Z1, Z15, Z1
+	VPSLLD       $0x10, Z14, Z15
+	VPBLENDMW    Z15, Z16, K1, Z15
+	VPSRLD       $0x10, Z16, Z16
+	VPBLENDMW    Z14, Z16, K1, Z16
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z17, K2
+	VMOVAPS.Z    Z15, K2, Z15
+	VFMADD231PS  (BX), Z15, Z11
+	VFMADD231PS  64(BX), Z15, Z12
+	VFMADD231PS  128(BX), Z15, Z13
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z17, K2
+	VMOVAPS.Z    Z16, K2, Z16
+	VFMADD231PS  (BX)(AX*1), Z16, Z11
+	VFMADD231PS  64(BX)(AX*1), Z16, Z12
+	VFMADD231PS  128(BX)(AX*1), Z16, Z13
+	VPSLLD       $0x10, Z0, Z14
+	VPBLENDMW    Z14, Z1, K1, Z14
+	VPSRLD       $0x10, Z1, Z1
+	VPBLENDMW    Z0, Z1, K1, Z1
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z17, K1
+	VMOVAPS.Z    Z14, K1, Z14
+	VFMADD231PS  (BX)(AX*2), Z14, Z11
+	VFMADD231PS  64(BX)(AX*2), Z14, Z12
+	VFMADD231PS  128(BX)(AX*2), Z14, Z13
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z17, K1
+	VMOVAPS.Z    Z1, K1, Z1
+	VFMADD231PS  (BX)(DX*1), Z1, Z11
+	VFMADD231PS  64(BX)(DX*1), Z1, Z12
+	VFMADD231PS  128(BX)(DX*1), Z1, Z13
 
 doneadt:
 	MOVQ          ldyRow+8(FP), AX
@@ -16542,400 +16358,372 @@ doneadt:
 // func dot4x4Packed4F32AVX512(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·dot4x4Packed4F32AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+56(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	MOVQ         xstep+32(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         x+24(FP), SI
-	MOVQ         w+40(FP), DI
-	MOVQ         ldw+48(FP), CX
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	MOVQ         n+64(FP), CX
-	SHRQ         $0x06, CX
-	JZ           restadv
+	MOVQ            table+56(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z18
+	VBROADCASTI32X4 1280(AX), Z19
+	VBROADCASTI32X4 1024(AX), Z20
+	MOVQ            xstep+32(FP), AX
+	LEAQ            (AX)(AX*2), DX
+	MOVQ            x+24(FP), BX
+	MOVQ            w+40(FP), SI
+	MOVQ            ldw+48(FP), CX
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          Z10, Z10, Z10
+	VPXORD          Z11, Z11, Z11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          Z16, Z16, Z16
+	VPXORD          Z17, Z17, Z17
+	MOVQ            n+64(FP), CX
+	SHRQ            $0x06, CX
+	JZ              restadv
 
 loopadu:
-	PREFETCHT0      2048(DI)
-	PREFETCHT0      2112(DI)
-	VMOVDQU8        (DI), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z18
-	VPSHUFB         Z1, Z18, Z18
-	VBROADCASTI32X4 1536(AX), Z19
-	VPSHUFB         Z1, Z19, Z19
-	VPUNPCKLBW      Z18, Z19, Z20
-	VPUNPCKHBW      Z18, Z19, Z18
-	VBROADCASTI32X4 1280(AX), Z19
-	VPSHUFB         Z1, Z19, Z19
-	VBROADCASTI32X4 1024(AX), Z21
-	VPSHUFB         Z1, Z21, Z21
-	VPUNPCKLBW      Z19, Z21, Z1
-	VPUNPCKHBW      Z19, Z21, Z19
-	VPSLLD          $0x10, Z20, Z21
-	VPBLENDMW       Z21, Z1, K1, Z21
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z20, Z1, K1, Z1
-	VFMADD231PS     (SI), Z21, Z2
-	VFMADD231PS     64(SI), Z21, Z3
-	VFMADD231PS     128(SI), Z21, Z4
-	VFMADD231PS     192(SI), Z21, Z5
-	VFMADD231PS     (SI)(DX*1), Z1, Z2
-	VFMADD231PS     64(SI)(DX*1), Z1, Z3
-	VFMADD231PS     128(SI)(DX*1), Z1, Z4
-	VFMADD231PS     192(SI)(DX*1), Z1, Z5
-	VPSLLD          $0x10, Z18, Z1
-	VPBLENDMW       Z1, Z19, K1, Z1
-	VPSRLD          $0x10, Z19, Z19
-	VPBLENDMW       Z18, Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*2), Z1, Z2
-	VFMADD231PS     64(SI)(DX*2), Z1, Z3
-	VFMADD231PS     128(SI)(DX*2), Z1, Z4
-	VFMADD231PS     192(SI)(DX*2), Z1, Z5
-	VFMADD231PS     (SI)(BX*1), Z19, Z2
-	VFMADD231PS     64(SI)(BX*1), Z19, Z3
-	VFMADD231PS     128(SI)(BX*1), Z19, Z4
-	VFMADD231PS     192(SI)(BX*1), Z19, Z5
-	VMOVDQU8        (DI), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z18
-	VPSHUFB         Z1, Z18, Z18
-	VBROADCASTI32X4 1536(AX), Z19
-	VPSHUFB         Z1, Z19, Z19
-	VPUNPCKLBW      Z18, Z19, Z20
-	VPUNPCKHBW      Z18, Z19, Z18
-	VBROADCASTI32X4 1280(AX), Z19
-	VPSHUFB         Z1, Z19, Z19
-	VBROADCASTI32X4 1024(AX), Z21
-	VPSHUFB         Z1, Z21, Z21
-	VPUNPCKLBW      Z19, Z21, Z1
-	VPUNPCKHBW      Z19, Z21, Z19
-	VPSLLD          $0x10, Z20, Z21
-	VPBLENDMW       Z21, Z1, K1, Z21
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z20, Z1, K1, Z1
-	VFMADD231PS     (SI), Z21, Z6
-	VFMADD231PS     64(SI), Z21, Z7
-	VFMADD231PS     128(SI), Z21, Z8
-	VFMADD231PS     192(SI), Z21, Z9
-	VFMADD231PS     (SI)(DX*1), Z1, Z6
-	VFMADD231PS     64(SI)(DX*1), Z1, Z7
-	VFMADD231PS     128(SI)(DX*1), Z1, Z8
-	VFMADD231PS     192(SI)(DX*1), Z1, Z9
-	VPSLLD          $0x10, Z18, Z1
-	VPBLENDMW       Z1, Z19, K1, Z1
-	VPSRLD          $0x10, Z19, Z19
-	VPBLENDMW       Z18, Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*2), Z1, Z6
-	VFMADD231PS     64(SI)(DX*2), Z1, Z7
-	VFMADD231PS     128(SI)(DX*2), Z1, Z8
-	VFMADD231PS     192(SI)(DX*2), Z1, Z9
-	VFMADD231PS     (SI)(BX*1), Z19, Z6
-	VFMADD231PS     64(SI)(BX*1), Z19, Z7
-	VFMADD231PS     128(SI)(BX*1), Z19, Z8
-	VFMADD231PS     192(SI)(BX*1), Z19, Z9
-	VMOVDQU8        64(DI), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z18
-	VPSHUFB         Z1, Z18, Z18
-	VBROADCASTI32X4 1536(AX), Z19
-	VPSHUFB         Z1, Z19, Z19
-	VPUNPCKLBW      Z18, Z19, Z20
-	VPUNPCKHBW      Z18, Z19, Z18
-	VBROADCASTI32X4 1280(AX), Z19
-	VPSHUFB         Z1, Z19, Z19
-	VBROADCASTI32X4 1024(AX), Z21
-	VPSHUFB         Z1, Z21, Z21
-	VPUNPCKLBW      Z19, Z21, Z1
-	VPUNPCKHBW      Z19, Z21, Z19
-	VPSLLD          $0x10, Z20, Z21
-	VPBLENDMW       Z21, Z1, K1, Z21
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z20, Z1, K1, Z1
-	VFMADD231PS     (SI), Z21, Z10
-	VFMADD231PS     64(SI), Z21, Z11
-	VFMADD231PS     128(SI), Z21, Z12
-	VFMADD231PS     192(SI), Z21, Z13
-	VFMADD231PS     (SI)(DX*1), Z1, Z10
-	VFMADD231PS     64(SI)(DX*1), Z1, Z11
-	VFMADD231PS     128(SI)(DX*1), Z1, Z12
-	VFMADD231PS     192(SI)(DX*1), Z1, Z13
-	VPSLLD          $0x10, Z18, Z1
-	VPBLENDMW       Z1, Z19, K1, Z1
-	VPSRLD          $0x10, Z19, Z19
-	VPBLENDMW       Z18, Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*2), Z1, Z10
-	VFMADD231PS     64(SI)(DX*2), Z1, Z11
-	VFMADD231PS     128(SI)(DX*2), Z1, Z12
-	VFMADD231PS     192(SI)(DX*2), Z1, Z13
-	VFMADD231PS     (SI)(BX*1), Z19, Z10
-	VFMADD231PS     64(SI)(BX*1), Z19, Z11
-	VFMADD231PS     128(SI)(BX*1), Z19, Z12
-	VFMADD231PS     192(SI)(BX*1), Z19, Z13
-	VMOVDQU8        64(DI), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z18
-	VPSHUFB         Z1, Z18, Z18
-	VBROADCASTI32X4 1536(AX), Z19
-	VPSHUFB         Z1, Z19, Z19
-	VPUNPCKLBW      Z18, Z19, Z20
-	VPUNPCKHBW      Z18, Z19, Z18
-	VBROADCASTI32X4 1280(AX), Z19
-	VPSHUFB         Z1, Z19, Z19
-	VBROADCASTI32X4 1024(AX), Z21
-	VPSHUFB         Z1, Z21, Z21
-	VPUNPCKLBW      Z19, Z21, Z1
-	VPUNPCKHBW      Z19, Z21, Z19
-	VPSLLD          $0x10, Z20, Z21
-	VPBLENDMW       Z21, Z1, K1, Z21
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z20, Z1, K1, Z1
-	VFMADD231PS     (SI), Z21, Z14
-	VFMADD231PS     64(SI), Z21, Z15
-	VFMADD231PS     128(SI), Z21, Z16
-	VFMADD231PS     192(SI), Z21, Z17
-	VFMADD231PS     (SI)(DX*1), Z1, Z14
-	VFMADD231PS     64(SI)(DX*1), Z1, Z15
-	VFMADD231PS     128(SI)(DX*1), Z1, Z16
-	VFMADD231PS     192(SI)(DX*1), Z1, Z17
-	VPSLLD          $0x10, Z18, Z1
-	VPBLENDMW       Z1, Z19, K1, Z1
-	VPSRLD          $0x10, Z19, Z19
-	VPBLENDMW       Z18, Z19, K1, Z19
-	VFMADD231PS     (SI)(DX*2), Z1, Z14
-	VFMADD231PS     64(SI)(DX*2), Z1, Z15
-	VFMADD231PS     128(SI)(DX*2), Z1, Z16
-	VFMADD231PS     192(SI)(DX*2), Z1, Z17
-	VFMADD231PS     (SI)(BX*1), Z19, Z14
-	VFMADD231PS     64(SI)(BX*1), Z19, Z15
-	VFMADD231PS     128(SI)(BX*1), Z19, Z16
-	VFMADD231PS     192(SI)(BX*1), Z19, Z17
-	ADDQ            $+128, DI
-	LEAQ            (SI)(DX*4), SI
-	DECQ            CX
-	JNZ             loopadu
+	PREFETCHT0  2048(SI)
+	PREFETCHT0  2112(SI)
+	VMOVDQU8    (SI), Z21
+	VPANDD      Z0, Z21, Z21
+	VPSHUFB     Z21, Z1, Z22
+	VPSHUFB     Z21, Z18, Z23
+	VPUNPCKLBW  Z22, Z23, Z24
+	VPUNPCKHBW  Z22, Z23, Z22
+	VPSHUFB     Z21, Z19, Z23
+	VPSHUFB     Z21, Z20, Z21
+	VPUNPCKLBW  Z23, Z21, Z25
+	VPUNPCKHBW  Z23, Z21, Z21
+	VPSLLD      $0x10, Z24, Z23
+	VPBLENDMW   Z23, Z25, K1, Z23
+	VPSRLD      $0x10, Z25, Z25
+	VPBLENDMW   Z24, Z25, K1, Z25
+	VFMADD231PS (BX), Z23, Z2
+	VFMADD231PS 64(BX), Z23, Z3
+	VFMADD231PS 128(BX), Z23, Z4
+	VFMADD231PS 192(BX), Z23, Z5
+	VFMADD231PS (BX)(AX*1), Z25, Z2
+	VFMADD231PS 64(BX)(AX*1), Z25, Z3
+	VFMADD231PS 128(BX)(AX*1), Z25, Z4
+	VFMADD231PS 192(BX)(AX*1), Z25, Z5
+	VPSLLD      $0x10, Z22, Z23
+	VPBLENDMW   Z23, Z21, K1, Z23
+	VPSRLD      $0x10, Z21, Z21
+	VPBLENDMW   Z22, Z21, K1, Z21
+	VFMADD231PS (BX)(AX*2), Z23, Z2
+	VFMADD231PS 64(BX)(AX*2), Z23, Z3
+	VFMADD231PS 128(BX)(AX*2), Z23, Z4
+	VFMADD231PS 192(BX)(AX*2), Z23, Z5
+	VFMADD231PS (BX)(DX*1), Z21, Z2
+	VFMADD231PS 64(BX)(DX*1), Z21, Z3
+	VFMADD231PS 128(BX)(DX*1), Z21, Z4
+	VFMADD231PS 192(BX)(DX*1), Z21, Z5
+	VMOVDQU8    (SI), Z21
+	VPSRLW      $0x04, Z21, Z21
+	VPANDD      Z0, Z21, Z21
+	VPSHUFB     Z21, Z1, Z22
+	VPSHUFB     Z21, Z18, Z23
+	VPUNPCKLBW  Z22, Z23, Z24
+	VPUNPCKHBW  Z22, Z23, Z22
+	VPSHUFB     Z21, Z19, Z23
+	VPSHUFB     Z21, Z20, Z21
+	VPUNPCKLBW  Z23, Z21, Z25
+	VPUNPCKHBW  Z23, Z21, Z21
+	VPSLLD      $0x10, Z24, Z23
+	VPBLENDMW   Z23, Z25, K1, Z23
+	VPSRLD      $0x10, Z25, Z25
+	VPBLENDMW   Z24, Z25, K1, Z25
+	VFMADD231PS (BX), Z23, Z6
+	VFMADD231PS 64(BX), Z23, Z7
+	VFMADD231PS 128(BX), Z23, Z8
+	VFMADD231PS 192(BX), Z23, Z9
+	VFMADD231PS (BX)(AX*1), Z25, Z6
+	VFMADD231PS 64(BX)(AX*1), Z25, Z7
+	VFMADD231PS 128(BX)(AX*1), Z25, Z8
+	VFMADD231PS 192(BX)(AX*1), Z25, Z9
+	VPSLLD      $0x10, Z22, Z23
+	VPBLENDMW   Z23, Z21, K1, Z23
+	VPSRLD      $0x10, Z21, Z21
+	VPBLENDMW   Z22, Z21, K1, Z21
+	VFMADD231PS (BX)(AX*2), Z23, Z6
+	VFMADD231PS 64(BX)(AX*2), Z23, Z7
+	VFMADD231PS 128(BX)(AX*2), Z23, Z8
+	VFMADD231PS 192(BX)(AX*2), Z23, Z9
+	VFMADD231PS (BX)(DX*1), Z21, Z6
+	VFMADD231PS 64(BX)(DX*1), Z21, Z7
+	VFMADD231PS 128(BX)(DX*1), Z21, Z8
+	VFMADD231PS 192(BX)(DX*1), Z21, Z9
+	VMOVDQU8    64(SI), Z21
+	VPANDD      Z0, Z21, Z21
+	VPSHUFB     Z21, Z1, Z22
+	VPSHUFB     Z21, Z18, Z23
+	VPUNPCKLBW  Z22, Z23, Z24
+	VPUNPCKHBW  Z22, Z23, Z22
+	VPSHUFB     Z21, Z19, Z23
+	VPSHUFB     Z21, Z20, Z21
+	VPUNPCKLBW  Z23, Z21, Z25
+	VPUNPCKHBW  Z23, Z21, Z21
+	VPSLLD      $0x10, Z24, Z23
+	VPBLENDMW   Z23, Z25, K1, Z23
+	VPSRLD      $0x10, Z25, Z25
+	VPBLENDMW   Z24, Z25, K1, Z25
+	VFMADD231PS (BX), Z23, Z10
+	VFMADD231PS 64(BX), Z23, Z11
+	VFMADD231PS 128(BX), Z23, Z12
+	VFMADD231PS 192(BX), Z23, Z13
+	VFMADD231PS (BX)(AX*1), Z25, Z10
+	VFMADD231PS 64(BX)(AX*1), Z25, Z11
+	VFMADD231PS 128(BX)(AX*1), Z25, Z12
+	VFMADD231PS 192(BX)(AX*1), Z25, Z13
+	VPSLLD      $0x10, Z22, Z23
+	VPBLENDMW   Z23, Z21, K1, Z23
+	VPSRLD      $0x10, Z21, Z21
+	VPBLENDMW   Z22, Z21, K1, Z21
+	VFMADD231PS (BX)(AX*2), Z23, Z10
+	VFMADD231PS 64(BX)(AX*2), Z23, Z11
+	VFMADD231PS 128(BX)(AX*2), Z23, Z12
+	VFMADD231PS 192(BX)(AX*2), Z23, Z13
+	VFMADD231PS (BX)(DX*1), Z21, Z10
+	VFMADD231PS 64(BX)(DX*1), Z21, Z11
+	VFMADD231PS 128(BX)(DX*1), Z21, Z12
+	VFMADD231PS 192(BX)(DX*1), Z21, Z13
+	VMOVDQU8    64(SI), Z21
+	VPSRLW      $0x04, Z21, Z21
+	VPANDD      Z0, Z21, Z21
+	VPSHUFB     Z21, Z1, Z22
+	VPSHUFB     Z21, Z18, Z23
+	VPUNPCKLBW  Z22, Z23, Z24
+	VPUNPCKHBW  Z22, Z23, Z22
+	VPSHUFB     Z21, Z19, Z23
+	VPSHUFB     Z21, Z20, Z21
+	VPUNPCKLBW  Z23, Z21, Z25
+	VPUNPCKHBW  Z23, Z21, Z21
+	VPSLLD      $0x10, Z24, Z23
+	VPBLENDMW   Z23, Z25, K1, Z23
+	VPSRLD      $0x10, Z25, Z25
+	VPBLENDMW   Z24, Z25, K1, Z25
+	VFMADD231PS (BX), Z23, Z14
+	VFMADD231PS 64(BX), Z23, Z15
+	VFMADD231PS 128(BX), Z23, Z16
+	VFMADD231PS 192(BX), Z23, Z17
+	VFMADD231PS (BX)(AX*1), Z25, Z14
+	VFMADD231PS 64(BX)(AX*1), Z25, Z15
+	VFMADD231PS 128(BX)(AX*1), Z25, Z16
+	VFMADD231PS 192(BX)(AX*1), Z25, Z17
+	VPSLLD      $0x10, Z22, Z23
+	VPBLENDMW   Z23, Z21, K1, Z23
+	VPSRLD      $0x10, Z21, Z21
+	VPBLENDMW   Z22, Z21, K1, Z21
+	VFMADD231PS (BX)(AX*2), Z23, Z14
+	VFMADD231PS 64(BX)(AX*2), Z23, Z15
+	VFMADD231PS 128(BX)(AX*2), Z23, Z16
+	VFMADD231PS 192(BX)(AX*2), Z23, Z17
+	VFMADD231PS (BX)(DX*1), Z21, Z14
+	VFMADD231PS 64(BX)(DX*1), Z21, Z15
+	VFMADD231PS 128(BX)(DX*1), Z21, Z16
+	VFMADD231PS 192(BX)(DX*1), Z21, Z17
+	ADDQ        $+128, SI
+	LEAQ        (BX)(AX*4), BX
+	DECQ        CX
+	JNZ         loopadu
 
 restadv:
-	MOVQ            n+64(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, R8
-	TESTQ           R8, R8
-	JZ              doneadw
-	VMOVD           R8, X1
-	VPBROADCASTD    X1, Z1
-	MOVQ            $-1, R8
-	SHLQ            CL, R8
-	NOTQ            R8
-	KMOVQ           R8, K2
-	VMOVDQU8        (DI), Z18
-	VPANDD          Z0, Z18, Z18
-	VBROADCASTI32X4 1792(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VBROADCASTI32X4 1536(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VPUNPCKLBW      Z19, Z20, Z21
-	VPUNPCKHBW      Z19, Z20, Z19
-	VBROADCASTI32X4 1280(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VBROADCASTI32X4 1024(AX), Z22
-	VPSHUFB         Z18, Z22, Z22
-	VPUNPCKLBW      Z20, Z22, Z18
-	VPUNPCKHBW      Z20, Z22, Z20
-	VPSLLD          $0x10, Z21, Z22
-	VPBLENDMW       Z22, Z18, K1, Z22
-	VPSRLD          $0x10, Z18, Z18
-	VPBLENDMW       Z21, Z18, K1, Z18
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z22, K2, Z22
-	VFMADD231PS     (SI), Z22, Z2
-	VFMADD231PS     64(SI), Z22, Z3
-	VFMADD231PS     128(SI), Z22, Z4
-	VFMADD231PS     192(SI), Z22, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI)(DX*1), Z18, Z2
-	VFMADD231PS     64(SI)(DX*1), Z18, Z3
-	VFMADD231PS     128(SI)(DX*1), Z18, Z4
-	VFMADD231PS     192(SI)(DX*1), Z18, Z5
-	VPSLLD          $0x10, Z19, Z18
-	VPBLENDMW       Z18, Z20, K1, Z18
-	VPSRLD          $0x10, Z20, Z20
-	VPBLENDMW       Z19, Z20, K1, Z20
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI)(DX*2), Z18, Z2
-	VFMADD231PS     64(SI)(DX*2), Z18, Z3
-	VFMADD231PS     128(SI)(DX*2), Z18, Z4
-	VFMADD231PS     192(SI)(DX*2), Z18, Z5
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z20, K2, Z20
-	VFMADD231PS     (SI)(BX*1), Z20, Z2
-	VFMADD231PS     64(SI)(BX*1), Z20, Z3
-	VFMADD231PS     128(SI)(BX*1), Z20, Z4
-	VFMADD231PS     192(SI)(BX*1), Z20, Z5
-	VMOVDQU8        (DI), Z18
-	VPSRLW          $0x04, Z18, Z18
-	VPANDD          Z0, Z18, Z18
-	VBROADCASTI32X4 1792(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VBROADCASTI32X4 1536(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VPUNPCKLBW      Z19, Z20, Z21
-	VPUNPCKHBW      Z19, Z20, Z19
-	VBROADCASTI32X4 1280(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VBROADCASTI32X4 1024(AX), Z22
-	VPSHUFB         Z18, Z22, Z22
-	VPUNPCKLBW      Z20, Z22, Z18
-	VPUNPCKHBW      Z20, Z22, Z20
-	VPSLLD          $0x10, Z21, Z22
-	VPBLENDMW       Z22, Z18, K1, Z22
-	VPSRLD          $0x10, Z18, Z18
-	VPBLENDMW       Z21, Z18, K1, Z18
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z22, K2, Z22
-	VFMADD231PS     (SI), Z22, Z6
-	VFMADD231PS     64(SI), Z22, Z7
-	VFMADD231PS     128(SI), Z22, Z8
-	VFMADD231PS     192(SI), Z22, Z9
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI)(DX*1), Z18, Z6
-	VFMADD231PS     64(SI)(DX*1), Z18, Z7
-	VFMADD231PS     128(SI)(DX*1), Z18, Z8
-	VFMADD231PS     192(SI)(DX*1), Z18, Z9
-	VPSLLD          $0x10, Z19, Z18
-	VPBLENDMW       Z18, Z20, K1, Z18
-	VPSRLD          $0x10, Z20, Z20
-	VPBLENDMW       Z19, Z20, K1, Z20
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI)(DX*2), Z18, Z6
-	VFMADD231PS     64(SI)(DX*2), Z18, Z7
-	VFMADD231PS     128(SI)(DX*2), Z18, Z8
-	VFMADD231PS     192(SI)(DX*2), Z18, Z9
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z20, K2, Z20
-	VFMADD231PS     (SI)(BX*1), Z20, Z6
-	VFMADD231PS     64(SI)(BX*1), Z20, Z7
-	VFMADD231PS     128(SI)(BX*1), Z20, Z8
-	VFMADD231PS     192(SI)(BX*1), Z20, Z9
-	VMOVDQU8        64(DI), Z18
-	VPANDD          Z0, Z18, Z18
-	VBROADCASTI32X4 1792(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VBROADCASTI32X4 1536(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VPUNPCKLBW      Z19, Z20, Z21
-	VPUNPCKHBW      Z19, Z20, Z19
-	VBROADCASTI32X4 1280(AX), Z20
-	VPSHUFB         Z18, Z20, Z20
-	VBROADCASTI32X4 1024(AX), Z22
-	VPSHUFB         Z18, Z22, Z22
-	VPUNPCKLBW      Z20, Z22, Z18
-	VPUNPCKHBW      Z20, Z22, Z20
-	VPSLLD          $0x10, Z21, Z22
-	VPBLENDMW       Z22, Z18, K1, Z22
-	VPSRLD          $0x10, Z18, Z18
-	VPBLENDMW       Z21, Z18, K1, Z18
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z22, K2, Z22
-	VFMADD231PS     (SI), Z22, Z10
-	VFMADD231PS     64(SI), Z22, Z11
-	VFMADD231PS     128(SI), Z22, Z12
-	VFMADD231PS     192(SI), Z22, Z13
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI)(DX*1), Z18, Z10
-	VFMADD231PS     64(SI)(DX*1), Z18, Z11
-	VFMADD231PS     128(SI)(DX*1), Z18, Z12
-	VFMADD231PS     192(SI)(DX*1), Z18, Z13
-	VPSLLD          $0x10, Z19, Z18
-	VPBLENDMW       Z18, Z20, K1, Z18
-	VPSRLD          $0x10, Z20, Z20
-	VPBLENDMW       Z19, Z20, K1, Z20
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI)(DX*2), Z18, Z10
-	VFMADD231PS     64(SI)(DX*2), Z18, Z11
-	VFMADD231PS     128(SI)(DX*2), Z18, Z12
-	VFMADD231PS     192(SI)(DX*2), Z18, Z13
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z20, K2, Z20
-	VFMADD231PS     (SI)(BX*1), Z20, Z10
-	VFMADD231PS     64(SI)(BX*1), Z20, Z11
-	VFMADD231PS     128(SI)(BX*1), Z20, Z12
-	VFMADD231PS     192(SI)(BX*1), Z20, Z13
-	VMOVDQU8        64(DI), Z18
-	VPSRLW          $0x04, Z18, Z18
-	VPANDD          Z0, Z18, Z18
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z18, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VPUNPCKLBW      Z0, Z19, Z20
-	VPUNPCKHBW      Z0, Z19, Z0
-	VBROADCASTI32X4 1280(AX), Z19
-	VPSHUFB         Z18, Z19, Z19
-	VBROADCASTI32X4 1024(AX), Z21
-	VPSHUFB         Z18, Z21, Z21
-	VPUNPCKLBW      Z19, Z21, Z18
-	VPUNPCKHBW      Z19, Z21, Z19
-	VPSLLD          $0x10, Z20, Z21
-	VPBLENDMW       Z21, Z18, K1, Z21
-	VPSRLD          $0x10, Z18, Z18
-	VPBLENDMW       Z20, Z18, K1, Z18
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z21, K2, Z21
-	VFMADD231PS     (SI), Z21, Z14
-	VFMADD231PS     64(SI), Z21, Z15
-	VFMADD231PS     128(SI), Z21, Z16
-	VFMADD231PS     192(SI), Z21, Z17
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z18, K2, Z18
-	VFMADD231PS     (SI)(DX*1), Z18, Z14
-	VFMADD231PS     64(SI)(DX*1), Z18, Z15
-	VFMADD231PS     128(SI)(DX*1), Z18, Z16
-	VFMADD231PS     192(SI)(DX*1), Z18, Z17
-	VPSLLD          $0x10, Z0, Z18
-	VPBLENDMW       Z18, Z19, K1, Z18
-	VPSRLD          $0x10, Z19, Z19
-	VPBLENDMW       Z0, Z19, K1, Z19
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K1
-	VMOVAPS.Z       Z18, K1, Z18
-	VFMADD231PS     (SI)(DX*2), Z18, Z14
-	VFMADD231PS     64(SI)(DX*2), Z18, Z15
-	VFMADD231PS     128(SI)(DX*2), Z18, Z16
-	VFMADD231PS     192(SI)(DX*2), Z18, Z17
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K1
-	VMOVAPS.Z       Z19, K1, Z19
-	VFMADD231PS     (SI)(BX*1), Z19, Z14
-	VFMADD231PS     64(SI)(BX*1), Z19, Z15
-	VFMADD231PS     128(SI)(BX*1), Z19, Z16
-	VFMADD231PS     192(SI)(BX*1), Z19, Z17
+	MOVQ         n+64(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, DI
+	TESTQ        DI, DI
+	JZ           doneadw
+	VMOVD        DI, X21
+	VPBROADCASTD X21, Z21
+	MOVQ         $-1, DI
+	SHLQ         CL, DI
+	NOTQ         DI
+	KMOVQ        DI, K2
+	VMOVDQU8     (SI), Z22
+	VPANDD       Z0, Z22, Z22
+	VPSHUFB      Z22, Z1, Z23
+	VPSHUFB      Z22, Z18, Z24
+	VPUNPCKLBW   Z23, Z24, Z25
+	VPUNPCKHBW   Z23, Z24, Z23
+	VPSHUFB      Z22, Z19, Z24
+	VPSHUFB      Z22, Z20, Z22
+	VPUNPCKLBW   Z24, Z22, Z26
+	VPUNPCKHBW   Z24, Z22, Z22
+	VPSLLD       $0x10, Z25, Z24
+	VPBLENDMW    Z24, Z26, K1, Z24
+	VPSRLD       $0x10, Z26, Z26
+	VPBLENDMW    Z25, Z26, K1, Z26
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z21, K2
+	VMOVAPS.Z    Z24, K2, Z24
+	VFMADD231PS  (BX), Z24, Z2
+	VFMADD231PS  64(BX), Z24, Z3
+	VFMADD231PS  128(BX), Z24, Z4
+	VFMADD231PS  192(BX), Z24, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z21, K2
+	VMOVAPS.Z    Z26, K2, Z26
+	VFMADD231PS  (BX)(AX*1), Z26, Z2
+	VFMADD231PS  64(BX)(AX*1), Z26, Z3
+	VFMADD231PS  128(BX)(AX*1), Z26, Z4
+	VFMADD231PS  192(BX)(AX*1), Z26, Z5
+	VPSLLD       $0x10, Z23, Z24
+	VPBLENDMW    Z24, Z22, K1, Z24
+	VPSRLD       $0x10, Z22, Z22
+	VPBLENDMW    Z23, Z22, K1, Z22
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z21, K2
+	VMOVAPS.Z    Z24, K2, Z24
+	VFMADD231PS  (BX)(AX*2), Z24, Z2
+	VFMADD231PS  64(BX)(AX*2), Z24, Z3
+	VFMADD231PS  128(BX)(AX*2), Z24, Z4
+	VFMADD231PS  192(BX)(AX*2), Z24, Z5
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z21, K2
+	VMOVAPS.Z    Z22, K2, Z22
+	VFMADD231PS  (BX)(DX*1), Z22, Z2
+	VFMADD231PS  64(BX)(DX*1), Z22, Z3
+	VFMADD231PS  128(BX)(DX*1), Z22, Z4
+	VFMADD231PS  192(BX)(DX*1), Z22, Z5
+	VMOVDQU8     (SI), Z22
+	VPSRLW       $0x04, Z22, Z22
+	VPANDD       Z0, Z22, Z22
+	VPSHUFB      Z22, Z1, Z23
+	VPSHUFB      Z22, Z18, Z24
+	VPUNPCKLBW   Z23, Z24, Z25
+	VPUNPCKHBW   Z23, Z24, Z23
+	VPSHUFB      Z22, Z19, Z24
+	VPSHUFB      Z22, Z20, Z22
+	VPUNPCKLBW   Z24, Z22, Z26
+	VPUNPCKHBW   Z24, Z22, Z22
+	VPSLLD       $0x10, Z25, Z24
+	VPBLENDMW    Z24, Z26, K1, Z24
+	VPSRLD       $0x10, Z26, Z26
+	VPBLENDMW    Z25, Z26, K1, Z26
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z21, K2
+	VMOVAPS.Z    Z24, K2, Z24
+	VFMADD231PS  (BX), Z24, Z6
+	VFMADD231PS  64(BX), Z24, Z7
+	VFMADD231PS  128(BX), Z24, Z8
+	VFMADD231PS  192(BX), Z24, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z21, K2
+	VMOVAPS.Z    Z26, K2, Z26
+	VFMADD231PS  (BX)(AX*1), Z26, Z6
+	VFMADD231PS  64(BX)(AX*1), Z26, Z7
+	VFMADD231PS  128(BX)(AX*1), Z26, Z8
+	VFMADD231PS  192(BX)(AX*1), Z26, Z9
+	VPSLLD       $0x10, Z23, Z24
+	VPBLENDMW    Z24, Z22, K1, Z24
+	VPSRLD       $0x10, Z22, Z22
+	VPBLENDMW    Z23, Z22, K1, Z22
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z21, K2
+	VMOVAPS.Z    Z24, K2, Z24
+	VFMADD231PS  (BX)(AX*2), Z24, Z6
+	VFMADD231PS  64(BX)(AX*2), Z24, Z7
+	VFMADD231PS  128(BX)(AX*2), Z24, Z8
+	VFMADD231PS  192(BX)(AX*2), Z24, Z9
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z21, K2
+	VMOVAPS.Z    Z22, K2, Z22
+	VFMADD231PS  (BX)(DX*1), Z22, Z6
+	VFMADD231PS  64(BX)(DX*1), Z22, Z7
+	VFMADD231PS  128(BX)(DX*1), Z22, Z8
+	VFMADD231PS  192(BX)(DX*1), Z22, Z9
+	VMOVDQU8     64(SI), Z22
+	VPANDD       Z0, Z22, Z22
+	VPSHUFB      Z22, Z1, Z23
+	VPSHUFB      Z22, Z18, Z24
+	VPUNPCKLBW   Z23, Z24, Z25
+	VPUNPCKHBW   Z23, Z24, Z23
+	VPSHUFB      Z22, Z19, Z24
+	VPSHUFB      Z22, Z20, Z22
+	VPUNPCKLBW   Z24, Z22, Z26
+	VPUNPCKHBW   Z24, Z22, Z22
+	VPSLLD       $0x10, Z25, Z24
+	VPBLENDMW    Z24, Z26, K1, Z24
+	VPSRLD       $0x10, Z26, Z26
+	VPBLENDMW    Z25, Z26, K1, Z26
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z21, K2
+	VMOVAPS.Z    Z24, K2, Z24
+	VFMADD231PS  (BX), Z24, Z10
+	VFMADD231PS  64(BX), Z24, Z11
+	VFMADD231PS  128(BX), Z24, Z12
+	VFMADD231PS  192(BX), Z24, Z13
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z21, K2
+	VMOVAPS.Z    Z26, K2, Z26
+	VFMADD231PS  (BX)(AX*1), Z26, Z10
+	VFMADD231PS  64(BX)(AX*1), Z26, Z11
+	VFMADD231PS  128(BX)(AX*1), Z26, Z12
+	VFMADD231PS  192(BX)(AX*1), Z26, Z13
+	VPSLLD       $0x10, Z23, Z24
+	VPBLENDMW    Z24, Z22, K1, Z24
+	VPSRLD       $0x10, Z22, Z22
+	VPBLENDMW    Z23, Z22, K1, Z22
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z21, K2
+	VMOVAPS.Z    Z24, K2, Z24
+	VFMADD231PS  (BX)(AX*2), Z24, Z10
+	VFMADD231PS  64(BX)(AX*2), Z24, Z11
+	VFMADD231PS  128(BX)(AX*2), Z24, Z12
+	VFMADD231PS  192(BX)(AX*2), Z24, Z13
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z21, K2
+	VMOVAPS.Z    Z22, K2, Z22
+	VFMADD231PS  (BX)(DX*1), Z22, Z10
+	VFMADD231PS  64(BX)(DX*1), Z22, Z11
+	VFMADD231PS  128(BX)(DX*1), Z22, Z12
+	VFMADD231PS  192(BX)(DX*1), Z22, Z13
+	VMOVDQU8     64(SI), Z22
+	VPSRLW       $0x04, Z22, Z22
+	VPANDD       Z0, Z22, Z22
+	VPSHUFB      Z22, Z1, Z0
+	VPSHUFB      Z22, Z18, Z1
+	VPUNPCKLBW   Z0, Z1, Z18
+	VPUNPCKHBW   Z0, Z1, Z0
+	VPSHUFB      Z22, Z19, Z1
+	VPSHUFB      Z22, Z20, Z19
+	VPUNPCKLBW   Z1, Z19, Z20
+	VPUNPCKHBW   Z1, Z19, Z1
+	VPSLLD       $0x10, Z18, Z19
+	VPBLENDMW    Z19, Z20, K1, Z19
+	VPSRLD       $0x10, Z20, Z20
+	VPBLENDMW    Z18, Z20, K1, Z20
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z21, K2
+	VMOVAPS.Z    Z19, K2, Z19
+	VFMADD231PS  (BX), Z19, Z14
+	VFMADD231PS  64(BX), Z19, Z15
+	VFMADD231PS  128(BX), Z19, Z16
+	VFMADD231PS  192(BX), Z19, Z17
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z21, K2
+	VMOVAPS.Z    Z20, K2, Z20
+	VFMADD231PS  (BX)(AX*1), Z20, Z14
+	VFMADD231PS  64(BX)(AX*1), Z20, Z15
+	VFMADD231PS  128(BX)(AX*1), Z20, Z16
+	VFMADD231PS  192(BX)(AX*1), Z20, Z17
+	VPSLLD       $0x10, Z0, Z18
+	VPBLENDMW    Z18, Z1, K1, Z18
+	VPSRLD       $0x10, Z1, Z1
+	VPBLENDMW    Z0, Z1, K1, Z1
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z21, K1
+	VMOVAPS.Z    Z18, K1, Z18
+	VFMADD231PS  (BX)(AX*2), Z18, Z14
+	VFMADD231PS  64(BX)(AX*2), Z18, Z15
+	VFMADD231PS  128(BX)(AX*2), Z18, Z16
+	VFMADD231PS  192(BX)(AX*2), Z18, Z17
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z21, K1
+	VMOVAPS.Z    Z1, K1, Z1
+	VFMADD231PS  (BX)(DX*1), Z1, Z14
+	VFMADD231PS  64(BX)(DX*1), Z1, Z15
+	VFMADD231PS  128(BX)(DX*1), Z1, Z16
+	VFMADD231PS  192(BX)(DX*1), Z1, Z17
 
 doneadw:
 	MOVQ          ldyRow+8(FP), AX
@@ -17206,173 +16994,161 @@ doneadw:
 // func accumulate1Packed4F32AVX512(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·accumulate1Packed4F32AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+48(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z1
-	VMOVDQU8     orderBAVX512<>+0(SB), Z2
-	MOVQ         y+0(FP), CX
-	MOVQ         ldy+8(FP), DX
-	MOVQ         ldx+24(FP), DX
-	MOVQ         w+32(FP), DX
-	MOVQ         ldw+40(FP), BX
-	MOVQ         cols+64(FP), SI
-	SHRQ         $0x06, SI
+	MOVQ            table+48(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z2
+	VBROADCASTI32X4 1280(AX), Z3
+	VBROADCASTI32X4 1024(AX), Z4
+	VMOVDQU8        orderDAVX512<>+0(SB), Z5
+	VMOVDQU8        orderBAVX512<>+0(SB), Z6
+	MOVQ            y+0(FP), AX
+	MOVQ            ldy+8(FP), CX
+	MOVQ            ldx+24(FP), CX
+	MOVQ            w+32(FP), CX
+	MOVQ            ldw+40(FP), DX
+	MOVQ            cols+64(FP), BX
+	SHRQ            $0x06, BX
 
 columns:
-	VMOVUPS (CX), Z3
-	VMOVUPS 64(CX), Z4
-	VMOVUPS 128(CX), Z5
-	VMOVUPS 192(CX), Z6
-	MOVQ    DX, DI
-	MOVQ    x+16(FP), R9
-	MOVQ    rows+56(FP), R8
+	VMOVUPS (AX), Z7
+	VMOVUPS 64(AX), Z8
+	VMOVUPS 128(AX), Z9
+	VMOVUPS 192(AX), Z10
+	MOVQ    CX, SI
+	MOVQ    x+16(FP), R8
+	MOVQ    rows+56(FP), DI
 
 rowsadx:
-	PREFETCHT0       512(DI)
-	PREFETCHT0       576(DI)
-	VMOVDQU8         (DI), Z7
-	VPANDD           Z0, Z7, Z7
-	VPERMD           Z7, Z1, Z7
-	VPSHUFB          Z2, Z7, Z7
-	VBROADCASTI32X4  1792(AX), Z8
-	VPSHUFB          Z7, Z8, Z8
-	VBROADCASTI32X4  1536(AX), Z9
-	VPSHUFB          Z7, Z9, Z9
-	VPUNPCKLBW       Z8, Z9, Z10
-	VPUNPCKHBW       Z8, Z9, Z8
-	VBROADCASTI32X4  1280(AX), Z9
-	VPSHUFB          Z7, Z9, Z9
-	VBROADCASTI32X4  1024(AX), Z11
-	VPSHUFB          Z7, Z11, Z11
-	VPUNPCKLBW       Z9, Z11, Z7
-	VPUNPCKHBW       Z9, Z11, Z9
-	VPSLLD           $0x10, Z10, Z11
-	VPBLENDMW        Z11, Z7, K1, Z11
-	VPSRLD           $0x10, Z7, Z7
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VFMADD231PS.BCST (R9), Z11, Z3
-	VFMADD231PS.BCST (R9), Z7, Z4
-	VPSLLD           $0x10, Z8, Z7
-	VPBLENDMW        Z7, Z9, K1, Z7
-	VPSRLD           $0x10, Z9, Z9
-	VPBLENDMW        Z8, Z9, K1, Z9
-	VFMADD231PS.BCST (R9), Z7, Z5
-	VFMADD231PS.BCST (R9), Z9, Z6
-	VMOVDQU8         (DI), Z7
-	VPSRLW           $0x04, Z7, Z7
-	VPANDD           Z0, Z7, Z7
-	VPERMD           Z7, Z1, Z7
-	VPSHUFB          Z2, Z7, Z7
-	VBROADCASTI32X4  1792(AX), Z8
-	VPSHUFB          Z7, Z8, Z8
-	VBROADCASTI32X4  1536(AX), Z9
-	VPSHUFB          Z7, Z9, Z9
-	VPUNPCKLBW       Z8, Z9, Z10
-	VPUNPCKHBW       Z8, Z9, Z8
-	VBROADCASTI32X4  1280(AX), Z9
-	VPSHUFB          Z7, Z9, Z9
-	VBROADCASTI32X4  1024(AX), Z11
-	VPSHUFB          Z7, Z11, Z11
-	VPUNPCKLBW       Z9, Z11, Z7
-	VPUNPCKHBW       Z9, Z11, Z9
-	VPSLLD           $0x10, Z10, Z11
-	VPBLENDMW        Z11, Z7, K1, Z11
-	VPSRLD           $0x10, Z7, Z7
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VFMADD231PS.BCST 4(R9), Z11, Z3
-	VFMADD231PS.BCST 4(R9), Z7, Z4
-	VPSLLD           $0x10, Z8, Z7
-	VPBLENDMW        Z7, Z9, K1, Z7
-	VPSRLD           $0x10, Z9, Z9
-	VPBLENDMW        Z8, Z9, K1, Z9
-	VFMADD231PS.BCST 4(R9), Z7, Z5
-	VFMADD231PS.BCST 4(R9), Z9, Z6
-	VMOVDQU8         64(DI), Z7
-	VPANDD           Z0, Z7, Z7
-	VPERMD           Z7, Z1, Z7
-	VPSHUFB          Z2, Z7, Z7
-	VBROADCASTI32X4  1792(AX), Z8
-	VPSHUFB          Z7, Z8, Z8
-	VBROADCASTI32X4  1536(AX), Z9
-	VPSHUFB          Z7, Z9, Z9
-	VPUNPCKLBW       Z8, Z9, Z10
-	VPUNPCKHBW       Z8, Z9, Z8
-	VBROADCASTI32X4  1280(AX), Z9
-	VPSHUFB          Z7, Z9, Z9
-	VBROADCASTI32X4  1024(AX), Z11
-	VPSHUFB          Z7, Z11, Z11
-	VPUNPCKLBW       Z9, Z11, Z7
-	VPUNPCKHBW       Z9, Z11, Z9
-	VPSLLD           $0x10, Z10, Z11
-	VPBLENDMW        Z11, Z7, K1, Z11
-	VPSRLD           $0x10, Z7, Z7
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VFMADD231PS.BCST 8(R9), Z11, Z3
-	VFMADD231PS.BCST 8(R9), Z7, Z4
-	VPSLLD           $0x10, Z8, Z7
-	VPBLENDMW        Z7, Z9, K1, Z7
-	VPSRLD           $0x10, Z9, Z9
-	VPBLENDMW        Z8, Z9, K1, Z9
-	VFMADD231PS.BCST 8(R9), Z7, Z5
-	VFMADD231PS.BCST 8(R9), Z9, Z6
-	VMOVDQU8         64(DI), Z7
-	VPSRLW           $0x04, Z7, Z7
-	VPANDD           Z0, Z7, Z7
-	VPERMD           Z7, Z1, Z7
-	VPSHUFB          Z2, Z7, Z7
-	VBROADCASTI32X4  1792(AX), Z8
-	VPSHUFB          Z7, Z8, Z8
-	VBROADCASTI32X4  1536(AX), Z9
-	VPSHUFB          Z7, Z9, Z9
-	VPUNPCKLBW       Z8, Z9, Z10
-	VPUNPCKHBW       Z8, Z9, Z8
-	VBROADCASTI32X4  1280(AX), Z9
-	VPSHUFB          Z7, Z9, Z9
-	VBROADCASTI32X4  1024(AX), Z11
-	VPSHUFB          Z7, Z11, Z11
-	VPUNPCKLBW       Z9, Z11, Z7
-	VPUNPCKHBW       Z9, Z11, Z9
-	VPSLLD           $0x10, Z10, Z11
-	VPBLENDMW        Z11, Z7, K1, Z11
-	VPSRLD           $0x10, Z7, Z7
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VFMADD231PS.BCST 12(R9), Z11, Z3
-	VFMADD231PS.BCST 12(R9), Z7, Z4
-	VPSLLD           $0x10, Z8, Z7
-	VPBLENDMW        Z7, Z9, K1, Z7
-	VPSRLD           $0x10, Z9, Z9
-	VPBLENDMW        Z8, Z9, K1, Z9
-	VFMADD231PS.BCST 12(R9), Z7, Z5
-	VFMADD231PS.BCST 12(R9), Z9, Z6
-	ADDQ             BX, DI
-	ADDQ             $0x10, R9
-	SUBQ             $0x04, R8
+	PREFETCHT0       512(SI)
+	PREFETCHT0       576(SI)
+	VMOVDQU8         (SI), Z11
+	VPANDD           Z0, Z11, Z11
+	VPERMD           Z11, Z5, Z11
+	VPSHUFB          Z6, Z11, Z11
+	VPSHUFB          Z11, Z1, Z12
+	VPSHUFB          Z11, Z2, Z13
+	VPUNPCKLBW       Z12, Z13, Z14
+	VPUNPCKHBW       Z12, Z13, Z12
+	VPSHUFB          Z11, Z3, Z13
+	VPSHUFB          Z11, Z4, Z11
+	VPUNPCKLBW       Z13, Z11, Z15
+	VPUNPCKHBW       Z13, Z11, Z11
+	VPSLLD           $0x10, Z14, Z13
+	VPBLENDMW        Z13, Z15, K1, Z13
+	VPSRLD           $0x10, Z15, Z15
+	VPBLENDMW        Z14, Z15, K1, Z15
+	VFMADD231PS.BCST (R8), Z13, Z7
+	VFMADD231PS.BCST (R8), Z15, Z8
+	VPSLLD           $0x10, Z12, Z13
+	VPBLENDMW        Z13, Z11, K1, Z13
+	VPSRLD           $0x10, Z11, Z11
+	VPBLENDMW        Z12, Z11, K1, Z11
+	VFMADD231PS.BCST (R8), Z13, Z9
+	VFMADD231PS.BCST (R8), Z11, Z10
+	VMOVDQU8         (SI), Z11
+	VPSRLW           $0x04, Z11, Z11
+	VPANDD           Z0, Z11, Z11
+	VPERMD           Z11, Z5, Z11
+	VPSHUFB          Z6, Z11, Z11
+	VPSHUFB          Z11, Z1, Z12
+	VPSHUFB          Z11, Z2, Z13
+	VPUNPCKLBW       Z12, Z13, Z14
+	VPUNPCKHBW       Z12, Z13, Z12
+	VPSHUFB          Z11, Z3, Z13
+	VPSHUFB          Z11, Z4, Z11
+	VPUNPCKLBW       Z13, Z11, Z15
+	VPUNPCKHBW       Z13, Z11, Z11
+	VPSLLD           $0x10, Z14, Z13
+	VPBLENDMW        Z13, Z15, K1, Z13
+	VPSRLD           $0x10, Z15, Z15
+	VPBLENDMW        Z14, Z15, K1, Z15
+	VFMADD231PS.BCST 4(R8), Z13, Z7
+	VFMADD231PS.BCST 4(R8), Z15, Z8
+	VPSLLD           $0x10, Z12, Z13
+	VPBLENDMW        Z13, Z11, K1, Z13
+	VPSRLD           $0x10, Z11, Z11
+	VPBLENDMW        Z12, Z11, K1, Z11
+	VFMADD231PS.BCST 4(R8), Z13, Z9
+	VFMADD231PS.BCST 4(R8), Z11, Z10
+	VMOVDQU8         64(SI), Z11
+	VPANDD           Z0, Z11, Z11
+	VPERMD           Z11, Z5, Z11
+	VPSHUFB          Z6, Z11, Z11
+	VPSHUFB          Z11, Z1, Z12
+	VPSHUFB          Z11, Z2, Z13
+	VPUNPCKLBW       Z12, Z13, Z14
+	VPUNPCKHBW       Z12, Z13, Z12
+	VPSHUFB          Z11, Z3, Z13
+	VPSHUFB          Z11, Z4, Z11
+	VPUNPCKLBW       Z13, Z11, Z15
+	VPUNPCKHBW       Z13, Z11, Z11
+	VPSLLD           $0x10, Z14, Z13
+	VPBLENDMW        Z13, Z15, K1, Z13
+	VPSRLD           $0x10, Z15, Z15
+	VPBLENDMW        Z14, Z15, K1, Z15
+	VFMADD231PS.BCST 8(R8), Z13, Z7
+	VFMADD231PS.BCST 8(R8), Z15, Z8
+	VPSLLD           $0x10, Z12, Z13
+	VPBLENDMW        Z13, Z11, K1, Z13
+	VPSRLD           $0x10, Z11, Z11
+	VPBLENDMW        Z12, Z11, K1, Z11
+	VFMADD231PS.BCST 8(R8), Z13, Z9
+	VFMADD231PS.BCST 8(R8), Z11, Z10
+	VMOVDQU8         64(SI), Z11
+	VPSRLW           $0x04, Z11, Z11
+	VPANDD           Z0, Z11, Z11
+	VPERMD           Z11, Z5, Z11
+	VPSHUFB          Z6, Z11, Z11
+	VPSHUFB          Z11, Z1, Z12
+	VPSHUFB          Z11, Z2, Z13
+	VPUNPCKLBW       Z12, Z13, Z14
+	VPUNPCKHBW       Z12, Z13, Z12
+	VPSHUFB          Z11, Z3, Z13
+	VPSHUFB          Z11, Z4, Z11
+	VPUNPCKLBW       Z13, Z11, Z15
+	VPUNPCKHBW       Z13, Z11, Z11
+	VPSLLD           $0x10, Z14, Z13
+	VPBLENDMW        Z13, Z15, K1, Z13
+	VPSRLD           $0x10, Z15, Z15
+	VPBLENDMW        Z14, Z15, K1, Z15
+	VFMADD231PS.BCST 12(R8), Z13, Z7
+	VFMADD231PS.BCST 12(R8), Z15, Z8
+	VPSLLD           $0x10, Z12, Z13
+	VPBLENDMW        Z13, Z11, K1, Z13
+	VPSRLD           $0x10, Z11, Z11
+	VPBLENDMW        Z12, Z11, K1, Z11
+	VFMADD231PS.BCST 12(R8), Z13, Z9
+	VFMADD231PS.BCST 12(R8), Z11, Z10
+	ADDQ             DX, SI
+	ADDQ             $0x10, R8
+	SUBQ             $0x04, DI
 	JNZ              rowsadx
-	MOVL             $0x7fc00000, DI
-	VMOVD            DI, X7
-	VPBROADCASTD     X7, Z7
-	VCMPPS           $0x03, Z3, Z3, K2
-	VMOVAPS          Z7, K2, Z3
-	VMOVUPS          Z3, (CX)
-	VCMPPS           $0x03, Z4, Z4, K2
-	VMOVAPS          Z7, K2, Z4
-	VMOVUPS          Z4, 64(CX)
-	VCMPPS           $0x03, Z5, Z5, K2
-	VMOVAPS          Z7, K2, Z5
-	VMOVUPS          Z5, 128(CX)
-	VCMPPS           $0x03, Z6, Z6, K2
-	VMOVAPS          Z7, K2, Z6
-	VMOVUPS          Z6, 192(CX)
-	ADDQ             $+128, DX
-	ADDQ             $+256, CX
-	DECQ             SI
+	MOVL             $0x7fc00000, SI
+	VMOVD            SI, X11
+	VPBROADCASTD     X11, Z11
+	VCMPPS           $0x03, Z7, Z7, K2
+	VMOVAPS          Z11, K2, Z7
+	VMOVUPS          Z7, (AX)
+	VCMPPS           $0x03, Z8, Z8, K2
+	VMOVAPS          Z11, K2, Z8
+	VMOVUPS          Z8, 64(AX)
+	VCMPPS           $0x03, Z9, Z9, K2
+	VMOVAPS          Z11, K2, Z9
+	VMOVUPS          Z9, 128(AX)
+	VCMPPS           $0x03, Z10, Z10, K2
+	VMOVAPS          Z11, K2, Z10
+	VMOVUPS          Z10, 192(AX)
+	ADDQ             $+128, CX
+	ADDQ             $+256, AX
+	DECQ             BX
 	JNZ              columns
 	VZEROUPPER
 	RET
@@ -17380,205 +17156,193 @@ rowsadx:
 // func accumulate2Packed4F32AVX512(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·accumulate2Packed4F32AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+48(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z1
-	VMOVDQU8     orderBAVX512<>+0(SB), Z2
-	MOVQ         y+0(FP), CX
-	MOVQ         ldy+8(FP), DX
-	MOVQ         ldx+24(FP), BX
-	MOVQ         w+32(FP), SI
-	MOVQ         ldw+40(FP), DI
-	MOVQ         cols+64(FP), R8
-	SHRQ         $0x06, R8
+	MOVQ            table+48(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z2
+	VBROADCASTI32X4 1280(AX), Z3
+	VBROADCASTI32X4 1024(AX), Z4
+	VMOVDQU8        orderDAVX512<>+0(SB), Z5
+	VMOVDQU8        orderBAVX512<>+0(SB), Z6
+	MOVQ            y+0(FP), AX
+	MOVQ            ldy+8(FP), CX
+	MOVQ            ldx+24(FP), DX
+	MOVQ            w+32(FP), BX
+	MOVQ            ldw+40(FP), SI
+	MOVQ            cols+64(FP), DI
+	SHRQ            $0x06, DI
 
 columns:
-	VMOVUPS (CX), Z3
-	VMOVUPS 64(CX), Z4
-	VMOVUPS 128(CX), Z5
-	VMOVUPS 192(CX), Z6
-	VMOVUPS (CX)(DX*1), Z7
-	VMOVUPS 64(CX)(DX*1), Z8
-	VMOVUPS 128(CX)(DX*1), Z9
-	VMOVUPS 192(CX)(DX*1), Z10
-	MOVQ    SI, R9
-	MOVQ    x+16(FP), R11
-	MOVQ    rows+56(FP), R10
+	VMOVUPS (AX), Z7
+	VMOVUPS 64(AX), Z8
+	VMOVUPS 128(AX), Z9
+	VMOVUPS 192(AX), Z10
+	VMOVUPS (AX)(CX*1), Z11
+	VMOVUPS 64(AX)(CX*1), Z12
+	VMOVUPS 128(AX)(CX*1), Z13
+	VMOVUPS 192(AX)(CX*1), Z14
+	MOVQ    BX, R8
+	MOVQ    x+16(FP), R10
+	MOVQ    rows+56(FP), R9
 
 rowsady:
-	PREFETCHT0       512(R9)
-	PREFETCHT0       576(R9)
-	VMOVDQU8         (R9), Z11
-	VPANDD           Z0, Z11, Z11
-	VPERMD           Z11, Z1, Z11
-	VPSHUFB          Z2, Z11, Z11
-	VBROADCASTI32X4  1792(AX), Z12
-	VPSHUFB          Z11, Z12, Z12
-	VBROADCASTI32X4  1536(AX), Z13
-	VPSHUFB          Z11, Z13, Z13
-	VPUNPCKLBW       Z12, Z13, Z14
-	VPUNPCKHBW       Z12, Z13, Z12
-	VBROADCASTI32X4  1280(AX), Z13
-	VPSHUFB          Z11, Z13, Z13
-	VBROADCASTI32X4  1024(AX), Z15
-	VPSHUFB          Z11, Z15, Z15
-	VPUNPCKLBW       Z13, Z15, Z11
-	VPUNPCKHBW       Z13, Z15, Z13
-	VPSLLD           $0x10, Z14, Z15
-	VPBLENDMW        Z15, Z11, K1, Z15
-	VPSRLD           $0x10, Z11, Z11
-	VPBLENDMW        Z14, Z11, K1, Z11
-	VFMADD231PS.BCST (R11), Z15, Z3
-	VFMADD231PS.BCST (R11)(BX*1), Z15, Z7
-	VFMADD231PS.BCST (R11), Z11, Z4
-	VFMADD231PS.BCST (R11)(BX*1), Z11, Z8
-	VPSLLD           $0x10, Z12, Z11
-	VPBLENDMW        Z11, Z13, K1, Z11
-	VPSRLD           $0x10, Z13, Z13
-	VPBLENDMW        Z12, Z13, K1, Z13
-	VFMADD231PS.BCST (R11), Z11, Z5
-	VFMADD231PS.BCST (R11)(BX*1), Z11, Z9
-	VFMADD231PS.BCST (R11), Z13, Z6
-	VFMADD231PS.BCST (R11)(BX*1), Z13, Z10
-	VMOVDQU8         (R9), Z11
-	VPSRLW           $0x04, Z11, Z11
-	VPANDD           Z0, Z11, Z11
-	VPERMD           Z11, Z1, Z11
-	VPSHUFB          Z2, Z11, Z11
-	VBROADCASTI32X4  1792(AX), Z12
-	VPSHUFB          Z11, Z12, Z12
-	VBROADCASTI32X4  1536(AX), Z13
-	VPSHUFB          Z11, Z13, Z13
-	VPUNPCKLBW       Z12, Z13, Z14
-	VPUNPCKHBW       Z12, Z13, Z12
-	VBROADCASTI32X4  1280(AX), Z13
-	VPSHUFB          Z11, Z13, Z13
-	VBROADCASTI32X4  1024(AX), Z15
-	VPSHUFB          Z11, Z15, Z15
-	VPUNPCKLBW       Z13, Z15, Z11
-	VPUNPCKHBW       Z13, Z15, Z13
-	VPSLLD           $0x10, Z14, Z15
-	VPBLENDMW        Z15, Z11, K1, Z15
-	VPSRLD           $0x10, Z11, Z11
-	VPBLENDMW        Z14, Z11, K1, Z11
-	VFMADD231PS.BCST 4(R11), Z15, Z3
-	VFMADD231PS.BCST 4(R11)(BX*1), Z15, Z7
-	VFMADD231PS.BCST 4(R11), Z11, Z4
-	VFMADD231PS.BCST 4(R11)(BX*1), Z11, Z8
-	VPSLLD           $0x10, Z12, Z11
-	VPBLENDMW        Z11, Z13, K1, Z11
-	VPSRLD           $0x10, Z13, Z13
-	VPBLENDMW        Z12, Z13, K1, Z13
-	VFMADD231PS.BCST 4(R11), Z11, Z5
-	VFMADD231PS.BCST 4(R11)(BX*1), Z11, Z9
-	VFMADD231PS.BCST 4(R11), Z13, Z6
-	VFMADD231PS.BCST 4(R11)(BX*1), Z13, Z10
-	VMOVDQU8         64(R9), Z11
-	VPANDD           Z0, Z11, Z11
-	VPERMD           Z11, Z1, Z11
-	VPSHUFB          Z2, Z11, Z11
-	VBROADCASTI32X4  1792(AX), Z12
-	VPSHUFB          Z11, Z12, Z12
-	VBROADCASTI32X4  1536(AX), Z13
-	VPSHUFB          Z11, Z13, Z13
-	VPUNPCKLBW       Z12, Z13, Z14
-	VPUNPCKHBW       Z12, Z13, Z12
-	VBROADCASTI32X4  1280(AX), Z13
-	VPSHUFB          Z11, Z13, Z13
-	VBROADCASTI32X4  1024(AX), Z15
-	VPSHUFB          Z11, Z15, Z15
-	VPUNPCKLBW       Z13, Z15, Z11
-	VPUNPCKHBW       Z13, Z15, Z13
-	VPSLLD           $0x10, Z14, Z15
-	VPBLENDMW        Z15, Z11, K1, Z15
-	VPSRLD           $0x10, Z11, Z11
-	VPBLENDMW        Z14, Z11, K1, Z11
-	VFMADD231PS.BCST 8(R11), Z15, Z3
-	VFMADD231PS.BCST 8(R11)(BX*1), Z15, Z7
-	VFMADD231PS.BCST 8(R11), Z11, Z4
-	VFMADD231PS.BCST 8(R11)(BX*1), Z11, Z8
-	VPSLLD           $0x10, Z12, Z11
-	VPBLENDMW        Z11, Z13, K1, Z11
-	VPSRLD           $0x10, Z13, Z13
-	VPBLENDMW        Z12, Z13, K1, Z13
-	VFMADD231PS.BCST 8(R11), Z11, Z5
-	VFMADD231PS.BCST 8(R11)(BX*1), Z11, Z9
-	VFMADD231PS.BCST 8(R11), Z13, Z6
-	VFMADD231PS.BCST 8(R11)(BX*1), Z13, Z10
-	VMOVDQU8         64(R9), Z11
-	VPSRLW           $0x04, Z11, Z11
-	VPANDD           Z0, Z11, Z11
-	VPERMD           Z11, Z1, Z11
-	VPSHUFB          Z2, Z11, Z11
-	VBROADCASTI32X4  1792(AX), Z12
-	VPSHUFB          Z11, Z12, Z12
-	VBROADCASTI32X4  1536(AX), Z13
-	VPSHUFB          Z11, Z13, Z13
-	VPUNPCKLBW       Z12, Z13, Z14
-	VPUNPCKHBW       Z12, Z13, Z12
-	VBROADCASTI32X4  1280(AX), Z13
-	VPSHUFB          Z11, Z13, Z13
-	VBROADCASTI32X4  1024(AX), Z15
-	VPSHUFB          Z11, Z15, Z15
-	VPUNPCKLBW       Z13, Z15, Z11
-	VPUNPCKHBW       Z13, Z15, Z13
-	VPSLLD           $0x10, Z14, Z15
-	VPBLENDMW        Z15, Z11, K1, Z15
-	VPSRLD           $0x10, Z11, Z11
-	VPBLENDMW        Z14, Z11, K1, Z11
-	VFMADD231PS.BCST 12(R11), Z15, Z3
-	VFMADD231PS.BCST 12(R11)(BX*1), Z15, Z7
-	VFMADD231PS.BCST 12(R11), Z11, Z4
-	VFMADD231PS.BCST 12(R11)(BX*1), Z11, Z8
-	VPSLLD           $0x10, Z12, Z11
-	VPBLENDMW        Z11, Z13, K1, Z11
-	VPSRLD           $0x10, Z13, Z13
-	VPBLENDMW        Z12, Z13, K1, Z13
-	VFMADD231PS.BCST 12(R11), Z11, Z5
-	VFMADD231PS.BCST 12(R11)(BX*1), Z11, Z9
-	VFMADD231PS.BCST 12(R11), Z13, Z6
-	VFMADD231PS.BCST 12(R11)(BX*1), Z13, Z10
-	ADDQ             DI, R9
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, R10
+	PREFETCHT0       512(R8)
+	PREFETCHT0       576(R8)
+	VMOVDQU8         (R8), Z15
+	VPANDD           Z0, Z15, Z15
+	VPERMD           Z15, Z5, Z15
+	VPSHUFB          Z6, Z15, Z15
+	VPSHUFB          Z15, Z1, Z16
+	VPSHUFB          Z15, Z2, Z17
+	VPUNPCKLBW       Z16, Z17, Z18
+	VPUNPCKHBW       Z16, Z17, Z16
+	VPSHUFB          Z15, Z3, Z17
+	VPSHUFB          Z15, Z4, Z15
+	VPUNPCKLBW       Z17, Z15, Z19
+	VPUNPCKHBW       Z17, Z15, Z15
+	VPSLLD           $0x10, Z18, Z17
+	VPBLENDMW        Z17, Z19, K1, Z17
+	VPSRLD           $0x10, Z19, Z19
+	VPBLENDMW        Z18, Z19, K1, Z19
+	VFMADD231PS.BCST (R10), Z17, Z7
+	VFMADD231PS.BCST (R10)(DX*1), Z17, Z11
+	VFMADD231PS.BCST (R10), Z19, Z8
+	VFMADD231PS.BCST (R10)(DX*1), Z19, Z12
+	VPSLLD           $0x10, Z16, Z17
+	VPBLENDMW        Z17, Z15, K1, Z17
+	VPSRLD           $0x10, Z15, Z15
+	VPBLENDMW        Z16, Z15, K1, Z15
+	VFMADD231PS.BCST (R10), Z17, Z9
+	VFMADD231PS.BCST (R10)(DX*1), Z17, Z13
+	VFMADD231PS.BCST (R10), Z15, Z10
+	VFMADD231PS.BCST (R10)(DX*1), Z15, Z14
+	VMOVDQU8         (R8), Z15
+	VPSRLW           $0x04, Z15, Z15
+	VPANDD           Z0, Z15, Z15
+	VPERMD           Z15, Z5, Z15
+	VPSHUFB          Z6, Z15, Z15
+	VPSHUFB          Z15, Z1, Z16
+	VPSHUFB          Z15, Z2, Z17
+	VPUNPCKLBW       Z16, Z17, Z18
+	VPUNPCKHBW       Z16, Z17, Z16
+	VPSHUFB          Z15, Z3, Z17
+	VPSHUFB          Z15, Z4, Z15
+	VPUNPCKLBW       Z17, Z15, Z19
+	VPUNPCKHBW       Z17, Z15, Z15
+	VPSLLD           $0x10, Z18, Z17
+	VPBLENDMW        Z17, Z19, K1, Z17
+	VPSRLD           $0x10, Z19, Z19
+	VPBLENDMW        Z18, Z19, K1, Z19
+	VFMADD231PS.BCST 4(R10), Z17, Z7
+	VFMADD231PS.BCST 4(R10)(DX*1), Z17, Z11
+	VFMADD231PS.BCST 4(R10), Z19, Z8
+	VFMADD231PS.BCST 4(R10)(DX*1), Z19, Z12
+	VPSLLD           $0x10, Z16, Z17
+	VPBLENDMW        Z17, Z15, K1, Z17
+	VPSRLD           $0x10, Z15, Z15
+	VPBLENDMW        Z16, Z15, K1, Z15
+	VFMADD231PS.BCST 4(R10), Z17, Z9
+	VFMADD231PS.BCST 4(R10)(DX*1), Z17, Z13
+	VFMADD231PS.BCST 4(R10), Z15, Z10
+	VFMADD231PS.BCST 4(R10)(DX*1), Z15, Z14
+	VMOVDQU8         64(R8), Z15
+	VPANDD           Z0, Z15, Z15
+	VPERMD           Z15, Z5, Z15
+	VPSHUFB          Z6, Z15, Z15
+	VPSHUFB          Z15, Z1, Z16
+	VPSHUFB          Z15, Z2, Z17
+	VPUNPCKLBW       Z16, Z17, Z18
+	VPUNPCKHBW       Z16, Z17, Z16
+	VPSHUFB          Z15, Z3, Z17
+	VPSHUFB          Z15, Z4, Z15
+	VPUNPCKLBW       Z17, Z15, Z19
+	VPUNPCKHBW       Z17, Z15, Z15
+	VPSLLD           $0x10, Z18, Z17
+	VPBLENDMW        Z17, Z19, K1, Z17
+	VPSRLD           $0x10, Z19, Z19
+	VPBLENDMW        Z18, Z19, K1, Z19
+	VFMADD231PS.BCST 8(R10), Z17, Z7
+	VFMADD231PS.BCST 8(R10)(DX*1), Z17, Z11
+	VFMADD231PS.BCST 8(R10), Z19, Z8
+	VFMADD231PS.BCST 8(R10)(DX*1), Z19, Z12
+	VPSLLD           $0x10, Z16, Z17
+	VPBLENDMW        Z17, Z15, K1, Z17
+	VPSRLD           $0x10, Z15, Z15
+	VPBLENDMW        Z16, Z15, K1, Z15
+	VFMADD231PS.BCST 8(R10), Z17, Z9
+	VFMADD231PS.BCST 8(R10)(DX*1), Z17, Z13
+	VFMADD231PS.BCST 8(R10), Z15, Z10
+	VFMADD231PS.BCST 8(R10)(DX*1), Z15, Z14
+	VMOVDQU8         64(R8), Z15
+	VPSRLW           $0x04, Z15, Z15
+	VPANDD           Z0, Z15, Z15
+	VPERMD           Z15, Z5, Z15
+	VPSHUFB          Z6, Z15, Z15
+	VPSHUFB          Z15, Z1, Z16
+	VPSHUFB          Z15, Z2, Z17
+	VPUNPCKLBW       Z16, Z17, Z18
+	VPUNPCKHBW       Z16, Z17, Z16
+	VPSHUFB          Z15, Z3, Z17
+	VPSHUFB          Z15, Z4, Z15
+	VPUNPCKLBW       Z17, Z15, Z19
+	VPUNPCKHBW       Z17, Z15, Z15
+	VPSLLD           $0x10, Z18, Z17
+	VPBLENDMW        Z17, Z19, K1, Z17
+	VPSRLD           $0x10, Z19, Z19
+	VPBLENDMW        Z18, Z19, K1, Z19
+	VFMADD231PS.BCST 12(R10), Z17, Z7
+	VFMADD231PS.BCST 12(R10)(DX*1), Z17, Z11
+	VFMADD231PS.BCST 12(R10), Z19, Z8
+	VFMADD231PS.BCST 12(R10)(DX*1), Z19, Z12
+	VPSLLD           $0x10, Z16, Z17
+	VPBLENDMW        Z17, Z15, K1, Z17
+	VPSRLD           $0x10, Z15, Z15
+	VPBLENDMW        Z16, Z15, K1, Z15
+	VFMADD231PS.BCST 12(R10), Z17, Z9
+	VFMADD231PS.BCST 12(R10)(DX*1), Z17, Z13
+	VFMADD231PS.BCST 12(R10), Z15, Z10
+	VFMADD231PS.BCST 12(R10)(DX*1), Z15, Z14
+	ADDQ             SI, R8
+	ADDQ             $0x10, R10
+	SUBQ             $0x04, R9
 	JNZ              rowsady
-	MOVL             $0x7fc00000, R9
-	VMOVD            R9, X11
-	VPBROADCASTD     X11, Z11
-	VCMPPS           $0x03, Z3, Z3, K2
-	VMOVAPS          Z11, K2, Z3
-	VMOVUPS          Z3, (CX)
-	VCMPPS           $0x03, Z4, Z4, K2
-	VMOVAPS          Z11, K2, Z4
-	VMOVUPS          Z4, 64(CX)
-	VCMPPS           $0x03, Z5, Z5, K2
-	VMOVAPS          Z11, K2, Z5
-	VMOVUPS          Z5, 128(CX)
-	VCMPPS           $0x03, Z6, Z6, K2
-	VMOVAPS          Z11, K2, Z6
-	VMOVUPS          Z6, 192(CX)
+	MOVL             $0x7fc00000, R8
+	VMOVD            R8, X15
+	VPBROADCASTD     X15, Z15
 	VCMPPS           $0x03, Z7, Z7, K2
-	VMOVAPS          Z11, K2, Z7
-	VMOVUPS          Z7, (CX)(DX*1)
+	VMOVAPS          Z15, K2, Z7
+	VMOVUPS          Z7, (AX)
 	VCMPPS           $0x03, Z8, Z8, K2
-	VMOVAPS          Z11, K2, Z8
-	VMOVUPS          Z8, 64(CX)(DX*1)
+	VMOVAPS          Z15, K2, Z8
+	VMOVUPS          Z8, 64(AX)
 	VCMPPS           $0x03, Z9, Z9, K2
-	VMOVAPS          Z11, K2, Z9
-	VMOVUPS          Z9, 128(CX)(DX*1)
+	VMOVAPS          Z15, K2, Z9
+	VMOVUPS          Z9, 128(AX)
 	VCMPPS           $0x03, Z10, Z10, K2
-	VMOVAPS          Z11, K2, Z10
-	VMOVUPS          Z10, 192(CX)(DX*1)
-	ADDQ             $+128, SI
-	ADDQ             $+256, CX
-	DECQ             R8
+	VMOVAPS          Z15, K2, Z10
+	VMOVUPS          Z10, 192(AX)
+	VCMPPS           $0x03, Z11, Z11, K2
+	VMOVAPS          Z15, K2, Z11
+	VMOVUPS          Z11, (AX)(CX*1)
+	VCMPPS           $0x03, Z12, Z12, K2
+	VMOVAPS          Z15, K2, Z12
+	VMOVUPS          Z12, 64(AX)(CX*1)
+	VCMPPS           $0x03, Z13, Z13, K2
+	VMOVAPS          Z15, K2, Z13
+	VMOVUPS          Z13, 128(AX)(CX*1)
+	VCMPPS           $0x03, Z14, Z14, K2
+	VMOVAPS          Z15, K2, Z14
+	VMOVUPS          Z14, 192(AX)(CX*1)
+	ADDQ             $+128, BX
+	ADDQ             $+256, AX
+	DECQ             DI
 	JNZ              columns
 	VZEROUPPER
 	RET
@@ -17586,237 +17350,225 @@ rowsady:
 // func accumulate3Packed4F32AVX512(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·accumulate3Packed4F32AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+48(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z1
-	VMOVDQU8     orderBAVX512<>+0(SB), Z2
-	MOVQ         y+0(FP), CX
-	MOVQ         ldy+8(FP), DX
-	MOVQ         ldx+24(FP), BX
-	MOVQ         w+32(FP), SI
-	MOVQ         ldw+40(FP), DI
-	MOVQ         cols+64(FP), R8
-	SHRQ         $0x06, R8
+	MOVQ            table+48(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z2
+	VBROADCASTI32X4 1280(AX), Z3
+	VBROADCASTI32X4 1024(AX), Z4
+	VMOVDQU8        orderDAVX512<>+0(SB), Z5
+	VMOVDQU8        orderBAVX512<>+0(SB), Z6
+	MOVQ            y+0(FP), AX
+	MOVQ            ldy+8(FP), CX
+	MOVQ            ldx+24(FP), DX
+	MOVQ            w+32(FP), BX
+	MOVQ            ldw+40(FP), SI
+	MOVQ            cols+64(FP), DI
+	SHRQ            $0x06, DI
 
 columns:
-	VMOVUPS (CX), Z3
-	VMOVUPS 64(CX), Z4
-	VMOVUPS 128(CX), Z5
-	VMOVUPS 192(CX), Z6
-	VMOVUPS (CX)(DX*1), Z7
-	VMOVUPS 64(CX)(DX*1), Z8
-	VMOVUPS 128(CX)(DX*1), Z9
-	VMOVUPS 192(CX)(DX*1), Z10
-	VMOVUPS (CX)(DX*2), Z11
-	VMOVUPS 64(CX)(DX*2), Z12
-	VMOVUPS 128(CX)(DX*2), Z13
-	VMOVUPS 192(CX)(DX*2), Z14
-	MOVQ    SI, R9
-	MOVQ    x+16(FP), R11
-	MOVQ    rows+56(FP), R10
+	VMOVUPS (AX), Z7
+	VMOVUPS 64(AX), Z8
+	VMOVUPS 128(AX), Z9
+	VMOVUPS 192(AX), Z10
+	VMOVUPS (AX)(CX*1), Z11
+	VMOVUPS 64(AX)(CX*1), Z12
+	VMOVUPS 128(AX)(CX*1), Z13
+	VMOVUPS 192(AX)(CX*1), Z14
+	VMOVUPS (AX)(CX*2), Z15
+	VMOVUPS 64(AX)(CX*2), Z16
+	VMOVUPS 128(AX)(CX*2), Z17
+	VMOVUPS 192(AX)(CX*2), Z18
+	MOVQ    BX, R8
+	MOVQ    x+16(FP), R10
+	MOVQ    rows+56(FP), R9
 
 rowsadz:
-	PREFETCHT0       512(R9)
-	PREFETCHT0       576(R9)
-	VMOVDQU8         (R9), Z15
-	VPANDD           Z0, Z15, Z15
-	VPERMD           Z15, Z1, Z15
-	VPSHUFB          Z2, Z15, Z15
-	VBROADCASTI32X4  1792(AX), Z16
-	VPSHUFB          Z15, Z16, Z16
-	VBROADCASTI32X4  1536(AX), Z17
-	VPSHUFB          Z15, Z17, Z17
-	VPUNPCKLBW       Z16, Z17, Z18
-	VPUNPCKHBW       Z16, Z17, Z16
-	VBROADCASTI32X4  1280(AX), Z17
-	VPSHUFB          Z15, Z17, Z17
-	VBROADCASTI32X4  1024(AX), Z19
-	VPSHUFB          Z15, Z19, Z19
-	VPUNPCKLBW       Z17, Z19, Z15
-	VPUNPCKHBW       Z17, Z19, Z17
-	VPSLLD           $0x10, Z18, Z19
-	VPBLENDMW        Z19, Z15, K1, Z19
-	VPSRLD           $0x10, Z15, Z15
-	VPBLENDMW        Z18, Z15, K1, Z15
-	VFMADD231PS.BCST (R11), Z19, Z3
-	VFMADD231PS.BCST (R11)(BX*1), Z19, Z7
-	VFMADD231PS.BCST (R11)(BX*2), Z19, Z11
-	VFMADD231PS.BCST (R11), Z15, Z4
-	VFMADD231PS.BCST (R11)(BX*1), Z15, Z8
-	VFMADD231PS.BCST (R11)(BX*2), Z15, Z12
-	VPSLLD           $0x10, Z16, Z15
-	VPBLENDMW        Z15, Z17, K1, Z15
-	VPSRLD           $0x10, Z17, Z17
-	VPBLENDMW        Z16, Z17, K1, Z17
-	VFMADD231PS.BCST (R11), Z15, Z5
-	VFMADD231PS.BCST (R11)(BX*1), Z15, Z9
-	VFMADD231PS.BCST (R11)(BX*2), Z15, Z13
-	VFMADD231PS.BCST (R11), Z17, Z6
-	VFMADD231PS.BCST (R11)(BX*1), Z17, Z10
-	VFMADD231PS.BCST (R11)(BX*2), Z17, Z14
-	VMOVDQU8         (R9), Z15
-	VPSRLW           $0x04, Z15, Z15
-	VPANDD           Z0, Z15, Z15
-	VPERMD           Z15, Z1, Z15
-	VPSHUFB          Z2, Z15, Z15
-	VBROADCASTI32X4  1792(AX), Z16
-	VPSHUFB          Z15, Z16, Z16
-	VBROADCASTI32X4  1536(AX), Z17
-	VPSHUFB          Z15, Z17, Z17
-	VPUNPCKLBW       Z16, Z17, Z18
-	VPUNPCKHBW       Z16, Z17, Z16
-	VBROADCASTI32X4  1280(AX), Z17
-	VPSHUFB          Z15, Z17, Z17
-	VBROADCASTI32X4  1024(AX), Z19
-	VPSHUFB          Z15, Z19, Z19
-	VPUNPCKLBW       Z17, Z19, Z15
-	VPUNPCKHBW       Z17, Z19, Z17
-	VPSLLD           $0x10, Z18, Z19
-	VPBLENDMW        Z19, Z15, K1, Z19
-	VPSRLD           $0x10, Z15, Z15
-	VPBLENDMW        Z18, Z15, K1, Z15
-	VFMADD231PS.BCST 4(R11), Z19, Z3
-	VFMADD231PS.BCST 4(R11)(BX*1), Z19, Z7
-	VFMADD231PS.BCST 4(R11)(BX*2), Z19, Z11
-	VFMADD231PS.BCST 4(R11), Z15, Z4
-	VFMADD231PS.BCST 4(R11)(BX*1), Z15, Z8
-	VFMADD231PS.BCST 4(R11)(BX*2), Z15, Z12
-	VPSLLD           $0x10, Z16, Z15
-	VPBLENDMW        Z15, Z17, K1, Z15
-	VPSRLD           $0x10, Z17, Z17
-	VPBLENDMW        Z16, Z17, K1, Z17
-	VFMADD231PS.BCST 4(R11), Z15, Z5
-	VFMADD231PS.BCST 4(R11)(BX*1), Z15, Z9
-	VFMADD231PS.BCST 4(R11)(BX*2), Z15, Z13
-	VFMADD231PS.BCST 4(R11), Z17, Z6
-	VFMADD231PS.BCST 4(R11)(BX*1), Z17, Z10
-	VFMADD231PS.BCST 4(R11)(BX*2), Z17, Z14
-	VMOVDQU8         64(R9), Z15
-	VPANDD           Z0, Z15, Z15
-	VPERMD           Z15, Z1, Z15
-	VPSHUFB          Z2, Z15, Z15
-	VBROADCASTI32X4  1792(AX), Z16
-	VPSHUFB          Z15, Z16, Z16
-	VBROADCASTI32X4  1536(AX), Z17
-	VPSHUFB          Z15, Z17, Z17
-	VPUNPCKLBW       Z16, Z17, Z18
-	VPUNPCKHBW       Z16, Z17, Z16
-	VBROADCASTI32X4  1280(AX), Z17
-	VPSHUFB          Z15, Z17, Z17
-	VBROADCASTI32X4  1024(AX), Z19
-	VPSHUFB          Z15, Z19, Z19
-	VPUNPCKLBW       Z17, Z19, Z15
-	VPUNPCKHBW       Z17, Z19, Z17
-	VPSLLD           $0x10, Z18, Z19
-	VPBLENDMW        Z19, Z15, K1, Z19
-	VPSRLD           $0x10, Z15, Z15
-	VPBLENDMW        Z18, Z15, K1, Z15
-	VFMADD231PS.BCST 8(R11), Z19, Z3
-	VFMADD231PS.BCST 8(R11)(BX*1), Z19, Z7
-	VFMADD231PS.BCST 8(R11)(BX*2), Z19, Z11
-	VFMADD231PS.BCST 8(R11), Z15, Z4
-	VFMADD231PS.BCST 8(R11)(BX*1), Z15, Z8
-	VFMADD231PS.BCST 8(R11)(BX*2), Z15, Z12
-	VPSLLD           $0x10, Z16, Z15
-	VPBLENDMW        Z15, Z17, K1, Z15
-	VPSRLD           $0x10, Z17, Z17
-	VPBLENDMW        Z16, Z17, K1, Z17
-	VFMADD231PS.BCST 8(R11), Z15, Z5
-	VFMADD231PS.BCST 8(R11)(BX*1), Z15, Z9
-	VFMADD231PS.BCST 8(R11)(BX*2), Z15, Z13
-	VFMADD231PS.BCST 8(R11), Z17, Z6
-	VFMADD231PS.BCST 8(R11)(BX*1), Z17, Z10
-	VFMADD231PS.BCST 8(R11)(BX*2), Z17, Z14
-	VMOVDQU8         64(R9), Z15
-	VPSRLW           $0x04, Z15, Z15
-	VPANDD           Z0, Z15, Z15
-	VPERMD           Z15, Z1, Z15
-	VPSHUFB          Z2, Z15, Z15
-	VBROADCASTI32X4  1792(AX), Z16
-	VPSHUFB          Z15, Z16, Z16
-	VBROADCASTI32X4  1536(AX), Z17
-	VPSHUFB          Z15, Z17, Z17
-	VPUNPCKLBW       Z16, Z17, Z18
-	VPUNPCKHBW       Z16, Z17, Z16
-	VBROADCASTI32X4  1280(AX), Z17
-	VPSHUFB          Z15, Z17, Z17
-	VBROADCASTI32X4  1024(AX), Z19
-	VPSHUFB          Z15, Z19, Z19
-	VPUNPCKLBW       Z17, Z19, Z15
-	VPUNPCKHBW       Z17, Z19, Z17
-	VPSLLD           $0x10, Z18, Z19
-	VPBLENDMW        Z19, Z15, K1, Z19
-	VPSRLD           $0x10, Z15, Z15
-	VPBLENDMW        Z18, Z15, K1, Z15
-	VFMADD231PS.BCST 12(R11), Z19, Z3
-	VFMADD231PS.BCST 12(R11)(BX*1), Z19, Z7
-	VFMADD231PS.BCST 12(R11)(BX*2), Z19, Z11
-	VFMADD231PS.BCST 12(R11), Z15, Z4
-	VFMADD231PS.BCST 12(R11)(BX*1), Z15, Z8
-	VFMADD231PS.BCST 12(R11)(BX*2), Z15, Z12
-	VPSLLD           $0x10, Z16, Z15
-	VPBLENDMW        Z15, Z17, K1, Z15
-	VPSRLD           $0x10, Z17, Z17
-	VPBLENDMW        Z16, Z17, K1, Z17
-	VFMADD231PS.BCST 12(R11), Z15, Z5
-	VFMADD231PS.BCST 12(R11)(BX*1), Z15, Z9
-	VFMADD231PS.BCST 12(R11)(BX*2), Z15, Z13
-	VFMADD231PS.BCST 12(R11), Z17, Z6
-	VFMADD231PS.BCST 12(R11)(BX*1), Z17, Z10
-	VFMADD231PS.BCST 12(R11)(BX*2), Z17, Z14
-	ADDQ             DI, R9
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, R10
+	PREFETCHT0       512(R8)
+	PREFETCHT0       576(R8)
+	VMOVDQU8         (R8), Z19
+	VPANDD           Z0, Z19, Z19
+	VPERMD           Z19, Z5, Z19
+	VPSHUFB          Z6, Z19, Z19
+	VPSHUFB          Z19, Z1, Z20
+	VPSHUFB          Z19, Z2, Z21
+	VPUNPCKLBW       Z20, Z21, Z22
+	VPUNPCKHBW       Z20, Z21, Z20
+	VPSHUFB          Z19, Z3, Z21
+	VPSHUFB          Z19, Z4, Z19
+	VPUNPCKLBW       Z21, Z19, Z23
+	VPUNPCKHBW       Z21, Z19, Z19
+	VPSLLD           $0x10, Z22, Z21
+	VPBLENDMW        Z21, Z23, K1, Z21
+	VPSRLD           $0x10, Z23, Z23
+	VPBLENDMW        Z22, Z23, K1, Z23
+	VFMADD231PS.BCST (R10), Z21, Z7
+	VFMADD231PS.BCST (R10)(DX*1), Z21, Z11
+	VFMADD231PS.BCST (R10)(DX*2), Z21, Z15
+	VFMADD231PS.BCST (R10), Z23, Z8
+	VFMADD231PS.BCST (R10)(DX*1), Z23, Z12
+	VFMADD231PS.BCST (R10)(DX*2), Z23, Z16
+	VPSLLD           $0x10, Z20, Z21
+	VPBLENDMW        Z21, Z19, K1, Z21
+	VPSRLD           $0x10, Z19, Z19
+	VPBLENDMW        Z20, Z19, K1, Z19
+	VFMADD231PS.BCST (R10), Z21, Z9
+	VFMADD231PS.BCST (R10)(DX*1), Z21, Z13
+	VFMADD231PS.BCST (R10)(DX*2), Z21, Z17
+	VFMADD231PS.BCST (R10), Z19, Z10
+	VFMADD231PS.BCST (R10)(DX*1), Z19, Z14
+	VFMADD231PS.BCST (R10)(DX*2), Z19, Z18
+	VMOVDQU8         (R8), Z19
+	VPSRLW           $0x04, Z19, Z19
+	VPANDD           Z0, Z19, Z19
+	VPERMD           Z19, Z5, Z19
+	VPSHUFB          Z6, Z19, Z19
+	VPSHUFB          Z19, Z1, Z20
+	VPSHUFB          Z19, Z2, Z21
+	VPUNPCKLBW       Z20, Z21, Z22
+	VPUNPCKHBW       Z20, Z21, Z20
+	VPSHUFB          Z19, Z3, Z21
+	VPSHUFB          Z19, Z4, Z19
+	VPUNPCKLBW       Z21, Z19, Z23
+	VPUNPCKHBW       Z21, Z19, Z19
+	VPSLLD           $0x10, Z22, Z21
+	VPBLENDMW        Z21, Z23, K1, Z21
+	VPSRLD           $0x10, Z23, Z23
+	VPBLENDMW        Z22, Z23, K1, Z23
+	VFMADD231PS.BCST 4(R10), Z21, Z7
+	VFMADD231PS.BCST 4(R10)(DX*1), Z21, Z11
+	VFMADD231PS.BCST 4(R10)(DX*2), Z21, Z15
+	VFMADD231PS.BCST 4(R10), Z23, Z8
+	VFMADD231PS.BCST 4(R10)(DX*1), Z23, Z12
+	VFMADD231PS.BCST 4(R10)(DX*2), Z23, Z16
+	VPSLLD           $0x10, Z20, Z21
+	VPBLENDMW        Z21, Z19, K1, Z21
+	VPSRLD           $0x10, Z19, Z19
+	VPBLENDMW        Z20, Z19, K1, Z19
+	VFMADD231PS.BCST 4(R10), Z21, Z9
+	VFMADD231PS.BCST 4(R10)(DX*1), Z21, Z13
+	VFMADD231PS.BCST 4(R10)(DX*2), Z21, Z17
+	VFMADD231PS.BCST 4(R10), Z19, Z10
+	VFMADD231PS.BCST 4(R10)(DX*1), Z19, Z14
+	VFMADD231PS.BCST 4(R10)(DX*2), Z19, Z18
+	VMOVDQU8         64(R8), Z19
+	VPANDD           Z0, Z19, Z19
+	VPERMD           Z19, Z5, Z19
+	VPSHUFB          Z6, Z19, Z19
+	VPSHUFB          Z19, Z1, Z20
+	VPSHUFB          Z19, Z2, Z21
+	VPUNPCKLBW       Z20, Z21, Z22
+	VPUNPCKHBW       Z20, Z21, Z20
+	VPSHUFB          Z19, Z3, Z21
+	VPSHUFB          Z19, Z4, Z19
+	VPUNPCKLBW       Z21, Z19, Z23
+	VPUNPCKHBW       Z21, Z19, Z19
+	VPSLLD           $0x10, Z22, Z21
+	VPBLENDMW        Z21, Z23, K1, Z21
+	VPSRLD           $0x10, Z23, Z23
+	VPBLENDMW        Z22, Z23, K1, Z23
+	VFMADD231PS.BCST 8(R10), Z21, Z7
+	VFMADD231PS.BCST 8(R10)(DX*1), Z21, Z11
+	VFMADD231PS.BCST 8(R10)(DX*2), Z21, Z15
+	VFMADD231PS.BCST 8(R10), Z23, Z8
+	VFMADD231PS.BCST 8(R10)(DX*1), Z23, Z12
+	VFMADD231PS.BCST 8(R10)(DX*2), Z23, Z16
+	VPSLLD           $0x10, Z20, Z21
+	VPBLENDMW        Z21, Z19, K1, Z21
+	VPSRLD           $0x10, Z19, Z19
+	VPBLENDMW        Z20, Z19, K1, Z19
+	VFMADD231PS.BCST 8(R10), Z21, Z9
+	VFMADD231PS.BCST 8(R10)(DX*1), Z21, Z13
+	VFMADD231PS.BCST 8(R10)(DX*2), Z21, Z17
+	VFMADD231PS.BCST 8(R10), Z19, Z10
+	VFMADD231PS.BCST 8(R10)(DX*1), Z19, Z14
+	VFMADD231PS.BCST 8(R10)(DX*2), Z19, Z18
+	VMOVDQU8         64(R8), Z19
+	VPSRLW           $0x04, Z19, Z19
+	VPANDD           Z0, Z19, Z19
+	VPERMD           Z19, Z5, Z19
+	VPSHUFB          Z6, Z19, Z19
+	VPSHUFB          Z19, Z1, Z20
+	VPSHUFB          Z19, Z2, Z21
+	VPUNPCKLBW       Z20, Z21, Z22
+	VPUNPCKHBW       Z20, Z21, Z20
+	VPSHUFB          Z19, Z3, Z21
+	VPSHUFB          Z19, Z4, Z19
+	VPUNPCKLBW       Z21, Z19, Z23
+	VPUNPCKHBW       Z21, Z19, Z19
+	VPSLLD           $0x10, Z22, Z21
+	VPBLENDMW        Z21, Z23, K1, Z21
+	VPSRLD           $0x10, Z23, Z23
+	VPBLENDMW        Z22, Z23, K1, Z23
+	VFMADD231PS.BCST 12(R10), Z21, Z7
+	VFMADD231PS.BCST 12(R10)(DX*1), Z21, Z11
+	VFMADD231PS.BCST 12(R10)(DX*2), Z21, Z15
+	VFMADD231PS.BCST 12(R10), Z23, Z8
+	VFMADD231PS.BCST 12(R10)(DX*1), Z23, Z12
+	VFMADD231PS.BCST 12(R10)(DX*2), Z23, Z16
+	VPSLLD           $0x10, Z20, Z21
+	VPBLENDMW        Z21, Z19, K1, Z21
+	VPSRLD           $0x10, Z19, Z19
+	VPBLENDMW        Z20, Z19, K1, Z19
+	VFMADD231PS.BCST 12(R10), Z21, Z9
+	VFMADD231PS.BCST 12(R10)(DX*1), Z21, Z13
+	VFMADD231PS.BCST 12(R10)(DX*2), Z21, Z17
+	VFMADD231PS.BCST 12(R10), Z19, Z10
+	VFMADD231PS.BCST 12(R10)(DX*1), Z19, Z14
+	VFMADD231PS.BCST 12(R10)(DX*2), Z19, Z18
+	ADDQ             SI, R8
+	ADDQ             $0x10, R10
+	SUBQ             $0x04, R9
 	JNZ              rowsadz
-	MOVL             $0x7fc00000, R9
-	VMOVD            R9, X15
-	VPBROADCASTD     X15, Z15
-	VCMPPS           $0x03, Z3, Z3, K2
-	VMOVAPS          Z15, K2, Z3
-	VMOVUPS          Z3, (CX)
-	VCMPPS           $0x03, Z4, Z4, K2
-	VMOVAPS          Z15, K2, Z4
-	VMOVUPS          Z4, 64(CX)
-	VCMPPS           $0x03, Z5, Z5, K2
-	VMOVAPS          Z15, K2, Z5
-	VMOVUPS          Z5, 128(CX)
-	VCMPPS           $0x03, Z6, Z6, K2
-	VMOVAPS          Z15, K2, Z6
-	VMOVUPS          Z6, 192(CX)
+	MOVL             $0x7fc00000, R8
+	VMOVD            R8, X19
+	VPBROADCASTD     X19, Z19
 	VCMPPS           $0x03, Z7, Z7, K2
-	VMOVAPS          Z15, K2, Z7
-	VMOVUPS          Z7, (CX)(DX*1)
+	VMOVAPS          Z19, K2, Z7
+	VMOVUPS          Z7, (AX)
 	VCMPPS           $0x03, Z8, Z8, K2
-	VMOVAPS          Z15, K2, Z8
-	VMOVUPS          Z8, 64(CX)(DX*1)
+	VMOVAPS          Z19, K2, Z8
+	VMOVUPS          Z8, 64(AX)
 	VCMPPS           $0x03, Z9, Z9, K2
-	VMOVAPS          Z15, K2, Z9
-	VMOVUPS          Z9, 128(CX)(DX*1)
+	VMOVAPS          Z19, K2, Z9
+	VMOVUPS          Z9, 128(AX)
 	VCMPPS           $0x03, Z10, Z10, K2
-	VMOVAPS          Z15, K2, Z10
-	VMOVUPS          Z10, 192(CX)(DX*1)
+	VMOVAPS          Z19, K2, Z10
+	VMOVUPS          Z10, 192(AX)
 	VCMPPS           $0x03, Z11, Z11, K2
-	VMOVAPS          Z15, K2, Z11
-	VMOVUPS          Z11, (CX)(DX*2)
+	VMOVAPS          Z19, K2, Z11
+	VMOVUPS          Z11, (AX)(CX*1)
 	VCMPPS           $0x03, Z12, Z12, K2
-	VMOVAPS          Z15, K2, Z12
-	VMOVUPS          Z12, 64(CX)(DX*2)
+	VMOVAPS          Z19, K2, Z12
+	VMOVUPS          Z12, 64(AX)(CX*1)
 	VCMPPS           $0x03, Z13, Z13, K2
-	VMOVAPS          Z15, K2, Z13
-	VMOVUPS          Z13, 128(CX)(DX*2)
+	VMOVAPS          Z19, K2, Z13
+	VMOVUPS          Z13, 128(AX)(CX*1)
 	VCMPPS           $0x03, Z14, Z14, K2
-	VMOVAPS          Z15, K2, Z14
-	VMOVUPS          Z14, 192(CX)(DX*2)
-	ADDQ             $+128, SI
-	ADDQ             $+256, CX
-	DECQ             R8
+	VMOVAPS          Z19, K2, Z14
+	VMOVUPS          Z14, 192(AX)(CX*1)
+	VCMPPS           $0x03, Z15, Z15, K2
+	VMOVAPS          Z19, K2, Z15
+	VMOVUPS          Z15, (AX)(CX*2)
+	VCMPPS           $0x03, Z16, Z16, K2
+	VMOVAPS          Z19, K2, Z16
+	VMOVUPS          Z16, 64(AX)(CX*2)
+	VCMPPS           $0x03, Z17, Z17, K2
+	VMOVAPS          Z19, K2, Z17
+	VMOVUPS          Z17, 128(AX)(CX*2)
+	VCMPPS           $0x03, Z18, Z18, K2
+	VMOVAPS          Z19, K2, Z18
+	VMOVUPS          Z18, 192(AX)(CX*2)
+	ADDQ             $+128, BX
+	ADDQ             $+256, AX
+	DECQ             DI
 	JNZ              columns
 	VZEROUPPER
 	RET
@@ -17824,271 +17576,259 @@ rowsadz:
 // func accumulate4Packed4F32AVX512(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·accumulate4Packed4F32AVX512(SB), NOSPLIT, $0-72
-	MOVQ         table+48(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z1
-	VMOVDQU8     orderBAVX512<>+0(SB), Z2
-	MOVQ         y+0(FP), CX
-	MOVQ         ldy+8(FP), DX
-	MOVQ         ldx+24(FP), BX
-	LEAQ         (DX)(DX*2), SI
-	LEAQ         (BX)(BX*2), DI
-	MOVQ         w+32(FP), R8
-	MOVQ         ldw+40(FP), R9
-	MOVQ         cols+64(FP), R10
-	SHRQ         $0x06, R10
+	MOVQ            table+48(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z2
+	VBROADCASTI32X4 1280(AX), Z3
+	VBROADCASTI32X4 1024(AX), Z4
+	VMOVDQU8        orderDAVX512<>+0(SB), Z5
+	VMOVDQU8        orderBAVX512<>+0(SB), Z6
+	MOVQ            y+0(FP), AX
+	MOVQ            ldy+8(FP), CX
+	MOVQ            ldx+24(FP), DX
+	LEAQ            (CX)(CX*2), BX
+	LEAQ            (DX)(DX*2), SI
+	MOVQ            w+32(FP), DI
+	MOVQ            ldw+40(FP), R8
+	MOVQ            cols+64(FP), R9
+	SHRQ            $0x06, R9
 
 columns:
-	VMOVUPS (CX), Z3
-	VMOVUPS 64(CX), Z4
-	VMOVUPS 128(CX), Z5
-	VMOVUPS 192(CX), Z6
-	VMOVUPS (CX)(DX*1), Z7
-	VMOVUPS 64(CX)(DX*1), Z8
-	VMOVUPS 128(CX)(DX*1), Z9
-	VMOVUPS 192(CX)(DX*1), Z10
-	VMOVUPS (CX)(DX*2), Z11
-	VMOVUPS 64(CX)(DX*2), Z12
-	VMOVUPS 128(CX)(DX*2), Z13
-	VMOVUPS 192(CX)(DX*2), Z14
-	VMOVUPS (CX)(SI*1), Z15
-	VMOVUPS 64(CX)(SI*1), Z16
-	VMOVUPS 128(CX)(SI*1), Z17
-	VMOVUPS 192(CX)(SI*1), Z18
-	MOVQ    R8, R11
-	MOVQ    x+16(FP), R13
-	MOVQ    rows+56(FP), R12
+	VMOVUPS (AX), Z7
+	VMOVUPS 64(AX), Z8
+	VMOVUPS 128(AX), Z9
+	VMOVUPS 192(AX), Z10
+	VMOVUPS (AX)(CX*1), Z11
+	VMOVUPS 64(AX)(CX*1), Z12
+	VMOVUPS 128(AX)(CX*1), Z13
+	VMOVUPS 192(AX)(CX*1), Z14
+	VMOVUPS (AX)(CX*2), Z15
+	VMOVUPS 64(AX)(CX*2), Z16
+	VMOVUPS 128(AX)(CX*2), Z17
+	VMOVUPS 192(AX)(CX*2), Z18
+	VMOVUPS (AX)(BX*1), Z19
+	VMOVUPS 64(AX)(BX*1), Z20
+	VMOVUPS 128(AX)(BX*1), Z21
+	VMOVUPS 192(AX)(BX*1), Z22
+	MOVQ    DI, R10
+	MOVQ    x+16(FP), R12
+	MOVQ    rows+56(FP), R11
 
 rowsaea:
-	PREFETCHT0       512(R11)
-	PREFETCHT0       576(R11)
-	VMOVDQU8         (R11), Z19
-	VPANDD           Z0, Z19, Z19
-	VPERMD           Z19, Z1, Z19
-	VPSHUFB          Z2, Z19, Z19
-	VBROADCASTI32X4  1792(AX), Z20
-	VPSHUFB          Z19, Z20, Z20
-	VBROADCASTI32X4  1536(AX), Z21
-	VPSHUFB          Z19, Z21, Z21
-	VPUNPCKLBW       Z20, Z21, Z22
-	VPUNPCKHBW       Z20, Z21, Z20
-	VBROADCASTI32X4  1280(AX), Z21
-	VPSHUFB          Z19, Z21, Z21
-	VBROADCASTI32X4  1024(AX), Z23
-	VPSHUFB          Z19, Z23, Z23
-	VPUNPCKLBW       Z21, Z23, Z19
-	VPUNPCKHBW       Z21, Z23, Z21
-	VPSLLD           $0x10, Z22, Z23
-	VPBLENDMW        Z23, Z19, K1, Z23
-	VPSRLD           $0x10, Z19, Z19
-	VPBLENDMW        Z22, Z19, K1, Z19
-	VFMADD231PS.BCST (R13), Z23, Z3
-	VFMADD231PS.BCST (R13)(BX*1), Z23, Z7
-	VFMADD231PS.BCST (R13)(BX*2), Z23, Z11
-	VFMADD231PS.BCST (R13)(DI*1), Z23, Z15
-	VFMADD231PS.BCST (R13), Z19, Z4
-	VFMADD231PS.BCST (R13)(BX*1), Z19, Z8
-	VFMADD231PS.BCST (R13)(BX*2), Z19, Z12
-	VFMADD231PS.BCST (R13)(DI*1), Z19, Z16
-	VPSLLD           $0x10, Z20, Z19
-	VPBLENDMW        Z19, Z21, K1, Z19
-	VPSRLD           $0x10, Z21, Z21
-	VPBLENDMW        Z20, Z21, K1, Z21
-	VFMADD231PS.BCST (R13), Z19, Z5
-	VFMADD231PS.BCST (R13)(BX*1), Z19, Z9
-	VFMADD231PS.BCST (R13)(BX*2), Z19, Z13
-	VFMADD231PS.BCST (R13)(DI*1), Z19, Z17
-	VFMADD231PS.BCST (R13), Z21, Z6
-	VFMADD231PS.BCST (R13)(BX*1), Z21, Z10
-	VFMADD231PS.BCST (R13)(BX*2), Z21, Z14
-	VFMADD231PS.BCST (R13)(DI*1), Z21, Z18
-	VMOVDQU8         (R11), Z19
-	VPSRLW           $0x04, Z19, Z19
-	VPANDD           Z0, Z19, Z19
-	VPERMD           Z19, Z1, Z19
-	VPSHUFB          Z2, Z19, Z19
-	VBROADCASTI32X4  1792(AX), Z20
-	VPSHUFB          Z19, Z20, Z20
-	VBROADCASTI32X4  1536(AX), Z21
-	VPSHUFB          Z19, Z21, Z21
-	VPUNPCKLBW       Z20, Z21, Z22
-	VPUNPCKHBW       Z20, Z21, Z20
-	VBROADCASTI32X4  1280(AX), Z21
-	VPSHUFB          Z19, Z21, Z21
-	VBROADCASTI32X4  1024(AX), Z23
-	VPSHUFB          Z19, Z23, Z23
-	VPUNPCKLBW       Z21, Z23, Z19
-	VPUNPCKHBW       Z21, Z23, Z21
-	VPSLLD           $0x10, Z22, Z23
-	VPBLENDMW        Z23, Z19, K1, Z23
-	VPSRLD           $0x10, Z19, Z19
-	VPBLENDMW        Z22, Z19, K1, Z19
-	VFMADD231PS.BCST 4(R13), Z23, Z3
-	VFMADD231PS.BCST 4(R13)(BX*1), Z23, Z7
-	VFMADD231PS.BCST 4(R13)(BX*2), Z23, Z11
-	VFMADD231PS.BCST 4(R13)(DI*1), Z23, Z15
-	VFMADD231PS.BCST 4(R13), Z19, Z4
-	VFMADD231PS.BCST 4(R13)(BX*1), Z19, Z8
-	VFMADD231PS.BCST 4(R13)(BX*2), Z19, Z12
-	VFMADD231PS.BCST 4(R13)(DI*1), Z19, Z16
-	VPSLLD           $0x10, Z20, Z19
-	VPBLENDMW        Z19, Z21, K1, Z19
-	VPSRLD           $0x10, Z21, Z21
-	VPBLENDMW        Z20, Z21, K1, Z21
-	VFMADD231PS.BCST 4(R13), Z19, Z5
-	VFMADD231PS.BCST 4(R13)(BX*1), Z19, Z9
-	VFMADD231PS.BCST 4(R13)(BX*2), Z19, Z13
-	VFMADD231PS.BCST 4(R13)(DI*1), Z19, Z17
-	VFMADD231PS.BCST 4(R13), Z21, Z6
-	VFMADD231PS.BCST 4(R13)(BX*1), Z21, Z10
-	VFMADD231PS.BCST 4(R13)(BX*2), Z21, Z14
-	VFMADD231PS.BCST 4(R13)(DI*1), Z21, Z18
-	VMOVDQU8         64(R11), Z19
-	VPANDD           Z0, Z19, Z19
-	VPERMD           Z19, Z1, Z19
-	VPSHUFB          Z2, Z19, Z19
-	VBROADCASTI32X4  1792(AX), Z20
-	VPSHUFB          Z19, Z20, Z20
-	VBROADCASTI32X4  1536(AX), Z21
-	VPSHUFB          Z19, Z21, Z21
-	VPUNPCKLBW       Z20, Z21, Z22
-	VPUNPCKHBW       Z20, Z21, Z20
-	VBROADCASTI32X4  1280(AX), Z21
-	VPSHUFB          Z19, Z21, Z21
-	VBROADCASTI32X4  1024(AX), Z23
-	VPSHUFB          Z19, Z23, Z23
-	VPUNPCKLBW       Z21, Z23, Z19
-	VPUNPCKHBW       Z21, Z23, Z21
-	VPSLLD           $0x10, Z22, Z23
-	VPBLENDMW        Z23, Z19, K1, Z23
-	VPSRLD           $0x10, Z19, Z19
-	VPBLENDMW        Z22, Z19, K1, Z19
-	VFMADD231PS.BCST 8(R13), Z23, Z3
-	VFMADD231PS.BCST 8(R13)(BX*1), Z23, Z7
-	VFMADD231PS.BCST 8(R13)(BX*2), Z23, Z11
-	VFMADD231PS.BCST 8(R13)(DI*1), Z23, Z15
-	VFMADD231PS.BCST 8(R13), Z19, Z4
-	VFMADD231PS.BCST 8(R13)(BX*1), Z19, Z8
-	VFMADD231PS.BCST 8(R13)(BX*2), Z19, Z12
-	VFMADD231PS.BCST 8(R13)(DI*1), Z19, Z16
-	VPSLLD           $0x10, Z20, Z19
-	VPBLENDMW        Z19, Z21, K1, Z19
-	VPSRLD           $0x10, Z21, Z21
-	VPBLENDMW        Z20, Z21, K1, Z21
-	VFMADD231PS.BCST 8(R13), Z19, Z5
-	VFMADD231PS.BCST 8(R13)(BX*1), Z19, Z9
-	VFMADD231PS.BCST 8(R13)(BX*2), Z19, Z13
-	VFMADD231PS.BCST 8(R13)(DI*1), Z19, Z17
-	VFMADD231PS.BCST 8(R13), Z21, Z6
-	VFMADD231PS.BCST 8(R13)(BX*1), Z21, Z10
-	VFMADD231PS.BCST 8(R13)(BX*2), Z21, Z14
-	VFMADD231PS.BCST 8(R13)(DI*1), Z21, Z18
-	VMOVDQU8         64(R11), Z19
-	VPSRLW           $0x04, Z19, Z19
-	VPANDD           Z0, Z19, Z19
-	VPERMD           Z19, Z1, Z19
-	VPSHUFB          Z2, Z19, Z19
-	VBROADCASTI32X4  1792(AX), Z20
-	VPSHUFB          Z19, Z20, Z20
-	VBROADCASTI32X4  1536(AX), Z21
-	VPSHUFB          Z19, Z21, Z21
-	VPUNPCKLBW       Z20, Z21, Z22
-	VPUNPCKHBW       Z20, Z21, Z20
-	VBROADCASTI32X4  1280(AX), Z21
-	VPSHUFB          Z19, Z21, Z21
-	VBROADCASTI32X4  1024(AX), Z23
-	VPSHUFB          Z19, Z23, Z23
-	VPUNPCKLBW       Z21, Z23, Z19
-	VPUNPCKHBW       Z21, Z23, Z21
-	VPSLLD           $0x10, Z22, Z23
-	VPBLENDMW        Z23, Z19, K1, Z23
-	VPSRLD           $0x10, Z19, Z19
-	VPBLENDMW        Z22, Z19, K1, Z19
-	VFMADD231PS.BCST 12(R13), Z23, Z3
-	VFMADD231PS.BCST 12(R13)(BX*1), Z23, Z7
-	VFMADD231PS.BCST 12(R13)(BX*2), Z23, Z11
-	VFMADD231PS.BCST 12(R13)(DI*1), Z23, Z15
-	VFMADD231PS.BCST 12(R13), Z19, Z4
-	VFMADD231PS.BCST 12(R13)(BX*1), Z19, Z8
-	VFMADD231PS.BCST 12(R13)(BX*2), Z19, Z12
-	VFMADD231PS.BCST 12(R13)(DI*1), Z19, Z16
-	VPSLLD           $0x10, Z20, Z19
-	VPBLENDMW        Z19, Z21, K1, Z19
-	VPSRLD           $0x10, Z21, Z21
-	VPBLENDMW        Z20, Z21, K1, Z21
-	VFMADD231PS.BCST 12(R13), Z19, Z5
-	VFMADD231PS.BCST 12(R13)(BX*1), Z19, Z9
-	VFMADD231PS.BCST 12(R13)(BX*2), Z19, Z13
-	VFMADD231PS.BCST 12(R13)(DI*1), Z19, Z17
-	VFMADD231PS.BCST 12(R13), Z21, Z6
-	VFMADD231PS.BCST 12(R13)(BX*1), Z21, Z10
-	VFMADD231PS.BCST 12(R13)(BX*2), Z21, Z14
-	VFMADD231PS.BCST 12(R13)(DI*1), Z21, Z18
-	ADDQ             R9, R11
-	ADDQ             $0x10, R13
-	SUBQ             $0x04, R12
+	PREFETCHT0       512(R10)
+	PREFETCHT0       576(R10)
+	VMOVDQU8         (R10), Z23
+	VPANDD           Z0, Z23, Z23
+	VPERMD           Z23, Z5, Z23
+	VPSHUFB          Z6, Z23, Z23
+	VPSHUFB          Z23, Z1, Z24
+	VPSHUFB          Z23, Z2, Z25
+	VPUNPCKLBW       Z24, Z25, Z26
+	VPUNPCKHBW       Z24, Z25, Z24
+	VPSHUFB          Z23, Z3, Z25
+	VPSHUFB          Z23, Z4, Z23
+	VPUNPCKLBW       Z25, Z23, Z27
+	VPUNPCKHBW       Z25, Z23, Z23
+	VPSLLD           $0x10, Z26, Z25
+	VPBLENDMW        Z25, Z27, K1, Z25
+	VPSRLD           $0x10, Z27, Z27
+	VPBLENDMW        Z26, Z27, K1, Z27
+	VFMADD231PS.BCST (R12), Z25, Z7
+	VFMADD231PS.BCST (R12)(DX*1), Z25, Z11
+	VFMADD231PS.BCST (R12)(DX*2), Z25, Z15
+	VFMADD231PS.BCST (R12)(SI*1), Z25, Z19
+	VFMADD231PS.BCST (R12), Z27, Z8
+	VFMADD231PS.BCST (R12)(DX*1), Z27, Z12
+	VFMADD231PS.BCST (R12)(DX*2), Z27, Z16
+	VFMADD231PS.BCST (R12)(SI*1), Z27, Z20
+	VPSLLD           $0x10, Z24, Z25
+	VPBLENDMW        Z25, Z23, K1, Z25
+	VPSRLD           $0x10, Z23, Z23
+	VPBLENDMW        Z24, Z23, K1, Z23
+	VFMADD231PS.BCST (R12), Z25, Z9
+	VFMADD231PS.BCST (R12)(DX*1), Z25, Z13
+	VFMADD231PS.BCST (R12)(DX*2), Z25, Z17
+	VFMADD231PS.BCST (R12)(SI*1), Z25, Z21
+	VFMADD231PS.BCST (R12), Z23, Z10
+	VFMADD231PS.BCST (R12)(DX*1), Z23, Z14
+	VFMADD231PS.BCST (R12)(DX*2), Z23, Z18
+	VFMADD231PS.BCST (R12)(SI*1), Z23, Z22
+	VMOVDQU8         (R10), Z23
+	VPSRLW           $0x04, Z23, Z23
+	VPANDD           Z0, Z23, Z23
+	VPERMD           Z23, Z5, Z23
+	VPSHUFB          Z6, Z23, Z23
+	VPSHUFB          Z23, Z1, Z24
+	VPSHUFB          Z23, Z2, Z25
+	VPUNPCKLBW       Z24, Z25, Z26
+	VPUNPCKHBW       Z24, Z25, Z24
+	VPSHUFB          Z23, Z3, Z25
+	VPSHUFB          Z23, Z4, Z23
+	VPUNPCKLBW       Z25, Z23, Z27
+	VPUNPCKHBW       Z25, Z23, Z23
+	VPSLLD           $0x10, Z26, Z25
+	VPBLENDMW        Z25, Z27, K1, Z25
+	VPSRLD           $0x10, Z27, Z27
+	VPBLENDMW        Z26, Z27, K1, Z27
+	VFMADD231PS.BCST 4(R12), Z25, Z7
+	VFMADD231PS.BCST 4(R12)(DX*1), Z25, Z11
+	VFMADD231PS.BCST 4(R12)(DX*2), Z25, Z15
+	VFMADD231PS.BCST 4(R12)(SI*1), Z25, Z19
+	VFMADD231PS.BCST 4(R12), Z27, Z8
+	VFMADD231PS.BCST 4(R12)(DX*1), Z27, Z12
+	VFMADD231PS.BCST 4(R12)(DX*2), Z27, Z16
+	VFMADD231PS.BCST 4(R12)(SI*1), Z27, Z20
+	VPSLLD           $0x10, Z24, Z25
+	VPBLENDMW        Z25, Z23, K1, Z25
+	VPSRLD           $0x10, Z23, Z23
+	VPBLENDMW        Z24, Z23, K1, Z23
+	VFMADD231PS.BCST 4(R12), Z25, Z9
+	VFMADD231PS.BCST 4(R12)(DX*1), Z25, Z13
+	VFMADD231PS.BCST 4(R12)(DX*2), Z25, Z17
+	VFMADD231PS.BCST 4(R12)(SI*1), Z25, Z21
+	VFMADD231PS.BCST 4(R12), Z23, Z10
+	VFMADD231PS.BCST 4(R12)(DX*1), Z23, Z14
+	VFMADD231PS.BCST 4(R12)(DX*2), Z23, Z18
+	VFMADD231PS.BCST 4(R12)(SI*1), Z23, Z22
+	VMOVDQU8         64(R10), Z23
+	VPANDD           Z0, Z23, Z23
+	VPERMD           Z23, Z5, Z23
+	VPSHUFB          Z6, Z23, Z23
+	VPSHUFB          Z23, Z1, Z24
+	VPSHUFB          Z23, Z2, Z25
+	VPUNPCKLBW       Z24, Z25, Z26
+	VPUNPCKHBW       Z24, Z25, Z24
+	VPSHUFB          Z23, Z3, Z25
+	VPSHUFB          Z23, Z4, Z23
+	VPUNPCKLBW       Z25, Z23, Z27
+	VPUNPCKHBW       Z25, Z23, Z23
+	VPSLLD           $0x10, Z26, Z25
+	VPBLENDMW        Z25, Z27, K1, Z25
+	VPSRLD           $0x10, Z27, Z27
+	VPBLENDMW        Z26, Z27, K1, Z27
+	VFMADD231PS.BCST 8(R12), Z25, Z7
+	VFMADD231PS.BCST 8(R12)(DX*1), Z25, Z11
+	VFMADD231PS.BCST 8(R12)(DX*2), Z25, Z15
+	VFMADD231PS.BCST 8(R12)(SI*1), Z25, Z19
+	VFMADD231PS.BCST 8(R12), Z27, Z8
+	VFMADD231PS.BCST 8(R12)(DX*1), Z27, Z12
+	VFMADD231PS.BCST 8(R12)(DX*2), Z27, Z16
+	VFMADD231PS.BCST 8(R12)(SI*1), Z27, Z20
+	VPSLLD           $0x10, Z24, Z25
+	VPBLENDMW        Z25, Z23, K1, Z25
+	VPSRLD           $0x10, Z23, Z23
+	VPBLENDMW        Z24, Z23, K1, Z23
+	VFMADD231PS.BCST 8(R12), Z25, Z9
+	VFMADD231PS.BCST 8(R12)(DX*1), Z25, Z13
+	VFMADD231PS.BCST 8(R12)(DX*2), Z25, Z17
+	VFMADD231PS.BCST 8(R12)(SI*1), Z25, Z21
+	VFMADD231PS.BCST 8(R12), Z23, Z10
+	VFMADD231PS.BCST 8(R12)(DX*1), Z23, Z14
+	VFMADD231PS.BCST 8(R12)(DX*2), Z23, Z18
+	VFMADD231PS.BCST 8(R12)(SI*1), Z23, Z22
+	VMOVDQU8         64(R10), Z23
+	VPSRLW           $0x04, Z23, Z23
+	VPANDD           Z0, Z23, Z23
+	VPERMD           Z23, Z5, Z23
+	VPSHUFB          Z6, Z23, Z23
+	VPSHUFB          Z23, Z1, Z24
+	VPSHUFB          Z23, Z2, Z25
+	VPUNPCKLBW       Z24, Z25, Z26
+	VPUNPCKHBW       Z24, Z25, Z24
+	VPSHUFB          Z23, Z3, Z25
+	VPSHUFB          Z23, Z4, Z23
+	VPUNPCKLBW       Z25, Z23, Z27
+	VPUNPCKHBW       Z25, Z23, Z23
+	VPSLLD           $0x10, Z26, Z25
+	VPBLENDMW        Z25, Z27, K1, Z25
+	VPSRLD           $0x10, Z27, Z27
+	VPBLENDMW        Z26, Z27, K1, Z27
+	VFMADD231PS.BCST 12(R12), Z25, Z7
+	VFMADD231PS.BCST 12(R12)(DX*1), Z25, Z11
+	VFMADD231PS.BCST 12(R12)(DX*2), Z25, Z15
+	VFMADD231PS.BCST 12(R12)(SI*1), Z25, Z19
+	VFMADD231PS.BCST 12(R12), Z27, Z8
+	VFMADD231PS.BCST 12(R12)(DX*1), Z27, Z12
+	VFMADD231PS.BCST 12(R12)(DX*2), Z27, Z16
+	VFMADD231PS.BCST 12(R12)(SI*1), Z27, Z20
+	VPSLLD           $0x10, Z24, Z25
+	VPBLENDMW        Z25, Z23, K1, Z25
+	VPSRLD           $0x10, Z23, Z23
+	VPBLENDMW        Z24, Z23, K1, Z23
+	VFMADD231PS.BCST 12(R12), Z25, Z9
+	VFMADD231PS.BCST 12(R12)(DX*1), Z25, Z13
+	VFMADD231PS.BCST 12(R12)(DX*2), Z25, Z17
+	VFMADD231PS.BCST 12(R12)(SI*1), Z25, Z21
+	VFMADD231PS.BCST 12(R12), Z23, Z10
+	VFMADD231PS.BCST 12(R12)(DX*1), Z23, Z14
+	VFMADD231PS.BCST 12(R12)(DX*2), Z23, Z18
+	VFMADD231PS.BCST 12(R12)(SI*1), Z23, Z22
+	ADDQ             R8, R10
+	ADDQ             $0x10, R12
+	SUBQ             $0x04, R11
 	JNZ              rowsaea
-	MOVL             $0x7fc00000, R11
-	VMOVD            R11, X19
-	VPBROADCASTD     X19, Z19
-	VCMPPS           $0x03, Z3, Z3, K2
-	VMOVAPS          Z19, K2, Z3
-	VMOVUPS          Z3, (CX)
-	VCMPPS           $0x03, Z4, Z4, K2
-	VMOVAPS          Z19, K2, Z4
-	VMOVUPS          Z4, 64(CX)
-	VCMPPS           $0x03, Z5, Z5, K2
-	VMOVAPS          Z19, K2, Z5
-	VMOVUPS          Z5, 128(CX)
-	VCMPPS           $0x03, Z6, Z6, K2
-	VMOVAPS          Z19, K2, Z6
-	VMOVUPS          Z6, 192(CX)
+	MOVL             $0x7fc00000, R10
+	VMOVD            R10, X23
+	VPBROADCASTD     X23, Z23
 	VCMPPS           $0x03, Z7, Z7, K2
-	VMOVAPS          Z19, K2, Z7
-	VMOVUPS          Z7, (CX)(DX*1)
+	VMOVAPS          Z23, K2, Z7
+	VMOVUPS          Z7, (AX)
 	VCMPPS           $0x03, Z8, Z8, K2
-	VMOVAPS          Z19, K2, Z8
-	VMOVUPS          Z8, 64(CX)(DX*1)
+	VMOVAPS          Z23, K2, Z8
+	VMOVUPS          Z8, 64(AX)
 	VCMPPS           $0x03, Z9, Z9, K2
-	VMOVAPS          Z19, K2, Z9
-	VMOVUPS          Z9, 128(CX)(DX*1)
+	VMOVAPS          Z23, K2, Z9
+	VMOVUPS          Z9, 128(AX)
 	VCMPPS           $0x03, Z10, Z10, K2
-	VMOVAPS          Z19, K2, Z10
-	VMOVUPS          Z10, 192(CX)(DX*1)
+	VMOVAPS          Z23, K2, Z10
+	VMOVUPS          Z10, 192(AX)
 	VCMPPS           $0x03, Z11, Z11, K2
-	VMOVAPS          Z19, K2, Z11
-	VMOVUPS          Z11, (CX)(DX*2)
+	VMOVAPS          Z23, K2, Z11
+	VMOVUPS          Z11, (AX)(CX*1)
 	VCMPPS           $0x03, Z12, Z12, K2
-	VMOVAPS          Z19, K2, Z12
-	VMOVUPS          Z12, 64(CX)(DX*2)
+	VMOVAPS          Z23, K2, Z12
+	VMOVUPS          Z12, 64(AX)(CX*1)
 	VCMPPS           $0x03, Z13, Z13, K2
-	VMOVAPS          Z19, K2, Z13
-	VMOVUPS          Z13, 128(CX)(DX*2)
+	VMOVAPS          Z23, K2, Z13
+	VMOVUPS          Z13, 128(AX)(CX*1)
 	VCMPPS           $0x03, Z14, Z14, K2
-	VMOVAPS          Z19, K2, Z14
-	VMOVUPS          Z14, 192(CX)(DX*2)
+	VMOVAPS          Z23, K2, Z14
+	VMOVUPS          Z14, 192(AX)(CX*1)
 	VCMPPS           $0x03, Z15, Z15, K2
-	VMOVAPS          Z19, K2, Z15
-	VMOVUPS          Z15, (CX)(SI*1)
+	VMOVAPS          Z23, K2, Z15
+	VMOVUPS          Z15, (AX)(CX*2)
 	VCMPPS           $0x03, Z16, Z16, K2
-	VMOVAPS          Z19, K2, Z16
-	VMOVUPS          Z16, 64(CX)(SI*1)
+	VMOVAPS          Z23, K2, Z16
+	VMOVUPS          Z16, 64(AX)(CX*2)
 	VCMPPS           $0x03, Z17, Z17, K2
-	VMOVAPS          Z19, K2, Z17
-	VMOVUPS          Z17, 128(CX)(SI*1)
+	VMOVAPS          Z23, K2, Z17
+	VMOVUPS          Z17, 128(AX)(CX*2)
 	VCMPPS           $0x03, Z18, Z18, K2
-	VMOVAPS          Z19, K2, Z18
-	VMOVUPS          Z18, 192(CX)(SI*1)
-	ADDQ             $+128, R8
-	ADDQ             $+256, CX
-	DECQ             R10
+	VMOVAPS          Z23, K2, Z18
+	VMOVUPS          Z18, 192(AX)(CX*2)
+	VCMPPS           $0x03, Z19, Z19, K2
+	VMOVAPS          Z23, K2, Z19
+	VMOVUPS          Z19, (AX)(BX*1)
+	VCMPPS           $0x03, Z20, Z20, K2
+	VMOVAPS          Z23, K2, Z20
+	VMOVUPS          Z20, 64(AX)(BX*1)
+	VCMPPS           $0x03, Z21, Z21, K2
+	VMOVAPS          Z23, K2, Z21
+	VMOVUPS          Z21, 128(AX)(BX*1)
+	VCMPPS           $0x03, Z22, Z22, K2
+	VMOVAPS          Z23, K2, Z22
+	VMOVUPS          Z22, 192(AX)(BX*1)
+	ADDQ             $+128, DI
+	ADDQ             $+256, AX
+	DECQ             R9
 	JNZ              columns
 	VZEROUPPER
 	RET
@@ -18096,286 +17836,258 @@ rowsaea:
 // func decodeLanesPacked4F32AVX512(dst *float32, w *byte, ldw int, table *byte, n int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·decodeLanesPacked4F32AVX512(SB), NOSPLIT, $0-40
-	MOVQ         table+24(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	MOVQ         dst+0(FP), DX
-	MOVQ         w+8(FP), BX
-	MOVQ         ldw+16(FP), CX
-	MOVQ         n+32(FP), CX
-	SHRQ         $0x06, CX
-	JZ           tail
+	MOVQ            table+24(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z2
+	VBROADCASTI32X4 1280(AX), Z3
+	VBROADCASTI32X4 1024(AX), Z4
+	MOVQ            dst+0(FP), AX
+	MOVQ            w+8(FP), DX
+	MOVQ            ldw+16(FP), CX
+	MOVQ            n+32(FP), CX
+	SHRQ            $0x06, CX
+	JZ              tail
 
 loop:
-	PREFETCHT0      2048(BX)
-	PREFETCHT0      2112(BX)
-	VMOVDQU8        (BX), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z2
-	VPSHUFB         Z1, Z2, Z2
-	VBROADCASTI32X4 1536(AX), Z3
-	VPSHUFB         Z1, Z3, Z3
-	VPUNPCKLBW      Z2, Z3, Z4
-	VPUNPCKHBW      Z2, Z3, Z2
-	VBROADCASTI32X4 1280(AX), Z3
-	VPSHUFB         Z1, Z3, Z3
-	VBROADCASTI32X4 1024(AX), Z5
-	VPSHUFB         Z1, Z5, Z5
-	VPUNPCKLBW      Z3, Z5, Z1
-	VPUNPCKHBW      Z3, Z5, Z3
-	VPSLLD          $0x10, Z4, Z5
-	VPBLENDMW       Z5, Z1, K1, Z5
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z4, Z1, K1, Z1
-	VMOVUPS         Z5, (DX)
-	VMOVUPS         Z1, 256(DX)
-	VPSLLD          $0x10, Z2, Z1
-	VPBLENDMW       Z1, Z3, K1, Z1
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z2, Z3, K1, Z3
-	VMOVUPS         Z1, 512(DX)
-	VMOVUPS         Z3, 768(DX)
-	VMOVDQU8        (BX), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z2
-	VPSHUFB         Z1, Z2, Z2
-	VBROADCASTI32X4 1536(AX), Z3
-	VPSHUFB         Z1, Z3, Z3
-	VPUNPCKLBW      Z2, Z3, Z4
-	VPUNPCKHBW      Z2, Z3, Z2
-	VBROADCASTI32X4 1280(AX), Z3
-	VPSHUFB         Z1, Z3, Z3
-	VBROADCASTI32X4 1024(AX), Z5
-	VPSHUFB         Z1, Z5, Z5
-	VPUNPCKLBW      Z3, Z5, Z1
-	VPUNPCKHBW      Z3, Z5, Z3
-	VPSLLD          $0x10, Z4, Z5
-	VPBLENDMW       Z5, Z1, K1, Z5
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z4, Z1, K1, Z1
-	VMOVUPS         Z5, 64(DX)
-	VMOVUPS         Z1, 320(DX)
-	VPSLLD          $0x10, Z2, Z1
-	VPBLENDMW       Z1, Z3, K1, Z1
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z2, Z3, K1, Z3
-	VMOVUPS         Z1, 576(DX)
-	VMOVUPS         Z3, 832(DX)
-	VMOVDQU8        64(BX), Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z2
-	VPSHUFB         Z1, Z2, Z2
-	VBROADCASTI32X4 1536(AX), Z3
-	VPSHUFB         Z1, Z3, Z3
-	VPUNPCKLBW      Z2, Z3, Z4
-	VPUNPCKHBW      Z2, Z3, Z2
-	VBROADCASTI32X4 1280(AX), Z3
-	VPSHUFB         Z1, Z3, Z3
-	VBROADCASTI32X4 1024(AX), Z5
-	VPSHUFB         Z1, Z5, Z5
-	VPUNPCKLBW      Z3, Z5, Z1
-	VPUNPCKHBW      Z3, Z5, Z3
-	VPSLLD          $0x10, Z4, Z5
-	VPBLENDMW       Z5, Z1, K1, Z5
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z4, Z1, K1, Z1
-	VMOVUPS         Z5, 128(DX)
-	VMOVUPS         Z1, 384(DX)
-	VPSLLD          $0x10, Z2, Z1
-	VPBLENDMW       Z1, Z3, K1, Z1
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z2, Z3, K1, Z3
-	VMOVUPS         Z1, 640(DX)
-	VMOVUPS         Z3, 896(DX)
-	VMOVDQU8        64(BX), Z1
-	VPSRLW          $0x04, Z1, Z1
-	VPANDD          Z0, Z1, Z1
-	VBROADCASTI32X4 1792(AX), Z2
-	VPSHUFB         Z1, Z2, Z2
-	VBROADCASTI32X4 1536(AX), Z3
-	VPSHUFB         Z1, Z3, Z3
-	VPUNPCKLBW      Z2, Z3, Z4
-	VPUNPCKHBW      Z2, Z3, Z2
-	VBROADCASTI32X4 1280(AX), Z3
-	VPSHUFB         Z1, Z3, Z3
-	VBROADCASTI32X4 1024(AX), Z5
-	VPSHUFB         Z1, Z5, Z5
-	VPUNPCKLBW      Z3, Z5, Z1
-	VPUNPCKHBW      Z3, Z5, Z3
-	VPSLLD          $0x10, Z4, Z5
-	VPBLENDMW       Z5, Z1, K1, Z5
-	VPSRLD          $0x10, Z1, Z1
-	VPBLENDMW       Z4, Z1, K1, Z1
-	VMOVUPS         Z5, 192(DX)
-	VMOVUPS         Z1, 448(DX)
-	VPSLLD          $0x10, Z2, Z1
-	VPBLENDMW       Z1, Z3, K1, Z1
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z2, Z3, K1, Z3
-	VMOVUPS         Z1, 704(DX)
-	VMOVUPS         Z3, 960(DX)
-	ADDQ            $+128, BX
-	ADDQ            $+1024, DX
-	DECQ            CX
-	JNZ             loop
+	PREFETCHT0 2048(DX)
+	PREFETCHT0 2112(DX)
+	VMOVDQU8   (DX), Z5
+	VPANDD     Z0, Z5, Z5
+	VPSHUFB    Z5, Z1, Z6
+	VPSHUFB    Z5, Z2, Z7
+	VPUNPCKLBW Z6, Z7, Z8
+	VPUNPCKHBW Z6, Z7, Z6
+	VPSHUFB    Z5, Z3, Z7
+	VPSHUFB    Z5, Z4, Z5
+	VPUNPCKLBW Z7, Z5, Z9
+	VPUNPCKHBW Z7, Z5, Z5
+	VPSLLD     $0x10, Z8, Z7
+	VPBLENDMW  Z7, Z9, K1, Z7
+	VPSRLD     $0x10, Z9, Z9
+	VPBLENDMW  Z8, Z9, K1, Z9
+	VMOVUPS    Z7, (AX)
+	VMOVUPS    Z9, 256(AX)
+	VPSLLD     $0x10, Z6, Z7
+	VPBLENDMW  Z7, Z5, K1, Z7
+	VPSRLD     $0x10, Z5, Z5
+	VPBLENDMW  Z6, Z5, K1, Z5
+	VMOVUPS    Z7, 512(AX)
+	VMOVUPS    Z5, 768(AX)
+	VMOVDQU8   (DX), Z5
+	VPSRLW     $0x04, Z5, Z5
+	VPANDD     Z0, Z5, Z5
+	VPSHUFB    Z5, Z1, Z6
+	VPSHUFB    Z5, Z2, Z7
+	VPUNPCKLBW Z6, Z7, Z8
+	VPUNPCKHBW Z6, Z7, Z6
+	VPSHUFB    Z5, Z3, Z7
+	VPSHUFB    Z5, Z4, Z5
+	VPUNPCKLBW Z7, Z5, Z9
+	VPUNPCKHBW Z7, Z5, Z5
+	VPSLLD     $0x10, Z8, Z7
+	VPBLENDMW  Z7, Z9, K1, Z7
+	VPSRLD     $0x10, Z9, Z9
+	VPBLENDMW  Z8, Z9, K1, Z9
+	VMOVUPS    Z7, 64(AX)
+	VMOVUPS    Z9, 320(AX)
+	VPSLLD     $0x10, Z6, Z7
+	VPBLENDMW  Z7, Z5, K1, Z7
+	VPSRLD     $0x10, Z5, Z5
+	VPBLENDMW  Z6, Z5, K1, Z5
+	VMOVUPS    Z7, 576(AX)
+	VMOVUPS    Z5, 832(AX)
+	VMOVDQU8   64(DX), Z5
+	VPANDD     Z0, Z5, Z5
+	VPSHUFB    Z5, Z1, Z6
+	VPSHUFB    Z5, Z2, Z7
+	VPUNPCKLBW Z6, Z7, Z8
+	VPUNPCKHBW Z6, Z7, Z6
+	VPSHUFB    Z5, Z3, Z7
+	VPSHUFB    Z5, Z4, Z5
+	VPUNPCKLBW Z7, Z5, Z9
+	VPUNPCKHBW Z7, Z5, Z5
+	VPSLLD     $0x10, Z8, Z7
+	VPBLENDMW  Z7, Z9, K1, Z7
+	VPSRLD     $0x10, Z9, Z9
+	VPBLENDMW  Z8, Z9, K1, Z9
+	VMOVUPS    Z7, 128(AX)
+	VMOVUPS    Z9, 384(AX)
+	VPSLLD     $0x10, Z6, Z7
+	VPBLENDMW  Z7, Z5, K1, Z7
+	VPSRLD     $0x10, Z5, Z5
+	VPBLENDMW  Z6, Z5, K1, Z5
+	VMOVUPS    Z7, 640(AX)
+	VMOVUPS    Z5, 896(AX)
+	VMOVDQU8   64(DX), Z5
+	VPSRLW     $0x04, Z5, Z5
+	VPANDD     Z0, Z5, Z5
+	VPSHUFB    Z5, Z1, Z6
+	VPSHUFB    Z5, Z2, Z7
+	VPUNPCKLBW Z6, Z7, Z8
+	VPUNPCKHBW Z6, Z7, Z6
+	VPSHUFB    Z5, Z3, Z7
+	VPSHUFB    Z5, Z4, Z5
+	VPUNPCKLBW Z7, Z5, Z9
+	VPUNPCKHBW Z7, Z5, Z5
+	VPSLLD     $0x10, Z8, Z7
+	VPBLENDMW  Z7, Z9, K1, Z7
+	VPSRLD     $0x10, Z9, Z9
+	VPBLENDMW  Z8, Z9, K1, Z9
+	VMOVUPS    Z7, 192(AX)
+	VMOVUPS    Z9, 448(AX)
+	VPSLLD     $0x10, Z6, Z7
+	VPBLENDMW  Z7, Z5, K1, Z7
+	VPSRLD     $0x10, Z5, Z5
+	VPBLENDMW  Z6, Z5, K1, Z5
+	VMOVUPS    Z7, 704(AX)
+	VMOVUPS    Z5, 960(AX)
+	ADDQ       $+128, DX
+	ADDQ       $+1024, AX
+	DECQ       CX
+	JNZ        loop
 
 tail:
-	MOVQ            n+32(FP), CX
-	ANDQ            $0x3f, CX
-	MOVQ            CX, SI
-	TESTQ           SI, SI
-	JZ              done
-	VMOVD           SI, X1
-	VPBROADCASTD    X1, Z1
-	MOVQ            $-1, SI
-	SHLQ            CL, SI
-	NOTQ            SI
-	KMOVQ           SI, K2
-	VMOVDQU8        (BX), Z2
-	VPANDD          Z0, Z2, Z2
-	VBROADCASTI32X4 1792(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1536(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VPUNPCKLBW      Z3, Z4, Z5
-	VPUNPCKHBW      Z3, Z4, Z3
-	VBROADCASTI32X4 1280(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VBROADCASTI32X4 1024(AX), Z6
-	VPSHUFB         Z2, Z6, Z6
-	VPUNPCKLBW      Z4, Z6, Z2
-	VPUNPCKHBW      Z4, Z6, Z4
-	VPSLLD          $0x10, Z5, Z6
-	VPBLENDMW       Z6, Z2, K1, Z6
-	VPSRLD          $0x10, Z2, Z2
-	VPBLENDMW       Z5, Z2, K1, Z2
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VMOVUPS         Z6, (DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z2, K2, Z2
-	VMOVUPS         Z2, 256(DX)
-	VPSLLD          $0x10, Z3, Z2
-	VPBLENDMW       Z2, Z4, K1, Z2
-	VPSRLD          $0x10, Z4, Z4
-	VPBLENDMW       Z3, Z4, K1, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z2, K2, Z2
-	VMOVUPS         Z2, 512(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z4, K2, Z4
-	VMOVUPS         Z4, 768(DX)
-	VMOVDQU8        (BX), Z2
-	VPSRLW          $0x04, Z2, Z2
-	VPANDD          Z0, Z2, Z2
-	VBROADCASTI32X4 1792(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1536(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VPUNPCKLBW      Z3, Z4, Z5
-	VPUNPCKHBW      Z3, Z4, Z3
-	VBROADCASTI32X4 1280(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VBROADCASTI32X4 1024(AX), Z6
-	VPSHUFB         Z2, Z6, Z6
-	VPUNPCKLBW      Z4, Z6, Z2
-	VPUNPCKHBW      Z4, Z6, Z4
-	VPSLLD          $0x10, Z5, Z6
-	VPBLENDMW       Z6, Z2, K1, Z6
-	VPSRLD          $0x10, Z2, Z2
-	VPBLENDMW       Z5, Z2, K1, Z2
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VMOVUPS         Z6, 64(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z2, K2, Z2
-	VMOVUPS         Z2, 320(DX)
-	VPSLLD          $0x10, Z3, Z2
-	VPBLENDMW       Z2, Z4, K1, Z2
-	VPSRLD          $0x10, Z4, Z4
-	VPBLENDMW       Z3, Z4, K1, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z2, K2, Z2
-	VMOVUPS         Z2, 576(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z4, K2, Z4
-	VMOVUPS         Z4, 832(DX)
-	VMOVDQU8        64(BX), Z2
-	VPANDD          Z0, Z2, Z2
-	VBROADCASTI32X4 1792(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1536(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VPUNPCKLBW      Z3, Z4, Z5
-	VPUNPCKHBW      Z3, Z4, Z3
-	VBROADCASTI32X4 1280(AX), Z4
-	VPSHUFB         Z2, Z4, Z4
-	VBROADCASTI32X4 1024(AX), Z6
-	VPSHUFB         Z2, Z6, Z6
-	VPUNPCKLBW      Z4, Z6, Z2
-	VPUNPCKHBW      Z4, Z6, Z4
-	VPSLLD          $0x10, Z5, Z6
-	VPBLENDMW       Z6, Z2, K1, Z6
-	VPSRLD          $0x10, Z2, Z2
-	VPBLENDMW       Z5, Z2, K1, Z2
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z6, K2, Z6
-	VMOVUPS         Z6, 128(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z2, K2, Z2
-	VMOVUPS         Z2, 384(DX)
-	VPSLLD          $0x10, Z3, Z2
-	VPBLENDMW       Z2, Z4, K1, Z2
-	VPSRLD          $0x10, Z4, Z4
-	VPBLENDMW       Z3, Z4, K1, Z4
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K2
-	VMOVAPS.Z       Z2, K2, Z2
-	VMOVUPS         Z2, 640(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K2
-	VMOVAPS.Z       Z4, K2, Z4
-	VMOVUPS         Z4, 896(DX)
-	VMOVDQU8        64(BX), Z2
-	VPSRLW          $0x04, Z2, Z2
-	VPANDD          Z0, Z2, Z2
-	VBROADCASTI32X4 1792(AX), Z0
-	VPSHUFB         Z2, Z0, Z0
-	VBROADCASTI32X4 1536(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VPUNPCKLBW      Z0, Z3, Z4
-	VPUNPCKHBW      Z0, Z3, Z0
-	VBROADCASTI32X4 1280(AX), Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1024(AX), Z5
-	VPSHUFB         Z2, Z5, Z5
-	VPUNPCKLBW      Z3, Z5, Z2
-	VPUNPCKHBW      Z3, Z5, Z3
-	VPSLLD          $0x10, Z4, Z5
-	VPBLENDMW       Z5, Z2, K1, Z5
-	VPSRLD          $0x10, Z2, Z2
-	VPBLENDMW       Z4, Z2, K1, Z2
-	VPCMPUD         $0x06, laneColumnsAVX512<>+0(SB), Z1, K2
-	VMOVAPS.Z       Z5, K2, Z5
-	VMOVUPS         Z5, 192(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+64(SB), Z1, K2
-	VMOVAPS.Z       Z2, K2, Z2
-	VMOVUPS         Z2, 448(DX)
-	VPSLLD          $0x10, Z0, Z2
-	VPBLENDMW       Z2, Z3, K1, Z2
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z0, Z3, K1, Z3
-	VPCMPUD         $0x06, laneColumnsAVX512<>+128(SB), Z1, K1
-	VMOVAPS.Z       Z2, K1, Z2
-	VMOVUPS         Z2, 704(DX)
-	VPCMPUD         $0x06, laneColumnsAVX512<>+192(SB), Z1, K1
-	VMOVAPS.Z       Z3, K1, Z3
-	VMOVUPS         Z3, 960(DX)
+	MOVQ         n+32(FP), CX
+	ANDQ         $0x3f, CX
+	MOVQ         CX, BX
+	TESTQ        BX, BX
+	JZ           done
+	VMOVD        BX, X5
+	VPBROADCASTD X5, Z5
+	MOVQ         $-1, BX
+	SHLQ         CL, BX
+	NOTQ         BX
+	KMOVQ        BX, K2
+	VMOVDQU8     (DX), Z6
+	VPANDD       Z0, Z6, Z6
+	VPSHUFB      Z6, Z1, Z7
+	VPSHUFB      Z6, Z2, Z8
+	VPUNPCKLBW   Z7, Z8, Z9
+	VPUNPCKHBW   Z7, Z8, Z7
+	VPSHUFB      Z6, Z3, Z8
+	VPSHUFB      Z6, Z4, Z6
+	VPUNPCKLBW   Z8, Z6, Z10
+	VPUNPCKHBW   Z8, Z6, Z6
+	VPSLLD       $0x10, Z9, Z8
+	VPBLENDMW    Z8, Z10, K1, Z8
+	VPSRLD       $0x10, Z10, Z10
+	VPBLENDMW    Z9, Z10, K1, Z10
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z5, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      Z8, (AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z5, K2
+	VMOVAPS.Z    Z10, K2, Z10
+	VMOVUPS      Z10, 256(AX)
+	VPSLLD       $0x10, Z7, Z8
+	VPBLENDMW    Z8, Z6, K1, Z8
+	VPSRLD       $0x10, Z6, Z6
+	VPBLENDMW    Z7, Z6, K1, Z6
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z5, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      Z8, 512(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z5, K2
+	VMOVAPS.Z    Z6, K2, Z6
+	VMOVUPS      Z6, 768(AX)
+	VMOVDQU8     (DX), Z6
+	VPSRLW       $0x04, Z6, Z6
+	VPANDD       Z0, Z6, Z6
+	VPSHUFB      Z6, Z1, Z7
+	VPSHUFB      Z6, Z2, Z8
+	VPUNPCKLBW   Z7, Z8, Z9
+	VPUNPCKHBW   Z7, Z8, Z7
+	VPSHUFB      Z6, Z3, Z8
+	VPSHUFB      Z6, Z4, Z6
+	VPUNPCKLBW   Z8, Z6, Z10
+	VPUNPCKHBW   Z8, Z6, Z6
+	VPSLLD       $0x10, Z9, Z8
+	VPBLENDMW    Z8, Z10, K1, Z8
+	VPSRLD       $0x10, Z10, Z10
+	VPBLENDMW    Z9, Z10, K1, Z10
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z5, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      Z8, 64(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z5, K2
+	VMOVAPS.Z    Z10, K2, Z10
+	VMOVUPS      Z10, 320(AX)
+	VPSLLD       $0x10, Z7, Z8
+	VPBLENDMW    Z8, Z6, K1, Z8
+	VPSRLD       $0x10, Z6, Z6
+	VPBLENDMW    Z7, Z6, K1, Z6
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z5, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      Z8, 576(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z5, K2
+	VMOVAPS.Z    Z6, K2, Z6
+	VMOVUPS      Z6, 832(AX)
+	VMOVDQU8     64(DX), Z6
+	VPANDD       Z0, Z6, Z6
+	VPSHUFB      Z6, Z1, Z7
+	VPSHUFB      Z6, Z2, Z8
+	VPUNPCKLBW   Z7, Z8, Z9
+	VPUNPCKHBW   Z7, Z8, Z7
+	VPSHUFB      Z6, Z3, Z8
+	VPSHUFB      Z6, Z4, Z6
+	VPUNPCKLBW   Z8, Z6, Z10
+	VPUNPCKHBW   Z8, Z6, Z6
+	VPSLLD       $0x10, Z9, Z8
+	VPBLENDMW    Z8, Z10, K1, Z8
+	VPSRLD       $0x10, Z10, Z10
+	VPBLENDMW    Z9, Z10, K1, Z10
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z5, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      Z8, 128(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z5, K2
+	VMOVAPS.Z    Z10, K2, Z10
+	VMOVUPS      Z10, 384(AX)
+	VPSLLD       $0x10, Z7, Z8
+	VPBLENDMW    Z8, Z6, K1, Z8
+	VPSRLD       $0x10, Z6, Z6
+	VPBLENDMW    Z7, Z6, K1, Z6
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z5, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      Z8, 640(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z5, K2
+	VMOVAPS.Z    Z6, K2, Z6
+	VMOVUPS      Z6, 896(AX)
+	VMOVDQU8     64(DX), Z6
+	VPSRLW       $0x04, Z6, Z6
+	VPANDD       Z0, Z6, Z6
+	VPSHUFB      Z6, Z1, Z0
+	VPSHUFB      Z6, Z2, Z1
+	VPUNPCKLBW   Z0, Z1, Z2
+	VPUNPCKHBW   Z0, Z1, Z0
+	VPSHUFB      Z6, Z3, Z1
+	VPSHUFB      Z6, Z4, Z3
+	VPUNPCKLBW   Z1, Z3, Z4
+	VPUNPCKHBW   Z1, Z3, Z1
+	VPSLLD       $0x10, Z2, Z3
+	VPBLENDMW    Z3, Z4, K1, Z3
+	VPSRLD       $0x10, Z4, Z4
+	VPBLENDMW    Z2, Z4, K1, Z4
+	VPCMPUD      $0x06, laneColumnsAVX512<>+0(SB), Z5, K2
+	VMOVAPS.Z    Z3, K2, Z3
+	VMOVUPS      Z3, 192(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+64(SB), Z5, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VMOVUPS      Z4, 448(AX)
+	VPSLLD       $0x10, Z0, Z2
+	VPBLENDMW    Z2, Z1, K1, Z2
+	VPSRLD       $0x10, Z1, Z1
+	VPBLENDMW    Z0, Z1, K1, Z1
+	VPCMPUD      $0x06, laneColumnsAVX512<>+128(SB), Z5, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      Z2, 704(AX)
+	VPCMPUD      $0x06, laneColumnsAVX512<>+192(SB), Z5, K1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      Z1, 960(AX)
 
 done:
 	VZEROUPPER
@@ -18384,143 +18096,131 @@ done:
 // func decodeColumnsPacked4F32AVX512(dst *float32, w *byte, ldw int, table *byte, rows int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·decodeColumnsPacked4F32AVX512(SB), NOSPLIT, $0-40
-	MOVQ         table+24(FP), AX
-	MOVL         $0x0f0f0f0f, CX
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xaaaaaaaa, CX
-	KMOVD        CX, K1
-	VMOVDQU8     orderDAVX512<>+0(SB), Z1
-	VMOVDQU8     orderBAVX512<>+0(SB), Z2
-	MOVQ         dst+0(FP), CX
-	MOVQ         w+8(FP), DX
-	MOVQ         ldw+16(FP), BX
-	MOVQ         rows+32(FP), SI
+	MOVQ            table+24(FP), AX
+	MOVL            $0x0f0f0f0f, CX
+	VMOVD           CX, X0
+	VPBROADCASTD    X0, Z0
+	MOVL            $0xffff0000, CX
+	VMOVD           CX, X1
+	VPBROADCASTD    X1, Z1
+	MOVL            $0xaaaaaaaa, CX
+	KMOVD           CX, K1
+	VBROADCASTI32X4 1792(AX), Z1
+	VBROADCASTI32X4 1536(AX), Z2
+	VBROADCASTI32X4 1280(AX), Z3
+	VBROADCASTI32X4 1024(AX), Z4
+	VMOVDQU8        orderDAVX512<>+0(SB), Z5
+	VMOVDQU8        orderBAVX512<>+0(SB), Z6
+	MOVQ            dst+0(FP), AX
+	MOVQ            w+8(FP), CX
+	MOVQ            ldw+16(FP), DX
+	MOVQ            rows+32(FP), BX
 
 rows:
-	PREFETCHT0      512(DX)
-	PREFETCHT0      576(DX)
-	VMOVDQU8        (DX), Z3
-	VPANDD          Z0, Z3, Z3
-	VPERMD          Z3, Z1, Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1792(AX), Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1536(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VPUNPCKLBW      Z4, Z5, Z6
-	VPUNPCKHBW      Z4, Z5, Z4
-	VBROADCASTI32X4 1280(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VBROADCASTI32X4 1024(AX), Z7
-	VPSHUFB         Z3, Z7, Z7
-	VPUNPCKLBW      Z5, Z7, Z3
-	VPUNPCKHBW      Z5, Z7, Z5
-	VPSLLD          $0x10, Z6, Z7
-	VPBLENDMW       Z7, Z3, K1, Z7
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z6, Z3, K1, Z3
-	VMOVUPS         Z7, (CX)
-	VMOVUPS         Z3, 64(CX)
-	VPSLLD          $0x10, Z4, Z3
-	VPBLENDMW       Z3, Z5, K1, Z3
-	VPSRLD          $0x10, Z5, Z5
-	VPBLENDMW       Z4, Z5, K1, Z5
-	VMOVUPS         Z3, 128(CX)
-	VMOVUPS         Z5, 192(CX)
-	VMOVDQU8        (DX), Z3
-	VPSRLW          $0x04, Z3, Z3
-	VPANDD          Z0, Z3, Z3
-	VPERMD          Z3, Z1, Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1792(AX), Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1536(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VPUNPCKLBW      Z4, Z5, Z6
-	VPUNPCKHBW      Z4, Z5, Z4
-	VBROADCASTI32X4 1280(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VBROADCASTI32X4 1024(AX), Z7
-	VPSHUFB         Z3, Z7, Z7
-	VPUNPCKLBW      Z5, Z7, Z3
-	VPUNPCKHBW      Z5, Z7, Z5
-	VPSLLD          $0x10, Z6, Z7
-	VPBLENDMW       Z7, Z3, K1, Z7
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z6, Z3, K1, Z3
-	VMOVUPS         Z7, 256(CX)
-	VMOVUPS         Z3, 320(CX)
-	VPSLLD          $0x10, Z4, Z3
-	VPBLENDMW       Z3, Z5, K1, Z3
-	VPSRLD          $0x10, Z5, Z5
-	VPBLENDMW       Z4, Z5, K1, Z5
-	VMOVUPS         Z3, 384(CX)
-	VMOVUPS         Z5, 448(CX)
-	VMOVDQU8        64(DX), Z3
-	VPANDD          Z0, Z3, Z3
-	VPERMD          Z3, Z1, Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1792(AX), Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1536(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VPUNPCKLBW      Z4, Z5, Z6
-	VPUNPCKHBW      Z4, Z5, Z4
-	VBROADCASTI32X4 1280(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VBROADCASTI32X4 1024(AX), Z7
-	VPSHUFB         Z3, Z7, Z7
-	VPUNPCKLBW      Z5, Z7, Z3
-	VPUNPCKHBW      Z5, Z7, Z5
-	VPSLLD          $0x10, Z6, Z7
-	VPBLENDMW       Z7, Z3, K1, Z7
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z6, Z3, K1, Z3
-	VMOVUPS         Z7, 512(CX)
-	VMOVUPS         Z3, 576(CX)
-	VPSLLD          $0x10, Z4, Z3
-	VPBLENDMW       Z3, Z5, K1, Z3
-	VPSRLD          $0x10, Z5, Z5
-	VPBLENDMW       Z4, Z5, K1, Z5
-	VMOVUPS         Z3, 640(CX)
-	VMOVUPS         Z5, 704(CX)
-	VMOVDQU8        64(DX), Z3
-	VPSRLW          $0x04, Z3, Z3
-	VPANDD          Z0, Z3, Z3
-	VPERMD          Z3, Z1, Z3
-	VPSHUFB         Z2, Z3, Z3
-	VBROADCASTI32X4 1792(AX), Z4
-	VPSHUFB         Z3, Z4, Z4
-	VBROADCASTI32X4 1536(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VPUNPCKLBW      Z4, Z5, Z6
-	VPUNPCKHBW      Z4, Z5, Z4
-	VBROADCASTI32X4 1280(AX), Z5
-	VPSHUFB         Z3, Z5, Z5
-	VBROADCASTI32X4 1024(AX), Z7
-	VPSHUFB         Z3, Z7, Z7
-	VPUNPCKLBW      Z5, Z7, Z3
-	VPUNPCKHBW      Z5, Z7, Z5
-	VPSLLD          $0x10, Z6, Z7
-	VPBLENDMW       Z7, Z3, K1, Z7
-	VPSRLD          $0x10, Z3, Z3
-	VPBLENDMW       Z6, Z3, K1, Z3
-	VMOVUPS         Z7, 768(CX)
-	VMOVUPS         Z3, 832(CX)
-	VPSLLD          $0x10, Z4, Z3
-	VPBLENDMW       Z3, Z5, K1, Z3
-	VPSRLD          $0x10, Z5, Z5
-	VPBLENDMW       Z4, Z5, K1, Z5
-	VMOVUPS         Z3, 896(CX)
-	VMOVUPS         Z5, 960(CX)
-	ADDQ            BX, DX
-	ADDQ            $+1024, CX
-	SUBQ            $0x04, SI
-	JNZ             rows
+	PREFETCHT0 512(CX)
+	PREFETCHT0 576(CX)
+	VMOVDQU8   (CX), Z7
+	VPANDD     Z0, Z7, Z7
+	VPERMD     Z7, Z5, Z7
+	VPSHUFB    Z6, Z7, Z7
+	VPSHUFB    Z7, Z1, Z8
+	VPSHUFB    Z7, Z2, Z9
+	VPUNPCKLBW Z8, Z9, Z10
+	VPUNPCKHBW Z8, Z9, Z8
+	VPSHUFB    Z7, Z3, Z9
+	VPSHUFB    Z7, Z4, Z7
+	VPUNPCKLBW Z9, Z7, Z11
+	VPUNPCKHBW Z9, Z7, Z7
+	VPSLLD     $0x10, Z10, Z9
+	VPBLENDMW  Z9, Z11, K1, Z9
+	VPSRLD     $0x10, Z11, Z11
+	VPBLENDMW  Z10, Z11, K1, Z11
+	VMOVUPS    Z9, (AX)
+	VMOVUPS    Z11, 64(AX)
+	VPSLLD     $0x10, Z8, Z9
+	VPBLENDMW  Z9, Z7, K1, Z9
+	VPSRLD     $0x10, Z7, Z7
+	VPBLENDMW  Z8, Z7, K1, Z7
+	VMOVUPS    Z9, 128(AX)
+	VMOVUPS    Z7, 192(AX)
+	VMOVDQU8   (CX), Z7
+	VPSRLW     $0x04, Z7, Z7
+	VPANDD     Z0, Z7, Z7
+	VPERMD     Z7, Z5, Z7
+	VPSHUFB    Z6, Z7, Z7
+	VPSHUFB    Z7, Z1, Z8
+	VPSHUFB    Z7, Z2, Z9
+	VPUNPCKLBW Z8, Z9, Z10
+	VPUNPCKHBW Z8, Z9, Z8
+	VPSHUFB    Z7, Z3, Z9
+	VPSHUFB    Z7, Z4, Z7
+	VPUNPCKLBW Z9, Z7, Z11
+	VPUNPCKHBW Z9, Z7, Z7
+	VPSLLD     $0x10, Z10, Z9
+	VPBLENDMW  Z9, Z11, K1, Z9
+	VPSRLD     $0x10, Z11, Z11
+	VPBLENDMW  Z10, Z11, K1, Z11
+	VMOVUPS    Z9, 256(AX)
+	VMOVUPS    Z11, 320(AX)
+	VPSLLD     $0x10, Z8, Z9
+	VPBLENDMW  Z9, Z7, K1, Z9
+	VPSRLD     $0x10, Z7, Z7
+	VPBLENDMW  Z8, Z7, K1, Z7
+	VMOVUPS    Z9, 384(AX)
+	VMOVUPS    Z7, 448(AX)
+	VMOVDQU8   64(CX), Z7
+	VPANDD     Z0, Z7, Z7
+	VPERMD     Z7, Z5, Z7
+	VPSHUFB    Z6, Z7, Z7
+	VPSHUFB    Z7, Z1, Z8
+	VPSHUFB    Z7, Z2, Z9
+	VPUNPCKLBW Z8, Z9, Z10
+	VPUNPCKHBW Z8, Z9, Z8
+	VPSHUFB    Z7, Z3, Z9
+	VPSHUFB    Z7, Z4, Z7
+	VPUNPCKLBW Z9, Z7, Z11
+	VPUNPCKHBW Z9, Z7, Z7
+	VPSLLD     $0x10, Z10, Z9
+	VPBLENDMW  Z9, Z11, K1, Z9
+	VPSRLD     $0x10, Z11, Z11
+	VPBLENDMW  Z10, Z11, K1, Z11
+	VMOVUPS    Z9, 512(AX)
+	VMOVUPS    Z11, 576(AX)
+	VPSLLD     $0x10, Z8, Z9
+	VPBLENDMW  Z9, Z7, K1, Z9
+	VPSRLD     $0x10, Z7, Z7
+	VPBLENDMW  Z8, Z7, K1, Z7
+	VMOVUPS    Z9, 640(AX)
+	VMOVUPS    Z7, 704(AX)
+	VMOVDQU8   64(CX), Z7
+	VPSRLW     $0x04, Z7, Z7
+	VPANDD     Z0, Z7, Z7
+	VPERMD     Z7, Z5, Z7
+	VPSHUFB    Z6, Z7, Z7
+	VPSHUFB    Z7, Z1, Z8
+	VPSHUFB    Z7, Z2, Z9
+	VPUNPCKLBW Z8, Z9, Z10
+	VPUNPCKHBW Z8, Z9, Z8
+	VPSHUFB    Z7, Z3, Z9
+	VPSHUFB    Z7, Z4, Z7
+	VPUNPCKLBW Z9, Z7, Z11
+	VPUNPCKHBW Z9, Z7, Z7
+	VPSLLD     $0x10, Z10, Z9
+	VPBLENDMW  Z9, Z11, K1, Z9
+	VPSRLD     $0x10, Z11, Z11
+	VPBLENDMW  Z10, Z11, K1, Z11
+	VMOVUPS    Z9, 768(AX)
+	VMOVUPS    Z11, 832(AX)
+	VPSLLD     $0x10, Z8, Z9
+	VPBLENDMW  Z9, Z7, K1, Z9
+	VPSRLD     $0x10, Z7, Z7
+	VPBLENDMW  Z8, Z7, K1, Z7
+	VMOVUPS    Z9, 896(AX)
+	VMOVUPS    Z7, 960(AX)
+	ADDQ       DX, CX
+	ADDQ       $+1024, AX
+	SUBQ       $0x04, BX
+	JNZ        rows
 	VZEROUPPER
 	RET
 

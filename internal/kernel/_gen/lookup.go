@@ -204,19 +204,26 @@ func (l *permuteWords) weights(idx reg.VecVirtual, u use) {
 // shuffle16 looks up byte planes of 16 entries by VPSHUFB, at any width.
 type shuffle16 struct {
 	words
-	table [4]Mem
+	table [4]Op // kept in registers if there are 32
 }
 
 func newShuffle16(m machine, f32 bool) lookup {
 	return &shuffle16{words: words{m: m, f32: f32}}
 }
 
-func (l *shuffle16) tables() int { return 1 }
+func (l *shuffle16) tables() int { return l.bytes() + 1 }
 
 func (l *shuffle16) setup(table reg.Register) {
 	l.words.setup()
-	for p := range l.table {
-		l.table[p] = Mem{Base: table, Disp: tablePlanes + 256*(3-p)}
+	for p := range l.bytes() {
+		mem := Mem{Base: table, Disp: tablePlanes + 256*(3-p)}
+		if !l.m.zmm {
+			l.table[p] = mem
+			continue
+		}
+		v := ZMM()
+		VBROADCASTI32X4(mem, v)
+		l.table[p] = v
 	}
 }
 
@@ -224,10 +231,10 @@ func (l *shuffle16) weights(idx reg.VecVirtual, u use) {
 	l.planes(func(p int) reg.VecVirtual {
 		v := l.m.reg()
 		if l.m.zmm {
-			VBROADCASTI32X4(l.table[p], v)
-		} else {
-			VBROADCASTI128(l.table[p], v)
+			VPSHUFB(idx, l.table[p], v)
+			return v
 		}
+		VBROADCASTI128(l.table[p], v)
 		VPSHUFB(idx, v, v)
 		return v
 	}, u)

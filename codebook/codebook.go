@@ -55,3 +55,6 @@ func toBF16(v float64) float64 {
 func toFloat32(v float64) float32 {
 	return float32(min(max(v, -math.MaxFloat32), math.MaxFloat32))
 }
+
+// middle of a <= b, without overflow.
+func middle(a, b float64) float64 { return a + float64((b-a)/2) }

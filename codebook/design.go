@@ -142,7 +142,7 @@ func uniform(h *Histogram, entries int, round func(float64) float64) *Codebook {
 			if v <= values[n-1] {
 				continue
 			}
-			thresholds = append(thresholds, values[n-1]+(v-values[n-1])/2)
+			thresholds = append(thresholds, middle(values[n-1], v))
 		}
 		values = append(values, v)
 	}

@@ -323,6 +323,10 @@ func (b *bins) merge(o *bins) {
 	if o.value == nil {
 		b.value = nil
 	}
+	b.reserve(o.pending)
+	if o.totals != nil && b.totals == nil {
+		b.totals = new([numBins]uint64)
+	}
 	for k := range o.counts {
 		n := o.count(k)
 		if n == 0 {
@@ -335,10 +339,10 @@ func (b *bins) merge(o *bins) {
 				b.value[k] = o.value[k]
 			}
 		}
-		if b.totals == nil {
-			b.totals = new([numBins]uint64)
+		b.counts[k] += o.counts[k]
+		if o.totals != nil {
+			b.totals[k] += o.totals[k]
 		}
-		b.totals[k] += n
 		if b.mass != nil {
 			if o.mass != nil {
 				b.mass[k] += o.mass[k]

@@ -118,6 +118,12 @@ func TestHistogramOverflow(t *testing.T) {
 	if h.bins.totals == nil || h.bins.pending != uint64(len(before.x)) {
 		t.Fatal("counts did not move")
 	}
+	twice := histogramOf(t, gaussian(maxList+1, 1))
+	twice.bins.pending = math.MaxUint32 - 1
+	twice.Merge(h)
+	if n := newPoints(twice).total(); n != before.total()+after.total() {
+		t.Errorf("%v weights merged, want %v", n, before.total()+after.total())
+	}
 	if after.total() != before.total()+float64(len(before.x)) || !slices.Equal(before.x, after.x) {
 		t.Errorf("%v weights, want %v", after.total(), before.total()+float64(len(before.x)))
 	}

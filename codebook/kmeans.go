@@ -36,29 +36,34 @@ func kmeans(p *points, entries int, start Start, round func(float64) float64) *C
 }
 
 // lloyd iterates to convergence, then looks for something better: it splits the cells of largest error, merges the
-// pairs that cost least and iterates again, for as long as that lowers the error. Cells that lost all their points come
-// back that way too.
+// pairs that cost least and iterates again, several at a time while that lowers the error and then fewer. Cells that lost
+// all their points come back that way too.
 func (q *partition) lloyd(entries int) {
 	const rough, fine = 1e-5, 1e-7
-	const maxSteps, maxRounds = 2000, 24
-	best, least := q.first, math.Inf(1)
+	const maxSteps, maxRounds = 2000, 40
+	q.iterate(0, rough, maxSteps)
+	q.update()
+	best, least := slices.Clone(q.first), q.distortion()
+	moves := entries / 4
 	for range maxRounds {
-		q.iterate(0, rough, maxSteps)
-		err := q.distortion()
-		if !(err < least*(1-1e-3)) {
-			if err < least {
-				best = q.first
-			}
+		missing := entries - len(q.value)
+		if moves == 0 && missing == 0 {
 			break
 		}
-		best, least = slices.Clone(q.first), err
-		q.split(entries - len(q.value) + entries/16)
+		q.split(missing + moves)
 		for len(q.value) > entries {
 			q.merge(0, entries, unlimited)
 		}
+		q.iterate(0, rough, maxSteps)
+		q.update()
+		if err := q.distortion(); err < least*(1-1e-4) {
+			best, least = slices.Clone(q.first), err
+			continue
+		}
+		moves /= 2
+		q.first = slices.Clone(best)
+		q.update()
 	}
-	q.first = best
-	q.update()
 	q.iterate(0, fine, maxSteps)
 }
 

@@ -88,7 +88,7 @@ func (s *solver) clipped(lo, hi int, out float64) *solver {
 	c.points = inner
 	c.clip = max(-p.top(lo, -1), p.top(hi-1, 1))
 	c.outliers = out
-	c.sidecarBits = sidecarFile + float64(out*(sidecarValue+8*bytes))
+	c.sidecarBits = sidecarFile + float64(out*(sidecarValue+float64(8*bytes)))
 	return &c
 }
 

@@ -100,7 +100,7 @@ func (q *partition) envelope(lambda float64) []int {
 // threshold is where cells i < j cost the same.
 func (q *partition) threshold(i, j int, lambda float64) float64 {
 	a, b := q.value[i], q.value[j]
-	mid := a + (b-a)/2
+	mid := middle(a, b)
 	if lambda == 0 {
 		return mid
 	}

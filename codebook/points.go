@@ -237,7 +237,7 @@ func (p *points) centroid(i, j int) float64 {
 		c := p.origin + (p.first[j]-p.first[i])/m
 		return min(max(c, p.x[i]), p.x[j-1])
 	}
-	return p.x[i] + (p.x[j-1]-p.x[i])/2
+	return middle(p.x[i], p.x[j-1])
 }
 
 // above returns the number of points <= t. It starts from a guess, which costs little when it is near.

@@ -10,7 +10,7 @@ import (
 // How near a design comes to what was wanted of it.
 const (
 	snrMargin    = 0.002 // dB to aim higher, since bins leave the estimate uncertain by about half as much
-	snrTolerance = 0.01  // dB that a design may be too good, if a better fit is not easily had
+	snrTolerance = 0.006 // dB that a design may be too good
 	bitTolerance = 0.002 // fraction of the bits wanted that may stay unused
 	dBPerBit     = 6.0206
 	maxMeasured  = 6 // times that Options.Rate is asked
@@ -82,7 +82,7 @@ func (s *solver) forBits(o Options) (*Codebook, error) {
 		if o.Rate == nil || len(c.Values) == 1 && bits > o.Bits || bits <= o.Bits && bits >= o.Bits*(1-bitTolerance) {
 			break
 		}
-		aim = max(0, aim+o.Bits*(1-bitTolerance/2)-bits)
+		aim = max(0, aim+float64(o.Bits*(1-bitTolerance/2))-bits)
 		t, _ = within(t.solver, aim)
 	}
 	if best == nil {
@@ -108,71 +108,94 @@ func (s *solver) lambdaFor(snr float64) float64 {
 // nearest to 0 on the side given, +1 or -1, and whether there is one; otherwise the last one tried. It ends within
 // tolerance, or when there is nothing nearer.
 func (s *solver) search(lambda float64, gap func(solution) float64, side, tolerance float64) (best solution, ok bool) {
-	const maxSolves = 14
-	aim := side * tolerance / 2
-	var low, high, gapLow, gapHigh float64 // lambdas with gap above and below the aim; 0 = not known
-	last, step := 0.0, 0.0                 // the gap before and the step from it, in dB
+	const maxSolves, maxStuck = 16, 4
+	const coarse = 5 // times the tolerance: what trim takes up
+	aim := side * tolerance * coarse / 2
+	var above, below *solution // with the least gap seen above the aim, and below
+	var last, step float64     // the gap before, and the step from it in dB
+	stuck := 0
 	for range maxSolves {
 		t := s.solve(lambda)
 		g := gap(t)
-		good := g*side >= 0
-		if good && (!ok || math.Abs(g) < math.Abs(gap(best))) || !ok {
-			best = t
+		if g > aim {
+			above = &t
+		} else {
+			below = &t
 		}
-		ok = ok || good
-		if good && math.Abs(g) <= tolerance {
+		if g*side >= 0 && math.Abs(g) <= coarse*tolerance {
 			break
 		}
-		if g > aim {
-			low, gapLow = lambda, g
-		} else {
-			high, gapHigh = lambda, g
-		}
-		if low == 0 || high == 0 {
-			if math.Abs(step) >= 1 && math.Abs(last-g) < 0.01*math.Abs(step) {
-				break // saturated
+		if above != nil && below != nil {
+			if below.lambda < above.lambda*1.0001 {
+				break
 			}
-			last, step = g, min(max(g-aim, -20), 20)
-			if math.Abs(step) < tolerance {
-				step = math.Copysign(tolerance, step)
+			part := 0.5
+			if width := gap(*above) - gap(*below); !math.IsInf(width, 0) {
+				part = min(max((gap(*above)-aim)/width, 0.1), 0.9)
 			}
-			lambda *= detmath.Exp10(step / 10)
+			lambda = above.lambda * detmath.Exp2(float64(part*detmath.Log2(below.lambda/above.lambda)))
 			continue
 		}
-		if high < low*1.0001 {
+		// Where lambda makes no difference go farther, but not for ever.
+		if step != 0 && math.Abs(last-g) < 0.01*math.Abs(step) {
+			stuck++
+		}
+		if stuck == maxStuck {
 			break
 		}
-		part := (gapLow - aim) / (gapLow - gapHigh)
-		if !(part >= 0.1) {
-			part = 0.1
+		last, step = g, float64((g-aim)*float64(int(1)<<(2*stuck)))
+		step = min(max(step, -30), 30)
+		if math.Abs(step) < tolerance {
+			step = math.Copysign(tolerance, step)
 		}
-		if math.IsInf(gapLow-gapHigh, 0) {
-			part = 0.5
-		}
-		lambda = low * detmath.Exp2(float64(min(part, 0.9)*detmath.Log2(high/low)))
+		lambda *= detmath.Exp10(step / 10)
 	}
-	if ok {
-		best = trim(best, gap, side, tolerance)
+	for _, t := range []*solution{above, below} {
+		if t == nil {
+			continue
+		}
+		u, good := trim(*t, gap, side, tolerance)
+		if good && (!ok || side > 0 && u.bits < best.bits || side < 0 && u.snr > best.snr) {
+			best, ok = u, true
+		}
+		if !ok {
+			best = u
+		}
 	}
 	return best, ok
 }
 
 // trim takes up the gap that a solution leaves because its Huffman code jumps between one lambda and the next: it keeps
-// code and values and only shifts the cells' limits.
-func trim(best solution, gap func(solution) float64, side, tolerance float64) solution {
-	const maxTrims = 16
-	g, reach := gap(best), 2.0 // reach: dB of lambda per dB of gap
-	for range maxTrims {
-		if math.Abs(g) <= tolerance || math.IsInf(g, 0) {
+// code and values and only shifts the cells' limits, as for another lambda. It reports whether it ends on the side given.
+func trim(t solution, gap func(solution) float64, side, tolerance float64) (best solution, ok bool) {
+	const maxSteps = 20
+	best, ok = t, gap(t)*side >= 0
+	var above, below float64 // lambdas with gap above 0, and below; 0 = not known
+	lambda, factor := t.lambda, 1.01
+	u := t
+	for range maxSteps {
+		g := gap(u)
+		if g*side >= 0 && (!ok || math.Abs(g) < math.Abs(gap(best))) {
+			best, ok = u, true
+		}
+		if ok && math.Abs(gap(best)) <= tolerance || math.IsInf(g, 0) {
 			break
 		}
-		t := best.shift(best.lambda * detmath.Exp10(min(max(reach*g, -10), 10)/10))
-		if h := gap(t); h*side >= 0 && math.Abs(h) <= math.Abs(g) {
-			best, g = t, h
-			reach *= 2
+		if g > 0 {
+			above = lambda
 		} else {
-			reach /= 4
+			below = lambda
 		}
+		switch {
+		case above == 0:
+			lambda /= factor
+		case below == 0:
+			lambda *= factor
+		default:
+			lambda = math.Sqrt(above) * math.Sqrt(below)
+		}
+		factor *= factor
+		u = t.shift(lambda)
 	}
-	return best
+	return best, ok
 }

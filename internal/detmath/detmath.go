@@ -23,7 +23,7 @@ func Log2(x float64) float64 {
 	if !ok {
 		return y
 	}
-	p := y * log2E
+	p := float64(y * log2E)
 	low := math.FMA(y, log2E, -p) + float64(y*log2ELo)
 	return float64(e) + (p + low)
 }
@@ -78,7 +78,7 @@ func Exp10(x float64) float64 {
 	if x != x {
 		return x
 	}
-	p := x * log2Of10
+	p := float64(x * log2Of10)
 	if math.Abs(p) > 1100 {
 		return exp2Parts(p, 0)
 	}

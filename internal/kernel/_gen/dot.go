@@ -114,9 +114,9 @@ func dot(m machine, s source, name string, count, batch int) {
 // prefetchDistance is how many bytes ahead a row (or strip) is asked for.
 func prefetchDistance(s source) int {
 	if s.strip() > 1 {
-		return 2048
+		return 8192
 	}
-	return 1024
+	return 2048
 }
 
 // columnsLeft loads n mod 64 into CL and the result and sets the zero flag.

@@ -52,8 +52,9 @@ type Codec interface {
 	// ErrTooLarge.
 	Encode(dst, src []byte) ([]byte, error)
 	// Decode fills dst with exactly what src unpacks to, or returns an error
-	// that wraps ErrCorrupt and leaves dst undefined. Whatever src claims, the
-	// memory used beyond dst is bounded by a constant.
+	// that wraps ErrCorrupt and leaves dst undefined. Whatever src claims, it
+	// allocates no more than the order of len(dst) and a constant: 16 MiB for a
+	// brotli stream with the largest window, well below 1 MiB for all others.
 	Decode(dst, src []byte) error
 }
 

@@ -18,7 +18,7 @@ func Example() {
 		indices[i] = byte(i % 7 * i % 5) // few symbols
 	}
 	packed, err := c.Encode(nil, indices)
-	fmt.Println("smaller than a quarter:", len(packed) < len(indices)/4, err)
+	fmt.Println("smaller than half:", len(packed) < len(indices)/2, err)
 
 	unpacked := make([]byte, len(indices)) // the length is known from elsewhere
 	fmt.Println(c.Decode(unpacked, packed), string(unpacked) == string(indices))
@@ -26,7 +26,7 @@ func Example() {
 	packed[0] ^= 1
 	fmt.Println(errors.Is(c.Decode(unpacked, packed), codec.ErrCorrupt))
 	// Output:
-	// smaller than a quarter: false <nil>
+	// smaller than half: true <nil>
 	// <nil> true
 	// true
 }

@@ -37,9 +37,9 @@ type literalsEncoder struct {
 	counts   [256]uint32
 	lengths  [256]uint8 // the last table written, if hasTable
 	hasTable bool
-	next     [256]uint8 // the candidate for the next
-	weights  [256]byte  // and as the format counts it
-	tree     []byte     // and as it is written
+	next     [256]uint8 // the candidate for the next table
+	weights  [256]byte  // the candidate as the format counts it
+	tree     []byte     // the candidate as it is written
 	codes    [256]code  // of lengths
 }
 

@@ -45,7 +45,7 @@ func limitedCode(longest int) code {
 				break
 			}
 			rare = n
-			shift = detmath.Log2(others / total / (1 - float64(n)*least))
+			shift = detmath.Log2(others / total / (1 - float64(float64(n)*least)))
 		}
 		for j := range bits {
 			bits[j] = min(bits[j]+shift, float64(longest))

@@ -110,27 +110,27 @@ func Design(h *Histogram, o Options) (*Codebook, error) {
 	if h.count == 0 {
 		return newCodebook([]float64{0}, nil), nil
 	}
-	round := toBF16
-	if o.FullPrecision {
-		round = func(v float64) float64 { return float64(toFloat32(v)) }
-	}
 	switch o.Method {
 	case Uniform:
-		return uniform(h, o.Entries, round), nil
+		return uniform(h, o.Entries, !o.FullPrecision), nil
 	case KMeans:
-		return kmeans(newPoints(h), o.Entries, o.Start, round), nil
+		return kmeans(newPoints(h), o.Entries, o.Start, !o.FullPrecision), nil
 	case Entropy:
 		p := newPoints(h)
 		if len(p.x) == 1 { // also where all weights are 0 and no SNR is defined
-			return kmeans(p, 1, o.Start, round), nil
+			return kmeans(p, 1, o.Start, !o.FullPrecision), nil
 		}
-		return entropy(p, o, round)
+		return entropy(p, o)
 	}
 	return nil, fmt.Errorf("method %q: %w", o.Method, ErrOption)
 }
 
 // uniform divides min..max evenly.
-func uniform(h *Histogram, entries int, round func(float64) float64) *Codebook {
+func uniform(h *Histogram, entries int, bf16 bool) *Codebook {
+	round := roundFloat32
+	if bf16 {
+		round = toBF16
+	}
 	lo, hi := float64(h.min), float64(h.max)
 	var values, thresholds []float64
 	for i := range entries {

@@ -13,8 +13,8 @@ import (
 type solver struct {
 	points  *points
 	entries int
-	longest int // bits of the longest code word
-	round   func(float64) float64
+	longest int  // bits of the longest code word
+	bf16    bool // values must be bfloat16
 
 	// With a sidecar, points are the weights of magnitude <= clip only.
 	clip        float64 // +Inf: no sidecar
@@ -39,8 +39,7 @@ const unlimited = 1000
 // Δ² = 6·lambda/ln 2. Iterating then bends the grid to the density, merging takes away cells that cost more than they
 // give, and at the end true Huffman lengths and storable values take the place of ideal ones.
 func (s *solver) solve(lambda float64) solution {
-	exact := func(v float64) float64 { return v }
-	q := newPartition(s.points, gridCells(s.points, math.Sqrt(6*lambda/math.Ln2)), selfInformation, exact)
+	q := newPartition(s.points, gridCells(s.points, math.Sqrt(6*lambda/math.Ln2)), selfInformation, unrounded)
 	for len(q.value) > s.entries {
 		q.merge(lambda, s.entries, unlimited)
 	}
@@ -53,11 +52,12 @@ func (s *solver) solve(lambda float64) solution {
 		}
 	}
 	q.code = huffmanCode(s.longest)
-	if !s.points.exact || len(q.value) < len(s.points.x) {
-		q.round = s.round // else the weights themselves are the values, and nothing is lost
-	}
 	q.update()
 	q.iterate(lambda, 1e-6, 8)
+	if s.points.exact && len(q.value) == len(s.points.x) {
+		return s.measure(q, lambda) // the weights themselves are the values: nothing is lost
+	}
+	q.store(s.bf16, lambda)
 	return s.measure(q, lambda)
 }
 

@@ -13,25 +13,23 @@ const fewPoints = 2048
 // kmeans returns the codebook of least squared error: the exact optimum for up to fewPoints distinct values, otherwise
 // what the Lloyd-Max iteration (Lloyd 1957/1982, Max 1960) converges to. When the weights have no more distinct values
 // than entries, those are the codebook, unrounded: nothing is lost.
-func kmeans(p *points, entries int, start Start, round func(float64) float64) *Codebook {
-	exact := func(v float64) float64 { return v }
+func kmeans(p *points, entries int, start Start, bf16 bool) *Codebook {
 	free := func(bits, _ []float64) { clear(bits) }
 	var q *partition
 	switch {
 	case len(p.x) <= entries:
-		q = newPartition(p, everyPoint(p), free, exact)
+		q = newPartition(p, everyPoint(p), free, unrounded)
 		if p.exact {
 			q.assign(0)
 			return q.codebook()
 		}
 	case len(p.x) <= fewPoints:
-		q = newPartition(p, optimalCells(p, entries), free, exact)
+		q = newPartition(p, optimalCells(p, entries), free, unrounded)
 	default:
-		q = newPartition(p, startCells(p, entries, start), free, exact)
+		q = newPartition(p, startCells(p, entries, start), free, unrounded)
 		q.lloyd(entries)
 	}
-	q.round = round
-	q.settle(0)
+	q.store(bf16, 0)
 	return q.codebook()
 }
 
@@ -97,13 +95,6 @@ func (q *partition) split(n int) {
 	}
 	slices.Sort(q.first)
 	q.update()
-}
-
-// settle rounds the values and goes on until the cells fit the rounded values: each step is still the best answer to
-// the one before, so the cost never rises after the first.
-func (q *partition) settle(lambda float64) {
-	q.update()
-	q.iterate(lambda, 0, 20)
 }
 
 // everyPoint gives each point a cell.

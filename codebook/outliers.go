@@ -86,7 +86,7 @@ func (s *solver) clipped(lo, hi int, out float64) *solver {
 	}
 	c := *s
 	c.points = inner
-	c.clip = max(-p.top(lo, -1), p.top(hi-1, 1))
+	c.clip = max(-p.edge(lo, -1), p.edge(hi-1, 1))
 	c.outliers = out
 	c.sidecarBits = sidecarFile + float64(out*(sidecarValue+float64(8*bytes)))
 	return &c
@@ -101,13 +101,4 @@ func (t solution) errorOutside(lo, hi int) float64 {
 		sum += p.errorAbout(a, max(a, min(b, lo)), v) + p.errorAbout(min(b, max(a, hi)), b, v)
 	}
 	return sum
-}
-
-// top is the weight of point i that lies farthest in the direction of sign.
-func (p *points) top(i int, sign float64) float64 {
-	x := p.x[i]
-	if !p.exact && x*sign > 0 {
-		return float64(math.Float32frombits(math.Float32bits(float32(x)) | (1<<binShift - 1)))
-	}
-	return x
 }

@@ -99,7 +99,11 @@ func (q *partition) envelope(lambda float64) []int {
 
 // threshold is where cells i < j cost the same.
 func (q *partition) threshold(i, j int, lambda float64) float64 {
-	a, b := q.value[i], q.value[j]
+	return q.limit(i, j, q.value[i], q.value[j], lambda)
+}
+
+// limit is the threshold if the values of cells i and j were a < b.
+func (q *partition) limit(i, j int, a, b, lambda float64) float64 {
 	mid := middle(a, b)
 	if lambda == 0 {
 		return mid
@@ -150,5 +154,14 @@ func (q *partition) iterate(lambda, tol float64, maxSteps int) {
 	q.assign(lambda)
 }
 
-// codebook freezes the partition as assign left it.
-func (q *partition) codebook() *Codebook { return newCodebook(q.value, q.bound) }
+// codebook freezes the partition as assign left it. Bounds move to the ends of bins, which are not far, so that every
+// weight goes where its bin was counted and the estimate of the error holds.
+func (q *partition) codebook() *Codebook {
+	bounds := slices.Clone(q.bound)
+	for j := range bounds {
+		if k := q.first[j+1]; k > 0 && !q.points.exact {
+			bounds[j] = q.points.edge(k-1, 1)
+		}
+	}
+	return newCodebook(q.value, bounds)
+}

@@ -9,8 +9,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func exactly(v float64) float64 { return v }
-
 // TestAssignIsCheapest: every point ends in the cell where error and bits cost least.
 func TestAssignIsCheapest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -27,7 +25,7 @@ func TestAssignIsCheapest(t *testing.T) {
 				first = append(first, i)
 			}
 		}
-		q := newPartition(p, append(first, len(p.x)), selfInformation, exactly)
+		q := newPartition(p, append(first, len(p.x)), selfInformation, unrounded)
 		values, bits := slices.Clone(q.value), slices.Clone(q.bits)
 		q.assign(lambda)
 		cost := func(x float64, v, b float64) float64 { return (x-v)*(x-v) + lambda*b }
@@ -65,7 +63,7 @@ func TestOptimalCells(t *testing.T) {
 			}
 			return best
 		}
-		q := newPartition(p, optimalCells(p, k), selfInformation, exactly)
+		q := newPartition(p, optimalCells(p, k), selfInformation, unrounded)
 		if got, want := q.distortion(), least(0, k); got > want*(1+1e-9)+1e-12 {
 			t.Fatalf("%v in %d cells: %v, want %v", x, k, got, want)
 		}
@@ -83,9 +81,9 @@ func TestLloydNearOptimum(t *testing.T) {
 		}
 		p := newPoints(histogramOf(t, x))
 		free := func(bits, _ []float64) { clear(bits) }
-		best := newPartition(p, optimalCells(p, 64), free, exactly).distortion()
+		best := newPartition(p, optimalCells(p, 64), free, unrounded).distortion()
 		for _, start := range []Start{Companded, Quantile, GoldenRatio} {
-			q := newPartition(p, startCells(p, 64, start), free, exactly)
+			q := newPartition(p, startCells(p, 64, start), free, unrounded)
 			q.lloyd(64)
 			t.Logf("tail %v, %s: %.2f %% above the optimum", tail, start, 100*(q.distortion()/best-1))
 			if q.distortion() > 1.06*best || q.distortion() < best*(1-1e-9) {
@@ -111,7 +109,7 @@ func TestEntropyNearOptimum(t *testing.T) {
 		p := sum(list)
 		n := len(p.x)
 		for _, snr := range []float64{10, 15, 21} {
-			s := &solver{points: p, entries: 256, longest: 15, round: exactly}
+			s := &solver{points: p, entries: 256, longest: 15}
 			lambda := s.lambdaFor(snr)
 			cost := make([]float64, n+1)
 			for j := 1; j <= n; j++ {
@@ -125,7 +123,7 @@ func TestEntropyNearOptimum(t *testing.T) {
 			above := func(q *partition) float64 {
 				return (q.distortion() + lambda*q.rate() - cost[n]) / lambda / p.total()
 			}
-			ideal := newPartition(p, gridCells(p, math.Sqrt(6*lambda/math.Ln2)), selfInformation, exactly)
+			ideal := newPartition(p, gridCells(p, math.Sqrt(6*lambda/math.Ln2)), selfInformation, unrounded)
 			ideal.iterate(lambda, 1e-7, 100)
 			huffman := s.solve(lambda)
 			t.Logf("%s, %v dB: %.5f bits above the optimum, with Huffman lengths %.4f", name, snr, above(ideal), above(huffman.partition))

@@ -214,6 +214,22 @@ func (p *points) total() float64 { return p.count[len(p.x)] }
 // totalMass is what all weights count for.
 func (p *points) totalMass() float64 { return p.mass[len(p.x)] }
 
+// edge is the last weight that point i stands for towards sign, +1 or -1.
+func (p *points) edge(i int, sign float32) float64 {
+	const low = 1<<binShift - 1
+	x := float32(p.x[i])
+	switch {
+	case p.exact:
+	case x == 0:
+		x = sign * math.Float32frombits(low)
+	case x*sign > 0:
+		x = math.Float32frombits(math.Float32bits(x) | low)
+	default:
+		x = math.Float32frombits(math.Float32bits(x) &^ low)
+	}
+	return float64(x)
+}
+
 // squaredError of x[i:j] about its centroid.
 func (p *points) squaredError(i, j int) float64 {
 	m := p.mass[j] - p.mass[i]

@@ -1,6 +1,7 @@
 package codebook
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
@@ -66,33 +67,26 @@ func huffmanCode(longest int) code {
 		for j := range order {
 			order[j] = j
 		}
-		slices.SortStableFunc(order, func(a, b int) int {
-			switch {
-			case counts[a] < counts[b]:
-				return -1
-			case counts[a] > counts[b]:
-				return 1
-			}
-			return 0
-		})
+		slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(counts[a], counts[b]), a-b) })
 		// Row by row: the leaves merged with the pairs of the row before. single[r][i] says whether item i of row r is a leaf.
 		single := make([][]bool, longest)
+		flags := make([]bool, 0, 2*n*longest)
 		row := make([]float64, 0, 2*n)
 		pairs := make([]float64, 0, n)
 		for r := range single {
 			row = row[:0]
-			single[r] = make([]bool, 0, 2*n)
 			for leaf, pair := 0, 0; leaf < n || pair < len(pairs); {
 				if pair == len(pairs) || leaf < n && counts[order[leaf]] <= pairs[pair] {
 					row = append(row, counts[order[leaf]])
-					single[r] = append(single[r], true)
+					flags = append(flags, true)
 					leaf++
 				} else {
 					row = append(row, pairs[pair])
-					single[r] = append(single[r], false)
+					flags = append(flags, false)
 					pair++
 				}
 			}
+			single[r] = flags[len(flags)-len(row):]
 			pairs = pairs[:0]
 			for i := 0; i+1 < len(row); i += 2 {
 				pairs = append(pairs, row[i]+row[i+1])

@@ -88,13 +88,19 @@ func (t solution) codebook() *Codebook {
 	return c
 }
 
-// gridCells cuts the points at odd multiples of step/2.
+// gridCells cuts the points at odd multiples of step/2; far outside, where heavy tails would take no end of cells, it
+// lets them grow.
 func gridCells(p *points, step float64) []int {
+	const growth = 1.0 / 128 // of the distance from 0
 	first := []int{0}
 	for at := 0; at < len(p.x); {
-		t := (math.Floor(p.x[at]/step-0.5) + 1.5) * step
+		x := p.x[at]
+		t := float64((math.Floor(x/step-0.5) + 1.5) * step)
+		if wide := float64(growth * math.Abs(x)); wide > step {
+			t = x + wide
+		}
 		next := at + 1
-		if t > p.x[at] {
+		if t > x {
 			next = max(next, p.above(t, at))
 		}
 		at = next
@@ -117,7 +123,9 @@ func (q *partition) merge(lambda float64, entries, longest int) bool {
 		worse := p.squaredError(a, c) - p.squaredError(a, b) - p.squaredError(b, c)
 		pairs[j] = pair{j, worse - float64(lambda*space.saved(q.count[j], q.count[j+1]))}
 	}
-	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.cost, b.cost) })
+	slices.SortFunc(pairs, func(a, b pair) int {
+		return cmp.Or(cmp.Compare(a.cost, b.cost), a.left-b.left)
+	})
 	excess := len(q.value) - entries
 	taken := make([]bool, len(q.value))
 	ends := make([]bool, len(q.first)) // cell limits that go

@@ -46,7 +46,7 @@ func TestOutliersWin(t *testing.T) {
 	if !math.IsInf(float64(plain.ClipMax), 1) || !math.IsInf(float64(plain.ClipMin), -1) {
 		t.Error("Never has a clip range")
 	}
-	for _, o := range []Options{{}, {SNR: 21.2}, {SNR: 45}, {Bits: 5}} {
+	for _, o := range []Options{{}, {SNR: 21.2}, {SNR: 42}, {Bits: 5}} {
 		if c, _, _ := quantized(t, gaussian(size, 1), o); !math.IsInf(float64(c.ClipMax), 1) {
 			t.Errorf("%+v: plain Gaussian weights get a sidecar beyond %v", o, c.ClipMax)
 		}

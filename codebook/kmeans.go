@@ -1,6 +1,7 @@
 package codebook
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -78,15 +79,7 @@ func (q *partition) split(n int) {
 			cells = append(cells, cell{j, p.squaredError(q.first[j], q.first[j+1])})
 		}
 	}
-	slices.SortStableFunc(cells, func(a, b cell) int {
-		switch {
-		case a.err > b.err:
-			return -1
-		case a.err < b.err:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(cells, func(a, b cell) int { return cmp.Or(cmp.Compare(b.err, a.err), a.j-b.j) })
 	cells = cells[:min(n, len(cells))]
 	for _, c := range cells {
 		lo, hi := q.first[c.j], q.first[c.j+1]

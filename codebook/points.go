@@ -1,6 +1,7 @@
 package codebook
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -118,15 +119,7 @@ func listPoints(h *Histogram) []point {
 	for i, b := range h.list {
 		entries[i] = entry{order(b), h.listMass[i]}
 	}
-	slices.SortStableFunc(entries, func(a, b entry) int {
-		switch {
-		case a.key < b.key:
-			return -1
-		case a.key > b.key:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
 	for _, e := range entries {
 		add(e.key, e.mass)
 	}

@@ -56,9 +56,9 @@ func logParts(x float64) (y float64, e int, ok bool) {
 	f := m - 1 // exact
 	s := f / (2 + f)
 	z := float64(s * s)
-	t := 1.0 / 25
-	for k := 23.0; k >= 3; k -= 2 {
-		t = float64(t*z) + 1/k
+	t := 0.0
+	for _, c := range artanh {
+		t = float64(t*z) + c
 	}
 	// 2s + 2s·z·t, with 2s written as f - s·f so that its rounding error stays small.
 	return f - float64(s*(f-float64(float64(2*z)*t))), e, true
@@ -86,6 +86,9 @@ func Exp10(x float64) float64 {
 	k := math.RoundToEven(p)
 	return exp2Parts(k, (p-k)+low)
 }
+
+// artanh has the series' coefficients after the first: artanh(s) = s + s³/3 + s⁵/5 + …
+var artanh = [...]float64{1. / 25, 1. / 23, 1. / 21, 1. / 19, 1. / 17, 1. / 15, 1. / 13, 1. / 11, 1. / 9, 1. / 7, 1. / 5, 1. / 3}
 
 // exp2Parts returns 2^(k+r) for an integer k and |r| <= ½, by the Taylor series of e^(r·ln 2).
 func exp2Parts(k, r float64) float64 {

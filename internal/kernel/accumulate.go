@@ -50,47 +50,42 @@ func checkAccumulate(method string, y []float32, ldy int, x []float32, ldx, batc
 // accumulate adds rows of any form; of packed ones a multiple of four.
 // perStrip is how many rows a step of m.row is.
 func (k *Kernels) accumulate(y []float32, ldy int, x []float32, ldx, batch int, m matrix, rows, cols, perStrip int) {
-	switch {
-	case rows == 0 || cols == 0 || batch == 0:
-	case batch >= minTiled:
-		k.accumulateTiled(y, ldy, x, ldx, batch, m, rows, cols, perStrip)
-	default:
-		k.accumulateDirect(y, ldy, x, ldx, batch, m, rows, cols, perStrip)
+	if rows == 0 || cols == 0 || batch == 0 {
+		return
 	}
+	if batch <= maxDirect && k.asm.forms[m.form].accumulate[batch] != nil {
+		k.accumulateDirect(y, ldy, x, ldx, batch, m, rows, cols, perStrip)
+		return
+	}
+	k.accumulateTiled(y, ldy, x, ldx, batch, m, rows, cols, perStrip)
 }
 
-// accumulateDirect looks weights up and multiplies them at once, a few rows at
-// a time so that y is not loaded and stored for each of them.
+// accumulateDirect looks weights up and multiplies them at once, for a batch
+// that one routine takes. A few rows go together so that y is not loaded and
+// stored for each of them; not too many, as rows that are a multiple of 4 KiB
+// apart share the same few places in the L1 cache.
 func (k *Kernels) accumulateDirect(y []float32, ldy int, x []float32, ldx, batch int, m matrix, rows, cols, perStrip int) {
-	const maxRows = 16
-	have := &k.asm.forms[m.form].accumulate
+	const maxRows = 8
+	accumulate := k.asm.forms[m.form].accumulate[batch]
 	whole, width := cols/groupSize*groupSize, cols%groupSize
-	for b := 0; b < batch; {
-		count := min(batch-b, maxDirect)
-		for have[count] == nil {
-			count--
+	for r := 0; r < rows; r += maxRows {
+		n := min(maxRows, rows-r)
+		if whole > 0 {
+			accumulate(&y[0], 4*ldy, &x[r], 4*ldx, m.row(r/perStrip, 0), m.ld, m.table, n, whole)
 		}
-		for r := 0; r < rows; r += maxRows {
-			n := min(maxRows, rows-r)
-			xr := &x[b*ldx+r]
-			if whole > 0 {
-				have[count](&y[b*ldy], 4*ldy, xr, 4*ldx, m.row(r/perStrip, 0), m.ld, m.table, n, whole)
+		if width > 0 {
+			s := k.scratch.Get().(*scratch)
+			last := s.stage(matrix{m.form, m.row(r/perStrip, whole), m.ld, m.table}, n, width)
+			sums := resize(&s.sums, maxDirect*groupSize)
+			for b := range batch {
+				copy(sums[b*groupSize:], y[b*ldy+whole:][:width])
 			}
-			if width > 0 {
-				s := k.scratch.Get().(*scratch)
-				last := s.stage(matrix{m.form, m.row(r/perStrip, whole), m.ld, m.table}, n, width)
-				sums := resize(&s.sums, maxDirect*groupSize)
-				for i := range count {
-					copy(sums[i*groupSize:], y[(b+i)*ldy+whole:][:width])
-				}
-				have[count](&sums[0], 4*groupSize, xr, 4*ldx, last.w, last.ld, last.table, n, groupSize)
-				for i := range count {
-					copy(y[(b+i)*ldy+whole:][:width], sums[i*groupSize:])
-				}
-				k.scratch.Put(s)
+			accumulate(&sums[0], 4*groupSize, &x[r], 4*ldx, last.w, last.ld, last.table, n, groupSize)
+			for b := range batch {
+				copy(y[b*ldy+whole:][:width], sums[b*groupSize:])
 			}
+			k.scratch.Put(s)
 		}
-		b += count
 	}
 }
 

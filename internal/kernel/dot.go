@@ -57,7 +57,7 @@ func (k *Kernels) dot(y []float32, ldy int, x *Activations, m matrix, rows int) 
 		zeroRows(y, ldy, x.batch, rows)
 		return
 	}
-	if x.batch >= minTiled && rows >= 4 {
+	if rows >= 4 && !(x.batch <= maxDirect && k.asm.forms[m.form].dot1[x.batch] != nil) {
 		k.dotTiled(y, ldy, x, m, rows&^3, 1)
 		m.w = m.row(rows&^3, 0)
 		y = y[rows&^3:]
@@ -88,15 +88,12 @@ func (k *Kernels) dotDirect(y []float32, ldy int, x *Activations, m matrix, rows
 	}
 }
 
-// dotStrips is dotDirect for whole strips of a packed form.
+// dotStrips is dotDirect for whole strips of a packed form, for a batch that
+// one routine takes.
 func (k *Kernels) dotStrips(y []float32, ldy int, x *Activations, m matrix, rows int) {
-	dot4 := &k.asm.forms[m.form].dot4
-	for b := 0; b < x.batch; {
-		count, x0, step := x.vectors(b, dot4[:])
-		for r := 0; r < rows; r += 4 {
-			dot4[count](&y[b*ldy+r], 4, 4*ldy, x0, step, m.row(r/4, 0), 0, m.table, x.n)
-		}
-		b += count
+	dot4 := k.asm.forms[m.form].dot4[x.batch]
+	for r := 0; r < rows; r += 4 {
+		dot4(&y[r], 4, 4*ldy, &x.data[0], 4*laneCount*x.batch, m.row(r/4, 0), 0, m.table, x.n)
 	}
 }
 

@@ -4893,7 +4893,8 @@ columns:
 	MOVQ    rows+56(FP), R8
 
 rowsabv:
-	PREFETCHT0     512(DI)
+	PREFETCHT0     256(DI)
+	PREFETCHT1     (DI)(BX*8)
 	VMOVDQU        (DI), Y4
 	VMOVDQU        orderDAVX2<>+0(SB), Y5
 	VPERMD         Y4, Y5, Y5
@@ -7385,7 +7386,7 @@ TEXT ·decodeColumnsBytesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), SI
 
 rows:
-	PREFETCHT0     512(DX)
+	PREFETCHT0     256(DX)
 	VMOVDQU        (DX), Y0
 	VMOVDQU        orderDAVX2<>+0(SB), Y1
 	VPERMD         Y0, Y1, Y1
@@ -9402,7 +9403,8 @@ columns:
 	MOVQ    rows+56(FP), R8
 
 rowsadz:
-	PREFETCHT0   512(DI)
+	PREFETCHT0   256(DI)
+	PREFETCHT1   (DI)(BX*8)
 	VMOVDQU      (DI), Y4
 	VMOVDQU      orderDAVX2<>+0(SB), Y5
 	VPERMD       Y4, Y5, Y5
@@ -10116,7 +10118,7 @@ TEXT ·decodeColumnsBytesAVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), SI
 
 rows:
-	PREFETCHT0 512(DX)
+	PREFETCHT0 256(DX)
 	VMOVDQU    (DX), Y0
 	VMOVDQU    orderDAVX2<>+0(SB), Y1
 	VPERMD     Y0, Y1, Y1
@@ -11080,9 +11082,12 @@ columns:
 	MOVQ    rows+56(FP), R8
 
 rowsaep:
-	PREFETCHT0     512(DI)
-	PREFETCHT0     576(DI)
-	PREFETCHT0     640(DI)
+	PREFETCHT0     256(DI)
+	PREFETCHT0     320(DI)
+	PREFETCHT0     384(DI)
+	PREFETCHT1     (DI)(BX*2)
+	PREFETCHT1     64(DI)(BX*2)
+	PREFETCHT1     128(DI)(BX*2)
 	VMOVDQU        (DI), Y4
 	VMOVDQU        128(DI), Y5
 	VPSLLW         $0x04, Y5, Y5
@@ -12289,9 +12294,9 @@ TEXT ·decodeColumnsPacked6BF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), SI
 
 rows:
-	PREFETCHT0     512(DX)
-	PREFETCHT0     576(DX)
-	PREFETCHT0     640(DX)
+	PREFETCHT0     256(DX)
+	PREFETCHT0     320(DX)
+	PREFETCHT0     384(DX)
 	VMOVDQU        (DX), Y0
 	VMOVDQU        128(DX), Y1
 	VPSLLW         $0x04, Y1, Y1
@@ -13981,9 +13986,12 @@ columns:
 	MOVQ    rows+56(FP), R8
 
 rowsaex:
-	PREFETCHT0     512(DI)
-	PREFETCHT0     576(DI)
-	PREFETCHT0     640(DI)
+	PREFETCHT0     256(DI)
+	PREFETCHT0     320(DI)
+	PREFETCHT0     384(DI)
+	PREFETCHT1     (DI)(BX*2)
+	PREFETCHT1     64(DI)(BX*2)
+	PREFETCHT1     128(DI)(BX*2)
 	VMOVDQU        (DI), Y4
 	VMOVDQU        128(DI), Y5
 	VPSLLW         $0x04, Y5, Y5
@@ -15862,9 +15870,9 @@ TEXT ·decodeColumnsPacked6F32AVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), SI
 
 rows:
-	PREFETCHT0     512(DX)
-	PREFETCHT0     576(DX)
-	PREFETCHT0     640(DX)
+	PREFETCHT0     256(DX)
+	PREFETCHT0     320(DX)
+	PREFETCHT0     384(DX)
 	VMOVDQU        (DX), Y0
 	VMOVDQU        128(DX), Y1
 	VPSLLW         $0x04, Y1, Y1
@@ -16933,8 +16941,10 @@ columns:
 	MOVQ    rows+56(FP), R8
 
 rowsaff:
-	PREFETCHT0     512(DI)
-	PREFETCHT0     576(DI)
+	PREFETCHT0     256(DI)
+	PREFETCHT0     320(DI)
+	PREFETCHT1     (DI)(BX*2)
+	PREFETCHT1     64(DI)(BX*2)
 	VMOVDQU        (DI), Y4
 	VPAND          x0F0F0F0FAVX2<>+0(SB), Y4, Y4
 	VMOVDQU        orderDAVX2<>+0(SB), Y5
@@ -17546,8 +17556,8 @@ TEXT ·decodeColumnsPacked4BF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), SI
 
 rows:
-	PREFETCHT0     512(DX)
-	PREFETCHT0     576(DX)
+	PREFETCHT0     256(DX)
+	PREFETCHT0     320(DX)
 	VMOVDQU        (DX), Y0
 	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
 	VMOVDQU        orderDAVX2<>+0(SB), Y1
@@ -18354,8 +18364,10 @@ columns:
 	MOVQ    rows+56(FP), R8
 
 rowsafn:
-	PREFETCHT0     512(DI)
-	PREFETCHT0     576(DI)
+	PREFETCHT0     256(DI)
+	PREFETCHT0     320(DI)
+	PREFETCHT1     (DI)(BX*2)
+	PREFETCHT1     64(DI)(BX*2)
 	VMOVDQU        (DI), Y4
 	VPAND          x0F0F0F0FAVX2<>+0(SB), Y4, Y4
 	VMOVDQU        orderDAVX2<>+0(SB), Y5
@@ -19207,8 +19219,8 @@ TEXT ·decodeColumnsPacked4F32AVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), SI
 
 rows:
-	PREFETCHT0     512(DX)
-	PREFETCHT0     576(DX)
+	PREFETCHT0     256(DX)
+	PREFETCHT0     320(DX)
 	VMOVDQU        (DX), Y0
 	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
 	VMOVDQU        orderDAVX2<>+0(SB), Y1
@@ -20941,10 +20953,14 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsahj:
-	PREFETCHT0   512(SI)
-	PREFETCHT0   576(SI)
-	PREFETCHT0   640(SI)
-	PREFETCHT0   704(SI)
+	PREFETCHT0   256(SI)
+	PREFETCHT0   320(SI)
+	PREFETCHT0   384(SI)
+	PREFETCHT0   448(SI)
+	PREFETCHT1   (SI)(DX*8)
+	PREFETCHT1   64(SI)(DX*8)
+	PREFETCHT1   128(SI)(DX*8)
+	PREFETCHT1   192(SI)(DX*8)
 	VMOVUPS      (SI), Y4
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y4, Y0
@@ -21486,10 +21502,10 @@ TEXT ·decodeColumnsDenseF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
-	PREFETCHT0 640(CX)
-	PREFETCHT0 704(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
+	PREFETCHT0 448(CX)
 	VMOVUPS    (CX), Y0
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    32(CX), Y0
@@ -22858,8 +22874,10 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsajn:
-	PREFETCHT0   512(SI)
-	PREFETCHT0   576(SI)
+	PREFETCHT0   256(SI)
+	PREFETCHT0   320(SI)
+	PREFETCHT1   (SI)(DX*8)
+	PREFETCHT1   64(SI)(DX*8)
 	VPMOVZXWD    (SI), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VBROADCASTSS (R8), Y5
@@ -23337,8 +23355,8 @@ TEXT ·decodeColumnsDenseBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
 	VPMOVZXWD  (CX), Y0
 	VPSLLD     $0x10, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -25696,6 +25714,283 @@ loopals:
 	VBLENDVPS    Y0, Y12, Y11, Y11
 	VMOVUPS      Y11, 224(DX)(AX*2)
 	VZEROUPPER
+	RET
+
+// func sparseDot1AVX2(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot1AVX2(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ start+32(FP), DX
+	MOVQ col+40(FP), BX
+	MOVQ delta+48(FP), SI
+	MOVQ rows+56(FP), DI
+	MOVL (DX), R8
+
+rows:
+	MOVL   4(DX), R9
+	CMPQ   R8, R9
+	JEQ    empty
+	VXORPS X0, X0, X0
+
+entries:
+	MOVL        (BX)(R8*4), R10
+	VMOVSS      (SI)(R8*4), X1
+	VFMADD231SS (CX)(R10*4), X1, X0
+	INCQ        R8
+	CMPQ        R8, R9
+	JNE         entries
+	MOVQ        AX, R9
+	VADDSS      (R9), X0, X0
+	VMOVD       X0, R10
+	MOVL        R10, R11
+	ANDL        $0x7fffffff, R11
+	MOVL        $0x7fc00000, R12
+	CMPL        R11, $0x7f800000
+	CMOVLHI     R12, R10
+	MOVL        R10, (R9)
+
+empty:
+	ADDQ $0x04, DX
+	ADDQ $0x04, AX
+	DECQ DI
+	JNZ  rows
+	RET
+
+// func sparseDot2AVX2(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot2AVX2(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), BX
+	MOVQ start+32(FP), SI
+	MOVQ col+40(FP), DI
+	MOVQ delta+48(FP), R8
+	MOVQ rows+56(FP), R9
+	MOVL (SI), R10
+
+rows:
+	MOVL   4(SI), R11
+	CMPQ   R10, R11
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+
+entries:
+	MOVL        (DI)(R10*4), R12
+	VMOVSS      (R8)(R10*4), X2
+	VFMADD231SS (DX)(R12*4), X2, X0
+	VFMADD231SS (BX)(R12*4), X2, X1
+	INCQ        R10
+	CMPQ        R10, R11
+	JNE         entries
+	MOVQ        AX, R11
+	VADDSS      (R11), X0, X0
+	VMOVD       X0, R12
+	MOVL        R12, R13
+	ANDL        $0x7fffffff, R13
+	MOVL        $0x7fc00000, R14
+	CMPL        R13, $0x7f800000
+	CMOVLHI     R14, R12
+	MOVL        R12, (R11)
+	ADDQ        CX, R11
+	VADDSS      (R11), X1, X1
+	VMOVD       X1, R12
+	MOVL        R12, R13
+	ANDL        $0x7fffffff, R13
+	MOVL        $0x7fc00000, R14
+	CMPL        R13, $0x7f800000
+	CMOVLHI     R14, R12
+	MOVL        R12, (R11)
+
+empty:
+	ADDQ $0x04, SI
+	ADDQ $0x04, AX
+	DECQ R9
+	JNZ  rows
+	RET
+
+// func sparseDot3AVX2(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot3AVX2(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), SI
+	LEAQ (SI)(BX*1), BX
+	MOVQ start+32(FP), DI
+	MOVQ col+40(FP), R8
+	MOVQ delta+48(FP), R9
+	MOVQ rows+56(FP), R10
+	MOVL (DI), R11
+
+rows:
+	MOVL   4(DI), R12
+	CMPQ   R11, R12
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+
+entries:
+	MOVL        (R8)(R11*4), R13
+	VMOVSS      (R9)(R11*4), X3
+	VFMADD231SS (DX)(R13*4), X3, X0
+	VFMADD231SS (SI)(R13*4), X3, X1
+	VFMADD231SS (BX)(R13*4), X3, X2
+	INCQ        R11
+	CMPQ        R11, R12
+	JNE         entries
+	MOVQ        AX, R12
+	VADDSS      (R12), X0, X0
+	VMOVD       X0, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+	ADDQ        CX, R12
+	VADDSS      (R12), X1, X1
+	VMOVD       X1, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+	ADDQ        CX, R12
+	VADDSS      (R12), X2, X2
+	VMOVD       X2, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+
+empty:
+	ADDQ $0x04, DI
+	ADDQ $0x04, AX
+	DECQ R10
+	JNZ  rows
+	RET
+
+// func sparseDot4AVX2(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot4AVX2(SB), NOSPLIT, $8-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), SI
+	LEAQ (SI)(BX*1), DI
+	LEAQ (DI)(BX*1), BX
+	MOVQ start+32(FP), R8
+	MOVQ col+40(FP), R9
+	MOVQ delta+48(FP), R10
+	MOVQ rows+56(FP), R11
+	MOVL (R8), R12
+
+rows:
+	MOVL   4(R8), R13
+	CMPQ   R12, R13
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+
+entries:
+	MOVL        (R9)(R12*4), R14
+	VMOVSS      (R10)(R12*4), X4
+	VFMADD231SS (DX)(R14*4), X4, X0
+	VFMADD231SS (SI)(R14*4), X4, X1
+	VFMADD231SS (DI)(R14*4), X4, X2
+	VFMADD231SS (BX)(R14*4), X4, X3
+	INCQ        R12
+	CMPQ        R12, R13
+	JNE         entries
+	MOVQ        AX, R13
+	VADDSS      (R13), X0, X0
+	VMOVD       X0, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X1, X1
+	VMOVD       X1, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X2, X2
+	VMOVD       X2, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X3, X3
+	VMOVD       X3, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+
+empty:
+	ADDQ $0x04, R8
+	ADDQ $0x04, AX
+	DECQ R11
+	JNZ  rows
+	RET
+
+// func sparseAccumulateAVX2(z *float32, x *float32, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, FMA3
+TEXT ·sparseAccumulateAVX2(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ start+16(FP), DX
+	MOVQ col+24(FP), BX
+	MOVQ delta+32(FP), SI
+	MOVQ rows+40(FP), DI
+	MOVL (DX), R8
+
+rows:
+	MOVL   4(DX), R9
+	CMPQ   R8, R9
+	JEQ    empty
+	VMOVSS (CX), X0
+
+entries:
+	MOVL        (BX)(R8*4), R10
+	VMOVSS      (AX)(R10*4), X1
+	VFMADD231SS (SI)(R8*4), X0, X1
+	VMOVSS      X1, (AX)(R10*4)
+	INCQ        R8
+	CMPQ        R8, R9
+	JNE         entries
+
+empty:
+	ADDQ $0x04, DX
+	ADDQ $0x04, CX
+	DECQ DI
+	JNZ  rows
 	RET
 
 // func reduceAVX2(dst *float32, sums *float32, count int)

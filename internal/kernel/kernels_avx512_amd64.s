@@ -2569,7 +2569,8 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsaaw:
-	PREFETCHT0       512(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT1       (SI)(DX*8)
 	VMOVDQU8         (SI), Z18
 	VPERMD           Z18, Z12, Z18
 	VPSHUFB          Z13, Z18, Z18
@@ -2813,7 +2814,8 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsaax:
-	PREFETCHT0       512(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT1       (R8)(SI*8)
 	VMOVDQU8         (R8), Z22
 	VPERMD           Z22, Z12, Z22
 	VPSHUFB          Z13, Z22, Z22
@@ -2945,7 +2947,8 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsaay:
-	PREFETCHT0       512(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT1       (R8)(SI*8)
 	VMOVDQU8         (R8), Z26
 	VPERMD           Z26, Z12, Z26
 	VPSHUFB          Z13, Z26, Z26
@@ -3458,7 +3461,7 @@ TEXT ·decodeColumnsBytesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
+	PREFETCHT0 256(CX)
 	VMOVDQU8   (CX), Z14
 	VPERMD     Z14, Z12, Z14
 	VPSHUFB    Z13, Z14, Z14
@@ -5258,7 +5261,8 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsabo:
-	PREFETCHT0       512(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT1       (SI)(DX*8)
 	VMOVDQU8         (SI), Z25
 	VPERMD           Z25, Z19, Z25
 	VPSHUFB          Z20, Z25, Z25
@@ -5993,7 +5997,7 @@ TEXT ·decodeColumnsBytesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ         rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
+	PREFETCHT0 256(CX)
 	VMOVDQU8   (CX), Z21
 	VPERMD     Z21, Z19, Z21
 	VPSHUFB    Z20, Z21, Z21
@@ -7899,9 +7903,12 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsacb:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
-	PREFETCHT0       640(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT0       384(SI)
+	PREFETCHT1       (SI)(DX*2)
+	PREFETCHT1       64(SI)(DX*2)
+	PREFETCHT1       128(SI)(DX*2)
 	VMOVDQU8         (SI), Z11
 	VMOVDQU8         128(SI), Z12
 	VPSLLW           $0x04, Z12, Z12
@@ -8046,9 +8053,12 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsacc:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
+	PREFETCHT1       128(R8)(SI*2)
 	VMOVDQU8         (R8), Z15
 	VMOVDQU8         128(R8), Z16
 	VPSLLW           $0x04, Z16, Z16
@@ -8225,9 +8235,12 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsacd:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
+	PREFETCHT1       128(R8)(SI*2)
 	VMOVDQU8         (R8), Z19
 	VMOVDQU8         128(R8), Z20
 	VPSLLW           $0x04, Z20, Z20
@@ -8438,9 +8451,12 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsace:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
-	PREFETCHT0       640(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT0       384(R10)
+	PREFETCHT1       (R10)(R8*2)
+	PREFETCHT1       64(R10)(R8*2)
+	PREFETCHT1       128(R10)(R8*2)
 	VMOVDQU8         (R10), Z23
 	VMOVDQU8         128(R10), Z24
 	VPSLLW           $0x04, Z24, Z24
@@ -8877,9 +8893,9 @@ TEXT ·decodeColumnsPacked6BF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
-	PREFETCHT0 640(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
 	VMOVDQU8   (CX), Z7
 	VMOVDQU8   128(CX), Z8
 	VPSLLW     $0x04, Z8, Z8
@@ -11077,9 +11093,12 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsacr:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
-	PREFETCHT0       640(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT0       384(SI)
+	PREFETCHT1       (SI)(DX*2)
+	PREFETCHT1       64(SI)(DX*2)
+	PREFETCHT1       128(SI)(DX*2)
 	VMOVDQU8         (SI), Z12
 	VMOVDQU8         128(SI), Z13
 	VPSLLW           $0x04, Z13, Z13
@@ -11260,9 +11279,12 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsacs:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
+	PREFETCHT1       128(R8)(SI*2)
 	VMOVDQU8         (R8), Z16
 	VMOVDQU8         128(R8), Z17
 	VPSLLW           $0x04, Z17, Z17
@@ -11475,9 +11497,12 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsact:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
+	PREFETCHT1       128(R8)(SI*2)
 	VMOVDQU8         (R8), Z20
 	VMOVDQU8         128(R8), Z21
 	VPSLLW           $0x04, Z21, Z21
@@ -11724,9 +11749,12 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsacu:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
-	PREFETCHT0       640(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT0       384(R10)
+	PREFETCHT1       (R10)(R8*2)
+	PREFETCHT1       64(R10)(R8*2)
+	PREFETCHT1       128(R10)(R8*2)
 	VMOVDQU8         (R10), Z24
 	VMOVDQU8         128(R10), Z25
 	VPSLLW           $0x04, Z25, Z25
@@ -12267,9 +12295,9 @@ TEXT ·decodeColumnsPacked6F32AVX512(SB), NOSPLIT, $0-40
 	MOVQ         rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
-	PREFETCHT0 640(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
 	VMOVDQU8   (CX), Z8
 	VMOVDQU8   128(CX), Z9
 	VPSLLW     $0x04, Z9, Z9
@@ -14094,8 +14122,10 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsadh:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT1       (SI)(DX*2)
+	PREFETCHT1       64(SI)(DX*2)
 	VMOVDQU8         (SI), Z10
 	VPANDD           Z0, Z10, Z10
 	VPERMD           Z10, Z4, Z10
@@ -14224,8 +14254,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsadi:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
 	VMOVDQU8         (R8), Z14
 	VPANDD           Z0, Z14, Z14
 	VPERMD           Z14, Z4, Z14
@@ -14386,8 +14418,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsadj:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
 	VMOVDQU8         (R8), Z18
 	VPANDD           Z0, Z18, Z18
 	VPERMD           Z18, Z4, Z18
@@ -14582,8 +14616,10 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsadk:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT1       (R10)(R8*2)
+	PREFETCHT1       64(R10)(R8*2)
 	VMOVDQU8         (R10), Z22
 	VPANDD           Z0, Z22, Z22
 	VPERMD           Z22, Z4, Z22
@@ -14972,8 +15008,8 @@ TEXT ·decodeColumnsPacked4BF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ            rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
 	VMOVDQU8   (CX), Z6
 	VPANDD     Z0, Z6, Z6
 	VPERMD     Z6, Z4, Z6
@@ -17027,8 +17063,10 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsadx:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT1       (SI)(DX*2)
+	PREFETCHT1       64(SI)(DX*2)
 	VMOVDQU8         (SI), Z11
 	VPANDD           Z0, Z11, Z11
 	VPERMD           Z11, Z5, Z11
@@ -17193,8 +17231,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsady:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
 	VMOVDQU8         (R8), Z15
 	VPANDD           Z0, Z15, Z15
 	VPERMD           Z15, Z5, Z15
@@ -17391,8 +17431,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsadz:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
 	VMOVDQU8         (R8), Z19
 	VPANDD           Z0, Z19, Z19
 	VPERMD           Z19, Z5, Z19
@@ -17623,8 +17665,10 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsaea:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT1       (R10)(R8*2)
+	PREFETCHT1       64(R10)(R8*2)
 	VMOVDQU8         (R10), Z23
 	VPANDD           Z0, Z23, Z23
 	VPERMD           Z23, Z5, Z23
@@ -18117,8 +18161,8 @@ TEXT ·decodeColumnsPacked4F32AVX512(SB), NOSPLIT, $0-40
 	MOVQ            rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
 	VMOVDQU8   (CX), Z7
 	VPANDD     Z0, Z7, Z7
 	VPERMD     Z7, Z5, Z7
@@ -20928,10 +20972,14 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsaez:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
-	PREFETCHT0       640(SI)
-	PREFETCHT0       704(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT0       384(SI)
+	PREFETCHT0       448(SI)
+	PREFETCHT1       (SI)(DX*8)
+	PREFETCHT1       64(SI)(DX*8)
+	PREFETCHT1       128(SI)(DX*8)
+	PREFETCHT1       192(SI)(DX*8)
 	VMOVUPS          (SI), Z4
 	VFMADD231PS.BCST (R8), Z4, Z0
 	VMOVUPS          64(SI), Z4
@@ -20992,10 +21040,14 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsafa:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
-	PREFETCHT0       704(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT0       448(R8)
+	PREFETCHT1       (R8)(SI*8)
+	PREFETCHT1       64(R8)(SI*8)
+	PREFETCHT1       128(R8)(SI*8)
+	PREFETCHT1       192(R8)(SI*8)
 	VMOVUPS          (R8), Z8
 	VFMADD231PS.BCST (R10), Z8, Z0
 	VFMADD231PS.BCST (R10)(DX*1), Z8, Z4
@@ -21076,10 +21128,14 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsafb:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
-	PREFETCHT0       704(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT0       448(R8)
+	PREFETCHT1       (R8)(SI*8)
+	PREFETCHT1       64(R8)(SI*8)
+	PREFETCHT1       128(R8)(SI*8)
+	PREFETCHT1       192(R8)(SI*8)
 	VMOVUPS          (R8), Z12
 	VFMADD231PS.BCST (R10), Z12, Z0
 	VFMADD231PS.BCST (R10)(DX*1), Z12, Z4
@@ -21182,10 +21238,14 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsafc:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
-	PREFETCHT0       640(R10)
-	PREFETCHT0       704(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT0       384(R10)
+	PREFETCHT0       448(R10)
+	PREFETCHT1       (R10)(R8*8)
+	PREFETCHT1       64(R10)(R8*8)
+	PREFETCHT1       128(R10)(R8*8)
+	PREFETCHT1       192(R10)(R8*8)
 	VMOVUPS          (R10), Z16
 	VFMADD231PS.BCST (R12), Z16, Z0
 	VFMADD231PS.BCST (R12)(DX*1), Z16, Z4
@@ -21539,10 +21599,10 @@ TEXT ·decodeColumnsDenseF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
-	PREFETCHT0 640(CX)
-	PREFETCHT0 704(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
+	PREFETCHT0 448(CX)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
 	VMOVUPS    64(CX), Z0
@@ -23738,8 +23798,10 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsagb:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT1       (SI)(DX*8)
+	PREFETCHT1       64(SI)(DX*8)
 	VPMOVZXWD        (SI), Z4
 	VPSLLD           $0x10, Z4, Z4
 	VFMADD231PS.BCST (R8), Z4, Z0
@@ -23804,8 +23866,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsagc:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*8)
+	PREFETCHT1       64(R8)(SI*8)
 	VPMOVZXWD        (R8), Z8
 	VPSLLD           $0x10, Z8, Z8
 	VFMADD231PS.BCST (R10), Z8, Z0
@@ -23890,8 +23954,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsagd:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*8)
+	PREFETCHT1       64(R8)(SI*8)
 	VPMOVZXWD        (R8), Z12
 	VPSLLD           $0x10, Z12, Z12
 	VFMADD231PS.BCST (R10), Z12, Z0
@@ -23998,8 +24064,10 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsage:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT1       (R10)(R8*8)
+	PREFETCHT1       64(R10)(R8*8)
 	VPMOVZXWD        (R10), Z16
 	VPSLLD           $0x10, Z16, Z16
 	VFMADD231PS.BCST (R12), Z16, Z0
@@ -24278,8 +24346,8 @@ TEXT ·decodeColumnsDenseBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
 	VPMOVZXWD  (CX), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -25311,6 +25379,283 @@ loopagq:
 	VMOVAPS      Z24, K1, Z23
 	VMOVUPS      Z23, 192(DX)(AX*2)
 	VZEROUPPER
+	RET
+
+// func sparseDot1AVX512(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot1AVX512(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ start+32(FP), DX
+	MOVQ col+40(FP), BX
+	MOVQ delta+48(FP), SI
+	MOVQ rows+56(FP), DI
+	MOVL (DX), R8
+
+rows:
+	MOVL   4(DX), R9
+	CMPQ   R8, R9
+	JEQ    empty
+	VXORPS X0, X0, X0
+
+entries:
+	MOVL        (BX)(R8*4), R10
+	VMOVSS      (SI)(R8*4), X1
+	VFMADD231SS (CX)(R10*4), X1, X0
+	INCQ        R8
+	CMPQ        R8, R9
+	JNE         entries
+	MOVQ        AX, R9
+	VADDSS      (R9), X0, X0
+	VMOVD       X0, R10
+	MOVL        R10, R11
+	ANDL        $0x7fffffff, R11
+	MOVL        $0x7fc00000, R12
+	CMPL        R11, $0x7f800000
+	CMOVLHI     R12, R10
+	MOVL        R10, (R9)
+
+empty:
+	ADDQ $0x04, DX
+	ADDQ $0x04, AX
+	DECQ DI
+	JNZ  rows
+	RET
+
+// func sparseDot2AVX512(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot2AVX512(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), BX
+	MOVQ start+32(FP), SI
+	MOVQ col+40(FP), DI
+	MOVQ delta+48(FP), R8
+	MOVQ rows+56(FP), R9
+	MOVL (SI), R10
+
+rows:
+	MOVL   4(SI), R11
+	CMPQ   R10, R11
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+
+entries:
+	MOVL        (DI)(R10*4), R12
+	VMOVSS      (R8)(R10*4), X2
+	VFMADD231SS (DX)(R12*4), X2, X0
+	VFMADD231SS (BX)(R12*4), X2, X1
+	INCQ        R10
+	CMPQ        R10, R11
+	JNE         entries
+	MOVQ        AX, R11
+	VADDSS      (R11), X0, X0
+	VMOVD       X0, R12
+	MOVL        R12, R13
+	ANDL        $0x7fffffff, R13
+	MOVL        $0x7fc00000, R14
+	CMPL        R13, $0x7f800000
+	CMOVLHI     R14, R12
+	MOVL        R12, (R11)
+	ADDQ        CX, R11
+	VADDSS      (R11), X1, X1
+	VMOVD       X1, R12
+	MOVL        R12, R13
+	ANDL        $0x7fffffff, R13
+	MOVL        $0x7fc00000, R14
+	CMPL        R13, $0x7f800000
+	CMOVLHI     R14, R12
+	MOVL        R12, (R11)
+
+empty:
+	ADDQ $0x04, SI
+	ADDQ $0x04, AX
+	DECQ R9
+	JNZ  rows
+	RET
+
+// func sparseDot3AVX512(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot3AVX512(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), SI
+	LEAQ (SI)(BX*1), BX
+	MOVQ start+32(FP), DI
+	MOVQ col+40(FP), R8
+	MOVQ delta+48(FP), R9
+	MOVQ rows+56(FP), R10
+	MOVL (DI), R11
+
+rows:
+	MOVL   4(DI), R12
+	CMPQ   R11, R12
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+
+entries:
+	MOVL        (R8)(R11*4), R13
+	VMOVSS      (R9)(R11*4), X3
+	VFMADD231SS (DX)(R13*4), X3, X0
+	VFMADD231SS (SI)(R13*4), X3, X1
+	VFMADD231SS (BX)(R13*4), X3, X2
+	INCQ        R11
+	CMPQ        R11, R12
+	JNE         entries
+	MOVQ        AX, R12
+	VADDSS      (R12), X0, X0
+	VMOVD       X0, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+	ADDQ        CX, R12
+	VADDSS      (R12), X1, X1
+	VMOVD       X1, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+	ADDQ        CX, R12
+	VADDSS      (R12), X2, X2
+	VMOVD       X2, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+
+empty:
+	ADDQ $0x04, DI
+	ADDQ $0x04, AX
+	DECQ R10
+	JNZ  rows
+	RET
+
+// func sparseDot4AVX512(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot4AVX512(SB), NOSPLIT, $8-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), SI
+	LEAQ (SI)(BX*1), DI
+	LEAQ (DI)(BX*1), BX
+	MOVQ start+32(FP), R8
+	MOVQ col+40(FP), R9
+	MOVQ delta+48(FP), R10
+	MOVQ rows+56(FP), R11
+	MOVL (R8), R12
+
+rows:
+	MOVL   4(R8), R13
+	CMPQ   R12, R13
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+
+entries:
+	MOVL        (R9)(R12*4), R14
+	VMOVSS      (R10)(R12*4), X4
+	VFMADD231SS (DX)(R14*4), X4, X0
+	VFMADD231SS (SI)(R14*4), X4, X1
+	VFMADD231SS (DI)(R14*4), X4, X2
+	VFMADD231SS (BX)(R14*4), X4, X3
+	INCQ        R12
+	CMPQ        R12, R13
+	JNE         entries
+	MOVQ        AX, R13
+	VADDSS      (R13), X0, X0
+	VMOVD       X0, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X1, X1
+	VMOVD       X1, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X2, X2
+	VMOVD       X2, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X3, X3
+	VMOVD       X3, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+
+empty:
+	ADDQ $0x04, R8
+	ADDQ $0x04, AX
+	DECQ R11
+	JNZ  rows
+	RET
+
+// func sparseAccumulateAVX512(z *float32, x *float32, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, FMA3
+TEXT ·sparseAccumulateAVX512(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ start+16(FP), DX
+	MOVQ col+24(FP), BX
+	MOVQ delta+32(FP), SI
+	MOVQ rows+40(FP), DI
+	MOVL (DX), R8
+
+rows:
+	MOVL   4(DX), R9
+	CMPQ   R8, R9
+	JEQ    empty
+	VMOVSS (CX), X0
+
+entries:
+	MOVL        (BX)(R8*4), R10
+	VMOVSS      (AX)(R10*4), X1
+	VFMADD231SS (SI)(R8*4), X0, X1
+	VMOVSS      X1, (AX)(R10*4)
+	INCQ        R8
+	CMPQ        R8, R9
+	JNE         entries
+
+empty:
+	ADDQ $0x04, DX
+	ADDQ $0x04, CX
+	DECQ DI
+	JNZ  rows
 	RET
 
 // func reduceAVX512(dst *float32, sums *float32, count int)

@@ -2666,7 +2666,8 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsaaz:
-	PREFETCHT0       512(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT1       (SI)(DX*8)
 	VMOVDQU8         (SI), Z14
 	VPERMB           Z14, Z9, Z14
 	VPMOVB2M         Z14, K1
@@ -2820,7 +2821,8 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsaba:
-	PREFETCHT0       512(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT1       (R8)(SI*8)
 	VMOVDQU8         (R8), Z18
 	VPERMB           Z18, Z9, Z18
 	VPMOVB2M         Z18, K1
@@ -2928,7 +2930,8 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsabb:
-	PREFETCHT0       512(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT1       (R8)(SI*8)
 	VMOVDQU8         (R8), Z22
 	VPERMB           Z22, Z9, Z22
 	VPMOVB2M         Z22, K1
@@ -3290,7 +3293,7 @@ TEXT ·decodeColumnsBytesBF16VBMI(SB), NOSPLIT, $0-40
 	MOVQ         rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
+	PREFETCHT0 256(CX)
 	VMOVDQU8   (CX), Z10
 	VPERMB     Z10, Z9, Z10
 	VPMOVB2M   Z10, K1
@@ -5203,7 +5206,8 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsabu:
-	PREFETCHT0       512(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT1       (SI)(DX*8)
 	VMOVDQU8         (SI), Z21
 	VPERMB           Z21, Z16, Z21
 	VPMOVB2M         Z21, K2
@@ -5697,7 +5701,7 @@ TEXT ·decodeColumnsBytesF32VBMI(SB), NOSPLIT, $0-40
 	MOVQ         rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
+	PREFETCHT0 256(CX)
 	VMOVDQU8   (CX), Z17
 	VPERMB     Z17, Z16, Z17
 	VPMOVB2M   Z17, K2
@@ -7507,9 +7511,12 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsach:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
-	PREFETCHT0       640(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT0       384(SI)
+	PREFETCHT1       (SI)(DX*2)
+	PREFETCHT1       64(SI)(DX*2)
+	PREFETCHT1       128(SI)(DX*2)
 	VMOVDQU8         (SI), Z9
 	VMOVDQU8         128(SI), Z10
 	VPSLLW           $0x04, Z10, Z10
@@ -7640,9 +7647,12 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsaci:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
+	PREFETCHT1       128(R8)(SI*2)
 	VMOVDQU8         (R8), Z13
 	VMOVDQU8         128(R8), Z14
 	VPSLLW           $0x04, Z14, Z14
@@ -7805,9 +7815,12 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsacj:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
+	PREFETCHT1       128(R8)(SI*2)
 	VMOVDQU8         (R8), Z17
 	VMOVDQU8         128(R8), Z18
 	VPSLLW           $0x04, Z18, Z18
@@ -8004,9 +8017,12 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsack:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
-	PREFETCHT0       640(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT0       384(R10)
+	PREFETCHT1       (R10)(R8*2)
+	PREFETCHT1       64(R10)(R8*2)
+	PREFETCHT1       128(R10)(R8*2)
 	VMOVDQU8         (R10), Z21
 	VMOVDQU8         128(R10), Z22
 	VPSLLW           $0x04, Z22, Z22
@@ -8412,9 +8428,9 @@ TEXT ·decodeColumnsPacked6BF16VBMI(SB), NOSPLIT, $0-40
 	MOVQ         rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
-	PREFETCHT0 640(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
 	VMOVDQU8   (CX), Z5
 	VMOVDQU8   128(CX), Z6
 	VPSLLW     $0x04, Z6, Z6
@@ -10530,9 +10546,12 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsacx:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
-	PREFETCHT0       640(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT0       384(SI)
+	PREFETCHT1       (SI)(DX*2)
+	PREFETCHT1       64(SI)(DX*2)
+	PREFETCHT1       128(SI)(DX*2)
 	VMOVDQU8         (SI), Z10
 	VMOVDQU8         128(SI), Z11
 	VPSLLW           $0x04, Z11, Z11
@@ -10699,9 +10718,12 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsacy:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
+	PREFETCHT1       128(R8)(SI*2)
 	VMOVDQU8         (R8), Z14
 	VMOVDQU8         128(R8), Z15
 	VPSLLW           $0x04, Z15, Z15
@@ -10900,9 +10922,12 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsacz:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
+	PREFETCHT1       128(R8)(SI*2)
 	VMOVDQU8         (R8), Z18
 	VMOVDQU8         128(R8), Z19
 	VPSLLW           $0x04, Z19, Z19
@@ -11135,9 +11160,12 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsada:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
-	PREFETCHT0       640(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT0       384(R10)
+	PREFETCHT1       (R10)(R8*2)
+	PREFETCHT1       64(R10)(R8*2)
+	PREFETCHT1       128(R10)(R8*2)
 	VMOVDQU8         (R10), Z22
 	VMOVDQU8         128(R10), Z23
 	VPSLLW           $0x04, Z23, Z23
@@ -11647,9 +11675,9 @@ TEXT ·decodeColumnsPacked6F32VBMI(SB), NOSPLIT, $0-40
 	MOVQ         rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
-	PREFETCHT0 640(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
 	VMOVDQU8   (CX), Z6
 	VMOVDQU8   128(CX), Z7
 	VPSLLW     $0x04, Z7, Z7
@@ -13461,8 +13489,10 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsadn:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT1       (SI)(DX*2)
+	PREFETCHT1       64(SI)(DX*2)
 	VMOVDQU8         (SI), Z9
 	VPANDD           Z0, Z9, Z9
 	VPERMB           Z9, Z4, Z9
@@ -13586,8 +13616,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsado:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
 	VMOVDQU8         (R8), Z13
 	VPANDD           Z0, Z13, Z13
 	VPERMB           Z13, Z4, Z13
@@ -13743,8 +13775,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsadp:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
 	VMOVDQU8         (R8), Z17
 	VPANDD           Z0, Z17, Z17
 	VPERMB           Z17, Z4, Z17
@@ -13934,8 +13968,10 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsadq:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT1       (R10)(R8*2)
+	PREFETCHT1       64(R10)(R8*2)
 	VMOVDQU8         (R10), Z21
 	VPANDD           Z0, Z21, Z21
 	VPERMB           Z21, Z4, Z21
@@ -14319,8 +14355,8 @@ TEXT ·decodeColumnsPacked4BF16VBMI(SB), NOSPLIT, $0-40
 	MOVQ            rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
 	VMOVDQU8   (CX), Z5
 	VPANDD     Z0, Z5, Z5
 	VPERMB     Z5, Z4, Z5
@@ -16369,8 +16405,10 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsaed:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT1       (SI)(DX*2)
+	PREFETCHT1       64(SI)(DX*2)
 	VMOVDQU8         (SI), Z10
 	VPANDD           Z0, Z10, Z10
 	VPERMB           Z10, Z5, Z10
@@ -16530,8 +16568,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsaee:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
 	VMOVDQU8         (R8), Z14
 	VPANDD           Z0, Z14, Z14
 	VPERMB           Z14, Z5, Z14
@@ -16723,8 +16763,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsaef:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*2)
+	PREFETCHT1       64(R8)(SI*2)
 	VMOVDQU8         (R8), Z18
 	VPANDD           Z0, Z18, Z18
 	VPERMB           Z18, Z5, Z18
@@ -16950,8 +16992,10 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsaeg:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT1       (R10)(R8*2)
+	PREFETCHT1       64(R10)(R8*2)
 	VMOVDQU8         (R10), Z22
 	VPANDD           Z0, Z22, Z22
 	VPERMB           Z22, Z5, Z22
@@ -17439,8 +17483,8 @@ TEXT ·decodeColumnsPacked4F32VBMI(SB), NOSPLIT, $0-40
 	MOVQ            rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
 	VMOVDQU8   (CX), Z6
 	VPANDD     Z0, Z6, Z6
 	VPERMB     Z6, Z5, Z6
@@ -20246,10 +20290,14 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsaff:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
-	PREFETCHT0       640(SI)
-	PREFETCHT0       704(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT0       384(SI)
+	PREFETCHT0       448(SI)
+	PREFETCHT1       (SI)(DX*8)
+	PREFETCHT1       64(SI)(DX*8)
+	PREFETCHT1       128(SI)(DX*8)
+	PREFETCHT1       192(SI)(DX*8)
 	VMOVUPS          (SI), Z4
 	VFMADD231PS.BCST (R8), Z4, Z0
 	VMOVUPS          64(SI), Z4
@@ -20310,10 +20358,14 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsafg:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
-	PREFETCHT0       704(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT0       448(R8)
+	PREFETCHT1       (R8)(SI*8)
+	PREFETCHT1       64(R8)(SI*8)
+	PREFETCHT1       128(R8)(SI*8)
+	PREFETCHT1       192(R8)(SI*8)
 	VMOVUPS          (R8), Z8
 	VFMADD231PS.BCST (R10), Z8, Z0
 	VFMADD231PS.BCST (R10)(DX*1), Z8, Z4
@@ -20394,10 +20446,14 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsafh:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
-	PREFETCHT0       640(R8)
-	PREFETCHT0       704(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT0       384(R8)
+	PREFETCHT0       448(R8)
+	PREFETCHT1       (R8)(SI*8)
+	PREFETCHT1       64(R8)(SI*8)
+	PREFETCHT1       128(R8)(SI*8)
+	PREFETCHT1       192(R8)(SI*8)
 	VMOVUPS          (R8), Z12
 	VFMADD231PS.BCST (R10), Z12, Z0
 	VFMADD231PS.BCST (R10)(DX*1), Z12, Z4
@@ -20500,10 +20556,14 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsafi:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
-	PREFETCHT0       640(R10)
-	PREFETCHT0       704(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT0       384(R10)
+	PREFETCHT0       448(R10)
+	PREFETCHT1       (R10)(R8*8)
+	PREFETCHT1       64(R10)(R8*8)
+	PREFETCHT1       128(R10)(R8*8)
+	PREFETCHT1       192(R10)(R8*8)
 	VMOVUPS          (R10), Z16
 	VFMADD231PS.BCST (R12), Z16, Z0
 	VFMADD231PS.BCST (R12)(DX*1), Z16, Z4
@@ -20857,10 +20917,10 @@ TEXT ·decodeColumnsDenseF32VBMI(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
-	PREFETCHT0 640(CX)
-	PREFETCHT0 704(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
+	PREFETCHT0 448(CX)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
 	VMOVUPS    64(CX), Z0
@@ -23056,8 +23116,10 @@ columns:
 	MOVQ    rows+56(FP), DI
 
 rowsagh:
-	PREFETCHT0       512(SI)
-	PREFETCHT0       576(SI)
+	PREFETCHT0       256(SI)
+	PREFETCHT0       320(SI)
+	PREFETCHT1       (SI)(DX*8)
+	PREFETCHT1       64(SI)(DX*8)
 	VPMOVZXWD        (SI), Z4
 	VPSLLD           $0x10, Z4, Z4
 	VFMADD231PS.BCST (R8), Z4, Z0
@@ -23122,8 +23184,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsagi:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*8)
+	PREFETCHT1       64(R8)(SI*8)
 	VPMOVZXWD        (R8), Z8
 	VPSLLD           $0x10, Z8, Z8
 	VFMADD231PS.BCST (R10), Z8, Z0
@@ -23208,8 +23272,10 @@ columns:
 	MOVQ    rows+56(FP), R9
 
 rowsagj:
-	PREFETCHT0       512(R8)
-	PREFETCHT0       576(R8)
+	PREFETCHT0       256(R8)
+	PREFETCHT0       320(R8)
+	PREFETCHT1       (R8)(SI*8)
+	PREFETCHT1       64(R8)(SI*8)
 	VPMOVZXWD        (R8), Z12
 	VPSLLD           $0x10, Z12, Z12
 	VFMADD231PS.BCST (R10), Z12, Z0
@@ -23316,8 +23382,10 @@ columns:
 	MOVQ    rows+56(FP), R11
 
 rowsagk:
-	PREFETCHT0       512(R10)
-	PREFETCHT0       576(R10)
+	PREFETCHT0       256(R10)
+	PREFETCHT0       320(R10)
+	PREFETCHT1       (R10)(R8*8)
+	PREFETCHT1       64(R10)(R8*8)
 	VPMOVZXWD        (R10), Z16
 	VPSLLD           $0x10, Z16, Z16
 	VFMADD231PS.BCST (R12), Z16, Z0
@@ -23596,8 +23664,8 @@ TEXT ·decodeColumnsDenseBF16VBMI(SB), NOSPLIT, $0-40
 	MOVQ rows+32(FP), BX
 
 rows:
-	PREFETCHT0 512(CX)
-	PREFETCHT0 576(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
 	VPMOVZXWD  (CX), Z0
 	VPSLLD     $0x10, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -24629,6 +24697,283 @@ loopagw:
 	VMOVAPS      Z24, K1, Z23
 	VMOVUPS      Z23, 192(DX)(AX*2)
 	VZEROUPPER
+	RET
+
+// func sparseDot1VBMI(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot1VBMI(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ start+32(FP), DX
+	MOVQ col+40(FP), BX
+	MOVQ delta+48(FP), SI
+	MOVQ rows+56(FP), DI
+	MOVL (DX), R8
+
+rows:
+	MOVL   4(DX), R9
+	CMPQ   R8, R9
+	JEQ    empty
+	VXORPS X0, X0, X0
+
+entries:
+	MOVL        (BX)(R8*4), R10
+	VMOVSS      (SI)(R8*4), X1
+	VFMADD231SS (CX)(R10*4), X1, X0
+	INCQ        R8
+	CMPQ        R8, R9
+	JNE         entries
+	MOVQ        AX, R9
+	VADDSS      (R9), X0, X0
+	VMOVD       X0, R10
+	MOVL        R10, R11
+	ANDL        $0x7fffffff, R11
+	MOVL        $0x7fc00000, R12
+	CMPL        R11, $0x7f800000
+	CMOVLHI     R12, R10
+	MOVL        R10, (R9)
+
+empty:
+	ADDQ $0x04, DX
+	ADDQ $0x04, AX
+	DECQ DI
+	JNZ  rows
+	RET
+
+// func sparseDot2VBMI(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot2VBMI(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), BX
+	MOVQ start+32(FP), SI
+	MOVQ col+40(FP), DI
+	MOVQ delta+48(FP), R8
+	MOVQ rows+56(FP), R9
+	MOVL (SI), R10
+
+rows:
+	MOVL   4(SI), R11
+	CMPQ   R10, R11
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+
+entries:
+	MOVL        (DI)(R10*4), R12
+	VMOVSS      (R8)(R10*4), X2
+	VFMADD231SS (DX)(R12*4), X2, X0
+	VFMADD231SS (BX)(R12*4), X2, X1
+	INCQ        R10
+	CMPQ        R10, R11
+	JNE         entries
+	MOVQ        AX, R11
+	VADDSS      (R11), X0, X0
+	VMOVD       X0, R12
+	MOVL        R12, R13
+	ANDL        $0x7fffffff, R13
+	MOVL        $0x7fc00000, R14
+	CMPL        R13, $0x7f800000
+	CMOVLHI     R14, R12
+	MOVL        R12, (R11)
+	ADDQ        CX, R11
+	VADDSS      (R11), X1, X1
+	VMOVD       X1, R12
+	MOVL        R12, R13
+	ANDL        $0x7fffffff, R13
+	MOVL        $0x7fc00000, R14
+	CMPL        R13, $0x7f800000
+	CMOVLHI     R14, R12
+	MOVL        R12, (R11)
+
+empty:
+	ADDQ $0x04, SI
+	ADDQ $0x04, AX
+	DECQ R9
+	JNZ  rows
+	RET
+
+// func sparseDot3VBMI(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot3VBMI(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), SI
+	LEAQ (SI)(BX*1), BX
+	MOVQ start+32(FP), DI
+	MOVQ col+40(FP), R8
+	MOVQ delta+48(FP), R9
+	MOVQ rows+56(FP), R10
+	MOVL (DI), R11
+
+rows:
+	MOVL   4(DI), R12
+	CMPQ   R11, R12
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+
+entries:
+	MOVL        (R8)(R11*4), R13
+	VMOVSS      (R9)(R11*4), X3
+	VFMADD231SS (DX)(R13*4), X3, X0
+	VFMADD231SS (SI)(R13*4), X3, X1
+	VFMADD231SS (BX)(R13*4), X3, X2
+	INCQ        R11
+	CMPQ        R11, R12
+	JNE         entries
+	MOVQ        AX, R12
+	VADDSS      (R12), X0, X0
+	VMOVD       X0, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+	ADDQ        CX, R12
+	VADDSS      (R12), X1, X1
+	VMOVD       X1, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+	ADDQ        CX, R12
+	VADDSS      (R12), X2, X2
+	VMOVD       X2, R13
+	MOVL        R13, R14
+	ANDL        $0x7fffffff, R14
+	MOVL        $0x7fc00000, R15
+	CMPL        R14, $0x7f800000
+	CMOVLHI     R15, R13
+	MOVL        R13, (R12)
+
+empty:
+	ADDQ $0x04, DI
+	ADDQ $0x04, AX
+	DECQ R10
+	JNZ  rows
+	RET
+
+// func sparseDot4VBMI(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·sparseDot4VBMI(SB), NOSPLIT, $8-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+	LEAQ (DX)(BX*1), SI
+	LEAQ (SI)(BX*1), DI
+	LEAQ (DI)(BX*1), BX
+	MOVQ start+32(FP), R8
+	MOVQ col+40(FP), R9
+	MOVQ delta+48(FP), R10
+	MOVQ rows+56(FP), R11
+	MOVL (R8), R12
+
+rows:
+	MOVL   4(R8), R13
+	CMPQ   R12, R13
+	JEQ    empty
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+
+entries:
+	MOVL        (R9)(R12*4), R14
+	VMOVSS      (R10)(R12*4), X4
+	VFMADD231SS (DX)(R14*4), X4, X0
+	VFMADD231SS (SI)(R14*4), X4, X1
+	VFMADD231SS (DI)(R14*4), X4, X2
+	VFMADD231SS (BX)(R14*4), X4, X3
+	INCQ        R12
+	CMPQ        R12, R13
+	JNE         entries
+	MOVQ        AX, R13
+	VADDSS      (R13), X0, X0
+	VMOVD       X0, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X1, X1
+	VMOVD       X1, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X2, X2
+	VMOVD       X2, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+	ADDQ        CX, R13
+	VADDSS      (R13), X3, X3
+	VMOVD       X3, R14
+	MOVL        R14, R15
+	ANDL        $0x7fffffff, R15
+	MOVL        $0x7fc00000, BP
+	CMPL        R15, $0x7f800000
+	CMOVLHI     BP, R14
+	MOVL        R14, (R13)
+
+empty:
+	ADDQ $0x04, R8
+	ADDQ $0x04, AX
+	DECQ R11
+	JNZ  rows
+	RET
+
+// func sparseAccumulateVBMI(z *float32, x *float32, start *uint32, col *uint32, delta *float32, rows int)
+// Requires: AVX, FMA3
+TEXT ·sparseAccumulateVBMI(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ start+16(FP), DX
+	MOVQ col+24(FP), BX
+	MOVQ delta+32(FP), SI
+	MOVQ rows+40(FP), DI
+	MOVL (DX), R8
+
+rows:
+	MOVL   4(DX), R9
+	CMPQ   R8, R9
+	JEQ    empty
+	VMOVSS (CX), X0
+
+entries:
+	MOVL        (BX)(R8*4), R10
+	VMOVSS      (AX)(R10*4), X1
+	VFMADD231SS (SI)(R8*4), X0, X1
+	VMOVSS      X1, (AX)(R10*4)
+	INCQ        R8
+	CMPQ        R8, R9
+	JNE         entries
+
+empty:
+	ADDQ $0x04, DX
+	ADDQ $0x04, CX
+	DECQ DI
+	JNZ  rows
 	RET
 
 // func reduceVBMI(dst *float32, sums *float32, count int)

@@ -101,32 +101,40 @@ func (o *operand) pack(r *rand.Rand, codebook []float32, bits int) {
 // dot needs ld == cols.
 func (o operand) dot(k *Kernels, x *Activations, ldy int) []float32 {
 	y := sentinels(x.batch * ldy)
+	o.dotInto(y, k, x, ldy)
+	return y
+}
+
+func (o operand) dotInto(y []float32, k *Kernels, x *Activations, ldy int) {
 	switch o.form {
 	case "dense-f32":
 		k.DotRowsF32(y, ldy, x, o.f32, o.rows)
 	case "dense-bf16":
 		k.DotRowsBF16(y, ldy, x, o.bf16, o.rows)
-	default:
-		k.DotRowsPacked(y, ldy, x, o.table, o.packed, o.first, o.rows)
 	case "bytes-bf16", "bytes-f32":
 		k.DotRows(y, ldy, x, o.table, o.idx, o.rows)
+	default:
+		k.DotRowsPacked(y, ldy, x, o.table, o.packed, o.first, o.rows)
 	}
-	return y
 }
 
 func (o operand) accumulate(k *Kernels, y0 []float32, ldy int, x []float32, ldx, batch int) []float32 {
 	y := slices.Clone(y0)
+	o.accumulateInto(y, k, ldy, x, ldx, batch)
+	return y
+}
+
+func (o operand) accumulateInto(y []float32, k *Kernels, ldy int, x []float32, ldx, batch int) {
 	switch o.form {
 	case "dense-f32":
 		k.AccumulateRowsF32(y, ldy, x, ldx, batch, o.f32, o.ld, o.rows, o.cols)
 	case "dense-bf16":
 		k.AccumulateRowsBF16(y, ldy, x, ldx, batch, o.bf16, o.ld, o.rows, o.cols)
-	default:
-		k.AccumulateRowsPacked(y, ldy, x, ldx, batch, o.table, o.packed, o.first, o.rows)
 	case "bytes-bf16", "bytes-f32":
 		k.AccumulateRows(y, ldy, x, ldx, batch, o.table, o.idx, o.ld, o.rows, o.cols)
+	default:
+		k.AccumulateRowsPacked(y, ldy, x, ldx, batch, o.table, o.packed, o.first, o.rows)
 	}
-	return y
 }
 
 // sentinels returns n values that no product has.

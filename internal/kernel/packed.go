@@ -181,10 +181,10 @@ func (k *Kernels) DotRowsPacked(y []float32, ldy int, x *Activations, t *Table, 
 			switch {
 			case !m.form.packed():
 				k.dotDirect(y[at:], ldy, x, m, rows)
-			case x.batch >= minTiled:
-				k.dotTiled(y[at:], ldy, x, m, rows, 4)
-			default:
+			case x.batch <= maxDirect && k.asm.forms[m.form].dot4[x.batch] != nil:
 				k.dotStrips(y[at:], ldy, x, m, rows)
+			default:
+				k.dotTiled(y[at:], ldy, x, m, rows, 4)
 			}
 		})
 	}

@@ -42,6 +42,10 @@ type (
 	outerFunc func(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 	// reduceFunc adds up the lanes of count (positive) sums.
 	reduceFunc func(dst, sums *float32, count int)
+	// sparseDotFunc adds the sums of sparse rows to y, for 1 to maxDirect vectors.
+	sparseDotFunc func(y *float32, ldy int, x *float32, ldx int, start, col *uint32, delta *float32, rows int)
+	// sparseAccumulateFunc adds x times sparse rows to z.
+	sparseAccumulateFunc func(z, x *float32, start, col *uint32, delta *float32, rows int)
 	// readFunc reads four streams of n bytes each, n a positive multiple of 128.
 	readFunc func(p *byte, n int) uint64
 )
@@ -63,4 +67,7 @@ type routines struct {
 	outer  [panelWidth + 1]outerFunc
 	reduce reduceFunc
 	read   readFunc
+
+	sparseDot        [maxDirect + 1]sparseDotFunc // by number of vectors
+	sparseAccumulate sparseAccumulateFunc
 }

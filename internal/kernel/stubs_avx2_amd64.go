@@ -304,6 +304,31 @@ func outer5AVX2(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 //go:noescape
 func outer6AVX2(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 
+// sparseDot1AVX2 adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot1AVX2(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot2AVX2 adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot2AVX2(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot3AVX2 adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot3AVX2(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot4AVX2 adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot4AVX2(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseAccumulateAVX2 adds x times sparse rows to z.
+//
+//go:noescape
+func sparseAccumulateAVX2(z *float32, x *float32, start *uint32, col *uint32, delta *float32, rows int)
+
 // reduceAVX2 adds the 16 lanes of each of count sums.
 //
 //go:noescape

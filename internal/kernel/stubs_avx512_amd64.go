@@ -504,6 +504,31 @@ func outer5AVX512(y *float32, ldy int, x *float32, ldx int, w *float32, rows int
 //go:noescape
 func outer6AVX512(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 
+// sparseDot1AVX512 adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot1AVX512(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot2AVX512 adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot2AVX512(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot3AVX512 adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot3AVX512(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot4AVX512 adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot4AVX512(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseAccumulateAVX512 adds x times sparse rows to z.
+//
+//go:noescape
+func sparseAccumulateAVX512(z *float32, x *float32, start *uint32, col *uint32, delta *float32, rows int)
+
 // reduceAVX512 adds the 16 lanes of each of count sums.
 //
 //go:noescape

@@ -514,6 +514,31 @@ func outer5VBMI(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 //go:noescape
 func outer6VBMI(y *float32, ldy int, x *float32, ldx int, w *float32, rows int)
 
+// sparseDot1VBMI adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot1VBMI(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot2VBMI adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot2VBMI(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot3VBMI adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot3VBMI(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseDot4VBMI adds the products of sparse rows with vectors of x to y; strides are in bytes.
+//
+//go:noescape
+func sparseDot4VBMI(y *float32, ldy int, x *float32, ldx int, start *uint32, col *uint32, delta *float32, rows int)
+
+// sparseAccumulateVBMI adds x times sparse rows to z.
+//
+//go:noescape
+func sparseAccumulateVBMI(z *float32, x *float32, start *uint32, col *uint32, delta *float32, rows int)
+
 // reduceVBMI adds the 16 lanes of each of count sums.
 //
 //go:noescape

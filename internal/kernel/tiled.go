@@ -5,7 +5,6 @@ package kernel
 // canon), so cutting a row into blocks doesn't change a bit.
 
 const (
-	minTiled    = 5    // smallest batch for which decoding pays
 	tileRows    = 32   // rows decoded at a time
 	tileColumns = 1024 // columns decoded at a time: 4 rows and a panel fit the L1 cache
 	tileBatch   = 42 * panelWidth

@@ -46,7 +46,13 @@ func accumulate(m machine, s source, name string, batch int) {
 		loop := label("rows")
 		Label(loop)
 		if part == 0 {
+			// What comes next in the row, and the same columns of the next
+			// call's rows: these only as far as the L2 cache, as rows 4 KiB
+			// apart would push each other out of L1.
 			r.prefetch(1, prefetchColumns)
+			for off := 0; off < s.advance(); off += 64 {
+				PREFETCHT1(Mem{Base: row, Index: ldw, Scale: uint8(accumulateRows / s.strip()), Disp: off})
+			}
 		}
 		for i := range s.strip() {
 			s.group(i, part, r.at(i), nil, func(step int, w reg.VecVirtual) {
@@ -76,8 +82,11 @@ func accumulate(m machine, s source, name string, batch int) {
 	RET()
 }
 
+// accumulateRows is how many rows a call adds, but for the last one.
+const accumulateRows = 8
+
 // prefetchColumns is how many bytes ahead accumulate asks for each row.
-const prefetchColumns = 512
+const prefetchColumns = 256
 
 // loadColumns loads count registers of columns for each vector.
 func loadColumns(m machine, batch, count int, at func(b, off int) Mem) [][]reg.VecVirtual {

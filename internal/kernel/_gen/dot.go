@@ -151,7 +151,11 @@ func storeSum(m machine, sum reg.VecVirtual, lower, to Mem) {
 	VADDPS(other, x, x)
 	VPERMILPS(U8(0xB1), x, other)
 	VADDSS(other, x, x)
+	storeNumber(x, to)
+}
 
+// storeNumber stores a number, a NaN as 0x7FC00000.
+func storeNumber(x reg.Register, to Mem) {
 	bits, magnitude, nan := GP32(), GP32(), GP32()
 	VMOVD(x, bits)
 	MOVL(bits, magnitude)

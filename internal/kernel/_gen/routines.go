@@ -75,9 +75,18 @@ func (r *routines) generate() {
 		outer(r.m, name, batch)
 		fmt.Fprintf(&r.table, "%d: %s,", batch, name)
 	}
-	name := "reduce" + r.m.suffix()
+	fmt.Fprintf(&r.table, "},\n\tsparseDot: [maxDirect + 1]sparseDotFunc{")
+	for batch := 1; batch <= maxDirect; batch++ {
+		name := fmt.Sprintf("sparseDot%d%s", batch, r.m.suffix())
+		sparseDot(name, batch)
+		fmt.Fprintf(&r.table, "%d: %s,", batch, name)
+	}
+	name := "sparseAccumulate" + r.m.suffix()
+	sparseAccumulate(name)
+	fmt.Fprintf(&r.table, "},\n\tsparseAccumulate: %s,\n", name)
+	name = "reduce" + r.m.suffix()
 	reduceLanes(r.m, name)
-	fmt.Fprintf(&r.table, "},\n\treduce: %s,\n", name)
+	fmt.Fprintf(&r.table, "\treduce: %s,\n", name)
 	name = "read" + r.m.suffix()
 	read(r.m, name)
 	fmt.Fprintf(&r.table, "\tread: %s,\n}\n", name)

@@ -1,0 +1,129 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// guarded copies s to memory of its own with pages around it that can't be
+// touched: s ends right before the one behind or starts right after the one in
+// front. An access out of bounds then is a fault.
+func guarded[T any](t *testing.T, s []T, atEnd bool) []T {
+	t.Helper()
+	var zero T
+	size := len(s) * int(unsafe.Sizeof(zero))
+	page := unix.Getpagesize()
+	inner := (size + page - 1) / page * page
+	mem, err := unix.Mmap(-1, 0, inner+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Munmap(mem) })
+	for _, guard := range [][]byte{mem[:page], mem[page+inner:]} {
+		if err := unix.Mprotect(guard, unix.PROT_NONE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := page
+	if atEnd {
+		at += inner - size
+	}
+	// Even an empty slice gets an address at the guard.
+	out := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem[at:]))), len(s))
+	copy(out, s)
+	return out
+}
+
+// guard moves all that a product reads behind or before guard pages.
+func (o *operand) guard(t *testing.T, atEnd bool) {
+	o.idx = guarded(t, o.idx, atEnd)
+	o.f32 = guarded(t, o.f32, atEnd)
+	o.bf16 = guarded(t, o.bf16, atEnd)
+	if o.table != nil {
+		o.table = &guarded(t, []Table{*o.table}, atEnd)[0]
+	}
+	if o.packed != nil {
+		p := *o.packed
+		p.data = guarded(t, p.data, atEnd)
+		o.packed = &p
+	}
+}
+
+func TestGuardPages(t *testing.T) {
+	shapes := []shape{{5, 1, 1}, {4, 63, 2}, {6, 64, 3}, {7, 65, 4}, {9, 200, 5}, {8, 128, 6}, {11, 127, 13}, {1, 31, 1}, {17, 1100, 7}}
+	for _, form := range weightForms {
+		t.Run(form, func(t *testing.T) {
+			for i, s := range shapes {
+				for _, atEnd := range []bool{true, false} {
+					r := rand.New(rand.NewPCG(uint64(i), 7))
+					o := newOperand(r, form, s.rows, s.cols, s.cols, false)
+					var a Activations
+					a.Pack(values(r, s.batch*s.cols, false), s.batch, s.cols)
+					x, y := values(r, s.batch*s.rows, false), values(r, s.batch*s.cols, false)
+					wantDot := o.dot(generic(t), &a, s.rows)
+					wantAcc := o.accumulate(generic(t), y, s.cols, x, s.rows, s.batch)
+
+					o.guard(t, atEnd)
+					a.data = guarded(t, a.data, atEnd)
+					x, y = guarded(t, x, atEnd), guarded(t, y, atEnd)
+					out := guarded(t, make([]float32, s.batch*s.rows), atEnd)
+					for _, l := range Levels() {
+						k, _ := ForLevel(l)
+						clear(out)
+						o.dotInto(out, k, &a, s.rows)
+						wantBits(t, fmt.Sprint(l, s, " dot"), out, wantDot)
+						sum := guarded(t, y, atEnd)
+						o.accumulateInto(sum, k, s.cols, x, s.rows, s.batch)
+						wantBits(t, fmt.Sprint(l, s, " accumulate"), sum, wantAcc)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestGuardPagesSparse(t *testing.T) {
+	for i := range 20 {
+		for _, atEnd := range []bool{true, false} {
+			r := rand.New(rand.NewPCG(uint64(i), 8))
+			rows, cols, batch := 1+r.IntN(9), 1+r.IntN(50), 1+r.IntN(5)
+			positions, delta := randomSparse(r, rows, cols, 3)
+			s, err := NewSparse(rows, cols, positions, delta)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.start, s.col, s.delta = guarded(t, s.start, atEnd), guarded(t, s.col, atEnd), guarded(t, s.delta, atEnd)
+			for _, l := range Levels() {
+				k, _ := ForLevel(l)
+				x, y := guarded(t, values(r, batch*cols, false), atEnd), guarded(t, values(r, batch*rows, false), atEnd)
+				k.DotSparse(y, rows, x, cols, batch, s, 0, rows)
+				k.AccumulateSparse(x, cols, y, rows, batch, s, 0, rows)
+			}
+		}
+	}
+}
+
+func TestGuardPagesRead(t *testing.T) {
+	for _, n := range []int{0, 1, 511, 512, 513, 4096, 9000} {
+		for _, atEnd := range []bool{true, false} {
+			p := guarded(t, make([]byte, n), atEnd)
+			for _, l := range Levels() {
+				k, _ := ForLevel(l)
+				if k.Read(p) != 0 {
+					t.Errorf("%s: zeros read as something", l)
+				}
+				if n > 0 {
+					p[n-1] = 1
+					if k.Read(p) == 0 && n%512 != 0 {
+						t.Errorf("%s: the last byte of %d was not read", l, n)
+					}
+					p[n-1] = 0
+				}
+			}
+		}
+	}
+}

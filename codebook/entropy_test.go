@@ -21,7 +21,7 @@ func withOutliers(size, n int) []float32 {
 // totalBits is the size of the indices and of the sidecar by the same model, per weight.
 func totalBits(c *Codebook, idx []byte, x []float32) (bits float64, outliers int) {
 	list := c.Quantizer().AppendOutliers(nil, x, 0)
-	bits = huffmanBits(idx)
+	bits = huffmanBits(idx, 11)
 	if len(list) > 0 {
 		bits += (sidecarFile + 32*float64(len(list))) / float64(len(x))
 	}
@@ -65,7 +65,7 @@ func TestBits(t *testing.T) {
 	last := 0.0
 	for _, bits := range []float64{1.2, 2, 3, 4, 5, 6, 7} {
 		_, idx, f := quantized(t, x, Options{Bits: bits})
-		got := huffmanBits(idx)
+		got := huffmanBits(idx, 11)
 		t.Logf("%v bits: %.4f at %.3f dB, index entropy %.4f", bits, got, f.SNR, indexEntropy(idx))
 		if got > bits || got < bits*(1-2*bitTolerance) {
 			t.Errorf("%v bits wanted, %.4f used", bits, got)
@@ -87,7 +87,7 @@ func TestMeasuredRate(t *testing.T) {
 	rate := func(c *Codebook) (float64, error) {
 		asked++
 		c.Quantizer().Quantize(idx, x, nil)
-		return 1.01*huffmanBits(idx) + 0.13, nil
+		return 1.01*huffmanBits(idx, 11) + 0.13, nil
 	}
 	for _, bits := range []float64{2.5, 4, 6} {
 		asked = 0
@@ -179,7 +179,7 @@ func TestWeightedEntropy(t *testing.T) {
 	cost := func(c *Codebook) (sum float64) {
 		idx, y := make([]byte, len(x)), make([]float32, len(x))
 		c.Quantizer().Quantize(idx, x, nil)
-		if b := huffmanBits(idx); b > 4 {
+		if b := huffmanBits(idx, 11); b > 4 {
 			t.Errorf("%.4f bits", b)
 		}
 		Decode(y, idx, c.Values)

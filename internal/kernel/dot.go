@@ -57,13 +57,16 @@ func (k *Kernels) dot(y []float32, ldy int, x *Activations, m matrix, rows int) 
 		zeroRows(y, ldy, x.batch, rows)
 		return
 	}
-	if rows >= 4 && !(x.batch <= maxDirect && k.asm.forms[m.form].dot1[x.batch] != nil) {
-		k.dotTiled(y, ldy, x, m, rows&^3, 1)
-		m.w = m.row(rows&^3, 0)
-		y = y[rows&^3:]
-		rows &= 3
+	if x.batch <= maxDirect && k.asm.forms[m.form].dot1[x.batch] != nil {
+		k.dotDirect(y, ldy, x, m, rows)
+		return
 	}
-	k.dotDirect(y, ldy, x, m, rows)
+	tiled := rows &^ 3
+	k.dotTiled(y, ldy, x, m, tiled, 1)
+	if tiled < rows {
+		m.w = m.row(tiled, 0)
+		k.dotDirect(y[tiled:], ldy, x, m, rows-tiled)
+	}
 }
 
 // dotDirect looks weights up and multiplies them at once. Four rows go

@@ -1,0 +1,57 @@
+//go:build !noasm
+
+#include "textflag.h"
+#include "neon_arm64.h"
+#include "neon_rows_arm64.h"
+
+// A matrix of float32.
+
+#define GROUP 256
+#define SETUP
+#define LANES(q) FLOAT_LANES(q)
+
+#define COLUMNS(q) \
+	FLDPQ (4*(q))(ROW), (F0, F1); \
+	FLDPQ (4*(q)+32)(ROW), (F2, F3)
+
+#define COLUMN MOVWU.P 4(ROW), R13
+
+TEXT ·dot1x1DenseF32NEON(SB), NOSPLIT, $256-72
+	DOT(DOT_GROUP1, DOT_SUM1)
+	RET
+
+TEXT ·dot1x2DenseF32NEON(SB), NOSPLIT, $256-72
+	DOT(DOT_GROUP2, DOT_SUM2)
+	RET
+
+TEXT ·dot1x3DenseF32NEON(SB), NOSPLIT, $256-72
+	DOT(DOT_GROUP3, DOT_SUM3)
+	RET
+
+TEXT ·dot1x4DenseF32NEON(SB), NOSPLIT, $256-72
+	DOT(DOT_GROUP4, DOT_SUM4)
+	RET
+
+TEXT ·accumulate1DenseF32NEON(SB), NOSPLIT, $0-72
+	ACCUMULATE1
+	RET
+
+TEXT ·accumulate2DenseF32NEON(SB), NOSPLIT, $0-72
+	ACCUMULATE2
+	RET
+
+TEXT ·accumulate3DenseF32NEON(SB), NOSPLIT, $0-72
+	ACCUMULATE3
+	RET
+
+TEXT ·accumulate4DenseF32NEON(SB), NOSPLIT, $0-72
+	ACCUMULATE4
+	RET
+
+TEXT ·decodeLanesDenseF32NEON(SB), NOSPLIT, $256-40
+	DECODE_LANES
+	RET
+
+TEXT ·decodeColumnsDenseF32NEON(SB), NOSPLIT, $0-40
+	DECODE_COLUMNS
+	RET

@@ -64,6 +64,9 @@ func (o operand) cut(from, to int) operand {
 
 // TestNoAllocations: products allocate nothing once their scratch memory is there.
 func TestNoAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool allocate")
+	}
 	for _, form := range weightForms {
 		eachLevel(t, func(t *testing.T, k *Kernels) {
 			for _, batch := range []int{1, 3, 7} {

@@ -5,7 +5,7 @@ package kernel
 // can't be faster than reading its weights.
 func (k *Kernels) Read(p []byte) uint64 {
 	var bits uint64
-	if n := len(p) / 512 * 128; k.asm != nil && n > 0 {
+	if n := len(p) / 512 * 128; k.asm != nil && k.asm.read != nil && n > 0 {
 		bits = k.asm.read(&p[0], n)
 		p = p[4*n:]
 	}

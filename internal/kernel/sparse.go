@@ -86,7 +86,7 @@ func (k *Kernels) DotSparse(y []float32, ldy int, x []float32, ldx, batch int, s
 	if rows == 0 || batch == 0 || len(s.col) == 0 {
 		return
 	}
-	if k.asm == nil {
+	if k.asm == nil || k.asm.sparseDot[1] == nil {
 		s.dotPortable(y, ldy, x, ldx, batch, first, rows)
 		return
 	}
@@ -125,7 +125,7 @@ func (k *Kernels) AccumulateSparse(z []float32, ldz int, x []float32, ldx, batch
 	}
 	for b := range batch {
 		z, x := z[b*ldz:], x[b*ldx:]
-		if k.asm != nil {
+		if k.asm != nil && k.asm.sparseAccumulate != nil {
 			k.asm.sparseAccumulate(&z[0], &x[0], &s.start[first], &s.col[0], &s.delta[0], rows)
 			continue
 		}

@@ -36,6 +36,10 @@ func (f *File) Decompress(dst, comp []byte, i int) error {
 	return nil
 }
 
+// Stored tells whether blocks hold their indices as they are (encoding "none"), so that ReadCompressed can read them to
+// where they are wanted.
+func (f *File) Stored() bool { return f.codec == nil }
+
 // CheckBlock compares the SHA-256 of the indices of block i with the block index; ErrChecksum if they differ.
 func (f *File) CheckBlock(i int, indices []byte) error {
 	if err := f.checkBuffer(i, len(indices), func(b *Block) int { return b.DecompLen }); err != nil {

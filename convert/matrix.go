@@ -148,7 +148,7 @@ func (e *encoder) design(h *codebook.Histogram, snr float64) error {
 		Method: e.o.Method, Entries: e.o.Entries, SNR: snr, Bits: e.o.Bits, FullPrecision: e.o.FullPrecision,
 	}
 	if e.o.Codec == "brotli" {
-		options.LongestCode = 15
+		options.LongestCode = 14
 	}
 	if e.target.Sidecar == "" || e.o.NoSidecar {
 		options.Outliers = codebook.Never

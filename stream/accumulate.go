@@ -2,13 +2,14 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
 
 // MatMul computes Y = X @ W. X's last dimension equals Rows; Y keeps X's leading
-// dimensions, and its last one is Cols. Errors are ErrShape, those of package
-// cdna, and the context's.
+// dimensions, and its last one is Cols. Errors are ErrShape, ErrBudget, those of
+// package cdna, and the context's.
 func (m *Matrix) MatMul(ctx context.Context, x Tensor) (Tensor, Stats, error) {
 	batch, err := x.batch(m.Rows())
 	if err != nil {
@@ -22,72 +23,85 @@ func (m *Matrix) MatMul(ctx context.Context, x Tensor) (Tensor, Stats, error) {
 	return y, stats, nil
 }
 
-// accumulate computes y[v, j] = Σ_r x[v, r]·w[r, j], r ascending. Each worker owns
-// a strip of columns, and every strip must meet the blocks in order; so the
-// workers share a ring of unpacked blocks, and each one either adds the next
-// block to its strip or, when that is not there yet, unpacks another block.
+// accumulate computes y[v, j] = Σ_r x[v, r]·w[r, j], r ascending, into zeroed y.
+// Each worker owns a strip of columns, and every strip must meet the rows in
+// order. Of a streamed matrix the workers share a ring of unpacked blocks: each
+// one either adds the next block to its strip or, when that is not there yet,
+// unpacks another block.
 func (m *Matrix) accumulate(ctx context.Context, y, x []float32, batch int) (Stats, error) {
-	if batch == 0 {
-		return Stats{}, nil
+	if err := context.Cause(ctx); err != nil || batch == 0 {
+		return Stats{}, err
 	}
 	e := m.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-
 	start := time.Now()
-	blocks := m.file.NumBlocks()
-	total := Stats{LastBlock: blocks, Workers: e.threads}
-	slots := min(blocks, e.threads+2)
-	if err := e.reserve(slots, m.file.MaxCompLen(), m.file.MaxBlockLen()); err != nil {
+	p := &product{m: m, y: y, x: x, batch: batch}
+	if m.sidecar != nil {
+		z, err := newArena(e.budget, "sidecar corrections", 4*len(y))
+		if err != nil {
+			return Stats{}, err
+		}
+		defer z.release()
+		p.z = z.float32s()
+	}
+	var total Stats
+	var err error
+	if m.resident != nil {
+		err = p.resident(ctx, &total)
+	} else {
+		err = p.streamed(ctx, &total)
+	}
+	if err != nil {
 		return Stats{}, err
 	}
-	ring := &ring{
-		blocks:  blocks,
-		slots:   make([]slot, slots),
-		strips:  make([]int, e.threads),
-		changed: sync.NewCond(new(sync.Mutex)),
-	}
-	p := &product{m: m, y: y, x: x, batch: batch, ring: ring}
-	if m.sidecar != nil {
-		p.z = make([]float32, batch*m.Cols())
-	}
-
-	stop := context.AfterFunc(ctx, func() { ring.fail(context.Cause(ctx)) })
-	defer stop()
-	var wg sync.WaitGroup
-	stats := make([]Stats, e.threads)
-	for w := range e.threads {
-		wg.Go(func() { p.work(w, &stats[w]) })
-	}
-	wg.Wait()
-	if err := ring.failure(); err != nil {
-		return Stats{}, err
-	}
-	clock := time.Now()
-	if m.sidecar != nil {
-		m.addCorrections(y, p.z, batch)
-		lap(&clock, &total.Sidecar)
-	}
-	m.finish(&total, stats, 0, m.Rows(), start)
+	m.finish(&total, p.stats, 0, m.Rows(), start)
 	return total, nil
 }
 
 // product is one running X @ W.
 type product struct {
-	m     *Matrix
-	y, x  []float32
-	z     []float32 // sidecar corrections, nil without a sidecar
-	batch int
-	ring  *ring
+	m      *Matrix
+	y, x   []float32
+	z      []float32 // sidecar corrections, nil without a sidecar
+	batch  int
+	strips int
+	stats  []Stats // per worker
+	ring   *ring   // of a streamed matrix
+}
+
+func (p *product) streamed(ctx context.Context, total *Stats) error {
+	e, blocks := p.m.engine, p.m.file.NumBlocks()
+	workers, slots, err := e.buffers.reserve(p.m, e.threads, min(1, max(0, blocks-e.threads)))
+	if err != nil {
+		return err
+	}
+	*total = Stats{LastBlock: blocks, Workers: workers}
+	p.strips, p.stats, p.ring = workers, make([]Stats, workers), newRing(blocks, slots, workers)
+	stop := context.AfterFunc(ctx, func() { p.ring.fail(context.Cause(ctx)) })
+	defer stop()
+	p.eachStrip(p.work)
+	return p.ring.failure()
+}
+
+// eachStrip runs do for every strip at once.
+func (p *product) eachStrip(do func(strip int)) {
+	var wg sync.WaitGroup
+	for w := 1; w < p.strips; w++ {
+		wg.Go(func() { do(w) })
+	}
+	do(0)
+	wg.Wait()
 }
 
 // work runs worker w until its strip has met every block.
-func (p *product) work(w int, s *Stats) {
-	c0, c1 := stripOf(w, len(p.ring.strips), p.m.Cols())
+func (p *product) work(w int) {
+	c0, c1 := stripOf(w, p.strips, p.m.Cols())
+	s := &p.stats[w]
 	for {
 		switch t := p.ring.next(w); t.kind {
 		case unpack:
-			indices, err := p.m.load(&p.m.engine.buffers[t.slot], t.block, s)
+			indices, err := p.m.fetch(w, t.slot, t.block, s)
 			if err != nil {
 				p.ring.fail(err)
 				return
@@ -97,6 +111,7 @@ func (p *product) work(w int, s *Stats) {
 			p.add(t, c0, c1, s)
 			p.ring.consumed(w)
 		default:
+			p.settle(c0, c1, s)
 			return
 		}
 	}
@@ -107,21 +122,79 @@ func (p *product) add(t task, c0, c1 int, s *Stats) {
 	if c0 == c1 {
 		return
 	}
-	info := p.m.file.Block(t.block)
+	block := p.m.file.Block(t.block)
 	rows, cols := p.m.Rows(), p.m.Cols()
 	clock := time.Now()
-	p.m.engine.kernels.AccumulateRows(p.y[c0:], cols, p.x[info.FirstRow:], rows, p.batch,
-		p.m.table, t.indices[c0:], cols, info.Rows, c1-c0)
+	p.m.engine.kernels.AccumulateRows(p.y[c0:], cols, p.x[block.FirstRow:], rows, p.batch,
+		p.m.table, t.indices[c0:], cols, block.Rows, c1-c0)
 	lap(&clock, &s.Compute)
-	if p.z != nil {
-		p.m.correctAccumulate(p.z, p.x, p.batch, t.indices, info.FirstRow, info.FirstRow+info.Rows, c0, c1)
-		lap(&clock, &s.Sidecar)
-	}
+	p.correct(block.FirstRow, block.FirstRow+block.Rows, c0, c1, s)
 }
 
-// stripOf returns the columns of worker w out of n: whole groups of 64 columns,
-// a cache line of indices, spread evenly.
+func (p *product) resident(ctx context.Context, total *Stats) error {
+	m, r := p.m, p.m.resident
+	rows, cols := m.Rows(), m.Cols()
+	p.strips = min(m.engine.threads, (cols+63)/64)
+	if rows*cols*p.batch < oneWorker {
+		p.strips = 1
+	}
+	*total = Stats{Workers: p.strips}
+	p.stats = make([]Stats, p.strips)
+	step := max(4, residentChunk/cols&^3)
+	p.eachStrip(func(w int) {
+		c0, c1 := stripOf(w, p.strips, cols)
+		s := &p.stats[w]
+		for a := 0; a < rows && ctx.Err() == nil; a += step {
+			b := min(a+step, rows)
+			clock := time.Now()
+			if r.packed != nil {
+				m.engine.kernels.AccumulateColumnsPacked(p.y[c0:], cols, p.x[a:], rows, p.batch, m.table, r.packed, a, b-a, c0, c1-c0)
+			} else {
+				m.engine.kernels.AccumulateRows(p.y[c0:], cols, p.x[a:], rows, p.batch, m.table, r.arena.bytes[a*cols+c0:b*cols], cols, b-a, c1-c0)
+			}
+			lap(&clock, &s.Compute)
+			p.correct(a, b, c0, c1, s)
+		}
+		p.settle(c0, c1, s)
+	})
+	return context.Cause(ctx)
+}
+
+// correct adds the outliers of rows [a, b) to the corrections of columns [c0, c1).
+func (p *product) correct(a, b, c0, c1 int, s *Stats) {
+	if p.z == nil {
+		return
+	}
+	clock := time.Now()
+	p.m.sidecar.correctAccumulate(p.z, p.x, p.m.Rows(), p.batch, a, b, c0, c1)
+	lap(&clock, &s.Sidecar)
+}
+
+// settle adds the corrections of columns [c0, c1) to the finished base.
+func (p *product) settle(c0, c1 int, s *Stats) {
+	if p.z == nil {
+		return
+	}
+	clock := time.Now()
+	p.m.sidecar.addCorrections(p.y, p.z, p.batch, c0, c1)
+	lap(&clock, &s.Sidecar)
+}
+
+// stripOf returns the columns of strip w out of n: whole groups of 64 columns, a
+// cache line of indices, spread evenly.
 func stripOf(w, n, cols int) (c0, c1 int) {
 	groups := (cols + 63) / 64
 	return min(cols, groups*w/n*64), min(cols, groups*(w+1)/n*64)
+}
+
+// MatMulInto is MatMul for a batch of vectors of length Rows in x, row-major, into
+// y, as many vectors of length Cols. It allocates nothing that grows with the
+// matrix.
+func (m *Matrix) MatMulInto(ctx context.Context, y, x []float32) (Stats, error) {
+	batch := len(x) / m.Rows()
+	if len(x) != batch*m.Rows() || len(y) != batch*m.Cols() {
+		return Stats{}, fmt.Errorf("x has %d values, y %d; the matrix is [%d, %d]: %w", len(x), len(y), m.Rows(), m.Cols(), ErrShape)
+	}
+	clear(y)
+	return m.accumulate(ctx, y, x, batch)
 }

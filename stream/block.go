@@ -1,22 +1,67 @@
 package stream
 
-import "time"
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
-// load reads block i into b, unpacks it and, where the policy asks, checks its
-// hash. It returns the block's indices, which lie in b.
-func (m *Matrix) load(b *buffer, i int, s *Stats) ([]byte, error) {
-	info := m.file.Block(i)
-	compressed, indices := b.compressed[:info.CompLen], b.indices[:info.DecompLen]
+// eachBlock calls do for blocks [first, last) on the given number of workers, each
+// taking the next block when it has finished one. The first error stops it.
+func eachBlock(ctx context.Context, workers, first, last int, do func(worker, block int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	next.Store(int64(first))
+	run := func(w int) {
+		for ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= last {
+				return
+			}
+			if err := do(w, i); err != nil {
+				cancel(err)
+				return
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		wg.Go(func() { run(w) })
+	}
+	run(0)
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// unpack reads block i and unpacks it to dst, by way of worker w's buffer.
+func (m *Matrix) unpack(dst []byte, w, i int, s *Stats) error {
 	clock := time.Now()
-	if err := m.file.ReadCompressed(compressed, i); err != nil {
-		return nil, err
+	if m.file.Stored() {
+		err := m.file.ReadCompressed(dst, i)
+		lap(&clock, &s.Read)
+		return err
+	}
+	packed := m.engine.buffers.packed[w].bytes[:m.file.Block(i).CompLen]
+	if err := m.file.ReadCompressed(packed, i); err != nil {
+		return err
 	}
 	lap(&clock, &s.Read)
-	if err := m.file.Decompress(indices, compressed, i); err != nil {
+	err := m.file.Decompress(dst, packed, i)
+	lap(&clock, &s.Decompress)
+	return err
+}
+
+// fetch unpacks block i into the engine's given buffer and, where the policy asks,
+// checks its hash. It returns the block's indices.
+func (m *Matrix) fetch(w, buffer, i int, s *Stats) ([]byte, error) {
+	indices := m.engine.buffers.unpacked[buffer].bytes[:m.file.Block(i).DecompLen]
+	if err := m.unpack(indices, w, i, s); err != nil {
 		return nil, err
 	}
-	lap(&clock, &s.Decompress)
 	if m.verifier.Need(i) {
+		clock := time.Now()
 		if err := m.file.CheckBlock(i, indices); err != nil {
 			return nil, err
 		}
@@ -24,6 +69,7 @@ func (m *Matrix) load(b *buffer, i int, s *Stats) ([]byte, error) {
 		s.BlocksVerified++
 		lap(&clock, &s.Verify)
 	}
+	m.learn(i, indices)
 	return indices, nil
 }
 

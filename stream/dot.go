@@ -2,14 +2,13 @@ package stream
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
+	"fmt"
 	"time"
 )
 
 // MatMulTransposed computes Y = X @ Wᵀ. X's last dimension equals Cols; Y keeps
-// X's leading dimensions, and its last one is Rows. Errors are ErrShape, those of
-// package cdna, and the context's.
+// X's leading dimensions, and its last one is Rows. Errors are ErrShape,
+// ErrBudget, those of package cdna, and the context's.
 func (m *Matrix) MatMulTransposed(ctx context.Context, x Tensor) (Tensor, Stats, error) {
 	batch, err := x.batch(m.Cols())
 	if err != nil {
@@ -23,86 +22,126 @@ func (m *Matrix) MatMulTransposed(ctx context.Context, x Tensor) (Tensor, Stats,
 	return y, stats, nil
 }
 
-// RowsDot computes y = W[a:b] @ x for one vector x of length Cols; y has length b−a.
+// RowsDot computes y[v] = W[a:b] @ x[v] for a batch of vectors: x holds vectors of
+// length Cols, y as many of length b−a, both row-major. It allocates nothing that
+// grows with the matrix.
 func (m *Matrix) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats, error) {
 	if err := m.checkRows(a, b); err != nil {
 		return Stats{}, err
 	}
-	if _, err := (Tensor{Shape: []int{len(x)}, Data: x}).batch(m.Cols()); err != nil {
-		return Stats{}, err
+	batch := len(x) / m.Cols()
+	if len(x) != batch*m.Cols() || len(y) != batch*(b-a) {
+		return Stats{}, fmt.Errorf("x has %d values, y %d; the matrix has %d columns and %d rows were asked for: %w",
+			len(x), len(y), m.Cols(), b-a, ErrShape)
 	}
-	if len(y) != b-a {
-		return Stats{}, ErrShape
-	}
-	return m.dotRows(ctx, y, x, 1, a, b)
+	return m.dotRows(ctx, y, x, batch, a, b)
 }
 
-// dotRows computes y[v, r−a] = w_r · x_v for rows [a, b). Rows are independent,
-// so each worker takes the next block and finishes it alone.
+// dotRows computes y[v, r−a] = w_r · x_v for rows [a, b). Rows are independent, so
+// each worker takes the next rows and finishes them alone.
 func (m *Matrix) dotRows(ctx context.Context, y, x []float32, batch, a, b int) (Stats, error) {
-	if batch == 0 || a == b {
-		return Stats{}, nil
+	if err := context.Cause(ctx); err != nil || batch == 0 || a == b {
+		return Stats{}, err
 	}
 	e := m.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-
 	start := time.Now()
-	first, last := m.blockRange(a, b)
-	total := Stats{FirstBlock: first, LastBlock: last, Workers: max(1, min(e.threads, last-first))}
-	if err := e.reserve(total.Workers, m.file.MaxCompLen(), m.file.MaxBlockLen()); err != nil {
-		return Stats{}, err
-	}
 	e.x.Pack(x, batch, m.Cols())
-
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var (
-		next  atomic.Int64
-		wg    sync.WaitGroup
-		stats = make([]Stats, total.Workers)
-	)
-	next.Store(int64(first))
-	for w := range total.Workers {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= last {
-					return
-				}
-				if err := m.dotBlock(&e.buffers[w], i, y, x, batch, a, b, &stats[w]); err != nil {
-					cancel(err)
-					return
-				}
-			}
-		})
+	p := &dotProduct{m: m, y: y, x: x, batch: batch, a: a, b: b}
+	var total Stats
+	var err error
+	if m.resident != nil {
+		err = p.resident(ctx, &total)
+	} else {
+		err = p.streamed(ctx, &total)
 	}
-	wg.Wait()
-	if err := context.Cause(ctx); err != nil {
+	if err != nil {
 		return Stats{}, err
 	}
-	m.finish(&total, stats, a, b, start)
+	m.finish(&total, p.stats, a, b, start)
 	return total, nil
 }
 
-// dotBlock does the part of dotRows that lies in block i.
-func (m *Matrix) dotBlock(buf *buffer, i int, y, x []float32, batch, a, b int, s *Stats) error {
-	indices, err := m.load(buf, i, s)
+// dotProduct is one running X @ Wᵀ over rows [a, b).
+type dotProduct struct {
+	m     *Matrix
+	y, x  []float32
+	batch int
+	a, b  int
+	stats []Stats // per worker
+}
+
+func (p *dotProduct) streamed(ctx context.Context, total *Stats) error {
+	m := p.m
+	first, last := m.blockRange(p.a, p.b)
+	workers, _, err := m.engine.buffers.reserve(m, min(m.engine.threads, last-first), 0)
 	if err != nil {
 		return err
 	}
-	info := m.file.Block(i)
-	lo, hi := max(a, info.FirstRow), min(b, info.FirstRow+info.Rows)
-	n := m.Cols()
-	indices = indices[(lo-info.FirstRow)*n : (hi-info.FirstRow)*n]
-	clock := time.Now()
-	m.engine.kernels.DotRows(y[lo-a:], b-a, &m.engine.x, m.table, indices, hi-lo)
-	lap(&clock, &s.Compute)
-	if m.sidecar != nil {
-		m.correctDot(y[lo-a:], b-a, x, batch, indices, lo, hi)
-		lap(&clock, &s.Sidecar)
+	*total = Stats{FirstBlock: first, LastBlock: last, Workers: workers}
+	p.stats = make([]Stats, workers)
+	return eachBlock(ctx, workers, first, last, func(w, i int) error {
+		s := &p.stats[w]
+		indices, err := m.fetch(w, w, i, s)
+		if err != nil {
+			return err
+		}
+		block, n := m.file.Block(i), m.Cols()
+		lo, hi := max(p.a, block.FirstRow), min(p.b, block.FirstRow+block.Rows)
+		indices = indices[(lo-block.FirstRow)*n : (hi-block.FirstRow)*n]
+		clock := time.Now()
+		m.engine.kernels.DotRows(p.y[lo-p.a:], p.b-p.a, &m.engine.x, m.table, indices, hi-lo)
+		lap(&clock, &s.Compute)
+		p.correct(lo, hi, s)
+		return nil
+	})
+}
+
+// correct applies the sidecar to rows [lo, hi).
+func (p *dotProduct) correct(lo, hi int, s *Stats) {
+	c := p.m.sidecar
+	if c == nil {
+		return
 	}
-	return nil
+	clock := time.Now()
+	c.correctDot(p.y[lo-p.a:], p.b-p.a, p.x, p.batch, p.m.Cols(), lo, hi)
+	lap(&clock, &s.Sidecar)
+}
+
+// residentChunk is about how many indices a worker multiplies at a time: long
+// enough runs of memory, short enough to share the work evenly.
+const residentChunk = 1 << 20
+
+// oneWorker is the number of multiplications below which a product is done before
+// a second worker has started.
+const oneWorker = 1 << 17
+
+func (p *dotProduct) resident(ctx context.Context, total *Stats) error {
+	m, r := p.m, p.m.resident
+	n := m.Cols()
+	// Whole strips of four rows, except at the ends.
+	first, chunk := p.a&^3, max(4, residentChunk/n&^3)
+	chunks := (p.b - first + chunk - 1) / chunk
+	workers := min(m.engine.threads, chunks)
+	if (p.b-p.a)*n*p.batch < oneWorker {
+		workers = 1
+	}
+	*total = Stats{Workers: workers}
+	p.stats = make([]Stats, workers)
+	return eachBlock(ctx, workers, 0, chunks, func(w, i int) error {
+		lo, hi := max(p.a, first+i*chunk), min(p.b, first+(i+1)*chunk)
+		y := p.y[lo-p.a:]
+		clock := time.Now()
+		if r.packed != nil {
+			m.engine.kernels.DotRowsPacked(y, p.b-p.a, &m.engine.x, m.table, r.packed, lo, hi-lo)
+		} else {
+			m.engine.kernels.DotRows(y, p.b-p.a, &m.engine.x, m.table, r.arena.bytes[lo*n:hi*n], hi-lo)
+		}
+		lap(&clock, &p.stats[w].Compute)
+		p.correct(lo, hi, &p.stats[w])
+		return nil
+	})
 }
 
 // finish sums the workers' figures into total.
@@ -114,6 +153,9 @@ func (m *Matrix) finish(total *Stats, workers []Stats, a, b int, start time.Time
 		first, last := m.sidecar.file.Range(uint64(a)*uint64(m.Cols()), uint64(b)*uint64(m.Cols()))
 		total.Corrections = last - first
 	}
-	total.BufferBytes = m.engine.peak
+	total.BufferBytes = m.engine.buffers.bytes()
+	if m.resident != nil {
+		total.BufferBytes += int64(len(m.resident.arena.bytes))
+	}
 	total.Duration = time.Since(start)
 }

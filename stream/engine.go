@@ -1,43 +1,45 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
-	"github.com/helix-substrate/helix-substrate/internal/offheap"
 )
 
 // EngineOptions configure an [Engine]. The zero value is ready to use.
 type EngineOptions struct {
 	// Threads is the number of workers of a product; 0 means GOMAXPROCS.
 	Threads int
+	// CPU forces a kernel level such as "avx2"; empty takes the one that the
+	// environment variable HELIX_CPU names, or the best.
+	CPU string
+	// Budget bounds the block buffers and resident matrices; nil has no limit. With
+	// a budget, files do not stay in the page cache either. Where it does not allow
+	// buffers for every worker, products run on fewer.
+	Budget *Budget
 }
 
 // Engine runs products: it owns the kernels for this CPU, the number of workers
 // and the buffers, which lie outside the Go heap, grow to the largest block seen
 // and are reused by every matrix. It runs one product at a time; concurrent
-// calls wait for their turn. Close it after the last product.
+// calls wait for their turn. Close it after the last product, and after its
+// matrices.
 type Engine struct {
 	threads int
 	kernels *kernel.Kernels
+	budget  *Budget
 
 	mu      sync.Mutex // held for the length of a product
-	buffers []buffer   // one per block in flight
-	peak    int64
+	buffers buffers
 	x       kernel.Activations
 }
 
-// buffer holds one block in flight: as stored, and as indices.
-type buffer struct {
-	compressed, indices []byte
-}
-
-// NewEngine returns an engine using the best kernels of this CPU, or those that
-// the environment variable HELIX_CPU names.
+// NewEngine returns an engine. Its error is about the options.
 func NewEngine(o EngineOptions) (*Engine, error) {
-	k, err := kernel.FromEnv()
+	k, err := kernels(o.CPU)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +49,14 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	return &Engine{threads: o.Threads, kernels: k}, nil
+	return &Engine{threads: o.Threads, kernels: k, budget: o.Budget, buffers: buffers{budget: o.Budget}}, nil
+}
+
+func kernels(level string) (*kernel.Kernels, error) {
+	if level == "" {
+		return kernel.FromEnv()
+	}
+	return kernel.ForLevel(kernel.Level(level))
 }
 
 // Threads returns the number of workers of a product.
@@ -56,66 +65,105 @@ func (e *Engine) Threads() int { return e.threads }
 // CPU returns the level of the kernels in use, such as "avx2".
 func (e *Engine) CPU() string { return string(e.kernels.Level()) }
 
-// BufferBytes returns the bytes held in block buffers, their peak so far.
+// BufferBytes returns the bytes held in block buffers.
 func (e *Engine) BufferBytes() int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.peak
+	return e.buffers.bytes()
 }
 
 // Close frees the buffers. It must not be called while a product runs.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var first error
-	for i := range e.buffers {
-		for _, b := range [][]byte{e.buffers[i].compressed, e.buffers[i].indices} {
-			if err := free(b); err != nil && first == nil {
-				first = err
+	return e.buffers.release()
+}
+
+// buffers are an engine's blocks in flight: one packed block per worker, and
+// unpacked ones.
+type buffers struct {
+	budget           *Budget
+	packed, unpacked []arena
+}
+
+// reserve makes room for blocks of matrix m: packed ones for at most the given
+// number of workers and as many unpacked ones plus ahead. Where the budget does
+// not allow that, it is content with less; it returns the workers and unpacked
+// blocks there are room for, at least one of each.
+func (b *buffers) reserve(m *Matrix, workers, ahead int) (int, int, error) {
+	packed, unpacked := m.file.MaxCompLen(), m.file.MaxBlockLen()
+	if m.file.Stored() {
+		packed = 0 // read to where they are wanted
+	}
+	for {
+		err := b.grow(workers, packed, workers+ahead, unpacked)
+		switch {
+		case !errors.Is(err, ErrBudget):
+			return workers, workers + ahead, err
+		case ahead > 0:
+			ahead = 0
+		case workers > 1:
+			workers--
+		default:
+			return 0, 0, fmt.Errorf("%s: %w", m.file.Name(), err)
+		}
+	}
+}
+
+// grow makes the first arenas at least as large as asked for and, under a
+// budget, gives the others back.
+func (b *buffers) grow(workers, packed, blocks, unpacked int) error {
+	if err := b.fit(&b.packed, workers, packed); err != nil {
+		return err
+	}
+	return b.fit(&b.unpacked, blocks, unpacked)
+}
+
+func (b *buffers) fit(list *[]arena, n, size int) error {
+	if b.budget != nil {
+		for i := n; i < len(*list); i++ {
+			if err := (*list)[i].release(); err != nil {
+				return err
 			}
 		}
 	}
-	e.buffers = nil
-	return first
-}
-
-// reserve makes sure that n buffers hold blocks of the given sizes. The engine is locked.
-func (e *Engine) reserve(n, compressed, indices int) error {
-	for len(e.buffers) < n {
-		e.buffers = append(e.buffers, buffer{})
+	for len(*list) < n {
+		*list = append(*list, arena{})
 	}
-	for i := range e.buffers[:n] {
-		if err := e.grow(&e.buffers[i].compressed, compressed); err != nil {
+	for i := range (*list)[:n] {
+		a := &(*list)[i]
+		if len(a.bytes) >= size {
+			continue
+		}
+		if err := a.release(); err != nil {
 			return err
 		}
-		if err := e.grow(&e.buffers[i].indices, indices); err != nil {
+		grown, err := newArena(b.budget, "a block", size)
+		if err != nil {
 			return err
 		}
+		*a = grown
 	}
 	return nil
 }
 
-func (e *Engine) grow(b *[]byte, n int) error {
-	if len(*b) >= n {
-		return nil
+func (b *buffers) bytes() int64 {
+	var n int64
+	for _, list := range [][]arena{b.packed, b.unpacked} {
+		for i := range list {
+			n += int64(len(list[i].bytes))
+		}
 	}
-	if err := free(*b); err != nil {
-		return err
-	}
-	e.peak -= int64(len(*b))
-	*b = nil
-	grown, err := offheap.Alloc(n)
-	if err != nil {
-		return fmt.Errorf("reserve %d bytes for a block: %w", n, err)
-	}
-	*b = grown
-	e.peak += int64(len(grown))
-	return nil
+	return n
 }
 
-func free(b []byte) error {
-	if b == nil {
-		return nil
+func (b *buffers) release() error {
+	var errs []error
+	for _, list := range [][]arena{b.packed, b.unpacked} {
+		for i := range list {
+			errs = append(errs, list[i].release())
+		}
 	}
-	return offheap.Free(b)
+	b.packed, b.unpacked = nil, nil
+	return errors.Join(errs...)
 }

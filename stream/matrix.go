@@ -5,6 +5,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/uncached"
 )
 
 // MatrixOptions configure how a matrix is read.
@@ -19,33 +20,56 @@ type MatrixOptions struct {
 	Quality Quality
 }
 
-// Matrix is a matrix W [rows, cols] in a CDNA file, multiplied block by block.
+// Matrix is a matrix W [rows, cols] in a CDNA file. It is streamed, read again
+// for every product, until [Matrix.Load] makes it resident; results are the same.
 // It is safe for concurrent use.
 type Matrix struct {
 	engine   *Engine
 	file     *cdna.File
-	owned    bool
+	close    func() error
 	policy   cdna.Policy
 	verifier *cdna.Verifier
 	values   [256]float32
 	table    *kernel.Table
 	sidecar  *sidecar // nil when there is none or the contract skips it
 	decision Decision
+	resident *resident // nil while streamed; guarded by engine.mu
 }
 
 // Open opens the CDNA file at path (version 1 or 2). Close the matrix after use.
 func (e *Engine) Open(path string, o MatrixOptions) (*Matrix, error) {
-	f, err := cdna.Open(path)
+	f, closeFile, err := e.openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	m, err := e.New(f, o)
 	if err != nil {
-		f.Close()
+		closeFile()
 		return nil, err
 	}
-	m.owned = true
+	m.close = closeFile
 	return m, nil
+}
+
+// openFile opens a file, under a budget past the page cache.
+func (e *Engine) openFile(path string) (*cdna.File, func() error, error) {
+	if e.budget == nil {
+		f, err := cdna.Open(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		return f, f.Close, nil
+	}
+	r, err := uncached.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := cdna.NewFile(r, r.Size(), path)
+	if err != nil {
+		r.Close()
+		return nil, nil, err
+	}
+	return f, r.Close, nil
 }
 
 // New returns the matrix in an open CDNA file, which stays the caller's and must
@@ -73,12 +97,17 @@ func (e *Engine) New(f *cdna.File, o MatrixOptions) (*Matrix, error) {
 	return m, nil
 }
 
-// Close closes the file if [Engine.Open] opened it.
+// Close frees what [Matrix.Load] took and closes the file if [Engine.Open] opened
+// it. It must not be called while a product with m runs.
 func (m *Matrix) Close() error {
-	if m.owned {
-		return m.file.Close()
+	err := m.Unload()
+	if m.close == nil {
+		return err
 	}
-	return nil
+	if closeErr := m.close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // Rows returns the number of rows of W.

@@ -14,6 +14,15 @@ type ring struct {
 	err     error
 }
 
+func newRing(blocks, slots, strips int) *ring {
+	return &ring{
+		changed: sync.NewCond(new(sync.Mutex)),
+		blocks:  blocks,
+		slots:   make([]slot, slots),
+		strips:  make([]int, strips),
+	}
+}
+
 type slot struct {
 	ready   bool
 	indices []byte

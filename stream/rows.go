@@ -27,9 +27,7 @@ func (m *Matrix) Floats(dst []float32, a, b int) error {
 	}
 	codebook.Decode(dst, indices, m.values[:])
 	if m.sidecar != nil {
-		m.sidecar.outliers(a, b, func(row, col int, value float32) {
-			dst[row*m.Cols()+col] = value
-		})
+		m.sidecar.file.Apply(dst, uint64(a)*uint64(m.Cols()))
 	}
 	return nil
 }

@@ -2,15 +2,21 @@ package stream
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 )
 
-// sidecar serves the outliers of a matrix by row.
+// sidecar holds the outliers of a matrix as sparse rows of corrections
+// δ = outlier − codebook weight. A block's corrections are known once the block
+// has been unpacked for the first time.
 type sidecar struct {
-	file *cdna.Sidecar
-	cols int
+	file     *cdna.Sidecar
+	rowStart []uint32  // outliers of row r: [rowStart[r], rowStart[r+1])
+	cols     []uint32  // of each outlier
+	deltas   []float32 // of each outlier
+	known    []bool    // per block: deltas are filled in
 	// touched marks the columns that hold an outlier: X @ W adds corrections to
 	// those alone, so that a column without outliers keeps its bits.
 	touched []bool
@@ -21,70 +27,95 @@ func newSidecar(f *cdna.File, s *cdna.Sidecar) (*sidecar, error) {
 		return nil, fmt.Errorf("sidecar of tensor %q is [%d, %d], %s is [%d, %d]: %w", s.Header.TensorName,
 			s.Header.Rows, s.Header.Cols, f.Name(), f.Rows(), f.Cols(), ErrShape)
 	}
-	c := &sidecar{file: s, cols: f.Cols(), touched: make([]bool, f.Cols())}
-	for _, p := range s.Positions {
-		c.touched[p%uint64(c.cols)] = true
+	if n := s.Stray(); n > 0 {
+		return nil, fmt.Errorf("sidecar of tensor %q has %d outliers beyond [%d, %d]: %w", s.Header.TensorName, n, f.Rows(), f.Cols(), ErrShape)
+	}
+	if len(s.Positions) > math.MaxUint32 || f.Cols() > math.MaxUint32 {
+		return nil, fmt.Errorf("sidecar of tensor %q: %d outliers in rows of %d are too many: %w", s.Header.TensorName, len(s.Positions), f.Cols(), ErrShape)
+	}
+	c := &sidecar{
+		file:     s,
+		rowStart: make([]uint32, f.Rows()+1),
+		cols:     make([]uint32, len(s.Positions)),
+		deltas:   make([]float32, len(s.Positions)),
+		known:    make([]bool, f.NumBlocks()),
+		touched:  make([]bool, f.Cols()),
+	}
+	n := uint64(f.Cols())
+	for i, p := range s.Positions {
+		c.rowStart[p/n+1]++
+		c.cols[i] = uint32(p % n)
+		c.touched[p%n] = true
+	}
+	for r := range f.Rows() {
+		c.rowStart[r+1] += c.rowStart[r]
 	}
 	return c, nil
 }
 
-// outliers calls visit for every outlier of rows [a, b), in ascending position,
-// with its row counted from a, its column and its exact value.
-func (c *sidecar) outliers(a, b int, visit func(row, col int, value float32)) {
-	first, last := c.file.Range(uint64(a)*uint64(c.cols), uint64(b)*uint64(c.cols))
-	for i := first; i < last; i++ {
-		p := c.file.Positions[i]
-		visit(int(p/uint64(c.cols))-a, int(p%uint64(c.cols)), c.file.Value(i))
+// learn fills in the corrections of block i, whose indices are given. Each block
+// is unpacked by one worker at a time.
+func (m *Matrix) learn(i int, indices []byte) {
+	c := m.sidecar
+	if c == nil || c.known[i] {
+		return
 	}
+	b, n := m.file.Block(i), m.Cols()
+	for r := range b.Rows {
+		row := indices[r*n:][:n]
+		for k := c.rowStart[b.FirstRow+r]; k < c.rowStart[b.FirstRow+r+1]; k++ {
+			c.deltas[k] = c.file.Value(int(k)) - m.values[row[c.cols[k]]]
+		}
+	}
+	c.known[i] = true
 }
 
 // correctDot adds the outliers of rows [a, b) to y, the dot products of those
-// rows with the vectors of x: y[v*ldy+row] += z, where z is the chain of
+// rows with vectors x of length n: y[v*ldy+row] += z, where z is the chain of
 // fused multiply-adds z = x·δ + z over the row's outliers.
-func (m *Matrix) correctDot(y []float32, ldy int, x []float32, batch int, indices []byte, a, b int) {
-	n := m.Cols()
-	for v := range batch {
-		xv := x[v*n : (v+1)*n]
-		row, z := -1, float32(0)
-		m.sidecar.outliers(a, b, func(r, col int, value float32) {
-			if r != row {
-				if row >= 0 {
-					y[v*ldy+row] += z
-				}
-				row, z = r, 0
+func (c *sidecar) correctDot(y []float32, ldy int, x []float32, batch, n, a, b int) {
+	for r := a; r < b; r++ {
+		lo, hi := c.rowStart[r], c.rowStart[r+1]
+		if lo == hi {
+			continue
+		}
+		cols, deltas := c.cols[lo:hi], c.deltas[lo:hi]
+		for v := range batch {
+			xv, z := x[v*n:(v+1)*n], float32(0)
+			for k, col := range cols {
+				z = kernel.FMA32(xv[col], deltas[k], z)
 			}
-			z = kernel.FMA32(xv[col], value-m.values[indices[r*n+col]], z)
-		})
-		if row >= 0 {
-			y[v*ldy+row] += z
+			y[v*ldy+r-a] += z
 		}
 	}
 }
 
 // correctAccumulate adds the outliers of rows [a, b) and columns [c0, c1) to the
-// corrections z [batch, cols] of X @ W.
-func (m *Matrix) correctAccumulate(z, x []float32, batch int, indices []byte, a, b, c0, c1 int) {
-	rows, cols := m.Rows(), m.Cols()
-	m.sidecar.outliers(a, b, func(r, col int, value float32) {
-		if col < c0 || col >= c1 {
-			return
+// corrections z [batch, cols] of X @ W; ldx is the length of X's vectors.
+func (c *sidecar) correctAccumulate(z []float32, x []float32, ldx, batch, a, b, c0, c1 int) {
+	n := len(c.touched)
+	for r := a; r < b; r++ {
+		for k := c.rowStart[r]; k < c.rowStart[r+1]; k++ {
+			col := int(c.cols[k])
+			if col < c0 || col >= c1 {
+				continue
+			}
+			for v := range batch {
+				z[v*n+col] = kernel.FMA32(x[v*ldx+r], c.deltas[k], z[v*n+col])
+			}
 		}
-		delta := value - m.values[indices[r*cols+col]]
-		for v := range batch {
-			z[v*cols+col] = kernel.FMA32(x[v*rows+a+r], delta, z[v*cols+col])
-		}
-	})
+	}
 }
 
-// addCorrections adds z to y in the columns that hold outliers.
-func (m *Matrix) addCorrections(y, z []float32, batch int) {
-	cols := m.Cols()
-	for col, touched := range m.sidecar.touched {
-		if !touched {
+// addCorrections adds z to y in the columns [c0, c1) that hold outliers.
+func (c *sidecar) addCorrections(y, z []float32, batch, c0, c1 int) {
+	n := len(c.touched)
+	for col := c0; col < c1; col++ {
+		if !c.touched[col] {
 			continue
 		}
 		for v := range batch {
-			y[v*cols+col] += z[v*cols+col]
+			y[v*n+col] += z[v*n+col]
 		}
 	}
 }

@@ -39,13 +39,18 @@ type matrix struct {
 }
 
 func newMatrix(rows, cols, outliers int, seed uint64) *matrix {
+	return newMatrixOf(256, rows, cols, outliers, seed)
+}
+
+// newMatrixOf has a codebook of the given number of entries.
+func newMatrixOf(entries, rows, cols, outliers int, seed uint64) *matrix {
 	r := rand.New(rand.NewPCG(seed, 1))
-	m := &matrix{rows: rows, cols: cols, values: make([]float32, 256), indices: make([]byte, rows*cols)}
+	m := &matrix{rows: rows, cols: cols, values: make([]float32, entries), indices: make([]byte, rows*cols)}
 	for i := range m.values {
-		m.values[i] = float32(i-128) / 512
+		m.values[i] = float32(2*i-entries+1) / 512
 	}
 	for i := range m.indices {
-		m.indices[i] = byte(128 + 40*r.NormFloat64())
+		m.indices[i] = byte(max(0, min(entries-1, int(float64(entries)*(0.5+0.15*r.NormFloat64())))))
 	}
 	if outliers > 0 {
 		m.sidecar = &cdna.Sidecar{Header: cdna.SidecarHeader{TensorName: "t", Rows: rows, Cols: cols}}
@@ -178,20 +183,86 @@ func TestProductsHaveTheCanonsBits(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					yt, _, err := w.MatMulTransposed(t.Context(), xt)
-					if err != nil {
+					both := func(name string) {
+						yt, _, err := w.MatMulTransposed(t.Context(), xt)
+						if err != nil {
+							t.Fatal(name, err)
+						}
+						sameBits(t, name+", X @ Wᵀ", yt.Data, wantT)
+						y, _, err := w.MatMul(t.Context(), x)
+						if err != nil {
+							t.Fatal(name, err)
+						}
+						sameBits(t, name+", X @ W", y.Data, want)
+					}
+					both(name)
+					if err := w.Load(t.Context()); err != nil {
 						t.Fatal(name, err)
 					}
-					sameBits(t, name+", X @ Wᵀ", yt.Data, wantT)
-					y, _, err := w.MatMul(t.Context(), x)
-					if err != nil {
-						t.Fatal(name, err)
+					both(name + ", resident")
+					if err := w.Close(); err != nil {
+						t.Error(name, err)
 					}
-					sameBits(t, name+", X @ W", y.Data, want)
-					w.Close()
 				}
 			}
 		}
+	}
+}
+
+// TestResidentWidths checks that 4, 6 and 8 bits are chosen and multiply alike.
+func TestResidentWidths(t *testing.T) {
+	for _, c := range []struct{ entries, bits int }{{2, 4}, {16, 4}, {17, 6}, {64, 6}, {65, 8}, {256, 8}} {
+		for _, shape := range [][2]int{{1, 1}, {3, 64}, {57, 203}, {130, 257}} {
+			m := newMatrixOf(c.entries, shape[0], shape[1], min(20, shape[0]*shape[1]/2), uint64(c.entries))
+			xt, x := vectors(9, m.cols, 1), vectors(9, m.rows, 2)
+			for _, threads := range []int{1, 3} {
+				name := fmt.Sprintf("%d entries, %v, %d threads", c.entries, shape, threads)
+				w, err := newTestEngine(t, threads).Open(m.write(t, "zstd", 5), MatrixOptions{Sidecar: m.sidecar})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := w.Load(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if w.ResidentBits() != c.bits {
+					t.Errorf("%s: %d bits, want %d", name, w.ResidentBits(), c.bits)
+				}
+				yt, s, err := w.MatMulTransposed(t.Context(), xt)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameBits(t, name+", X @ Wᵀ", yt.Data, m.oracleTransposed(xt))
+				if s.BlocksVerified != 0 || s.Read != 0 {
+					t.Errorf("%s: a resident product read the file", name)
+				}
+				y, _, err := w.MatMul(t.Context(), x)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameBits(t, name+", X @ W", y.Data, m.oracle(x))
+				part := make([]float32, 9*(shape[0]-shape[0]/3))
+				if _, err := w.RowsDot(t.Context(), part, xt.Data, shape[0]/3, shape[0]); err != nil {
+					t.Fatal(err)
+				}
+				sameBits(t, name+", rows", part[:shape[0]-shape[0]/3], m.oracleTransposed(xt)[shape[0]/3:shape[0]])
+				w.Close()
+			}
+		}
+	}
+	// Indices into the padding of a codebook that looks small read as zero.
+	m := newMatrixOf(10, 8, 64, 0, 1)
+	for i := range m.values {
+		m.values[i] = float32(i+1) / 16
+	}
+	m.indices[100] = 200
+	m.values = append(m.values, make([]float32, 246)...)
+	w, err := newTestEngine(t, 1).Open(m.write(t, "none", 5), MatrixOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Load(t.Context()); err != nil || w.ResidentBits() != 8 {
+		t.Errorf("%d bits, %v; want 8", w.ResidentBits(), err)
 	}
 }
 

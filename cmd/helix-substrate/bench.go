@@ -2,6 +2,7 @@ package main
 
 type benchCommand struct {
 	Memory   benchMemoryCommand   `cmd:"" help:"Peak memory of a streamed product beside a dense one."`
+	MatMul   benchMatMulCommand   `cmd:"" name:"matmul" help:"Products from resident and streamed matrices beside dense ones."`
 	Codec    benchCodecCommand    `cmd:"" help:"Size and speed of every codec at several block sizes."`
 	Codebook benchCodebookCommand `cmd:"" help:"Error and rate of every codebook method on real weights."`
 	Phase    benchPhaseCommand    `cmd:"" hidden:"" help:"One product in a process of its own, for bench memory."`

@@ -7,13 +7,13 @@ import (
 	"github.com/helix-substrate/helix-substrate/codebook"
 )
 
-// gaussianBook is the codebook of a normal distribution at the default ratio.
-func gaussianBook(snr float64) (*codebook.Codebook, error) {
+// gaussianBook is a codebook of a normal distribution.
+func gaussianBook(o codebook.Options) (*codebook.Codebook, error) {
 	h := codebook.NewHistogram()
 	if err := h.Add(Gaussian(1<<18, 1)); err != nil {
 		return nil, err
 	}
-	return codebook.Design(h, codebook.Options{Method: codebook.Entropy, SNR: snr, Outliers: codebook.Never})
+	return codebook.Design(h, o)
 }
 
 // Gaussian returns n normal weights of standard deviation 0.02, the same for the
@@ -29,7 +29,7 @@ func Gaussian(n int, seed uint64) []float32 {
 
 // GaussianIndices returns n codebook indices of normal weights at the given ratio.
 func GaussianIndices(n int, snr float64) ([]byte, error) {
-	book, err := gaussianBook(snr)
+	book, err := gaussianBook(codebook.Options{Method: codebook.Entropy, SNR: snr, Outliers: codebook.Never})
 	if err != nil {
 		return nil, err
 	}
@@ -41,20 +41,31 @@ func GaussianIndices(n int, snr float64) ([]byte, error) {
 // WriteGaussianMatrix writes a CDNA v2 file of rows × cols normal weights, a block
 // at a time.
 func WriteGaussianMatrix(path string, rows, cols, blockRows int, codec string) error {
-	book, err := gaussianBook(35)
+	return writeMatrix(path, rows, cols, blockRows, codec, 256)
+}
+
+// writeMatrix writes normal weights at 35 dB, or with k-means codebooks of 64 or
+// 16 entries.
+func writeMatrix(path string, rows, cols, blockRows int, codec string, entries int) error {
+	o := codebook.Options{Method: codebook.Entropy, SNR: 35, Outliers: codebook.Never}
+	if entries < 256 {
+		o = codebook.Options{Method: codebook.KMeans, Entries: entries}
+	}
+	book, err := gaussianBook(o)
 	if err != nil {
 		return err
 	}
 	w, err := cdna.Create(path, cdna.WriterOptions{
 		TensorName: "gaussian", Rows: rows, Cols: cols, BlockRows: blockRows, Codebook: book.Values, Codec: codec,
+		Extra: map[string]any{"codebook_entries": len(book.Values)},
 	})
 	if err != nil {
 		return err
 	}
 	defer w.Abort()
 	q := book.Quantizer()
-	// One row's weights, rotated from row to row: drawing 16384² of them would
-	// take longer than everything that is measured.
+	// Two rows' worth of weights, entered elsewhere for each row: drawing 16384² of
+	// them would take longer than everything that is measured.
 	weights := Gaussian(2*cols, 3)
 	indices := make([]byte, len(weights))
 	q.Quantize(indices, weights, nil)

@@ -149,12 +149,14 @@ func (p *Packed) wholeRows(method string, first, n int) int {
 
 // packedWeights is a Packed, from row first on, as the portable routines see it.
 type packedWeights struct {
-	p     *Packed
-	t     *Table
-	first int
+	p          *Packed
+	t          *Table
+	first      int
+	firstGroup int
 }
 
 func (m packedWeights) group(r, g int) (w [groupSize]float32) {
+	g += m.firstGroup
 	for j := range min(groupSize, m.p.cols-g*groupSize) {
 		w[j] = m.t.values[m.p.index(m.first+r, g*groupSize+j)]
 	}
@@ -175,7 +177,7 @@ func (k *Kernels) DotRowsPacked(y []float32, ldy int, x *Activations, t *Table, 
 	case x.n == 0:
 		zeroRows(y, ldy, x.batch, rows)
 	case k.asm == nil:
-		dotPortable(y, ldy, x, packedWeights{p, t, first}, rows)
+		dotPortable(y, ldy, x, packedWeights{p, t, first, 0}, rows)
 	default:
 		k.eachStrips(p, t, first, rows, func(at int, m matrix, rows int) {
 			switch {
@@ -193,19 +195,30 @@ func (k *Kernels) DotRowsPacked(y []float32, ldy int, x *Activations, t *Table, 
 // AccumulateRowsPacked is AccumulateRows for rows first..first+rows-1 of a
 // packed matrix, all columns: x[b·ldx+r] goes with row first+r.
 func (k *Kernels) AccumulateRowsPacked(y []float32, ldy int, x []float32, ldx, batch int, t *Table, p *Packed, first, rows int) {
-	p.checkRows("AccumulateRowsPacked", first, rows)
-	checkAccumulate("AccumulateRowsPacked", y, ldy, x, ldx, batch, p.rows*p.cols, p.cols, rows, p.cols)
+	k.AccumulateColumnsPacked(y, ldy, x, ldx, batch, t, p, first, rows, 0, p.cols)
+}
+
+// AccumulateColumnsPacked is AccumulateRowsPacked for columns column..column+cols-1:
+// y[b·ldy+j] goes with column column+j. It panics unless column is a multiple of
+// 64 and cols, too, unless they reach the last column.
+func (k *Kernels) AccumulateColumnsPacked(y []float32, ldy int, x []float32, ldx, batch int, t *Table, p *Packed, first, rows, column, cols int) {
+	p.checkRows("AccumulateColumnsPacked", first, rows)
+	if column < 0 || cols < 0 || column > p.cols || cols > p.cols-column || column%groupSize != 0 || cols%groupSize != 0 && column+cols != p.cols {
+		panicf("AccumulateColumnsPacked: columns %d..%d of %d", column, column+cols, p.cols)
+	}
+	checkAccumulate("AccumulateColumnsPacked", y, ldy, x, ldx, batch, p.rows*p.cols, p.cols, rows, cols)
 	switch {
-	case rows == 0 || batch == 0 || p.cols == 0:
+	case rows == 0 || batch == 0 || cols == 0:
 	case k.asm == nil:
-		accumulatePortable(y, ldy, x, ldx, batch, packedWeights{p, t, first}, rows, p.cols)
+		accumulatePortable(y, ldy, x, ldx, batch, packedWeights{p, t, first, column / groupSize}, rows, cols)
 	default:
 		k.eachStrips(p, t, first, rows, func(at int, m matrix, rows int) {
 			perStrip := 1
 			if m.form.packed() {
 				perStrip = 4
 			}
-			k.accumulate(y, ldy, x[at:], ldx, batch, m, rows, p.cols, perStrip)
+			m.w = m.row(0, column)
+			k.accumulate(y, ldy, x[at:], ldx, batch, m, rows, cols, perStrip)
 		})
 	}
 }

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package uncached
+
+import "os"
+
+func adviseSequential(*os.File) {}
+
+func drop(*os.File, int64, int64) {}

@@ -1,0 +1,37 @@
+package stream
+
+import "github.com/helix-substrate/helix-substrate/internal/offheap"
+
+// arena is a piece of memory outside the Go heap, accounted in a budget.
+type arena struct {
+	budget *Budget
+	bytes  []byte
+}
+
+// newArena reserves and allocates n bytes.
+func newArena(b *Budget, what string, n int) (arena, error) {
+	if err := b.Reserve(what, int64(n)); err != nil {
+		return arena{}, err
+	}
+	bytes, err := offheap.Alloc(n)
+	if err != nil {
+		b.Release(int64(n))
+		return arena{}, err
+	}
+	return arena{b, bytes}, nil
+}
+
+// release gives the memory back; the arena is empty then.
+func (a *arena) release() error {
+	if a.bytes == nil {
+		return nil
+	}
+	n := int64(len(a.bytes))
+	err := offheap.Free(a.bytes)
+	a.bytes = nil
+	a.budget.Release(n)
+	return err
+}
+
+// float32s returns the memory as float32, zeroed at first.
+func (a *arena) float32s() []float32 { return offheap.Float32s(a.bytes) }

@@ -55,6 +55,11 @@ func (m *Matrix) accumulate(ctx context.Context, y, x []float32, batch int) (Sta
 	if err != nil {
 		return Stats{}, err
 	}
+	if p.z != nil {
+		clock := time.Now()
+		e.kernels.AddSparse(y, m.Cols(), p.z, m.Cols(), batch, m.sidecar.corrections)
+		lap(&clock, &total.Sidecar)
+	}
 	m.finish(&total, p.stats, 0, m.Rows(), start)
 	return total, nil
 }
@@ -108,27 +113,23 @@ func (p *product) work(w int) {
 			}
 			p.ring.unpacked(t, indices)
 		case consume:
-			p.add(t, c0, c1, s)
+			p.add(t, w, c0, c1, s)
 			p.ring.consumed(w)
 		default:
-			p.settle(c0, c1, s)
 			return
 		}
 	}
 }
 
-// add adds a block to columns [c0, c1).
-func (p *product) add(t task, c0, c1 int, s *Stats) {
-	if c0 == c1 {
-		return
-	}
+// add adds a block to worker w's columns [c0, c1).
+func (p *product) add(t task, w, c0, c1 int, s *Stats) {
 	block := p.m.file.Block(t.block)
 	rows, cols := p.m.Rows(), p.m.Cols()
 	clock := time.Now()
 	p.m.engine.kernels.AccumulateRows(p.y[c0:], cols, p.x[block.FirstRow:], rows, p.batch,
 		p.m.table, t.indices[c0:], cols, block.Rows, c1-c0)
 	lap(&clock, &s.Compute)
-	p.correct(block.FirstRow, block.FirstRow+block.Rows, c0, c1, s)
+	p.correct(w, block.FirstRow, block.FirstRow+block.Rows, s)
 }
 
 func (p *product) resident(ctx context.Context, total *Stats) error {
@@ -153,30 +154,20 @@ func (p *product) resident(ctx context.Context, total *Stats) error {
 				m.engine.kernels.AccumulateRows(p.y[c0:], cols, p.x[a:], rows, p.batch, m.table, r.arena.bytes[a*cols+c0:b*cols], cols, b-a, c1-c0)
 			}
 			lap(&clock, &s.Compute)
-			p.correct(a, b, c0, c1, s)
+			p.correct(w, a, b, s)
 		}
-		p.settle(c0, c1, s)
 	})
 	return context.Cause(ctx)
 }
 
-// correct adds the outliers of rows [a, b) to the corrections of columns [c0, c1).
-func (p *product) correct(a, b, c0, c1 int, s *Stats) {
-	if p.z == nil {
+// correct carries the corrections on over rows [a, b): those of all columns, on
+// the worker of the first strip, which meets the rows in order like the others.
+func (p *product) correct(w, a, b int, s *Stats) {
+	if p.z == nil || w > 0 {
 		return
 	}
 	clock := time.Now()
-	p.m.sidecar.correctAccumulate(p.z, p.x, p.m.Rows(), p.batch, a, b, c0, c1)
-	lap(&clock, &s.Sidecar)
-}
-
-// settle adds the corrections of columns [c0, c1) to the finished base.
-func (p *product) settle(c0, c1 int, s *Stats) {
-	if p.z == nil {
-		return
-	}
-	clock := time.Now()
-	p.m.sidecar.addCorrections(p.y, p.z, p.batch, c0, c1)
+	p.m.engine.kernels.AccumulateSparse(p.z, p.m.Cols(), p.x[a:], p.m.Rows(), p.batch, p.m.sidecar.corrections, a, b-a)
 	lap(&clock, &s.Sidecar)
 }
 

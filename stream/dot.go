@@ -100,12 +100,11 @@ func (p *dotProduct) streamed(ctx context.Context, total *Stats) error {
 
 // correct applies the sidecar to rows [lo, hi).
 func (p *dotProduct) correct(lo, hi int, s *Stats) {
-	c := p.m.sidecar
-	if c == nil {
+	if p.m.sidecar == nil {
 		return
 	}
 	clock := time.Now()
-	c.correctDot(p.y[lo-p.a:], p.b-p.a, p.x, p.batch, p.m.Cols(), lo, hi)
+	p.m.engine.kernels.DotSparse(p.y[lo-p.a:], p.b-p.a, p.x, p.m.Cols(), p.batch, p.m.sidecar.corrections, lo, hi-lo)
 	lap(&clock, &s.Sidecar)
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // ErrSparse says that the positions of a sparse matrix are not ascending or lie
@@ -17,7 +16,8 @@ var ErrSparse = errors.New("bad sparse matrix")
 // codebook's weights and z, for outputs that have outliers, is a chain
 // z = fma(x, δ, z) from +0 over them in ascending order of position.
 //
-// Immutable, safe for concurrent use.
+// Products may run at once with each other, and with SetDelta for other rows than
+// theirs.
 type Sparse struct {
 	rows, cols int
 	start      []uint32 // entries of row r are start[r]..start[r+1]
@@ -27,21 +27,22 @@ type Sparse struct {
 }
 
 // NewSparse makes a sparse matrix from flat row-major positions, strictly
-// ascending, and their corrections δ = float32(outlier − weight). It copies
-// both; the errors wrap ErrSparse.
+// ascending, and their corrections δ = float32(outlier − weight), nil for zeros
+// until SetDelta. It copies both; the errors wrap ErrSparse.
 func NewSparse(rows, cols int, positions []uint64, delta []float32) (*Sparse, error) {
 	switch {
 	case rows < 0 || cols < 0 || uint64(cols) > math.MaxUint32 || uint64(len(positions)) > math.MaxUint32:
 		return nil, fmt.Errorf("%w: %d × %d with %d entries is too large", ErrSparse, rows, cols, len(positions))
-	case len(positions) != len(delta):
+	case delta != nil && len(positions) != len(delta):
 		return nil, fmt.Errorf("%w: %d positions but %d corrections", ErrSparse, len(positions), len(delta))
 	}
 	s := &Sparse{
 		rows: rows, cols: cols,
 		start: make([]uint32, rows+1),
 		col:   make([]uint32, len(positions)),
-		delta: slices.Clone(delta),
+		delta: make([]float32, len(positions)),
 	}
+	copy(s.delta, delta)
 	used := make([]bool, cols)
 	row := 0
 	for i, p := range positions {
@@ -66,6 +67,15 @@ func NewSparse(rows, cols int, positions []uint64, delta []float32) (*Sparse, er
 		}
 	}
 	return s, nil
+}
+
+// SetDelta sets the corrections of entries first, first+1, …, in the order of
+// positions. It panics if they are not there.
+func (s *Sparse) SetDelta(first int, delta []float32) {
+	if first < 0 || first > len(s.delta) || len(delta) > len(s.delta)-first {
+		panicf("SetDelta: entries %d..%d of %d", first, first+len(delta), len(s.delta))
+	}
+	copy(s.delta[first:], delta)
 }
 
 // Len returns the number of corrections, Bytes the memory that they take.

@@ -85,7 +85,35 @@ func TestSparseRefuses(t *testing.T) {
 	if _, err := NewSparse(3, 0, []uint64{0}, []float32{1}); !errors.Is(err, ErrSparse) {
 		t.Errorf("an entry without columns: %v", err)
 	}
-	if _, err := NewSparse(3, 4, []uint64{1}, nil); !errors.Is(err, ErrSparse) {
+	if _, err := NewSparse(3, 4, []uint64{1}, []float32{}); !errors.Is(err, ErrSparse) {
 		t.Errorf("a position without a correction: %v", err)
+	}
+}
+
+// TestSetDelta fills a sparse matrix in afterwards, as streaming does.
+func TestSetDelta(t *testing.T) {
+	whole, err := NewSparse(3, 4, []uint64{1, 6, 7, 11}, []float32{1, 2, 3, 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, err := NewSparse(3, 4, []uint64{1, 6, 7, 11}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late.SetDelta(3, []float32{4})
+	late.SetDelta(0, []float32{1, 2, 3})
+	late.SetDelta(4, nil)
+	x := []float32{1, 10, 100, 1000}
+	for _, l := range Levels() {
+		k, err := ForLevel(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := make([]float32, 3), make([]float32, 3)
+		k.DotSparse(a, 3, x, 4, 1, whole, 0, 3)
+		k.DotSparse(b, 3, x, 4, 1, late, 0, 3)
+		if a[0] != 10 || a[1] != 3200 || a[2] != 4000 || a[0] != b[0] || a[1] != b[1] || a[2] != b[2] {
+			t.Errorf("%s: %v, filled in later %v", l, a, b)
+		}
 	}
 }

@@ -44,6 +44,9 @@ func huffmanBits(idx []byte, longest int) float64 {
 // TestStories checks what the methods reach on real weights; the limits leave room for the files' own overhead of about
 // 0.09 bits per weight below 4.0 and 6.2.
 func TestStories(t *testing.T) {
+	if testing.Short() {
+		t.Skip("designs for 42 matrices, 13 times")
+	}
 	matrices := storiesMatrices(t)
 	for _, c := range []struct {
 		name    string

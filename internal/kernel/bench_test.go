@@ -215,3 +215,30 @@ func BenchmarkTiled(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSparse is a product with a sidecar of 0.5 % outliers, and its parts.
+func BenchmarkSparse(b *testing.B) {
+	const rows, cols = 16384, 4096
+	r := rand.New(rand.NewPCG(5, 6))
+	var positions []uint64
+	for p := uint64(r.IntN(400)); p < rows*cols; p += 1 + uint64(r.IntN(399)) {
+		positions = append(positions, p)
+	}
+	s, err := NewSparse(rows, cols, positions, benchInput(len(positions)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	t, idx, input := benchTable(256, false), benchBytes()[:rows*cols], benchInput(rows)
+	var x Activations
+	x.Pack(input[:cols], 1, cols)
+	y, z := make([]float32, rows), make([]float32, cols)
+	k := Best()
+	dot := func() { k.DotRows(y, rows, &x, t, idx, rows) }
+	sparse := func() { k.DotSparse(y, rows, input, cols, 1, s, 0, rows) }
+	accumulate := func() { k.AccumulateRows(y, cols, input, rows, 1, t, idx, cols, rows, cols) }
+	sparseAccumulate := func() { k.AccumulateSparse(z, cols, input, rows, 1, s, 0, rows) }
+	b.Run("dot", func(b *testing.B) { perWeight(b, len(idx), len(idx), dot) })
+	b.Run("dot+sidecar", func(b *testing.B) { perWeight(b, len(idx), len(idx), func() { dot(); sparse() }) })
+	b.Run("accumulate", func(b *testing.B) { perWeight(b, len(idx), len(idx), accumulate) })
+	b.Run("accumulate+sidecar", func(b *testing.B) { perWeight(b, len(idx), len(idx), func() { accumulate(); sparseAccumulate() }) })
+}

@@ -47,7 +47,7 @@
 // CANONICAL replaces the NaNs of register n, which is v, by the one of the canon.
 #define CANONICAL(n, v) \
 	FCMEQ(n, n, 0); \
-	VBIF V5.B16, V0.B16, v.B16
+	VBIF V0.B16, V5.B16, v.B16
 
 #define CANONICAL4(n, a, b, c, d) \
 	CANONICAL(n, a); \

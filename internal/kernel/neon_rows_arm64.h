@@ -248,7 +248,7 @@ row: \
 	BNE row; \
 	LOAD_NAN; \
 	STORE; \
-	ADD $(GROUP>>6<<log), R7; \
+	ADD $((GROUP>>6)<<log), R7; \
 	ADD $(4<<log), R0; \
 	SUBS $1, R12; \
 	BNE part

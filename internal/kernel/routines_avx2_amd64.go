@@ -7,11 +7,11 @@ package kernel
 var routinesAVX2 = routines{
 	forms: [formCount]formRoutines{
 		formBytesBF16: {
-			dot4:          [maxDirect + 1]dotFunc{1: dot4x1BytesBF16AVX2},
-			dot1:          [maxDirect + 1]dotFunc{1: dot1x1BytesBF16AVX2, 2: dot1x2BytesBF16AVX2, 3: dot1x3BytesBF16AVX2, 4: dot1x4BytesBF16AVX2},
-			accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1BytesBF16AVX2},
-			decodeLanes:   decodeLanesBytesBF16AVX2,
-			decodeColumns: decodeColumnsBytesBF16AVX2,
+			dot4:          [maxDirect + 1]dotFunc{1: dot4x1BytesAVX2},
+			dot1:          [maxDirect + 1]dotFunc{1: dot1x1BytesAVX2, 2: dot1x2BytesAVX2, 3: dot1x3BytesAVX2, 4: dot1x4BytesAVX2},
+			accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1BytesAVX2},
+			decodeLanes:   decodeLanesBytesAVX2,
+			decodeColumns: decodeColumnsBytesAVX2,
 		},
 		formBytesF32: {
 			dot4:          [maxDirect + 1]dotFunc{1: dot4x1BytesAVX2},

@@ -4,46 +4,6 @@
 
 package kernel
 
-// dot4x1BytesBF16AVX2 sets y to the dot products of rows of w with vectors of x; strides are in bytes.
-//
-//go:noescape
-func dot4x1BytesBF16AVX2(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
-
-// dot1x1BytesBF16AVX2 sets y to the dot products of rows of w with vectors of x; strides are in bytes.
-//
-//go:noescape
-func dot1x1BytesBF16AVX2(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
-
-// dot1x2BytesBF16AVX2 sets y to the dot products of rows of w with vectors of x; strides are in bytes.
-//
-//go:noescape
-func dot1x2BytesBF16AVX2(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
-
-// dot1x3BytesBF16AVX2 sets y to the dot products of rows of w with vectors of x; strides are in bytes.
-//
-//go:noescape
-func dot1x3BytesBF16AVX2(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
-
-// dot1x4BytesBF16AVX2 sets y to the dot products of rows of w with vectors of x; strides are in bytes.
-//
-//go:noescape
-func dot1x4BytesBF16AVX2(y *float32, ldyRow int, ldyBatch int, x *float32, xstep int, w *byte, ldw int, table *byte, n int)
-
-// accumulate1BytesBF16AVX2 adds x times rows of w to y; strides are in bytes, cols is a multiple of 64.
-//
-//go:noescape
-func accumulate1BytesBF16AVX2(y *float32, ldy int, x *float32, ldx int, w *byte, ldw int, table *byte, rows int, cols int)
-
-// decodeLanesBytesBF16AVX2 decodes four rows of n columns, ldw bytes apart, in lane order: dst[group][step][row][lane].
-//
-//go:noescape
-func decodeLanesBytesBF16AVX2(dst *float32, w *byte, ldw int, table *byte, n int)
-
-// decodeColumnsBytesBF16AVX2 decodes 64 columns of rows that are ldw bytes apart: dst[row][column].
-//
-//go:noescape
-func decodeColumnsBytesBF16AVX2(dst *float32, w *byte, ldw int, table *byte, rows int)
-
 // dot4x1BytesAVX2 sets y to the dot products of rows of w with vectors of x; strides are in bytes.
 //
 //go:noescape

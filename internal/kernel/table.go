@@ -9,9 +9,9 @@ type Table struct {
 	values [256]float32
 	planes [4][256]byte   // planes[p][i] is byte p (0 = lowest) of values[i]
 	words  [2][256]uint16 // words[h][i] is half h (0 = lower) of values[i]
-	// chain is planes with each run of 16 entries xored with the run before it,
-	// but for the first of each half of 128.
-	chain   [4][256]byte
+	// chain is the first 64 entries of planes, those from 16 on xored with the
+	// entry 16 before.
+	chain   [4][64]byte
 	entries int
 	bf16    bool
 }
@@ -28,9 +28,10 @@ func NewTable(values []float32) *Table {
 		bits := math.Float32bits(v)
 		for p := range t.planes {
 			t.planes[p][i] = byte(bits >> (8 * p))
-			t.chain[p][i] = t.planes[p][i]
-			if i%128 >= 16 {
-				t.chain[p][i] ^= t.planes[p][i-16]
+			if i < 16 {
+				t.chain[p][i] = t.planes[p][i]
+			} else if i < 64 {
+				t.chain[p][i] = t.planes[p][i] ^ t.planes[p][i-16]
 			}
 		}
 		t.words[0][i], t.words[1][i] = uint16(bits), uint16(bits>>16)

@@ -12,10 +12,8 @@ func newLookup(m machine, f32 bool, entries int) lookup {
 		return &permuteBytes{words: words{m: m, f32: f32}, entries: entries}
 	case m.zmm:
 		return &permuteWords{words: words{m: m, f32: f32}, entries: entries}
-	case f32 && entries == 256: // four chains take longer
-		return &gather{m: m}
 	default:
-		return &shuffleChain{words: words{m: m, f32: f32}, entries: entries}
+		return &shuffleChain{words: words{m: m, f32: f32}}
 	}
 }
 
@@ -240,15 +238,13 @@ func (l *shuffle16) weights(idx reg.VecVirtual, u use) {
 	}, u)
 }
 
-// shuffleChain looks up byte planes by VPSHUFB of 16 entries at a time. The
-// index loses 16 at each step. VPSHUFB gives zero where that made it negative,
-// so entry 16·k + i is the exclusive or of the k+1 values that its table gives
-// before: the tables hold differences (kernel.Table). Subtraction saturates,
-// and there is a chain for each half of 128 entries.
+// shuffleChain looks up byte planes of 64 entries by VPSHUFB of 16 at a time.
+// The index loses 16 at each step, and VPSHUFB gives zero once that makes it
+// negative: entry 16·k + i is the exclusive or of what the first k+1 steps give
+// for i. So the tables hold differences (kernel.Table).
 type shuffleChain struct {
 	words
-	entries int
-	table   reg.Register
+	table reg.Register
 }
 
 func (l *shuffleChain) tables() int { return 0 }
@@ -259,68 +255,21 @@ func (l *shuffleChain) setup(table reg.Register) {
 }
 
 func (l *shuffleChain) weights(idx reg.VecVirtual, u use) {
-	chains := []reg.VecVirtual{idx}
-	if l.entries == 256 {
-		second := YMM()
-		VPXOR(constantD(l.m, 0x80808080), idx, second)
-		chains = append(chains, second)
-	}
-	var sum [4][2]reg.VecVirtual // [plane][chain]
-	for k := range min(l.entries, 128) / 16 {
-		for c, i := range chains {
-			if k > 0 {
-				VPSUBSB(constantD(l.m, 0x10101010), i, i)
-			}
-			for p := range l.bytes() {
-				v := YMM()
-				VBROADCASTI128(Mem{Base: l.table, Disp: tableChain + 256*(3-p) + 128*c + 16*k}, v)
-				VPSHUFB(i, v, v)
-				if k == 0 {
-					sum[p][c] = v
-				} else {
-					VPXOR(v, sum[p][c], sum[p][c])
-				}
-			}
+	var sum [4]reg.VecVirtual // by plane
+	for first := 0; first < 64; first += 16 {
+		if first > 0 {
+			VPSUBB(constantD(l.m, 0x10101010), idx, idx)
 		}
-	}
-	l.planes(func(p int) reg.VecVirtual {
-		if len(chains) == 2 {
-			VPXOR(sum[p][1], sum[p][0], sum[p][0])
-		}
-		return sum[p][0]
-	}, u)
-}
-
-// gather reads the float32 values from memory.
-type gather struct {
-	m     machine
-	table reg.Register
-}
-
-func (*gather) name() string { return "" }
-func (*gather) tables() int  { return 0 }
-
-func (l *gather) setup(table reg.Register) {
-	l.table = table
-}
-
-func (l *gather) weights(idx reg.VecVirtual, u use) {
-	unpack := []func(ops ...Op){VPUNPCKLBW, VPUNPCKHBW}
-	for h := range 2 {
-		words := YMM()
-		VPXOR(words, words, words)
-		unpack[h](words, idx, words)
-		for o := range 2 {
-			i, mask, w := YMM(), YMM(), YMM()
-			if o == 0 {
-				VPAND(constantD(l.m, 0x0000FFFF), words, i)
+		for p := range l.bytes() {
+			v := YMM()
+			VBROADCASTI128(Mem{Base: l.table, Disp: tableChain + 64*(3-p) + first}, v)
+			VPSHUFB(idx, v, v)
+			if first == 0 {
+				sum[p] = v
 			} else {
-				VPSRLD(U8(16), words, i)
+				VPXOR(v, sum[p], sum[p])
 			}
-			VPCMPEQD(mask, mask, mask)
-			VPXOR(w, w, w)
-			VGATHERDPS(mask, Mem{Base: l.table, Disp: tableValues, Index: i, Scale: 4}, w)
-			u(2*h+o, w)
 		}
 	}
+	l.planes(func(p int) reg.VecVirtual { return sum[p] }, u)
 }

@@ -11,7 +11,7 @@ const (
 	tableValues = 0    // [256]float32
 	tablePlanes = 1024 // [4][256]byte, plane 0 the lowest byte
 	tableWords  = 2048 // [2][256]uint16, low halves first
-	tableChain  = 3072 // [4][256]byte, planes as differences
+	tableChain  = 3072 // [4][64]byte, planes as differences
 )
 
 // at returns the memory off bytes into the group at hand of a row.
@@ -60,6 +60,9 @@ func newSource(m machine, form string) source {
 	case "formPacked6BF16", "formPacked6F32":
 		return &coded{m: m, from: &packed6{m: m}, by: newLookup(m, f32, 64)}
 	default:
+		if !m.zmm {
+			return &scalar{m: m}
+		}
 		return &coded{m: m, from: &plain{m: m}, by: newLookup(m, f32, 256)}
 	}
 }

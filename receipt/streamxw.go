@@ -53,11 +53,12 @@ type ComputeProof struct {
 
 // MemoryAudit tells what a product held. One MB is 2^20 bytes.
 type MemoryAudit struct {
-	RSSDeltaMB    float64 `json:"rss_delta_mb"`   // growth of the process over the product
-	PeakRSSMB     float64 `json:"peak_rss_mb"`    // highest of the process's life, 0 if unknown
-	BuffersMB     float64 `json:"buffers_mb"`     // block buffers, exact
-	FullWeightMB  float64 `json:"full_weight_mb"` // W as float32
-	SavingsFactor float64 `json:"savings_factor"` // full weight / buffers
+	RSSDeltaMB    float64 `json:"rss_delta_mb"`       // growth of the process over the product
+	PeakRSSMB     float64 `json:"peak_rss_mb"`        // highest of the process's life, 0 if unknown
+	LimitMB       float64 `json:"limit_mb,omitempty"` // asked for with --memory
+	BuffersMB     float64 `json:"buffers_mb"`         // block buffers, exact
+	FullWeightMB  float64 `json:"full_weight_mb"`     // W as float32
+	SavingsFactor float64 `json:"savings_factor"`     // full weight / buffers
 }
 
 // StreamTiming splits a product's time in milliseconds, summed over its workers.

@@ -46,12 +46,8 @@ func (a *Activations) Pack(x []float32, batch, n int) {
 	a.data = a.data[:size]
 	for first := 0; first < batch; first += panelWidth {
 		p := a.panel(first)
-		clear(p.data)
 		for b := range p.width {
-			row := x[(first+b)*n:][:n]
-			for j, v := range row {
-				p.data[p.offset(b, j)] = v
-			}
+			p.pack(b, x[(first+b)*n:][:n])
 		}
 	}
 }
@@ -75,6 +71,26 @@ type panel struct {
 func (a *Activations) panel(first int) panel {
 	width := min(panelWidth, a.batch-first)
 	return panel{a.data[first*a.padded():][:width*a.padded()], width}
+}
+
+// pack stores vector b.
+func (p panel) pack(b int, row []float32) {
+	var last [groupSize]float32
+	for j := 0; j < len(row); j += groupSize {
+		group := row[j:]
+		if len(group) < groupSize {
+			copy(last[:], group)
+			group = last[:]
+		}
+		for step := range stepCount {
+			out := p.data[p.offset(b, j)+step*p.width*laneCount:][:laneCount]
+			for q := range 4 {
+				// slot: steps 0 to 3 take columns 0, 1, 8, 9 and every second one after.
+				in := group[16*q+step>>1<<3+step&1:][:7]
+				out[4*q], out[4*q+1], out[4*q+2], out[4*q+3] = in[0], in[2], in[4], in[6]
+			}
+		}
+	}
 }
 
 // offset returns where vector b of the panel keeps column j.

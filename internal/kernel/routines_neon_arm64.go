@@ -1,0 +1,58 @@
+//go:build !noasm
+
+package kernel
+
+// bytesNEON looks float32 up, whatever the codebook.
+var bytesNEON = formRoutines{
+	dot1:          [maxDirect + 1]dotFunc{1: dot1x1BytesNEON, 2: dot1x2BytesNEON, 3: dot1x3BytesNEON, 4: dot1x4BytesNEON},
+	accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1BytesNEON, 2: accumulate2BytesNEON, 3: accumulate3BytesNEON, 4: accumulate4BytesNEON},
+	decodeLanes:   decodeLanesBytesNEON,
+	decodeColumns: decodeColumnsBytesNEON,
+}
+
+var routinesNEON = routines{
+	forms: [formCount]formRoutines{
+		formBytesBF16: bytesNEON,
+		formBytesF32:  bytesNEON,
+		formPacked6BF16: {
+			dot4:          [maxDirect + 1]dotFunc{1: dot4x1Packed6BF16NEON, 2: dot4x2Packed6BF16NEON},
+			accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1Packed6BF16NEON, 2: accumulate2Packed6BF16NEON, 3: accumulate3Packed6BF16NEON, 4: accumulate4Packed6BF16NEON},
+			decodeLanes:   decodeLanesPacked6BF16NEON,
+			decodeColumns: decodeColumnsPacked6BF16NEON,
+		},
+		formPacked6F32: {
+			dot4:          [maxDirect + 1]dotFunc{1: dot4x1Packed6F32NEON},
+			accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1Packed6F32NEON, 2: accumulate2Packed6F32NEON},
+			decodeLanes:   decodeLanesPacked6F32NEON,
+			decodeColumns: decodeColumnsPacked6F32NEON,
+		},
+		formPacked4BF16: {
+			dot4:          [maxDirect + 1]dotFunc{1: dot4x1Packed4BF16NEON, 2: dot4x2Packed4BF16NEON},
+			accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1Packed4BF16NEON, 2: accumulate2Packed4BF16NEON, 3: accumulate3Packed4BF16NEON, 4: accumulate4Packed4BF16NEON},
+			decodeLanes:   decodeLanesPacked4BF16NEON,
+			decodeColumns: decodeColumnsPacked4BF16NEON,
+		},
+		formPacked4F32: {
+			dot4:          [maxDirect + 1]dotFunc{1: dot4x1Packed4F32NEON, 2: dot4x2Packed4F32NEON},
+			accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1Packed4F32NEON, 2: accumulate2Packed4F32NEON, 3: accumulate3Packed4F32NEON, 4: accumulate4Packed4F32NEON},
+			decodeLanes:   decodeLanesPacked4F32NEON,
+			decodeColumns: decodeColumnsPacked4F32NEON,
+		},
+		formDenseF32: {
+			dot1:          [maxDirect + 1]dotFunc{1: dot1x1DenseF32NEON, 2: dot1x2DenseF32NEON, 3: dot1x3DenseF32NEON, 4: dot1x4DenseF32NEON},
+			accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1DenseF32NEON, 2: accumulate2DenseF32NEON, 3: accumulate3DenseF32NEON, 4: accumulate4DenseF32NEON},
+			decodeLanes:   decodeLanesDenseF32NEON,
+			decodeColumns: decodeColumnsDenseF32NEON,
+		},
+		formDenseBF16: {
+			dot1:          [maxDirect + 1]dotFunc{1: dot1x1DenseBF16NEON, 2: dot1x2DenseBF16NEON, 3: dot1x3DenseBF16NEON, 4: dot1x4DenseBF16NEON},
+			accumulate:    [maxDirect + 1]accumulateFunc{1: accumulate1DenseBF16NEON, 2: accumulate2DenseBF16NEON, 3: accumulate3DenseBF16NEON, 4: accumulate4DenseBF16NEON},
+			decodeLanes:   decodeLanesDenseBF16NEON,
+			decodeColumns: decodeColumnsDenseBF16NEON,
+		},
+	},
+	gemm:   [panelWidth + 1]gemmFunc{1: gemm4x1NEON, 2: gemm4x2NEON, 3: gemm4x3NEON, 4: gemm4x4NEON, 5: gemm4x5NEON, 6: gemm4x6NEON},
+	outer:  [panelWidth + 1]outerFunc{1: outer1NEON, 2: outer2NEON, 3: outer3NEON, 4: outer4NEON, 5: outer5NEON, 6: outer6NEON},
+	reduce: reduceNEON,
+	read:   readNEON,
+}

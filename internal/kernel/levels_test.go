@@ -50,6 +50,9 @@ func newOperand(r *rand.Rand, form string, rows, cols, ld int, odd bool) operand
 		n = (rows-1)*ld + cols
 	}
 	codebook := values(r, 256, odd)
+	if r.IntN(3) == 0 {
+		codebook[0] = float32(math.Inf(1)) // see avoidZero
+	}
 	if strings.HasSuffix(form, "-bf16") {
 		for i, v := range codebook {
 			codebook[i] = bf16(v)
@@ -62,10 +65,8 @@ func newOperand(r *rand.Rand, form string, rows, cols, ld int, odd bool) operand
 		o.pack(r, codebook, 6)
 	case "bytes-bf16", "bytes-f32":
 		o.table = NewTable(codebook)
-		o.idx = make([]byte, n)
-		for i := range o.idx {
-			o.idx[i] = byte(r.Uint32())
-		}
+		o.idx = randomIndices(r, n, 8)
+		o.avoidZero(o.idx)
 	case "dense-f32":
 		o.f32 = values(r, n, odd)
 	case "dense-bf16":
@@ -77,16 +78,25 @@ func newOperand(r *rand.Rand, form string, rows, cols, ld int, odd bool) operand
 	return o
 }
 
+// avoidZero replaces the index 0 if that stands for infinity: then only what
+// lies behind the end of a row could be 0, and it would show.
+func (o *operand) avoidZero(idx []byte) {
+	if !math.IsInf(float64(o.table.Value(0)), 1) {
+		return
+	}
+	for i := range idx {
+		idx[i] = max(idx[i], 1)
+	}
+}
+
 // pack makes a packed matrix with a few rows before and after those of o.
 func (o *operand) pack(r *rand.Rand, codebook []float32, bits int) {
 	// Fewer entries than the bits allow: the others read as +0.
 	o.table = NewTable(codebook[:1<<bits-r.IntN(3)])
 	o.first = r.IntN(6)
 	rows := o.first + o.rows + r.IntN(6)
-	idx := make([]byte, rows*o.cols)
-	for i := range idx {
-		idx[i] = byte(r.Uint32()) & (1<<bits - 1)
-	}
+	idx := randomIndices(r, rows*o.cols, bits)
+	o.avoidZero(idx)
 	var err error
 	o.packed, err = NewPacked(make([]byte, PackedSize(rows, o.cols, bits)), rows, o.cols, bits)
 	if err == nil {

@@ -236,3 +236,20 @@ func reduceNEON(dst, sums *float32, count int)
 
 //go:noescape
 func readNEON(p *byte, n int) uint64
+
+// sparseDotFunc and sparseAccumulateFunc
+
+//go:noescape
+func sparseDot1NEON(y *float32, ldy int, x *float32, ldx int, start, col *uint32, delta *float32, rows int)
+
+//go:noescape
+func sparseDot2NEON(y *float32, ldy int, x *float32, ldx int, start, col *uint32, delta *float32, rows int)
+
+//go:noescape
+func sparseDot3NEON(y *float32, ldy int, x *float32, ldx int, start, col *uint32, delta *float32, rows int)
+
+//go:noescape
+func sparseDot4NEON(y *float32, ldy int, x *float32, ldx int, start, col *uint32, delta *float32, rows int)
+
+//go:noescape
+func sparseAccumulateNEON(z, x *float32, start, col *uint32, delta *float32, rows int)

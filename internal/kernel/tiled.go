@@ -5,9 +5,9 @@ package kernel
 // canon), so cutting a row into blocks doesn't change a bit.
 
 const (
-	tileRows    = 32   // rows decoded at a time
-	tileColumns = 1024 // columns decoded at a time: 4 rows and a panel fit the L1 cache
-	tileBatch   = 42 * panelWidth
+	tileRows    = 32              // rows decoded at a time
+	tileColumns = 1024            // columns decoded at a time: 4 rows and a panel fit the L1 cache
+	tileBatch   = 44 * panelWidth // a common batch, 256, at once
 )
 
 // dotTiled multiplies rows, a multiple of four. perStrip is how many rows a

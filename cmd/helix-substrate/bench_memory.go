@@ -61,12 +61,12 @@ func (c *benchMemoryCommand) Run(env *environment) error {
 	}
 	r := memoryReport{Rows: c.Rows, Cols: c.Cols, BlockRows: c.BlockRows, Codec: c.Codec, FileBytes: info.Size()}
 	streamedY := filepath.Join(dir, "streamed.npy")
-	if r.Streamed, err = c.phase(env, "streamed", w, x, streamedY); err != nil {
+	if r.Streamed, err = runPhase(env, "streamed", w, x, streamedY, c.Threads); err != nil {
 		return err
 	}
 	if !c.NoDense {
 		denseY := filepath.Join(dir, "dense.npy")
-		dense, err := c.phase(env, "dense", w, x, denseY)
+		dense, err := runPhase(env, "dense", w, x, denseY, c.Threads)
 		if err != nil {
 			return err
 		}
@@ -89,13 +89,13 @@ func (c *benchMemoryCommand) Run(env *environment) error {
 	return nil
 }
 
-// phase runs one product in a child process, whose peak memory is then its own.
-func (c *benchMemoryCommand) phase(env *environment, mode, w, x, y string) (bench.Phase, error) {
+// runPhase runs one product in a child process, whose peak memory is then its own.
+func runPhase(env *environment, mode, w, x, y string, threads int) (bench.Phase, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return bench.Phase{}, err
 	}
-	cmd := exec.CommandContext(env.ctx, self, "bench", "phase", "--mode", mode, "--w", w, "--x", x, "--out", y, "--threads", fmt.Sprint(c.Threads))
+	cmd := exec.CommandContext(env.ctx, self, "bench", "phase", "--mode", mode, "--w", w, "--x", x, "--out", y, "--threads", fmt.Sprint(threads))
 	cmd.Stderr = env.stderr
 	out, err := cmd.Output()
 	if ctxErr := env.ctx.Err(); ctxErr != nil {

@@ -52,6 +52,16 @@ type MatMulReport struct {
 	SameBits bool           `json:"same_bits"` // 8-bit resident and streamed gave the same Y
 }
 
+// Result returns the named result; it panics if there is none.
+func (r *MatMulReport) Result(name string) MatMulResult {
+	for _, m := range r.Results {
+		if m.Name == name {
+			return m
+		}
+	}
+	panic("bench: no result " + name)
+}
+
 // contestant is one product under measurement.
 type contestant struct {
 	name    string
@@ -98,11 +108,15 @@ func (o MatMul) Run(ctx context.Context) (*MatMulReport, error) {
 		name    string
 		entries int
 	}{{"resident 8-bit", 256}, {"resident 6-bit", 64}, {"resident 4-bit", 16}} {
-		c, y, err := o.matrix(ctx, dir, width.name, "none", width.entries, x, true)
+		c, y, err := o.matrix(ctx, dir, width.name, "none", width.entries, x, true, nil)
 		if err := add(c, err); err != nil {
 			return nil, err
 		}
 		outputs = append(outputs, y)
+	}
+	c, _, err := o.matrix(ctx, dir, "resident 8-bit, sidecar", "none", 256, x, true, o.sidecar())
+	if err := add(c, err); err != nil {
+		return nil, err
 	}
 	for _, codec := range o.Codecs {
 		for _, mode := range []string{"decode", "streamed"} {
@@ -111,7 +125,7 @@ func (o MatMul) Run(ctx context.Context) (*MatMulReport, error) {
 			if mode == "decode" {
 				c, err = o.decode(dir, codec)
 			} else {
-				c, y, err = o.matrix(ctx, dir, "streamed "+codec, codec, 256, x, false)
+				c, y, err = o.matrix(ctx, dir, "streamed "+codec, codec, 256, x, false, nil)
 				outputs = append(outputs, y)
 			}
 			if err := add(c, err); err != nil {
@@ -211,8 +225,18 @@ func (o MatMul) file(dir, codec string, entries int) (string, error) {
 	return path, writeMatrix(path, o.Rows, o.Cols, o.BlockRows, codec, entries)
 }
 
+// sidecar has one outlier in 200 weights, evenly spread.
+func (o MatMul) sidecar() *cdna.Sidecar {
+	s := &cdna.Sidecar{Header: cdna.SidecarHeader{TensorName: "gaussian", Rows: o.Rows, Cols: o.Cols}}
+	for p := uint64(0); p < uint64(o.Rows)*uint64(o.Cols); p += 200 - p%7 {
+		s.Positions = append(s.Positions, p)
+		s.Values = append(s.Values, 0x3c00) // 1
+	}
+	return s
+}
+
 // matrix is a product with a CDNA file, resident or streamed from the page cache.
-func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int, x []float32, resident bool) (*contestant, func() []float32, error) {
+func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int, x []float32, resident bool, s *cdna.Sidecar) (*contestant, func() []float32, error) {
 	path, err := o.file(dir, codec, entries)
 	if err != nil {
 		return nil, nil, err
@@ -225,7 +249,7 @@ func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int
 	if codec == "none" && !resident {
 		policy = cdna.Always // what its yardstick does too
 	}
-	w, err := e.Open(path, stream.MatrixOptions{Verify: policy})
+	w, err := e.Open(path, stream.MatrixOptions{Verify: policy, Sidecar: s})
 	if err != nil {
 		e.Close()
 		return nil, nil, err

@@ -289,7 +289,7 @@ func TestWriterDiskFull(t *testing.T) {
 	}
 }
 
-type shortWriter struct{ memory }
+type shortWriter struct{}
 
 func (s *shortWriter) WriteAt(p []byte, off int64) (int, error) { return len(p) - 1, nil }
 

@@ -65,13 +65,3 @@ func (b *Budget) Release(n int64) {
 	b.used -= n
 	b.mu.Unlock()
 }
-
-// free returns how much can still be reserved.
-func (b *Budget) free() int64 {
-	if b == nil {
-		return 1 << 62
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.limit - b.used
-}

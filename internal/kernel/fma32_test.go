@@ -60,7 +60,8 @@ func TestFMA32(t *testing.T) {
 		// Exponents close together, so that the sum needs rounding, and
 		// mantissas with few bits set, so that it comes close to halfway.
 		near := func() float32 {
-			m := uint32(1)<<r.IntN(24) ^ uint32(1)<<r.IntN(24)
+			one, another := uint32(1)<<r.IntN(24), uint32(1)<<r.IntN(24)
+			m := one ^ another
 			return math.Float32frombits(r.Uint32()&(1<<31) | uint32(100+r.IntN(54))<<23 | m&(1<<23-1))
 		}
 		check(near(), near(), near())

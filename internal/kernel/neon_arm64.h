@@ -11,6 +11,9 @@
 //	V4..V15         scratch and tables, as each form says
 //	V16..V31        sums
 //
+// R16..R18 and R26..R30 belong to Go. The canon holds as Go leaves the control
+// register: FMLA rounds once, to nearest even, and keeps subnormal numbers.
+//
 // Instructions without a Go mnemonic are words; their macros take register numbers.
 
 #define ROW R8
@@ -26,7 +29,8 @@
 #define ZERO(v) VEOR v.B16, v.B16, v.B16
 #define ZERO4(a, b, c, d) ZERO(a); ZERO(b); ZERO(c); ZERO(d)
 
-// LOAD_NAN sets V5 to the NaN of the canon, which SUM and CANONICAL need.
+// LOAD_NAN sets V5 to the NaN of the canon, which SUM and CANONICAL need. They
+// use V0 and V1, it uses R20.
 #define LOAD_NAN \
 	MOVD $0x7FC00000, R20; \
 	VDUP R20, V5.S4

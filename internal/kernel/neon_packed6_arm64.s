@@ -39,17 +39,17 @@
 	VUSHR $6, V5.B16, V5.B16; \
 	VSLI $4, V5.B16, V4.B16
 
-// LOAD_PLANE loads 64 entries of the plane at off.
-#define LOAD_PLANE(off, a, b, c, d) \
-	ADD $off, TABLE, R20; \
+// LOAD_PLANE loads 64 entries of plane p.
+#define LOAD_PLANE(p, a, b, c, d) \
+	ADD $PLANE(p), TABLE, R20; \
 	VLD1 (R20), [a.B16, b.B16, c.B16, d.B16]
 
 // Codebooks of bfloat16: the upper two planes.
 
 #define TABLES \
 	ZERO(V7); \
-	LOAD_PLANE(1792, V8, V9, V10, V11); \
-	LOAD_PLANE(1536, V12, V13, V14, V15)
+	LOAD_PLANE(3, V8, V9, V10, V11); \
+	LOAD_PLANE(2, V12, V13, V14, V15)
 
 #define LOOKUP(FIRST, SECOND) \
 	VTBL V4.B16, [V8.B16, V9.B16, V10.B16, V11.B16], V0.B16; \
@@ -94,10 +94,10 @@ TEXT ·decodeColumnsPacked6BF16NEON(SB), NOSPLIT, $0-40
 #undef LOOKUP
 
 #define TABLES \
-	LOAD_PLANE(1792, V8, V9, V10, V11); \
-	LOAD_PLANE(1536, V12, V13, V14, V15); \
-	LOAD_PLANE(1280, V16, V17, V18, V19); \
-	LOAD_PLANE(1024, V20, V21, V22, V23)
+	LOAD_PLANE(3, V8, V9, V10, V11); \
+	LOAD_PLANE(2, V12, V13, V14, V15); \
+	LOAD_PLANE(1, V16, V17, V18, V19); \
+	LOAD_PLANE(0, V20, V21, V22, V23)
 
 #define LOOKUP(FIRST, SECOND) \
 	VTBL V4.B16, [V8.B16, V9.B16, V10.B16, V11.B16], V0.B16; \

@@ -318,11 +318,13 @@ strip: \
 #define ACCUMULATE3 ACCUMULATE(ADD_ROW3, 4, LOAD_SUMS3, STORE_SUMS3)
 #define ACCUMULATE4 ACCUMULATE(ADD_ROW4, 4, LOAD_SUMS4, STORE_SUMS4)
 
-// Lookup of byte planes, the highest first. Planes of 16 entries are in one
-// register each, of 64 in four (lists of registers).
+// PLANE is where a Table has byte plane p, 0 the lowest.
+#define PLANE(p) (1024+256*(p))
 
-// PAIR_BF16 makes float32 of the upper byte planes in V0 and V1: zipped they
-// are the upper halves, V7 is zero.
+// Joining what was looked up.
+
+// JOIN_BF16 makes float32 of the upper byte planes, V0 (highest) and V1: zipped
+// they are the upper halves; the lower ones are V7, zero.
 #define JOIN_BF16(FIRST, SECOND) \
 	VZIP1 V0.B16, V1.B16, V4.B16; \
 	VZIP2 V0.B16, V1.B16, V5.B16; \

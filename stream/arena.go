@@ -1,6 +1,11 @@
 package stream
 
-import "github.com/helix-substrate/helix-substrate/internal/offheap"
+import (
+	"math"
+	"unsafe"
+
+	"github.com/helix-substrate/helix-substrate/internal/offheap"
+)
 
 // arena is a piece of memory outside the Go heap, accounted in a budget.
 type arena struct {
@@ -35,3 +40,13 @@ func (a *arena) release() error {
 
 // float32s returns the memory as float32, zeroed at first.
 func (a *arena) float32s() []float32 { return offheap.Float32s(a.bytes) }
+
+// uint16s returns the memory as uint16, zeroed at first. An arena begins at a page.
+func (a *arena) uint16s() []uint16 {
+	if len(a.bytes) < 2 {
+		return nil
+	}
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(a.bytes))), len(a.bytes)/2)
+}
+
+func bf16ToFloat32(v uint16) float32 { return math.Float32frombits(uint32(v) << 16) }

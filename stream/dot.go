@@ -119,28 +119,41 @@ const oneWorker = 1 << 17
 func (p *dotProduct) resident(ctx context.Context, total *Stats) error {
 	m, r := p.m, p.m.resident
 	n := m.Cols()
-	// Whole strips of four rows, except at the ends.
-	first, chunk := p.a&^3, max(4, residentChunk/n&^3)
-	chunks := (p.b - first + chunk - 1) / chunk
-	workers := min(m.engine.threads, chunks)
-	if (p.b-p.a)*n*p.batch < oneWorker {
-		workers = 1
-	}
-	*total = Stats{Workers: workers}
-	p.stats = make([]Stats, workers)
-	return eachBlock(ctx, workers, 0, chunks, func(w, i int) error {
-		lo, hi := max(p.a, first+i*chunk), min(p.b, first+(i+1)*chunk)
-		y := p.y[lo-p.a:]
+	p.stats = make([]Stats, m.engine.threads)
+	total.Workers = m.engine.eachRows(ctx, n, p.batch, p.a, p.b, func(w, lo, hi int) {
+		y, s := p.y[lo-p.a:], &p.stats[w]
 		clock := time.Now()
 		if r.packed != nil {
 			m.engine.kernels.DotRowsPacked(y, p.b-p.a, &m.engine.x, m.table, r.packed, lo, hi-lo)
 		} else {
 			m.engine.kernels.DotRows(y, p.b-p.a, &m.engine.x, m.table, r.arena.bytes[lo*n:hi*n], hi-lo)
 		}
-		lap(&clock, &p.stats[w].Compute)
-		p.correct(lo, hi, &p.stats[w])
+		lap(&clock, &s.Compute)
+		p.correct(lo, hi, s)
+	})
+	return context.Cause(ctx)
+}
+
+// eachRows calls do for rows [a, b) of a matrix in memory, a chunk at a time, and
+// returns on how many workers. Chunks are whole strips of four rows, except at the
+// ends.
+func (e *Engine) eachRows(ctx context.Context, cols, batch, a, b int, do func(w, lo, hi int)) (workers int) {
+	first, chunk := a&^3, max(4, residentChunk/cols&^3)
+	chunks := (b - first + chunk - 1) / chunk
+	if chunks < 4*e.threads { // few: smaller ones, for an even share
+		chunk = max(4, ((b-first)/(4*e.threads)+3)&^3)
+		chunks = (b - first + chunk - 1) / chunk
+	}
+	workers = min(e.threads, chunks)
+	if (b-a)*cols*batch < oneWorker {
+		workers = 1
+	}
+	// do cannot fail, and a cancelled context is the caller's to report.
+	_ = eachBlock(ctx, workers, 0, chunks, func(w, i int) error {
+		do(w, max(a, first+i*chunk), min(b, first+(i+1)*chunk))
 		return nil
 	})
+	return workers
 }
 
 // finish sums the workers' figures into total.

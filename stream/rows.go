@@ -15,7 +15,18 @@ func (m *Matrix) Indices(dst []byte, a, b int) error {
 	if len(dst) != (b-a)*m.Cols() {
 		return fmt.Errorf("%s: dst holds %d indices, rows [%d, %d) have %d: %w", m.file.Name(), len(dst), a, b, (b-a)*m.Cols(), ErrShape)
 	}
-	return m.file.ReadRows(dst, a, b, m.verifier)
+	m.engine.mu.Lock()
+	r := m.resident
+	m.engine.mu.Unlock()
+	switch {
+	case r == nil:
+		return m.file.ReadRows(dst, a, b, m.verifier)
+	case r.packed != nil:
+		r.packed.Unpack(dst, a)
+	default:
+		copy(dst, r.arena.bytes[a*m.Cols():b*m.Cols()])
+	}
+	return nil
 }
 
 // Floats writes the weights of rows [a, b) to dst, which has length (b−a)·Cols:

@@ -57,7 +57,7 @@ func (k *Kernels) dot(y []float32, ldy int, x *Activations, m matrix, rows int) 
 		zeroRows(y, ldy, x.batch, rows)
 		return
 	}
-	if x.batch <= maxDirect && k.asm.forms[m.form].dot1[x.batch] != nil {
+	if k.asm.forms[m.form].direct(x.batch) {
 		k.dotDirect(y, ldy, x, m, rows)
 		return
 	}
@@ -67,6 +67,12 @@ func (k *Kernels) dot(y []float32, ldy int, x *Activations, m matrix, rows int) 
 		m.w = m.row(tiled, 0)
 		k.dotDirect(y[tiled:], ldy, x, m, rows-tiled)
 	}
+}
+
+// direct says whether to multiply a batch straight from the lookup. Four vectors
+// only if they take four rows at once: one row at a time, decoding is faster.
+func (f *formRoutines) direct(batch int) bool {
+	return batch <= maxDirect && f.dot1[batch] != nil && (batch < maxDirect || f.dot4[batch] != nil)
 }
 
 // dotDirect looks weights up and multiplies them at once. Four rows go

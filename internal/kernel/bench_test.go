@@ -206,9 +206,15 @@ func BenchmarkTiled(b *testing.B) {
 			var a Activations
 			a.Pack(x, batch, n)
 			y := make([]float32, batch*n)
-			b.Run(fmt.Sprintf("%s/dot/batch=%d", level, batch), func(b *testing.B) {
-				perWeight(b, n*n, n*n*batch, func() { k.DotRows(y, n, &a, t, idx, n) })
-			})
+			for cores := 1; cores <= runtime.NumCPU(); cores++ {
+				b.Run(fmt.Sprintf("%s/dot/batch=%d/cores=%d", level, batch, cores), func(b *testing.B) {
+					perWeight(b, n*n, n*n*batch, func() {
+						split(cores, n, func(first, rows int) {
+							k.DotRows(y[first:], n, &a, t, idx[first*n:][:rows*n], rows)
+						})
+					})
+				})
+			}
 			b.Run(fmt.Sprintf("%s/accumulate/batch=%d", level, batch), func(b *testing.B) {
 				perWeight(b, n*n, n*n*batch, func() { k.AccumulateRows(y, n, x, n, batch, t, idx, n, n, n) })
 			})

@@ -1,0 +1,128 @@
+package gguf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+)
+
+// Kind is what a metadata value is. The values are those in files.
+type Kind uint32
+
+// The kinds of metadata.
+const (
+	KindUint8   Kind = 0
+	KindInt8    Kind = 1
+	KindUint16  Kind = 2
+	KindInt16   Kind = 3
+	KindUint32  Kind = 4
+	KindInt32   Kind = 5
+	KindFloat32 Kind = 6
+	KindBool    Kind = 7
+	KindString  Kind = 8
+	KindArray   Kind = 9
+	KindUint64  Kind = 10
+	KindInt64   Kind = 11
+	KindFloat64 Kind = 12
+)
+
+var kinds = [...]struct {
+	name string
+	size int // bytes of a value, 0 if they vary
+}{
+	KindUint8: {"uint8", 1}, KindInt8: {"int8", 1}, KindUint16: {"uint16", 2}, KindInt16: {"int16", 2},
+	KindUint32: {"uint32", 4}, KindInt32: {"int32", 4}, KindFloat32: {"float32", 4}, KindBool: {"bool", 1},
+	KindString: {"string", 0}, KindArray: {"array", 0}, KindUint64: {"uint64", 8}, KindInt64: {"int64", 8}, KindFloat64: {"float64", 8},
+}
+
+// String returns a name such as "uint32".
+func (k Kind) String() string {
+	if k.known() {
+		return kinds[k].name
+	}
+	return fmt.Sprintf("kind %d", uint32(k))
+}
+
+func (k Kind) known() bool { return uint64(k) < uint64(len(kinds)) }
+
+// size returns the bytes of a value of a known kind, 0 if they vary.
+func (k Kind) size() int { return kinds[k].size }
+
+// Value is one metadata value, kept as the bytes of the file. It is immutable.
+type Value struct {
+	kind, elem Kind
+	n          int    // elements of an array
+	raw        []byte // well-formed; of an array, its elements
+}
+
+// Kind returns what the value is.
+func (v Value) Kind() Kind { return v.kind }
+
+// Elem returns what the elements of an array are.
+func (v Value) Elem() Kind { return v.elem }
+
+// Len returns the number of elements of an array, else 0.
+func (v Value) Len() int { return v.n }
+
+// describe names a value's kind for errors.
+func (v Value) describe() string {
+	if v.kind == KindArray {
+		return fmt.Sprintf("array of %d %v", v.n, v.elem)
+	}
+	return v.kind.String()
+}
+
+// Any returns the value as a Go value: uint8 … int64, float32, float64, bool,
+// string, or []any of these; nil for the zero Value.
+func (v Value) Any() any {
+	if v.raw == nil {
+		return nil
+	}
+	switch v.kind {
+	case KindArray:
+		list := make([]any, 0, v.n)
+		for e := range v.elements() {
+			list = append(list, e.Any())
+		}
+		return list
+	case KindString:
+		return string(v.raw[8:])
+	case KindBool:
+		return v.raw[0] != 0
+	case KindUint8:
+		return v.raw[0]
+	case KindInt8:
+		return int8(v.raw[0])
+	case KindUint16:
+		return binary.LittleEndian.Uint16(v.raw)
+	case KindInt16:
+		return int16(binary.LittleEndian.Uint16(v.raw))
+	case KindUint32:
+		return binary.LittleEndian.Uint32(v.raw)
+	case KindInt32:
+		return int32(binary.LittleEndian.Uint32(v.raw))
+	case KindUint64:
+		return binary.LittleEndian.Uint64(v.raw)
+	case KindInt64:
+		return int64(binary.LittleEndian.Uint64(v.raw))
+	case KindFloat32:
+		return math.Float32frombits(binary.LittleEndian.Uint32(v.raw))
+	case KindFloat64:
+		return math.Float64frombits(binary.LittleEndian.Uint64(v.raw))
+	}
+	panic("gguf: value of " + v.kind.String()) // none is made
+}
+
+// elements yields the elements of an array.
+func (v Value) elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		c := cursor{buf: v.raw, size: int64(len(v.raw))}
+		for range v.n {
+			s, err := c.value(v.elem, maxNesting)
+			if err != nil || !yield(s.in(v.raw)) {
+				return // it was well-formed when it was read, so err is nil
+			}
+		}
+	}
+}

@@ -11,10 +11,10 @@ import (
 // brotliCodec writes one Brotli stream a block: by brotliLiterals at level 0,
 // above that by andybalholm's encoder at that quality.
 type brotliCodec struct {
-	literals *brotliLiterals // level 0
-	encoders *sync.Pool      // of *brotli.Writer, other levels
-	readers  *sync.Pool      // of *literalsReader
-	decoders *sync.Pool      // of *brotliReader, for all other streams
+	literals *brotliLiterals
+	encoders *sync.Pool // of *brotli.Writer; nil at level 0
+	readers  *sync.Pool // of *literalsReader
+	decoders *sync.Pool // of *brotliReader, for all other streams
 }
 
 // brotliWindow is log2 of how far back the encoder looks for matches.
@@ -27,11 +27,11 @@ type brotliReader struct {
 
 func newBrotli(level int) Codec {
 	c := brotliCodec{
+		literals: newBrotliLiterals(),
 		readers:  &sync.Pool{New: func() any { return new(literalsReader) }},
 		decoders: &sync.Pool{New: func() any { return &brotliReader{r: brotli.NewReader(nil)} }},
 	}
 	if level == 0 {
-		c.literals = newBrotliLiterals()
 		return c
 	}
 	c.encoders = &sync.Pool{New: func() any {
@@ -46,7 +46,7 @@ func (c brotliCodec) Encode(dst, src []byte) ([]byte, error) {
 	if err := checkLength("brotli", src); err != nil {
 		return dst, err
 	}
-	if c.literals != nil {
+	if c.encoders == nil {
 		return c.literals.encode(dst, src), nil
 	}
 	w := c.encoders.Get().(*brotli.Writer)
@@ -59,10 +59,14 @@ func (c brotliCodec) Encode(dst, src []byte) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return dst, err
 	}
-	if out := buffer.Bytes(); worthwhile(len(out)-len(dst), len(src)) {
-		return out, nil
+	out := buffer.Bytes()
+	switch packed := len(out) - len(dst); {
+	case overpacked(packed, len(src)):
+		return c.literals.encode(out[:len(dst)], src), nil
+	case !worthwhile(packed, len(src)):
+		return appendBrotliStored(out[:len(dst)], src), nil
 	}
-	return appendBrotliStored(buffer.Bytes()[:len(dst)], src), nil
+	return out, nil
 }
 
 func (c brotliCodec) Decode(dst, src []byte) error {

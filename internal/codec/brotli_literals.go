@@ -13,6 +13,7 @@ import (
 const (
 	maxMetablock   = 1 << 24 // bytes, the format's limit
 	maxBrotliBits  = 14      // our longest code; the format has 15, which gains nothing
+	maxConstant    = 1 << 13 // bytes in a metablock of one symbol, 11 packed ones, to keep to MaxRatio
 	simpleAlphabet = 4       // up to so many symbols are listed instead of described
 )
 
@@ -91,13 +92,22 @@ type brotliEncoder struct {
 
 func (e *brotliEncoder) metablock(block []byte) {
 	histogram(&e.counts, block)
-	if int(e.counts[block[0]]) < len(block) {
-		e.huffman.codeLengths(&e.lengths, &e.counts, maxBrotliBits)
-		if bits, _ := codedBits(&e.counts, &e.lengths); !worthwhile(bits/8, len(block)) {
-			appendUncompressed(&e.w, block)
-			return
+	if int(e.counts[block[0]]) == len(block) {
+		for run := range slices.Chunk(block, maxConstant) {
+			e.coded(run)
 		}
+		return
 	}
+	e.huffman.codeLengths(&e.lengths, &e.counts, maxBrotliBits)
+	if bits, _ := codedBits(&e.counts, &e.lengths); !worthwhile(bits/8, len(block)) {
+		appendUncompressed(&e.w, block)
+		return
+	}
+	e.coded(block)
+}
+
+// coded appends a metablock with the prefix code of counts and lengths.
+func (e *brotliEncoder) coded(block []byte) {
 	appendMetablockLength(&e.w, len(block))
 	e.w.add(0, 1) // not ISUNCOMPRESSED
 	e.w.add(0, 3) // one block type each of literals, commands, distances

@@ -42,6 +42,11 @@ var (
 // MaxBlock is the longest block, in bytes, that Encode accepts.
 const MaxBlock = 1<<31 - 1
 
+// MaxRatio is the most bytes that one packed byte stands for in what Encode
+// writes. The formats can say a gigabyte of zeros in a few bytes; because no
+// block of ours does, a reader need not believe a file that claims to.
+const MaxRatio = 1024
+
 // Codec packs one block of index bytes. Implementations are safe for
 // concurrent use and keep neither dst nor src.
 type Codec interface {
@@ -89,6 +94,11 @@ func New(name string, level int) (Codec, error) {
 // worthwhile is the min-gain rule: a block is packed only if that saves 2 %.
 func worthwhile(packed, plain int) bool {
 	return packed <= plain-(plain+49)/50
+}
+
+// overpacked tells whether packed bytes break the bound of MaxRatio.
+func overpacked(packed, plain int) bool {
+	return int64(plain) > int64(packed)*MaxRatio
 }
 
 func corrupt(codec, format string, args ...any) error {

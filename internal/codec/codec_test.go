@@ -269,12 +269,28 @@ func TestRate(t *testing.T) {
 	}
 }
 
-func TestConstantBlocksAreTiny(t *testing.T) {
-	data := bytes.Repeat([]byte{42}, 256<<10)
-	for name, limit := range map[string]int{"huff0": 8, "zstd": 24, "brotli": 24, "lz4": 1200} {
-		packed, err := mustNew(t, name, 0).Encode(nil, data)
-		if err != nil || len(packed) > limit {
-			t.Errorf("%s: %d bytes (%v), want at most %d", name, len(packed), err, limit)
+// Constant blocks pack to little, but no packed byte stands for more than
+// MaxRatio: a reader may hold a file to that.
+func TestMaxRatio(t *testing.T) {
+	const n = 1 << 20
+	for what, data := range map[string][]byte{
+		"constant":        bytes.Repeat([]byte{42}, n),
+		"one rare":        append(make([]byte, n-1), 1),
+		"repeated":        bytes.Repeat(gaussian(1<<10, 4, 1), n>>10),
+		"constant, small": bytes.Repeat([]byte{42}, 4097),
+	} {
+		for name, levels := range map[string][]int{"none": {0}, "huff0": {0}, "zstd": {0, 1, 3, 22}, "lz4": {0, 9}, "brotli": {0, 1, 5, 11}} {
+			for _, level := range levels {
+				c := mustNew(t, name, level)
+				packed, err := c.Encode(nil, data)
+				if err != nil || len(packed)*MaxRatio < len(data) {
+					t.Errorf("%s %d, %s: %d bytes for %d (%v)", name, level, what, len(packed), len(data), err)
+				}
+				checkRoundTrip(t, c, what, data)
+				if limit := 1600; what == "constant" && (name == "huff0" || name == "zstd" || name == "brotli") && len(packed) > limit {
+					t.Errorf("%s %d, %s: %d bytes, want at most %d", name, level, what, len(packed), limit)
+				}
+			}
 		}
 	}
 }

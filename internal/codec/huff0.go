@@ -1,9 +1,12 @@
 package codec
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // huff0Codec is the shortest way to a Huffman-coded block: literals sections
-// (literals.go), each of maxChunk bytes but the last. There is no other
+// (literals.go), each of maxChunk bytes but the last and those of runs. There is no other
 // header: the block's length is known from the file. An empty block is empty.
 type huff0Codec struct {
 	encoders, decoders *sync.Pool
@@ -33,7 +36,9 @@ func (c huff0Codec) Encode(dst, src []byte) ([]byte, error) {
 		case sectionRaw:
 			dst = append(appendPlainHeader(dst, kind, len(chunk)), chunk...)
 		case sectionRLE:
-			dst = append(appendPlainHeader(dst, kind, len(chunk)), chunk[0])
+			for run := range slices.Chunk(chunk, maxRun) {
+				dst = append(appendPlainHeader(dst, kind, len(run)), run[0])
+			}
 		default:
 			dst = e.appendCoded(dst, chunk, kind)
 		}

@@ -17,6 +17,10 @@ const (
 	maxChunk       = 128 << 10 // bytes in a section: Zstandard's largest block
 	maxLiteralBits = 11        // the longest code Zstandard allows
 	oneStream      = 256       // shorter sections use one bit stream instead of four
+
+	// A repeated byte takes 4 packed ones, here as in a block of Zstandard, so a
+	// run is cut into pieces that keep to MaxRatio.
+	maxRun = 4 * MaxRatio
 )
 
 // sectionKind is a Literals_Block_Type, with the value the format gives it.

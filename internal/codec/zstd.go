@@ -10,19 +10,19 @@ import (
 // zstdCodec writes one Zstandard frame a block: by zstdLiterals at level 0,
 // above that by klauspost's encoder.
 type zstdCodec struct {
-	literals *zstdLiterals // level 0
-	encoders *sync.Pool    // of *zstd.Encoder, other levels
+	literals *zstdLiterals
+	encoders *sync.Pool // of *zstd.Encoder; nil at level 0
 
 	sections, frames *sync.Pool // decoders: *literalsDecoder, *zstd.Decoder
 }
 
 func newZstd(level int) Codec {
 	c := zstdCodec{
+		literals: newZstdLiterals(),
 		sections: &sync.Pool{New: func() any { return new(literalsDecoder) }},
 		frames:   &sync.Pool{New: newZstdDecoder},
 	}
 	if level == 0 {
-		c.literals = newZstdLiterals()
 		return c
 	}
 	c.encoders = &sync.Pool{New: func() any {
@@ -59,7 +59,7 @@ func (c zstdCodec) Encode(dst, src []byte) ([]byte, error) {
 	if err := checkLength("zstd", src); err != nil {
 		return dst, err
 	}
-	if c.literals != nil {
+	if c.encoders == nil {
 		return c.literals.encode(dst, src), nil
 	}
 	pooled := c.encoders.Get()
@@ -69,6 +69,9 @@ func (c zstdCodec) Encode(dst, src []byte) ([]byte, error) {
 	}
 	defer c.encoders.Put(e)
 	out := e.EncodeAll(src, dst)
+	if overpacked(len(out)-len(dst), len(src)) {
+		return c.literals.encode(out[:len(dst)], src), nil
+	}
 	if !worthwhile(len(out)-len(dst), len(src)) {
 		return appendZstdStored(out[:len(dst)], src), nil
 	}

@@ -38,7 +38,11 @@ func (z *zstdLiterals) encode(dst, src []byte) []byte {
 		case sectionRaw:
 			dst = append(appendZstdBlockHeader(dst, zstdRaw, len(chunk), len(rest) == 0), chunk...)
 		case sectionRLE:
-			dst = append(appendZstdBlockHeader(dst, zstdRLE, len(chunk), len(rest) == 0), chunk[0])
+			for len(chunk) > 0 {
+				run := chunk[:min(len(chunk), maxRun)]
+				chunk = chunk[len(run):]
+				dst = append(appendZstdBlockHeader(dst, zstdRLE, len(run), len(chunk)+len(rest) == 0), run[0])
+			}
 		default:
 			header := len(dst)
 			dst = appendZstdBlockHeader(dst, zstdCompressed, 0, len(rest) == 0)

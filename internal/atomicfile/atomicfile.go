@@ -1,9 +1,10 @@
 // Package atomicfile writes files that are either whole or absent.
 //
-// Create opens NAME.partial beside NAME; Commit flushes it to the disk and
-// renames it to NAME; Abort removes it. A crash, a full disk or an error at any
-// moment before the rename leaves NAME as it was, so a file under its final name
-// is always complete:
+// Create opens a new file beside NAME, called .NAME.<random>.partial; Commit
+// flushes it to the disk and renames it to NAME; Abort removes it. A full disk or
+// an error at any moment before the rename leaves NAME as it was and nothing
+// beside it; a crash leaves the partial file. A file under its final name is
+// always complete:
 //
 //	f, err := atomicfile.Create("weights.cdna2.hxz")
 //	if err != nil {
@@ -12,6 +13,10 @@
 //	defer f.Abort() // does nothing after Commit
 //	... f.Write, f.WriteAt ...
 //	return f.Commit()
+//
+// No other file is touched, and any number of writers may have the same target at
+// once, also in other processes: the last to commit wins, and each of their files
+// is whole.
 package atomicfile
 
 import (
@@ -19,22 +24,20 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
-// Suffix is appended to a file's name while it is being written.
-const Suffix = ".partial"
-
 var (
-	// ErrNotRegular reports a target that exists and is not a regular file, such
-	// as a directory, a device or a symbolic link: renaming would replace the
-	// thing itself, not what it stands for.
-	ErrNotRegular = errors.New("target is not a regular file")
-	// ErrReplaced reports that another writer of the same target took over the
-	// partial file.
-	ErrReplaced = errors.New("partial file was replaced by another writer")
+	// ErrTarget reports a target that exists and is not a regular file, such as a
+	// directory, a device or a symbolic link: renaming would replace the thing
+	// itself, not what it stands for.
+	ErrTarget = errors.New("target is not a regular file")
 	// ErrClosed reports use after Commit or Abort.
 	ErrClosed = errors.New("file already committed or aborted")
 )
@@ -48,29 +51,37 @@ type File struct {
 	failed atomic.Pointer[error] // some failed write, which forbids Commit
 }
 
-// Create opens path+Suffix for writing. A stale partial file, left by a crash,
-// is replaced.
+// Create opens a new file that Commit will call path. ErrTarget if path cannot be
+// replaced.
 func Create(path string) (*File, error) {
 	switch info, err := os.Lstat(path); {
 	case err == nil && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("create %s: %w", path, ErrNotRegular)
+		return nil, fmt.Errorf("create %s: %w: it is a %s", path, ErrTarget, regularfile.Noun(info.Mode()))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	partial := path + Suffix
-	if info, err := os.Lstat(partial); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("create %s: %w", partial, ErrNotRegular)
-	}
-	// Removed, not truncated: a link is never followed, and a second writer never
-	// writes into the file of the first.
-	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	file, err := createPartial(path)
 	if err != nil {
 		return nil, err
 	}
 	return &File{file: file, path: path}, nil
+}
+
+// createPartial opens a file of a name that nothing has yet: os.CreateTemp with
+// the permissions of an ordinary file.
+func createPartial(path string) (*os.File, error) {
+	const longest, attempts = 200, 1000 // file systems end names at 255 bytes
+	dir, base := filepath.Dir(path), filepath.Base(path)
+	if len(base) > longest {
+		base = strings.ToValidUTF8(base[:longest], "")
+	}
+	for try := 1; ; try++ {
+		partial := filepath.Join(dir, fmt.Sprintf(".%s.%08x.partial", base, rand.Uint32()))
+		file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) || try == attempts {
+			return file, err
+		}
+	}
 }
 
 // Write creates path with what write puts into w, or leaves nothing behind.
@@ -129,17 +140,13 @@ func (f *File) Commit() error {
 	if err := f.file.Sync(); err != nil {
 		return err
 	}
-	if !f.owned() {
-		return fmt.Errorf("commit %s: %w", f.path, ErrReplaced)
-	}
 	f.closed = true
-	partial := f.path + Suffix
 	err := f.file.Close() // before the rename: Windows renames no open file
 	if err == nil {
-		err = os.Rename(partial, f.path)
+		err = os.Rename(f.file.Name(), f.path)
 	}
 	if err != nil {
-		os.Remove(partial)
+		os.Remove(f.file.Name())
 		return err
 	}
 	return syncDir(filepath.Dir(f.path))
@@ -152,19 +159,6 @@ func (f *File) Abort() {
 		return
 	}
 	f.closed = true
-	owned := f.owned()
 	f.file.Close()
-	if owned {
-		os.Remove(f.path + Suffix)
-	}
-}
-
-// owned tells whether the partial name still means the file that f writes.
-func (f *File) owned() bool {
-	mine, err := f.file.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := os.Lstat(f.path + Suffix)
-	return err == nil && os.SameFile(mine, named)
+	os.Remove(f.file.Name())
 }

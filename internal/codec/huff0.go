@@ -6,8 +6,9 @@ import (
 )
 
 // huff0Codec is the shortest way to a Huffman-coded block: literals sections
-// (literals.go), each of maxChunk bytes but the last and those of runs. There is no other
-// header: the block's length is known from the file. An empty block is empty.
+// (literals.go), each of maxChunk bytes but the last and the pieces of a
+// constant chunk. There is no other header: the block's length is known from
+// the file. An empty block is empty.
 type huff0Codec struct {
 	encoders, decoders *sync.Pool
 }

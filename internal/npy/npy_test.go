@@ -15,6 +15,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"pgregory.net/rapid"
 )
 
@@ -271,8 +272,8 @@ func TestWholeFiles(t *testing.T) {
 	if x, _, err := npy.ReadFloat64(f4); err != nil || !slices.Equal(x, []float64{1, 2, 3, 4.5}) {
 		t.Errorf("float32 as float64: %v %v", x, err)
 	}
-	if _, err := npy.Open(t.TempDir()); err == nil {
-		t.Error("a directory was opened")
+	if _, err := npy.Open(t.TempDir()); !errors.Is(err, regularfile.ErrNotRegular) {
+		t.Errorf("directory: %v", err)
 	}
 	if _, _, err := npy.ReadFloat32("missing.npy"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)

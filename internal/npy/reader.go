@@ -3,9 +3,9 @@ package npy
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // Reader reads one array. Its methods, but for Close, are safe for concurrent use
@@ -17,21 +17,14 @@ type Reader struct {
 	close  func() error
 }
 
-// Open opens a file and checks its header against its size.
+// Open opens a file and checks its header against its size. What is not a
+// regular file is regularfile.ErrNotRegular.
 func Open(path string) (*Reader, error) {
-	f, err := os.Open(path)
+	f, size, err := regularfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file: %w", path, ErrFormat)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	r, err := NewReader(f, info.Size(), path)
+	r, err := NewReader(f, size, path)
 	if err != nil {
 		f.Close()
 		return nil, err

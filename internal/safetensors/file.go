@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // File is one open safetensors file. Its methods, but for Close, are safe for
@@ -24,9 +24,10 @@ type File struct {
 	metadata map[string]string
 }
 
-// Open opens one file and checks its header.
+// Open opens one file and checks its header. What is not a regular file is
+// regularfile.ErrNotRegular.
 func Open(path string) (*File, error) {
-	file, size, err := openRegular(path)
+	file, size, err := regularfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -37,22 +38,6 @@ func Open(path string) (*File, error) {
 	}
 	f.close = file.Close
 	return f, nil
-}
-
-func openRegular(path string) (*os.File, int64, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file: %w", path, ErrHeader)
-	}
-	if err != nil {
-		file.Close()
-		return nil, 0, err
-	}
-	return file, info.Size(), nil
 }
 
 // NewFile reads a file of size bytes from r, which stays the caller's and must

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 const (
@@ -119,7 +121,7 @@ func OpenIndex(path string) (set *Set, err error) {
 
 // readIndex returns the weight_map of an index: file name by tensor name.
 func readIndex(path string) (map[string]string, error) {
-	file, size, err := openRegular(path)
+	file, size, err := regularfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

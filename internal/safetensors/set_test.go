@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
@@ -129,8 +130,8 @@ func TestOpenDirRefuses(t *testing.T) {
 	if _, err := safetensors.OpenSet("missing"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
-	if _, err := safetensors.Open(t.TempDir()); err == nil {
-		t.Error("a directory was opened as a file")
+	if _, err := safetensors.Open(t.TempDir()); !errors.Is(err, regularfile.ErrNotRegular) {
+		t.Errorf("directory: %v", err)
 	}
 }
 

@@ -6,8 +6,9 @@
 package uncached
 
 import (
-	"fmt"
 	"os"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // File is an open file. It is safe for concurrent use.
@@ -16,25 +17,14 @@ type File struct {
 	size int64
 }
 
-// Open opens a regular file.
+// Open opens a file; what is not a regular one is regularfile.ErrNotRegular.
 func Open(path string) (*File, error) {
-	info, err := os.Stat(path) // before opening: a pipe would block
+	f, size, err := regularfile.Open(path)
 	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if info, err = f.Stat(); err != nil {
-		f.Close()
 		return nil, err
 	}
 	adviseSequential(f)
-	return &File{f, info.Size()}, nil
+	return &File{f, size}, nil
 }
 
 // Size returns the file's length when it was opened.

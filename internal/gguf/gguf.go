@@ -34,8 +34,8 @@ var (
 	// ErrVersion reports a version of GGUF that is not read, or a byte order:
 	// versions 2 and 3 are, in little-endian order.
 	ErrVersion = errors.New("unsupported GGUF version")
-	// ErrTruncated reports a file too short for what its header says, or shorter
-	// than when it was opened.
+	// ErrTruncated reports a file too short for what its header says, be it cut off
+	// or a lie, or shorter than when it was opened.
 	ErrTruncated = errors.New("truncated GGUF file")
 	// ErrHeader reports malformed metadata: a key or name that appears twice, an
 	// unknown kind of value, nesting or sizes beyond any use, a bad alignment.
@@ -45,8 +45,7 @@ var (
 	// ErrShape reports a shape that overflows or does not fit its type's blocks or
 	// the data.
 	ErrShape = errors.New("bad tensor shape")
-	// ErrOffset reports tensors that are misaligned, overlap or lie outside the
-	// file.
+	// ErrOffset reports tensors that are misaligned or overlap.
 	ErrOffset = errors.New("bad tensor offset")
 	// ErrSplit reports parts of a model that do not belong together.
 	ErrSplit = errors.New("bad split of a model")

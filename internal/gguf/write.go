@@ -42,70 +42,73 @@ func NewValue(v any) (Value, error) {
 		}
 		return Value{kind: KindArray, elem: KindString, n: len(v), raw: raw}, nil
 	}
-	scalar, elem, n := kindOf(v)
-	if !scalar && n < 0 {
+	kind, n, ok := kindOf(v)
+	if !ok {
 		return Value{}, fmt.Errorf("%w: Go type %T", ErrKind, v)
 	}
 	raw, err := binary.Append([]byte{}, binary.LittleEndian, v)
 	if err != nil {
 		return Value{}, fmt.Errorf("%w: %w", ErrKind, err)
 	}
-	if scalar {
-		return Value{kind: elem, raw: raw}, nil
+	if n == single {
+		return Value{kind: kind, raw: raw}, nil
 	}
-	return Value{kind: KindArray, elem: elem, n: n, raw: raw}, nil
+	return Value{kind: KindArray, elem: kind, n: n, raw: raw}, nil
 }
 
+// single is kindOf's number of elements of what is no slice.
+const single = -1
+
 // kindOf returns the kind of a Go value of fixed size, or of the elements of a
-// slice and their number, which is -1 if there is no such kind.
-func kindOf(v any) (scalar bool, kind Kind, n int) {
+// slice and their number; false if there is no such kind.
+func kindOf(v any) (kind Kind, n int, ok bool) {
 	switch v := v.(type) {
 	case bool:
-		return true, KindBool, 0
+		return KindBool, single, true
 	case uint8:
-		return true, KindUint8, 0
+		return KindUint8, single, true
 	case int8:
-		return true, KindInt8, 0
+		return KindInt8, single, true
 	case uint16:
-		return true, KindUint16, 0
+		return KindUint16, single, true
 	case int16:
-		return true, KindInt16, 0
+		return KindInt16, single, true
 	case uint32:
-		return true, KindUint32, 0
+		return KindUint32, single, true
 	case int32:
-		return true, KindInt32, 0
+		return KindInt32, single, true
 	case uint64:
-		return true, KindUint64, 0
+		return KindUint64, single, true
 	case int64:
-		return true, KindInt64, 0
+		return KindInt64, single, true
 	case float32:
-		return true, KindFloat32, 0
+		return KindFloat32, single, true
 	case float64:
-		return true, KindFloat64, 0
+		return KindFloat64, single, true
 	case []bool:
-		return false, KindBool, len(v)
+		return KindBool, len(v), true
 	case []uint8:
-		return false, KindUint8, len(v)
+		return KindUint8, len(v), true
 	case []int8:
-		return false, KindInt8, len(v)
+		return KindInt8, len(v), true
 	case []uint16:
-		return false, KindUint16, len(v)
+		return KindUint16, len(v), true
 	case []int16:
-		return false, KindInt16, len(v)
+		return KindInt16, len(v), true
 	case []uint32:
-		return false, KindUint32, len(v)
+		return KindUint32, len(v), true
 	case []int32:
-		return false, KindInt32, len(v)
+		return KindInt32, len(v), true
 	case []uint64:
-		return false, KindUint64, len(v)
+		return KindUint64, len(v), true
 	case []int64:
-		return false, KindInt64, len(v)
+		return KindInt64, len(v), true
 	case []float32:
-		return false, KindFloat32, len(v)
+		return KindFloat32, len(v), true
 	case []float64:
-		return false, KindFloat64, len(v)
+		return KindFloat64, len(v), true
 	}
-	return false, 0, -1
+	return 0, 0, false
 }
 
 // Writer takes the data of a file whose header is written. It is for one

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // File is an open model, in one file or in several. Its methods, but for Close,
@@ -43,7 +45,7 @@ func Open(path string) (f *File, err error) {
 	}()
 	var parts []Part
 	for _, name := range PartNames(path) {
-		file, size, err := openRegular(name)
+		file, size, err := regularfile.Open(name)
 		if name != path && errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s: %w: missing part: %w", path, ErrSplit, err)
 		}
@@ -58,22 +60,6 @@ func Open(path string) (f *File, err error) {
 	}
 	f.files = files
 	return f, nil
-}
-
-func openRegular(path string) (*os.File, int64, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file: %w", path, ErrFormat)
-	}
-	if err != nil {
-		file.Close()
-		return nil, 0, err
-	}
-	return file, info.Size(), nil
 }
 
 // NewFile reads a model of one part from size bytes of r, which stays the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
@@ -45,14 +46,14 @@ func (c *checkpoint) bytes() int64 {
 }
 
 // files hashes the source's weight files for the manifest.
-func (c *checkpoint) files(ctx context.Context) ([]model.SourceFile, error) {
-	var files []model.SourceFile
+func (c *checkpoint) files(ctx context.Context) ([]model.File, error) {
+	var files []model.File
 	for _, f := range c.Files() {
 		sum, err := f.SHA256(ctx)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, model.SourceFile{File: filepath.Base(f.Path()), Bytes: f.Size(), SHA256: hex.EncodeToString(sum[:])})
+		files = append(files, model.File{File: filepath.Base(f.Path()), Bytes: f.Size(), SHA256: hex.EncodeToString(sum[:])})
 	}
 	return files, nil
 }
@@ -113,22 +114,31 @@ func keepExact(t *safetensors.Tensor, job Job) string {
 
 // IsFloat tells the types of weights from those of counters and masks.
 func IsFloat(d safetensors.DType) bool {
-	return strings.HasPrefix(string(d), "F") || strings.HasPrefix(string(d), "BF")
-}
-
-// isEmbedding recognises token and position embeddings by their usual names.
-func isEmbedding(name string) bool {
-	for _, part := range []string{"embed_tokens", "tok_embeddings", "token_embd", "word_embeddings", "wte", "wpe", "embed_positions"} {
-		if strings.Contains(name, part) {
-			return true
-		}
+	switch d {
+	case safetensors.F64, safetensors.F32, safetensors.F16, safetensors.BF16, safetensors.F8E4M3, safetensors.F8E5M2:
+		return true
 	}
 	return false
 }
 
+// isEmbedding recognises token and position embeddings by their usual names.
+func isEmbedding(name string) bool {
+	return hasPart(name, "embed_tokens", "tok_embeddings", "token_embd", "word_embeddings", "wte", "wpe", "embed_positions")
+}
+
 // isHead recognises the output head by its usual names.
 func isHead(name string) bool {
-	return strings.Contains(name, "lm_head") || name == "output.weight" || strings.Contains(name, "embed_out")
+	return name == "output.weight" || hasPart(name, "lm_head", "embed_out")
+}
+
+// hasPart tells whether one of the parts between a name's dots is among parts.
+func hasPart(name string, parts ...string) bool {
+	for _, p := range strings.Split(name, ".") {
+		if slices.Contains(parts, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // ConversionPlan says what a conversion would do.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // companions are the files beside a checkpoint's weights that a model needs.
@@ -20,15 +21,18 @@ var companions = []string{
 	"special_tokens_map.json",
 	"added_tokens.json",
 	"vocab.json",
+	"vocab.txt",
+	"spiece.model",
+	"preprocessor_config.json",
 	"merges.txt",
 	"chat_template.jinja",
 	"chat_template.json",
 	"LICENSE",
 }
 
-// copyCompanions copies those that src has to dst and returns their names.
-func copyCompanions(ctx context.Context, src, dst string) ([]string, error) {
-	var copied []string
+// copyCompanions copies those that src has to dst and describes them.
+func copyCompanions(ctx context.Context, src, dst string) ([]model.File, error) {
+	var copied []model.File
 	for _, name := range companions {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -44,19 +48,18 @@ func copyCompanions(ctx context.Context, src, dst string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("copy %s: %w", name, err)
 		}
-		copied = append(copied, name)
+		sum, n, err := model.HashFile(ctx, filepath.Join(dst, name))
+		if err != nil {
+			return nil, err
+		}
+		copied = append(copied, model.File{File: name, Bytes: n, SHA256: sum})
 	}
 	return copied, nil
 }
 
 func copyFile(path string, r io.Reader) error {
-	f, err := atomicfile.Create(path)
-	if err != nil {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := io.Copy(w, r)
 		return err
-	}
-	defer f.Abort()
-	if _, err := io.Copy(f, r); err != nil {
-		return err
-	}
-	return f.Commit()
+	})
 }

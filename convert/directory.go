@@ -1,14 +1,16 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,7 +23,7 @@ import (
 type Job struct {
 	// Source is a Hugging Face directory or one .safetensors file. It is only read.
 	Source string
-	// Output is the model directory to make; it must not exist, or be empty.
+	// Output is the model directory to make; it must not exist, its parent must.
 	Output string
 	// ModelID names the model in the manifest; empty takes the source's base name.
 	ModelID string
@@ -52,13 +54,10 @@ type TensorReport struct {
 	Matrix      *MatrixReport `json:"matrix,omitempty"`
 }
 
-// partialSuffix marks a directory that is being made.
-const partialSuffix = ".partial"
-
-// Directory converts a checkpoint. The directory is built under the name
-// Output+".partial" and renamed when it is complete: on an error, the context's
-// included, nothing is left. Errors: ErrExists, ErrNoTensors, ErrDType,
-// ErrOption, those of reading the source and of writing.
+// Directory converts a checkpoint. The directory is built beside Output under a
+// name of its own, .BASE.*.partial, and renamed when it is complete: on an error,
+// the context's included, nothing is left. Errors: ErrExists, ErrNoTensors,
+// ErrDType, ErrOption, those of reading the source and of writing.
 func Directory(ctx context.Context, job Job) (*Report, error) {
 	start := time.Now()
 	options, err := job.Options.normalize()
@@ -77,14 +76,18 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 	if err := checkOutput(job.Output); err != nil {
 		return nil, err
 	}
-	partial := filepath.Clean(job.Output) + partialSuffix
-	if err := os.RemoveAll(partial); err != nil {
+	output, err := filepath.Abs(job.Output)
+	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(partial, 0o777); err != nil {
+	partial, err := os.MkdirTemp(filepath.Dir(output), "."+filepath.Base(output)+".*.partial")
+	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(partial)
+	if err := os.Chmod(partial, 0o755); err != nil { // MkdirTemp keeps others out
+		return nil, err
+	}
 
 	c := &conversion{job: job, options: options, dir: partial, total: src.bytes()}
 	if err := c.tensors(ctx, plan); err != nil {
@@ -93,7 +96,7 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 	if err := c.finish(ctx, src); err != nil {
 		return nil, err
 	}
-	if err := publish(partial, job.Output); err != nil {
+	if err := publish(partial, output); err != nil {
 		return nil, err
 	}
 	c.report.Output = job.Output
@@ -101,26 +104,34 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 	return &c.report, nil
 }
 
-// checkOutput refuses an output that is there already, an empty directory aside.
+// checkOutput refuses an output that is there already.
 func checkOutput(dir string) error {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrExists, err)
-	case len(entries) > 0:
+	if _, err := os.Lstat(dir); err == nil {
 		return fmt.Errorf("%s: %w", dir, ErrExists)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }
 
-// publish gives the finished directory its name.
+// publish gives the finished directory its name, unless another has taken it
+// meanwhile, and flushes its parent to the disk.
 func publish(partial, dir string) error {
-	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := checkOutput(dir); err != nil {
 		return err
 	}
-	return os.Rename(partial, dir)
+	if err := os.Rename(partial, dir); err != nil {
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	if err := parent.Sync(); err != nil && runtime.GOOS != "windows" { // there, directories cannot be flushed
+		return err
+	}
+	return nil
 }
 
 // conversion is a running Job.
@@ -130,8 +141,8 @@ type conversion struct {
 	dir     string
 	total   int64
 
-	done     atomic.Int64
-	mu       sync.Mutex // guards Progress
+	mu       sync.Mutex // guards done and Progress
+	done     int64
 	report   Report
 	manifest []model.Tensor
 }
@@ -145,8 +156,10 @@ func (c *conversion) tensors(ctx context.Context, plan []plannedTensor) error {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return int(plan[b].tensor.Size() - plan[a].tensor.Size()) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan[b].tensor.Size(), plan[a].tensor.Size()) })
 
+	outer := ctx
+	errs := make([]error, len(plan))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.options.Threads)
 	options := c.options
@@ -159,69 +172,55 @@ func (c *conversion) tensors(ctx context.Context, plan []plannedTensor) error {
 			t := &plan[i]
 			entry, report, err := c.tensor(ctx, t, options)
 			if err != nil {
-				return fmt.Errorf("%s: %w", c.job.Source, err)
+				errs[i] = fmt.Errorf("%s: %w", c.job.Source, err)
+				return errs[i]
 			}
 			c.manifest[i], c.report.Tensors[i] = entry, report
 			c.progress(t)
 			return nil
 		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	if err == nil || outer.Err() != nil {
+		return err
+	}
+	// Of several bad tensors the first by name, whichever was met first.
+	for _, e := range errs {
+		if e != nil && !errors.Is(e, context.Canceled) {
+			return e
+		}
+	}
+	return err
 }
 
 func (c *conversion) progress(t *plannedTensor) {
-	done := c.done.Add(t.tensor.Size())
-	if c.job.Progress == nil {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.job.Progress(done, c.total, t.tensor.Name)
+	c.done += t.tensor.Size()
+	if c.job.Progress != nil {
+		c.job.Progress(c.done, c.total, t.tensor.Name)
+	}
 }
 
 // tensor converts or copies one tensor and describes it for the manifest.
 func (c *conversion) tensor(ctx context.Context, t *plannedTensor, o Options) (model.Tensor, TensorReport, error) {
 	report := TensorReport{Name: t.tensor.Name, Shape: t.tensor.Shape, DType: string(t.tensor.DType), SourceBytes: t.tensor.Size()}
 	entry := model.Tensor{Name: t.tensor.Name, File: t.file, OriginalBytes: t.tensor.Size(), SourceDType: string(t.tensor.DType)}
-	path := filepath.Join(c.dir, t.file)
-	if !t.compress {
-		if err := writeExact(ctx, path, t.tensor); err != nil {
-			return entry, report, fmt.Errorf("tensor %q: %w", t.tensor.Name, err)
-		}
-		entry.Format, entry.Shape, entry.DType = model.FormatNPY, t.tensor.Shape, exactType(t.tensor.DType)
+	var err error
+	if t.compress {
+		err = c.compress(ctx, t, o, &entry, &report)
 	} else {
-		rows, cols := model.MatrixShape(t.tensor.Shape)
-		target := Target{Name: t.tensor.Name, File: path, Sidecar: filepath.Join(c.dir, t.sidecar)}
-		src := Rows(t.tensor, rows, cols)
-		m, err := Matrix(ctx, src, target, o)
-		if errors.Is(err, codebook.ErrUnreachable) {
-			// So small that the file's overhead alone exceeds the bits.
-			o.Bits, o.SNR = 0, DefaultSNR
-			m, err = Matrix(ctx, src, target, o)
-		}
-		if err != nil {
-			return entry, report, err
-		}
-		report.Matrix = m
-		entry.Format, entry.OriginalShape, entry.CDNAShape = model.FormatCDNA2, t.tensor.Shape, []int{rows, cols}
-		entry.CompressedBytes = m.Bytes
-		entry.CompressionRatio = float64(entry.OriginalBytes) / float64(m.Bytes)
-		entry.Fidelity = &model.Fidelity{BitsPerWeight: m.BitsPerWeight, SNRdB: m.SNRdB, MSE: m.MSE, Cosine: m.Cosine, MaxAbsError: m.MaxAbsError}
-		if m.Outliers > 0 {
-			sum, n, err := model.HashFile(ctx, target.Sidecar)
-			if err != nil {
-				return entry, report, err
-			}
-			entry.Sidecar = &model.Sidecar{File: t.sidecar, SHA256: sum, Outliers: m.Outliers, Bytes: n}
-		}
+		err = c.keep(ctx, t, &entry)
 	}
-	sum, n, err := model.HashFile(ctx, path)
+	if err != nil {
+		return entry, report, err
+	}
+	sum, n, err := model.HashFile(ctx, filepath.Join(c.dir, t.file))
 	if err != nil {
 		return entry, report, err
 	}
 	entry.SHA256 = sum
-	report.Bytes = n
-	if entry.Format == model.FormatNPY {
+	if report.Bytes = n; !t.compress {
 		entry.Bytes = n
 	}
 	if entry.Sidecar != nil {
@@ -230,19 +229,76 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor, o Options) (m
 	return entry, report, nil
 }
 
+// keep copies a tensor without loss.
+func (c *conversion) keep(ctx context.Context, t *plannedTensor, entry *model.Tensor) error {
+	entry.Format, entry.Shape, entry.DType = model.FormatNPY, t.tensor.Shape, exactType(t.tensor.DType)
+	if err := writeExact(ctx, filepath.Join(c.dir, t.file), t.tensor); err != nil {
+		return fmt.Errorf("tensor %q: %w", t.tensor.Name, err)
+	}
+	return nil
+}
+
+// compress writes a matrix's CDNA file and, where it has one, its sidecar.
+func (c *conversion) compress(ctx context.Context, t *plannedTensor, o Options, entry *model.Tensor, report *TensorReport) error {
+	rows, cols := model.MatrixShape(t.tensor.Shape)
+	target := Target{Name: t.tensor.Name, File: filepath.Join(c.dir, t.file), Sidecar: filepath.Join(c.dir, t.sidecar)}
+	src := Rows(t.tensor, rows, cols)
+	m, err := Matrix(ctx, src, target, o)
+	if errors.Is(err, codebook.ErrUnreachable) {
+		// So small that the file's overhead alone exceeds the bits: spend them on the
+		// indices, as in the other matrices. The report tells.
+		o.withoutOverhead = true
+		m, err = Matrix(ctx, src, target, o)
+	}
+	if errors.Is(err, codebook.ErrUnreachable) {
+		// A handful of weights, which a codec cannot shrink at all.
+		o.Bits, o.SNR = 0, DefaultSNR
+		m, err = Matrix(ctx, src, target, o)
+	}
+	if err != nil {
+		return err
+	}
+	m.WantedBits = c.options.Bits
+	report.Matrix = m
+	entry.Format, entry.OriginalShape, entry.CDNAShape = model.FormatCDNA2, t.tensor.Shape, []int{rows, cols}
+	entry.CompressedBytes = m.Bytes
+	entry.CompressionRatio = float64(entry.OriginalBytes) / float64(m.Bytes)
+	entry.Fidelity = &model.Fidelity{BitsPerWeight: m.BitsPerWeight, SNRdB: m.SNRdB, MSE: m.MSE, Cosine: m.Cosine, MaxAbsError: m.MaxAbsError}
+	if m.Outliers == 0 {
+		return nil
+	}
+	sum, n, err := model.HashFile(ctx, target.Sidecar)
+	if err != nil {
+		return err
+	}
+	entry.Sidecar = &model.Sidecar{File: t.sidecar, SHA256: sum, Outliers: m.Outliers, Bytes: n}
+	return nil
+}
+
+// modelID names a model after its source.
+func modelID(source string) string {
+	if path, err := filepath.Abs(source); err == nil {
+		source = path
+	}
+	return strings.TrimSuffix(filepath.Base(source), ".safetensors")
+}
+
 // finish copies the files beside the weights and writes the manifest.
 func (c *conversion) finish(ctx context.Context, src *checkpoint) error {
+	var files []model.File
 	if src.companions != "" {
-		if _, err := copyCompanions(ctx, src.companions, c.dir); err != nil {
+		var err error
+		if files, err = copyCompanions(ctx, src.companions, c.dir); err != nil {
 			return err
 		}
 	}
 	m := &model.Manifest{
+		Files:   files,
 		ModelID: c.job.ModelID, Format: model.FormatCDNA2, Codec: c.options.Codec, BlockRows: c.job.Options.BlockRows,
 		Options: c.options.describe(), Tensors: make(map[string]model.Tensor, len(c.manifest)),
 	}
 	if m.ModelID == "" {
-		m.ModelID = filepath.Base(c.job.Source)
+		m.ModelID = modelID(c.job.Source)
 	}
 	var err error
 	if m.Sources, err = src.files(ctx); err != nil {

@@ -38,14 +38,18 @@ type MatrixReport struct {
 	BitsPerWeight   float64         `json:"bits_per_weight"`
 	SNRdB           *float64        `json:"snr_db"` // null: exact
 	WantedSNRdB     float64         `json:"wanted_snr_db,omitempty"`
+	WantedBits      float64         `json:"wanted_bits,omitempty"`
 	MSE             float64         `json:"mse"`
 	Cosine          float64         `json:"cosine"`
 	CosineNoSidecar float64         `json:"cosine_no_sidecar"`
 	MaxAbsError     float64         `json:"max_abs_error"`
 }
 
-// Missed tells whether the wanted ratio is out of reach of so many values.
-func (r *MatrixReport) Missed() bool { return r.SNRdB != nil && *r.SNRdB < r.WantedSNRdB }
+// Missed tells whether the wanted ratio or rate was not reached: so many values
+// cannot, or the file's overhead alone is more.
+func (r *MatrixReport) Missed() bool {
+	return r.SNRdB != nil && *r.SNRdB < r.WantedSNRdB || r.WantedBits > 0 && r.BitsPerWeight > r.WantedBits
+}
 
 // accurateCosine is the cosine below which a matrix is said to need its sidecar.
 const accurateCosine = 0.999
@@ -58,6 +62,9 @@ func Matrix(ctx context.Context, src RowSource, target Target, o Options) (*Matr
 	o, err := o.normalize()
 	if err != nil {
 		return nil, err
+	}
+	if o.NonFinite && target.Sidecar == "" {
+		return nil, fmt.Errorf("tensor %q: non-finite weights need a sidecar: %w", target.Name, ErrOption)
 	}
 	e := &encoder{ctx: ctx, src: src, target: target, o: o}
 	if e.o.BlockRows == 0 {
@@ -100,7 +107,7 @@ func (e *encoder) encode() (*MatrixReport, error) {
 		}
 		report, err := e.write(i == maxDesigns)
 		if short := new(shortfall); errors.As(err, short) {
-			aim += 1.5*float64(*short) + 0.001
+			aim += float64(1.5*float64(*short)) + 0.001 // not fused, so that bits agree everywhere
 			continue
 		}
 		return report, err
@@ -227,7 +234,7 @@ func (e *encoder) publish(sink indexSink) (*MatrixReport, error) {
 	without, with := e.errors.FidelityNoSidecar(), e.errors.Fidelity()
 	r := &MatrixReport{
 		Rows: rows, Cols: cols, Method: e.o.Method, Entries: len(e.book.Values), Codec: e.o.Codec, BlockRows: e.o.BlockRows,
-		WantedSNRdB: e.o.SNR, Outliers: len(e.outliers), MSE: with.MSE, Cosine: with.Cosine, CosineNoSidecar: without.Cosine, MaxAbsError: with.MaxError,
+		WantedSNRdB: e.o.SNR, WantedBits: e.o.Bits, Outliers: len(e.outliers), MSE: with.MSE, Cosine: with.Cosine, CosineNoSidecar: without.Cosine, MaxAbsError: with.MaxError,
 	}
 	if !math.IsInf(with.SNR, 1) {
 		r.SNRdB = &with.SNR
@@ -238,6 +245,8 @@ func (e *encoder) publish(sink indexSink) (*MatrixReport, error) {
 			return nil, err
 		}
 		r.SidecarBytes = n
+	} else if err := e.removeSidecar(); err != nil { // of an earlier run: it would not fit
+		return nil, err
 	}
 	n, blocks, err := sink.finish(e.fidelityStats(r))
 	if err != nil {

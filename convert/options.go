@@ -47,6 +47,9 @@ type Options struct {
 	NoSidecar bool
 	// Threads bounds the workers, 0 means GOMAXPROCS. The output does not depend on it.
 	Threads int
+
+	// withoutOverhead lets Bits count blocks alone, not the file around them.
+	withoutOverhead bool
 }
 
 // normalize checks o and fills in the defaults.
@@ -55,8 +58,8 @@ func (o Options) normalize() (Options, error) {
 		o.Method = codebook.Entropy
 	}
 	switch {
-	case o.SNR < 0 || o.Bits < 0 || o.SNR != o.SNR || o.Bits != o.Bits:
-		return o, fmt.Errorf("snr %v and bits %v must not be negative: %w", o.SNR, o.Bits, ErrOption)
+	case !(o.SNR >= 0) || !(o.Bits >= 0):
+		return o, fmt.Errorf("snr %v and bits %v must be numbers of at least 0: %w", o.SNR, o.Bits, ErrOption)
 	case o.SNR > 0 && o.Bits > 0:
 		return o, fmt.Errorf("snr and bits exclude each other: %w", ErrOption)
 	case o.Method != codebook.Entropy && (o.SNR > 0 || o.Bits > 0):
@@ -64,7 +67,7 @@ func (o Options) normalize() (Options, error) {
 	case o.SNR > 120:
 		return o, fmt.Errorf("snr %v dB is beyond float32's precision: %w", o.SNR, ErrOption)
 	case o.Bits > 16:
-		return o, fmt.Errorf("%v bits: an index has at most 8: %w", o.Bits, ErrOption)
+		return o, fmt.Errorf("%v bits: a weight takes at most 8, and the file's overhead: %w", o.Bits, ErrOption)
 	case o.Entries < 0 || o.Entries > 256:
 		return o, fmt.Errorf("%d entries: a codebook has 1 to 256: %w", o.Entries, ErrOption)
 	case o.BlockRows < 0:

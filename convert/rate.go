@@ -8,7 +8,7 @@ import (
 )
 
 // sampleWeights bounds the weights on which a rate is measured: enough that the
-// rate is known to a thousandth of a bit, and every weight of most tensors.
+// rate is known to a thousandth of a bit, and every weight of small tensors.
 const sampleWeights = 1 << 22
 
 // bytesPerBlockIndex is a block's entry in the index of a version 2 file.
@@ -16,16 +16,18 @@ const bytesPerBlockIndex = 48
 
 // measureRate returns a function that tells how many bits a weight costs, file
 // overhead included, when a codebook's indices are packed with the real codec. It
-// keeps a sample of whole blocks, evenly spread over the matrix, in memory.
+// keeps a sample in memory, evenly spread over the matrix: whole blocks, unless a
+// single one is more.
 func (e *encoder) measureRate() (func(*codebook.Codebook) (float64, error), error) {
 	rows, cols := e.src.Rows(), e.src.Cols()
-	blockRows := min(e.o.BlockRows, rows)
-	blocks := (rows-1)/blockRows + 1
-	take := min(blocks, max(1, sampleWeights/(blockRows*cols)))
+	blocks := (rows-1)/e.o.BlockRows + 1
+	run := min(e.o.BlockRows, rows, max(1, sampleWeights/cols)) // rows of a sampled block
+	runs := (rows-1)/run + 1
+	take := min(runs, max(1, sampleWeights/(run*cols)))
 	var sample []float32
 	for k := range take {
-		a := (blocks * k / take) * blockRows
-		b := min(a+blockRows, rows)
+		a := runs * k / take * run
+		b := min(a+run, rows)
 		sample = append(sample, make([]float32, (b-a)*cols)...)
 		if err := e.src.ReadRows(sample[len(sample)-(b-a)*cols:], a, b); err != nil {
 			return nil, err
@@ -36,31 +38,42 @@ func (e *encoder) measureRate() (func(*codebook.Codebook) (float64, error), erro
 	return func(c *codebook.Codebook) (float64, error) {
 		q := c.Quantizer()
 		q.Quantize(indices, sample, nil)
-		w, err := cdna.NewWriter(discard{}, e.writerOptions(c, len(indices)/cols))
-		if err != nil {
-			return 0, err
-		}
-		defer w.Abort()
-		if _, err := w.Write(indices); err != nil {
-			return 0, err
-		}
-		s, err := w.Finish(nil)
+		options := e.writerOptions(c, len(indices)/cols)
+		options.BlockRows = run
+		s, err := sizeOf(indices, options)
 		if err != nil {
 			return 0, fmt.Errorf("measure rate: %w", err)
 		}
-		perBlock := s.CompressedBytes + int64(s.NumBlocks)*bytesPerBlockIndex
-		fixed := s.TotalBytes - perBlock
+		packed := s.CompressedBytes
 		if e.target.Sidecar != "" {
 			if outliers := q.AppendOutliers(nil, sample, 0); len(outliers) > 0 {
 				n, err := e.sidecarBytes(c, outliers, len(indices)/cols)
 				if err != nil {
 					return 0, err
 				}
-				perBlock += n
+				packed += n
 			}
 		}
-		return 8 * (float64(perBlock)/float64(len(indices)) + float64(fixed)/total), nil
+		bits := 8 * float64(packed) / float64(len(indices))
+		if e.o.withoutOverhead {
+			return bits, nil
+		}
+		head := s.TotalBytes - s.CompressedBytes - int64(s.NumBlocks)*bytesPerBlockIndex
+		return bits + 8*float64(head+int64(blocks)*bytesPerBlockIndex)/total, nil
 	}, nil
+}
+
+// sizeOf writes a version 2 file to nowhere.
+func sizeOf(indices []byte, o cdna.WriterOptions) (cdna.WriteStats, error) {
+	w, err := cdna.NewWriter(discard{}, o)
+	if err != nil {
+		return cdna.WriteStats{}, err
+	}
+	defer w.Abort()
+	if _, err := w.Write(indices); err != nil {
+		return cdna.WriteStats{}, err
+	}
+	return w.Finish(nil)
 }
 
 // sidecarBytes returns the size of the sidecar of a sample's outliers.

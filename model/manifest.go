@@ -27,7 +27,8 @@ type Manifest struct {
 	ModelID      string            `json:"model_id,omitempty"`
 	SourceGGUF   string            `json:"source_gguf,omitempty"`
 	SourceSHA256 string            `json:"source_sha256,omitempty"` // when the source is one file
-	Sources      []SourceFile      `json:"sources,omitempty"`
+	Sources      []File            `json:"sources,omitempty"`       // the files it was converted from
+	Files        []File            `json:"files,omitempty"`         // config.json, tokenizer files and the like, copied
 	Tool         string            `json:"tool,omitempty"`
 	Options      map[string]any    `json:"options,omitempty"`
 	Format       string            `json:"format"`
@@ -37,8 +38,8 @@ type Manifest struct {
 	Stats        Stats             `json:"stats"`
 }
 
-// SourceFile is a file the model was converted from.
-type SourceFile struct {
+// File is a file that is not a tensor.
+type File struct {
 	File   string `json:"file"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
@@ -140,8 +141,15 @@ func readManifest(dir string) (*Manifest, error) {
 	for name, t := range m.Tensors {
 		t.Name = name
 		m.Tensors[name] = t
+	}
+	for _, t := range m.sorted() {
 		if err := t.check(); err != nil {
-			return nil, fmt.Errorf("%s: tensor %q: %v: %w", path, name, err, ErrManifest)
+			return nil, fmt.Errorf("%s: tensor %q: %v: %w", path, t.Name, err, ErrManifest)
+		}
+	}
+	for _, f := range m.Files {
+		if err := checkFile(f.File); err != nil {
+			return nil, fmt.Errorf("%s: %v: %w", path, err, ErrManifest)
 		}
 	}
 	if m.Tensors == nil {

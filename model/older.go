@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 )
 
@@ -30,6 +31,13 @@ func (o *olderManifest) into(m *Manifest) error {
 		}
 		if _, twice := m.Tensors[s.TensorName]; twice {
 			return fmt.Errorf("tensor %q occurs twice", s.TensorName)
+		}
+		weights := 1
+		for _, d := range s.Shape {
+			if d < 0 || d > 0 && weights > math.MaxInt/d {
+				return fmt.Errorf("tensor %q has shape %v", s.TensorName, s.Shape)
+			}
+			weights *= max(1, d)
 		}
 		rows, cols := MatrixShape(s.Shape)
 		t := Tensor{Format: FormatCDNA2, File: s.Path, OriginalShape: s.Shape, CDNAShape: []int{rows, cols}}

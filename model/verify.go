@@ -16,26 +16,35 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
 
-// Check is the outcome of verifying one tensor.
+// Check is the outcome of verifying one tensor or file.
 type Check struct {
-	Name   string
-	Blocks int   // verified, of a compressed matrix
-	Bytes  int64 // read
-	Err    error // nil when all is well
+	Name   string // of the tensor, or of the file
+	Blocks int    // verified, of a compressed matrix
+	Bytes  int64  // read
+	Err    error  // nil when all is well
 }
 
 // Verify checks every tensor: its files are there, have the manifest's SHA-256,
-// shape and name, and every block unpacks to the indices its own hash names. It
-// goes on after a bad tensor and returns one Check each, by name; the error is
+// shape and name, and every block unpacks to the indices its own hash names; and
+// every other file that the manifest lists, such as config.json. It goes on after
+// a bad one and returns one Check each, tensors by name, then files; the error is
 // for what stopped it early, such as the context.
 func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 	tensors := m.Tensors()
-	checks := make([]Check, len(tensors))
+	checks := make([]Check, len(tensors)+len(m.Manifest.Files))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, threads))
 	for i, t := range tensors {
 		g.Go(func() error {
 			checks[i] = m.check(ctx, t)
+			return ctx.Err()
+		})
+	}
+	for i, f := range m.Manifest.Files {
+		g.Go(func() error {
+			c := &checks[len(tensors)+i]
+			c.Name = f.File
+			c.Bytes, c.Err = m.checkHash(ctx, f.File, f.SHA256)
 			return ctx.Err()
 		})
 	}

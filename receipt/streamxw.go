@@ -13,6 +13,9 @@ const StreamXWSchema = "stream_xw_receipt_v1"
 const (
 	// BlockStreaming read the matrix block by block and never held it whole.
 	BlockStreaming = "true_block_streaming"
+	// Resident multiplied by indices that were in memory already, verified when they
+	// were loaded.
+	Resident = "resident"
 	// FullLoad held all indices in memory: a version 1 file has no blocks.
 	FullLoad = "full_load_fallback"
 )
@@ -41,6 +44,7 @@ type StreamXW struct {
 	DurationMS         float64      `json:"duration_ms"`
 	Timing             StreamTiming `json:"timing_breakdown"`
 	Kernel             Kernel       `json:"native_kernel"`
+	Comparison         *Comparison  `json:"compare_vs_canonical,omitempty"`
 	Timestamp          string       `json:"timestamp"`
 	Status             string       `json:"status"` // "PASS"; a product that fails returns an error and no receipt
 }
@@ -56,9 +60,10 @@ type MemoryAudit struct {
 	RSSDeltaMB    float64 `json:"rss_delta_mb"`       // growth of the process over the product
 	PeakRSSMB     float64 `json:"peak_rss_mb"`        // highest of the process's life, 0 if unknown
 	LimitMB       float64 `json:"limit_mb,omitempty"` // asked for with --memory
-	BuffersMB     float64 `json:"buffers_mb"`         // block buffers, exact
+	BuffersMB     float64 `json:"buffers_mb"` // block buffers and corrections, exact
+	ResidentMB    float64 `json:"resident_mb"` // W's indices, if they are held
 	FullWeightMB  float64 `json:"full_weight_mb"`     // W as float32
-	SavingsFactor float64 `json:"savings_factor"`     // full weight / buffers
+	SavingsFactor float64 `json:"savings_factor"`     // full weight / (buffers + resident)
 }
 
 // StreamTiming splits a product's time in milliseconds, summed over its workers.

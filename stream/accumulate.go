@@ -37,6 +37,7 @@ func (m *Matrix) accumulate(ctx context.Context, y, x []float32, batch int) (Sta
 	defer e.mu.Unlock()
 	start := time.Now()
 	p := &product{m: m, y: y, x: x, batch: batch}
+	var sums int64
 	if m.sidecar != nil {
 		z, err := newArena(e.budget, "sidecar corrections", 4*len(y))
 		if err != nil {
@@ -44,6 +45,7 @@ func (m *Matrix) accumulate(ctx context.Context, y, x []float32, batch int) (Sta
 		}
 		defer z.release()
 		p.z = z.float32s()
+		sums = int64(len(z.bytes))
 	}
 	var total Stats
 	var err error
@@ -61,6 +63,7 @@ func (m *Matrix) accumulate(ctx context.Context, y, x []float32, batch int) (Sta
 		lap(&clock, &total.Sidecar)
 	}
 	m.finish(&total, p.stats, 0, m.Rows(), start)
+	total.BufferBytes += sums
 	return total, nil
 }
 
@@ -77,7 +80,13 @@ type product struct {
 
 func (p *product) streamed(ctx context.Context, total *Stats) error {
 	e, blocks := p.m.engine, p.m.file.NumBlocks()
-	workers, slots, err := e.buffers.reserve(p.m, e.threads, min(1, max(0, blocks-e.threads)))
+	// A worker needs a block to unpack or columns to add to.
+	workers := min(e.threads, max(blocks, stripCount(p.m.Cols())))
+	ahead := 0
+	if blocks > workers {
+		ahead = 1 // unpacked while the slowest strip is still adding
+	}
+	workers, slots, err := e.buffers.reserve(p.m, workers, ahead)
 	if err != nil {
 		return err
 	}
@@ -135,7 +144,7 @@ func (p *product) add(t task, w, c0, c1 int, s *Stats) {
 func (p *product) resident(ctx context.Context, total *Stats) error {
 	m, r := p.m, p.m.resident
 	rows, cols := m.Rows(), m.Cols()
-	p.strips = min(m.engine.threads, (cols+63)/64)
+	p.strips = min(m.engine.threads, stripCount(cols))
 	if rows*cols*p.batch < oneWorker {
 		p.strips = 1
 	}
@@ -171,16 +180,21 @@ func (p *product) correct(w, a, b int, s *Stats) {
 	lap(&clock, &s.Sidecar)
 }
 
-// stripOf returns the columns of strip w out of n: whole groups of 64 columns, a
-// cache line of indices, spread evenly.
+// stripGroup is the unit of a strip: the columns of a cache line of indices.
+const stripGroup = 64
+
+// stripCount returns into how many strips columns can be cut.
+func stripCount(cols int) int { return (cols + stripGroup - 1) / stripGroup }
+
+// stripOf returns the columns of strip w out of n: whole groups, spread evenly.
 func stripOf(w, n, cols int) (c0, c1 int) {
-	groups := (cols + 63) / 64
-	return min(cols, groups*w/n*64), min(cols, groups*(w+1)/n*64)
+	groups := stripCount(cols)
+	return min(cols, groups*w/n*stripGroup), min(cols, groups*(w+1)/n*stripGroup)
 }
 
 // MatMulInto is MatMul for a batch of vectors of length Rows in x, row-major, into
 // y, as many vectors of length Cols. It allocates nothing that grows with the
-// matrix.
+// matrix, but for sums as large as y where there is a sidecar.
 func (m *Matrix) MatMulInto(ctx context.Context, y, x []float32) (Stats, error) {
 	batch := len(x) / m.Rows()
 	if len(x) != batch*m.Rows() || len(y) != batch*m.Cols() {

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"math"
-	"unsafe"
 
 	"github.com/helix-substrate/helix-substrate/internal/offheap"
 )
@@ -41,12 +40,7 @@ func (a *arena) release() error {
 // float32s returns the memory as float32, zeroed at first.
 func (a *arena) float32s() []float32 { return offheap.Float32s(a.bytes) }
 
-// uint16s returns the memory as uint16, zeroed at first. An arena begins at a page.
-func (a *arena) uint16s() []uint16 {
-	if len(a.bytes) < 2 {
-		return nil
-	}
-	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(a.bytes))), len(a.bytes)/2)
-}
+// uint16s returns the memory as uint16, zeroed at first.
+func (a *arena) uint16s() []uint16 { return offheap.Uint16s(a.bytes) }
 
 func bf16ToFloat32(v uint16) float32 { return math.Float32frombits(uint32(v) << 16) }

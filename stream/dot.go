@@ -167,7 +167,7 @@ func (m *Matrix) finish(total *Stats, workers []Stats, a, b int, start time.Time
 	}
 	total.BufferBytes = m.engine.buffers.bytes()
 	if m.resident != nil {
-		total.BufferBytes += int64(len(m.resident.arena.bytes))
+		total.ResidentBytes = int64(len(m.resident.arena.bytes))
 	}
 	total.Duration = time.Since(start)
 }

@@ -44,7 +44,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		return nil, err
 	}
 	if o.Threads < 0 {
-		return nil, fmt.Errorf("threads %d: must not be negative", o.Threads)
+		return nil, fmt.Errorf("threads %d: must not be negative: %w", o.Threads, ErrOption)
 	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
@@ -86,10 +86,10 @@ type buffers struct {
 	packed, unpacked []arena
 }
 
-// reserve makes room for blocks of matrix m: packed ones for at most the given
-// number of workers and as many unpacked ones plus ahead. Where the budget does
-// not allow that, it is content with less; it returns the workers and unpacked
-// blocks there are room for, at least one of each.
+// reserve makes room for blocks of matrix m: for each worker a packed one and an
+// unpacked one, and ahead more unpacked ones. Where the budget does not allow that,
+// it is content with less; it returns the workers and unpacked blocks there are
+// room for, at least one of each.
 func (b *buffers) reserve(m *Matrix, workers, ahead int) (int, int, error) {
 	packed, unpacked := m.file.MaxCompLen(), m.file.MaxBlockLen()
 	if m.file.Stored() {
@@ -104,6 +104,10 @@ func (b *buffers) reserve(m *Matrix, workers, ahead int) (int, int, error) {
 			ahead = 0
 		case workers > 1:
 			workers--
+		case b.oversized(packed, unpacked):
+			if err := b.release(); err != nil { // the blocks of another matrix
+				return 0, 0, err
+			}
 		default:
 			return 0, 0, fmt.Errorf("%s: %w", m.file.Name(), err)
 		}
@@ -145,6 +149,21 @@ func (b *buffers) fit(list *[]arena, n, size int) error {
 		*a = grown
 	}
 	return nil
+}
+
+// oversized tells whether an arena is larger than this matrix needs.
+func (b *buffers) oversized(packed, unpacked int) bool {
+	for i := range b.packed {
+		if len(b.packed[i].bytes) > packed {
+			return true
+		}
+	}
+	for i := range b.unpacked {
+		if len(b.unpacked[i].bytes) > unpacked {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *buffers) bytes() int64 {

@@ -78,6 +78,12 @@ func (e *Engine) New(f *cdna.File, o MatrixOptions) (*Matrix, error) {
 	if o.Verify == "" {
 		o.Verify = cdna.TrustCached
 	}
+	if _, err := cdna.ParsePolicy(string(o.Verify)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOption, err)
+	}
+	if err := o.Quality.check(); err != nil {
+		return nil, err
+	}
 	m := &Matrix{
 		engine:   e,
 		file:     f,
@@ -98,7 +104,7 @@ func (e *Engine) New(f *cdna.File, o MatrixOptions) (*Matrix, error) {
 }
 
 // Close frees what [Matrix.Load] took and closes the file if [Engine.Open] opened
-// it. It must not be called while a product with m runs.
+// it, after the product that runs, if one does.
 func (m *Matrix) Close() error {
 	err := m.Unload()
 	if m.close == nil {

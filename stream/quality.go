@@ -1,6 +1,10 @@
 package stream
 
-import "github.com/helix-substrate/helix-substrate/cdna"
+import (
+	"fmt"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+)
 
 // Quality is the contract by which a product decides whether it needs the
 // outlier sidecar. The zero value asks for nothing: a given sidecar is applied.
@@ -9,6 +13,16 @@ type Quality struct {
 	Mode string
 	// MinCosine, if not zero, is the wanted cosine and overrides Mode's.
 	MinCosine float64
+}
+
+func (q Quality) check() error {
+	if q.Mode != "" && q.Mode != "accurate" && q.Mode != "fast" {
+		return fmt.Errorf("quality mode %q is not accurate or fast: %w", q.Mode, ErrOption)
+	}
+	if !(q.MinCosine >= 0 && q.MinCosine <= 1) {
+		return fmt.Errorf("cosine %v is not in 0..1: %w", q.MinCosine, ErrOption)
+	}
+	return nil
 }
 
 // Decision is the outcome of the quality contract.
@@ -32,18 +46,18 @@ func (q Quality) decide(h *cdna.Header, given bool) Decision {
 	if q == (Quality{}) {
 		return Decision{Apply: true, Basis: "given"}
 	}
-	min := q.MinCosine
-	if min == 0 {
-		min = 0.999
+	wanted := q.MinCosine
+	if wanted == 0 {
+		wanted = 0.999
 		if q.Mode == "fast" {
-			min = 0.998
+			wanted = 0.998
 		}
 	}
-	d := Decision{MinCosine: min}
+	d := Decision{MinCosine: wanted}
 	f := h.Fidelity
 	if f != nil && f.CosineNoSidecar != nil {
 		d.Basis = "truth"
-		d.Apply = *f.CosineNoSidecar < min
+		d.Apply = *f.CosineNoSidecar < wanted
 		if !d.Apply {
 			d.SkipReason = "meets_min_cosine"
 		}

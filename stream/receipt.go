@@ -69,8 +69,9 @@ func (r *Recorder) receipt(x, y Tensor, s Stats) *receipt.StreamXW {
 			RSSDeltaMB:    float64(max(0, rss-r.rssBefore)) / mib,
 			PeakRSSMB:     float64(peak) / mib,
 			BuffersMB:     float64(s.BufferBytes) / mib,
+			ResidentMB:    float64(s.ResidentBytes) / mib,
 			FullWeightMB:  full / mib,
-			SavingsFactor: full / float64(max(1, s.BufferBytes)),
+			SavingsFactor: full / float64(max(1, s.BufferBytes+s.ResidentBytes)),
 		},
 		DurationMS: milliseconds(s.Duration),
 		Timing: receipt.StreamTiming{
@@ -93,6 +94,9 @@ func (r *Recorder) receipt(x, y Tensor, s Stats) *receipt.StreamXW {
 	}
 	if m.file.Version() == 1 {
 		rec.CodecVersion, rec.StreamingMode = "cdna_v1", receipt.FullLoad
+	}
+	if s.ResidentBytes > 0 {
+		rec.StreamingMode = receipt.Resident
 	}
 	return rec
 }

@@ -57,6 +57,12 @@ func residentSize(rows, cols, bits int) int {
 	return kernel.PackedSize(rows, cols, bits)
 }
 
+// ResidentSize returns the memory that the matrix in f would take, were it
+// resident.
+func ResidentSize(f *cdna.File) int64 {
+	return int64(residentSize(f.Rows(), f.Cols(), residentBits(entries(f))))
+}
+
 // ResidentBytes returns the memory that the matrix holds, 0 while it is streamed.
 func (m *Matrix) ResidentBytes() int64 {
 	m.engine.mu.Lock()
@@ -148,8 +154,8 @@ func (m *Matrix) load(ctx context.Context, bits int) (*resident, error) {
 	return r, nil
 }
 
-// Unload gives a resident matrix's memory back; it is streamed again. It must not
-// be called while a product with m runs.
+// Unload gives a resident matrix's memory back, after the product that runs, if one
+// does; the matrix is streamed again.
 func (m *Matrix) Unload() error {
 	m.engine.mu.Lock()
 	defer m.engine.mu.Unlock()

@@ -14,8 +14,10 @@ type Stats struct {
 	Duration                                   time.Duration
 	Workers                                    int
 	Read, Decompress, Verify, Sidecar, Compute time.Duration
-	// BufferBytes is the memory held for blocks in flight.
+	// BufferBytes is the memory held for blocks in flight, and for corrections.
 	BufferBytes int64
+	// ResidentBytes is the memory that the matrix itself holds, 0 while streamed.
+	ResidentBytes int64
 }
 
 // add sums another worker's counts and times into s.

@@ -5,8 +5,12 @@ import (
 	"fmt"
 )
 
-// ErrShape reports an X whose shape does not fit the matrix, or rows outside it.
-var ErrShape = errors.New("shape mismatch")
+var (
+	// ErrShape reports an X whose shape does not fit the matrix, or rows outside it.
+	ErrShape = errors.New("shape mismatch")
+	// ErrOption reports options that make no sense.
+	ErrOption = errors.New("invalid option")
+)
 
 // Tensor is a row-major float32 array of one, two or three dimensions.
 type Tensor struct {

@@ -8,7 +8,6 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/bench"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
-	"github.com/helix-substrate/helix-substrate/model"
 )
 
 type benchCodebookCommand struct {
@@ -57,8 +56,10 @@ func loadMatrices(path string) ([]bench.Matrix, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows, cols := model.MatrixShape(dims)
-		return []bench.Matrix{{Name: path, Weights: w, Rows: rows, Cols: cols}}, nil
+		if len(w) == 0 {
+			return nil, fmt.Errorf("%s: shape %v holds no weights", path, dims)
+		}
+		return []bench.Matrix{{Name: path, Weights: w}}, nil
 	}
 	f, err := safetensors.OpenSet(path)
 	if err != nil {
@@ -70,8 +71,7 @@ func loadMatrices(path string) ([]bench.Matrix, error) {
 		if len(t.Shape) < 2 || !convert.IsFloat(t.DType) {
 			continue
 		}
-		rows, cols := model.MatrixShape(t.Shape)
-		m := bench.Matrix{Name: t.Name, Weights: make([]float32, rows*cols), Rows: rows, Cols: cols}
+		m := bench.Matrix{Name: t.Name, Weights: make([]float32, t.Len())}
 		if err := t.ReadFloat32(m.Weights, 0); err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ func (c *benchCodecCommand) Run(env *environment) error {
 	auto := cdna.AutoBlockRows(len(indices)/cols, cols)
 	var results []bench.CodecResult
 	for _, blockRows := range []int{max(1, auto/16), max(1, auto/4), auto, auto * 4} {
-		for _, s := range bench.CodecSettings {
+		for _, s := range bench.CodecSettings() {
 			r, err := bench.Codec(env.ctx, s, indices, cols, blockRows)
 			if err != nil {
 				return err

@@ -24,9 +24,15 @@ func (c *benchMatMulCommand) Help() string {
 	return "Examples:\n  helix-substrate bench matmul\n  helix-substrate bench matmul --rows 4096 --cols 4096 --batch 256 --codec zstd"
 }
 
+// maxBenchWeights bounds a benchmark's matrix: 64 GiB as float32.
+const maxBenchWeights = 1 << 34
+
 func (c *benchMatMulCommand) Run(env *environment) error {
 	if c.Rows < 1 || c.Cols < 1 || c.Batch < 1 || c.BlockRows < 0 || c.Rounds < 1 || c.Threads < 0 {
 		return usageError("--rows, --cols, --batch and --rounds must be positive, --block-rows and --threads not negative")
+	}
+	if c.Rows > maxBenchWeights/c.Cols || c.Batch > maxBenchWeights/max(c.Rows, c.Cols) {
+		return usageError(fmt.Sprintf("--rows %d --cols %d --batch %d: at most 2^34 weights and values", c.Rows, c.Cols, c.Batch))
 	}
 	o := bench.MatMul{
 		Rows: c.Rows, Cols: c.Cols, Batch: c.Batch, BlockRows: c.BlockRows, Threads: c.Threads, CPU: c.CPU, Rounds: c.Rounds, Dir: c.Dir,

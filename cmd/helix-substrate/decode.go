@@ -12,7 +12,7 @@ import (
 type decodeCommand struct {
 	File    string `arg:"" name:"file" placeholder:"FILE" help:"A CDNA file, version 1 or 2."`
 	Out     string `name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the float32 matrix goes."`
-	Sidecar string `name:"sidecar" placeholder:"S.hxzo" help:"Exact values for outliers."`
+	Sidecar string `name:"sidecar" placeholder:"S.hxzo" help:"The file of outliers, which are put back in their places."`
 	JSON    bool   `name:"json" help:"Print a JSON report."`
 }
 
@@ -21,6 +21,9 @@ func (c *decodeCommand) Help() string {
 }
 
 func (c *decodeCommand) Run(env *environment) error {
+	if err := distinct([]string{c.File, c.Sidecar}, []string{c.Out}); err != nil {
+		return err
+	}
 	f, err := cdna.Open(c.File)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 )
 
 type demoCommand struct {
-	Out  string `name:"out" short:"o" placeholder:"DIR" help:"Keep the demo's files there (default: a temporary directory, removed at the end)."`
+	Out  string `name:"out" short:"o" placeholder:"DIR" help:"Keep the demo's files in this new directory (default: a temporary one, removed at the end)."`
 	JSON bool   `name:"json" help:"Print a JSON report."`
 }
 
@@ -33,17 +33,18 @@ type demoReport struct {
 }
 
 func (c *demoCommand) Run(env *environment) error {
-	dir := c.Out
-	if dir == "" {
-		temporary, err := os.MkdirTemp("", "helix-demo-")
-		if err != nil {
-			return err
+	parent := ""
+	if c.Out != "" {
+		if _, err := os.Lstat(c.Out); err == nil {
+			return fmt.Errorf("%s: %w", c.Out, convert.ErrExists)
 		}
-		defer os.RemoveAll(temporary)
-		dir = temporary
-	} else if err := os.MkdirAll(dir, 0o777); err != nil {
+		parent = filepath.Dir(filepath.Clean(c.Out))
+	}
+	dir, err := os.MkdirTemp(parent, ".helix-demo-*.partial")
+	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(dir)
 	src, dst := filepath.Join(dir, "checkpoint"), filepath.Join(dir, "model")
 	say := func(format string, args ...any) {
 		if !c.JSON {
@@ -59,6 +60,9 @@ func (c *demoCommand) Run(env *environment) error {
 	report, err := convert.Directory(env.ctx, convert.Job{Source: src, Output: dst, ModelID: "demo"})
 	if err != nil {
 		return err
+	}
+	if report.Output = "demo"; c.Out != "" {
+		report.Output = filepath.Join(c.Out, "model")
 	}
 	if !c.JSON {
 		printConversion(env, report)
@@ -76,13 +80,18 @@ func (c *demoCommand) Run(env *environment) error {
 			return k.Err
 		}
 	}
-	say("\n3. verify it: every block of %d tensors has its SHA-256\n", len(checks))
+	say("\n3. verify it: every block of %d tensors has its SHA-256\n", len(report.Tensors))
 	r := demoReport{Conversion: report, Verified: len(checks)}
 	if err := c.multiply(env, src, m, &r); err != nil {
 		return err
 	}
 	say("4. multiply by %s from its blocks: %s held for a matrix of %s, cosine to the source's own product %.6f\n",
 		r.Product, size(r.Buffers), size(r.Dense), r.Cosine)
+	if c.Out != "" {
+		if err := os.Rename(dir, c.Out); err != nil {
+			return err
+		}
+	}
 	if c.JSON {
 		return writeJSON(env.stdout, r)
 	}

@@ -13,7 +13,7 @@ import (
 type encodeCommand struct {
 	In      string `arg:"" name:"in" placeholder:"IN.npy" help:"The matrix: a .npy array; more dimensions than two are folded into rows."`
 	Out     string `name:"out" short:"o" required:"" placeholder:"OUT.cdna2.hxz" help:"Where it goes; an ending of .cdna writes version 1."`
-	Sidecar string `name:"sidecar" placeholder:"OUT.hxzo" help:"Allow outliers to be kept exactly, in this file."`
+	Sidecar string `name:"sidecar" placeholder:"OUT.hxzo" help:"Allow outliers to be kept apart, as float16, in this file, where that is smaller at the same error."`
 	Name    string `name:"name" help:"The tensor's name (default: the input's file name)."`
 	compressionFlags
 	JSON bool `name:"json" help:"Print a JSON report."`
@@ -26,6 +26,9 @@ func (c *encodeCommand) Help() string {
 func (c *encodeCommand) Run(env *environment) error {
 	o, err := c.options()
 	if err != nil {
+		return err
+	}
+	if err := distinct([]string{c.In}, []string{c.Out, c.Sidecar}); err != nil {
 		return err
 	}
 	if o.NonFinite && c.Sidecar == "" {
@@ -53,9 +56,13 @@ func (c *encodeCommand) Run(env *environment) error {
 	return nil
 }
 
-// warnMissed says when a matrix needs more than 256 values for the wanted ratio.
+// warnMissed says when a matrix did not reach the ratio or rate asked for.
 func warnMissed(env *environment, tensor string, r *convert.MatrixReport) {
-	if r.Missed() {
+	switch {
+	case !r.Missed():
+	case r.WantedBits > 0:
+		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s: the file around so few weights takes more than %g bits; reached %.3f\n", tensor, r.WantedBits, r.BitsPerWeight)
+	default:
 		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s: %g dB is out of reach of %d values; reached %s\n", tensor, r.WantedSNRdB, r.Entries, snr(r.SNRdB))
 	}
 }

@@ -21,16 +21,17 @@ var remedies = []struct {
 	err    error
 	remedy string
 }{
+	{convert.ErrNoTensors, "name a .safetensors file or a directory that holds one"},
 	{fs.ErrNotExist, "check the path"},
 	{fs.ErrPermission, "check the permissions"},
 	{syscall.ENOSPC, "free space on that disk or choose another output"},
 	{syscall.EISDIR, "name a file, not a directory"},
 	{convert.ErrExists, "choose another output or remove it first"},
-	{convert.ErrNoTensors, "name a .safetensors file or a directory that holds one"},
-	{codebook.ErrNonFinite, "use --nonfinite=sidecar to keep such values exactly"},
+	{syscall.ENOTDIR, "check the path"},
+	{codebook.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},
 	{cdna.ErrChecksum, "the file is damaged: copy or convert it again"},
 	{cdna.ErrTruncated, "the file is incomplete: copy or convert it again"},
-	{cdna.ErrFormat, "expected a .cdna, .cdna2.hxz or .hxzo file"},
+	{cdna.ErrFormat, "see 'helix-substrate inspect FILE' for what a file is"},
 	{cdna.ErrVersion, "update helix-substrate"},
 	{model.ErrNotModel, "make one with 'helix-substrate convert SRC -o DIR'"},
 	{model.ErrMissing, "convert the model again"},
@@ -40,7 +41,7 @@ var remedies = []struct {
 	{npy.ErrSize, "the file is incomplete: copy it again"},
 	{safetensors.ErrTruncated, "the file is incomplete: copy it again"},
 	{safetensors.ErrHeader, "expected a .safetensors file"},
-	{kernel.ErrLevel, "unset HELIX_CPU to let the program choose"},
+	{kernel.ErrLevel, "leave HELIX_CPU and --cpu out to let the program choose"},
 }
 
 // explain returns err as one line with a remedy where one is known.

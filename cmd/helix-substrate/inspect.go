@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -180,4 +181,14 @@ func (c *inspectCommand) sidecar(env *environment) error {
 		{"created", s.Header.CreatedUTC},
 	})
 	return nil
+}
+
+// detect tells what a file is by its first bytes.
+func detect(path string) (cdna.Kind, error) {
+	f, _, err := regularfile.Open(path)
+	if err != nil {
+		return cdna.KindUnknown, err
+	}
+	defer f.Close()
+	return cdna.Detect(f)
 }

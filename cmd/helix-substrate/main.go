@@ -12,6 +12,11 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/helix-substrate/helix-substrate/codebook"
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/codec"
+	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // Exit codes.
@@ -46,7 +51,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("helix-substrate"),
 		kong.Description("Compress model weights, prove what the compression did, and multiply straight from the compressed form."),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
@@ -66,21 +70,42 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "helix-substrate: %v (see helix-substrate --help)\n", err)
 		return exitUsage
 	}
+	signal.Ignore(syscall.SIGPIPE) // a reader that left is an error of writing, and verbs clean up
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err = parsed.Run(&environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr})
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	out := &checkedWriter{w: stdout}
+	err = parsed.Run(&environment{ctx: ctx, stdin: stdin, stdout: out, stderr: stderr})
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("write to standard output: %w", out.err)
+	}
 	switch {
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "helix-substrate: interrupted; nothing half-written is left")
 		return exitInterrupted
-	case errors.As(err, new(usageError)):
+	case errors.As(err, new(usageError)), errors.Is(err, convert.ErrOption), errors.Is(err, stream.ErrOption), errors.Is(err, codebook.ErrOption), errors.Is(err, codec.ErrLevel):
 		fmt.Fprintf(stderr, "helix-substrate: %v\n", err)
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "helix-substrate: %s\n", explain(err))
 	return exitFailure
+}
+
+// checkedWriter remembers the first error, so that a report that got lost is no
+// success.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 // environment is what a verb may use of the world.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -46,11 +49,27 @@ func TestScripts(t *testing.T) {
 			"shorten": shorten,
 			"same":    sameNPY,
 			"json":    jsonField,
+			"code":    exitCode,
 		},
 	})
 }
 
-// makeNPY: npy FILE [gauss|nan] DIM... writes an array of normal values.
+// exitCode: code N COMMAND... runs a command that must end with exit code N.
+func exitCode(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// makeNPY: npy FILE gauss|nan|tails DIM... writes an array of normal values, with
+// a NaN in the middle or some of them 400 times as large.
 func makeNPY(ts *testscript.TestScript, _ bool, args []string) {
 	n := 1
 	var dims []int
@@ -61,9 +80,13 @@ func makeNPY(ts *testscript.TestScript, _ bool, args []string) {
 		n *= d
 	}
 	x := bench.Gaussian(n, 1)
-	if args[1] == "nan" {
-		x[n/2] /= 0
-		x[n/2] -= x[n/2]
+	switch args[1] {
+	case "nan":
+		x[n/2] = float32(math.NaN())
+	case "tails":
+		for i := 0; i < n; i += 97 {
+			x[i] *= 400
+		}
 	}
 	ts.Check(npy.Create(ts.MkAbs(args[0]), dims, x))
 }

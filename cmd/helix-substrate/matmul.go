@@ -26,6 +26,7 @@ type matmulCommand struct {
 	Seed      uint64        `name:"seed" help:"Chooses the blocks of --verify sampled."`
 	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
 	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE, such as 64MiB; refused, with the smallest workable size, where that is too small."`
+	Compare   string        `name:"compare" placeholder:"Y0.npy" help:"Compare Y with a canonical result: PASS from a cosine of 0.999 on, ACCEPTABLE from 0.99."`
 	Receipt   string        `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
 	JSON      bool          `name:"json" help:"Print the receipt."`
 }
@@ -43,6 +44,9 @@ func (c *matmulCommand) Run(env *environment) error {
 	}
 	if c.Sidecar == "" && (c.Quality != "" || c.MinCosine != 0) {
 		return usageError("--quality and --min-cosine decide about a sidecar: name it with --sidecar")
+	}
+	if err := distinct([]string{c.X, c.W, c.Sidecar, c.Compare}, []string{c.Out, c.Receipt}); err != nil {
+		return err
 	}
 	o := stream.MatrixOptions{Seed: c.Seed, Quality: stream.Quality{Mode: c.Quality, MinCosine: c.MinCosine}}
 	var err error
@@ -75,36 +79,70 @@ func (c *matmulCommand) Run(env *environment) error {
 		return err
 	}
 
-	recorder := w.Record(c.Sidecar)
-	var r *receipt.StreamXW
-	var y stream.Tensor
-	var stats stream.Stats
-	if c.Transpose {
-		y, stats, err = w.MatMulTransposed(env.ctx, x)
-	} else {
-		y, stats, err = w.MatMul(env.ctx, x)
+	// The receipt's file comes first: a product without it would be no success.
+	var receiptFile *atomicfile.File
+	if c.Receipt != "" {
+		if receiptFile, err = atomicfile.Create(c.Receipt); err != nil {
+			return err
+		}
+		defer receiptFile.Abort()
 	}
+	y, r, err := c.multiply(env, w, x)
 	if err != nil {
 		return err
 	}
-	if c.Transpose {
-		r = recorder.MatMulTransposed(x, y, stats)
-	} else {
-		r = recorder.MatMul(x, y, stats)
+	if receiptFile != nil {
+		if err := receipt.WriteJSON(receiptFile, r); err != nil {
+			return err
+		}
 	}
-	r.Memory.LimitMB = float64(c.Memory) / (1 << 20)
 	if err := npy.Create(c.Out, y.Shape, y.Data); err != nil {
 		return err
 	}
-	if c.Receipt != "" {
-		if err := createReceipt(c.Receipt, r); err != nil {
+	if receiptFile != nil {
+		if err := receiptFile.Commit(); err != nil {
 			return err
 		}
 	}
 	if c.JSON {
-		return receipt.WriteJSON(env.stdout, r)
+		err = receipt.WriteJSON(env.stdout, r)
+	} else {
+		printProduct(env.stdout, r, x, y)
 	}
-	return printProduct(env.stdout, r, x, y)
+	if err == nil && r.Comparison != nil && r.Comparison.Status == "FAIL" {
+		err = fmt.Errorf("%s: cosine %.6f to %s: %w", c.Out, r.Comparison.Cosine, c.Compare, errDiffers)
+	}
+	return err
+}
+
+// errDiffers is the outcome of a comparison that failed.
+var errDiffers = errors.New("the product differs from the canonical one")
+
+// multiply computes the product and its receipt.
+func (c *matmulCommand) multiply(env *environment, w *stream.Matrix, x stream.Tensor) (stream.Tensor, *receipt.StreamXW, error) {
+	recorder := w.Record(c.Sidecar)
+	product, record := w.MatMul, recorder.MatMul
+	if c.Transpose {
+		product, record = w.MatMulTransposed, recorder.MatMulTransposed
+	}
+	y, stats, err := product(env.ctx, x)
+	if err != nil {
+		return y, nil, err
+	}
+	r := record(x, y, stats)
+	r.Memory.LimitMB = float64(c.Memory) / (1 << 20)
+	if c.Compare != "" {
+		canonical, _, err := npy.ReadFloat32(c.Compare)
+		if err != nil {
+			return y, nil, err
+		}
+		comparison, err := receipt.CompareVsCanonical(y.Data, canonical)
+		if err != nil {
+			return y, nil, fmt.Errorf("%s: %w", c.Compare, err)
+		}
+		r.Comparison = &comparison
+	}
+	return y, r, nil
 }
 
 // budget leaves to the blocks what --memory does not need for the program, X and
@@ -145,20 +183,7 @@ const programMemory = 16 << 20
 // errMemory refuses a --memory that is too small.
 var errMemory = errors.New("not enough memory")
 
-// createReceipt writes a receipt to a file that is whole or absent.
-func createReceipt(path string, r any) error {
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
-	if err := receipt.WriteJSON(f, r); err != nil {
-		return err
-	}
-	return f.Commit()
-}
-
-func printProduct(w io.Writer, r *receipt.StreamXW, x, y stream.Tensor) error {
+func printProduct(w io.Writer, r *receipt.StreamXW, x, y stream.Tensor) {
 	verified := fmt.Sprintf("%d of %d, policy %s", r.BlocksVerified, len(r.BlocksTouched), r.VerifyPolicy)
 	sidecar := "none"
 	if r.SidecarApplied {
@@ -166,7 +191,7 @@ func printProduct(w io.Writer, r *receipt.StreamXW, x, y stream.Tensor) error {
 	} else if r.SidecarSkipReason != "" {
 		sidecar = "not applied: " + r.SidecarSkipReason
 	}
-	writeFields(w, []field{
+	fields := []field{
 		{"tensor", r.TensorName},
 		{"X → Y", shape(x.Shape...) + " → " + shape(y.Shape...)},
 		{"blocks verified", verified},
@@ -174,6 +199,9 @@ func printProduct(w io.Writer, r *receipt.StreamXW, x, y stream.Tensor) error {
 		{"time", fmt.Sprintf("%.2f ms on %d workers (%s kernels)", r.DurationMS, r.Kernel.Workers, r.Kernel.Level)},
 		{"memory", fmt.Sprintf("%.2f MiB of blocks for a matrix of %.2f MiB in float32", r.Memory.BuffersMB, r.Memory.FullWeightMB)},
 		{"Y sha256", r.ComputeProof.OutputSHA256},
-	})
-	return nil
+	}
+	if k := r.Comparison; k != nil {
+		fields = append(fields, field{"comparison", fmt.Sprintf("%s: cosine %.6f, largest difference %.3g", k.Status, k.Cosine, k.MaxAbsDiff)})
+	}
+	writeFields(w, fields)
 }

@@ -53,7 +53,7 @@ func (c *verifyCommand) Run(env *environment) error {
 	if info.IsDir() {
 		checks, err = verifyModel(env, c.Path, threads)
 	} else {
-		checks, err = verifyFile(env, c.Path, threads)
+		checks, err = verifyFile(env, c.Path, info, threads)
 	}
 	if err != nil {
 		return err
@@ -81,11 +81,11 @@ func (c *verifyCommand) Run(env *environment) error {
 			}
 		}
 		if r.OK {
-			fmt.Fprintf(env.stdout, "OK %s: %d tensors, %d blocks, %s\n", c.Path, len(checks), blocks, size(bytes))
+			fmt.Fprintf(env.stdout, "OK %s: %d tensors and files, %d blocks, %s\n", c.Path, len(checks), blocks, size(bytes))
 		}
 	}
 	if !r.OK {
-		return fmt.Errorf("%s: %d of %d tensors damaged: %w", c.Path, damaged, len(checks), errDamaged)
+		return fmt.Errorf("%s: %d of %d tensors and files damaged: %w", c.Path, damaged, len(checks), errDamaged)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func verifyModel(env *environment, dir string, threads int) ([]model.Check, erro
 	return m.Verify(env.ctx, threads)
 }
 
-func verifyFile(env *environment, path string, threads int) ([]model.Check, error) {
+func verifyFile(env *environment, path string, info os.FileInfo, threads int) ([]model.Check, error) {
 	kind, err := detect(path)
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func verifyFile(env *environment, path string, threads int) ([]model.Check, erro
 		if err != nil {
 			return nil, err
 		}
-		return []model.Check{{Name: s.Header.TensorName}}, nil
+		return []model.Check{{Name: s.Header.TensorName, Bytes: info.Size()}}, nil
 	}
 	f, err := cdna.Open(path)
 	if err != nil {
@@ -121,13 +121,4 @@ func verifyFile(env *environment, path string, threads int) ([]model.Check, erro
 		return nil, err
 	}
 	return []model.Check{check}, nil
-}
-
-func detect(path string) (cdna.Kind, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return cdna.KindUnknown, err
-	}
-	defer f.Close()
-	return cdna.Detect(f)
 }

@@ -10,9 +10,8 @@ import (
 
 // Matrix is a matrix to design codebooks for.
 type Matrix struct {
-	Name       string
-	Weights    []float32
-	Rows, Cols int
+	Name    string
+	Weights []float32
 }
 
 // CodebookResult is one method over a set of matrices, each with a codebook of its

@@ -50,13 +50,20 @@ func Free(b []byte) error {
 // Float32s returns b seen as float32 in the machine's own byte order, len(b)/4 of
 // them; they share b's memory and live as long as b does. It panics if b does not
 // begin at a multiple of 4, which a buffer from Alloc does.
-func Float32s(b []byte) []float32 {
-	if len(b) < 4 {
+func Float32s(b []byte) []float32 { return view[float32](b) }
+
+// Uint16s returns b seen as uint16, as Float32s does.
+func Uint16s(b []byte) []uint16 { return view[uint16](b) }
+
+func view[T float32 | uint16](b []byte) []T {
+	var zero T
+	size := int(unsafe.Sizeof(zero))
+	if len(b) < size {
 		return nil
 	}
 	p := unsafe.Pointer(unsafe.SliceData(b))
-	if uintptr(p)%unsafe.Alignof(float32(0)) != 0 {
-		panic("offheap: Float32s of a misaligned buffer")
+	if uintptr(p)%unsafe.Alignof(zero) != 0 {
+		panic("offheap: view of a misaligned buffer")
 	}
-	return unsafe.Slice((*float32)(p), len(b)/4)
+	return unsafe.Slice((*T)(p), len(b)/size)
 }

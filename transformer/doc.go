@@ -1,0 +1,29 @@
+// Package transformer runs decoder-only language models from compressed weights,
+// within a memory limit that is planned and kept.
+//
+//	m, err := transformer.Open(ctx, "tinystories-cdna", transformer.Options{Memory: 300 << 20})
+//	...
+//	defer m.Close()
+//	s, err := m.NewSession()
+//	...
+//	defer s.Close()
+//	err = s.Forward(ctx, ids, len(ids)-1, func(_ int, logits []float32) error { ... })
+//
+// [Open] takes a model directory, or a Hugging Face directory or GGUF file to run
+// dense, as a reference. Architectures are data: [Config] holds what differs
+// between the families known here, and an unknown one is refused by name.
+//
+// # Results
+//
+// Logits have the same bits for every memory limit, number of threads, chunk of
+// the prompt and CPU: products follow the canon of internal/kernel, sums of norms
+// and softmax have a fixed order, and exponentials and angles come from
+// internal/detmath.
+//
+// # Memory
+//
+// With [Options.Memory] the whole process stays within the limit: [Plan] reserves
+// the program, the key/value cache, activations and block buffers first, holds the
+// matrices that still fit and streams the rest, block by block, for every chunk of
+// tokens. A limit that is too small is refused with the smallest that would do.
+package transformer

@@ -1,0 +1,231 @@
+package transformer
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// ggufSource is a GGUF file, run dequantized.
+type ggufSource struct {
+	file      *gguf.File
+	postNorms bool
+}
+
+func openGGUF(path string) (source, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &ggufSource{file: f}, nil
+}
+
+func (s *ggufSource) close() error { return s.file.Close() }
+
+// config derives the configuration from metadata.
+func (s *ggufSource) config() (*Config, error) {
+	c, err := parseGGUF(s.file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.file.Name(), err)
+	}
+	s.postNorms = c.PostNorms
+	return c, nil
+}
+
+// ggufReader reads an architecture's keys, which begin with its name; the first
+// error stays.
+type ggufReader struct {
+	f    *gguf.File
+	arch string
+	err  error
+}
+
+// integer reads a key; without a default (negative) it must be there.
+func (r *ggufReader) integer(key string, otherwise int) int {
+	v, err := r.f.Uint(r.arch + "." + key)
+	if errors.Is(err, gguf.ErrNoKey) && otherwise >= 0 {
+		return otherwise
+	}
+	if err == nil && v > math.MaxInt32 {
+		err = fmt.Errorf("%s is %d: %w", key, v, ErrConfig)
+	}
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+	return int(v)
+}
+
+func (r *ggufReader) float(key string, otherwise float64) float64 {
+	v, err := r.f.Float(r.arch + "." + key)
+	if errors.Is(err, gguf.ErrNoKey) {
+		return otherwise
+	}
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+	return v
+}
+
+func (r *ggufReader) text(key string) string {
+	v, err := r.f.String(r.arch + "." + key)
+	if err != nil && !errors.Is(err, gguf.ErrNoKey) && r.err == nil {
+		r.err = err
+	}
+	return v
+}
+
+func parseGGUF(f *gguf.File) (*Config, error) {
+	arch, err := f.String("general.architecture")
+	if err != nil {
+		return nil, err
+	}
+	family, err := findFamily(arch)
+	if err != nil {
+		return nil, fmt.Errorf("general.architecture %w", err)
+	}
+	r := &ggufReader{f: f, arch: arch}
+	c := &Config{
+		Architecture: arch,
+		Layers:       r.integer("block_count", -1), Hidden: r.integer("embedding_length", -1), FFN: r.integer("feed_forward_length", -1),
+		Heads: r.integer("attention.head_count", -1), Context: r.integer("context_length", -1),
+		NormEps: float32(r.float("attention.layer_norm_rms_epsilon", 1e-5)), EmbedScale: 1, Activation: SiLU,
+	}
+	c.KVHeads = r.integer("attention.head_count_kv", c.Heads)
+	if r.err != nil || c.Heads == 0 {
+		return nil, errors.Join(r.err, c.check())
+	}
+	c.HeadDim = r.integer("attention.key_length", c.Hidden/c.Heads)
+	embed, ok := f.Tensor("token_embd.weight")
+	if !ok || len(embed.Shape) != 2 {
+		return nil, fmt.Errorf("no embeddings token_embd.weight: %w", ErrWeights)
+	}
+	c.Vocab = embed.Shape[0]
+	_, head := f.Tensor("output.weight")
+	c.TiedHead = !head
+	c.AttnScale = float32(1 / math.Sqrt(float64(max(1, c.HeadDim))))
+	r.rope(c)
+	h := r.familyKeys(c)
+	if r.err != nil {
+		return nil, r.err
+	}
+	if family.adjust != nil {
+		if err := family.adjust(c, h); err != nil {
+			return nil, err
+		}
+	}
+	c.NormOffset = false // in these files the norms have their 1 added already
+	if c.LocalRope.Theta == 0 {
+		c.LocalRope = c.Rope
+	}
+	return c, c.check()
+}
+
+// rope reads the rotary embeddings. Llama's weights are permuted in these files,
+// so that neighbours are paired.
+func (r *ggufReader) rope(c *Config) {
+	c.Rope = Rope{Theta: r.float("rope.freq_base", 10000), Interleaved: r.arch == "llama"}
+	if d := r.integer("rope.dimension_count", c.HeadDim); d != c.HeadDim {
+		c.Rope.Dim = d
+	}
+	s := Scaling{
+		Type: ScalingType(r.text("rope.scaling.type")), Factor: r.float("rope.scaling.factor", 1),
+		Original: r.integer("rope.scaling.original_context_length", c.Context), Attention: r.float("rope.scaling.attn_factor", 0),
+	}
+	switch {
+	case s.Type == ScaleLinear || s.Type == ScaleYaRN:
+		c.Rope.Scaling = s
+	case s.Type != NoScaling && s.Type != "none" && s.Type != ScaleLongRoPE:
+		r.err = errors.Join(r.err, fmt.Errorf("rope scaling %q: %w", s.Type, ErrConfig))
+	}
+	pairs := c.Rope.dim(c.HeadDim) / 2
+	divisors := func(name string) []float64 {
+		t, ok := r.f.Tensor(name)
+		if !ok || t.Len() != pairs {
+			return nil
+		}
+		x := make([]float32, pairs)
+		if err := t.ReadFloat32(x, 0); err != nil {
+			r.err = errors.Join(r.err, err)
+		}
+		wide := make([]float64, pairs)
+		for i, v := range x {
+			wide[i] = float64(v)
+		}
+		return wide
+	}
+	// Llama 3.1 and Phi-3 store what each pair's angle is divided by.
+	s.Type = ScaleLongRoPE
+	if s.Short = divisors("rope_freqs.weight"); s.Short != nil {
+		s.Long = s.Short
+		c.Rope.Scaling = s
+	} else if s.Short, s.Long = divisors("rope_factors_short.weight"), divisors("rope_factors_long.weight"); s.Short != nil && s.Long != nil {
+		c.Rope.Scaling = s
+	}
+}
+
+// familyKeys reads what the families' adjustments look at, in the words of
+// config.json.
+func (r *ggufReader) familyKeys(c *Config) *hfConfig {
+	h := &hfConfig{
+		SlidingWindow: r.integer("attention.sliding_window", 0),
+		AttnSoftcap:   float32(r.float("attn_logit_softcapping", 0)),
+		LogitSoftcap:  float32(r.float("final_logit_softcapping", 0)),
+	}
+	// The 27 B Gemmas scale attention by their width per head.
+	if r.arch == "gemma2" && c.Layers == 46 || r.arch == "gemma3" && c.Layers == 62 {
+		h.QueryPreAttnScalar = float64(c.Hidden / c.Heads)
+	}
+	return h
+}
+
+func (s *ggufSource) tensor(name string) (*gguf.Tensor, bool) {
+	translated := ggufName(name, s.postNorms)
+	if translated == "" {
+		return nil, false
+	}
+	return s.file.Tensor(translated)
+}
+
+func (s *ggufSource) find(name string) (*gguf.Tensor, error) {
+	t, ok := s.tensor(name)
+	if !ok {
+		return nil, fmt.Errorf("%s: no tensor %s (%s): %w", s.file.Name(), ggufName(name, s.postNorms), name, ErrWeights)
+	}
+	return t, nil
+}
+
+func (s *ggufSource) has(name string) bool {
+	_, ok := s.tensor(name)
+	return ok
+}
+
+func (s *ggufSource) matrix(e *stream.Engine, name string) (Projection, error) {
+	t, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	rows, cols := model.MatrixShape(t.Shape)
+	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return t.ReadFloat32(dst, a*cols) })
+}
+
+func (s *ggufSource) size(name string) (*cdna.File, int64, error) {
+	t, err := s.find(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	return nil, 4 * int64(t.Len()), nil
+}
+
+func (s *ggufSource) vector(name string) ([]float32, error) {
+	t, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	x := make([]float32, t.Len())
+	return x, t.ReadFloat32(x, 0)
+}

@@ -1,0 +1,204 @@
+package transformer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// Options say how a model is run. Results depend on none of them but the cache
+// type, and the context where rotary embeddings scale with it.
+type Options struct {
+	// Memory bounds the whole process, 0 for no limit: what does not fit is
+	// streamed.
+	Memory int64
+	// Reserve is memory that the caller needs besides, for a tokenizer, say.
+	Reserve int64
+	// Context is the longest sequence, 0 for the model's own, at most 4096.
+	Context int
+	// CacheType says how keys and values are kept, empty for CacheF32.
+	CacheType CacheType
+	// Chunk is how many tokens of a prompt go together; 0 lets the plan choose.
+	Chunk int
+	// Threads is the number of workers, 0 for GOMAXPROCS.
+	Threads int
+	// CPU forces a kernel level, empty for HELIX_CPU or the best.
+	CPU string
+}
+
+// Model is an open model: its weights, resident or streamed as the plan says. It
+// is for one goroutine at a time.
+type Model struct {
+	Config *Config
+	Plan   *Plan
+
+	source   source
+	engine   *stream.Engine
+	budget   *stream.Budget
+	kernels  *kernel.Kernels
+	threads  int
+	matrices map[string]Projection
+
+	blocks      []Block
+	embeddings  Projection
+	norm        []float32
+	head        Linear
+	frequencies [2]frequencies // of global and local layers
+}
+
+type frequencies struct {
+	freq   []float64
+	factor float64
+}
+
+// Open opens a model directory, a Hugging Face directory or a GGUF file. Errors
+// are ErrArchitecture and ErrConfig, before any weights are read; ErrMemory, with
+// the smallest workable limit; ErrWeights; and those of reading.
+func Open(ctx context.Context, path string, o Options) (*Model, error) {
+	src, err := openSource(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := open(ctx, src, o)
+	if err != nil {
+		src.close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+func open(ctx context.Context, src source, o Options) (_ *Model, err error) {
+	config, err := src.config()
+	if err != nil {
+		return nil, err
+	}
+	if o, err = o.normalize(config); err != nil {
+		return nil, err
+	}
+	m := &Model{Config: config, source: src, threads: o.Threads, matrices: map[string]Projection{}}
+	if m.kernels, err = pickKernels(o.CPU); err != nil {
+		return nil, err
+	}
+	names := matrixNames(config, src)
+	if m.Plan, err = planModel(config, src, names, o); err != nil {
+		return nil, err
+	}
+	if o.Memory > 0 {
+		m.budget = stream.NewBudget(m.Plan.managed())
+	}
+	if m.engine, err = stream.NewEngine(stream.EngineOptions{Threads: o.Threads, CPU: o.CPU, Budget: m.budget}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			m.closeMatrices()
+		}
+	}()
+	if err := m.load(ctx, names); err != nil {
+		return nil, err
+	}
+	if err := m.assemble(); err != nil {
+		return nil, err
+	}
+	for kind, r := range []Rope{config.Rope, config.LocalRope} {
+		m.frequencies[kind].freq, m.frequencies[kind].factor = r.frequencies(config.HeadDim, m.Plan.Context)
+	}
+	return m, nil
+}
+
+func (o Options) normalize(c *Config) (Options, error) {
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Context == 0 {
+		o.Context = min(c.Context, 4096)
+	}
+	if o.CacheType == "" {
+		o.CacheType = CacheF32
+	}
+	switch {
+	case o.Threads < 0 || o.Memory < 0 || o.Chunk < 0 || o.Reserve < 0:
+		return o, errors.New("threads, memory, chunk and reserve must not be negative")
+	case o.Context < 1 || o.Context > 1<<20:
+		return o, fmt.Errorf("context %d is not in 1..%d: %w", o.Context, 1<<20, ErrConfig)
+	case o.CacheType != CacheF32 && o.CacheType != CacheF16:
+		return o, fmt.Errorf("cache type %q is not %s or %s: %w", o.CacheType, CacheF32, CacheF16, ErrConfig)
+	}
+	return o, nil
+}
+
+func pickKernels(level string) (*kernel.Kernels, error) {
+	if level == "" {
+		return kernel.FromEnv()
+	}
+	return kernel.ForLevel(kernel.Level(level))
+}
+
+// load opens all matrices and makes those resident that the plan has in memory.
+func (m *Model) load(ctx context.Context, names []string) error {
+	for i, name := range names {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		w, err := m.source.matrix(m.engine, name)
+		if err != nil {
+			return err
+		}
+		m.matrices[name] = w
+		if s, ok := w.(*stream.Matrix); ok && m.Plan.Matrices[i].Resident {
+			if err := s.Load(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close frees everything. Sessions must be closed before.
+func (m *Model) Close() error {
+	return errors.Join(m.closeMatrices(), m.source.close())
+}
+
+func (m *Model) closeMatrices() error {
+	var errs []error
+	for _, w := range m.matrices {
+		errs = append(errs, w.(interface{ Close() error }).Close())
+	}
+	m.matrices = nil
+	return errors.Join(append(errs, m.engine.Close())...)
+}
+
+// CPU returns the level of the kernels in use.
+func (m *Model) CPU() string { return string(m.kernels.Level()) }
+
+// embed writes the embeddings of tokens, one row at a time, to x.
+func (m *Model) embed(x []float32, ids []int) error {
+	n := m.Config.Hidden
+	for i, id := range ids {
+		row := x[i*n:][:n]
+		if err := m.embeddings.Floats(row, id, id+1); err != nil {
+			return fmt.Errorf("embedding of token %d: %w", id, err)
+		}
+		if s := m.Config.EmbedScale; s != 1 {
+			for j := range row {
+				row[j] *= s
+			}
+		}
+	}
+	return nil
+}
+
+// softcap replaces every x by c·tanh(x/c) unless c is 0.
+func softcap(x []float32, c float32) {
+	if c == 0 {
+		return
+	}
+	for i, v := range x {
+		x[i] = c * detmath.Tanh(v/c)
+	}
+}

@@ -1,0 +1,71 @@
+package transformer
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Tensors are asked for by their Hugging Face names; other sources translate.
+const (
+	embedName = "model.embed_tokens.weight"
+	headName  = "lm_head.weight"
+	normName  = "model.norm.weight"
+)
+
+func layerName(l int, part string) string { return fmt.Sprintf("model.layers.%d.%s", l, part) }
+
+// ggufParts are the names of a layer's parts in GGUF, behind "blk.N.". Gemma's
+// norms after attention and FFN have names of their own in both worlds.
+var ggufParts = map[string]string{
+	"self_attn.q_proj":         "attn_q",
+	"self_attn.k_proj":         "attn_k",
+	"self_attn.v_proj":         "attn_v",
+	"self_attn.qkv_proj":       "attn_qkv",
+	"self_attn.o_proj":         "attn_output",
+	"self_attn.q_norm":         "attn_q_norm",
+	"self_attn.k_norm":         "attn_k_norm",
+	"mlp.gate_proj":            "ffn_gate",
+	"mlp.up_proj":              "ffn_up",
+	"mlp.gate_up_proj":         "ffn_up",
+	"mlp.down_proj":            "ffn_down",
+	"input_layernorm":          "attn_norm",
+	"post_attention_layernorm": "ffn_norm",
+}
+
+// ggufPostNormParts replace some of them in models with norms after the layers,
+// where Hugging Face uses post_attention_layernorm for another norm.
+var ggufPostNormParts = map[string]string{
+	"post_attention_layernorm":   "post_attention_norm",
+	"pre_feedforward_layernorm":  "ffn_norm",
+	"post_feedforward_layernorm": "post_ffw_norm",
+}
+
+// ggufName translates a Hugging Face name, empty if it has no counterpart.
+func ggufName(name string, postNorms bool) string {
+	switch name {
+	case embedName:
+		return "token_embd.weight"
+	case headName:
+		return "output.weight"
+	case normName:
+		return "output_norm.weight"
+	}
+	rest, ok := strings.CutPrefix(name, "model.layers.")
+	if !ok {
+		return ""
+	}
+	layer, rest, _ := strings.Cut(rest, ".")
+	dot := strings.LastIndexByte(rest, '.')
+	if dot < 0 {
+		return ""
+	}
+	part, kind := rest[:dot], rest[dot:]
+	translated := ggufParts[part]
+	if p, ok := ggufPostNormParts[part]; postNorms && ok {
+		translated = p
+	}
+	if translated == "" {
+		return ""
+	}
+	return "blk." + layer + "." + translated + kind
+}

@@ -1,0 +1,211 @@
+package transformer
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
+)
+
+// Rope says how rotary position embeddings turn queries and keys (Su et al. 2021).
+// Pair i of a head turns by position·theta^(−2i/Dim), scaled as Scaling says.
+type Rope struct {
+	Theta float64
+	// Dim is how many of a head's values turn, from the first; 0 means all.
+	Dim int
+	// Interleaved pairs (0,1), (2,3), …, as in GGUF files of Llama; otherwise pairs
+	// are (i, i+Dim/2), as in Hugging Face checkpoints.
+	Interleaved bool
+	Scaling     Scaling
+}
+
+// Scaling stretches rotary embeddings to contexts longer than the model was
+// trained on.
+type Scaling struct {
+	Type ScalingType
+	// Factor is how much longer; for ScaleLinear, positions are divided by it.
+	Factor float64
+	// Original is the context length of training.
+	Original int
+	// LowFreq and HighFreq bound the wavelengths between which ScaleLlama3 blends.
+	LowFreq, HighFreq float64
+	// BetaFast and BetaSlow are the rotations between which ScaleYaRN blends; Attention is
+	// the factor of YaRN's and LongRoPE's sines and cosines, 0 for the default.
+	BetaFast, BetaSlow, Attention float64
+	// Short and Long are LongRoPE's divisors per pair, for sequences within and
+	// beyond Original.
+	Short, Long []float64
+}
+
+// ScalingType names a way to scale.
+type ScalingType string
+
+// The known scalings. ScaleDynamic is dynamic NTK; ScaleLlama3 that of Llama 3.1; ScaleYaRN that
+// of Peng et al. 2023; ScaleLongRoPE that of Phi-3.
+const (
+	NoScaling     ScalingType = ""
+	ScaleLinear   ScalingType = "linear"
+	ScaleDynamic  ScalingType = "dynamic"
+	ScaleLlama3   ScalingType = "llama3"
+	ScaleYaRN     ScalingType = "yarn"
+	ScaleLongRoPE ScalingType = "longrope"
+)
+
+func (r Rope) dim(headDim int) int {
+	if r.Dim == 0 {
+		return headDim
+	}
+	return r.Dim
+}
+
+func (r Rope) check(headDim int) error {
+	s := r.Scaling
+	dim := r.dim(headDim)
+	switch {
+	case !(r.Theta > 0 && r.Theta < 1e12):
+		return fmt.Errorf("rope theta %v: %w", r.Theta, ErrConfig)
+	case dim < 2 || dim > headDim || dim%2 != 0:
+		return fmt.Errorf("rope turns %d of %d values: %w", dim, headDim, ErrConfig)
+	}
+	switch s.Type {
+	case NoScaling:
+		return nil
+	case ScaleLinear, ScaleDynamic, ScaleYaRN, ScaleLlama3:
+		if !(s.Factor >= 1 && s.Factor <= 1e6) {
+			return fmt.Errorf("rope scaling factor %v: %w", s.Factor, ErrConfig)
+		}
+		if s.Type != ScaleLinear && s.Original < 1 {
+			return fmt.Errorf("rope scaling %s without the original context length: %w", s.Type, ErrConfig)
+		}
+	case ScaleLongRoPE:
+		if len(s.Short) != dim/2 || len(s.Long) != dim/2 {
+			return fmt.Errorf("longrope has %d and %d divisors for %d pairs: %w", len(s.Short), len(s.Long), dim/2, ErrConfig)
+		}
+	default:
+		return fmt.Errorf("rope scaling %q is not linear, dynamic, llama3, yarn or longrope: %w", s.Type, ErrConfig)
+	}
+	return nil
+}
+
+// frequencies returns the angle per position of each pair, and the factor of sines
+// and cosines, for sequences of up to context positions.
+func (r Rope) frequencies(headDim, context int) (freq []float64, factor float64) {
+	dim := r.dim(headDim)
+	theta, s := r.Theta, r.Scaling
+	if s.Type == ScaleDynamic && context > s.Original {
+		// NTK-aware: the base grows so that the longest wavelength stretches.
+		stretch := s.Factor*float64(context)/float64(s.Original) - (s.Factor - 1)
+		theta *= power(stretch, float64(dim)/float64(dim-2))
+	}
+	freq, factor = make([]float64, dim/2), 1
+	for i := range freq {
+		freq[i] = 1 / power(theta, float64(2*i)/float64(dim))
+	}
+	switch s.Type {
+	case ScaleLinear:
+		for i := range freq {
+			freq[i] /= s.Factor
+		}
+	case ScaleLlama3:
+		for i, f := range freq {
+			freq[i] = s.llama3(f)
+		}
+	case ScaleYaRN:
+		factor = s.Attention
+		if factor == 0 {
+			factor = 0.1*ln(s.Factor) + 1
+		}
+		s.yarn(freq, theta, dim)
+	case ScaleLongRoPE:
+		divisors := s.Short
+		if context > s.Original {
+			divisors = s.Long
+		}
+		for i := range freq {
+			freq[i] /= divisors[i]
+		}
+		factor = s.Attention
+		if factor == 0 {
+			factor = 1
+		}
+	}
+	return freq, factor
+}
+
+// llama3 divides long wavelengths by the factor, keeps short ones and blends
+// between them.
+func (s Scaling) llama3(f float64) float64 {
+	wavelength := 2 * math.Pi / f
+	low, high := float64(s.Original)/s.LowFreq, float64(s.Original)/s.HighFreq
+	switch {
+	case wavelength < high:
+		return f
+	case wavelength > low:
+		return f / s.Factor
+	}
+	smooth := (float64(s.Original)/wavelength - s.LowFreq) / (s.HighFreq - s.LowFreq)
+	return float64((1-smooth)*(f/s.Factor)) + float64(smooth*f)
+}
+
+// yarn blends each pair between dividing by the factor and keeping, by how often it
+// turns within the original context.
+func (s Scaling) yarn(freq []float64, theta float64, dim int) {
+	// The pair that turns n times: dim·ln(original/(2πn)) / (2·ln theta).
+	pair := func(turns float64) float64 {
+		return float64(dim) * ln(float64(s.Original)/(2*math.Pi*turns)) / (2 * ln(theta))
+	}
+	fast, slow := s.BetaFast, s.BetaSlow
+	if fast == 0 {
+		fast = 32
+	}
+	if slow == 0 {
+		slow = 1
+	}
+	low := max(0, math.Floor(pair(fast)))
+	high := min(float64(dim-1), math.Ceil(pair(slow)))
+	if low == high {
+		high += 0.001
+	}
+	for i, f := range freq {
+		ramp := min(1, max(0, (float64(i)-low)/(high-low))) // 0: keep, 1: divide
+		freq[i] = float64(ramp*(f/s.Factor)) + float64((1-ramp)*f)
+	}
+}
+
+func ln(x float64) float64 { return detmath.Log2(x) * math.Ln2 }
+
+func power(base, exponent float64) float64 {
+	return detmath.Exp2(float64(exponent * detmath.Log2(base)))
+}
+
+// rotation turns the heads of one position.
+type rotation struct {
+	sin, cos    []float32
+	interleaved bool
+}
+
+func newRotation(pairs int, interleaved bool) rotation {
+	return rotation{sin: make([]float32, pairs), cos: make([]float32, pairs), interleaved: interleaved}
+}
+
+// set computes the turn of a position.
+func (t rotation) set(freq []float64, factor float64, position int) {
+	for i, f := range freq {
+		s, c := detmath.SinCos(float64(float64(position) * f))
+		t.sin[i], t.cos[i] = float32(s*factor), float32(c*factor)
+	}
+}
+
+// apply turns one head in place. Products are rounded one by one, not fused.
+func (t rotation) apply(head []float32) {
+	n := len(t.sin)
+	for i := range n {
+		a, b := i, i+n
+		if t.interleaved {
+			a, b = 2*i, 2*i+1
+		}
+		x, y := head[a], head[b]
+		head[a] = float32(x*t.cos[i]) - float32(y*t.sin[i])
+		head[b] = float32(y*t.cos[i]) + float32(x*t.sin[i])
+	}
+}

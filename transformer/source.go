@@ -1,0 +1,232 @@
+package transformer
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// source gives a model's configuration and its tensors by Hugging Face name.
+type source interface {
+	config() (*Config, error)
+	has(name string) bool
+	// matrix opens a tensor for products. Dense tensors are read whole.
+	matrix(e *stream.Engine, name string) (Projection, error)
+	// size returns a compressed tensor's open file, which the caller closes, or the
+	// memory that a dense one takes.
+	size(name string) (f *cdna.File, dense int64, err error)
+	// vector reads a small tensor, widened to float32.
+	vector(name string) ([]float32, error)
+	close() error
+}
+
+// openSource tells a model directory, a Hugging Face directory and a GGUF file
+// apart.
+func openSource(path string) (source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return openGGUF(path)
+	}
+	if _, err := os.Stat(filepath.Join(path, model.ManifestName)); err == nil {
+		m, err := model.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		return &compressed{m}, nil
+	}
+	set, err := safetensors.OpenDir(path)
+	if err != nil {
+		return nil, err
+	}
+	return &checkpoint{path, set}, nil
+}
+
+// readConfig reads a directory's config.json.
+func readConfig(dir string) (*Config, error) {
+	path := filepath.Join(dir, "config.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := ParseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return c, nil
+}
+
+// compressed is a model directory.
+type compressed struct{ m *model.Model }
+
+func (s *compressed) config() (*Config, error) { return readConfig(s.m.Dir) }
+func (s *compressed) close() error             { return nil }
+
+func (s *compressed) has(name string) bool {
+	_, ok := s.m.Manifest.Tensors[name]
+	return ok
+}
+
+func (s *compressed) tensor(name string) (model.Tensor, error) {
+	t, ok := s.m.Manifest.Tensors[name]
+	if !ok {
+		return t, fmt.Errorf("%s: no tensor %s: %w", s.m.Dir, name, ErrWeights)
+	}
+	return t, nil
+}
+
+func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	if t.Format == model.FormatNPY {
+		return s.exact(e, t)
+	}
+	sidecar, err := s.m.OpenSidecar(t)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.Open(s.m.Path(t.File), stream.MatrixOptions{Sidecar: sidecar})
+	if err != nil {
+		return nil, err
+	}
+	if m.Rows() != t.CDNAShape[0] || m.Cols() != t.CDNAShape[1] {
+		m.Close()
+		return nil, fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", s.m.Path(t.File), m.Rows(), m.Cols(), t.CDNAShape, model.ErrMismatch)
+	}
+	return m, nil
+}
+
+func (s *compressed) size(name string) (*cdna.File, int64, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if t.Format == model.FormatNPY {
+		rows, cols := model.MatrixShape(t.Shape)
+		return nil, 4 * int64(rows) * int64(cols), nil
+	}
+	f, err := s.m.OpenMatrix(t)
+	return f, 0, err
+}
+
+// exact reads a matrix that conversion kept as it was.
+func (s *compressed) exact(e *stream.Engine, t model.Tensor) (Projection, error) {
+	r, err := npy.Open(s.m.Path(t.File))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	rows, cols := model.MatrixShape(r.Shape())
+	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return r.ReadFloat32(dst, a*cols) })
+}
+
+func (s *compressed) vector(name string) ([]float32, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	if t.Format == model.FormatNPY {
+		x, _, err := npy.ReadFloat32(s.m.Path(t.File))
+		return x, err
+	}
+	f, err := s.m.OpenMatrix(t)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return decodeVector(f)
+}
+
+// decodeVector expands a compressed tensor that is used as a vector.
+func decodeVector(f *cdna.File) ([]float32, error) {
+	const most = 1 << 24
+	if f.Rows() > most/f.Cols() {
+		return nil, fmt.Errorf("%s: [%d, %d] is no vector: %w", f.Name(), f.Rows(), f.Cols(), ErrWeights)
+	}
+	indices := make([]byte, f.Rows()*f.Cols())
+	if err := f.ReadRows(indices, 0, f.Rows(), nil); err != nil {
+		return nil, err
+	}
+	values, x := f.Codebook(), make([]float32, len(indices))
+	for i, index := range indices {
+		x[i] = values[index]
+	}
+	return x, nil
+}
+
+// checkpoint is a Hugging Face directory, run dense.
+type checkpoint struct {
+	dir string
+	set *safetensors.Set
+}
+
+func (s *checkpoint) config() (*Config, error) { return readConfig(s.dir) }
+func (s *checkpoint) close() error             { return s.set.Close() }
+
+func (s *checkpoint) has(name string) bool {
+	_, ok := s.set.Tensor(name)
+	return ok
+}
+
+func (s *checkpoint) tensor(name string) (*safetensors.Tensor, error) {
+	t, ok := s.set.Tensor(name)
+	if !ok {
+		return nil, fmt.Errorf("%s: no tensor %s: %w", s.dir, name, ErrWeights)
+	}
+	return t, nil
+}
+
+func (s *checkpoint) matrix(e *stream.Engine, name string) (Projection, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	rows, cols := model.MatrixShape(t.Shape)
+	if t.DType != safetensors.BF16 {
+		return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return t.ReadFloat32(dst, a*cols) })
+	}
+	buf := make([]float32, 0)
+	return e.NewDenseBF16(rows, cols, func(dst []uint16, a, _ int) error {
+		if cap(buf) < len(dst) {
+			buf = make([]float32, len(dst))
+		}
+		if err := t.ReadFloat32(buf[:len(dst)], a*cols); err != nil {
+			return err
+		}
+		for i, v := range buf[:len(dst)] {
+			dst[i] = dtype.ToBF16(v)
+		}
+		return nil
+	})
+}
+
+func (s *checkpoint) size(name string) (*cdna.File, int64, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if t.DType == safetensors.BF16 {
+		return nil, 2 * int64(t.Len()), nil
+	}
+	return nil, 4 * int64(t.Len()), nil
+}
+
+func (s *checkpoint) vector(name string) ([]float32, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	x := make([]float32, t.Len())
+	return x, t.ReadFloat32(x, 0)
+}

@@ -123,7 +123,7 @@ func (m *Matrix) load(ctx context.Context, bits int) (*resident, error) {
 		a.release()
 		return nil, err
 	}
-	var packing sync.Mutex // rows of a strip of four may lie in two blocks
+	var packing sync.Mutex // of strips of four rows that lie in two blocks
 	err = eachBlock(ctx, workers, 0, m.file.NumBlocks(), func(w, i int) error {
 		b := m.file.Block(i)
 		buf := m.engine.buffers.unpacked[w].bytes[:b.DecompLen]
@@ -140,9 +140,7 @@ func (m *Matrix) load(ctx context.Context, bits int) (*resident, error) {
 		if r.packed == nil {
 			return nil
 		}
-		packing.Lock()
-		defer packing.Unlock()
-		return r.packed.Pack(b.FirstRow, buf)
+		return packBlock(r.packed, &packing, b.FirstRow, b.Rows, buf)
 	})
 	if err != nil {
 		a.release()
@@ -152,6 +150,23 @@ func (m *Matrix) load(ctx context.Context, bits int) (*resident, error) {
 		m.verifier.Done(i)
 	}
 	return r, nil
+}
+
+// packBlock packs a block's rows: whole strips of four at once with other blocks,
+// the rows before and after them one block after another.
+func packBlock(p *kernel.Packed, ends *sync.Mutex, first, rows int, indices []byte) error {
+	last, n := first+rows, len(indices)/rows
+	a, b := min((first+3)&^3, last), max(last&^3, first)
+	b = max(a, b)
+	if err := p.Pack(a, indices[(a-first)*n:(b-first)*n]); err != nil {
+		return err
+	}
+	ends.Lock()
+	defer ends.Unlock()
+	if err := p.Pack(first, indices[:(a-first)*n]); err != nil {
+		return err
+	}
+	return p.Pack(b, indices[(b-first)*n:])
 }
 
 // Unload gives a resident matrix's memory back, after the product that runs, if one

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -72,22 +73,72 @@ func (p *Packed) Cols() int { return p.cols }
 func (p *Packed) Bits() int { return p.bits }
 
 // Pack stores rows first, first+1, … from index bytes, row-major. It returns
-// ErrIndex if one doesn't fit, with nothing of its row stored. It panics unless
+// ErrIndex if one doesn't fit, with nothing of its strip stored. It panics unless
 // idx is a whole number of rows that p has.
 func (p *Packed) Pack(first int, idx []byte) error {
 	rows := p.wholeRows("Packed.Pack", first, len(idx))
-	for r := range rows {
-		row := idx[r*p.cols:][:p.cols]
-		var all byte
-		for _, i := range row {
-			all |= i
+	for r := 0; r < rows; {
+		n := 1
+		if (first+r)%4 == 0 && rows-r >= 4 {
+			n = 4
 		}
-		if all>>p.bits != 0 {
-			return fmt.Errorf("%w: row %d has an index of %d or more, packed in %d bits", ErrIndex, first+r, 1<<p.bits, p.bits)
+		for i := range n {
+			if largest(idx[(r+i)*p.cols:][:p.cols])>>p.bits != 0 {
+				return fmt.Errorf("%w: row %d has an index of %d or more, packed in %d bits", ErrIndex, first+r+i, 1<<p.bits, p.bits)
+			}
 		}
-		p.packRow(first+r, row)
+		if n == 4 {
+			p.packStrip(first+r, idx[r*p.cols:][:4*p.cols])
+		} else {
+			p.packRow(first+r, idx[r*p.cols:][:p.cols])
+		}
+		r += n
 	}
 	return nil
+}
+
+// largest returns the bits that any index has.
+func largest(row []byte) byte {
+	var all uint64
+	for ; len(row) >= 8; row = row[8:] {
+		all |= binary.LittleEndian.Uint64(row)
+	}
+	all |= all >> 32
+	all |= all >> 16
+	all |= all >> 8
+	for _, i := range row {
+		all |= uint64(i)
+	}
+	return byte(all)
+}
+
+// packStrip stores the four rows of a strip, eight columns at a time where there
+// are so many: no index has a bit that shifting would carry into the next byte.
+func (p *Packed) packStrip(r int, rows []byte) {
+	n := p.cols
+	for g := 0; g*groupSize < n; g++ {
+		group := p.group(r, g)
+		width := min(groupSize, n-g*groupSize)
+		at := func(row, j int) uint64 { return binary.LittleEndian.Uint64(rows[row*n+g*groupSize+j:]) }
+		j := 0
+		for ; j+8 <= width; j += 8 {
+			a, b, c, d := at(0, j), at(1, j), at(2, j), at(3, j)
+			const low, high = 0x0f0f0f0f0f0f0f0f, 0x3030303030303030
+			binary.LittleEndian.PutUint64(group[j:], a&low|b&low<<4)
+			binary.LittleEndian.PutUint64(group[groupSize+j:], c&low|d&low<<4)
+			if p.bits == 6 {
+				binary.LittleEndian.PutUint64(group[2*groupSize+j:], a&high>>4|b&high>>2|c&high|d&high<<2)
+			}
+		}
+		for ; j < width; j++ {
+			at := g*groupSize + j
+			a, b, c, d := rows[at], rows[n+at], rows[2*n+at], rows[3*n+at]
+			group[j], group[groupSize+j] = a&15|b&15<<4, c&15|d&15<<4
+			if p.bits == 6 {
+				group[2*groupSize+j] = a>>4 | b>>4<<2 | c>>4<<4 | d>>4<<6
+			}
+		}
+	}
 }
 
 func (p *Packed) packRow(r int, row []byte) {

@@ -15,7 +15,7 @@ import (
 )
 
 var sentinels = []error{
-	ErrFormat, ErrVersion, ErrTruncated, ErrHeader, ErrShape, ErrBlockCount, ErrBlockIndex, ErrBlockSize, ErrCodec, ErrChecksum, ErrCorrupt, ErrSidecar,
+	ErrFormat, ErrVersion, ErrTruncated, ErrHeader, ErrShape, ErrBlockCount, ErrBlockIndex, ErrBlockSize, ErrCodec, ErrLevel, ErrChecksum, ErrCorrupt, ErrSidecar,
 }
 
 func isSentinel(err error) bool {
@@ -181,31 +181,6 @@ func TestForgedV2(t *testing.T) {
 	}
 }
 
-// A file of a few bytes must not make a reader believe in a block of gigabytes, or allocate one.
-func TestBombV2(t *testing.T) {
-	p := newForgery()
-	p.swap(`[5,3]`, "[3,1000000000]")
-	p.swap(`"block_rows":2`, `"block_rows":1`)
-	p.swap(`"none"`, `"brotli"`)
-	for i := range 3 {
-		p.setDecompLen(i, 1000000000)
-	}
-	if err := verifyBytes(p.bytes()); !errors.Is(err, ErrBlockSize) {
-		t.Error(err)
-	}
-	// The writer does not write what the reader refuses.
-	w, err := NewWriter(&memory{}, WriterOptions{Rows: 1, Cols: 17 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(make([]byte, 17<<20)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Finish(nil); !errors.Is(err, ErrBlockSize) {
-		t.Errorf("writer: %v", err)
-	}
-}
-
 // sample is a small file with everything in it.
 func sample(t testing.TB, encoding string) []byte {
 	cosine := 0.99
@@ -364,32 +339,15 @@ func TestForgedV1(t *testing.T) {
 	}
 }
 
-// A zlib bomb: a stream of 4 MB of zeros behind a header that announces 16 bytes.
-func TestBombV1(t *testing.T) {
-	bomb, err := deflate(1, make([]byte, 4<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := sampleV1(t)[:headV1]
-	put := binary.LittleEndian.PutUint32
-	put(b[8:], 4)
-	put(b[12:], 4)
-	put(b[1040:], 16)
-	put(b[1044:], uint32(len(bomb)))
-	if err := verifyBytes(append(b, bomb...)); !errors.Is(err, ErrCorrupt) {
-		t.Error(err)
-	}
-}
-
 func TestOpenForeign(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Open(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
-	if _, err := Open(dir); !errors.Is(err, ErrFormat) {
+	if _, err := Open(dir); !errors.Is(err, ErrNotRegular) || !strings.Contains(err.Error(), "directory") {
 		t.Errorf("directory: %v", err)
 	}
-	if _, err := OpenSidecar(dir); !errors.Is(err, ErrFormat) {
+	if _, err := OpenSidecar(dir); !errors.Is(err, ErrNotRegular) {
 		t.Errorf("directory as sidecar: %v", err)
 	}
 	for text, want := range map[string]error{"": ErrTruncated, "HX": ErrTruncated, "HXZO....": ErrFormat, "GGUF....": ErrFormat, "HXZ2\x02\x00..": ErrVersion} {
@@ -411,6 +369,27 @@ func TestDetect(t *testing.T) {
 	}
 	if _, err := Detect(brokenReader{}); !errors.Is(err, errBroken) {
 		t.Error(err)
+	}
+}
+
+func TestDetectFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	for text, want := range map[string]Kind{"": KindUnknown, "HXZC": KindCDNA1, "HXZ2....": KindCDNA2, "HXZO": KindSidecar} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := DetectFile(path); got != want || err != nil {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	if _, err := DetectFile(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+	for _, path := range []string{dir, os.DevNull} {
+		if _, err := DetectFile(path); !errors.Is(err, ErrNotRegular) || !strings.HasPrefix(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

@@ -2,7 +2,10 @@ package cdna
 
 import (
 	"errors"
+	"fmt"
 	"io"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // Kind is a file format this package knows, told by the first four bytes.
@@ -55,4 +58,19 @@ func Detect(r io.ReaderAt) (Kind, error) {
 		return KindSidecar, nil
 	}
 	return KindUnknown, nil
+}
+
+// DetectFile is Detect for a file by its name. What is not a regular file is ErrNotRegular, at once: opening a pipe
+// could take for ever.
+func DetectFile(path string) (Kind, error) {
+	file, _, err := regularfile.Open(path)
+	if err != nil {
+		return KindUnknown, err
+	}
+	defer file.Close()
+	kind, err := Detect(file)
+	if err != nil {
+		return KindUnknown, fmt.Errorf("%s: reading magic: %w", path, err)
+	}
+	return kind, nil
 }

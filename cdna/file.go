@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/codec"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // File is an open CDNA file, v1 or v2. All methods but Close are safe for concurrent use.
@@ -39,9 +39,10 @@ type Block struct {
 	Rows      int
 }
 
-// Open opens a v1 or v2 file, told apart by its first bytes. Close releases it.
+// Open opens a v1 or v2 file, told apart by its first bytes. Close releases it. What is not a regular file is
+// ErrNotRegular.
 func Open(path string) (*File, error) {
-	file, size, err := openRegular(path)
+	file, size, err := regularfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -52,25 +53,6 @@ func Open(path string) (*File, error) {
 	}
 	f.closer = file
 	return f, nil
-}
-
-func openRegular(path string) (*os.File, int64, error) {
-	info, err := os.Stat(path) // before opening: a pipe would block
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%s: %w: not a regular file", path, ErrFormat)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	if info, err = file.Stat(); err != nil {
-		file.Close()
-		return nil, 0, err
-	}
-	return file, info.Size(), nil
 }
 
 // NewFile reads a v1 or v2 file of size bytes from r. The name is for error messages only. r must allow concurrent

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/helix-substrate/helix-substrate/internal/codec"
 )
 
 // A grid is how a matrix is cut into blocks of whole rows; only the last may have fewer than blockRows.
@@ -63,15 +65,16 @@ func AutoBlockRows(rows, cols int) int {
 	return best
 }
 
-// Limits on what a file may claim. A block of at most plainFloor indices is believed whatever its packed size (a
-// matrix of zeros packs to nothing); a larger one must have at least one packed byte for maxRatio indices, as Deflate
-// has. The other way round a codec never needs more than a little above the plain size.
+// Limits on what a file may claim, so that nobody who believes its shape allocates more than its size justifies. The
+// first plainFloor indices of a block and of a file are believed whatever their packed size; beyond them every packed
+// byte stands for at most maxRatio indices, as it does in all that this package's codecs write (and about so in
+// Deflate). The other way round a codec never needs more than a little above the plain size.
 const (
 	plainFloor = 16 << 20
-	maxRatio   = 1024
+	maxRatio   = codec.MaxRatio
 )
 
-// checkSizes reports why packed bytes cannot stand for plain indices, or nil.
+// checkSizes reports why packed bytes cannot stand for the plain indices of a block, or nil.
 func checkSizes(packed, plain int64) error {
 	switch {
 	case packed < 1:
@@ -80,6 +83,14 @@ func checkSizes(packed, plain int64) error {
 		return fmt.Errorf("%w: %d bytes for %d indices", ErrBlockSize, packed, plain)
 	case plain > plainFloor && plain/maxRatio > packed:
 		return fmt.Errorf("%w: %d bytes cannot be trusted to hold %d indices", ErrBlockSize, packed, plain)
+	}
+	return nil
+}
+
+// checkTotal is checkSizes for all blocks together: many small claims are a large one.
+func checkTotal(packed, plain int64) error {
+	if (plain-plainFloor+maxRatio-1)/maxRatio > packed {
+		return fmt.Errorf("%w: %d bytes in all cannot be trusted to hold %d indices", ErrBlockSize, packed, plain)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/x448/float16"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 const schemaSidecar = "hxzo_outlier_sidecar_v1"
@@ -46,7 +48,7 @@ type ThresholdPolicy struct {
 
 // OpenSidecar reads a sidecar file whole.
 func OpenSidecar(path string) (*Sidecar, error) {
-	file, size, err := openRegular(path)
+	file, size, err := regularfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +159,8 @@ func (s *Sidecar) parsePayload(stream []byte, count int) error {
 	if err := checkInflated(int64(len(stream)), 4+posLen+2*int64(count)); err != nil {
 		return err
 	}
-	payload := make([]byte, posLen+2*int64(count))
-	if err := z.fill(payload); err != nil {
+	payload, err := z.next(posLen + 2*int64(count))
+	if err != nil {
 		return err
 	}
 	if err := z.finish(); err != nil {

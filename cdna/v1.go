@@ -51,10 +51,10 @@ func (f *File) loadV1() error {
 	if err := readAt(f.data, stream, headV1, "packed indices"); err != nil {
 		return err
 	}
-	indices := make([]byte, plain)
+	var indices []byte
 	z, err := newInflater(stream)
 	if err == nil {
-		err = z.fill(indices)
+		indices, err = z.next(plain)
 	}
 	if err == nil {
 		err = z.finish()

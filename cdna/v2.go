@@ -2,6 +2,7 @@ package cdna
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -75,6 +76,7 @@ func (f *File) extendHead(head []byte, n int, what string) ([]byte, error) {
 // readIndex takes over the block index. Blocks must follow each other from the end of the head to the end of the file,
 // without gaps: then every byte of a file is accounted for.
 func (f *File) readIndex(table []byte, next int64) error {
+	start := next
 	f.blocks = make([]Block, f.grid.blocks())
 	for i := range f.blocks {
 		entry := table[i*indexEntryLen:]
@@ -106,13 +108,16 @@ func (f *File) readIndex(table []byte, next int64) error {
 	if next != f.size {
 		return fmt.Errorf("%w: %d bytes after the last block", ErrBlockIndex, f.size-next)
 	}
-	return nil
+	return checkTotal(next-start, f.grid.indices())
 }
 
 // openCodec returns nil for "none": such blocks need no decoding.
 func openCodec(name string, level int) (codec.Codec, error) {
 	c, err := codec.New(name, level)
-	if err != nil {
+	switch {
+	case errors.Is(err, codec.ErrLevel):
+		return nil, err // which is our ErrLevel
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrCodec, err)
 	}
 	if name == "none" {

@@ -165,6 +165,9 @@ func (w *Writer) Finish(f *FidelityStats) (WriteStats, error) {
 		return WriteStats{}, fmt.Errorf("%w: %d indices written, [%d, %d] has %d", ErrShape, w.received, w.grid.rows, w.grid.cols, w.grid.indices())
 	}
 	head, err := w.marshalHead(f, table)
+	if err == nil { // no codec of ours fails this: what is written can be read
+		err = checkTotal(end-w.headLen(), w.grid.indices())
+	}
 	if err != nil {
 		return WriteStats{}, err
 	}

@@ -230,7 +230,7 @@ func TestWriterRefuses(t *testing.T) {
 		"many blocks":     {WriterOptions{Rows: math.MaxInt, Cols: 1, BlockRows: 1}, ErrBlockCount},
 		"long codebook":   {WriterOptions{Rows: 1, Cols: 1, Codebook: make([]float32, 257)}, ErrShape},
 		"codec":           {WriterOptions{Rows: 1, Cols: 1, Codec: "zip"}, ErrCodec},
-		"level":           {WriterOptions{Rows: 1, Cols: 1, Level: 99}, ErrCodec},
+		"level":           {WriterOptions{Rows: 1, Cols: 1, Level: 99}, ErrLevel},
 		"name not UTF-8":  {WriterOptions{Rows: 1, Cols: 1, TensorName: "\xff"}, ErrHeader},
 		"extra not UTF-8": {WriterOptions{Rows: 1, Cols: 1, Extra: map[string]any{"x": json.RawMessage("\"\xff\"")}}, ErrHeader},
 		"extra not JSON":  {WriterOptions{Rows: 1, Cols: 1, Extra: map[string]any{"x": func() {}}}, ErrHeader},
@@ -241,6 +241,9 @@ func TestWriterRefuses(t *testing.T) {
 		if _, err := NewWriter(&memory{}, c.o); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
+	}
+	if _, err := NewWriter(&memory{}, WriterOptions{Rows: 1, Cols: 1, Codec: "lz4", Level: 10}); errors.Is(err, ErrCodec) || strings.Contains(err.Error(), "encoding") {
+		t.Errorf("a bad level of a good codec: %v", err)
 	}
 
 	finish := func(n int, f *FidelityStats) error {

@@ -39,6 +39,23 @@ func (f *inflater) fill(dst []byte) error {
 	return nil
 }
 
+// next takes the next n bytes. The buffer grows with what comes out: n is only what a file claims.
+func (f *inflater) next(n int64) ([]byte, error) {
+	const first = 1 << 20
+	buf := make([]byte, min(n, first))
+	for have := 0; ; {
+		if err := f.fill(buf[have:]); err != nil {
+			return nil, err
+		}
+		if have = len(buf); int64(have) == n {
+			return buf, nil
+		}
+		longer := make([]byte, min(2*int64(have), n))
+		copy(longer, buf)
+		buf = longer
+	}
+}
+
 // finish checks that stream and input end here, and the stream's checksum.
 func (f *inflater) finish() error {
 	var more [1]byte

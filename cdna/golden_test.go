@@ -290,7 +290,11 @@ func TestGoldenMatmulFiles(t *testing.T) {
 		decodeFile(t, f)
 		f.Close()
 		if c.Sidecar != "" {
-			if _, err := OpenSidecar(filepath.Join(goldenDir, c.Sidecar)); err != nil {
+			s, err := OpenSidecar(filepath.Join(goldenDir, c.Sidecar))
+			if err == nil {
+				err = f.CheckSidecar(s)
+			}
+			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

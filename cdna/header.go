@@ -21,7 +21,10 @@ type Header struct {
 	Encoding   string // how blocks are packed: "none", "huff0", "zstd", "lz4", "brotli"
 	CreatedUTC string // as written in the file; not interpreted
 	Fidelity   *FidelityStats
-	Extra      map[string]json.RawMessage // header keys unknown here, kept when a file is upgraded
+	// SidecarSHA256 is the SHA-256 of the bytes of the sidecar file that was made with this file, in lower-case
+	// hexadecimal; "" when there is none, or the writer did not record it. See File.CheckSidecar.
+	SidecarSHA256 string
+	Extra         map[string]json.RawMessage // header keys unknown here, kept when a file is upgraded
 }
 
 // FidelityStats is what the writer of a file measured against the true weights. Nil fields are not in the file. Keys
@@ -91,13 +94,16 @@ func parseHeader(text []byte) (h Header, headSum string, err error) {
 	o.take("encoding", &h.Encoding)
 	o.take("created_utc", &h.CreatedUTC)
 	o.take("fidelity_stats", &h.Fidelity)
+	if o.take(keySidecarSum, &h.SidecarSHA256) && !isHexSum(h.SidecarSHA256) {
+		o.fail("%s: %q is not 64 lower-case hexadecimal digits", keySidecarSum, h.SidecarSHA256)
+	}
 	o.take(keyHeadSum, &headSum)
 	h.Extra = o.rest()
 	return h, headSum, o.err
 }
 
-// marshalHeader writes the JSON of a v2 file: the format's keys in the order of the original, then extra sorted by
-// key, then the head sum with its digits still zero.
+// marshalHeader writes the JSON of a v2 file: the format's keys in the order of the original, the sum of the sidecar,
+// then extra sorted by key, then the head sum with its digits still zero.
 func marshalHeader(h *Header, extra map[string]any) ([]byte, error) {
 	if err := checkText("tensor_name", h.TensorName); err != nil {
 		return nil, err
@@ -119,6 +125,11 @@ func marshalHeader(h *Header, extra map[string]any) ([]byte, error) {
 		w.add("fidelity_stats", h.Fidelity)
 	} else {
 		w.reserve("fidelity_stats")
+	}
+	if h.SidecarSHA256 != "" {
+		w.add(keySidecarSum, h.SidecarSHA256)
+	} else {
+		w.reserve(keySidecarSum)
 	}
 	addSorted(&w, extra)
 	w.add(keyHeadSum, noHeadSum)

@@ -1,6 +1,7 @@
 package cdna
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,7 @@ type Sidecar struct {
 	Header    SidecarHeader
 	Positions []uint64
 	Values    []uint16 // IEEE binary16 bits
+	SHA256    [32]byte // of the whole file; set by OpenSidecar, ReadSidecar and CreateSidecar
 }
 
 // SidecarHeader describes a sidecar and the matrix that it belongs to.
@@ -97,7 +99,7 @@ func parseSidecar(data []byte) (*Sidecar, error) {
 	if len(data) < prefixLen+n {
 		return nil, fmt.Errorf("%w: header ends at byte %d, the file has %d", ErrTruncated, prefixLen+n, len(data))
 	}
-	s := &Sidecar{}
+	s := &Sidecar{SHA256: sha256.Sum256(data)}
 	count, err := s.Header.parse(data[prefixLen : prefixLen+n])
 	if err != nil {
 		return nil, err

@@ -122,7 +122,7 @@ func TestSidecarApply(t *testing.T) {
 func TestSidecarFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "w.hxzo")
 	s := sampleSidecar()
-	size, err := CreateSidecar(path, s)
+	size, _, err := CreateSidecar(path, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestSidecarFile(t *testing.T) {
 		t.Errorf("%s, want %s", a, b)
 	}
 	s.Positions[0] = 700
-	if _, err := CreateSidecar(path, s); !errors.Is(err, ErrSidecar) || !strings.Contains(err.Error(), path) {
+	if _, _, err := CreateSidecar(path, s); !errors.Is(err, ErrSidecar) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a position twice: %v", err)
 	}
 	if again, err := OpenSidecar(path); err != nil || again.Positions[0] != 3 {

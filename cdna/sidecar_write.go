@@ -2,6 +2,7 @@ package cdna
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -24,22 +25,23 @@ func (s *Sidecar) Write(w io.Writer) error {
 	return err
 }
 
-// CreateSidecar writes s to a file, which gets its name only when it is whole, and returns its size in bytes.
-func CreateSidecar(path string, s *Sidecar) (int64, error) {
-	var size int64
-	err := atomicfile.Write(path, func(w io.Writer) error {
+// CreateSidecar writes s to a file, which gets its name only when it is whole, and returns the file's size in bytes and
+// SHA-256, which is also set in s: Writer.SetSidecar ties the matrix to it.
+func CreateSidecar(path string, s *Sidecar) (size int64, sum [32]byte, err error) {
+	err = atomicfile.Write(path, func(w io.Writer) error {
 		file, err := s.marshal()
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", path, ErrSidecar, err)
 		}
-		size = int64(len(file))
+		size, sum = int64(len(file)), sha256.Sum256(file)
 		_, err = w.Write(file)
 		return err
 	})
 	if err != nil {
-		return 0, err
+		return 0, [32]byte{}, err
 	}
-	return size, nil
+	s.SHA256 = sum
+	return size, sum, nil
 }
 
 func (s *Sidecar) marshal() ([]byte, error) {

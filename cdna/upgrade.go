@@ -9,7 +9,7 @@ import (
 )
 
 // Upgrade writes src, v1 or v2, as a v2 file with the codec, level, block rows and threads of o; every index and every
-// bit of the codebook stay. Shape, codebook and fidelity_stats are always src's; name (of a v1 file: its file name),
+// bit of the codebook stay. Shape, codebook, fidelity_stats and the sum of the sidecar are always src's; name (of a v1 file: its file name),
 // time and extra keys are where o leaves them empty. Every block is verified as it is read. If ctx ends or anything
 // fails, dst stays as it was.
 func Upgrade(ctx context.Context, dst string, src *File, o WriterOptions) (WriteStats, error) {
@@ -39,11 +39,13 @@ func Upgrade(ctx context.Context, dst string, src *File, o WriterOptions) (Write
 		}
 		room = max(room, len(`,"fidelity_stats":`)+len(stats))
 	}
+	o.Sidecar = h.SidecarSHA256 != ""
 	w, err := create(dst, o, room)
 	if err != nil {
 		return WriteStats{}, err
 	}
 	defer w.Abort()
+	w.header.SidecarSHA256 = h.SidecarSHA256
 	buf := make([]byte, src.MaxBlockLen())
 	for i := range src.NumBlocks() {
 		if err := ctx.Err(); err != nil {

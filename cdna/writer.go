@@ -1,7 +1,9 @@
 package cdna
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +24,7 @@ type WriterOptions struct {
 	Codec      string    // "none", "huff0", "zstd", "lz4", "brotli"; "": zstd
 	Level      int       // 0: the codec's fast default
 	CreatedUTC string    // "": the time in $SOURCE_DATE_EPOCH, else 1970-01-01T00:00:00Z
+	Sidecar    bool      // keep room in the header for Writer.SetSidecar
 	Extra      map[string]any
 	Threads    int // that pack blocks, 0: GOMAXPROCS; does not change a byte
 }
@@ -46,7 +49,8 @@ type Writer struct {
 	extra     map[string]any
 	codebook  []float32
 	grid      grid
-	headerLen int // room for the JSON
+	headerLen int  // room for the JSON
+	sidecar   bool // with room for the sidecar's sum
 
 	pack     *packer
 	filling  *job  // the block that Write appends to
@@ -92,12 +96,17 @@ func newWriter(w io.WriterAt, o WriterOptions, room int) (*Writer, error) {
 		extra:    o.Extra,
 		codebook: append([]float32(nil), o.Codebook...),
 		grid:     g,
+		sidecar:  o.Sidecar,
 		header: Header{
 			TensorName: o.TensorName, Rows: o.Rows, Cols: o.Cols, BlockRows: o.BlockRows,
 			NumBlocks: g.blocks(), Encoding: o.Codec, CreatedUTC: o.CreatedUTC,
 		},
 	}
-	text, err := marshalHeader(&wr.header, wr.extra)
+	longest := wr.header
+	if o.Sidecar {
+		longest.SidecarSHA256 = noHeadSum
+	}
+	text, err := marshalHeader(&longest, wr.extra)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +159,13 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return written, nil
 }
 
+// SetSidecar records the SHA-256 of the bytes of the sidecar file that belongs to the matrix, as CreateSidecar returns it
+// (File.CheckSidecar compares it). It must be called before Finish, which fails with ErrHeader if WriterOptions.Sidecar
+// has not kept room; room that is not used becomes spaces.
+func (w *Writer) SetSidecar(sum [sha256.Size]byte) {
+	w.header.SidecarSHA256 = hex.EncodeToString(sum[:])
+}
+
 // Finish writes the head and ends the workers. f may be nil; then the header has no fidelity_stats. Too few indices are
 // ErrShape, fidelity_stats too long for the header ErrHeader. After an error w holds nothing usable.
 func (w *Writer) Finish(f *FidelityStats) (WriteStats, error) {
@@ -185,6 +201,9 @@ func (w *Writer) Finish(f *FidelityStats) (WriteStats, error) {
 func (w *Writer) marshalHead(f *FidelityStats, table []byte) ([]byte, error) {
 	h := w.header
 	h.Fidelity = f
+	if h.SidecarSHA256 != "" && !w.sidecar {
+		return nil, fmt.Errorf("%w: no room was kept for %s", ErrHeader, keySidecarSum)
+	}
 	text, err := marshalHeader(&h, w.extra)
 	if err != nil {
 		return nil, err

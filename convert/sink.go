@@ -76,7 +76,8 @@ func (s *version1Sink) finish(*cdna.FidelityStats) (int64, int, error) {
 
 // writeSidecar writes the outliers and returns the size of the file.
 func (e *encoder) writeSidecar() (int64, error) {
-	return cdna.CreateSidecar(e.target.Sidecar, e.sidecar(e.book, e.outliers, e.src.Rows()))
+	size, _, err := cdna.CreateSidecar(e.target.Sidecar, e.sidecar(e.book, e.outliers, e.src.Rows()))
+	return size, err
 }
 
 // sidecar holds outliers of a matrix of the given number of rows.

@@ -26,7 +26,7 @@ func writeModel(t *testing.T) (dir string, m *Manifest) {
 		t.Fatal(err)
 	}
 	s := &cdna.Sidecar{Header: cdna.SidecarHeader{TensorName: "w", Rows: 4, Cols: 3}, Positions: []uint64{7}, Values: []uint16{0x4400}}
-	if _, err := cdna.CreateSidecar(filepath.Join(dir, "w.hxzo"), s); err != nil {
+	if _, _, err := cdna.CreateSidecar(filepath.Join(dir, "w.hxzo"), s); err != nil {
 		t.Fatal(err)
 	}
 	if err := npy.Create(filepath.Join(dir, "norm.npy"), []int{3}, []float32{1, 2, 3}); err != nil {

@@ -2,22 +2,21 @@ package convert
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // Decode writes the matrix in f, float32 and two-dimensional, to w as .npy, with
 // the outliers of s in their places unless s is nil. Every block is checked. It
 // holds one block.
 func Decode(ctx context.Context, w io.Writer, f *cdna.File, s *cdna.Sidecar) error {
-	if s != nil && (s.Header.Rows != f.Rows() || s.Header.Cols != f.Cols()) {
-		return fmt.Errorf("sidecar of %q is [%d, %d], %s is [%d, %d]: %w", s.Header.TensorName,
-			s.Header.Rows, s.Header.Cols, f.Name(), f.Rows(), f.Cols(), stream.ErrShape)
+	if s != nil {
+		if err := f.CheckSidecar(s); err != nil {
+			return err
+		}
 	}
 	out, err := npy.NewWriter(w, []int{f.Rows(), f.Cols()})
 	if err != nil {
@@ -38,11 +37,7 @@ func Decode(ctx context.Context, w io.Writer, f *cdna.File, s *cdna.Sidecar) err
 		}
 		codebook.Decode(weights, indices, values[:])
 		if s != nil {
-			start := uint64(b.FirstRow) * uint64(f.Cols())
-			first, last := s.Range(start, start+uint64(b.DecompLen))
-			for k := first; k < last; k++ {
-				weights[s.Positions[k]-start] = s.Value(k)
-			}
+			s.Apply(weights, uint64(b.FirstRow)*uint64(f.Cols()))
 		}
 		if err := out.Write(weights); err != nil {
 			return err

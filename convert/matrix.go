@@ -175,6 +175,8 @@ func (e *encoder) design(h *codebook.Histogram, snr float64) error {
 // indexSink takes the indices of the second pass and makes a file of them.
 type indexSink interface {
 	Write(indices []byte) (int, error)
+	// sidecar tells which sidecar belongs to the file.
+	sidecar(sum [32]byte)
 	// finish publishes the file and returns its size and number of blocks.
 	finish(f *cdna.FidelityStats) (bytes int64, blocks int, err error)
 	abort()
@@ -240,11 +242,12 @@ func (e *encoder) publish(sink indexSink) (*MatrixReport, error) {
 		r.SNRdB = &with.SNR
 	}
 	if len(e.outliers) > 0 {
-		n, err := e.writeSidecar()
+		n, sum, err := e.writeSidecar()
 		if err != nil {
 			return nil, err
 		}
 		r.SidecarBytes = n
+		sink.sidecar(sum)
 	} else if err := e.removeSidecar(); err != nil { // of an earlier run: it would not fit
 		return nil, err
 	}

@@ -17,8 +17,14 @@ func (e *encoder) writerOptions(c *codebook.Codebook, rows int) cdna.WriterOptio
 	return cdna.WriterOptions{
 		TensorName: e.target.Name, Rows: rows, Cols: e.src.Cols(), BlockRows: e.o.BlockRows,
 		Codebook: c.Values, Codec: e.o.Codec, Level: e.o.Level, Threads: e.o.Threads,
-		Extra: map[string]any{"codebook_entries": len(c.Values)}, // the format pads to 256
+		Extra:   map[string]any{"codebook_entries": len(c.Values)}, // the format pads to 256
+		Sidecar: e.mayHaveOutliers(c),
 	}
+}
+
+// mayHaveOutliers tells whether quantizing with c can leave outliers.
+func (e *encoder) mayHaveOutliers(c *codebook.Codebook) bool {
+	return e.target.Sidecar != "" && (e.o.NonFinite || !math.IsInf(float64(c.ClipMin), -1) || !math.IsInf(float64(c.ClipMax), 1))
 }
 
 // newSink starts the file that the target asks for.
@@ -42,6 +48,7 @@ type version2Sink struct{ w *cdna.FileWriter }
 
 func (s version2Sink) Write(p []byte) (int, error) { return s.w.Write(p) }
 func (s version2Sink) abort()                      { s.w.Abort() }
+func (s version2Sink) sidecar(sum [32]byte)        { s.w.SetSidecar(sum) }
 
 func (s version2Sink) finish(f *cdna.FidelityStats) (int64, int, error) {
 	stats, err := s.w.Finish(f)
@@ -60,7 +67,8 @@ func (s *version1Sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (s *version1Sink) abort() {}
+func (s *version1Sink) abort()           {}
+func (s *version1Sink) sidecar([32]byte) {} // the format has no place for it
 
 func (s *version1Sink) finish(*cdna.FidelityStats) (int64, int, error) {
 	path := s.e.target.File
@@ -74,10 +82,9 @@ func (s *version1Sink) finish(*cdna.FidelityStats) (int64, int, error) {
 	return info.Size(), 1, nil
 }
 
-// writeSidecar writes the outliers and returns the size of the file.
-func (e *encoder) writeSidecar() (int64, error) {
-	size, _, err := cdna.CreateSidecar(e.target.Sidecar, e.sidecar(e.book, e.outliers, e.src.Rows()))
-	return size, err
+// writeSidecar writes the outliers and returns the size and SHA-256 of the file.
+func (e *encoder) writeSidecar() (int64, [32]byte, error) {
+	return cdna.CreateSidecar(e.target.Sidecar, e.sidecar(e.book, e.outliers, e.src.Rows()))
 }
 
 // sidecar holds outliers of a matrix of the given number of rows.

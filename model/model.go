@@ -58,7 +58,7 @@ func (m *Model) OpenSidecar(t Tensor) (*cdna.Sidecar, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Header.Rows != t.CDNAShape[0] || s.Header.Cols != t.CDNAShape[1] {
+	if s.Header.Rows != t.CDNAShape[0] || s.Header.Cols != t.CDNAShape[1] || s.Stray() > 0 {
 		return nil, fmt.Errorf("%s: is for [%d, %d], the manifest says %v: %w", m.Path(t.Sidecar.File), s.Header.Rows, s.Header.Cols, t.CDNAShape, ErrMismatch)
 	}
 	return s, nil

@@ -82,7 +82,11 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 	if c.Err = err; err != nil {
 		return c
 	}
-	_, c.Err = m.OpenSidecar(t)
+	s, err := m.OpenSidecar(t)
+	if err == nil {
+		err = f.CheckSidecar(s)
+	}
+	c.Err = err
 	return c
 }
 

@@ -17,12 +17,8 @@ type sidecar struct {
 }
 
 func newSidecar(f *cdna.File, s *cdna.Sidecar) (*sidecar, error) {
-	if s.Header.Rows != f.Rows() || s.Header.Cols != f.Cols() {
-		return nil, fmt.Errorf("sidecar of tensor %q is [%d, %d], %s is [%d, %d]: %w", s.Header.TensorName,
-			s.Header.Rows, s.Header.Cols, f.Name(), f.Rows(), f.Cols(), ErrShape)
-	}
-	if n := s.Stray(); n > 0 {
-		return nil, fmt.Errorf("sidecar of tensor %q has %d outliers beyond [%d, %d]: %w", s.Header.TensorName, n, f.Rows(), f.Cols(), ErrShape)
+	if err := f.CheckSidecar(s); err != nil {
+		return nil, err
 	}
 	corrections, err := kernel.NewSparse(f.Rows(), f.Cols(), s.Positions, nil)
 	if err != nil {

@@ -420,8 +420,65 @@ func TestShapes(t *testing.T) {
 		t.Errorf("no vectors: %v %v", empty, err)
 	}
 	other := newMatrix(3, 6, 5, 1)
-	if _, err := w.engine.New(w.file, MatrixOptions{Sidecar: other.sidecar}); !errors.Is(err, ErrShape) {
-		t.Errorf("sidecar of another shape: %v, want ErrShape", err)
+	if _, err := w.engine.New(w.file, MatrixOptions{Sidecar: other.sidecar}); !errors.Is(err, cdna.ErrSidecar) {
+		t.Errorf("sidecar of another shape: %v, want ErrSidecar", err)
+	}
+}
+
+func TestOptionsRefused(t *testing.T) {
+	m := newMatrix(4, 6, 0, 10)
+	e := newTestEngine(t, 1)
+	for _, o := range []MatrixOptions{{Verify: "bogus"}, {Quality: Quality{Mode: "acurate"}}, {Quality: Quality{MinCosine: 2}}} {
+		if _, err := e.Open(m.write(t, "none", 2), o); !errors.Is(err, ErrOption) {
+			t.Errorf("%+v: %v, want ErrOption", o, err)
+		}
+	}
+	if _, err := NewEngine(EngineOptions{Threads: -1}); !errors.Is(err, ErrOption) {
+		t.Errorf("threads -1: %v", err)
+	}
+	if _, err := NewEngine(EngineOptions{CPU: "z80"}); !errors.Is(err, kernel.ErrLevel) {
+		t.Errorf("z80: %v", err)
+	}
+}
+
+// TestBuffersDoNotGrowWithIdleWorkers: memory follows the work, not the cores.
+func TestBuffersDoNotGrowWithIdleWorkers(t *testing.T) {
+	m := newMatrix(96, 64, 0, 13)
+	path := m.write(t, "zstd", 96)
+	for _, threads := range []int{1, 64} {
+		w, err := newTestEngine(t, threads).Open(path, MatrixOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, s, err := w.MatMul(t.Context(), vectors(1, 96, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if most := int64(2 * 96 * 64); s.BufferBytes > most {
+			t.Errorf("%d threads: %d bytes for one block of %d", threads, s.BufferBytes, 96*64)
+		}
+		w.Close()
+	}
+}
+
+func TestResidentReceipt(t *testing.T) {
+	m := newMatrix(40, 64, 0, 14)
+	w, err := newTestEngine(t, 2).Open(m.write(t, "zstd", 8), MatrixOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, r := multiplyWithReceipt(t, w, vectors(1, 64, 1), true)
+	if r.StreamingMode != "resident" || len(r.BlocksTouched) != 0 || r.Memory.ResidentMB != 40*64.0/(1<<20) {
+		t.Errorf("receipt %+v", r)
+	}
+	w.Unload()
+	_, r = multiplyWithReceipt(t, w, vectors(1, 64, 1), true)
+	if r.StreamingMode != "true_block_streaming" || r.Timing.IndicesMS != r.Timing.ReadMS+r.Timing.DecompressMS || r.Timing.DecompressMS <= 0 {
+		t.Errorf("receipt %+v", r)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -25,11 +26,12 @@ var remedies = []struct {
 	{fs.ErrNotExist, "check the path"},
 	{fs.ErrPermission, "check the permissions"},
 	{syscall.ENOSPC, "free space on that disk or choose another output"},
-	{syscall.EISDIR, "name a file, not a directory"},
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
 	{codebook.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},
 	{cdna.ErrChecksum, "the file is damaged: copy or convert it again"},
+	{cdna.ErrSidecar, "name the sidecar that was written with this file"},
+	{regularfile.ErrNotRegular, "name a file"},
 	{cdna.ErrTruncated, "the file is incomplete: copy or convert it again"},
 	{cdna.ErrFormat, "see 'helix-substrate inspect FILE' for what a file is"},
 	{cdna.ErrVersion, "update helix-substrate"},

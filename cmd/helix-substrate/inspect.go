@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -28,7 +27,7 @@ func (c *inspectCommand) Run(env *environment) error {
 	if info.IsDir() {
 		return c.model(env)
 	}
-	kind, err := detect(c.Path)
+	kind, err := cdna.DetectFile(c.Path)
 	if err != nil {
 		return err
 	}
@@ -181,14 +180,4 @@ func (c *inspectCommand) sidecar(env *environment) error {
 		{"created", s.Header.CreatedUTC},
 	})
 	return nil
-}
-
-// detect tells what a file is by its first bytes.
-func detect(path string) (cdna.Kind, error) {
-	f, _, err := regularfile.Open(path)
-	if err != nil {
-		return cdna.KindUnknown, err
-	}
-	defer f.Close()
-	return cdna.Detect(f)
 }

@@ -99,7 +99,7 @@ func verifyModel(env *environment, dir string, threads int) ([]model.Check, erro
 }
 
 func verifyFile(env *environment, path string, info os.FileInfo, threads int) ([]model.Check, error) {
-	kind, err := detect(path)
+	kind, err := cdna.DetectFile(path)
 	if err != nil {
 		return nil, err
 	}

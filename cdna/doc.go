@@ -36,4 +36,10 @@
 // # Sidecars
 //
 // A Sidecar lists the positions whose weight the codebook cannot express well, with the float16 that replaces it.
+// File.CheckSidecar tells whether one belongs to a file; a writer ties them together:
+//
+//	w, err := cdna.Create(path, cdna.WriterOptions{..., Sidecar: true}) // keeps room in the header
+//	_, sum, err := cdna.CreateSidecar(sidecarPath, s)
+//	w.SetSidecar(sum)
+//	stats, err := w.Finish(nil)
 package cdna

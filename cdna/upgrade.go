@@ -9,9 +9,9 @@ import (
 )
 
 // Upgrade writes src, v1 or v2, as a v2 file with the codec, level, block rows and threads of o; every index and every
-// bit of the codebook stay. Shape, codebook, fidelity_stats and the sum of the sidecar are always src's; name (of a v1 file: its file name),
-// time and extra keys are where o leaves them empty. Every block is verified as it is read. If ctx ends or anything
-// fails, dst stays as it was.
+// bit of the codebook stay. Shape, codebook, fidelity_stats and the sum of the sidecar are always src's; name (of a v1
+// file: its file name), time and extra keys are where o leaves them empty. Every block is verified as it is read. If ctx
+// ends or anything fails, dst stays as it was.
 func Upgrade(ctx context.Context, dst string, src *File, o WriterOptions) (WriteStats, error) {
 	h := src.Header()
 	codebook := src.Codebook()

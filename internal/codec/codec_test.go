@@ -272,7 +272,7 @@ func TestRate(t *testing.T) {
 // Constant blocks pack to little, but no packed byte stands for more than
 // MaxRatio: a reader may hold a file to that.
 func TestMaxRatio(t *testing.T) {
-	const n = 1 << 20
+	const n = 300 << 10
 	for what, data := range map[string][]byte{
 		"constant":        bytes.Repeat([]byte{42}, n),
 		"one rare":        append(make([]byte, n-1), 1),

@@ -55,8 +55,8 @@ const (
 	GELUTanh Activation = "gelu_tanh"
 )
 
-// check refuses sizes that cannot be.
-func (c *Config) check() error {
+// checkSizes refuses sizes that cannot be, before anything is made of them.
+func (c *Config) checkSizes() error {
 	for _, f := range []struct {
 		name  string
 		value int
@@ -70,6 +70,14 @@ func (c *Config) check() error {
 			return fmt.Errorf("%s %d is not in 1..%d: %w", f.name, f.value, f.most, ErrConfig)
 		}
 	}
+	return nil
+}
+
+// check refuses what makes no sense.
+func (c *Config) check() error {
+	if err := c.checkSizes(); err != nil {
+		return err
+	}
 	switch {
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("%d heads share %d key/value heads unevenly: %w", c.Heads, c.KVHeads, ErrConfig)
@@ -79,8 +87,14 @@ func (c *Config) check() error {
 		return fmt.Errorf("norm epsilon %v: %w", c.NormEps, ErrConfig)
 	case c.Activation != SiLU && c.Activation != GELUTanh:
 		return fmt.Errorf("activation %q is not %s or %s: %w", c.Activation, SiLU, GELUTanh, ErrConfig)
-	case c.SlidingWindow < 0 || c.SlidingWindow > 0 && len(c.Local) != c.Layers:
+	case c.SlidingWindow < 0 || c.SlidingWindow > 1<<28:
+		return fmt.Errorf("sliding window %d is not in 0..%d: %w", c.SlidingWindow, 1<<28, ErrConfig)
+	case c.SlidingWindow > 0 && len(c.Local) != c.Layers:
 		return fmt.Errorf("sliding window %d for %d of %d layers: %w", c.SlidingWindow, len(c.Local), c.Layers, ErrConfig)
+	case !(c.AttnScale > 0 && c.AttnScale <= 1e6):
+		return fmt.Errorf("attention scale %v: %w", c.AttnScale, ErrConfig)
+	case !(c.AttnSoftcap >= 0 && c.AttnSoftcap <= 1e6 && c.LogitSoftcap >= 0 && c.LogitSoftcap <= 1e6):
+		return fmt.Errorf("soft caps %v and %v: %w", c.AttnSoftcap, c.LogitSoftcap, ErrConfig)
 	}
 	if err := c.Rope.check(c.HeadDim); err != nil {
 		return err

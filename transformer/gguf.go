@@ -71,6 +71,11 @@ func (r *ggufReader) float(key string, otherwise float64) float64 {
 	return v
 }
 
+func (r *ggufReader) softcap(key string, otherwise float64) *float32 {
+	v := float32(r.float(key, otherwise))
+	return &v
+}
+
 func (r *ggufReader) text(key string) string {
 	v, err := r.f.String(r.arch + "." + key)
 	if err != nil && !errors.Is(err, gguf.ErrNoKey) && r.err == nil {
@@ -96,8 +101,11 @@ func parseGGUF(f *gguf.File) (*Config, error) {
 		NormEps: float32(r.float("attention.layer_norm_rms_epsilon", 1e-5)), EmbedScale: 1, Activation: SiLU,
 	}
 	c.KVHeads = r.integer("attention.head_count_kv", c.Heads)
-	if r.err != nil || c.Heads == 0 {
-		return nil, errors.Join(r.err, c.check())
+	if r.err != nil {
+		return nil, r.err
+	}
+	if c.Heads < 1 {
+		return nil, fmt.Errorf("number of heads %d: %w", c.Heads, ErrConfig)
 	}
 	c.HeadDim = r.integer("attention.key_length", c.Hidden/c.Heads)
 	embed, ok := f.Tensor("token_embd.weight")
@@ -113,6 +121,9 @@ func parseGGUF(f *gguf.File) (*Config, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	if err := c.checkSizes(); err != nil {
+		return nil, err
+	}
 	if family.adjust != nil {
 		if err := family.adjust(c, h); err != nil {
 			return nil, err
@@ -122,7 +133,10 @@ func parseGGUF(f *gguf.File) (*Config, error) {
 	if c.LocalRope.Theta == 0 {
 		c.LocalRope = c.Rope
 	}
-	return c, c.check()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // rope reads the rotary embeddings. Llama's weights are permuted in these files,
@@ -135,6 +149,9 @@ func (r *ggufReader) rope(c *Config) {
 	s := Scaling{
 		Type: ScalingType(r.text("rope.scaling.type")), Factor: r.float("rope.scaling.factor", 1),
 		Original: r.integer("rope.scaling.original_context_length", c.Context), Attention: r.float("rope.scaling.attn_factor", 0),
+	}
+	if s.Type == ScaleYaRN && s.Attention != 0 {
+		s.Attention *= yarnAttention(s.Factor, 1) // here it comes on top of YaRN's own
 	}
 	switch {
 	case s.Type == ScaleLinear || s.Type == ScaleYaRN:
@@ -171,11 +188,16 @@ func (r *ggufReader) rope(c *Config) {
 // familyKeys reads what the families' adjustments look at, in the words of
 // config.json.
 func (r *ggufReader) familyKeys(c *Config) *hfConfig {
-	h := &hfConfig{
-		SlidingWindow: r.integer("attention.sliding_window", 0),
-		AttnSoftcap:   float32(r.float("attn_logit_softcapping", 0)),
-		LogitSoftcap:  float32(r.float("final_logit_softcapping", 0)),
+	h := &hfConfig{RopeLocalTheta: r.float("rope.freq_base_swa", 0)}
+	window, attn, logit := 0, 0.0, 0.0
+	if r.arch == "gemma2" {
+		window, attn, logit = 4096, 50, 30 // its first files leave them out
 	}
+	if w := r.integer("attention.sliding_window", window); w > 0 {
+		h.SlidingWindow = &w
+	}
+	h.AttnSoftcap = r.softcap("attn_logit_softcapping", attn)
+	h.LogitSoftcap = r.softcap("final_logit_softcapping", logit)
 	// The 27 B Gemmas scale attention by their width per head.
 	if r.arch == "gemma2" && c.Layers == 46 || r.arch == "gemma3" && c.Layers == 62 {
 		h.QueryPreAttnScalar = float64(c.Hidden / c.Heads)

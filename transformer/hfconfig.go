@@ -4,14 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 )
 
-// hfConfig is config.json as far as it matters here.
+// hfConfig is config.json as far as it matters here. Null and a missing key differ
+// where a pointer stands: a missing one has its family's default.
 type hfConfig struct {
-	ModelType     string    `json:"model_type"`
-	Architectures []string  `json:"architectures"`
-	TextConfig    *hfConfig `json:"text_config"` // of models with more than text
+	ModelType  string          `json:"model_type"`
+	TextConfig json.RawMessage `json:"text_config"` // of models with more than text
 
 	Layers     int     `json:"num_hidden_layers"`
 	Hidden     int     `json:"hidden_size"`
@@ -26,108 +25,116 @@ type hfConfig struct {
 	Activation string  `json:"hidden_act"`
 	GemmaAct   string  `json:"hidden_activation"`
 
-	RopeTheta      float64        `json:"rope_theta"`
-	RopeLocalTheta float64        `json:"rope_local_base_freq"`
-	RopeScaling    *hfRopeScaling `json:"rope_scaling"`
-	PartialRotary  float64        `json:"partial_rotary_factor"`
-	Original       int            `json:"original_max_position_embeddings"`
+	// Transformers 5 writes rope_parameters, before it was the keys below.
+	RopeParameters *hfRope `json:"rope_parameters"`
+	RopeScaling    *hfRope `json:"rope_scaling"`
+	RopeTheta      float64 `json:"rope_theta"`
+	RopeLocalTheta float64 `json:"rope_local_base_freq"`
+	PartialRotary  float64 `json:"partial_rotary_factor"`
+	Original       int     `json:"original_max_position_embeddings"`
 
-	SlidingWindow        int      `json:"sliding_window"`
+	SlidingWindow        *int     `json:"sliding_window"`
 	SlidingWindowPattern int      `json:"sliding_window_pattern"`
 	UseSlidingWindow     bool     `json:"use_sliding_window"`
 	MaxWindowLayers      int      `json:"max_window_layers"`
 	LayerTypes           []string `json:"layer_types"`
 
-	QueryPreAttnScalar float64 `json:"query_pre_attn_scalar"`
-	AttnSoftcap        float32 `json:"attn_logit_softcapping"`
-	LogitSoftcap       float32 `json:"final_logit_softcapping"`
+	QueryPreAttnScalar float64  `json:"query_pre_attn_scalar"`
+	AttnSoftcap        *float32 `json:"attn_logit_softcapping"`
+	LogitSoftcap       *float32 `json:"final_logit_softcapping"`
 }
 
-type hfRopeScaling struct {
-	Type        string    `json:"type"`
-	RopeType    string    `json:"rope_type"`
-	Factor      float64   `json:"factor"`
-	Original    int       `json:"original_max_position_embeddings"`
-	LowFreq     float64   `json:"low_freq_factor"`
-	HighFreq    float64   `json:"high_freq_factor"`
-	BetaFast    float64   `json:"beta_fast"`
-	BetaSlow    float64   `json:"beta_slow"`
-	Attention   float64   `json:"attention_factor"`
-	ShortFactor []float64 `json:"short_factor"`
-	LongFactor  []float64 `json:"long_factor"`
-}
+// defaults are the values of missing keys; families have more of them.
+const defaults = `{"rms_norm_eps": 1e-6, "max_position_embeddings": 2048, "rope_theta": 10000}`
 
-// ParseConfig reads a Hugging Face config.json. Errors: ErrArchitecture, with the
-// list of known ones, and ErrConfig.
+// ParseConfig reads a Hugging Face config.json, as transformers 4 or 5 writes it.
+// Errors: ErrArchitecture, with the list of known ones, and ErrConfig.
 func ParseConfig(text []byte) (*Config, error) {
-	// Gemma 3 leaves out what equals its class's defaults.
-	h := &hfConfig{}
-	if err := json.Unmarshal(text, h); err != nil {
-		return nil, fmt.Errorf("config.json: %v: %w", err, ErrConfig)
+	c, err := parseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	name := h.ModelType
-	if h.TextConfig != nil {
-		tied := h.Tied
-		h = h.TextConfig
-		if h.Tied == nil {
-			h.Tied = tied
+	return c, nil
+}
+
+func parseConfig(text []byte) (*Config, error) {
+	top := &hfConfig{}
+	if err := unmarshal(text, top); err != nil {
+		return nil, err
+	}
+	name := top.ModelType
+	if top.TextConfig != nil {
+		text = top.TextConfig
+		inner := &hfConfig{}
+		if err := unmarshal(text, inner); err != nil {
+			return nil, err
 		}
-		if h.ModelType != "" {
-			name = h.ModelType
+		if inner.ModelType != "" {
+			name = inner.ModelType
 		}
 	}
 	f, err := findFamily(name)
 	if err != nil {
-		return nil, fmt.Errorf("config.json: model_type %w", err)
+		return nil, fmt.Errorf("model_type %w", err)
+	}
+	h := &hfConfig{}
+	for _, layer := range []string{defaults, f.defaults} {
+		if layer == "" {
+			continue
+		}
+		if err := unmarshal([]byte(layer), h); err != nil {
+			return nil, err
+		}
+	}
+	if top.Tied != nil {
+		h.Tied = top.Tied
+	}
+	if err := unmarshal(text, h); err != nil {
+		return nil, err
 	}
 	c, err := h.llama(name)
 	if err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, err
+	}
+	if err := c.checkSizes(); err != nil {
+		return nil, err
 	}
 	if f.adjust != nil {
 		if err := f.adjust(c, h); err != nil {
-			return nil, fmt.Errorf("config.json: %w", err)
+			return nil, err
 		}
 	}
 	if c.LocalRope.Theta == 0 {
 		c.LocalRope = c.Rope
 	}
 	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, err
 	}
 	return c, nil
 }
 
-// llama reads what all families share, with Llama's defaults.
+func unmarshal(text []byte, h *hfConfig) error {
+	if err := json.Unmarshal(text, h); err != nil {
+		return fmt.Errorf("%v: %w", err, ErrConfig)
+	}
+	return nil
+}
+
+// llama reads what all families share.
 func (h *hfConfig) llama(name string) (*Config, error) {
 	c := &Config{
 		Architecture: name,
 		Layers:       h.Layers, Hidden: h.Hidden, FFN: h.FFN, Heads: h.Heads, KVHeads: h.KVHeads, HeadDim: h.HeadDim,
-		Vocab: h.Vocab, Context: h.Context, NormEps: h.NormEps,
-		Rope: Rope{Theta: h.RopeTheta}, EmbedScale: 1,
+		Vocab: h.Vocab, Context: h.Context, NormEps: h.NormEps, TiedHead: h.Tied != nil && *h.Tied, EmbedScale: 1,
 	}
 	if c.KVHeads == 0 {
 		c.KVHeads = c.Heads
 	}
 	if c.HeadDim == 0 && c.Heads > 0 {
+		if c.Hidden%c.Heads != 0 {
+			return nil, fmt.Errorf("hidden size %d does not divide into %d heads, and there is no head_dim: %w", c.Hidden, c.Heads, ErrConfig)
+		}
 		c.HeadDim = c.Hidden / c.Heads
-	}
-	if c.NormEps == 0 {
-		c.NormEps = 1e-6
-	}
-	if c.Context == 0 {
-		c.Context = 2048
-	}
-	if c.Rope.Theta == 0 {
-		c.Rope.Theta = 10000
-	}
-	gemmaFamily := name == "gemma2" || name == "gemma3_text" || name == "gemma3"
-	c.TiedHead = gemmaFamily
-	if h.Tied != nil {
-		c.TiedHead = *h.Tied
-	}
-	if h.PartialRotary > 0 && h.PartialRotary < 1 {
-		c.Rope.Dim = int(float64(c.HeadDim) * h.PartialRotary)
 	}
 	if c.HeadDim > 0 {
 		c.AttnScale = float32(1 / math.Sqrt(float64(c.HeadDim)))
@@ -144,56 +151,26 @@ func (h *hfConfig) llama(name string) (*Config, error) {
 	default:
 		return nil, fmt.Errorf("hidden_act %q is not silu or gelu_pytorch_tanh: %w", act, ErrConfig)
 	}
-	return c, h.scaling(c)
-}
-
-// scaling reads rope_scaling in its older and newer spelling.
-func (h *hfConfig) scaling(c *Config) error {
-	r := h.RopeScaling
-	if r == nil {
-		return nil
-	}
-	kind := r.RopeType
-	if kind == "" {
-		kind = r.Type
-	}
-	s := Scaling{
-		Type: ScalingType(kind), Factor: r.Factor, Original: r.Original, LowFreq: r.LowFreq, HighFreq: r.HighFreq,
-		BetaFast: r.BetaFast, BetaSlow: r.BetaSlow, Attention: r.Attention, Short: r.ShortFactor, Long: r.LongFactor,
-	}
-	if s.Original == 0 {
-		s.Original = h.Original
-	}
-	if s.Original == 0 {
-		s.Original = c.Context
-	}
-	switch kind {
-	case "default", "":
-		return nil
-	case "su":
-		s.Type = ScaleLongRoPE
-	}
-	if s.Type == ScaleLongRoPE && s.Attention == 0 && c.Context > s.Original {
-		// Phi-3: √(1 + ln(context/original)/ln(original))
-		s.Attention = math.Sqrt(1 + ln(float64(c.Context)/float64(s.Original))/ln(float64(s.Original)))
-	}
-	c.Rope.Scaling = s
-	return nil
+	return c, h.rope(c)
 }
 
 // layerTypes lets layer_types decide which layers slide, where it is given.
 func (h *hfConfig) layerTypes(c *Config) error {
-	if len(h.LayerTypes) == 0 || c.SlidingWindow == 0 {
+	if len(h.LayerTypes) == 0 {
 		return nil
 	}
 	if len(h.LayerTypes) != c.Layers {
 		return fmt.Errorf("layer_types names %d of %d layers: %w", len(h.LayerTypes), c.Layers, ErrConfig)
 	}
 	for l, kind := range h.LayerTypes {
-		if !slices.Contains([]string{"sliding_attention", "full_attention"}, kind) {
-			return fmt.Errorf("layer_types has %q: %w", kind, ErrConfig)
+		switch {
+		case kind != "sliding_attention" && kind != "full_attention":
+			return fmt.Errorf("layer_types has %q, not sliding_attention or full_attention: %w", kind, ErrConfig)
+		case c.SlidingWindow > 0:
+			c.Local[l] = kind == "sliding_attention"
+		case kind == "sliding_attention":
+			return fmt.Errorf("layer %d has sliding attention, but there is no sliding window: %w", l, ErrConfig)
 		}
-		c.Local[l] = kind == "sliding_attention"
 	}
 	return nil
 }

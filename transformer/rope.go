@@ -30,8 +30,10 @@ type Scaling struct {
 	// LowFreq and HighFreq bound the wavelengths between which ScaleLlama3 blends.
 	LowFreq, HighFreq float64
 	// BetaFast and BetaSlow are the rotations between which ScaleYaRN blends; Attention is
-	// the factor of YaRN's and LongRoPE's sines and cosines, 0 for the default.
+	// the factor of YaRN's and LongRoPE's sines and cosines, 0 for the default. With Exact, the
+	// pairs that blend are bounded by real numbers, not whole ones.
 	BetaFast, BetaSlow, Attention float64
+	Exact                         bool
 	// Short and Long are LongRoPE's divisors per pair, for sequences within and
 	// beyond Original.
 	Short, Long []float64
@@ -59,30 +61,50 @@ func (r Rope) dim(headDim int) int {
 }
 
 func (r Rope) check(headDim int) error {
-	s := r.Scaling
 	dim := r.dim(headDim)
 	switch {
-	case !(r.Theta > 0 && r.Theta < 1e12):
-		return fmt.Errorf("rope theta %v: %w", r.Theta, ErrConfig)
+	case !(r.Theta > 1 && r.Theta < 1e12):
+		return fmt.Errorf("rope theta %v is not in 1..1e12: %w", r.Theta, ErrConfig)
 	case dim < 2 || dim > headDim || dim%2 != 0:
 		return fmt.Errorf("rope turns %d of %d values: %w", dim, headDim, ErrConfig)
 	}
+	return r.Scaling.check(dim)
+}
+
+func (s Scaling) check(dim int) error {
 	switch s.Type {
 	case NoScaling:
 		return nil
-	case ScaleLinear, ScaleDynamic, ScaleYaRN, ScaleLlama3:
-		if !(s.Factor >= 1 && s.Factor <= 1e6) {
-			return fmt.Errorf("rope scaling factor %v: %w", s.Factor, ErrConfig)
-		}
-		if s.Type != ScaleLinear && s.Original < 1 {
-			return fmt.Errorf("rope scaling %s without the original context length: %w", s.Type, ErrConfig)
-		}
-	case ScaleLongRoPE:
-		if len(s.Short) != dim/2 || len(s.Long) != dim/2 {
-			return fmt.Errorf("longrope has %d and %d divisors for %d pairs: %w", len(s.Short), len(s.Long), dim/2, ErrConfig)
-		}
+	case ScaleLinear, ScaleDynamic, ScaleYaRN, ScaleLlama3, ScaleLongRoPE:
 	default:
 		return fmt.Errorf("rope scaling %q is not linear, dynamic, llama3, yarn or longrope: %w", s.Type, ErrConfig)
+	}
+	switch {
+	case s.Type != ScaleLongRoPE && !(s.Factor >= 1 && s.Factor <= 1e6):
+		return fmt.Errorf("rope scaling factor %v is not in 1..1e6: %w", s.Factor, ErrConfig)
+	case s.Type != ScaleLinear && s.Original < 1:
+		return fmt.Errorf("rope scaling %s with an original context length of %d: %w", s.Type, s.Original, ErrConfig)
+	case !(s.Attention >= 0 && s.Attention <= 1e3):
+		return fmt.Errorf("rope attention factor %v: %w", s.Attention, ErrConfig)
+	case s.Type == ScaleDynamic && dim < 4:
+		return fmt.Errorf("rope scaling dynamic of one pair: %w", ErrConfig)
+	case s.Type == ScaleLlama3 && !(s.LowFreq > 0 && s.HighFreq > s.LowFreq && s.HighFreq <= 1e6):
+		return fmt.Errorf("rope frequency factors %v and %v: %w", s.LowFreq, s.HighFreq, ErrConfig)
+	case s.Type == ScaleYaRN && !(s.BetaFast >= 0 && s.BetaSlow >= 0 && s.BetaFast <= 1e6 && s.BetaSlow <= 1e6):
+		return fmt.Errorf("rope betas %v and %v: %w", s.BetaFast, s.BetaSlow, ErrConfig)
+	}
+	if s.Type != ScaleLongRoPE {
+		return nil
+	}
+	if len(s.Short) != dim/2 || len(s.Long) != dim/2 {
+		return fmt.Errorf("longrope has %d and %d divisors for %d pairs: %w", len(s.Short), len(s.Long), dim/2, ErrConfig)
+	}
+	for _, list := range [][]float64{s.Short, s.Long} {
+		for _, v := range list {
+			if !(v >= 1e-6 && v <= 1e6) {
+				return fmt.Errorf("longrope divides by %v: %w", v, ErrConfig)
+			}
+		}
 	}
 	return nil
 }
@@ -113,7 +135,7 @@ func (r Rope) frequencies(headDim, context int) (freq []float64, factor float64)
 	case ScaleYaRN:
 		factor = s.Attention
 		if factor == 0 {
-			factor = 0.1*ln(s.Factor) + 1
+			factor = yarnAttention(s.Factor, 1)
 		}
 		s.yarn(freq, theta, dim)
 	case ScaleLongRoPE:
@@ -161,8 +183,11 @@ func (s Scaling) yarn(freq []float64, theta float64, dim int) {
 	if slow == 0 {
 		slow = 1
 	}
-	low := max(0, math.Floor(pair(fast)))
-	high := min(float64(dim-1), math.Ceil(pair(slow)))
+	low, high := pair(fast), pair(slow)
+	if !s.Exact {
+		low, high = math.Floor(low), math.Ceil(high)
+	}
+	low, high = max(0, low), min(float64(dim-1), high)
 	if low == high {
 		high += 0.001
 	}
@@ -170,6 +195,14 @@ func (s Scaling) yarn(freq []float64, theta float64, dim int) {
 		ramp := min(1, max(0, (float64(i)-low)/(high-low))) // 0: keep, 1: divide
 		freq[i] = float64(ramp*(f/s.Factor)) + float64((1-ramp)*f)
 	}
+}
+
+// yarnAttention is what YaRN multiplies sines and cosines by.
+func yarnAttention(factor, scale float64) float64 {
+	if factor <= 1 {
+		return 1
+	}
+	return float64(0.1*scale*ln(factor)) + 1
 }
 
 func ln(x float64) float64 { return detmath.Log2(x) * math.Ln2 }

@@ -1,0 +1,133 @@
+package transformer
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+)
+
+// fixture is a tiny model with the logits of Hugging Face transformers: see
+// testdata/fixtures.py.
+type fixture struct {
+	name    string
+	config  *Config
+	dir     string // as Open wants it
+	Tokens  []int  `json:"tokens"`
+	Context int    `json:"context"`
+	Weights string `json:"weights"` // the fixture whose weights these are
+	logits  []float32
+}
+
+const fixtures = "testdata/fixtures"
+
+func fixtureNames(t testing.TB) []string {
+	t.Helper()
+	entries, err := os.ReadDir(fixtures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if len(names) < 18 {
+		t.Fatalf("only %d fixtures", len(names))
+	}
+	return names
+}
+
+func openFixture(t testing.TB, name string) *fixture {
+	t.Helper()
+	f := &fixture{name: name, dir: filepath.Join(fixtures, name)}
+	readJSON(t, filepath.Join(f.dir, "case.json"), f)
+	var err error
+	if f.logits, _, err = npy.ReadFloat32(filepath.Join(f.dir, "logits.npy")); err != nil {
+		t.Fatal(err)
+	}
+	if f.config, err = readConfig(f.dir); err != nil {
+		t.Fatal(err)
+	}
+	if f.Weights != name {
+		dir := t.TempDir()
+		copyFile(t, filepath.Join(f.dir, "config.json"), filepath.Join(dir, "config.json"))
+		copyFile(t, filepath.Join(fixtures, f.Weights, "model.safetensors"), filepath.Join(dir, "model.safetensors"))
+		f.dir = dir
+	}
+	return f
+}
+
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// largestError returns the largest difference, relative to the largest value.
+func largestError(t testing.TB, got, want []float32) float64 {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d values, want %d", len(got), len(want))
+	}
+	worst, scale := 0.0, 0.0
+	for i, w := range want {
+		d := math.Abs(float64(got[i]) - float64(w))
+		if !(d <= worst) {
+			worst = d
+		}
+		scale = max(scale, math.Abs(float64(w)))
+	}
+	return worst / scale
+}
+
+// TestFixtures compares every family with Hugging Face's logits, whole and token by
+// token.
+func TestFixtures(t *testing.T) {
+	for _, name := range fixtureNames(t) {
+		t.Run(name, func(t *testing.T) {
+			f := openFixture(t, name)
+			m := openModel(t, f.dir, Options{Context: f.Context})
+			got := allLogits(t, m, f.Tokens, len(f.Tokens))
+			if worst := largestError(t, got, f.logits); !(worst <= 2e-4) {
+				t.Errorf("logits differ by %.2g of the largest", worst)
+			} else {
+				t.Logf("largest difference %.2g", worst)
+			}
+			for i, v := range allLogits(t, m, f.Tokens, 1) {
+				if math.Float32bits(v) != math.Float32bits(got[i]) {
+					t.Fatalf("token by token, logit %d is %v, not %v", i, v, got[i])
+				}
+			}
+		})
+	}
+}
+
+// TestOldSpelling: config.json means the same in the words of transformers 4 and 5.
+func TestOldSpelling(t *testing.T) {
+	for _, name := range fixtureNames(t) {
+		old, err := os.ReadFile(filepath.Join(fixtures, name, "config_old.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(old, []byte("rope_parameters")) {
+			t.Fatalf("%s: config_old.json is not old", name)
+		}
+		got, err := ParseConfig(old)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if want := openFixture(t, name).config; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n%+v, want\n%+v", name, got, want)
+		}
+	}
+}

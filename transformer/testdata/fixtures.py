@@ -1,0 +1,178 @@
+"""Makes testdata/fixtures: tiny random models of every family, with the logits of
+Hugging Face transformers, computed in float64, to compare ours with.
+
+    python3 -m venv venv && venv/bin/pip install torch transformers numpy
+    venv/bin/python transformer/testdata/fixtures.py
+
+Made with transformers 5.23.0 and torch 2.15.0. Each fixture is a directory:
+
+    config.json        as save_pretrained writes it now (rope_parameters, layer_types, dtype)
+    config_old.json    the same in the words of transformers 4 (rope_theta, rope_scaling, torch_dtype)
+    case.json          tokens, the session's context, and whose weights these are
+    model.safetensors  bfloat16; fixtures that differ in the configuration only share another's
+    logits.npy         float32 [tokens, vocabulary]
+
+Weights are rounded to bfloat16 first, so both sides start from the same numbers.
+Norms, biases and embeddings are random too: nothing may be left out unnoticed.
+"""
+
+import copy
+import json
+import math
+import pathlib
+import shutil
+
+import numpy as np
+import torch
+import transformers as hf
+
+ROOT = pathlib.Path(__file__).parent / "fixtures"
+
+SMALL = dict(
+    hidden_size=32,
+    intermediate_size=40,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    vocab_size=64,
+    max_position_embeddings=64,
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+)
+
+
+def randomize(model, seed):
+    """Fills all parameters so that every one of them matters."""
+    g = torch.Generator().manual_seed(seed)
+    for name, p in sorted(model.named_parameters()):
+        x = torch.randn(p.shape, generator=g, dtype=torch.float64)
+        if "norm" in name:
+            x = 0.3 * x
+            if "gemma" not in model.config.model_type:
+                x = 1 + x
+        elif name.endswith("bias"):
+            x = 0.5 * x
+        elif "embed" in name:
+            x = x / (math.sqrt(p.shape[1]) if "gemma" in model.config.model_type else 1)
+        else:
+            x = 1.6 * x / math.sqrt(p.shape[1])
+        p.data = x.to(torch.bfloat16)
+
+
+def old_spelling(config):
+    """The same configuration as transformers 4 before 4.53 wrote it."""
+    c = copy.deepcopy(config)
+    c["torch_dtype"] = c.pop("dtype")
+    c["transformers_version"] = "4.41.2"
+    layer_types = c.pop("layer_types", None)
+    rope = c.pop("rope_parameters")
+    c["rope_scaling"] = None
+    if "full_attention" in rope:  # Gemma 3
+        c["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        c["sliding_window_pattern"] = layer_types.index("full_attention") + 1
+        c.pop("_sliding_window_pattern", None)
+        rope = rope["full_attention"]
+    c["rope_theta"] = rope.pop("rope_theta")
+    if rope.get("partial_rotary_factor") is not None:
+        c["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
+    kind = rope.pop("rope_type")
+    if kind != "default":
+        if c["model_type"] == "phi3":  # where the original context stands outside
+            rope.pop("original_max_position_embeddings")
+            rope.pop("factor", None)
+        c["rope_scaling"] = {"type": "su" if kind == "longrope" else kind, **rope}
+    return c
+
+
+def fixture(name, config=None, n=24, context=64, seed=0, weights=None):
+    """Writes one fixture. With weights, the other fixture's are used."""
+    out = ROOT / name
+    out.mkdir(parents=True)
+    if weights is None:
+        model = hf.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        randomize(model, seed)
+        model.save_pretrained(out)
+        (out / "generation_config.json").unlink(missing_ok=True)
+    else:
+        config.save_pretrained(out)
+        saved = json.loads((out / "config.json").read_text())
+        saved["dtype"] = "bfloat16"
+        (out / "config.json").write_text(json.dumps(saved, indent=2) + "\n")
+    saved = json.loads((out / "config.json").read_text())
+    (out / "config_old.json").write_text(json.dumps(old_spelling(saved), indent=2) + "\n")
+
+    if weights is not None:
+        shutil.copy(ROOT / weights / "model.safetensors", out)
+    model = hf.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float64, attn_implementation="eager").eval()
+    tokens = torch.randint(0, model.config.vocab_size, (1, n), generator=torch.Generator().manual_seed(seed + 1))
+    with torch.no_grad():
+        logits = model(tokens, use_cache=False).logits[0]
+    assert logits.dtype == torch.float64
+    np.save(out / "logits.npy", logits.numpy().astype(np.float32))
+    (out / "case.json").write_text(
+        json.dumps({"tokens": tokens[0].tolist(), "context": context, "weights": weights or name}) + "\n"
+    )
+    if weights is not None:
+        (out / "model.safetensors").unlink()
+    print(f"{name}: largest logit {logits.abs().max():.2f}, typical {logits.std():.2f}")
+
+
+def main():
+    shutil.rmtree(ROOT, ignore_errors=True)
+    fixture("llama", llama())
+    for name, n, context, rope in [
+        ("llama-linear", 24, 64, dict(rope_type="linear", factor=4.0)),
+        ("llama-llama3", 24, 64, dict(
+            rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)),
+        # The frequencies follow the sequence's length here, the session's context in ours.
+        ("llama-dynamic", 24, 24, dict(rope_type="dynamic", factor=2.0)),
+        ("llama-yarn", 24, 64, dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16, beta_fast=4.0, beta_slow=1.0)),
+        ("llama-yarn-mscale", 24, 64, dict(
+            rope_type="yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=0.5, truncate=False)),
+    ]:
+        limits = dict(max_position_embeddings=10) if rope["rope_type"] == "dynamic" else {}
+        fixture(name, llama(rope_parameters=dict(rope_theta=500.0, **rope), **limits), n, context, weights="llama")
+    fixture("llama-bias", hf.LlamaConfig(**{
+        **SMALL, "hidden_size": 36, "intermediate_size": 44, "num_attention_heads": 3, "num_key_value_heads": 1, "vocab_size": 67,
+        "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "rms_norm_eps": 1e-2}))
+    fixture("mistral", hf.MistralConfig(**SMALL, head_dim=8, sliding_window=7, rms_norm_eps=1e-5))
+    fixture("qwen2", qwen2())
+    fixture("qwen2-window", qwen2(use_sliding_window=True, sliding_window=6, max_window_layers=1), weights="qwen2")
+    fixture("qwen3", hf.Qwen3Config(**SMALL, head_dim=12, tie_word_embeddings=True))
+    fixture("gemma2", hf.Gemma2Config(
+        **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
+    fixture("gemma3", gemma3())
+    fixture("gemma3-linear", gemma3(rope_scaling=dict(rope_type="linear", factor=8.0)), weights="gemma3")
+    fixture("phi3", phi3(sliding_window=9))
+    fixture("phi3-partial", phi3(partial_rotary_factor=0.75), weights="phi3")
+    factors = dict(
+        rope_type="longrope",
+        short_factor=[1.0, 1.05, 1.1, 1.2, 1.4, 1.5, 1.7, 2.0],
+        long_factor=[1.1, 1.3, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0])
+    for name, context in [("phi3-longrope-short", 16), ("phi3-longrope-long", 24)]:
+        fixture(name, phi3(original_max_position_embeddings=16, rope_parameters=dict(rope_theta=10000.0, **factors)),
+                n=context, context=context, weights="phi3")
+
+
+def llama(**change):
+    return hf.LlamaConfig(**{**SMALL, "head_dim": 16, **change})
+
+
+def qwen2(**change):
+    return hf.Qwen2Config(**{**SMALL, "num_hidden_layers": 3, "tie_word_embeddings": True, **change})
+
+
+def gemma3(**change):
+    return hf.Gemma3TextConfig(**{
+        **SMALL, "num_hidden_layers": 4, "num_key_value_heads": 1, "intermediate_size": 24, "head_dim": 12, "sliding_window": 6,
+        "sliding_window_pattern": 3, "query_pre_attn_scalar": 20, **change})
+
+
+def phi3(**change):
+    return hf.Phi3Config(**{
+        **SMALL, "num_attention_heads": 2, "num_key_value_heads": 1, "original_max_position_embeddings": 64, **change})
+
+
+if __name__ == "__main__":
+    main()

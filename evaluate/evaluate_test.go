@@ -1,0 +1,120 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+const shared = "../../shared"
+
+func need(t *testing.T, path string) string {
+	t.Helper()
+	path = filepath.Join(shared, path)
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("../shared is not beside the repository")
+	}
+	return path
+}
+
+// open returns a session, the text's ids and the token that begins windows.
+func open(t *testing.T, path, text string) (*transformer.Model, *transformer.Session, []int, int) {
+	t.Helper()
+	m, err := transformer.Open(context.Background(), path, transformer.Options{Context: 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := m.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(s.Close(), m.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	tok, err := generate.OpenTokenizer(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bos, ok := tok.BOS()
+	if !ok {
+		bos = -1
+	}
+	return m, s, tok.Encode(string(b), true), bos
+}
+
+// TestLlamaCppPerplexity compares with llama.cpp's figures.
+func TestLlamaCppPerplexity(t *testing.T) {
+	text := need(t, "text/tinystories-20k.txt")
+	for file, want := range map[string]float64{"s260k-f32.gguf": 3.9060, "s260k-Q8_0.gguf": 3.9071, "s260k-Q4_0.gguf": 4.1766} {
+		_, s, ids, bos := open(t, need(t, "models/stories260K-gguf/"+file), text)
+		r, err := Perplexity(t.Context(), s, ids, 256, bos, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %.4f ± %.4f on %d tokens", file, r.Perplexity, r.StdErr, r.Tokens)
+		if math.Abs(r.Perplexity-want) > 0.002 {
+			t.Errorf("%s: perplexity %.4f, llama.cpp gives %.4f", file, r.Perplexity, want)
+		}
+	}
+}
+
+func TestDivergence(t *testing.T) {
+	src, text := need(t, "models/tinystories-656k-bf16"), need(t, "text/tinystories-20k.txt")
+	_, reference, ids, bos := open(t, src, text)
+	ids = ids[:1024]
+	m, same, _, _ := open(t, src, text)
+	r, err := Divergence(t.Context(), same, reference, m.Config.Vocab, ids, 256, bos, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.MeanKLD > 1e-9 || r.SameTop != 1 || r.RMSDeltaP != 0 || r.DeltaPerplexity != 0 || r.Tokens != 4*127 {
+		t.Errorf("a model against itself: %+v", r)
+	}
+	before := 0.0
+	for _, snr := range []float64{35, 21, 12} {
+		dir := filepath.Join(t.TempDir(), "model")
+		if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dir, Options: convert.Options{SNR: snr}}); err != nil {
+			t.Fatal(err)
+		}
+		m, s, _, _ := open(t, dir, text)
+		r, err := Divergence(t.Context(), s, reference, m.Config.Vocab, ids, 256, bos, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%g dB: %+v", snr, r)
+		if r.MeanKLD <= before || r.MaxKLD < r.P99KLD || r.P99KLD < r.MedianKLD {
+			t.Errorf("%g dB: %+v", snr, r)
+		}
+		before = r.MeanKLD
+		p, err := Perplexity(t.Context(), s, ids, 256, bos, nil)
+		if err != nil || math.Abs(p.Perplexity-r.Perplexity) > 1e-9 {
+			t.Errorf("%g dB: perplexity %v alone, %v beside the reference (%v)", snr, p.Perplexity, r.Perplexity, err)
+		}
+	}
+}
+
+func TestWindows(t *testing.T) {
+	list, err := windows([]int{1, 2, 3, 4, 5, 6, 7, 8, 9}, 4, 0)
+	if err != nil || len(list) != 2 || list[1][0] != 0 || list[1][3] != 8 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if _, err := windows([]int{1, 2, 3}, 4, 0); !errors.Is(err, ErrText) {
+		t.Errorf("short text: %v", err)
+	}
+	if _, err := windows(make([]int, 10), 3, 0); err == nil {
+		t.Error("windows of 3")
+	}
+}

@@ -1,0 +1,50 @@
+package evaluate
+
+import (
+	"context"
+	"math"
+
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// PerplexityResult is a model's perplexity on a text.
+type PerplexityResult struct {
+	Perplexity float64 `json:"perplexity"`
+	NLL        float64 `json:"nats_per_token"`
+	StdErr     float64 `json:"perplexity_std_error"`
+	Tokens     int     `json:"tokens_scored"`
+	Windows    int     `json:"windows"`
+}
+
+// Perplexity scores ids in windows of c tokens; bos, unless negative, begins each.
+// progress, if not nil, is called after each window.
+func Perplexity(ctx context.Context, s *transformer.Session, ids []int, c, bos int, progress func(done, total int, perplexity float64)) (*PerplexityResult, error) {
+	list, err := windows(ids, c, bos)
+	if err != nil {
+		return nil, err
+	}
+	r := &PerplexityResult{Windows: len(list)}
+	var sum, squares float64
+	for i, w := range list {
+		err := eachScored(ctx, s, w, func(next int, logits []float32) error {
+			nll := logSumExp(logits) - float64(logits[next])
+			sum += nll
+			squares += float64(nll * nll)
+			r.Tokens++
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if progress != nil {
+			progress(i+1, len(list), math.Exp(sum/float64(r.Tokens)))
+		}
+	}
+	n := float64(r.Tokens)
+	r.NLL = sum / n
+	r.Perplexity = math.Exp(r.NLL)
+	if r.Tokens > 1 {
+		r.StdErr = math.Sqrt(max(0, squares/n-r.NLL*r.NLL)/(n-1)) * r.Perplexity
+	}
+	return r, nil
+}

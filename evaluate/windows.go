@@ -1,0 +1,57 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// ErrText reports a text too short for a window.
+var ErrText = errors.New("text too short")
+
+// windows cuts ids into whole windows of c tokens, each with bos first unless it
+// is negative. The last tokens that fill no window are left out.
+func windows(ids []int, c, bos int) ([][]int, error) {
+	if c < 4 {
+		return nil, fmt.Errorf("windows of %d tokens: at least 4", c)
+	}
+	if len(ids) < c {
+		return nil, fmt.Errorf("%d tokens do not fill a window of %d: %w", len(ids), c, ErrText)
+	}
+	var list [][]int
+	for at := 0; at+c <= len(ids); at += c {
+		w := append([]int(nil), ids[at:at+c]...)
+		if bos >= 0 {
+			w[0] = bos
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// eachScored runs a window through a session, from its beginning, and visits the
+// logits that predict each token of the second half.
+func eachScored(ctx context.Context, s *transformer.Session, window []int, visit func(next int, logits []float32) error) error {
+	s.Reset(0)
+	first := len(window) / 2
+	return s.Forward(ctx, window[:len(window)-1], first, func(i int, logits []float32) error {
+		return visit(window[i+1], logits)
+	})
+}
+
+// logSumExp returns ln Σ e^x, summed in float64.
+func logSumExp(logits []float32) float64 {
+	most := logits[0]
+	for _, v := range logits {
+		most = max(most, v)
+	}
+	sum := 0.0
+	for _, v := range logits {
+		sum += float64(detmath.Exp(v - most))
+	}
+	return float64(most) + detmath.Log2(sum)*math.Ln2
+}

@@ -1,0 +1,106 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/tokenizer"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// ErrPrompt reports a prompt of no tokens.
+var ErrPrompt = errors.New("the prompt is empty")
+
+// Generator continues texts with a model.
+type Generator struct {
+	Tokenizer *tokenizer.Tokenizer
+	Sampler   *Sampler
+	// Stop are token ids that end the text, besides the tokenizer's.
+	Stop []int
+}
+
+// Result tells what a run did.
+type Result struct {
+	PromptIDs    []int
+	OutputIDs    []int  // without the token that stopped it
+	Text         string // of OutputIDs
+	Stop         StopReason
+	PromptTime   time.Duration
+	GenerateTime time.Duration
+}
+
+// StopReason says why a text ended.
+type StopReason string
+
+// The stop reasons.
+const (
+	StopToken   StopReason = "stop"    // the model said so
+	StopLength  StopReason = "length"  // as many tokens as asked for
+	StopContext StopReason = "context" // the context is full
+	StopCancel  StopReason = "cancelled"
+)
+
+// Run adds prompt to the session and generates up to n tokens, giving emit the text
+// as it becomes certain, whole characters at a time. When the context ends, Run
+// returns what there is with StopCancel and no error. On other errors it returns
+// what there was too.
+func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []int, n int, emit func(text string) error) (*Result, error) {
+	r := &Result{PromptIDs: prompt, Stop: StopLength}
+	if len(prompt) == 0 {
+		return r, ErrPrompt
+	}
+	for _, id := range prompt {
+		g.Sampler.Accept(id)
+	}
+	stop := append(slices.Clone(g.Stop), g.Tokenizer.EOS()...)
+	decoder := g.Tokenizer.StreamSkip(true)
+	for _, id := range prompt {
+		decoder.Next(id) // the first word's blank depends on what stands before it
+	}
+	start := time.Now()
+	next, err := g.step(ctx, s, prompt)
+	r.PromptTime = time.Since(start)
+	start = time.Now()
+	for err == nil && len(r.OutputIDs) < n {
+		if slices.Contains(stop, next) {
+			r.Stop = StopToken
+			break
+		}
+		r.OutputIDs = append(r.OutputIDs, next)
+		text := decoder.Next(next)
+		r.Text += text
+		if err = emit(text); err != nil {
+			break
+		}
+		if len(r.OutputIDs) == n {
+			break
+		}
+		next, err = g.step(ctx, s, []int{next})
+	}
+	r.GenerateTime = time.Since(start)
+	rest := decoder.Flush()
+	r.Text += rest
+	switch {
+	case err == nil:
+		err = emit(rest)
+	case errors.Is(err, transformer.ErrContext) && len(r.OutputIDs) > 0:
+		r.Stop, err = StopContext, emit(rest)
+	case ctx.Err() != nil:
+		r.Stop, err = StopCancel, nil
+	default:
+		err = fmt.Errorf("after %d tokens: %w", len(r.OutputIDs), err)
+	}
+	return r, err
+}
+
+// step adds tokens and draws the next one.
+func (g *Generator) step(ctx context.Context, s *transformer.Session, ids []int) (next int, err error) {
+	err = s.Forward(ctx, ids, len(ids)-1, func(_ int, logits []float32) error {
+		next = g.Sampler.Next(logits)
+		return nil
+	})
+	return next, err
+}

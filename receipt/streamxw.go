@@ -60,8 +60,8 @@ type MemoryAudit struct {
 	RSSDeltaMB    float64 `json:"rss_delta_mb"`       // growth of the process over the product
 	PeakRSSMB     float64 `json:"peak_rss_mb"`        // highest of the process's life, 0 if unknown
 	LimitMB       float64 `json:"limit_mb,omitempty"` // asked for with --memory
-	BuffersMB     float64 `json:"buffers_mb"` // block buffers and corrections, exact
-	ResidentMB    float64 `json:"resident_mb"` // W's indices, if they are held
+	BuffersMB     float64 `json:"buffers_mb"`         // block buffers and corrections, exact
+	ResidentMB    float64 `json:"resident_mb"`        // W's indices, if they are held
 	FullWeightMB  float64 `json:"full_weight_mb"`     // W as float32
 	SavingsFactor float64 `json:"savings_factor"`     // full weight / (buffers + resident)
 }

@@ -164,3 +164,32 @@ func tables(c *Config, files []*cdna.File) int64 {
 	}
 	return n
 }
+
+// Totals returns the plan's sums by name, for a receipt.
+func (p *Plan) Totals() map[string]int64 {
+	return map[string]int64{
+		"program": p.Program, "cache": p.Cache, "scratch": p.Scratch, "buffers": p.Buffers, "resident": p.Resident,
+		"streamed": p.Streamed, "minimum": p.Minimum,
+	}
+}
+
+// PlanFor plans a model without opening its weights, with the errors of [Open].
+func PlanFor(path string, o Options) (*Plan, error) {
+	src, err := openSource(path)
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
+	c, err := src.config()
+	if err == nil {
+		o, err = o.normalize(c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	p, err := planModel(c, src, matrixNames(c, src), o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}

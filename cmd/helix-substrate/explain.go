@@ -15,6 +15,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
+	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 // remedies says what a user can do about an error. The first match counts.
@@ -28,6 +29,8 @@ var remedies = []struct {
 	{syscall.ENOSPC, "free space on that disk or choose another output"},
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
+	{transformer.ErrMemory, "raise --memory, or lower --context"},
+	{transformer.ErrContext, "raise --context or shorten the prompt"},
 	{codebook.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},
 	{cdna.ErrChecksum, "the file is damaged: copy or convert it again"},
 	{cdna.ErrSidecar, "name the sidecar that was written with this file"},

@@ -35,6 +35,9 @@ type commandLine struct {
 	Inspect inspectCommand `cmd:"" help:"Show what a CDNA file, sidecar or model directory holds, reading headers only."`
 	Verify  verifyCommand  `cmd:"" help:"Check every block and file of a CDNA file, sidecar or model directory."`
 	MatMul  matmulCommand  `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
+	Run     runCommand     `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
+	Eval    evalCommand    `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
+	Plan    planCommand    `cmd:"" help:"Show where a model's memory would go under a limit."`
 	Bench   benchCommand   `cmd:"" help:"Measure memory, codecs and codebooks on this machine."`
 	Demo    demoCommand    `cmd:"" help:"Generate a small checkpoint, convert it, verify it and multiply by it."`
 	Version versionCommand `cmd:"" help:"Print the version."`

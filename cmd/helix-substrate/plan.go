@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+type planCommand struct {
+	Dir string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	modelFlags
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+func (c *planCommand) Help() string {
+	return "Example:\n  helix-substrate plan tinystories --memory 64MiB -c 512"
+}
+
+func (c *planCommand) Run(env *environment) error {
+	reserve := int64(0)
+	if _, err := generate.OpenTokenizer(c.Dir); err == nil { // a model can be planned without one
+		reserve = tokenizerMemory(c.Dir)
+	}
+	o, err := c.options(reserve)
+	if err != nil {
+		return err
+	}
+	p, err := transformer.PlanFor(c.Dir, o)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(env.stdout, p)
+	}
+	resident := 0
+	for _, m := range p.Matrices {
+		if m.Resident {
+			resident++
+		}
+	}
+	limit := "none"
+	if p.Limit > 0 {
+		limit = size(p.Limit)
+	}
+	writeFields(env.stdout, []field{
+		{"limit", limit},
+		{"program and tokenizer", size(p.Program)},
+		{"keys and values", fmt.Sprintf("%s for %d tokens in %s", size(p.Cache), p.Context, p.CacheType)},
+		{"activations", fmt.Sprintf("%s for %d tokens of a prompt at a time", size(p.Scratch), p.Chunk)},
+		{"block buffers", size(p.Buffers)},
+		{"resident weights", fmt.Sprintf("%s, %d of %d matrices", size(p.Resident), resident, len(p.Matrices))},
+		{"streamed weights", fmt.Sprintf("%s of files, read for every token or chunk", size(p.Streamed))},
+		{"in all", size(p.Total())},
+		{"smallest limit", size(p.Minimum)},
+	})
+	return nil
+}

@@ -1,0 +1,123 @@
+package receipt
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+)
+
+// GenerationSchema names the receipt of a generated text.
+const GenerationSchema = "generation_receipt_v1"
+
+// Generation is the receipt of a generated text. Claims are the same on every
+// machine that redoes the run; measurements are of this run.
+type Generation struct {
+	Schema       string                 `json:"schema"`
+	Claims       GenerationClaims       `json:"claims"`
+	Measurements GenerationMeasurements `json:"measurements"`
+}
+
+// GenerationClaims say what was computed.
+type GenerationClaims struct {
+	Model        string         `json:"model"`
+	Architecture string         `json:"architecture"`
+	Context      int            `json:"context"`
+	CacheType    string         `json:"cache_type"`
+	Sampling     map[string]any `json:"sampling"`
+	Turns        []Turn         `json:"turns"`
+	// TokensSHA256 is over all ids of all turns, in order, as little-endian u32.
+	TokensSHA256 string `json:"tokens_sha256"`
+}
+
+// Turn is a prompt and what the model made of it. Keep is how many tokens of the
+// turns before it stayed in the model's memory.
+type Turn struct {
+	Keep      int    `json:"keep"`
+	PromptIDs []int  `json:"prompt_ids"`
+	OutputIDs []int  `json:"output_ids"`
+	Stop      string `json:"stop"` // "stop", "length", "context" or "cancelled"
+}
+
+// GenerationMeasurements say what it took.
+type GenerationMeasurements struct {
+	Started         string           `json:"started"`
+	CPU             string           `json:"cpu"`
+	PromptTokens    int              `json:"prompt_tokens"`
+	PromptSeconds   float64          `json:"prompt_s"`
+	OutputTokens    int              `json:"output_tokens"`
+	GenerateSeconds float64          `json:"generate_s"`
+	LimitBytes      int64            `json:"limit_bytes,omitempty"`
+	PeakRSSBytes    int64            `json:"peak_rss_bytes"`
+	Plan            map[string]int64 `json:"plan_bytes"`
+}
+
+// NewGeneration starts a receipt.
+func NewGeneration(model string, now time.Time) *Generation {
+	return &Generation{
+		Schema:       GenerationSchema,
+		Claims:       GenerationClaims{Model: model, Turns: []Turn{}},
+		Measurements: GenerationMeasurements{Started: now.UTC().Format(time.RFC3339)},
+	}
+}
+
+// Add records a turn.
+func (g *Generation) Add(prompt, output []int, stop string, promptTime, generateTime time.Duration) {
+	c := &g.Claims
+	keep := 0
+	if n := len(c.Turns); n > 0 && c.Turns[n-1].Stop == "" { // begun by Restart
+		keep = c.Turns[n-1].Keep
+		c.Turns = c.Turns[:n-1]
+	}
+	c.Turns = append(c.Turns, Turn{Keep: keep, PromptIDs: append([]int{}, prompt...), OutputIDs: append([]int{}, output...), Stop: stop})
+	h := sha256.New()
+	for _, t := range c.Turns {
+		for _, ids := range [][]int{t.PromptIDs, t.OutputIDs} {
+			for _, id := range ids {
+				var b [4]byte
+				binary.LittleEndian.PutUint32(b[:], uint32(id))
+				h.Write(b[:])
+			}
+		}
+	}
+	c.TokensSHA256 = hex.EncodeToString(h.Sum(nil))
+	m := &g.Measurements
+	m.PromptTokens += len(prompt)
+	m.OutputTokens += len(output)
+	m.PromptSeconds += promptTime.Seconds()
+	m.GenerateSeconds += generateTime.Seconds()
+}
+
+// Restart notes that the next turn keeps the first n tokens of the sequence.
+func (c *GenerationClaims) Restart(n int) {
+	if len(c.Turns) > 0 {
+		c.Turns = append(c.Turns, Turn{Keep: n})
+	}
+}
+
+// TokenIDs returns the sequence that the turns have left in the model's memory.
+func (c *GenerationClaims) TokenIDs() []int {
+	var ids []int
+	for _, t := range c.Turns {
+		ids = append(ids[:min(t.Keep, len(ids))], t.PromptIDs...)
+		ids = append(ids, t.OutputIDs...)
+	}
+	return ids
+}
+
+// PromptPerSecond returns the prompt's tokens a second.
+func (m *GenerationMeasurements) PromptPerSecond() float64 {
+	return perSecond(m.PromptTokens, m.PromptSeconds)
+}
+
+// OutputPerSecond returns the generated tokens a second.
+func (m *GenerationMeasurements) OutputPerSecond() float64 {
+	return perSecond(m.OutputTokens, m.GenerateSeconds)
+}
+
+func perSecond(n int, seconds float64) float64 {
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(n) / seconds
+}

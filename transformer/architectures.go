@@ -17,8 +17,7 @@ type family struct {
 	adjust func(c *Config, h *hfConfig) error
 }
 
-// families is the table of known architectures. Biases of projections are not in
-// it: they are used where the checkpoint has them.
+// families is the table of known architectures.
 var families = []family{
 	{names: []string{"llama"}},
 	{
@@ -29,7 +28,10 @@ var families = []family{
 	{
 		names:    []string{"qwen2"},
 		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28}`,
-		adjust:   qwenWindow,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.QKVBias = true
+			return qwenWindow(c, h)
+		},
 	},
 	{
 		names:    []string{"qwen3"},

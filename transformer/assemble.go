@@ -2,63 +2,27 @@ package transformer
 
 import "fmt"
 
-// matrixNames lists the matrices that a model of this configuration has, each
-// once, in the order of use.
-func matrixNames(c *Config, src source) []string {
-	embed := embedName
-	if !src.has(embed) && src.has(headName) {
-		embed = headName // some tied checkpoints store only the head
-	}
-	names := []string{embed}
-	for l := range c.Layers {
-		var parts []string
-		if c.FusedQKV {
-			parts = append(parts, "self_attn.qkv_proj")
-		} else {
-			parts = append(parts, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-		}
-		parts = append(parts, "self_attn.o_proj")
-		if c.FusedGate {
-			parts = append(parts, "mlp.gate_up_proj")
-		} else {
-			parts = append(parts, "mlp.gate_proj", "mlp.up_proj")
-		}
-		for _, p := range append(parts, "mlp.down_proj") {
-			names = append(names, layerName(l, p+".weight"))
-		}
-	}
-	if embed != headName && (src.has(headName) || !c.TiedHead) {
-		names = append(names, headName)
-	}
-	return names
-}
-
-// assemble builds the blocks from the loaded matrices and checks their shapes.
+// assemble builds the blocks from the loaded matrices, whose shapes checkWeights
+// has compared with the configuration.
 func (m *Model) assemble() error {
 	c := m.Config
 	m.blocks = make([]Block, c.Layers)
 	for l := range m.blocks {
 		if err := m.assembleBlock(l); err != nil {
-			return fmt.Errorf("layer %d: %w", l, err)
+			return err
 		}
 	}
 	var err error
 	if m.norm, err = m.vector(normName, c.Hidden); err != nil {
 		return err
 	}
-	m.embeddings = m.matrices[embedName]
-	if m.embeddings == nil {
-		m.embeddings = m.matrices[headName]
-	}
-	if m.embeddings.Rows() < c.Vocab || m.embeddings.Cols() != c.Hidden {
-		return fmt.Errorf("the embeddings are [%d, %d], the configuration says [%d, %d]: %w", m.embeddings.Rows(), m.embeddings.Cols(), c.Vocab, c.Hidden, ErrWeights)
-	}
-	head := m.matrices[headName]
-	if head == nil {
-		head = m.embeddings
+	m.embeddings = m.matrices[embeddingName(c, m.source)]
+	head := m.embeddings
+	if !c.TiedHead {
+		head = m.matrices[headName]
 	}
 	m.head = Linear{W: head, Rows: c.Vocab}
-	return m.head.check("the output head", c.Vocab, c.Hidden)
+	return nil
 }
 
 func (m *Model) assembleBlock(l int) error {
@@ -86,12 +50,6 @@ func (m *Model) assembleBlock(l int) error {
 			return err
 		}
 	}
-	if err := a.check(c); err != nil {
-		return err
-	}
-	if err := f.check(c); err != nil {
-		return err
-	}
 	return m.norms(l, b)
 }
 
@@ -108,12 +66,9 @@ func (m *Model) linear(l int, p part) error {
 	if !m.source.has(name + ".bias") {
 		return nil
 	}
-	bias, err := m.source.vector(name + ".bias")
+	bias, err := m.vector(name+".bias", p.to.W.Rows())
 	if err != nil {
 		return err
-	}
-	if len(bias) < p.first+p.rows {
-		return fmt.Errorf("%s.bias has %d values, rows end at %d: %w", name, len(bias), p.first+p.rows, ErrWeights)
 	}
 	p.to.Bias = bias[p.first : p.first+p.rows]
 	return nil

@@ -14,23 +14,6 @@ type Attention struct {
 	QNorm, KNorm []float32 // of length HeadDim, or nil
 }
 
-// check compares the shapes with the configuration.
-func (t *Attention) check(c *Config) error {
-	for _, p := range []struct {
-		name       string
-		l          *Linear
-		rows, cols int
-	}{
-		{"the query projection", &t.Q, c.Heads * c.HeadDim, c.Hidden}, {"the key projection", &t.K, c.KVHeads * c.HeadDim, c.Hidden},
-		{"the value projection", &t.V, c.KVHeads * c.HeadDim, c.Hidden}, {"the output projection", &t.O, c.Hidden, c.Heads * c.HeadDim},
-	} {
-		if err := p.l.check(p.name, p.rows, p.cols); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // attentionScratch is the memory of an attention layer for up to a chunk of
 // vectors.
 type attentionScratch struct {

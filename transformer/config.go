@@ -38,6 +38,9 @@ type Config struct {
 	FusedQKV   bool // one matrix for queries, keys and values (Phi-3)
 	FusedGate  bool // one matrix for gate and up projections (Phi-3)
 
+	// Biases that the checkpoint must have; others are used where it has them.
+	QKVBias, OutBias, FFNBias bool
+
 	EmbedScale    float32 // embeddings are multiplied by it; 1 for none
 	AttnScale     float32 // of q·k; 1/√HeadDim unless the model says otherwise
 	AttnSoftcap   float32 // scores become c·tanh(s/c); 0 for none (Gemma 2)

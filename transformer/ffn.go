@@ -12,17 +12,6 @@ type FFN struct {
 	Activation     Activation
 }
 
-// check compares the shapes with the configuration.
-func (f *FFN) check(c *Config) error {
-	if err := f.Gate.check("the gate projection", c.FFN, c.Hidden); err != nil {
-		return err
-	}
-	if err := f.Up.check("the up projection", c.FFN, c.Hidden); err != nil {
-		return err
-	}
-	return f.Down.check("the down projection", c.Hidden, c.FFN)
-}
-
 // Forward writes the layer's output for a batch of vectors of length Hidden to y.
 // gate and up are scratch, each as many vectors of length FFN. workers share the
 // activation function.

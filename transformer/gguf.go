@@ -226,6 +226,14 @@ func (s *ggufSource) has(name string) bool {
 	return ok
 }
 
+func (s *ggufSource) shape(name string) ([]int, bool) {
+	t, ok := s.tensor(name)
+	if !ok {
+		return nil, false
+	}
+	return t.Shape, true
+}
+
 func (s *ggufSource) matrix(e *stream.Engine, name string) (Projection, error) {
 	t, err := s.find(name)
 	if err != nil {

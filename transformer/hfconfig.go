@@ -24,6 +24,8 @@ type hfConfig struct {
 	Tied       *bool   `json:"tie_word_embeddings"`
 	Activation string  `json:"hidden_act"`
 	GemmaAct   string  `json:"hidden_activation"`
+	AttnBias   bool    `json:"attention_bias"`
+	FFNBias    bool    `json:"mlp_bias"`
 
 	// Transformers 5 writes rope_parameters, before it was the keys below.
 	RopeParameters *hfRope `json:"rope_parameters"`
@@ -126,6 +128,7 @@ func (h *hfConfig) llama(name string) (*Config, error) {
 		Architecture: name,
 		Layers:       h.Layers, Hidden: h.Hidden, FFN: h.FFN, Heads: h.Heads, KVHeads: h.KVHeads, HeadDim: h.HeadDim,
 		Vocab: h.Vocab, Context: h.Context, NormEps: h.NormEps, TiedHead: h.Tied != nil && *h.Tied, EmbedScale: 1,
+		QKVBias: h.AttnBias, OutBias: h.AttnBias, FFNBias: h.FFNBias,
 	}
 	if c.KVHeads == 0 {
 		c.KVHeads = c.Heads

@@ -84,6 +84,9 @@ func open(ctx context.Context, src source, o Options) (_ *Model, err error) {
 	if m.kernels, err = pickKernels(o.CPU); err != nil {
 		return nil, err
 	}
+	if err := checkWeights(config, src); err != nil {
+		return nil, err
+	}
 	names := matrixNames(config, src)
 	if m.Plan, err = planModel(config, src, names, o); err != nil {
 		return nil, err

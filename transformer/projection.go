@@ -3,7 +3,6 @@ package transformer
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -29,11 +28,6 @@ type Linear struct {
 	Bias        []float32 // of length Rows, or nil
 }
 
-// whole is a linear layer that has W to itself.
-func whole(w Projection, bias []float32) Linear {
-	return Linear{W: w, Rows: w.Rows(), Bias: bias}
-}
-
 // apply computes y[v] = W x[v] + bias for a batch of vectors.
 func (l *Linear) apply(ctx context.Context, y, x []float32) error {
 	if _, err := l.W.RowsDot(ctx, y, x, l.First, l.First+l.Rows); err != nil {
@@ -45,20 +39,6 @@ func (l *Linear) apply(ctx context.Context, y, x []float32) error {
 				y[v+i] += b
 			}
 		}
-	}
-	return nil
-}
-
-// check compares the shape with the one wanted.
-func (l *Linear) check(name string, rows, cols int) error {
-	if l.W == nil {
-		return fmt.Errorf("%s is missing: %w", name, ErrWeights)
-	}
-	if l.Rows != rows || l.W.Cols() != cols || l.First < 0 || l.First > l.W.Rows()-rows {
-		return fmt.Errorf("%s is [%d, %d], the configuration says [%d, %d]: %w", name, l.Rows, l.W.Cols(), rows, cols, ErrWeights)
-	}
-	if l.Bias != nil && len(l.Bias) != rows {
-		return fmt.Errorf("%s has a bias of %d for %d rows: %w", name, len(l.Bias), rows, ErrWeights)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
@@ -17,6 +18,9 @@ import (
 type source interface {
 	config() (*Config, error)
 	has(name string) bool
+	// shape returns a tensor's shape, false if there is none of this name. What the
+	// other methods read has the same.
+	shape(name string) ([]int, bool)
 	// matrix opens a tensor for products. Dense tensors are read whole.
 	matrix(e *stream.Engine, name string) (Projection, error)
 	// size returns a compressed tensor's open file, which the caller closes, or the
@@ -71,13 +75,32 @@ type compressed struct{ m *model.Model }
 func (s *compressed) config() (*Config, error) { return readConfig(s.m.Dir) }
 func (s *compressed) close() error             { return nil }
 
+func (s *compressed) find(name string) (model.Tensor, bool) {
+	t, ok := s.m.Manifest.Tensors[wrapped(name, func(n string) bool {
+		_, ok := s.m.Manifest.Tensors[n]
+		return ok
+	})]
+	return t, ok
+}
+
 func (s *compressed) has(name string) bool {
-	_, ok := s.m.Manifest.Tensors[name]
+	_, ok := s.find(name)
 	return ok
 }
 
+func (s *compressed) shape(name string) ([]int, bool) {
+	t, ok := s.find(name)
+	switch {
+	case t.Format == model.FormatNPY:
+		return t.Shape, ok
+	case len(t.OriginalShape) == 1: // stored as a matrix
+		return []int{t.CDNAShape[0] * t.CDNAShape[1]}, ok
+	}
+	return t.CDNAShape, ok
+}
+
 func (s *compressed) tensor(name string) (model.Tensor, error) {
-	t, ok := s.m.Manifest.Tensors[name]
+	t, ok := s.find(name)
 	if !ok {
 		return t, fmt.Errorf("%s: no tensor %s: %w", s.m.Dir, name, ErrWeights)
 	}
@@ -120,14 +143,27 @@ func (s *compressed) size(name string) (*cdna.File, int64, error) {
 	return f, 0, err
 }
 
-// exact reads a matrix that conversion kept as it was.
-func (s *compressed) exact(e *stream.Engine, t model.Tensor) (Projection, error) {
+// openNPY opens an exact tensor's file and compares its shape with the manifest.
+func (s *compressed) openNPY(t model.Tensor) (*npy.Reader, error) {
 	r, err := npy.Open(s.m.Path(t.File))
 	if err != nil {
 		return nil, err
 	}
+	if !slices.Equal(r.Shape(), t.Shape) {
+		r.Close()
+		return nil, fmt.Errorf("%s: is %v, the manifest says %v: %w", s.m.Path(t.File), r.Shape(), t.Shape, model.ErrMismatch)
+	}
+	return r, nil
+}
+
+// exact reads a matrix that conversion kept as it was.
+func (s *compressed) exact(e *stream.Engine, t model.Tensor) (Projection, error) {
+	r, err := s.openNPY(t)
+	if err != nil {
+		return nil, err
+	}
 	defer r.Close()
-	rows, cols := model.MatrixShape(r.Shape())
+	rows, cols := model.MatrixShape(t.Shape)
 	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return r.ReadFloat32(dst, a*cols) })
 }
 
@@ -137,8 +173,13 @@ func (s *compressed) vector(name string) ([]float32, error) {
 		return nil, err
 	}
 	if t.Format == model.FormatNPY {
-		x, _, err := npy.ReadFloat32(s.m.Path(t.File))
-		return x, err
+		r, err := s.openNPY(t)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		x := make([]float32, r.Len())
+		return x, r.ReadFloat32(x, 0)
 	}
 	f, err := s.m.OpenMatrix(t)
 	if err != nil {
@@ -174,13 +215,28 @@ type checkpoint struct {
 func (s *checkpoint) config() (*Config, error) { return readConfig(s.dir) }
 func (s *checkpoint) close() error             { return s.set.Close() }
 
+func (s *checkpoint) find(name string) (*safetensors.Tensor, bool) {
+	return s.set.Tensor(wrapped(name, func(n string) bool {
+		_, ok := s.set.Tensor(n)
+		return ok
+	}))
+}
+
 func (s *checkpoint) has(name string) bool {
-	_, ok := s.set.Tensor(name)
+	_, ok := s.find(name)
 	return ok
 }
 
+func (s *checkpoint) shape(name string) ([]int, bool) {
+	t, ok := s.find(name)
+	if !ok {
+		return nil, false
+	}
+	return t.Shape, true
+}
+
 func (s *checkpoint) tensor(name string) (*safetensors.Tensor, error) {
-	t, ok := s.set.Tensor(name)
+	t, ok := s.find(name)
 	if !ok {
 		return nil, fmt.Errorf("%s: no tensor %s: %w", s.dir, name, ErrWeights)
 	}

@@ -1,0 +1,169 @@
+package transformer
+
+import "math"
+
+// forward is the whole model said as plainly as possible, in float64: the oracle of
+// the fast one. w holds the tensors by name, row-major. It returns the logits that
+// follow each token. Only the rotary frequencies are shared with the package: they
+// are proven by the fixtures.
+func forward(c *Config, w map[string][]float64, context int, tokens []int) [][]float64 {
+	keys, values := make([][][]float64, c.Layers), make([][][]float64, c.Layers) // [layer][position][head·dim]
+	var logits [][]float64
+	for position, token := range tokens {
+		x := make([]float64, c.Hidden)
+		for i := range x {
+			x[i] = w[embedName][token*c.Hidden+i] * float64(c.EmbedScale)
+		}
+		for l := range c.Layers {
+			get := func(part string) []float64 { return w[layerName(l, part)] }
+			project := func(part string, x []float64) []float64 {
+				return linear(get(part+".weight"), get(part+".bias"), x)
+			}
+
+			// Attention.
+			h := norm(c, x, get("input_layernorm.weight"))
+			var q, k, v []float64
+			if nq, nk := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim; c.FusedQKV {
+				qkv := project("self_attn.qkv_proj", h)
+				q, k, v = qkv[:nq], qkv[nq:nq+nk], qkv[nq+nk:]
+			} else {
+				q, k, v = project("self_attn.q_proj", h), project("self_attn.k_proj", h), project("self_attn.v_proj", h)
+			}
+			for n := range c.Heads {
+				head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], get("self_attn.q_norm.weight"))
+			}
+			for n := range c.KVHeads {
+				head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], get("self_attn.k_norm.weight"))
+			}
+			keys[l], values[l] = append(keys[l], k), append(values[l], v)
+			out := make([]float64, c.Heads*c.HeadDim)
+			for n := range c.Heads {
+				attend(c, l, q[n*c.HeadDim:], keys[l], values[l], n/(c.Heads/c.KVHeads)*c.HeadDim, out[n*c.HeadDim:][:c.HeadDim])
+			}
+			y := project("self_attn.o_proj", out)
+			if c.PostNorms {
+				y = norm(c, y, get("post_attention_layernorm.weight"))
+			}
+			add(x, y)
+
+			// FFN.
+			before := "post_attention_layernorm.weight"
+			if c.PostNorms {
+				before = "pre_feedforward_layernorm.weight"
+			}
+			h = norm(c, x, get(before))
+			var gate, up []float64
+			if c.FusedGate {
+				both := project("mlp.gate_up_proj", h)
+				gate, up = both[:c.FFN], both[c.FFN:]
+			} else {
+				gate, up = project("mlp.gate_proj", h), project("mlp.up_proj", h)
+			}
+			for i, g := range gate {
+				if c.Activation == SiLU {
+					gate[i] = g / (1 + math.Exp(-g)) * up[i]
+				} else {
+					gate[i] = 0.5 * g * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(g+0.044715*g*g*g))) * up[i]
+				}
+			}
+			y = project("mlp.down_proj", gate)
+			if c.PostNorms {
+				y = norm(c, y, get("post_feedforward_layernorm.weight"))
+			}
+			add(x, y)
+		}
+		output := w[headName]
+		if c.TiedHead {
+			output = w[embedName]
+		}
+		row := linear(output, nil, norm(c, x, w[normName]))[:c.Vocab]
+		for i, v := range row {
+			row[i] = capped(v, float64(c.LogitSoftcap))
+		}
+		logits = append(logits, row)
+	}
+	return logits
+}
+
+// head normalizes a query or key head, where the model does, and turns it.
+func head(c *Config, l, context, position int, x, weight []float64) {
+	if c.QKNorm {
+		copy(x, norm(c, x, weight))
+	}
+	rope := c.Rope
+	if c.SlidingWindow > 0 && c.Local[l] {
+		rope = c.LocalRope
+	}
+	freq, factor := rope.frequencies(c.HeadDim, context)
+	for i, f := range freq {
+		a, b := i, i+len(freq)
+		if rope.Interleaved {
+			a, b = 2*i, 2*i+1
+		}
+		sin, cos := math.Sincos(float64(position) * f)
+		x[a], x[b] = factor*(x[a]*cos-x[b]*sin), factor*(x[b]*cos+x[a]*sin)
+	}
+}
+
+// attend writes what a query head sees among keys and values, whose head begins
+// at the given place, to out.
+func attend(c *Config, l int, q []float64, keys, values [][]float64, at int, out []float64) {
+	first := 0
+	if c.SlidingWindow > 0 && c.Local[l] {
+		first = max(0, len(keys)-c.SlidingWindow)
+	}
+	weights, sum := make([]float64, len(keys)), 0.0
+	for p := first; p < len(keys); p++ {
+		score := 0.0
+		for i := range c.HeadDim {
+			score += q[i] * keys[p][at+i]
+		}
+		weights[p] = math.Exp(capped(score*float64(c.AttnScale), float64(c.AttnSoftcap)))
+		sum += weights[p]
+	}
+	for p := first; p < len(keys); p++ {
+		for i := range out {
+			out[i] += weights[p] / sum * values[p][at+i]
+		}
+	}
+}
+
+func norm(c *Config, x, weight []float64) []float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v * v
+	}
+	scale := 1 / math.Sqrt(sum/float64(len(x))+float64(c.NormEps))
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = v * scale * weight[i]
+		if c.NormOffset {
+			y[i] += v * scale
+		}
+	}
+	return y
+}
+
+func linear(w, bias, x []float64) []float64 {
+	y := make([]float64, len(w)/len(x))
+	copy(y, bias)
+	for r := range y {
+		for i, v := range x {
+			y[r] += w[r*len(x)+i] * v
+		}
+	}
+	return y
+}
+
+func add(x, y []float64) {
+	for i, v := range y {
+		x[i] += v
+	}
+}
+
+func capped(x, cap float64) float64 {
+	if cap == 0 {
+		return x
+	}
+	return cap * math.Tanh(x/cap)
+}

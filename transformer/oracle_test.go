@@ -1,0 +1,225 @@
+package transformer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// memory is a source of made-up weights.
+type memory struct {
+	c       *Config
+	tensors map[string]made
+}
+
+type made struct {
+	shape []int
+	data  []float32
+}
+
+func (s *memory) config() (*Config, error) { return s.c, nil }
+func (s *memory) close() error             { return nil }
+
+func (s *memory) has(name string) bool {
+	_, ok := s.tensors[name]
+	return ok
+}
+
+func (s *memory) shape(name string) ([]int, bool) {
+	t, ok := s.tensors[name]
+	return t.shape, ok
+}
+
+func (s *memory) vector(name string) ([]float32, error) { return s.tensors[name].data, nil }
+
+func (s *memory) size(name string) (*cdna.File, int64, error) {
+	return nil, 4 * int64(len(s.tensors[name].data)), nil
+}
+
+func (s *memory) matrix(e *stream.Engine, name string) (Projection, error) {
+	t := s.tensors[name]
+	rows, cols := model.MatrixShape(t.shape)
+	return e.NewDense(rows, cols, func(dst []float32, a, b int) error {
+		copy(dst, t.data[a*cols:b*cols])
+		return nil
+	})
+}
+
+// float64s are the weights as the oracle wants them.
+func (s *memory) float64s() map[string][]float64 {
+	w := map[string][]float64{}
+	for name, t := range s.tensors {
+		wide := make([]float64, len(t.data))
+		for i, v := range t.data {
+			wide[i] = float64(v)
+		}
+		w[name] = wide
+	}
+	return w
+}
+
+// readWeights reads all tensors of a Hugging Face directory.
+func readWeights(t testing.TB, c *Config, dir string) *memory {
+	t.Helper()
+	f, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := &memory{c: c, tensors: map[string]made{}}
+	for _, x := range f.Tensors() {
+		data := make([]float32, x.Len())
+		if err := x.ReadFloat32(data, 0); err != nil {
+			t.Fatal(err)
+		}
+		s.tensors[x.Name] = made{x.Shape, data}
+	}
+	return s
+}
+
+// inventWeights makes random weights for a configuration; every optional tensor
+// is there or not.
+func inventWeights(c *Config, seed uint64) *memory {
+	random := rand.New(rand.NewPCG(seed, 1))
+	s := &memory{c: c, tensors: map[string]made{}}
+	invent := func(t tensor) {
+		scale := 1 / math.Sqrt(float64(t.cols))
+		if t.vector {
+			scale = 0.5
+		}
+		data := make([]float32, t.rows*t.cols)
+		for i := range data {
+			data[i] = float32(scale * random.NormFloat64())
+		}
+		s.tensors[t.name] = made{t.shape(), data}
+	}
+	invent(tensor{name: embedName, rows: c.Vocab + random.IntN(3), cols: c.Hidden})
+	invent(tensor{name: normName, rows: 1, cols: c.Hidden, vector: true})
+	if !c.TiedHead {
+		invent(tensor{name: headName, rows: c.Vocab, cols: c.Hidden})
+	}
+	for l := range c.Layers {
+		for _, t := range layerTensors(c, l) {
+			if !t.optional || random.IntN(2) == 0 {
+				invent(t)
+			}
+		}
+	}
+	return s
+}
+
+func flatten(rows [][]float64) []float32 {
+	var flat []float32
+	for _, r := range rows {
+		for _, v := range r {
+			flat = append(flat, float32(v))
+		}
+	}
+	return flat
+}
+
+// TestForwardOnFixtures compares the oracle with Hugging Face's logits.
+func TestForwardOnFixtures(t *testing.T) {
+	for _, name := range fixtureNames(t) {
+		f := openFixture(t, name)
+		w := readWeights(t, f.config, f.dir).float64s()
+		got := flatten(forward(f.config, w, f.Context, f.Tokens))
+		if worst := largestError(t, got, f.logits); !(worst <= 1e-4) {
+			t.Errorf("%s: logits differ by %.2g of the largest", name, worst)
+		}
+	}
+}
+
+// inventConfig draws an architecture that nobody has built.
+func inventConfig(t *rapid.T) *Config {
+	number := func(name string, a, b int) int { return rapid.IntRange(a, b).Draw(t, name) }
+	yes := func(name string) bool { return rapid.Bool().Draw(t, name) }
+	kv := number("kv heads", 1, 3)
+	c := &Config{
+		Architecture: "none", Layers: number("layers", 1, 3), Hidden: number("hidden", 5, 70), FFN: number("ffn", 1, 70),
+		KVHeads: kv, Heads: kv * number("group", 1, 4), HeadDim: 2 * number("pairs", 2, 35), Vocab: number("vocab", 2, 70),
+		Context: 32, NormEps: 1e-2, TiedHead: yes("tied"), Activation: rapid.SampledFrom([]Activation{SiLU, GELUTanh}).Draw(t, "act"),
+		NormOffset: yes("offset"), QKNorm: yes("qk norm"), PostNorms: yes("post norms"), FusedQKV: yes("qkv"), FusedGate: yes("gate"),
+		EmbedScale: rapid.SampledFrom([]float32{1, 3}).Draw(t, "embed scale"), AttnScale: rapid.Float32Range(0.1, 1).Draw(t, "attn scale"),
+		AttnSoftcap: rapid.SampledFrom([]float32{0, 1.5}).Draw(t, "attn cap"), LogitSoftcap: rapid.SampledFrom([]float32{0, 2}).Draw(t, "logit cap"),
+		SlidingWindow: number("window", 0, 9),
+	}
+	rope := func(name string) Rope {
+		return Rope{Theta: rapid.Float64Range(2, 1e6).Draw(t, name), Dim: 2 * number(name+" pairs", 0, c.HeadDim/2), Interleaved: yes(name + " interleaved")}
+	}
+	c.Rope, c.LocalRope = rope("rope"), rope("local rope")
+	if c.SlidingWindow > 0 {
+		c.Local = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "local")
+	}
+	if err := c.check(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestForwardOnInventions compares the fast model with the oracle on architectures
+// of all kinds, and with itself cut into other calls, chunks and threads.
+func TestForwardOnInventions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := inventConfig(t)
+		s := inventWeights(c, rapid.Uint64().Draw(t, "seed"))
+		tokens := rapid.SliceOfN(rapid.IntRange(0, c.Vocab-1), 1, 16).Draw(t, "tokens")
+		want := flatten(forward(c, s.float64s(), 16, tokens))
+		run := func(o Options, cut int) []float32 {
+			got, err := runOnce(s, o, tokens, cut)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		got := run(Options{Context: 16}, len(tokens))
+		worst, scale := 0.0, 0.0
+		for i, v := range want {
+			worst = max(worst, math.Abs(float64(v)-float64(got[i])))
+			scale = max(scale, math.Abs(float64(v)))
+		}
+		if !(worst <= 1e-4*scale) {
+			t.Fatalf("logits differ by %.2g of %.2g", worst, scale)
+		}
+		o := Options{Context: 16, Threads: rapid.IntRange(1, 4).Draw(t, "threads"), Chunk: rapid.IntRange(1, 16).Draw(t, "chunk")}
+		for i, v := range run(o, rapid.IntRange(1, len(tokens)).Draw(t, "cut")) {
+			if math.Float32bits(v) != math.Float32bits(got[i]) {
+				t.Fatalf("with %+v, logit %d is %v, not %v", o, i, v, got[i])
+			}
+		}
+	})
+}
+
+// runOnce opens a source, runs tokens and closes everything.
+func runOnce(src source, o Options, tokens []int, cut int) (logits []float32, err error) {
+	m, err := open(context.Background(), src, o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	for at := 0; at < len(tokens) && err == nil; at += cut {
+		err = s.Forward(context.Background(), tokens[at:min(at+cut, len(tokens))], 0, func(_ int, row []float32) error {
+			logits = append(logits, row...)
+			return nil
+		})
+	}
+	for _, close := range []func() error{s.Close, m.Close} {
+		if e := close(); err == nil && e != nil {
+			err = fmt.Errorf("close: %w", e)
+		}
+	}
+	return logits, err
+}

@@ -2,34 +2,40 @@ package main
 
 import (
 	"fmt"
-	"math"
+	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/bench"
-	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/internal/demo"
 	"github.com/helix-substrate/helix-substrate/model"
-	"github.com/helix-substrate/helix-substrate/stream"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 type demoCommand struct {
-	Out  string `name:"out" short:"o" placeholder:"DIR" help:"Keep the demo's files in this new directory (default: a temporary one, removed at the end)."`
-	JSON bool   `name:"json" help:"Print a JSON report."`
+	Out    string `name:"out" short:"o" placeholder:"DIR" help:"Keep the demo's files in this new directory (default: a temporary one, removed at the end)."`
+	Prompt string `name:"prompt" default:"Once upon a time, there was a little" help:"The story's beginning."`
+	Seed   uint64 `name:"seed" default:"1" help:"Another seed, another story."`
+	JSON   bool   `name:"json" help:"Print a JSON report."`
 }
 
 func (c *demoCommand) Help() string {
 	return "Example:\n  helix-substrate demo"
 }
 
+// demoMemory is the limit under which the demo's story is told.
+const demoMemory = 40 << 20
+
 // demoReport is what demo prints as JSON.
 type demoReport struct {
-	Conversion *convert.Report `json:"conversion"`
-	Verified   int             `json:"verified_tensors"`
-	Product    string          `json:"product"`
-	Cosine     float64         `json:"cosine_vs_source"`
-	Buffers    int64           `json:"buffer_bytes"`
-	Dense      int64           `json:"dense_bytes"`
+	Conversion *convert.Report     `json:"conversion"`
+	Verified   int                 `json:"verified_tensors"`
+	Text       string              `json:"text"`
+	Receipt    *receipt.Generation `json:"receipt"`
 }
 
 func (c *demoCommand) Run(env *environment) error {
@@ -45,52 +51,15 @@ func (c *demoCommand) Run(env *environment) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	src, dst := filepath.Join(dir, "checkpoint"), filepath.Join(dir, "model")
-	say := func(format string, args ...any) {
-		if !c.JSON {
-			fmt.Fprintf(env.stdout, format, args...)
-		}
-	}
-
-	say("1. generate a checkpoint\n")
-	if err := generateCheckpoint(src); err != nil {
-		return err
-	}
-	say("2. convert it: entropy-coded codebooks at %d dB\n\n", convert.DefaultSNR)
-	report, err := convert.Directory(env.ctx, convert.Job{Source: src, Output: dst, ModelID: "demo"})
+	r, err := c.show(env, dir)
 	if err != nil {
 		return err
 	}
-	if report.Output = "demo"; c.Out != "" {
-		report.Output = filepath.Join(c.Out, "model")
-	}
-	if !c.JSON {
-		printConversion(env, report)
-	}
-	m, err := model.Open(dst)
-	if err != nil {
-		return err
-	}
-	checks, err := m.Verify(env.ctx, 1)
-	if err != nil {
-		return err
-	}
-	for _, k := range checks {
-		if k.Err != nil {
-			return k.Err
-		}
-	}
-	say("\n3. verify it: every block of %d tensors has its SHA-256\n", len(report.Tensors))
-	r := demoReport{Conversion: report, Verified: len(checks)}
-	if err := c.multiply(env, src, m, &r); err != nil {
-		return err
-	}
-	say("4. multiply by %s from its blocks: %s held for a matrix of %s, cosine to the source's own product %.6f\n",
-		r.Product, size(r.Buffers), size(r.Dense), r.Cosine)
 	if c.Out != "" {
 		if err := os.Rename(dir, c.Out); err != nil {
 			return err
 		}
+		c.say(env, "\nThe checkpoint, the model and the receipt are in %s.\n", c.Out)
 	}
 	if c.JSON {
 		return writeJSON(env.stdout, r)
@@ -98,90 +67,84 @@ func (c *demoCommand) Run(env *environment) error {
 	return nil
 }
 
-// demoMatrix is the one that demo multiplies by.
-const demoMatrix = "model.layers.0.mlp.up_proj.weight"
-
-// multiply compares X @ Wᵀ from the compressed blocks with the source's weights.
-func (c *demoCommand) multiply(env *environment, src string, m *model.Model, r *demoReport) error {
-	t := m.Manifest.Tensors[demoMatrix]
-	engine, err := stream.NewEngine(stream.EngineOptions{})
-	if err != nil {
-		return err
+func (c *demoCommand) say(env *environment, format string, args ...any) {
+	if !c.JSON {
+		fmt.Fprintf(env.stdout, format, args...)
 	}
-	defer engine.Close()
-	w, err := engine.Open(m.Path(t.File), stream.MatrixOptions{})
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	x := bench.Gaussian(w.Cols(), 9)
-	y, stats, err := w.MatMulTransposed(env.ctx, stream.Tensor{Shape: []int{len(x)}, Data: x})
-	if err != nil {
-		return err
-	}
-
-	set, err := safetensors.OpenSet(src)
-	if err != nil {
-		return err
-	}
-	defer set.Close()
-	dense, ok := set.Tensor(demoMatrix)
-	if !ok {
-		return fmt.Errorf("%s: no tensor %s", src, demoMatrix)
-	}
-	weights := make([]float32, dense.Len())
-	if err := dense.ReadFloat32(weights, 0); err != nil {
-		return err
-	}
-	want := make([]float32, w.Rows())
-	for i := range want {
-		for j, v := range x {
-			want[i] += v * weights[i*w.Cols()+j]
-		}
-	}
-	r.Product, r.Cosine = demoMatrix, bench.Cosine(y.Data, want)
-	r.Buffers, r.Dense = stats.BufferBytes, 4*int64(len(weights))
-	return nil
 }
 
-// generateCheckpoint writes a Llama-shaped checkpoint of normal weights.
-func generateCheckpoint(dir string) error {
-	const layers, hidden, ffn, vocabulary = 2, 384, 1024, 2048
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+// show goes through the steps, in dir.
+func (c *demoCommand) show(env *environment, dir string) (*demoReport, error) {
+	src, dst := filepath.Join(dir, "checkpoint"), filepath.Join(dir, "model")
+	c.say(env, "1. A checkpoint. This program carries helix-demo, a Llama of 1.8 million parameters that\n"+
+		"   tells children's stories, in bfloat16, as models come from a hub.\n")
+	if err := demo.Extract(src); err != nil {
+		return nil, err
+	}
+	c.say(env, "\n2. helix-substrate convert checkpoint -o model\n   Each matrix gets a codebook of at most 256 values, "+
+		"designed for 35 dB at the fewest bits,\n   and one entropy-coded index per weight. Errors are measured against the true weights.\n\n")
+	report, err := convert.Directory(env.ctx, convert.Job{Source: src, Output: dst, ModelID: "helix-demo"})
+	if err != nil {
+		return nil, err
+	}
+	report.Output = "model"
+	if !c.JSON {
+		printConversion(env, report)
+	}
+	m, err := model.Open(dst)
+	if err != nil {
+		return nil, err
+	}
+	checks, err := m.Verify(env.ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	blocks := 0
+	for _, k := range checks {
+		if k.Err != nil {
+			return nil, k.Err
+		}
+		blocks += k.Blocks
+	}
+	c.say(env, "\n3. helix-substrate verify model\n   OK: %d tensors, %d blocks, each with its SHA-256. A flipped bit would be named.\n", len(report.Tensors), blocks)
+	r := &demoReport{Conversion: report, Verified: len(report.Tensors)}
+	return r, c.tell(env, dir, dst, r)
+}
+
+// tell generates a story within the memory limit and leaves its receipt.
+func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) error {
+	limit := byteunit.Format(demoMemory)
+	c.say(env, "\n4. helix-substrate run model --memory %s\n   The limit is the whole process's, program included. "+
+		"It is planned, reserved and kept; the text\n   would be the same, bit for bit, with any other limit, number of threads or CPU.\n\n   ", limit)
+	run := runCommand{
+		Dir: dst, N: 90, Temperature: 0.6, TopK: 40, TopP: 0.95, MinP: 0.05, RepeatPenalty: 1.1, Seed: c.Seed,
+		modelFlags: modelFlags{Memory: demoMemory, Context: 256, Cache: "f32"},
+	}
+	l, err := run.load(env, dst)
+	if err != nil {
 		return err
 	}
-	config := fmt.Sprintf(`{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": %d, "intermediate_size": %d, `+
-		`"num_hidden_layers": %d, "num_attention_heads": 6, "num_key_value_heads": 6, "vocab_size": %d, "tie_word_embeddings": true}`+"\n",
-		hidden, ffn, layers, vocabulary)
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o666); err != nil {
+	defer l.close()
+	sampler, err := generate.NewSampler(run.sampling())
+	if err != nil {
 		return err
 	}
-	var entries []safetensors.Entry
-	matrix := func(name string, rows, cols int) {
-		w := bench.Gaussian(rows*cols, uint64(len(entries)))
-		scale := float32(math.Sqrt(hidden/float64(cols)) * (1 + 0.1*float64(len(entries)%7)))
-		for i := range w {
-			w[i] *= scale
-		}
-		entries = append(entries, safetensors.Float32(name, []int{rows, cols}, w))
+	g := generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler}
+	c.say(env, "%s", c.Prompt)
+	result, err := g.Run(env.ctx, l.session, l.tokenizer.Encode(c.Prompt, true), run.N, func(text string) error {
+		c.say(env, "%s", text)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	ones := make([]float32, hidden)
-	for i := range ones {
-		ones[i] = 1
-	}
-	matrix("model.embed_tokens.weight", vocabulary, hidden)
-	for l := range layers {
-		p := fmt.Sprintf("model.layers.%d.", l)
-		for _, name := range []string{"q_proj", "k_proj", "v_proj", "o_proj"} {
-			matrix(p+"self_attn."+name+".weight", hidden, hidden)
-		}
-		matrix(p+"mlp.gate_proj.weight", ffn, hidden)
-		matrix(p+"mlp.up_proj.weight", ffn, hidden)
-		matrix(p+"mlp.down_proj.weight", hidden, ffn)
-		entries = append(entries,
-			safetensors.Float32(p+"input_layernorm.weight", []int{hidden}, ones),
-			safetensors.Float32(p+"post_attention_layernorm.weight", []int{hidden}, ones))
-	}
-	entries = append(entries, safetensors.Float32("model.norm.weight", []int{hidden}, ones))
-	return safetensors.Create(filepath.Join(dir, "model.safetensors"), entries, map[string]string{"format": "pt"})
+	r.Text = c.Prompt + result.Text
+	r.Receipt = run.newReceipt(l, time.Now())
+	r.Receipt.Claims.Model = "helix-demo"
+	r.Receipt.Add(result.PromptIDs, result.OutputIDs, string(result.Stop), result.PromptTime, result.GenerateTime)
+	peak, memory := run.peakMemory()
+	r.Receipt.Measurements.PeakRSSBytes = peak
+	c.say(env, "\n\n   %.0f tokens a second; %s\n", r.Receipt.Measurements.OutputPerSecond(), memory)
+	c.say(env, "\n5. The receipt says what was computed, on any machine the same (tokens SHA-256\n   %s), and what it took here.\n", r.Receipt.Claims.TokensSHA256)
+	return atomicfile.Write(filepath.Join(dir, "receipt.json"), func(w io.Writer) error { return receipt.WriteJSON(w, r.Receipt) })
 }

@@ -39,7 +39,7 @@ type commandLine struct {
 	Eval    evalCommand    `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
 	Plan    planCommand    `cmd:"" help:"Show where a model's memory would go under a limit."`
 	Bench   benchCommand   `cmd:"" help:"Measure memory, codecs and codebooks on this machine."`
-	Demo    demoCommand    `cmd:"" help:"Generate a small checkpoint, convert it, verify it and multiply by it."`
+	Demo    demoCommand    `cmd:"" help:"Convert, verify and run a built-in model under a small limit, explained step by step."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

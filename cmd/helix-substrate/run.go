@@ -38,9 +38,7 @@ func (c *runCommand) Help() string {
 }
 
 func (c *runCommand) Run(env *environment) error {
-	sampler, err := generate.NewSampler(generate.Options{
-		Temperature: c.Temperature, TopK: c.TopK, TopP: c.TopP, MinP: c.MinP, RepeatPenalty: c.RepeatPenalty, Seed: c.Seed,
-	})
+	sampler, err := generate.NewSampler(c.sampling())
 	if err != nil {
 		return usageError(err.Error())
 	}
@@ -53,13 +51,19 @@ func (c *runCommand) Run(env *environment) error {
 	}
 	defer l.close()
 	r := &running{c: c, env: env, loaded: l, generator: generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler}}
-	r.receipt = c.newReceipt(l)
+	r.receipt = c.newReceipt(l, time.Now())
 	if c.Chat {
 		err = r.chat()
 	} else {
 		err = r.once()
 	}
 	return errors.Join(err, r.finish())
+}
+
+func (c *runCommand) sampling() generate.Options {
+	return generate.Options{
+		Temperature: c.Temperature, TopK: c.TopK, TopP: c.TopP, MinP: c.MinP, RepeatPenalty: c.RepeatPenalty, Seed: c.Seed,
+	}
 }
 
 // running is a run on its way.
@@ -201,8 +205,8 @@ func (r *running) finish() error {
 }
 
 // newReceipt notes what is claimed before anything runs.
-func (c *runCommand) newReceipt(l *loaded) *receipt.Generation {
-	r := receipt.NewGeneration(c.Dir, time.Now())
+func (c *runCommand) newReceipt(l *loaded, now time.Time) *receipt.Generation {
+	r := receipt.NewGeneration(c.Dir, now)
 	r.Claims.Architecture = l.model.Config.Architecture
 	r.Claims.Sampling = map[string]any{
 		"temperature": c.Temperature, "top_k": c.TopK, "top_p": c.TopP, "min_p": c.MinP, "repeat_penalty": c.RepeatPenalty, "seed": c.Seed,

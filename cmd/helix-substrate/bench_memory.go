@@ -137,6 +137,7 @@ type benchPhaseCommand struct {
 }
 
 func (c *benchPhaseCommand) Run(env *environment) error {
+	lean()
 	x, _, err := npy.ReadFloat32(c.X)
 	if err != nil {
 		return err

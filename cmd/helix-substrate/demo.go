@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
@@ -12,6 +13,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
@@ -120,6 +122,8 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 		Dir: dst, N: 90, Temperature: 0.6, TopK: 40, TopP: 0.95, MinP: 0.05, RepeatPenalty: 1.1, Seed: c.Seed,
 		modelFlags: modelFlags{Memory: demoMemory, Context: 256, Cache: "f32"},
 	}
+	debug.FreeOSMemory() // what converting took; where the peak cannot be reset, it counts all the same
+	_ = procmem.ResetPeak()
 	l, err := run.load(env, dst)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/codec"
+	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -44,6 +45,7 @@ type commandLine struct {
 }
 
 func main() {
+	_ = procmem.TrimProgram() // at worst the process is a few MiB larger
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -60,6 +60,7 @@ func (c *matmulCommand) Run(env *environment) error {
 	}
 	engineOptions := stream.EngineOptions{Threads: c.Threads}
 	if c.Memory > 0 {
+		lean()
 		if engineOptions.Budget, err = c.budget(); err != nil {
 			return err
 		}

@@ -43,6 +43,9 @@ type loaded struct {
 
 // load opens a model and its tokenizer within the memory that the flags allow.
 func (f *modelFlags) load(env *environment, path string) (*loaded, error) {
+	if f.Memory > 0 {
+		lean()
+	}
 	t, err := generate.OpenTokenizer(path)
 	if err != nil {
 		return nil, err

@@ -19,9 +19,9 @@ type bpe struct {
 	suffix       string         // after the last (end_of_word_suffix)
 	byteFallback bool
 	fuseUnknown  bool
-	wholeFirst   bool // a piece that is a token needs no merges (ignore_merges)
-	spelled      [][]int
-	seams        *seams // nil: long pieces stay whole
+	wholeFirst   bool    // a piece that is a token needs no merges (ignore_merges)
+	spelled      [][]int // what ids from size on become: characters that merges know but that are no tokens
+	seams        *seams  // nil: long pieces stay whole
 	cache        *cache
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // GGUFVocabulary is the tokenizer in a GGUF file's metadata (tokenizer.ggml.*). FromGGUF keeps none of its slices.
@@ -61,16 +62,16 @@ func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 		v.ids[token] = int32(id)
 	}
 	t := &Tokenizer{bos: -1, chatTemplate: meta.ChatTemplate}
-	unknown := int32(-1)
-	if meta.Unknown != nil {
-		unknown = int32(*meta.Unknown)
-	}
 	addBOS := false
 	switch meta.Model {
 	case "llama":
 		scores := meta.Scores
 		if scores == nil {
 			scores = make([]float32, n)
+		}
+		unknown := int32(-1)
+		if meta.Unknown != nil {
+			unknown = int32(*meta.Unknown)
 		}
 		m, err := newSPM(v, scores, unknown)
 		if err != nil {
@@ -92,7 +93,7 @@ func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.unknown, m.wholeFirst = unknown, pre.wholeFirst
+		m.wholeFirst = pre.wholeFirst
 		m.findSeams()
 		t.model = m
 		for _, expr := range pre.patterns {
@@ -164,6 +165,12 @@ func (t *Tokenizer) ggufEnds(meta GGUFVocabulary, addBOS bool) {
 
 func ggufBPE(v vocabulary, merges []string) (*bpe, error) {
 	m := newBPE(v)
+	for _, char := range byteAlphabet {
+		if r, _ := utf8.DecodeRuneInString(char); m.char(r) < 0 { // a byte without a token keeps its neighbours apart and vanishes
+			m.addChar(r, int32(v.size+len(m.spelled)))
+			m.spelled = append(m.spelled, nil)
+		}
+	}
 	m.merges = newPairTable(len(merges))
 	for i, merge := range merges {
 		left, right, ok := strings.Cut(merge, " ")

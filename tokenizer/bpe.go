@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"math/bits"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -245,11 +244,6 @@ func (m *bpe) hasBytes(s string) bool {
 	return true
 }
 
-// addMerge makes left and right, in this order, merge into id.
-func (m *bpe) addMerge(left, right, id int32, rank uint32) {
-	m.merges.put(left, right, rank, id)
-}
-
 // findSeams learns between which characters no merge ever happens. Call it when all merges are there.
 func (m *bpe) findSeams() {
 	if m.prefix != "" || m.suffix != "" || m.wholeFirst { // a part must give what it gives inside the whole
@@ -378,9 +372,4 @@ func (s *bpeScratch) down(i int) {
 		i = child
 	}
 	q[i] = c
-}
-
-// mergedText is the text of the token that left and right merge into.
-func (m *bpe) mergedText(left, right string) string {
-	return left + strings.TrimPrefix(right, m.prefix)
 }

@@ -65,8 +65,9 @@ func TestBPE(t *testing.T) {
 		}
 		m := newBPE(v)
 		m.merges = newPairTable(len(merges))
+		addMerge := m.merger()
 		for i, k := range rapid.Permutation(merges).Draw(t, "ranks") {
-			if err := m.mergeTokens(i, k.left, k.right); err != nil {
+			if err := addMerge(i, []byte(k.left), []byte(k.right)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -120,4 +121,14 @@ func TestUnigram(t *testing.T) {
 			t.Fatalf("%q of %q: got %v for %q, want %v", text, tokens, got, spelled, want)
 		}
 	})
+}
+
+func TestUnigramTie(t *testing.T) {
+	m, err := newUnigram([]string{"a", "aa"}, []float64{-1, -2}, -1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids := m.tokenize(nil, "aa", new(scratch)); !slices.Equal(ids, []int{1}) { // the first way found stays
+		t.Errorf("got %v", ids)
+	}
 }

@@ -172,12 +172,13 @@ func ggufBPE(v vocabulary, merges []string) (*bpe, error) {
 		}
 	}
 	m.merges = newPairTable(len(merges))
+	add := m.merger()
 	for i, merge := range merges {
 		left, right, ok := strings.Cut(merge, " ")
 		if !ok {
 			return nil, fmt.Errorf("%w: merge %d, %q, is not two tokens", ErrFormat, i, merge)
 		}
-		if err := m.mergeTokens(i, left, right); err != nil {
+		if err := add(i, []byte(left), []byte(right)); err != nil {
 			return nil, err
 		}
 	}

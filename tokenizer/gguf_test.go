@@ -271,6 +271,17 @@ func TestGGUFSmall(t *testing.T) {
 	}
 }
 
+// TestGGUFMissingByte: llama.cpp leaves a byte without a token out, after the merges.
+func TestGGUFMissingByte(t *testing.T) {
+	tok, err := FromGGUF(GGUFVocabulary{Model: "gpt2", Pre: "gpt-2", Tokens: []string{"a", "b", "ab"}, Merges: []string{"a b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids := tok.Encode("abacb", true); !slices.Equal(ids, []int{2, 0, 1}) {
+		t.Errorf("got %v", ids)
+	}
+}
+
 func TestGGUFErrors(t *testing.T) {
 	good := func() GGUFVocabulary {
 		return GGUFVocabulary{Model: "gpt2", Pre: "qwen2", Tokens: []string{"a", "b", "ab"}, Merges: []string{"a b"}}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"unicode/utf8"
 )
 
 // The vocabulary and the merges of a large model are tens of megabytes of JSON of two simple shapes, which this file reads several
@@ -63,30 +64,84 @@ func (r *jsonReader) empty(end byte) bool {
 	return false
 }
 
-func (r *jsonReader) string() (string, error) {
+// text reads a string. It is part of the data, or new; use it before the next call.
+func (r *jsonReader) text() ([]byte, error) {
 	if err := r.expect('"'); err != nil {
-		return "", err
+		return nil, err
 	}
-	start, escaped := r.pos, false
-	for r.pos < len(r.data) {
-		switch r.data[r.pos] {
-		case '"':
+	start, escaped, ascii := r.pos, false, true
+	for ; r.pos < len(r.data); r.pos++ {
+		switch b := r.data[r.pos]; {
+		case b == '"':
 			r.pos++
-			if !escaped {
-				return validUTF8(string(r.data[start : r.pos-1])), nil
+			if text := r.data[start : r.pos-1]; !escaped && (ascii || utf8.Valid(text)) {
+				return text, nil
 			}
 			var s string
 			if err := json.Unmarshal(r.data[start-1:r.pos], &s); err != nil {
-				return "", r.errorf("%v", err)
+				return nil, r.errorf("%v", err)
 			}
-			return s, nil
-		case '\\':
+			return []byte(s), nil
+		case b == '\\':
 			escaped = true
 			r.pos++
+		case b >= utf8.RuneSelf:
+			ascii = false
+		}
+	}
+	return nil, r.errorf("a string without end")
+}
+
+// skip reads any value and returns it.
+func (r *jsonReader) skip() ([]byte, error) {
+	r.peek()
+	start, depth := r.pos, 0
+	for r.pos < len(r.data) {
+		switch r.data[r.pos] {
+		case '"':
+			for r.pos++; r.pos < len(r.data) && r.data[r.pos] != '"'; r.pos++ {
+				if r.data[r.pos] == '\\' {
+					r.pos++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return bytes.TrimSpace(r.data[start:r.pos]), nil
+			}
+			depth--
+		case ',':
+			if depth == 0 {
+				return bytes.TrimSpace(r.data[start:r.pos]), nil
+			}
 		}
 		r.pos++
 	}
-	return "", r.errorf("a string without end")
+	return nil, r.errorf("a value without end")
+}
+
+// parseMembers returns the members of an object as parts of data. Of equal names the last counts.
+func parseMembers(what string, data []byte) (map[string]json.RawMessage, error) {
+	r := &jsonReader{data: data, what: what}
+	if err := r.expect('{'); err != nil {
+		return nil, err
+	}
+	members := map[string]json.RawMessage{}
+	for more := !r.empty('}'); more; more = r.more('}') {
+		name, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		key := string(name)
+		if err := r.expect(':'); err != nil {
+			return nil, err
+		}
+		if members[key], err = r.skip(); err != nil {
+			return nil, err
+		}
+	}
+	return members, nil
 }
 
 func (r *jsonReader) int32() (int32, error) {
@@ -114,10 +169,11 @@ func parseVocabulary(data []byte) (vocabulary, error) {
 	}
 	ids := make(map[string]int32, bytes.Count(data, []byte{':'}))
 	for more := !r.empty('}'); more; more = r.more('}') {
-		token, err := r.string()
+		text, err := r.text()
 		if err != nil {
 			return vocabulary{}, err
 		}
+		token := string(text)
 		if err := r.expect(':'); err != nil {
 			return vocabulary{}, err
 		}
@@ -131,7 +187,7 @@ func parseVocabulary(data []byte) (vocabulary, error) {
 }
 
 // parseMerges reads ["left right", ...] or [["left", "right"], ...] and calls add for each.
-func parseMerges(data []byte, add func(i int, left, right string) error) error {
+func parseMerges(data []byte, add func(i int, left, right []byte) error) error {
 	r := &jsonReader{data: data, what: "model.merges"}
 	if err := r.expect('['); err != nil {
 		return err
@@ -150,44 +206,27 @@ func parseMerges(data []byte, add func(i int, left, right string) error) error {
 	return nil
 }
 
-func (r *jsonReader) merge() (left, right string, err error) {
+func (r *jsonReader) merge() (left, right []byte, err error) {
 	if r.peek() != '[' {
-		s, err := r.string()
+		text, err := r.text()
 		if err != nil {
-			return "", "", err
+			return nil, nil, err
 		}
-		left, right, ok := cutOnce(s)
-		if !ok {
-			return "", "", r.errorf("merge %q is not two tokens", s)
+		left, right, ok := bytes.Cut(text, []byte{' '})
+		if !ok || bytes.IndexByte(right, ' ') >= 0 {
+			return nil, nil, r.errorf("merge %q is not two tokens", text)
 		}
 		return left, right, nil
 	}
 	r.pos++
-	if left, err = r.string(); err != nil {
+	if left, err = r.text(); err != nil {
 		return
 	}
 	if err = r.expect(','); err != nil {
 		return
 	}
-	if right, err = r.string(); err != nil {
+	if right, err = r.text(); err != nil {
 		return
 	}
 	return left, right, r.expect(']')
-}
-
-// cutOnce cuts a merge at its only space.
-func cutOnce(s string) (left, right string, ok bool) {
-	at := -1
-	for i := range len(s) {
-		if s[i] == ' ' {
-			if at >= 0 {
-				return "", "", false
-			}
-			at = i
-		}
-	}
-	if at < 0 {
-		return "", "", false
-	}
-	return s[:at], s[at+1:], true
 }

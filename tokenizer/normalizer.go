@@ -94,22 +94,19 @@ func lowerOf(r rune) rune {
 type stripAccents struct{}
 
 func (stripAccents) normalize(s string) string {
-	return filter(s, func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.M, r) && !lateMarks.has(r) || r == 0x1cf2 || r == 0x1cf3 {
 			return -1
 		}
 		return r
-	})
+	}, s)
 }
-
-// filter maps the characters of s; -1 takes them away.
-func filter(s string, f func(rune) rune) string { return strings.Map(f, s) }
 
 // nmt cleans text as SentencePiece's nmt rules begin.
 type nmt struct{}
 
 func (nmt) normalize(s string) string {
-	return filter(s, func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case 1 <= r && r <= 8, r == 0xb, 0xe <= r && r <= 0x1f, r == 0x7f, r == 0x8f, r == 0x9f:
 			return -1
@@ -118,7 +115,7 @@ func (nmt) normalize(s string) string {
 			return ' '
 		}
 		return r
-	})
+	}, s)
 }
 
 // bertNormalizer is that of BERT's basic tokenizer.
@@ -126,7 +123,7 @@ type bertNormalizer struct{ clean, chinese, stripAccents, lowercase bool }
 
 func (n bertNormalizer) normalize(s string) string {
 	if n.clean {
-		s = filter(s, func(r rune) rune {
+		s = strings.Map(func(r rune) rune {
 			switch {
 			case r == '\t', r == '\n', r == '\r':
 				return ' '
@@ -136,7 +133,7 @@ func (n bertNormalizer) normalize(s string) string {
 				return ' '
 			}
 			return r
-		})
+		}, s)
 	}
 	if n.chinese && strings.ContainsFunc(s, isIdeograph) {
 		var b strings.Builder
@@ -152,12 +149,12 @@ func (n bertNormalizer) normalize(s string) string {
 		s = b.String()
 	}
 	if n.stripAccents {
-		s = filter(nfd.normalize(s), func(r rune) rune {
+		s = strings.Map(func(r rune) rune {
 			if unicode.Is(unicode.Mn, r) && !lateNonspacing.has(r) || r == 0x1734 {
 				return -1
 			}
 			return r
-		})
+		}, nfd.normalize(s))
 	}
 	if n.lowercase {
 		s = lowercase{}.normalize(s)

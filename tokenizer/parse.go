@@ -7,22 +7,14 @@ import (
 	"math"
 )
 
-// tokenizerJSON is the top of tokenizer.json; its parts are read by their type.
-type tokenizerJSON struct {
-	AddedTokens []struct {
-		ID         int64  `json:"id"`
-		Content    string `json:"content"`
-		SingleWord bool   `json:"single_word"`
-		LStrip     bool   `json:"lstrip"`
-		RStrip     bool   `json:"rstrip"`
-		Normalized bool   `json:"normalized"`
-		Special    bool   `json:"special"`
-	} `json:"added_tokens"`
-	Normalizer    json.RawMessage `json:"normalizer"`
-	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
-	Model         json.RawMessage `json:"model"`
-	PostProcessor json.RawMessage `json:"post_processor"`
-	Decoder       json.RawMessage `json:"decoder"`
+// addedTokenJSON is an added token. Its id is not read: see addTokens.
+type addedTokenJSON struct {
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"`
+	LStrip     bool   `json:"lstrip"`
+	RStrip     bool   `json:"rstrip"`
+	Normalized bool   `json:"normalized"`
+	Special    bool   `json:"special"`
 }
 
 // Parse reads the contents of tokenizer.json and, if config is not nil, of tokenizer_config.json. Errors wrap ErrFormat,
@@ -44,32 +36,49 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 	if len(data) > MaxFileSize {
 		return nil, fmt.Errorf("%w: tokenizer.json of %d bytes", ErrTooLarge, len(data))
 	}
-	var file tokenizerJSON
-	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("%w: tokenizer.json: %v", ErrFormat, err)
+	if !json.Valid(data) {
+		return nil, fmt.Errorf("%w: tokenizer.json is not JSON, or cut short", ErrFormat)
+	}
+	parts, err := parseMembers("tokenizer.json", data)
+	if err != nil {
+		return nil, err
 	}
 	t := &Tokenizer{bos: -1}
-	var err error
-	if t.model, err = parseModel(file.Model); err != nil {
+	if t.model, err = parseModel(parts["model"]); err != nil {
 		return nil, err
 	}
-	if t.normalizer, err = parseNormalizer(file.Normalizer); err != nil {
+	if t.normalizer, err = parseNormalizer(parts["normalizer"]); err != nil {
 		return nil, err
 	}
-	if t.pretokenizers, err = parsePreTokenizer(file.PreTokenizer); err != nil {
+	if t.pretokenizers, err = parsePreTokenizer(parts["pre_tokenizer"]); err != nil {
 		return nil, err
 	}
-	if t.post, err = parsePostProcessor(file.PostProcessor); err != nil {
+	if t.post, err = parsePostProcessor(parts["post_processor"]); err != nil {
 		return nil, err
 	}
-	if t.decoders, err = parseDecoder(file.Decoder); err != nil {
+	if t.decoders, err = parseDecoder(parts["decoder"]); err != nil {
 		return nil, err
 	}
-	tokens := make([]addedToken, 0, len(file.AddedTokens))
-	for _, a := range file.AddedTokens {
+	var added []addedTokenJSON
+	if !absent(parts["added_tokens"]) {
+		if added, err = read("added_tokens", parts["added_tokens"], added); err != nil {
+			return nil, err
+		}
+	}
+	tokens := make([]addedToken, 0, len(added))
+	for _, a := range added {
 		tokens = append(tokens, addedToken{a.Content, -1, a.SingleWord, a.LStrip, a.RStrip, a.Normalized, a.Special})
 	}
 	t.addTokens(tokens)
+	for _, template := range t.post {
+		for _, item := range template {
+			for _, id := range item.ids {
+				if id < 0 || id >= t.size {
+					return nil, fmt.Errorf("%w: post_processor: id %d of %d", ErrVocabulary, id, t.size)
+				}
+			}
+		}
+	}
 	return t, nil
 }
 
@@ -152,25 +161,34 @@ func parseModel(data json.RawMessage) (model, error) {
 	if absent(data) {
 		return nil, fmt.Errorf("%w: tokenizer.json without a model", ErrFormat)
 	}
-	m, err := read("model", data, struct {
-		Type         string          `json:"type"`
-		Vocab        json.RawMessage `json:"vocab"`
-		Merges       json.RawMessage `json:"merges"`
-		Unknown      *string         `json:"unk_token"`
-		UnknownID    *int            `json:"unk_id"`
-		Prefix       *string         `json:"continuing_subword_prefix"`
-		Suffix       *string         `json:"end_of_word_suffix"`
-		FuseUnknown  bool            `json:"fuse_unk"`
-		ByteFallback bool            `json:"byte_fallback"`
-		WholeFirst   bool            `json:"ignore_merges"`
-		MaxChars     *int            `json:"max_input_chars_per_word"`
+	parts, err := parseMembers("model", data)
+	if err != nil {
+		return nil, err
+	}
+	vocab, merges := parts["vocab"], parts["merges"]
+	delete(parts, "vocab")
+	delete(parts, "merges")
+	small, err := json.Marshal(parts)
+	if err != nil {
+		return nil, fmt.Errorf("%w: model: %v", ErrFormat, err)
+	}
+	m, err := read("model", small, struct {
+		Type         string  `json:"type"`
+		Unknown      *string `json:"unk_token"`
+		UnknownID    *int    `json:"unk_id"`
+		Prefix       *string `json:"continuing_subword_prefix"`
+		Suffix       *string `json:"end_of_word_suffix"`
+		FuseUnknown  bool    `json:"fuse_unk"`
+		ByteFallback bool    `json:"byte_fallback"`
+		WholeFirst   bool    `json:"ignore_merges"`
+		MaxChars     *int    `json:"max_input_chars_per_word"`
 	}{})
 	if err != nil {
 		return nil, err
 	}
 	if m.Type == "" { // files of before there were types
 		switch {
-		case !absent(m.Merges):
+		case !absent(merges):
 			m.Type = "BPE"
 		case m.UnknownID != nil:
 			m.Type = "Unigram"
@@ -181,14 +199,14 @@ func parseModel(data json.RawMessage) (model, error) {
 		if m.UnknownID != nil {
 			unknown = *m.UnknownID
 		}
-		return parseUnigram(m.Vocab, unknown, m.ByteFallback)
+		return parseUnigram(vocab, unknown, m.ByteFallback)
 	}
 	switch m.Type {
 	case "BPE", "WordPiece", "WordLevel":
 	default:
 		return nil, unknownType("model", m.Type)
 	}
-	v, err := parseVocabulary(m.Vocab)
+	v, err := parseVocabulary(vocab)
 	if err != nil {
 		return nil, err
 	}
@@ -219,9 +237,9 @@ func parseModel(data json.RawMessage) (model, error) {
 	if m.Suffix != nil {
 		b.suffix = *m.Suffix
 	}
-	b.merges = newPairTable(bytes.Count(m.Merges, []byte{','}) + 1)
-	if !absent(m.Merges) {
-		if err := parseMerges(m.Merges, b.mergeTokens); err != nil {
+	b.merges = newPairTable(bytes.Count(merges, []byte{','}) + 1)
+	if !absent(merges) {
+		if err := parseMerges(merges, b.merger()); err != nil {
 			return nil, err
 		}
 	}
@@ -229,16 +247,22 @@ func parseModel(data json.RawMessage) (model, error) {
 	return b, nil
 }
 
-// mergeTokens adds the merge of rank i.
-func (m *bpe) mergeTokens(i int, left, right string) error {
-	merged := m.mergedText(left, right)
-	for _, token := range []string{left, right, merged} {
-		if _, ok := m.ids[token]; !ok {
-			return fmt.Errorf("%w: merge %d, %q and %q: no token %q", ErrVocabulary, i, left, right, token)
+// merger returns a function that adds the merge of rank i.
+func (m *bpe) merger() func(i int, left, right []byte) error {
+	var merged []byte
+	return func(i int, left, right []byte) error {
+		merged = append(append(merged[:0], left...), bytes.TrimPrefix(right, []byte(m.prefix))...)
+		var ids [3]int32
+		for k, token := range [3][]byte{left, right, merged} {
+			id, ok := m.ids[string(token)]
+			if !ok {
+				return fmt.Errorf("%w: merge %d, %q and %q: no token %q", ErrVocabulary, i, left, right, token)
+			}
+			ids[k] = id
 		}
+		m.merges.put(ids[0], ids[1], uint32(i), ids[2])
+		return nil
 	}
-	m.merges.put(m.ids[left], m.ids[right], uint32(i), m.ids[merged])
-	return nil
 }
 
 func parseUnigram(data json.RawMessage, unknown int, byteFallback bool) (model, error) {

@@ -329,11 +329,6 @@ func parseTemplate(data json.RawMessage) (template, error) {
 			if !ok {
 				return nil, fmt.Errorf("%w: TemplateProcessing: special token %q has no ids", ErrVocabulary, item.SpecialToken.ID)
 			}
-			for _, id := range special.IDs {
-				if id < 0 {
-					return nil, fmt.Errorf("%w: TemplateProcessing: special token %q has id %d", ErrVocabulary, item.SpecialToken.ID, id)
-				}
-			}
 			t = append(t, templateItem{ids: special.IDs})
 		default:
 			return nil, fmt.Errorf("%w: TemplateProcessing: item %d of single is neither a token nor the text", ErrFormat, i)

@@ -43,6 +43,7 @@ func TestParseErrors(t *testing.T) {
 		"charsmap":               {with("normalizer", `{"type":"Precompiled","precompiled_charsmap":"!"}`), ErrFormat, "charsmap"},
 		"charsmap too short":     {with("normalizer", `{"type":"Precompiled","precompiled_charsmap":"/////w=="}`), ErrFormat, "charsmap"},
 		"template token":         {with("post_processor", `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}],"special_tokens":{}}`), ErrVocabulary, `"x"`},
+		"template id":            {with("post_processor", `{"type":"BertProcessing","sep":["<s>",3],"cls":["x",4]}`), ErrVocabulary, "id 4 of 4"},
 		"template item":          {with("post_processor", `{"type":"TemplateProcessing","single":[{}],"special_tokens":{}}`), ErrFormat, "item 0"},
 		"id below 0":             {part(`"ab":2`, `"ab":-2`), ErrFormat, "vocab"},
 		"id with fraction":       {part(`"ab":2`, `"ab":2.5`), ErrFormat, "vocab"},

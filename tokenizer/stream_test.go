@@ -1,7 +1,9 @@
 package tokenizer
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 )
@@ -22,4 +24,28 @@ func checkStream(t testing.TB, tok *Tokenizer, ids []int) {
 	if want := tok.Decode(ids); b.String() != want {
 		t.Errorf("ids %v: the stream gives %q, Decode %q", ids, b.String(), want)
 	}
+}
+
+// TestConcurrent uses one tokenizer from many goroutines: the race detector and the cache get something to do.
+func TestConcurrent(t *testing.T) {
+	small := smallTokenizers(t)["bpe-llama3"]
+	tok, err := Parse(small.Tokenizer, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for k := range 8 {
+		group.Go(func() {
+			for i := range small.Vectors {
+				v := small.Vectors[(i+k*11)%len(small.Vectors)]
+				if v.Text != nil && !slices.Equal(tok.Encode(*v.Text, true), v.Special) {
+					t.Errorf("%q", *v.Text)
+				}
+				if text := tok.Decode(v.Special); text != v.Decoded {
+					t.Errorf("%v: %q", v.Special, text)
+				}
+			}
+		})
+	}
+	group.Wait()
 }

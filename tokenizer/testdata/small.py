@@ -185,7 +185,7 @@ def write(folder, vectors):
         probes = probe_texts(texts(t))
         if name.startswith(("cut-", "norm-")):
             probes = probes[::2]
-        some = list(dict.fromkeys(probes + (ADDED_TEXTS if name == "added" else ["aB123bC 123 x1234", "hello, world,, l ll", "a\nab\nb a", "abd abdd"])))
+        some = list(dict.fromkeys(probes + (ADDED_TEXTS if name == "added" else ["aB123bC 123 x1234", "hello, world,, l ll", "a\nab\nb a", "abd abdd", "cafe\u0301 a\u030a ①② ﬁ A\u0301 \r\n e\u0301\u0301 ½℃"])))
         with open(os.path.join(folder, name + ".json"), "w") as f:
             f.write('{"tokenizer":' + json.dumps(json.loads(t.to_str()), ensure_ascii=False, separators=(",", ":")) + ',"vectors":[\n')
             f.write(",\n".join(json.dumps(v, separators=(",", ":")) for v in vectors(t, some)) + "\n]}\n")

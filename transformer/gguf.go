@@ -52,11 +52,9 @@ func (r *ggufReader) integer(key string, otherwise int) int {
 		return otherwise
 	}
 	if err == nil && v > math.MaxInt32 {
-		err = fmt.Errorf("%s is %d: %w", key, v, ErrConfig)
+		err = fmt.Errorf("%s.%s is %d", r.arch, key, v)
 	}
-	if err != nil && r.err == nil {
-		r.err = err
-	}
+	r.fail(err)
 	return int(v)
 }
 
@@ -65,23 +63,27 @@ func (r *ggufReader) float(key string, otherwise float64) float64 {
 	if errors.Is(err, gguf.ErrNoKey) {
 		return otherwise
 	}
-	if err != nil && r.err == nil {
-		r.err = err
+	r.fail(err)
+	return v
+}
+
+func (r *ggufReader) text(key string) string {
+	v, err := r.f.String(r.arch + "." + key)
+	if !errors.Is(err, gguf.ErrNoKey) {
+		r.fail(err)
 	}
 	return v
+}
+
+func (r *ggufReader) fail(err error) {
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("%w: %w", err, ErrConfig)
+	}
 }
 
 func (r *ggufReader) softcap(key string, otherwise float64) *float32 {
 	v := float32(r.float(key, otherwise))
 	return &v
-}
-
-func (r *ggufReader) text(key string) string {
-	v, err := r.f.String(r.arch + "." + key)
-	if err != nil && !errors.Is(err, gguf.ErrNoKey) && r.err == nil {
-		r.err = err
-	}
-	return v
 }
 
 func parseGGUF(f *gguf.File) (*Config, error) {
@@ -108,6 +110,9 @@ func parseGGUF(f *gguf.File) (*Config, error) {
 		return nil, fmt.Errorf("number of heads %d: %w", c.Heads, ErrConfig)
 	}
 	c.HeadDim = r.integer("attention.key_length", c.Hidden/c.Heads)
+	if v := r.integer("attention.value_length", c.HeadDim); v != c.HeadDim {
+		return nil, fmt.Errorf("keys of %d and values of %d: %w", c.HeadDim, v, ErrConfig)
+	}
 	embed, ok := f.Tensor("token_embd.weight")
 	if !ok || len(embed.Shape) != 2 {
 		return nil, fmt.Errorf("no embeddings token_embd.weight: %w", ErrWeights)
@@ -153,42 +158,51 @@ func (r *ggufReader) rope(c *Config) {
 	if s.Type == ScaleYaRN && s.Attention != 0 {
 		s.Attention *= yarnAttention(s.Factor, 1) // here it comes on top of YaRN's own
 	}
-	switch {
-	case s.Type == ScaleLinear || s.Type == ScaleYaRN:
+	switch s.Type {
+	case ScaleLinear, ScaleYaRN:
 		c.Rope.Scaling = s
-	case s.Type != NoScaling && s.Type != "none" && s.Type != ScaleLongRoPE:
-		r.err = errors.Join(r.err, fmt.Errorf("rope scaling %q: %w", s.Type, ErrConfig))
-	}
-	pairs := c.Rope.dim(c.HeadDim) / 2
-	divisors := func(name string) []float64 {
-		t, ok := r.f.Tensor(name)
-		if !ok || t.Len() != pairs {
-			return nil
-		}
-		x := make([]float32, pairs)
-		if err := t.ReadFloat32(x, 0); err != nil {
-			r.err = errors.Join(r.err, err)
-		}
-		wide := make([]float64, pairs)
-		for i, v := range x {
-			wide[i] = float64(v)
-		}
-		return wide
+	case NoScaling, "none", ScaleLongRoPE:
+	default:
+		r.fail(fmt.Errorf("rope scaling %q is not none, linear, yarn or longrope", s.Type))
 	}
 	// Llama 3.1 and Phi-3 store what each pair's angle is divided by.
-	s.Type = ScaleLongRoPE
-	if s.Short = divisors("rope_freqs.weight"); s.Short != nil {
-		s.Long = s.Short
-		c.Rope.Scaling = s
-	} else if s.Short, s.Long = divisors("rope_factors_short.weight"), divisors("rope_factors_long.weight"); s.Short != nil && s.Long != nil {
+	whole, short, long := r.divisors(c, "rope_freqs.weight"), r.divisors(c, "rope_factors_short.weight"), r.divisors(c, "rope_factors_long.weight")
+	if whole != nil {
+		short, long = whole, whole
+	}
+	if short != nil || long != nil || s.Type == ScaleLongRoPE {
+		s.Type, s.Short, s.Long = ScaleLongRoPE, short, long
 		c.Rope.Scaling = s
 	}
+}
+
+// divisors reads one number for each pair that turns, nil if there is no such
+// tensor.
+func (r *ggufReader) divisors(c *Config, name string) []float64 {
+	t, ok := r.f.Tensor(name)
+	if !ok {
+		return nil
+	}
+	if pairs := c.Rope.dim(c.HeadDim) / 2; t.Len() != pairs {
+		r.err = errors.Join(r.err, fmt.Errorf("%s has %d values for %d pairs: %w", name, t.Len(), pairs, ErrWeights))
+		return nil
+	}
+	x := make([]float32, t.Len())
+	r.fail(t.ReadFloat32(x, 0))
+	wide := make([]float64, len(x))
+	for i, v := range x {
+		wide[i] = float64(v)
+	}
+	return wide
 }
 
 // familyKeys reads what the families' adjustments look at, in the words of
 // config.json.
 func (r *ggufReader) familyKeys(c *Config) *hfConfig {
-	h := &hfConfig{RopeLocalTheta: r.float("rope.freq_base_swa", 0)}
+	h := &hfConfig{
+		RopeLocalTheta:       r.float("rope.freq_base_swa", 0),
+		SlidingWindowPattern: r.integer("attention.sliding_window_pattern", 0),
+	}
 	window, attn, logit := 0, 0.0, 0.0
 	if r.arch == "gemma2" {
 		window, attn, logit = 4096, 50, 30 // its first files leave them out

@@ -1,0 +1,182 @@
+package transformer
+
+import (
+	"errors"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
+)
+
+// ggufModel is what is written to a GGUF file.
+type ggufModel struct {
+	arch    string
+	keys    map[string]any // without the architecture's prefix
+	tensors map[string]made
+}
+
+// toGGUF writes a fixture the way llama.cpp's converter does.
+func toGGUF(t testing.TB, f *fixture) *ggufModel {
+	t.Helper()
+	c := f.config
+	s := readWeights(t, c, f.dir)
+	m := &ggufModel{arch: c.Architecture, tensors: map[string]made{}, keys: map[string]any{
+		"block_count": uint32(c.Layers), "embedding_length": uint32(c.Hidden), "feed_forward_length": uint32(c.FFN),
+		"attention.head_count": uint32(c.Heads), "attention.head_count_kv": uint32(c.KVHeads), "context_length": uint32(c.Context),
+		"attention.key_length": uint32(c.HeadDim), "attention.value_length": uint32(c.HeadDim),
+		"attention.layer_norm_rms_epsilon": c.NormEps, "rope.freq_base": float32(c.Rope.Theta), "rope.dimension_count": uint32(c.Rope.dim(c.HeadDim)),
+	}}
+	switch c.Architecture {
+	case "gemma3_text":
+		m.arch = "gemma3"
+		m.keys["attention.sliding_window_pattern"] = uint32(3)
+	case "gemma2":
+		m.keys["attn_logit_softcapping"], m.keys["final_logit_softcapping"] = c.AttnSoftcap, c.LogitSoftcap
+	}
+	if c.SlidingWindow > 0 {
+		m.keys["attention.sliding_window"] = uint32(c.SlidingWindow)
+	}
+	m.scaling(c)
+	for name, x := range s.tensors {
+		if m.arch == "llama" && (strings.Contains(name, "q_proj") || strings.Contains(name, "k_proj")) {
+			x = interleave(x, c.HeadDim)
+		}
+		if c.NormOffset && strings.Contains(name, "norm") {
+			for i := range x.data {
+				x.data[i]++
+			}
+		}
+		m.tensors[ggufName(name, c.PostNorms)] = x
+	}
+	return m
+}
+
+// scaling writes that of rotary embeddings.
+func (m *ggufModel) scaling(c *Config) {
+	s := c.Rope.Scaling
+	divisors := func(name string, list []float64) {
+		x := make([]float32, len(list))
+		for i, v := range list {
+			x[i] = float32(v)
+		}
+		m.tensors[name] = made{[]int{len(x)}, x}
+	}
+	switch s.Type {
+	case ScaleLinear, ScaleYaRN:
+		m.keys["rope.scaling.type"], m.keys["rope.scaling.factor"] = string(s.Type), float32(s.Factor)
+		m.keys["rope.scaling.original_context_length"] = uint32(s.Original)
+	case ScaleLlama3: // a tensor says by what each angle is divided
+		plain, _ := Rope{Theta: c.Rope.Theta}.frequencies(c.HeadDim, 1)
+		scaled, _ := c.Rope.frequencies(c.HeadDim, 1)
+		for i := range plain {
+			plain[i] /= scaled[i]
+		}
+		divisors("rope_freqs.weight", plain)
+	case ScaleLongRoPE:
+		divisors("rope_factors_short.weight", s.Short)
+		divisors("rope_factors_long.weight", s.Long)
+		m.keys["rope.scaling.attn_factor"] = float32(s.Attention)
+		m.keys["rope.scaling.original_context_length"] = uint32(s.Original)
+	}
+}
+
+// interleave brings the rows of each head from halves into pairs.
+func interleave(x made, headDim int) made {
+	cols := 1
+	if len(x.shape) == 2 {
+		cols = x.shape[1]
+	}
+	y := made{x.shape, make([]float32, len(x.data))}
+	for r := range len(x.data) / cols {
+		i := r % headDim
+		to := r - i + 2*i
+		if i >= headDim/2 {
+			to = r - i + 2*(i-headDim/2) + 1
+		}
+		copy(y.data[to*cols:][:cols], x.data[r*cols:])
+	}
+	return y
+}
+
+func (m *ggufModel) write(t testing.TB) string {
+	t.Helper()
+	var entries []gguf.Entry
+	for _, name := range slices.Sorted(maps.Keys(m.tensors)) {
+		data, err := gguf.AppendFloat32(nil, m.tensors[name].data, gguf.F32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, gguf.Entry{Name: name, Type: gguf.F32, Shape: m.tensors[name].shape, Data: data})
+	}
+	pairs := []gguf.Pair{{Key: "general.architecture", Value: m.arch}}
+	for _, key := range slices.Sorted(maps.Keys(m.keys)) {
+		pairs = append(pairs, gguf.Pair{Key: m.arch + "." + key, Value: m.keys[key]})
+	}
+	path := filepath.Join(t.TempDir(), "model.gguf")
+	if err := gguf.Create(path, entries, pairs); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestGGUF compares the same models from GGUF files with the oracle. (These files
+// know neither Mistral's and Qwen's windows nor YaRN's betas and mscale.)
+func TestGGUF(t *testing.T) {
+	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "gemma3-linear",
+		"phi3", "phi3-partial", "phi3-longrope-short", "phi3-longrope-long"} {
+		f := openFixture(t, name)
+		got := allLogits(t, openModel(t, toGGUF(t, f).write(t), Options{Context: f.Context}), f.Tokens, len(f.Tokens))
+		want := f.logits
+		if f.config.PostNorms { // Gemma's query_pre_attn_scalar is not in the file
+			f.config.AttnScale = float32(1 / math.Sqrt(float64(f.config.HeadDim)))
+			want = flatten(forward(f.config, readWeights(t, f.config, f.dir).float64s(), f.Context, f.Tokens))
+		}
+		if worst := largestError(t, got, want); !(worst <= 2e-4) {
+			t.Errorf("%s: logits differ by %.2g of the largest", name, worst)
+		}
+	}
+}
+
+func TestGGUFRefuses(t *testing.T) {
+	for _, c := range []struct {
+		fixture string
+		change  func(m *ggufModel)
+		says    string
+		want    error
+	}{
+		{"llama", func(m *ggufModel) { m.arch = "gpt2" }, "one of gemma2, gemma3", ErrArchitecture},
+		{"llama", func(m *ggufModel) { delete(m.keys, "block_count") }, "llama.block_count", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["block_count"] = "two" }, "llama.block_count", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["block_count"] = uint32(0) }, "number of layers 0", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["block_count"] = uint32(3) }, "model.layers.2.input_layernorm.weight", ErrWeights},
+		{"llama", func(m *ggufModel) { m.keys["embedding_length"] = int32(-32) }, "llama.embedding_length", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["feed_forward_length"] = uint64(1) << 40 }, "llama.feed_forward_length", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count"] = uint32(0) }, "number of heads 0", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = uint32(3) }, "4 heads share 3", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = uint32(0) }, "key/value heads 0", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = []uint32{2, 2} }, "head_count_kv", ErrConfig},
+		{"llama", func(m *ggufModel) {
+			m.keys["attention.key_length"], m.keys["attention.value_length"] = uint32(7), uint32(7)
+			m.keys["rope.dimension_count"] = uint32(7)
+		}, "head size 7 is odd", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.value_length"] = uint32(8) }, "keys of 16 and values of 8", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["rope.scaling.type"] = "spiral" }, `"spiral"`, ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["rope.dimension_count"] = uint32(20) }, "turns 20 of 16", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["rope.freq_base"] = float32(math.Inf(1)) }, "theta", ErrConfig},
+		{"llama", func(m *ggufModel) { delete(m.tensors, "token_embd.weight") }, "token_embd.weight", ErrWeights},
+		{"llama", func(m *ggufModel) { delete(m.tensors, "blk.1.ffn_up.weight") }, "model.layers.1.mlp.up_proj.weight", ErrWeights},
+		{"llama-llama3", func(m *ggufModel) { m.tensors["rope_freqs.weight"] = made{[]int{3}, []float32{1, 1, 1}} }, "3 values for 8 pairs", ErrWeights},
+		{"phi3-longrope-long", func(m *ggufModel) { delete(m.tensors, "rope_factors_long.weight") }, "8 and 0 divisors", ErrConfig},
+		{"gemma2", func(m *ggufModel) { m.keys["attn_logit_softcapping"] = float32(-1) }, "soft caps", ErrConfig},
+	} {
+		m := toGGUF(t, openFixture(t, c.fixture))
+		c.change(m)
+		if _, err := Open(t.Context(), m.write(t), Options{}); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v; want %q in %v", c.fixture, err, c.says, c.want)
+		}
+	}
+}

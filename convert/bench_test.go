@@ -80,13 +80,13 @@ func BenchmarkReadSource(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer c.Close()
-	t := c.Tensors()[0]
-	rows, cols := model.MatrixShape(t.Shape)
+	defer c.close()
+	t := &c.tensors[0]
+	rows, cols := model.MatrixShape(t.shape)
 	buf := make([]float32, rows*cols)
-	b.SetBytes(t.Size())
+	b.SetBytes(t.size)
 	for b.Loop() {
-		if err := Rows(t, rows, cols).ReadRows(buf, 0, rows); err != nil {
+		if err := Rows(t.data, rows, cols).ReadRows(buf, 0, rows); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,36 +2,77 @@ package convert
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
-// checkpoint is an open source of tensors.
-type checkpoint struct {
-	*safetensors.Set
-	companions string // the directory with config.json and the like, empty for a lone file
+// tensor is one of any kind of checkpoint.
+type tensor struct {
+	name  string
+	dtype string // as the source calls it
+	shape []int
+	size  int64  // bytes in the source
+	float bool   // weights, as opposed to counters and masks
+	npy   string // the .npy type of an exact copy, empty if there is none
+	raw   bool   // whether the copy has the source's own bytes; else float32 values
+	data  interface {
+		Floats
+		ReadRaw(dst []byte, offset int64) error // bytes as they are stored
+	}
 }
 
-// openCheckpoint opens a Hugging Face directory or one .safetensors file.
+// len returns how many elements the tensor has.
+func (t *tensor) len() int {
+	n := 1
+	for _, d := range t.shape {
+		n *= d
+	}
+	return n
+}
+
+// checkpoint is an open source of tensors.
+type checkpoint struct {
+	tensors    []tensor // sorted by name
+	paths      []string // of the weight files
+	companions string   // the directory with config.json and the like, empty for a lone file
+	gguf       *gguf.File
+	close      func() error
+}
+
+// openCheckpoint opens a Hugging Face directory, a .safetensors file or a GGUF
+// file.
 func openCheckpoint(path string) (*checkpoint, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
+	if !info.IsDir() && isGGUF(path) {
+		return openGGUF(path)
+	}
 	set, err := safetensors.OpenSet(path)
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoint{Set: set}
+	c := &checkpoint{close: set.Close}
 	if info.IsDir() {
 		c.companions = path
+	}
+	for _, f := range set.Files() {
+		c.paths = append(c.paths, f.Path())
+	}
+	for _, t := range set.Tensors() {
+		kind := exactTypes[t.DType]
+		c.tensors = append(c.tensors, tensor{
+			name: t.Name, dtype: string(t.DType), shape: t.Shape, size: t.Size(), float: IsFloat(t.DType),
+			npy: kind.npy, raw: kind.raw, data: t,
+		})
 	}
 	return c, nil
 }
@@ -39,8 +80,8 @@ func openCheckpoint(path string) (*checkpoint, error) {
 // bytes returns the size of all tensors.
 func (c *checkpoint) bytes() int64 {
 	var n int64
-	for _, t := range c.Tensors() {
-		n += t.Size()
+	for i := range c.tensors {
+		n += c.tensors[i].size
 	}
 	return n
 }
@@ -48,19 +89,19 @@ func (c *checkpoint) bytes() int64 {
 // files hashes the source's weight files for the manifest.
 func (c *checkpoint) files(ctx context.Context) ([]model.File, error) {
 	var files []model.File
-	for _, f := range c.Files() {
-		sum, err := f.SHA256(ctx)
+	for _, path := range c.paths {
+		sum, n, err := model.HashFile(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, model.File{File: filepath.Base(f.Path()), Bytes: f.Size(), SHA256: hex.EncodeToString(sum[:])})
+		files = append(files, model.File{File: filepath.Base(path), Bytes: n, SHA256: sum})
 	}
 	return files, nil
 }
 
 // plannedTensor is what is to become of a tensor.
 type plannedTensor struct {
-	tensor   *safetensors.Tensor
+	tensor   *tensor
 	compress bool
 	reason   string // why it is kept exact
 	file     string // in the model directory
@@ -69,21 +110,24 @@ type plannedTensor struct {
 
 // planTensors decides for every tensor and gives it its files.
 func planTensors(c *checkpoint, job Job) ([]plannedTensor, error) {
-	tensors := c.Tensors()
-	if len(tensors) == 0 {
+	if len(c.tensors) == 0 {
 		return nil, fmt.Errorf("%s: %w", job.Source, ErrNoTensors)
 	}
 	names := fileNames{}
-	plan := make([]plannedTensor, len(tensors))
-	for i, t := range tensors {
+	plan := make([]plannedTensor, len(c.tensors))
+	for i := range c.tensors {
+		t := &c.tensors[i]
 		p := plannedTensor{tensor: t}
 		if p.reason = keepExact(t, job); p.reason != "" {
-			if exactType(t.DType) == "" {
-				return nil, fmt.Errorf("%s: tensor %q has dtype %s: %w", job.Source, t.Name, t.DType, ErrDType)
+			if t.npy == "" {
+				return nil, fmt.Errorf("%s: tensor %q has dtype %s: %w", job.Source, t.name, t.dtype, ErrDType)
 			}
-			p.file = names.exact(t.Name) + ".npy"
+			if p.file = names.exact(t.name); c.gguf != nil {
+				p.file = names.matrix(t.name) // as the original names them
+			}
+			p.file += ".npy"
 		} else {
-			name := names.matrix(t.Name)
+			name := names.matrix(t.name)
 			p.compress, p.file, p.sidecar = true, name+".cdna2.hxz", name+".hxzo"
 		}
 		plan[i] = p
@@ -92,21 +136,17 @@ func planTensors(c *checkpoint, job Job) ([]plannedTensor, error) {
 }
 
 // keepExact says why a tensor is not compressed, empty if it is.
-func keepExact(t *safetensors.Tensor, job Job) string {
-	elements := 1
-	for _, d := range t.Shape {
-		elements *= d
-	}
+func keepExact(t *tensor, job Job) string {
 	switch {
-	case len(t.Shape) < 2:
+	case len(t.shape) < 2:
 		return "not a matrix"
-	case elements == 0:
+	case t.len() == 0:
 		return "empty"
-	case !IsFloat(t.DType):
+	case !t.float:
 		return "not floating point"
-	case job.SkipEmbeddings && isEmbedding(t.Name):
+	case job.SkipEmbeddings && isEmbedding(t.name):
 		return "--skip-embeddings"
-	case job.SkipLMHead && isHead(t.Name):
+	case job.SkipLMHead && isHead(t.name):
 		return "--skip-lm-head"
 	}
 	return ""
@@ -168,7 +208,7 @@ func Plan(job Job) (*ConversionPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer c.close()
 	tensors, err := planTensors(c, job)
 	if err != nil {
 		return nil, err
@@ -183,7 +223,7 @@ func Plan(job Job) (*ConversionPlan, error) {
 			action = "keep exact (" + t.reason + ")"
 		}
 		plan.Tensors = append(plan.Tensors, TensorPlan{
-			Name: t.tensor.Name, DType: string(t.tensor.DType), Shape: t.tensor.Shape, Bytes: t.tensor.Size(), Action: action, File: t.file,
+			Name: t.tensor.name, DType: t.tensor.dtype, Shape: t.tensor.shape, Bytes: t.tensor.size, Action: action, File: t.file,
 		})
 	}
 	return plan, nil

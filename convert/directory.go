@@ -21,7 +21,8 @@ import (
 
 // Job is the conversion of one checkpoint.
 type Job struct {
-	// Source is a Hugging Face directory or one .safetensors file. It is only read.
+	// Source is a Hugging Face directory, one .safetensors file, or a GGUF file. It is
+	// only read.
 	Source string
 	// Output is the model directory to make; it must not exist, its parent must.
 	Output string
@@ -68,7 +69,7 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
+	defer src.close()
 	plan, err := planTensors(src, job)
 	if err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 		return nil, err
 	}
 
-	c := &conversion{job: job, options: options, dir: partial, total: src.bytes()}
+	c := &conversion{job: job, options: options, dir: partial, total: src.bytes(), gguf: src.gguf != nil}
 	if err := c.tensors(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -140,6 +141,7 @@ type conversion struct {
 	options Options
 	dir     string
 	total   int64
+	gguf    bool // the source is a GGUF file
 
 	mu       sync.Mutex // guards done and Progress
 	done     int64
@@ -156,7 +158,7 @@ func (c *conversion) tensors(ctx context.Context, plan []plannedTensor) error {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan[b].tensor.Size(), plan[a].tensor.Size()) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan[b].tensor.size, plan[a].tensor.size) })
 
 	outer := ctx
 	errs := make([]error, len(plan))
@@ -196,16 +198,16 @@ func (c *conversion) tensors(ctx context.Context, plan []plannedTensor) error {
 func (c *conversion) progress(t *plannedTensor) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.done += t.tensor.Size()
+	c.done += t.tensor.size
 	if c.job.Progress != nil {
-		c.job.Progress(c.done, c.total, t.tensor.Name)
+		c.job.Progress(c.done, c.total, t.tensor.name)
 	}
 }
 
 // tensor converts or copies one tensor and describes it for the manifest.
 func (c *conversion) tensor(ctx context.Context, t *plannedTensor, o Options) (model.Tensor, TensorReport, error) {
-	report := TensorReport{Name: t.tensor.Name, Shape: t.tensor.Shape, DType: string(t.tensor.DType), SourceBytes: t.tensor.Size()}
-	entry := model.Tensor{Name: t.tensor.Name, File: t.file, OriginalBytes: t.tensor.Size(), SourceDType: string(t.tensor.DType)}
+	report := TensorReport{Name: t.tensor.name, Shape: t.tensor.shape, DType: t.tensor.dtype, SourceBytes: t.tensor.size}
+	entry := model.Tensor{Name: t.tensor.name, File: t.file, OriginalBytes: t.tensor.size, SourceDType: t.tensor.dtype}
 	var err error
 	if t.compress {
 		err = c.compress(ctx, t, o, &entry, &report)
@@ -231,18 +233,18 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor, o Options) (m
 
 // keep copies a tensor without loss.
 func (c *conversion) keep(ctx context.Context, t *plannedTensor, entry *model.Tensor) error {
-	entry.Format, entry.Shape, entry.DType = model.FormatNPY, t.tensor.Shape, exactType(t.tensor.DType)
+	entry.Format, entry.Shape, entry.DType = model.FormatNPY, t.tensor.shape, t.tensor.npy
 	if err := writeExact(ctx, filepath.Join(c.dir, t.file), t.tensor); err != nil {
-		return fmt.Errorf("tensor %q: %w", t.tensor.Name, err)
+		return fmt.Errorf("tensor %q: %w", t.tensor.name, err)
 	}
 	return nil
 }
 
 // compress writes a matrix's CDNA file and, where it has one, its sidecar.
 func (c *conversion) compress(ctx context.Context, t *plannedTensor, o Options, entry *model.Tensor, report *TensorReport) error {
-	rows, cols := model.MatrixShape(t.tensor.Shape)
-	target := Target{Name: t.tensor.Name, File: filepath.Join(c.dir, t.file), Sidecar: filepath.Join(c.dir, t.sidecar)}
-	src := Rows(t.tensor, rows, cols)
+	rows, cols := model.MatrixShape(t.tensor.shape)
+	target := Target{Name: t.tensor.name, File: filepath.Join(c.dir, t.file), Sidecar: filepath.Join(c.dir, t.sidecar)}
+	src := Rows(t.tensor.data, rows, cols)
 	m, err := Matrix(ctx, src, target, o)
 	if errors.Is(err, codebook.ErrUnreachable) {
 		// So small that the file's overhead alone exceeds the bits: spend them on the
@@ -260,7 +262,10 @@ func (c *conversion) compress(ctx context.Context, t *plannedTensor, o Options, 
 	}
 	m.WantedBits = c.options.Bits
 	report.Matrix = m
-	entry.Format, entry.OriginalShape, entry.CDNAShape = model.FormatCDNA2, t.tensor.Shape, []int{rows, cols}
+	if c.gguf {
+		entry.QuantType = t.tensor.dtype
+	}
+	entry.Format, entry.OriginalShape, entry.CDNAShape = model.FormatCDNA2, t.tensor.shape, []int{rows, cols}
 	entry.CompressedBytes = m.Bytes
 	entry.CompressionRatio = float64(entry.OriginalBytes) / float64(m.Bytes)
 	entry.Fidelity = &model.Fidelity{BitsPerWeight: m.BitsPerWeight, SNRdB: m.SNRdB, MSE: m.MSE, Cosine: m.Cosine, MaxAbsError: m.MaxAbsError}
@@ -280,7 +285,7 @@ func modelID(source string) string {
 	if path, err := filepath.Abs(source); err == nil {
 		source = path
 	}
-	return strings.TrimSuffix(filepath.Base(source), ".safetensors")
+	return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(source), ".safetensors"), ".gguf")
 }
 
 // finish copies the files beside the weights and writes the manifest.
@@ -292,6 +297,16 @@ func (c *conversion) finish(ctx context.Context, src *checkpoint) error {
 			return err
 		}
 	}
+	if src.gguf != nil {
+		if err := writeMetadata(src.gguf, c.dir); err != nil {
+			return err
+		}
+		sum, n, err := model.HashFile(ctx, filepath.Join(c.dir, model.MetadataName))
+		if err != nil {
+			return err
+		}
+		files = append(files, model.File{File: model.MetadataName, Bytes: n, SHA256: sum})
+	}
 	m := &model.Manifest{
 		Files:   files,
 		ModelID: c.job.ModelID, Format: model.FormatCDNA2, Codec: c.options.Codec, BlockRows: c.job.Options.BlockRows,
@@ -299,6 +314,9 @@ func (c *conversion) finish(ctx context.Context, src *checkpoint) error {
 	}
 	if m.ModelID == "" {
 		m.ModelID = modelID(c.job.Source)
+	}
+	if src.gguf != nil {
+		m.SourceGGUF = filepath.Base(c.job.Source)
 	}
 	var err error
 	if m.Sources, err = src.files(ctx); err != nil {

@@ -9,27 +9,27 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
-// exactTypes are the .npy types that hold each source type without loss. NumPy
-// has no bfloat16 and no float8; float32 holds all their values.
-var exactTypes = map[safetensors.DType]string{
-	safetensors.F64: "<f8", safetensors.F32: "<f4", safetensors.F16: "<f2",
-	safetensors.BF16: "<f4", safetensors.F8E4M3: "<f4", safetensors.F8E5M2: "<f4",
-	safetensors.I64: "<i8", safetensors.I32: "<i4", safetensors.I16: "<i2", safetensors.I8: "|i1",
-	safetensors.U64: "<u8", safetensors.U32: "<u4", safetensors.U16: "<u2", safetensors.U8: "|u1",
-	safetensors.Bool: "|b1",
+// exactTypes are the .npy types that hold each source type without loss, with the
+// source's own bytes where NumPy has the type. It has no bfloat16 and no float8;
+// float32 holds all their values.
+var exactTypes = map[safetensors.DType]struct {
+	npy string
+	raw bool
+}{
+	safetensors.F64: {"<f8", true}, safetensors.F32: {"<f4", true}, safetensors.F16: {"<f2", true},
+	safetensors.BF16: {"<f4", false}, safetensors.F8E4M3: {"<f4", false}, safetensors.F8E5M2: {"<f4", false},
+	safetensors.I64: {"<i8", true}, safetensors.I32: {"<i4", true}, safetensors.I16: {"<i2", true}, safetensors.I8: {"|i1", true},
+	safetensors.U64: {"<u8", true}, safetensors.U32: {"<u4", true}, safetensors.U16: {"<u2", true}, safetensors.U8: {"|u1", true},
+	safetensors.Bool: {"|b1", true},
 }
 
-// exactType returns the .npy type of an exact copy, empty if there is none.
-func exactType(d safetensors.DType) string { return exactTypes[d] }
-
 // writeExact writes a tensor to a .npy file without loss.
-func writeExact(ctx context.Context, path string, t *safetensors.Tensor) error {
+func writeExact(ctx context.Context, path string, t *tensor) error {
 	return atomicfile.Write(path, func(w io.Writer) error {
-		switch t.DType {
-		case safetensors.BF16, safetensors.F8E4M3, safetensors.F8E5M2:
+		if !t.raw {
 			return writeWidened(ctx, w, t)
 		}
-		if err := npy.WriteHeader(w, exactType(t.DType), t.Shape); err != nil {
+		if err := npy.WriteHeader(w, t.npy, t.shape); err != nil {
 			return err
 		}
 		return copyRaw(ctx, w, t)
@@ -37,18 +37,18 @@ func writeExact(ctx context.Context, path string, t *safetensors.Tensor) error {
 }
 
 // writeWidened writes a tensor's values as float32, a chunk at a time.
-func writeWidened(ctx context.Context, w io.Writer, t *safetensors.Tensor) error {
-	out, err := npy.NewWriter(w, t.Shape)
+func writeWidened(ctx context.Context, w io.Writer, t *tensor) error {
+	out, err := npy.NewWriter(w, t.shape)
 	if err != nil {
 		return err
 	}
-	buf := make([]float32, min(t.Len(), chunkWeights))
-	for at := 0; at < t.Len(); at += len(buf) {
+	buf := make([]float32, min(t.len(), chunkWeights))
+	for at := 0; at < t.len(); at += len(buf) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		buf := buf[:min(len(buf), t.Len()-at)]
-		if err := t.ReadFloat32(buf, at); err != nil {
+		buf := buf[:min(len(buf), t.len()-at)]
+		if err := t.data.ReadFloat32(buf, at); err != nil {
 			return err
 		}
 		if err := out.Write(buf); err != nil {
@@ -59,14 +59,14 @@ func writeWidened(ctx context.Context, w io.Writer, t *safetensors.Tensor) error
 }
 
 // copyRaw copies a tensor's bytes as they are.
-func copyRaw(ctx context.Context, w io.Writer, t *safetensors.Tensor) error {
-	buf := make([]byte, min(t.Size(), 4*chunkWeights))
-	for at := int64(0); at < t.Size(); at += int64(len(buf)) {
+func copyRaw(ctx context.Context, w io.Writer, t *tensor) error {
+	buf := make([]byte, min(t.size, 4*chunkWeights))
+	for at := int64(0); at < t.size; at += int64(len(buf)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		buf := buf[:min(int64(len(buf)), t.Size()-at)]
-		if err := t.ReadRaw(buf, at); err != nil {
+		buf := buf[:min(int64(len(buf)), t.size-at)]
+		if err := t.data.ReadRaw(buf, at); err != nil {
 			return err
 		}
 		if _, err := w.Write(buf); err != nil {

@@ -11,20 +11,20 @@ type RowSource interface {
 	ReadRows(dst []float32, a, b int) error
 }
 
-// elements is what tensors on disk have in common: float32 values from an offset.
-type elements interface {
+// Floats is what tensors on disk have in common: float32 values from an offset.
+type Floats interface {
 	ReadFloat32(dst []float32, offset int) error
 }
 
 // tensorRows reads a tensor on disk as a matrix.
 type tensorRows struct {
-	tensor     elements
+	tensor     Floats
 	rows, cols int
 }
 
 // Rows returns the matrix [rows, cols] whose row-major elements are those of t,
 // a .npy or safetensors tensor.
-func Rows(t elements, rows, cols int) RowSource {
+func Rows(t Floats, rows, cols int) RowSource {
 	return tensorRows{t, rows, cols}
 }
 

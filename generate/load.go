@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
@@ -16,7 +18,9 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
+	if _, err := os.Stat(filepath.Join(path, model.MetadataName)); info.IsDir() && err == nil {
+		path = filepath.Join(path, model.MetadataName)
+	} else if info.IsDir() {
 		t, err := tokenizer.Open(path)
 		if errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("%s has no tokenizer.json: %w", path, err)

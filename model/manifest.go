@@ -15,6 +15,10 @@ import (
 // ManifestName is the file that makes a directory a model directory.
 const ManifestName = "manifest.json"
 
+// MetadataName is a GGUF file without tensors: the metadata of the GGUF file that
+// a model was converted from, its vocabulary included.
+const MetadataName = "metadata.gguf"
+
 // Formats of a tensor in a model directory.
 const (
 	FormatCDNA2 = "cdna_v2" // compressed: Tensor.File is a CDNA v2 file

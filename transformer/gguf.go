@@ -29,7 +29,7 @@ func (s *ggufSource) close() error { return s.file.Close() }
 
 // config derives the configuration from metadata.
 func (s *ggufSource) config() (*Config, error) {
-	c, err := parseGGUF(s.file)
+	c, err := parseGGUF(s.file, fileTensors{s.file})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.file.Name(), err)
 	}
@@ -40,9 +40,10 @@ func (s *ggufSource) config() (*Config, error) {
 // ggufReader reads an architecture's keys, which begin with its name; the first
 // error stays.
 type ggufReader struct {
-	f    *gguf.File
-	arch string
-	err  error
+	f       *gguf.File
+	tensors ggufTensors
+	arch    string
+	err     error
 }
 
 // integer reads a key; without a default (negative) it must be there.
@@ -86,7 +87,33 @@ func (r *ggufReader) softcap(key string, otherwise float64) *float32 {
 	return &v
 }
 
-func parseGGUF(f *gguf.File) (*Config, error) {
+// ggufTensors are the tensors that metadata goes with, by their GGUF names.
+type ggufTensors interface {
+	shape(name string) ([]int, bool)
+	values(name string) ([]float32, error) // of a small one
+}
+
+// fileTensors are those of a GGUF file.
+type fileTensors struct{ f *gguf.File }
+
+func (t fileTensors) shape(name string) ([]int, bool) {
+	e, ok := t.f.Tensor(name)
+	if !ok {
+		return nil, false
+	}
+	return e.Shape, true
+}
+
+func (t fileTensors) values(name string) ([]float32, error) {
+	e, ok := t.f.Tensor(name)
+	if !ok || e.Len() > 1<<16 {
+		return nil, fmt.Errorf("%s is no small tensor: %w", name, ErrWeights)
+	}
+	x := make([]float32, e.Len())
+	return x, e.ReadFloat32(x, 0)
+}
+
+func parseGGUF(f *gguf.File, tensors ggufTensors) (*Config, error) {
 	arch, err := f.String("general.architecture")
 	if err != nil {
 		return nil, err
@@ -95,7 +122,7 @@ func parseGGUF(f *gguf.File) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("general.architecture %w", err)
 	}
-	r := &ggufReader{f: f, arch: arch}
+	r := &ggufReader{f: f, tensors: tensors, arch: arch}
 	c := &Config{
 		Architecture: arch,
 		Layers:       r.integer("block_count", -1), Hidden: r.integer("embedding_length", -1), FFN: r.integer("feed_forward_length", -1),
@@ -113,12 +140,12 @@ func parseGGUF(f *gguf.File) (*Config, error) {
 	if v := r.integer("attention.value_length", c.HeadDim); v != c.HeadDim {
 		return nil, fmt.Errorf("keys of %d and values of %d: %w", c.HeadDim, v, ErrConfig)
 	}
-	embed, ok := f.Tensor("token_embd.weight")
-	if !ok || len(embed.Shape) != 2 {
+	embed, ok := tensors.shape("token_embd.weight")
+	if !ok || len(embed) != 2 {
 		return nil, fmt.Errorf("no embeddings token_embd.weight: %w", ErrWeights)
 	}
-	c.Vocab = embed.Shape[0]
-	_, head := f.Tensor("output.weight")
+	c.Vocab = embed[0]
+	_, head := tensors.shape("output.weight")
 	c.TiedHead = !head
 	c.AttnScale = float32(1 / math.Sqrt(float64(max(1, c.HeadDim))))
 	r.rope(c)
@@ -179,16 +206,17 @@ func (r *ggufReader) rope(c *Config) {
 // divisors reads one number for each pair that turns, nil if there is no such
 // tensor.
 func (r *ggufReader) divisors(c *Config, name string) []float64 {
-	t, ok := r.f.Tensor(name)
+	shape, ok := r.tensors.shape(name)
 	if !ok {
 		return nil
 	}
-	if pairs := c.Rope.dim(c.HeadDim) / 2; t.Len() != pairs {
-		r.err = errors.Join(r.err, fmt.Errorf("%s has %d values for %d pairs: %w", name, t.Len(), pairs, ErrWeights))
+	rows, n := model.MatrixShape(shape)
+	if pairs := c.Rope.dim(c.HeadDim) / 2; rows*n != pairs {
+		r.err = errors.Join(r.err, fmt.Errorf("%s has %d values for %d pairs: %w", name, rows*n, pairs, ErrWeights))
 		return nil
 	}
-	x := make([]float32, t.Len())
-	r.fail(t.ReadFloat32(x, 0))
+	x, err := r.tensors.values(name)
+	r.fail(err)
 	wide := make([]float64, len(x))
 	for i, v := range x {
 		wide[i] = float64(v)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -46,7 +47,7 @@ func openSource(path string) (source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &compressed{m}, nil
+		return openCompressed(m)
 	}
 	set, err := safetensors.OpenDir(path)
 	if err != nil {
@@ -69,18 +70,74 @@ func readConfig(dir string) (*Config, error) {
 	return c, nil
 }
 
-// compressed is a model directory.
-type compressed struct{ m *model.Model }
+// compressed is a model directory, converted from a Hugging Face checkpoint or,
+// with metadata and tensor names of that, from a GGUF file.
+type compressed struct {
+	m         *model.Model
+	metadata  *gguf.File // nil: config.json says it all
+	postNorms bool
+}
 
-func (s *compressed) config() (*Config, error) { return readConfig(s.m.Dir) }
-func (s *compressed) close() error             { return nil }
+func openCompressed(m *model.Model) (*compressed, error) {
+	s := &compressed{m: m}
+	var err error
+	if path := filepath.Join(m.Dir, model.MetadataName); exists(path) {
+		s.metadata, err = gguf.Open(path)
+	}
+	return s, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (s *compressed) config() (*Config, error) {
+	if s.metadata == nil {
+		return readConfig(s.m.Dir)
+	}
+	c, err := parseGGUF(s.metadata, manifestTensors{s})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.metadata.Name(), err)
+	}
+	s.postNorms = c.PostNorms
+	return c, nil
+}
+
+func (s *compressed) close() error {
+	if s.metadata == nil {
+		return nil
+	}
+	return s.metadata.Close()
+}
 
 func (s *compressed) find(name string) (model.Tensor, bool) {
-	t, ok := s.m.Manifest.Tensors[wrapped(name, func(n string) bool {
-		_, ok := s.m.Manifest.Tensors[n]
+	tensors := s.m.Manifest.Tensors
+	if s.metadata != nil {
+		t, ok := tensors[ggufName(name, s.postNorms)]
+		return t, ok
+	}
+	t, ok := tensors[wrapped(name, func(n string) bool {
+		_, ok := tensors[n]
 		return ok
 	})]
 	return t, ok
+}
+
+// manifestTensors are a model directory's tensors by their GGUF names.
+type manifestTensors struct{ s *compressed }
+
+func (t manifestTensors) shape(name string) ([]int, bool) {
+	e, ok := t.s.m.Manifest.Tensors[name]
+	if e.Format == model.FormatNPY {
+		return e.Shape, ok
+	}
+	return e.CDNAShape, ok
+}
+
+func (t manifestTensors) values(name string) ([]float32, error) {
+	x, _, err := npy.ReadFloat32(t.s.m.Path(t.s.m.Manifest.Tensors[name].File))
+	return x, err
 }
 
 func (s *compressed) has(name string) bool {

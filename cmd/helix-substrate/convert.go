@@ -8,7 +8,7 @@ import (
 )
 
 type convertCommand struct {
-	Src            string `arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory (config.json, safetensors) or one .safetensors file."`
+	Src            string `arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory (config.json, safetensors), one .safetensors file, or a GGUF file."`
 	Out            string `name:"out" short:"o" required:"" placeholder:"DIR" help:"The model directory to make; it must not exist yet."`
 	SkipEmbeddings bool   `name:"skip-embeddings" help:"Keep embeddings exact instead of compressing them."`
 	SkipLMHead     bool   `name:"skip-lm-head" help:"Keep the output head exact instead of compressing it."`

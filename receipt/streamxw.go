@@ -26,9 +26,10 @@ type StreamXW struct {
 	WorkOrder          string       `json:"work_order"`
 	TensorName         string       `json:"tensor_name"`
 	Path               string       `json:"cdna_path"`
-	CodecVersion       string       `json:"codec_version"` // "cdna_v1" or "cdna_v2"
+	CodecVersion       string       `json:"codec_version"` // "cdna_v1", "cdna_v2" or "dense"
 	StreamingMode      string       `json:"streaming_mode"`
 	Transpose          bool         `json:"transpose_w"`
+	Rows               []int        `json:"rows,omitempty"`  // [first, last) of W, if not all were used
 	ProjectionMode     string       `json:"projection_mode"` // "x_w" or "x_wt"
 	BlocksTouched      []int        `json:"blocks_touched"`
 	BlocksVerified     int          `json:"blocks_verified"`

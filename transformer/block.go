@@ -20,19 +20,19 @@ func (s *Session) block(ctx context.Context, l int, x []float32, first int) erro
 	if err := s.attention(ctx, l, &b.Attention, y, h, first); err != nil {
 		return err
 	}
-	s.add(x, y, b.PostAttn)
+	c.addResidual(x, y, b.PostAttn)
 	rmsNormRows(h, x, b.FFNNorm, c.Hidden, c.NormEps, c.NormOffset)
 	n := len(x) / c.Hidden
 	if err := b.FFN.Forward(ctx, y, h, s.scratch.gate[:n*c.FFN], s.scratch.up[:n*c.FFN], s.model.threads); err != nil {
 		return err
 	}
-	s.add(x, y, b.PostFFN)
+	c.addResidual(x, y, b.PostFFN)
 	return nil
 }
 
-// add adds a layer's output, normalized where the model does, to the residual.
-func (s *Session) add(x, y, norm []float32) {
-	c := s.model.Config
+// addResidual adds a layer's output y, normalized where the model does, to the
+// residual stream x. It overwrites y.
+func (c *Config) addResidual(x, y, norm []float32) {
 	if norm != nil {
 		rmsNormRows(y, y, norm, c.Hidden, c.NormEps, c.NormOffset)
 	}

@@ -20,7 +20,9 @@ type Rope struct {
 }
 
 // Scaling stretches rotary embeddings to contexts longer than the model was
-// trained on.
+// trained on. ScaleDynamic and ScaleLongRoPE choose their frequencies by the
+// context that the model is opened with, not by the tokens so far: a token's keys
+// stay the same however long the sequence grows.
 type Scaling struct {
 	Type ScalingType
 	// Factor is how much longer; for ScaleLinear, positions are divided by it.

@@ -93,19 +93,24 @@ type encoder struct {
 const maxDesigns = 4
 
 // encode designs a codebook and writes the files. A design knows the weights by
-// their histogram, so the measured ratio may fall short of the wanted one by a few
-// thousandths of a decibel; then it aims that much higher and writes again.
+// their histogram, and the rate by a sample; so the measured ratio may fall short
+// of the wanted one by a few thousandths of a decibel, or the rate exceed it by as
+// many of a bit. Then it aims by that much beyond and writes again.
 func (e *encoder) encode() (*MatrixReport, error) {
 	h, err := e.histogram()
 	if err != nil {
 		return nil, err
 	}
-	aim := e.o.SNR
+	aim, bits := e.o.SNR, e.o.Bits
 	for i := 1; ; i++ {
-		if err := e.design(h, aim); err != nil {
+		if err := e.design(h, aim, bits); err != nil {
 			return nil, err
 		}
 		report, err := e.write(i == maxDesigns)
+		if err == nil && report.BitsPerWeight > e.o.Bits && e.o.Bits > 0 && !e.o.withoutOverhead && i < maxDesigns {
+			bits -= float64(1.2 * (report.BitsPerWeight - e.o.Bits))
+			continue
+		}
 		if short := new(shortfall); errors.As(err, short) {
 			aim += float64(1.5*float64(*short)) + 0.001 // not fused, so that bits agree everywhere
 			continue
@@ -149,10 +154,10 @@ func (e *encoder) histogram() (*codebook.Histogram, error) {
 	return histograms[0], nil
 }
 
-// design chooses the codebook, aiming at the given ratio if that is not 0.
-func (e *encoder) design(h *codebook.Histogram, snr float64) error {
+// design chooses the codebook, aiming at the given ratio or rate if that is not 0.
+func (e *encoder) design(h *codebook.Histogram, snr, bits float64) error {
 	options := codebook.Options{
-		Method: e.o.Method, Entries: e.o.Entries, SNR: snr, Bits: e.o.Bits, FullPrecision: e.o.FullPrecision,
+		Method: e.o.Method, Entries: e.o.Entries, SNR: snr, Bits: bits, FullPrecision: e.o.FullPrecision,
 	}
 	if e.o.Codec == "brotli" {
 		options.LongestCode = 14

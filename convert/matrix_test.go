@@ -169,6 +169,25 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 	}
 }
 
+// TestRateOfLargeMatrix: where the rate is measured on a sample, the file still has
+// no more bits than asked for.
+func TestRateOfLargeMatrix(t *testing.T) {
+	w := gaussian(5<<20, 7)
+	for i := range w[4<<20:] { // not like the sample's average
+		w[4<<20+i] *= 3
+	}
+	for _, bits := range []float64{3, 4.5} {
+		target := Target{Name: "w", File: filepath.Join(t.TempDir(), "w.cdna2.hxz")}
+		r, err := Matrix(t.Context(), slice(t, w, 1024), target, Options{Bits: bits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.BitsPerWeight > bits || r.BitsPerWeight < bits-0.05 {
+			t.Errorf("%v bits, want %v or a little less", r.BitsPerWeight, bits)
+		}
+	}
+}
+
 func TestNonFinite(t *testing.T) {
 	w := gaussian(300*2000, 3)
 	w[123*2000+45], w[200*2000+7], w[299*2000+1999] = float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))

@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -143,4 +147,55 @@ func Generate(ctx context.Context, dir string, o transformer.Options, prompt, n 
 	g.StreamedBytes = m.Plan.Streamed
 	g.PeakBytes, _ = procmem.PeakRSS()
 	return g, nil
+}
+
+// Unpack reads and unpacks, on all cores, the matrices that a model under these
+// options streams for a token, and does nothing with them: what a streamed token
+// takes at least.
+func Unpack(ctx context.Context, dir string, o transformer.Options) error {
+	plan, err := transformer.PlanFor(dir, o)
+	if err != nil {
+		return err
+	}
+	m, err := model.Open(dir)
+	if err != nil {
+		return err
+	}
+	for _, place := range plan.Matrices {
+		if place.Resident || place.Name == "model.embed_tokens.weight" {
+			continue // of embeddings a token takes one row
+		}
+		f, err := m.OpenMatrix(m.Manifest.Tensors[place.Name])
+		if err != nil {
+			return err
+		}
+		err = unpack(ctx, f)
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unpack reads and unpacks every block of a file on all cores.
+func unpack(ctx context.Context, f *cdna.File) error {
+	g, ctx := errgroup.WithContext(ctx)
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		g.Go(func() error {
+			packed, indices := make([]byte, f.MaxCompLen()), make([]byte, f.MaxBlockLen())
+			for i := w; i < f.NumBlocks() && ctx.Err() == nil; i += workers {
+				b := f.Block(i)
+				if err := f.ReadCompressed(packed[:b.CompLen], i); err != nil {
+					return err
+				}
+				if err := f.Decompress(indices[:b.DecompLen], packed[:b.CompLen], i); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
 }

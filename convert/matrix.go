@@ -107,9 +107,12 @@ func (e *encoder) encode() (*MatrixReport, error) {
 			return nil, err
 		}
 		report, err := e.write(i == maxDesigns)
-		if err == nil && report.BitsPerWeight > e.o.Bits && e.o.Bits > 0 && !e.o.withoutOverhead && i < maxDesigns {
-			bits -= float64(1.2 * (report.BitsPerWeight - e.o.Bits))
-			continue
+		if err == nil && e.o.Bits > 0 && !e.o.withoutOverhead && i < maxDesigns {
+			excess := float64(1.2 * (report.BitsPerWeight - e.o.Bits))
+			if 0 < excess && excess < bits { // more could not be saved: one value for all is little already
+				bits -= excess
+				continue
+			}
 		}
 		if short := new(shortfall); errors.As(err, short) {
 			aim += float64(1.5*float64(*short)) + 0.001 // not fused, so that bits agree everywhere

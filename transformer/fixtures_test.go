@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 // fixture is a tiny model with the logits of Hugging Face transformers: see
@@ -108,6 +109,19 @@ func TestFixtures(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFixtureBits: the logits of all fixtures have the same bits on every CPU.
+func TestFixtureBits(t *testing.T) {
+	var all []float32
+	for _, name := range fixtureNames(t) {
+		f := openFixture(t, name)
+		all = append(all, allLogits(t, openModel(t, f.dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))...)
+	}
+	const want = "faff7bc9484c28cd3919327ea70b3a0dd46f1c8b2f34349c5ca52c89a53a8423"
+	if got := receipt.HashFloat32(all); got != want {
+		t.Errorf("SHA-256 of the logits is %s, want %s", got, want)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 )
 
@@ -141,6 +142,22 @@ func TestGGUF(t *testing.T) {
 	}
 }
 
+// TestConvertedGGUF: the file's metadata and names stay, and mean the same.
+func TestConvertedGGUF(t *testing.T) {
+	for _, name := range []string{"llama-llama3", "phi3-longrope-long"} {
+		f := openFixture(t, name)
+		dir := filepath.Join(t.TempDir(), "model")
+		job := convert.Job{Source: toGGUF(t, f).write(t), Output: dir, Options: convert.Options{SNR: 60}}
+		if _, err := convert.Directory(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		got := allLogits(t, openModel(t, dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
+		if worst := largestError(t, got, f.logits); !(worst <= 0.15) {
+			t.Errorf("%s: logits differ by %.2g of the largest", name, worst)
+		}
+	}
+}
+
 func TestGGUFRefuses(t *testing.T) {
 	for _, c := range []struct {
 		fixture string
@@ -179,4 +196,49 @@ func TestGGUFRefuses(t *testing.T) {
 			t.Errorf("%s: %v; want %q in %v", c.fixture, err, c.says, c.want)
 		}
 	}
+}
+
+// TestGGUFKeys: what keys mean, and what their absence does.
+func TestGGUFKeys(t *testing.T) {
+	for _, c := range []struct {
+		what, fixture string
+		keys          map[string]any // nil removes a key
+		got           func(*Config) float64
+		want          float64
+	}{
+		{"YaRN's own attention factor", "llama-yarn", nil, attention, 0.1*math.Log(4) + 1},
+		{"one on top of it", "llama-yarn", edits{"rope.scaling.attn_factor": float32(2)}, attention, 2 * (0.1*math.Log(4) + 1)},
+		{"LongRoPE's", "phi3-longrope-long", edits{"rope.scaling.attn_factor": float32(2)}, attention, 2},
+		{"Gemma 2's soft cap", "gemma2", edits{"attn_logit_softcapping": nil}, func(c *Config) float64 { return float64(c.AttnSoftcap) }, 50},
+		{"Gemma 2's logits", "gemma2", edits{"final_logit_softcapping": nil}, func(c *Config) float64 { return float64(c.LogitSoftcap) }, 30},
+		{"Gemma 2's window", "gemma2", edits{"attention.sliding_window": nil}, func(c *Config) float64 { return float64(c.SlidingWindow) }, 4096},
+		{"Gemma 3's local base", "gemma3", nil, func(c *Config) float64 { return c.LocalRope.Theta }, 10000},
+		{"another one", "gemma3", edits{"rope.freq_base_swa": float32(5000)}, func(c *Config) float64 { return c.LocalRope.Theta }, 5000},
+		{"heads from the width", "llama", edits{"attention.key_length": nil, "attention.value_length": nil, "rope.dimension_count": nil},
+			func(c *Config) float64 { return float64(c.HeadDim) }, 8},
+	} {
+		m := toGGUF(t, openFixture(t, c.fixture))
+		for key, v := range c.keys {
+			if m.keys[key] = v; v == nil {
+				delete(m.keys, key)
+			}
+		}
+		f, err := gguf.Open(m.write(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		config, err := parseGGUF(f, fileTensors{f})
+		if err != nil {
+			t.Errorf("%s: %v", c.what, err)
+		} else if got := c.got(config); math.Abs(got-c.want) > 1e-6 {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+// attention returns the factor of sines and cosines.
+func attention(c *Config) float64 {
+	_, factor := c.Rope.frequencies(c.HeadDim, c.Context)
+	return factor
 }

@@ -1,0 +1,153 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// convertDemo makes a model directory of the built-in checkpoint.
+func convertDemo(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	src, dst := filepath.Join(root, "checkpoint"), filepath.Join(root, "model")
+	if err := demo.Extract(src); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dst}); err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+// start opens a model for a generator.
+func start(t *testing.T, dir string, o transformer.Options, s Options) (*Generator, *transformer.Session) {
+	t.Helper()
+	m, err := transformer.Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := m.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(session.Close(), m.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	tok, err := OpenTokenizer(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Generator{Tokenizer: tok, Sampler: sampler(t, s)}, session
+}
+
+const opening = "Once upon a time, there was a little"
+
+func TestRun(t *testing.T) {
+	dir := convertDemo(t)
+	var want string
+	for _, o := range []transformer.Options{{Context: 200}, {Context: 200, Threads: 3, Chunk: 2}, {Context: 128, Memory: 64 << 20}} {
+		g, s := start(t, dir, o, Options{Temperature: 0.7, TopK: 30, Seed: 4})
+		var emitted strings.Builder
+		r, err := g.Run(t.Context(), s, g.Tokenizer.Encode(opening, true), 40, func(text string) error {
+			if !utf8.ValidString(text) {
+				t.Errorf("emitted %q, part of a character", text)
+			}
+			emitted.WriteString(text)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Text != emitted.String() || r.Stop != StopLength || len(r.OutputIDs) != 40 {
+			t.Errorf("%+v, emitted %q", r, emitted.String())
+		}
+		if !strings.HasPrefix(r.Text, " ") {
+			t.Errorf("the first word %q does not stand apart from the prompt", r.Text)
+		}
+		if want == "" {
+			want = r.Text
+		} else if r.Text != want {
+			t.Errorf("%+v: %q, want %q", o, r.Text, want)
+		}
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	dir := convertDemo(t)
+	g, s := start(t, dir, transformer.Options{Context: 24}, Options{})
+	ids := g.Tokenizer.Encode(opening, true)
+	emit := func(string) error { return nil }
+
+	if _, err := g.Run(t.Context(), s, nil, 5, emit); !errors.Is(err, ErrPrompt) {
+		t.Errorf("no prompt: %v", err)
+	}
+	r, err := g.Run(t.Context(), s, ids, 100, emit)
+	if err != nil || r.Stop != StopContext || len(ids)+len(r.OutputIDs) != 25 {
+		t.Errorf("a context of 24: %d and %d tokens, %s, %v", len(ids), len(r.OutputIDs), r.Stop, err)
+	}
+	s.Reset(0)
+	if _, err := g.Run(t.Context(), s, make([]int, 25), 1, emit); !errors.Is(err, transformer.ErrContext) {
+		t.Errorf("a prompt beyond the context: %v", err)
+	}
+
+	s.Reset(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	pieces := 0
+	r, err = g.Run(ctx, s, ids, 100, func(string) error {
+		if pieces++; pieces == 3 {
+			cancel()
+		}
+		return nil
+	})
+	if err != nil || r.Stop != StopCancel || len(r.OutputIDs) != 3 {
+		t.Errorf("cancelled after 3: %d tokens, %s, %v", len(r.OutputIDs), r.Stop, err)
+	}
+
+	s.Reset(0)
+	broken := errors.New("broken pipe")
+	if r, err := g.Run(t.Context(), s, ids, 100, func(string) error { return broken }); !errors.Is(err, broken) || len(r.OutputIDs) != 1 {
+		t.Errorf("emit fails: %d tokens, %v", len(r.OutputIDs), err)
+	}
+
+	s.Reset(0)
+	g.Stop = []int{g.Tokenizer.Encode(" girl", false)[0]}
+	if r, err := g.Run(t.Context(), s, ids, 100, emit); err != nil || r.Stop != StopToken {
+		t.Errorf("stop token: %q, %s, %v", r.Text, r.Stop, err)
+	}
+}
+
+// TestDamageInMidRun cuts a streamed matrix's file off while the model runs: the
+// text so far is kept, and the error names the file.
+func TestDamageInMidRun(t *testing.T) {
+	dir := convertDemo(t)
+	o := transformer.Options{Context: 64}
+	least, err := transformer.PlanFor(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Memory = least.Minimum
+	g, s := start(t, dir, o, Options{})
+	n := 0
+	r, err := g.Run(t.Context(), s, g.Tokenizer.Encode(opening, true), 20, func(string) error {
+		if n++; n == 4 {
+			return os.Truncate(filepath.Join(dir, "model_layers_3_mlp_down_proj_weight.cdna2.hxz"), 5000)
+		}
+		return nil
+	})
+	if !errors.Is(err, cdna.ErrTruncated) || len(r.OutputIDs) != 4 || !strings.Contains(fmt.Sprint(err), "down_proj") {
+		t.Errorf("%d tokens, %v", len(r.OutputIDs), err)
+	}
+}

@@ -2,6 +2,7 @@ package codebook
 
 import (
 	"math"
+	"slices"
 )
 
 // Codebook is a scalar quantizer: weight w has index i, the first with w <= Bounds[i] (the last index when there is
@@ -29,6 +30,11 @@ func newCodebook(values, thresholds []float64) *Codebook {
 		c.Bounds[i] = floor32(t)
 	}
 	return c
+}
+
+// equal says whether weights go the same ways; o may be nil.
+func (c *Codebook) equal(o *Codebook) bool {
+	return o != nil && slices.Equal(c.Values, o.Values) && slices.Equal(c.Bounds, o.Bounds) && c.ClipMin == o.ClipMin && c.ClipMax == o.ClipMax
 }
 
 // floor32 returns the largest finite float32 <= t, or the smallest one there is.

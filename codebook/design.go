@@ -47,14 +47,16 @@ type Options struct {
 	Entries int    // most values in the codebook, 1 to 256; 0 = 256
 	Start   Start  // KMeans: "" = Companded
 	// SNR is the error wanted of Entropy, in dB: 10·log10(Σw²/Σe²). 0 = 35, unless Bits is given. When 256 entries cannot
-	// reach it the codebook of least error is returned.
+	// reach it the codebook of least error is returned, with a sidecar if that lessens it.
 	SNR float64
-	// Bits is the size wanted of Entropy, per weight, everything counted. With SNR too, whichever is met with fewer bits.
+	// Bits is the size wanted of Entropy, per weight, everything counted. What the codebook of least error leaves of them
+	// stays unused. With SNR too, whichever is met with fewer bits.
 	Bits float64
 	// Rate measures the bits per weight of a codebook on the real data with the real codec; nil = a Huffman
 	// code of the indices, and the sidecar.
 	Rate func(*Codebook) (float64, error)
-	// FullPrecision keeps values in float32; else they are rounded to bfloat16, which halves the work of the kernels.
+	// FullPrecision keeps values in float32; else they are rounded to bfloat16, which halves the work of the kernels, unless
+	// that costs more than 0.1 dB or puts the wanted SNR out of reach.
 	FullPrecision bool
 	Outliers      OutlierMode // "" = Auto
 	// LongestCode is the longest code word of the codec's Huffman code, in bits, 9 to 15; 0 = 11, that of huff0 and zstd.
@@ -127,10 +129,19 @@ func Design(h *Histogram, o Options) (*Codebook, error) {
 
 // uniform divides min..max evenly.
 func uniform(h *Histogram, entries int, bf16 bool) *Codebook {
-	round := roundFloat32
-	if bf16 {
-		round = toBF16
+	full := grid(h, entries, roundFloat32)
+	if !bf16 {
+		return full
 	}
+	p, c := newPoints(h), grid(h, entries, toBF16)
+	if p.errorOf(c) > float64((1+mostRounding)*p.errorOf(full)) {
+		return full
+	}
+	return c
+}
+
+// grid has values evenly spaced but for rounding.
+func grid(h *Histogram, entries int, round func(float64) float64) *Codebook {
 	lo, hi := float64(h.min), float64(h.max)
 	var values, thresholds []float64
 	for i := range entries {

@@ -134,7 +134,7 @@ func TestUniform(t *testing.T) {
 }
 
 func TestBF16Values(t *testing.T) {
-	x := gaussian(20000, 1)
+	x := gaussian(200000, 1)
 	for _, o := range []Options{{Method: Uniform}, {Method: KMeans}, {}, {Bits: 4}} {
 		c, _, _ := quantized(t, x, o)
 		for _, v := range c.Values {
@@ -149,6 +149,37 @@ func TestBF16Values(t *testing.T) {
 		if got := toBF16(v.x); got != v.want {
 			t.Errorf("toBF16(%v) = %v, want %v", v.x, got, v.want)
 		}
+	}
+}
+
+// TestBF16TooCoarse: values stay float32 where bfloat16 would cost more than 0.1 dB.
+func TestBF16TooCoarse(t *testing.T) {
+	scaled := func(n int, scale, mean float64) []float32 {
+		x := gaussian(n, 3)
+		for i, w := range x {
+			x[i] = float32(mean + scale*20*float64(w))
+		}
+		return x
+	}
+	for name, x := range map[string][]float32{
+		"denormal":      scaled(64*64, 1e-42, 0),
+		"far from zero": scaled(20000, 1e-4, 1),
+		"few weights":   scaled(300, 1, 0),
+	} {
+		for _, o := range []Options{{}, {SNR: 70}, {Bits: 6}, {Bits: 3}, {Method: KMeans}, {Method: Uniform}} {
+			_, _, f := quantized(t, x, o)
+			full := o
+			full.FullPrecision = true
+			_, _, g := quantized(t, x, full)
+			t.Logf("%s, %+v: %.3f dB, full precision %.3f", name, o, f.SNR, g.SNR)
+			if f.SNR < min(g.SNR-0.11, 80) || o.Method == "" && o.Bits == 0 && g.SNR >= max(o.SNR, 35) && f.SNR < max(o.SNR, 35) {
+				t.Errorf("%s, %+v: %.3f dB, full precision has %.3f", name, o, f.SNR, g.SNR)
+			}
+		}
+	}
+	c, _, f := quantized(t, scaled(64*64, 1e-42, 0), Options{})
+	if f.SNR < 35 || f.SNR > 36 || len(c.Values) < 50 {
+		t.Errorf("denormal weights: %.3f dB with %d values, want 35 dB", f.SNR, len(c.Values))
 	}
 }
 

@@ -13,13 +13,16 @@ import (
 type solver struct {
 	points  *points
 	entries int
-	longest int  // bits of the longest code word
-	bf16    bool // values must be bfloat16
+	longest int // bits of the longest code word
+	start   Start
+	bf16    bool // values are bfloat16 where that costs little
 
 	// With a sidecar, points are the weights of magnitude <= clip only.
 	clip        float64 // +Inf: no sidecar
 	outliers    float64 // how many weights go there
 	sidecarBits float64 // its size
+
+	least *solution // what finest returned
 }
 
 // solution is a quantizer for one lambda.
@@ -36,10 +39,21 @@ const unlimited = 1000
 
 // solve starts from an even grid with 0 in the middle of a cell, which is the best quantizer of a smooth density when
 // cells are small (Gish and Pierce 1968; Sullivan 1996 for Laplacian sources): error Δ²/12 and -dD/dR = lambda give
-// Δ² = 6·lambda/ln 2. Iterating then bends the grid to the density, merging takes away cells that cost more than they
-// give, and at the end true Huffman lengths and storable values take the place of ideal ones.
+// Δ² = 6·lambda/ln 2.
 func (s *solver) solve(lambda float64) solution {
-	q := newPartition(s.points, gridCells(s.points, math.Sqrt(6*lambda/math.Ln2)), selfInformation, unrounded)
+	return s.descend(gridCells(s.points, math.Sqrt(6*lambda/math.Ln2)), lambda)
+}
+
+// refine starts from the quantizer of least error, which is the answer itself when bits cost nothing. It serves where the
+// number of entries limits the error: a grid merged into so few cells is then no good start.
+func (s *solver) refine(lambda float64) solution {
+	return s.descend(slices.Clone(s.finest().first), lambda)
+}
+
+// descend improves the cells given. Iterating bends a grid to the density, merging takes away cells that cost more than
+// they give, and at the end true Huffman lengths and storable values take the place of ideal ones.
+func (s *solver) descend(first []int, lambda float64) solution {
+	q := newPartition(s.points, first, selfInformation, unrounded)
 	for len(q.value) > s.entries {
 		q.merge(lambda, s.entries, unlimited)
 	}
@@ -61,14 +75,28 @@ func (s *solver) solve(lambda float64) solution {
 	return s.measure(q, lambda)
 }
 
+// finest is the solution of least error, whatever its bits. It is made once.
+func (s *solver) finest() solution {
+	if s.least == nil {
+		q := leastError(s.points, s.entries, s.start, s.bf16)
+		q.code = huffmanCode(s.longest)
+		q.code(q.bits, q.count)
+		t := s.measure(q, 0)
+		s.least = &t
+	}
+	return *s.least
+}
+
+// full says whether t has nearly as many cells as there may be.
+func (t solution) full() bool {
+	return len(t.value) >= min(t.solver.entries-t.solver.entries/16, len(t.points.x))
+}
+
 // shift moves the cells' limits to where lambda wants them; values and code words stay.
 func (t solution) shift(lambda float64) solution {
-	q := *t.partition
-	q.first, q.value = slices.Clone(q.first), slices.Clone(q.value)
-	q.count, q.bits = slices.Clone(q.count), slices.Clone(q.bits)
-	q.bound = nil
+	q := t.clone()
 	q.assign(lambda)
-	return t.solver.measure(&q, lambda)
+	return t.solver.measure(q, lambda)
 }
 
 func (s *solver) measure(q *partition, lambda float64) solution {
@@ -91,12 +119,12 @@ func (t solution) codebook() *Codebook {
 // gridCells cuts the points at odd multiples of step/2; far outside, where heavy tails would take no end of cells, it
 // lets them grow.
 func gridCells(p *points, step float64) []int {
-	const growth = 1.0 / 128 // of the distance from 0
+	const growth = 1.0 / 128 // of the distance from 0, or from the mean where that is nearer
 	first := []int{0}
 	for at := 0; at < len(p.x); {
 		x := p.x[at]
 		t := float64((math.Floor(x/step-0.5) + 1.5) * step)
-		if wide := float64(growth * math.Abs(x)); wide > step {
+		if wide := float64(growth * min(math.Abs(x), math.Abs(x-p.origin))); wide > step {
 			t = x + wide
 		}
 		next := at + 1

@@ -149,13 +149,16 @@ func TestHeavyTails(t *testing.T) {
 	}
 }
 
-// TestUnreachableSNR: then the error is as small as kmeans makes it.
+// TestUnreachableSNR: then the error is as small as kmeans makes it, or a sidecar.
 func TestUnreachableSNR(t *testing.T) {
 	x := gaussian(100000, 1)
-	_, _, f := quantized(t, x, Options{SNR: 100})
-	_, _, best := quantized(t, x, Options{Method: KMeans})
+	_, _, f := quantized(t, x, Options{SNR: 100, Outliers: Never})
+	_, _, best := quantized(t, x, Options{Method: KMeans, FullPrecision: true})
 	if f != best {
 		t.Errorf("%+v, want %+v", f, best)
+	}
+	if _, _, g := quantized(t, x, Options{SNR: 100}); g.SNR <= f.SNR {
+		t.Errorf("with a sidecar %v dB, without %v", g.SNR, f.SNR)
 	}
 }
 

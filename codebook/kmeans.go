@@ -11,10 +11,15 @@ import (
 // fewPoints is how many points the exact search of kmeans takes on: beyond, Lloyd's method is as good and faster.
 const fewPoints = 2048
 
-// kmeans returns the codebook of least squared error: the exact optimum for up to fewPoints distinct values, otherwise
-// what the Lloyd-Max iteration (Lloyd 1957/1982, Max 1960) converges to. When the weights have no more distinct values
-// than entries, those are the codebook, unrounded: nothing is lost.
+// kmeans returns the codebook of least squared error.
 func kmeans(p *points, entries int, start Start, bf16 bool) *Codebook {
+	return leastError(p, entries, start, bf16).codebook()
+}
+
+// leastError finds the exact optimum for up to fewPoints distinct values, otherwise what the Lloyd-Max iteration (Lloyd
+// 1957/1982, Max 1960) converges to. When the weights have no more distinct values than entries, those are the values,
+// unrounded: nothing is lost. Bits count nothing.
+func leastError(p *points, entries int, start Start, bf16 bool) *partition {
 	free := func(bits, _ []float64) { clear(bits) }
 	var q *partition
 	switch {
@@ -22,7 +27,7 @@ func kmeans(p *points, entries int, start Start, bf16 bool) *Codebook {
 		q = newPartition(p, everyPoint(p), free, unrounded)
 		if p.exact {
 			q.assign(0)
-			return q.codebook()
+			return q
 		}
 	case len(p.x) <= fewPoints:
 		q = newPartition(p, optimalCells(p, entries), free, unrounded)
@@ -31,7 +36,7 @@ func kmeans(p *points, entries int, start Start, bf16 bool) *Codebook {
 		q.lloyd(entries)
 	}
 	q.store(bf16, 0)
-	return q.codebook()
+	return q
 }
 
 // lloyd iterates to convergence, then looks for something better: it splits the cells of largest error, merges the

@@ -18,8 +18,8 @@ const (
 
 // clips returns solvers that put the largest weights into a sidecar, leaving out those that cannot beat plain, a
 // solution without one: taking n outliers away frees their share of the error, worth ½·log2 of the fall for every
-// weight, and their bits, and costs their place in the sidecar. When plain uses all entries the freed ones are worth
-// something too, so then all are tried.
+// weight, and their bits, and costs their place in the sidecar. When plain uses all entries, or almost,
+// the freed ones are worth something too, so then all are tried.
 func (s *solver) clips(plain solution) []*solver {
 	p := s.points
 	total, n := p.total(), len(p.x)
@@ -50,7 +50,7 @@ func (s *solver) clips(plain solution) []*solver {
 		c := s.clipped(lo, hi, out)
 		rest := all - plain.errorOutside(lo, hi)
 		gain := float64(total/2*detmath.Log2(all/rest)) + float64(out*float64(s.longest))
-		if len(plain.value) == s.entries || !(gain < c.sidecarBits) {
+		if plain.full() || !(gain < c.sidecarBits) {
 			list = append(list, c)
 		}
 	}
@@ -85,7 +85,7 @@ func (s *solver) clipped(lo, hi int, out float64) *solver {
 		bytes++
 	}
 	c := *s
-	c.points = inner
+	c.points, c.least = inner, nil
 	c.clip = max(-p.edge(lo, -1), p.edge(hi-1, 1))
 	c.outliers = out
 	c.sidecarBits = sidecarFile + float64(out*(sidecarValue+float64(8*bytes)))

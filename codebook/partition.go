@@ -26,6 +26,15 @@ func newPartition(p *points, first []int, code code, round func(float64) float64
 	return q
 }
 
+// clone shares nothing that iterating changes.
+func (q *partition) clone() *partition {
+	c := *q
+	c.first, c.value = slices.Clone(q.first), slices.Clone(q.value)
+	c.count, c.bits = slices.Clone(q.count), slices.Clone(q.bits)
+	c.bound = slices.Clone(q.bound)
+	return &c
+}
+
 // update sets every cell's value to its centroid and its bits to its code length: Lloyd's second condition. Empty cells
 // go, and so do cells whose value is that of the cell before, by joining it.
 func (q *partition) update() {
@@ -136,6 +145,9 @@ func (q *partition) rate() float64 {
 	return sum
 }
 
+// cost is what iterate lowers.
+func (q *partition) cost(lambda float64) float64 { return q.distortion() + float64(lambda*q.rate()) }
+
 // iterate alternates update and assign until nothing moves, the cost falls by less than the fraction tol in a step, or
 // after maxSteps.
 func (q *partition) iterate(lambda, tol float64, maxSteps int) {
@@ -145,7 +157,7 @@ func (q *partition) iterate(lambda, tol float64, maxSteps int) {
 			return
 		}
 		q.update()
-		next := q.distortion() + float64(lambda*q.rate())
+		next := q.cost(lambda)
 		if cost-next <= float64(tol*next) {
 			break
 		}

@@ -240,6 +240,20 @@ func (p *points) errorAbout(i, j int, v float64) float64 {
 	return max(0, p.sec[j]-p.sec[i]-float64(float64(2*d)*s)+float64(m*float64(d*d)))
 }
 
+// errorOf is the squared error of all points in c, bins included.
+func (p *points) errorOf(c *Codebook) float64 {
+	sum, from := p.inBin, 0
+	for i, v := range c.Values {
+		to := len(p.x)
+		if i < len(c.Bounds) {
+			to = p.above(float64(c.Bounds[i]), from)
+		}
+		sum += p.errorAbout(from, to, float64(v))
+		from = to
+	}
+	return sum
+}
+
 // centroid of x[i:j], which must not be empty. Where nothing counts it is the middle.
 func (p *points) centroid(i, j int) float64 {
 	if m := p.mass[j] - p.mass[i]; m > 0 && j > i+1 {

@@ -2,15 +2,30 @@ package codebook
 
 import "math"
 
+// mostRounding is the share of the error that bfloat16 values may add to it, 0.1 dB.
+const mostRounding = 0.0233
+
 // store makes the values storable, as bfloat16 or float32, and iterates on: each step is still the best answer to the one
-// before, so the cost only falls from there.
+// before, so the cost only falls from there. Where weights lie closer together than bfloat16 numbers (denormals, or those
+// about a mean far from 0, or cells finer than 2^-8 of their value) the values stay float32.
 func (q *partition) store(bf16 bool, lambda float64) {
-	const maxSteps = 20
-	q.round = roundFloat32
 	if bf16 {
+		most := q.cost(lambda) + float64(mostRounding*q.distortion())
+		unrounded := q.clone()
 		q.roundJointly(lambda)
-		q.round = toBF16
+		q.settle(toBF16, lambda)
+		if q.cost(lambda) <= most {
+			return
+		}
+		*q = *unrounded
 	}
+	q.settle(roundFloat32, lambda)
+}
+
+// settle iterates with rounded values.
+func (q *partition) settle(round func(float64) float64, lambda float64) {
+	const maxSteps = 20
+	q.round = round
 	q.update()
 	q.iterate(lambda, 1e-6, maxSteps)
 }

@@ -30,12 +30,13 @@ const stride = 64
 // Divergence runs both models side by side over ids, in windows of c tokens. Both
 // sessions have the vocabulary of the same tokenizer.
 func Divergence(ctx context.Context, s, reference *transformer.Session, vocab int, ids []int, c, bos int, progress func(done, total int, kld float64)) (*DivergenceResult, error) {
-	list, err := windows(ids, c, bos)
+	list, err := newWindows(ids, c, bos)
 	if err != nil {
 		return nil, err
 	}
 	d := &divergence{truth: make([]float32, stride*vocab), vocab: vocab}
-	for i, w := range list {
+	for i := range list.count() {
+		w := list.at(i)
 		s.Reset(0)
 		reference.Reset(0)
 		for at := 0; at < len(w)-1; at += stride {
@@ -45,7 +46,7 @@ func Divergence(ctx context.Context, s, reference *transformer.Session, vocab in
 			}
 		}
 		if progress != nil && len(d.klds) > 0 {
-			progress(i+1, len(list), d.sum/float64(len(d.klds)))
+			progress(i+1, list.count(), d.sum/float64(len(d.klds)))
 		}
 	}
 	return d.result(), nil
@@ -76,19 +77,21 @@ func (d *divergence) compare(ctx context.Context, s, reference *transformer.Sess
 		return fmt.Errorf("reference: %w", err)
 	}
 	return s.Forward(ctx, ids, first, func(i int, logits []float32) error {
-		d.add(d.truth[i*d.vocab:][:d.vocab], logits, next[i])
-		return nil
+		return d.add(d.truth[i*d.vocab:][:d.vocab], logits, next[i])
 	})
 }
 
 // add compares the predictions of one token, p the reference's.
-func (d *divergence) add(p, q []float32, next int) {
+func (d *divergence) add(p, q []float32, next int) error {
 	lp, lq := logSumExp(p), logSumExp(q)
+	if s := lp + lq; math.IsNaN(s) || math.IsInf(s, 0) {
+		return ErrLogits
+	}
 	kld := 0.0
 	topP, topQ := 0, 0
 	for i := range p {
 		a, b := float64(p[i])-lp, float64(q[i])-lq
-		kld += float64(float64(detmath.Exp(float32(a))) * (a - b))
+		kld += float64(detmath.Exp64(a) * (a - b))
 		if p[i] > p[topP] {
 			topP = i
 		}
@@ -105,8 +108,9 @@ func (d *divergence) add(p, q []float32, next int) {
 	a, b := float64(p[next])-lp, float64(q[next])-lq
 	d.truthNLL -= a
 	d.nll -= b
-	delta := math.Exp(b) - math.Exp(a)
+	delta := detmath.Exp64(b) - detmath.Exp64(a)
 	d.squares += float64(delta * delta)
+	return nil
 }
 
 func (d *divergence) result() *DivergenceResult {
@@ -115,7 +119,7 @@ func (d *divergence) result() *DivergenceResult {
 	at := func(share float64) float64 { return d.klds[int(share*(n-1))] }
 	r := &DivergenceResult{
 		MeanKLD: d.sum / n, MedianKLD: at(0.5), P99KLD: at(0.99), MaxKLD: at(1),
-		Perplexity: math.Exp(d.nll / n), ReferencePerplexity: math.Exp(d.truthNLL / n),
+		Perplexity: detmath.Exp64(d.nll / n), ReferencePerplexity: detmath.Exp64(d.truthNLL / n),
 		SameTop: float64(d.same) / n, RMSDeltaP: math.Sqrt(d.squares / n), Tokens: len(d.klds),
 	}
 	r.DeltaPerplexity = r.Perplexity - r.ReferencePerplexity

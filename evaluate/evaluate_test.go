@@ -57,6 +57,9 @@ func open(t *testing.T, path, text string) (*transformer.Model, *transformer.Ses
 
 // TestLlamaCppPerplexity compares with llama.cpp's figures.
 func TestLlamaCppPerplexity(t *testing.T) {
+	if testing.Short() {
+		t.Skip("15,000 tokens")
+	}
 	text := need(t, "text/tinystories-20k.txt")
 	for file, want := range map[string]float64{"s260k-f32.gguf": 3.9060, "s260k-Q8_0.gguf": 3.9071, "s260k-Q4_0.gguf": 4.1766} {
 		_, s, ids, bos := open(t, need(t, "models/stories260K-gguf/"+file), text)
@@ -107,14 +110,25 @@ func TestDivergence(t *testing.T) {
 }
 
 func TestWindows(t *testing.T) {
-	list, err := windows([]int{1, 2, 3, 4, 5, 6, 7, 8, 9}, 4, 0)
-	if err != nil || len(list) != 2 || list[1][0] != 0 || list[1][3] != 8 {
-		t.Errorf("%v, %v", list, err)
+	w, err := newWindows([]int{1, 2, 3, 4, 5, 6, 7, 8, 9}, 4, 0)
+	if err != nil || w.count() != 2 || w.at(1)[0] != 0 || w.at(1)[3] != 8 || w.at(0)[1] != 2 {
+		t.Errorf("%+v, %v", w, err)
 	}
-	if _, err := windows([]int{1, 2, 3}, 4, 0); !errors.Is(err, ErrText) {
+	if _, err := newWindows([]int{1, 2, 3}, 4, 0); !errors.Is(err, ErrText) {
 		t.Errorf("short text: %v", err)
 	}
-	if _, err := windows(make([]int, 10), 3, 0); err == nil {
+	if _, err := newWindows(make([]int, 10), 3, 0); err == nil {
 		t.Error("windows of 3")
+	}
+}
+
+func TestNotNumbers(t *testing.T) {
+	d := &divergence{vocab: 2}
+	nan := float32(math.NaN())
+	if err := d.add([]float32{1, 2}, []float32{1, nan}, 0); !errors.Is(err, ErrLogits) {
+		t.Errorf("NaN: %v", err)
+	}
+	if err := d.add([]float32{1, 2}, []float32{1, 3}, 0); err != nil || len(d.klds) != 1 {
+		t.Errorf("numbers: %v", err)
 	}
 }

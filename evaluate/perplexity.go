@@ -2,8 +2,10 @@ package evaluate
 
 import (
 	"context"
+	"fmt"
 	"math"
 
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -19,15 +21,18 @@ type PerplexityResult struct {
 // Perplexity scores ids in windows of c tokens; bos, unless negative, begins each.
 // progress, if not nil, is called after each window.
 func Perplexity(ctx context.Context, s *transformer.Session, ids []int, c, bos int, progress func(done, total int, perplexity float64)) (*PerplexityResult, error) {
-	list, err := windows(ids, c, bos)
+	list, err := newWindows(ids, c, bos)
 	if err != nil {
 		return nil, err
 	}
-	r := &PerplexityResult{Windows: len(list)}
+	r := &PerplexityResult{Windows: list.count()}
 	var sum, squares float64
-	for i, w := range list {
-		err := eachScored(ctx, s, w, func(next int, logits []float32) error {
+	for i := range list.count() {
+		err := eachScored(ctx, s, list.at(i), func(next int, logits []float32) error {
 			nll := logSumExp(logits) - float64(logits[next])
+			if math.IsNaN(nll) || math.IsInf(nll, 0) {
+				return fmt.Errorf("window %d: %w", i, ErrLogits)
+			}
 			sum += nll
 			squares += float64(nll * nll)
 			r.Tokens++
@@ -37,14 +42,14 @@ func Perplexity(ctx context.Context, s *transformer.Session, ids []int, c, bos i
 			return nil, err
 		}
 		if progress != nil {
-			progress(i+1, len(list), math.Exp(sum/float64(r.Tokens)))
+			progress(i+1, list.count(), detmath.Exp64(sum/float64(r.Tokens)))
 		}
 	}
 	n := float64(r.Tokens)
 	r.NLL = sum / n
-	r.Perplexity = math.Exp(r.NLL)
+	r.Perplexity = detmath.Exp64(r.NLL)
 	if r.Tokens > 1 {
-		r.StdErr = math.Sqrt(max(0, squares/n-r.NLL*r.NLL)/(n-1)) * r.Perplexity
+		r.StdErr = math.Sqrt(max(0, squares/n-float64(r.NLL*r.NLL))/(n-1)) * r.Perplexity
 	}
 	return r, nil
 }

@@ -13,24 +13,37 @@ import (
 // ErrText reports a text too short for a window.
 var ErrText = errors.New("text too short")
 
-// windows cuts ids into whole windows of c tokens, each with bos first unless it
-// is negative. The last tokens that fill no window are left out.
-func windows(ids []int, c, bos int) ([][]int, error) {
+// ErrLogits reports predictions that are no numbers.
+var ErrLogits = errors.New("the model's predictions are not numbers")
+
+// windows are whole windows of c tokens, each with bos first unless it is negative.
+// The last tokens that fill no window are left out.
+type windows struct {
+	ids    []int
+	c, bos int
+	window []int // the one at hand
+}
+
+func newWindows(ids []int, c, bos int) (*windows, error) {
 	if c < 4 {
 		return nil, fmt.Errorf("windows of %d tokens: at least 4", c)
 	}
 	if len(ids) < c {
 		return nil, fmt.Errorf("%d tokens do not fill a window of %d: %w", len(ids), c, ErrText)
 	}
-	var list [][]int
-	for at := 0; at+c <= len(ids); at += c {
-		w := append([]int(nil), ids[at:at+c]...)
-		if bos >= 0 {
-			w[0] = bos
-		}
-		list = append(list, w)
+	return &windows{ids, c, bos, make([]int, c)}, nil
+}
+
+// count returns the number of windows.
+func (w *windows) count() int { return len(w.ids) / w.c }
+
+// at returns window i, valid until the next call.
+func (w *windows) at(i int) []int {
+	copy(w.window, w.ids[i*w.c:])
+	if w.bos >= 0 {
+		w.window[0] = w.bos
 	}
-	return list, nil
+	return w.window
 }
 
 // eachScored runs a window through a session, from its beginning, and visits the
@@ -53,5 +66,5 @@ func logSumExp(logits []float32) float64 {
 	for _, v := range logits {
 		sum += float64(detmath.Exp(v - most))
 	}
-	return float64(most) + detmath.Log2(sum)*math.Ln2
+	return float64(most) + float64(detmath.Log2(sum)*math.Ln2)
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"io"
 
 	"github.com/helix-substrate/helix-substrate/evaluate"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 type evalCommand struct {
@@ -20,13 +22,48 @@ type textFlags struct {
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
-// ids reads and encodes the text.
-func (f *textFlags) ids(l *loaded) (ids []int, bos int, err error) {
-	text, err := os.ReadFile(f.Text)
-	if err != nil {
-		return nil, 0, err
+// check refuses what makes no sense and gives the context its default.
+func (f *textFlags) check(m *modelFlags) error {
+	switch {
+	case f.Window < 4:
+		return usageError(fmt.Sprintf("--window %d: at least 4", f.Window))
+	case f.Limit < 0:
+		return usageError(fmt.Sprintf("--limit %d: must not be negative", f.Limit))
+	case m.Context == 0:
+		m.Context = f.Window
+	case m.Context < f.Window:
+		return usageError(fmt.Sprintf("--window %d exceeds --context %d", f.Window, m.Context))
 	}
-	ids = l.tokenizer.Encode(string(text), true)
+	return nil
+}
+
+// bytesPerToken bounds how much of a text --limit reads: tokens are shorter on
+// average.
+const bytesPerToken = 16
+
+// read reads the text, or as much of it as --limit needs.
+func (f *textFlags) read() (string, error) {
+	file, n, err := regularfile.Open(f.Text)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	if most := int64(f.Limit) * int64(f.Window) * bytesPerToken; most > 0 {
+		n = min(n, most)
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(file, text); err != nil {
+		return "", fmt.Errorf("%s: %w", f.Text, err)
+	}
+	return string(text), nil
+}
+
+// memory is what a text of that length takes: itself, its ids, and encoding it.
+func (f *textFlags) memory(text string) int64 { return 12 * int64(len(text)) }
+
+// ids encodes the text.
+func (f *textFlags) ids(l *loaded, text string) (ids []int, bos int, err error) {
+	ids = l.tokenizer.Encode(text, true)
 	if n := f.Limit * f.Window; n > 0 && n < len(ids) {
 		ids = ids[:n]
 	}
@@ -48,15 +85,19 @@ func (c *evalPPLCommand) Help() string {
 }
 
 func (c *evalPPLCommand) Run(env *environment) error {
-	if c.Context == 0 {
-		c.Context = c.Window
+	if err := c.check(&c.modelFlags); err != nil {
+		return err
 	}
-	l, err := c.load(env, c.Dir)
+	text, err := c.read()
+	if err != nil {
+		return err
+	}
+	l, err := c.load(env, c.Dir, c.memory(text))
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	ids, bos, err := c.ids(l)
+	ids, bos, err := c.ids(l, text)
 	if err != nil {
 		return err
 	}
@@ -69,6 +110,9 @@ func (c *evalPPLCommand) Run(env *environment) error {
 		return err
 	}
 	peak, memory := c.peakMemory()
+	if c.Memory > 0 && peak > int64(c.Memory) {
+		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s; please report this\n", memory)
+	}
 	if c.JSON {
 		return writeJSON(env.stdout, map[string]any{"model": c.Dir, "text": c.Text, "window": c.Window, "result": r, "peak_rss_bytes": peak})
 	}
@@ -88,22 +132,30 @@ func (c *evalKLDCommand) Help() string {
 }
 
 func (c *evalKLDCommand) Run(env *environment) error {
-	if c.Context == 0 {
-		c.Context = c.Window
+	if err := c.check(&c.modelFlags); err != nil {
+		return err
 	}
-	l, err := c.load(env, c.Dir)
+	if c.Memory > 0 {
+		return usageError("--memory bounds one model; eval kld holds two: leave it out")
+	}
+	text, err := c.read()
+	if err != nil {
+		return err
+	}
+	l, err := c.load(env, c.Dir, 0)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	dense := c.modelFlags
-	dense.Memory = 0 // the reference is what it is
-	reference, err := dense.load(env, c.Reference)
+	reference, err := c.load(env, c.Reference, 0)
 	if err != nil {
 		return err
 	}
 	defer reference.close()
-	ids, bos, err := c.ids(reference)
+	if a, b := l.model.Config.Vocab, reference.model.Config.Vocab; a != b {
+		return fmt.Errorf("%s has a vocabulary of %d, %s of %d: %w", c.Dir, a, c.Reference, b, transformer.ErrConfig)
+	}
+	ids, bos, err := c.ids(reference, text)
 	if err != nil {
 		return err
 	}

@@ -41,8 +41,9 @@ type loaded struct {
 	tokenizer *tokenizer.Tokenizer
 }
 
-// load opens a model and its tokenizer within the memory that the flags allow.
-func (f *modelFlags) load(env *environment, path string) (*loaded, error) {
+// load opens a model and its tokenizer within the memory that the flags allow; the
+// verb itself needs reserve bytes of it.
+func (f *modelFlags) load(env *environment, path string, reserve int64) (*loaded, error) {
 	if f.Memory > 0 {
 		lean()
 	}
@@ -50,7 +51,7 @@ func (f *modelFlags) load(env *environment, path string) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := f.options(tokenizerMemory(path))
+	o, err := f.options(tokenizerMemory(path) + reserve)
 	if err != nil {
 		return nil, err
 	}

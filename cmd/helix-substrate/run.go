@@ -45,7 +45,7 @@ func (c *runCommand) Run(env *environment) error {
 	if c.N < 1 {
 		return usageError("-n must be positive")
 	}
-	l, err := c.load(env, c.Dir)
+	l, err := c.load(env, c.Dir, 0)
 	if err != nil {
 		return err
 	}

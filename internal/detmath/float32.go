@@ -17,8 +17,11 @@ func Exp(x float32) float32 {
 	return float32(exp(float64(x)))
 }
 
-// exp returns e^x for float64 values that come from float32, with a relative error
-// below 2^-40: e^x = 2^k·e^r, |r| <= ln(2)/2, by the Taylor series.
+// Exp64 returns e^x with a relative error below 2^-40, for reports rather than
+// activations.
+func Exp64(x float64) float64 { return exp(x) }
+
+// exp returns e^x with a relative error below 2^-40: e^x = 2^k·e^r, |r| <= ln(2)/2, by the Taylor series.
 func exp(x float64) float64 {
 	switch {
 	case x != x:

@@ -41,6 +41,11 @@ func TestFloat32Functions(t *testing.T) {
 			}
 		}
 	}
+	for x := -600.0; x < 700; x += 0.37 {
+		if got, want := Exp64(x), math.Exp(x); math.Abs(got-want) > want*0x1p-40 {
+			t.Errorf("Exp64(%v) = %v, want %v", x, got, want)
+		}
+	}
 	inf := float32(math.Inf(1))
 	for _, c := range []struct{ got, want float32 }{
 		{Exp(inf), inf}, {Exp(-inf), 0}, {Exp(0), 1}, {Exp(-1000), 0}, {Exp(1000), inf}, {SiLU(0), 0}, {SiLU(1000), 1000},

@@ -114,6 +114,20 @@ func (b *buffers) reserve(m *Matrix, workers, ahead int) (int, int, error) {
 	}
 }
 
+// reserveOne makes room for one block of matrix m, and keeps the buffers of all
+// workers if that is there already.
+func (b *buffers) reserveOne(m *Matrix) error {
+	packed, unpacked := m.file.MaxCompLen(), m.file.MaxBlockLen()
+	if m.file.Stored() {
+		packed = 0
+	}
+	if len(b.packed) > 0 && len(b.packed[0].bytes) >= packed && len(b.unpacked) > 0 && len(b.unpacked[0].bytes) >= unpacked {
+		return nil
+	}
+	_, _, err := b.reserve(m, 1, 0)
+	return err
+}
+
 // grow makes the first arenas at least as large as asked for and, under a
 // budget, gives the others back.
 func (b *buffers) grow(workers, packed, blocks, unpacked int) error {

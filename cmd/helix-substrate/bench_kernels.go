@@ -146,6 +146,6 @@ func (c *benchKernelsCommand) memory(env *environment) (int64, error) {
 	if err := npy.Create(x, []int{n}, bench.Gaussian(n, 4)); err != nil {
 		return 0, err
 	}
-	p, err := runPhase(env, "streamed", w, x, filepath.Join(dir, "y.npy"), 0)
+	p, err := runPhase(env, "streamed", w, x, filepath.Join(dir, "y.npy"), 0, 0)
 	return p.AboveXY(), err
 }

@@ -8,18 +8,20 @@ import (
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/internal/bench"
+	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
 
 type benchMemoryCommand struct {
-	Rows      int    `name:"rows" default:"4096" help:"Rows of W."`
-	Cols      int    `name:"cols" default:"4096" help:"Columns of W."`
-	BlockRows int    `name:"block-rows" default:"64" help:"Rows of a block."`
-	Codec     string `name:"codec" enum:"zstd,brotli,huff0,lz4,none" default:"zstd" help:"How blocks are packed: ${enum}."`
-	Threads   int    `name:"threads" help:"Workers; 0 means all cores."`
-	NoDense   bool   `name:"no-dense" help:"Skip the dense product, which holds the whole matrix as float32."`
-	Dir       string `name:"dir" placeholder:"DIR" help:"Where the matrix is written (default: the system's temporary directory)."`
-	JSON      bool   `name:"json" help:"Print JSON."`
+	Rows      int           `name:"rows" default:"4096" help:"Rows of W."`
+	Cols      int           `name:"cols" default:"4096" help:"Columns of W."`
+	BlockRows int           `name:"block-rows" default:"64" help:"Rows of a block."`
+	Codec     string        `name:"codec" enum:"zstd,brotli,huff0,lz4,none" default:"zstd" help:"How blocks are packed: ${enum}."`
+	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
+	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Bound the streamed product's block buffers."`
+	NoDense   bool          `name:"no-dense" help:"Skip the dense product, which holds the whole matrix as float32."`
+	Dir       string        `name:"dir" placeholder:"DIR" help:"Where the matrix is written (default: the system's temporary directory)."`
+	JSON      bool          `name:"json" help:"Print JSON."`
 }
 
 func (c *benchMemoryCommand) Help() string {
@@ -61,12 +63,12 @@ func (c *benchMemoryCommand) Run(env *environment) error {
 	}
 	r := memoryReport{Rows: c.Rows, Cols: c.Cols, BlockRows: c.BlockRows, Codec: c.Codec, FileBytes: info.Size()}
 	streamedY := filepath.Join(dir, "streamed.npy")
-	if r.Streamed, err = runPhase(env, "streamed", w, x, streamedY, c.Threads); err != nil {
+	if r.Streamed, err = runPhase(env, "streamed", w, x, streamedY, c.Threads, int64(c.Memory)); err != nil {
 		return err
 	}
 	if !c.NoDense {
 		denseY := filepath.Join(dir, "dense.npy")
-		dense, err := runPhase(env, "dense", w, x, denseY, c.Threads)
+		dense, err := runPhase(env, "dense", w, x, denseY, c.Threads, 0)
 		if err != nil {
 			return err
 		}
@@ -90,12 +92,12 @@ func (c *benchMemoryCommand) Run(env *environment) error {
 }
 
 // runPhase runs one product in a child process, whose peak memory is then its own.
-func runPhase(env *environment, mode, w, x, y string, threads int) (bench.Phase, error) {
+func runPhase(env *environment, mode, w, x, y string, threads int, memory int64) (bench.Phase, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return bench.Phase{}, err
 	}
-	cmd := exec.CommandContext(env.ctx, self, "bench", "phase", "--mode", mode, "--w", w, "--x", x, "--out", y, "--threads", fmt.Sprint(threads))
+	cmd := exec.CommandContext(env.ctx, self, "bench", "phase", "--mode", mode, "--w", w, "--x", x, "--out", y, "--threads", fmt.Sprint(threads), "--memory", fmt.Sprint(memory))
 	cmd.Stderr = env.stderr
 	out, err := cmd.Output()
 	if ctxErr := env.ctx.Err(); ctxErr != nil {
@@ -134,6 +136,7 @@ type benchPhaseCommand struct {
 	X       string `name:"x" required:""`
 	Out     string `name:"out" required:""`
 	Threads int    `name:"threads"`
+	Memory  int64  `name:"memory"`
 }
 
 func (c *benchPhaseCommand) Run(env *environment) error {
@@ -145,7 +148,7 @@ func (c *benchPhaseCommand) Run(env *environment) error {
 	var y []float32
 	var p bench.Phase
 	if c.Mode == "streamed" {
-		y, p, err = bench.Streamed(env.ctx, c.W, x, c.Threads)
+		y, p, err = bench.Streamed(env.ctx, c.W, x, c.Threads, c.Memory)
 	} else {
 		y, p, err = bench.Dense(c.W, x)
 	}

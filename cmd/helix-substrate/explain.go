@@ -30,6 +30,7 @@ var remedies = []struct {
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
 	{transformer.ErrMemory, "raise --memory, or lower --context"},
+	{stream.ErrBudget, "raise --memory"},
 	{transformer.ErrContext, "raise --context or shorten the prompt"},
 	{codebook.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},
 	{cdna.ErrChecksum, "the file is damaged: copy or convert it again"},

@@ -19,12 +19,12 @@ import (
 type MatMul struct {
 	Rows, Cols, Batch int
 	Threads           int
-	CPU               string         // kernel level, empty for the best
-	BlockRows         int            // 0: automatic
-	Codecs            []string       // of the streamed products
-	Rounds            int            // every product runs once a round
-	Dir               string         // for the matrices; empty: the system's temporary directory
-	Budget            *stream.Budget // of each product's engine, nil for none
+	CPU               string   // kernel level, empty for the best
+	BlockRows         int      // 0: automatic
+	Codecs            []string // of the streamed products
+	Rounds            int      // every product runs once a round
+	Dir               string   // for the matrices; empty: the system's temporary directory
+	Memory            int64    // of each product's engine, 0 for no limit
 }
 
 // MatMulResult is one way to the product. Rates are of the best round: a shared
@@ -241,7 +241,11 @@ func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := stream.NewEngine(stream.EngineOptions{Threads: o.Threads, CPU: o.CPU, Budget: o.Budget})
+	var budget *stream.Budget
+	if o.Memory > 0 {
+		budget = stream.NewBudget(o.Memory)
+	}
+	e, err := stream.NewEngine(stream.EngineOptions{Threads: o.Threads, CPU: o.CPU, Budget: budget})
 	if err != nil {
 		return nil, nil, err
 	}

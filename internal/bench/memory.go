@@ -23,8 +23,13 @@ type Phase struct {
 func (p Phase) AboveXY() int64 { return p.PeakBytes - p.XYBytes }
 
 // Streamed computes Y = X @ W from the blocks of the file at path.
-func Streamed(ctx context.Context, path string, x []float32, threads int) ([]float32, Phase, error) {
-	engine, err := stream.NewEngine(stream.EngineOptions{Threads: threads})
+// A memory limit above 0 bounds the block buffers.
+func Streamed(ctx context.Context, path string, x []float32, threads int, memory int64) ([]float32, Phase, error) {
+	o := stream.EngineOptions{Threads: threads}
+	if memory > 0 {
+		o.Budget = stream.NewBudget(memory)
+	}
+	engine, err := stream.NewEngine(o)
 	if err != nil {
 		return nil, Phase{}, err
 	}

@@ -24,7 +24,7 @@ type Generator struct {
 
 // Result tells what a run did.
 type Result struct {
-	PromptIDs    []int
+	PromptIDs    []int  // those that the model read: all, unless something went wrong
 	OutputIDs    []int  // without the token that stopped it
 	Text         string // of OutputIDs
 	Stop         StopReason
@@ -41,15 +41,17 @@ const (
 	StopLength  StopReason = "length"  // as many tokens as asked for
 	StopContext StopReason = "context" // the context is full
 	StopCancel  StopReason = "cancelled"
+	StopError   StopReason = "error"
 )
 
 // Run adds prompt to the session and generates up to n tokens, giving emit the text
 // as it becomes certain, whole characters at a time. When the context ends, Run
-// returns what there is with StopCancel and no error. On other errors it returns
-// what there was too.
+// returns what there is with StopCancel and no error; on other errors, what there
+// was, with StopError.
 func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []int, n int, emit func(text string) error) (*Result, error) {
-	r := &Result{PromptIDs: prompt, Stop: StopLength}
+	r := &Result{Stop: StopLength}
 	if len(prompt) == 0 {
+		r.Stop = StopError
 		return r, ErrPrompt
 	}
 	for _, id := range prompt {
@@ -60,8 +62,9 @@ func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []in
 	for _, id := range prompt {
 		decoder.Next(id) // the first word's blank depends on what stands before it
 	}
-	start := time.Now()
+	start, before := time.Now(), s.Position()
 	next, err := g.step(ctx, s, prompt)
+	r.PromptIDs = prompt[:s.Position()-before]
 	r.PromptTime = time.Since(start)
 	start = time.Now()
 	for err == nil && len(r.OutputIDs) < n {
@@ -83,15 +86,18 @@ func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []in
 	r.GenerateTime = time.Since(start)
 	rest := decoder.Flush()
 	r.Text += rest
+	if errors.Is(err, transformer.ErrContext) && len(r.OutputIDs) > 0 {
+		r.Stop, err = StopContext, nil
+	}
+	if err == nil {
+		err = emit(rest)
+	}
 	switch {
 	case err == nil:
-		err = emit(rest)
-	case errors.Is(err, transformer.ErrContext) && len(r.OutputIDs) > 0:
-		r.Stop, err = StopContext, emit(rest)
 	case ctx.Err() != nil:
 		r.Stop, err = StopCancel, nil
 	default:
-		err = fmt.Errorf("after %d tokens: %w", len(r.OutputIDs), err)
+		r.Stop, err = StopError, fmt.Errorf("after %d tokens: %w", len(r.OutputIDs), err)
 	}
 	return r, err
 }

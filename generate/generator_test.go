@@ -99,8 +99,8 @@ func TestRunStops(t *testing.T) {
 		t.Errorf("a context of 24: %d and %d tokens, %s, %v", len(ids), len(r.OutputIDs), r.Stop, err)
 	}
 	s.Reset(0)
-	if _, err := g.Run(t.Context(), s, make([]int, 25), 1, emit); !errors.Is(err, transformer.ErrContext) {
-		t.Errorf("a prompt beyond the context: %v", err)
+	if r, err := g.Run(t.Context(), s, make([]int, 25), 1, emit); !errors.Is(err, transformer.ErrContext) || r.Stop != StopError || len(r.PromptIDs) > 0 {
+		t.Errorf("a prompt beyond the context: %+v, %v", r, err)
 	}
 
 	s.Reset(0)
@@ -118,7 +118,7 @@ func TestRunStops(t *testing.T) {
 
 	s.Reset(0)
 	broken := errors.New("broken pipe")
-	if r, err := g.Run(t.Context(), s, ids, 100, func(string) error { return broken }); !errors.Is(err, broken) || len(r.OutputIDs) != 1 {
+	if r, err := g.Run(t.Context(), s, ids, 100, func(string) error { return broken }); !errors.Is(err, broken) || len(r.OutputIDs) != 1 || r.Stop != StopError {
 		t.Errorf("emit fails: %d tokens, %v", len(r.OutputIDs), err)
 	}
 
@@ -147,7 +147,7 @@ func TestDamageInMidRun(t *testing.T) {
 		}
 		return nil
 	})
-	if !errors.Is(err, cdna.ErrTruncated) || len(r.OutputIDs) != 4 || !strings.Contains(fmt.Sprint(err), "down_proj") {
+	if !errors.Is(err, cdna.ErrTruncated) || len(r.OutputIDs) != 4 || r.Stop != StopError || !strings.Contains(fmt.Sprint(err), "down_proj") {
 		t.Errorf("%d tokens, %v", len(r.OutputIDs), err)
 	}
 }

@@ -74,6 +74,12 @@ func (s *Sampler) Accept(id int) {
 	}
 }
 
+// Reset makes ids the only tokens that the sampler remembers. Its random numbers go
+// on.
+func (s *Sampler) Reset(ids []int) {
+	s.recent = append(s.recent[:0], ids[max(0, len(ids)-s.options.RepeatLast):]...)
+}
+
 // Next draws the token that follows logits, which it changes, and accepts it. Ties
 // go to the smaller id.
 func (s *Sampler) Next(logits []float32) int {

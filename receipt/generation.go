@@ -30,13 +30,15 @@ type GenerationClaims struct {
 	TokensSHA256 string `json:"tokens_sha256"`
 }
 
-// Turn is a prompt and what the model made of it. Keep is how many tokens of the
-// turns before it stayed in the model's memory.
+// Turn is a prompt, as far as the model read it, and what the model made of it. Keep
+// is how many tokens of the turns before it stayed in the model's memory; Error says
+// what went wrong, if something did.
 type Turn struct {
 	Keep      int    `json:"keep"`
 	PromptIDs []int  `json:"prompt_ids"`
 	OutputIDs []int  `json:"output_ids"`
-	Stop      string `json:"stop"` // "stop", "length", "context" or "cancelled"
+	Stop      string `json:"stop"` // "stop", "length", "context", "cancelled" or "error"
+	Error     string `json:"error,omitempty"`
 }
 
 // GenerationMeasurements say what it took.
@@ -61,15 +63,16 @@ func NewGeneration(model string, now time.Time) *Generation {
 	}
 }
 
-// Add records a turn.
-func (g *Generation) Add(prompt, output []int, stop string, promptTime, generateTime time.Duration) {
+// Add records a turn, which takes its Keep from the Restart before it, and what its
+// prompt and its output took. Its ids are copied.
+func (g *Generation) Add(t Turn, promptTime, generateTime time.Duration) {
 	c := &g.Claims
-	keep := 0
 	if n := len(c.Turns); n > 0 && c.Turns[n-1].Stop == "" { // begun by Restart
-		keep = c.Turns[n-1].Keep
+		t.Keep = c.Turns[n-1].Keep
 		c.Turns = c.Turns[:n-1]
 	}
-	c.Turns = append(c.Turns, Turn{Keep: keep, PromptIDs: append([]int{}, prompt...), OutputIDs: append([]int{}, output...), Stop: stop})
+	t.PromptIDs, t.OutputIDs = append([]int{}, t.PromptIDs...), append([]int{}, t.OutputIDs...)
+	c.Turns = append(c.Turns, t)
 	h := sha256.New()
 	for _, t := range c.Turns {
 		for _, ids := range [][]int{t.PromptIDs, t.OutputIDs} {
@@ -82,8 +85,8 @@ func (g *Generation) Add(prompt, output []int, stop string, promptTime, generate
 	}
 	c.TokensSHA256 = hex.EncodeToString(h.Sum(nil))
 	m := &g.Measurements
-	m.PromptTokens += len(prompt)
-	m.OutputTokens += len(output)
+	m.PromptTokens += len(t.PromptIDs)
+	m.OutputTokens += len(t.OutputIDs)
 	m.PromptSeconds += promptTime.Seconds()
 	m.GenerateSeconds += generateTime.Seconds()
 }

@@ -69,10 +69,12 @@ func (c *demoCommand) Run(env *environment) error {
 	return nil
 }
 
-func (c *demoCommand) say(env *environment, format string, args ...any) {
-	if !c.JSON {
-		fmt.Fprintf(env.stdout, format, args...)
+func (c *demoCommand) say(env *environment, format string, args ...any) error {
+	if c.JSON {
+		return nil
 	}
+	_, err := fmt.Fprintf(env.stdout, format, args...)
+	return err
 }
 
 // show goes through the steps, in dir.
@@ -136,16 +138,18 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	g := generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler}
 	c.say(env, "%s", c.Prompt)
 	result, err := g.Run(env.ctx, l.session, l.tokenizer.Encode(c.Prompt, true), run.N, func(text string) error {
-		c.say(env, "%s", text)
-		return nil
+		return c.say(env, "%s", text)
 	})
 	if err != nil {
 		return err
 	}
+	if result.Stop == generate.StopCancel {
+		return env.ctx.Err()
+	}
 	r.Text = c.Prompt + result.Text
 	r.Receipt = run.newReceipt(l, time.Now())
 	r.Receipt.Claims.Model = "helix-demo"
-	r.Receipt.Add(result.PromptIDs, result.OutputIDs, string(result.Stop), result.PromptTime, result.GenerateTime)
+	note(r.Receipt, result, nil)
 	peak, memory := run.peakMemory()
 	r.Receipt.Measurements.PeakRSSBytes = peak
 	c.say(env, "\n\n   %.0f tokens a second; %s\n", r.Receipt.Measurements.OutputPerSecond(), memory)

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
@@ -45,6 +41,13 @@ func (c *runCommand) Run(env *environment) error {
 	if c.N < 1 {
 		return usageError("-n must be positive")
 	}
+	var file *atomicfile.File
+	if c.Receipt != "" {
+		if file, err = createReceipt(c.Receipt, c.Dir); err != nil {
+			return err
+		}
+		defer file.Abort()
+	}
 	l, err := c.load(env, c.Dir, 0)
 	if err != nil {
 		return err
@@ -57,7 +60,7 @@ func (c *runCommand) Run(env *environment) error {
 	} else {
 		err = r.once()
 	}
-	return errors.Join(err, r.finish())
+	return errors.Join(err, r.finish(file))
 }
 
 func (c *runCommand) sampling() generate.Options {
@@ -79,129 +82,79 @@ type running struct {
 func (r *running) once() error {
 	prompt := r.c.Prompt
 	if prompt == "" {
-		text, err := io.ReadAll(io.LimitReader(r.env.stdin, 1<<24))
-		if err != nil {
-			return fmt.Errorf("read the prompt: %w", err)
+		var err error
+		if prompt, err = readPrompt(r.env.ctx, r.env.stdin); err != nil {
+			return err
 		}
-		prompt = string(text)
 	}
 	if strings.TrimSpace(prompt) == "" {
 		return fmt.Errorf("%w: give one as an argument or on standard input", generate.ErrPrompt)
 	}
-	r.say(prompt)
-	_, err := r.generate(r.loaded.tokenizer.Encode(prompt, true))
-	r.say("\n")
-	return err
-}
-
-// chat keeps a conversation: a line of standard input is a turn of the user's.
-func (r *running) chat() error {
-	t := r.loaded.tokenizer
-	bos := ""
-	if id, ok := t.BOS(); ok {
-		bos = t.Token(id)
-	}
-	eos := ""
-	if ids := t.EOS(); len(ids) > 0 {
-		eos = t.Token(ids[0])
-	}
-	template, err := generate.NewChatTemplate(t.ChatTemplate(), bos, eos)
-	if err != nil {
+	if err := r.say(prompt); err != nil {
 		return err
 	}
-	var messages []generate.Message
-	if r.c.System != "" {
-		messages = append(messages, generate.Message{Role: "system", Content: r.c.System})
-	}
-	input := bufio.NewScanner(r.env.stdin)
-	input.Buffer(nil, 1<<20)
-	f, isFile := r.env.stdin.(*os.File)
-	interactive := isFile && term.IsTerminal(int(f.Fd())) && !r.c.JSON
-	first := r.c.Prompt
-	next := func() (string, bool) {
-		if line := first; line != "" {
-			first = ""
-			return line, true
-		}
-		if interactive {
-			fmt.Fprint(r.env.stdout, "> ")
-		}
-		ok := input.Scan()
-		return input.Text(), ok
-	}
-	for r.env.ctx.Err() == nil {
-		line, ok := next()
-		if !ok {
-			return input.Err()
-		}
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		messages = append(messages, generate.Message{Role: "user", Content: line})
-		text, err := template.Render(messages)
-		if err != nil {
-			return err
-		}
-		// The whole conversation again, but only what is new goes through the model.
-		answer, err := r.generate(r.unseen(t.Encode(text, false)))
-		r.say("\n")
-		if err != nil {
-			return err
-		}
-		messages = append(messages, generate.Message{Role: "assistant", Content: strings.TrimSpace(answer)})
-	}
-	return nil
+	_, err := r.generate(r.loaded.tokenizer.Encode(prompt, true))
+	return errors.Join(err, r.say("\n"))
 }
 
-// unseen cuts off the tokens that the session holds already and drops from the
-// session what the new conversation does not begin with.
-func (r *running) unseen(ids []int) []int {
-	known := r.receipt.Claims.TokenIDs()
-	n := 0
-	for n < len(known) && n < len(ids)-1 && n < r.loaded.session.Position() && known[n] == ids[n] {
-		n++
-	}
-	r.loaded.session.Reset(n)
-	r.receipt.Claims.Restart(n)
-	return ids[n:]
-}
-
-// generate runs the model and prints its text.
+// generate runs the model, prints its text and notes it in the receipt. A run that
+// was interrupted is an error.
 func (r *running) generate(ids []int) (string, error) {
-	result, err := r.generator.Run(r.env.ctx, r.loaded.session, ids, r.c.N, func(text string) error {
-		r.say(text)
-		return nil
-	})
-	r.receipt.Add(result.PromptIDs, result.OutputIDs, string(result.Stop), result.PromptTime, result.GenerateTime)
+	result, err := r.generator.Run(r.env.ctx, r.loaded.session, ids, r.c.N, r.say)
+	note(r.receipt, result, err)
+	if result.Stop == generate.StopCancel {
+		err = r.env.ctx.Err()
+	}
 	return result.Text, err
 }
 
-func (r *running) say(text string) {
-	if !r.c.JSON {
-		fmt.Fprint(r.env.stdout, text)
+// note adds a run to a receipt.
+func note(r *receipt.Generation, result *generate.Result, err error) {
+	turn := receipt.Turn{PromptIDs: result.PromptIDs, OutputIDs: result.OutputIDs, Stop: string(result.Stop)}
+	if err != nil {
+		turn.Error = err.Error()
 	}
+	r.Add(turn, result.PromptTime, result.GenerateTime)
 }
 
-// finish prints the speed and the memory and writes the receipt.
-func (r *running) finish() error {
+// say prints text, unless JSON is wanted.
+func (r *running) say(text string) error {
+	if r.c.JSON {
+		return nil
+	}
+	_, err := io.WriteString(r.env.stdout, text)
+	return err
+}
+
+// finish writes the receipt, into file if there is one, and prints the speed and the
+// memory.
+func (r *running) finish(file *atomicfile.File) error {
 	m := &r.receipt.Measurements
 	peak, memory := r.c.peakMemory()
 	m.PeakRSSBytes = peak
-	if r.c.Receipt != "" {
-		err := atomicfile.Write(r.c.Receipt, func(w io.Writer) error { return receipt.WriteJSON(w, r.receipt) })
-		if err != nil {
+	if file != nil {
+		if err := errors.Join(receipt.WriteJSON(file, r.receipt), file.Commit()); err != nil {
 			return err
 		}
 	}
 	if r.c.JSON {
 		return receipt.WriteJSON(r.env.stdout, r.receipt)
 	}
-	fmt.Fprintf(r.env.stderr, "\nprompt %d tokens, %.1f a second; generated %d, %.1f a second; %s\n",
-		m.PromptTokens, m.PromptPerSecond(), m.OutputTokens, m.OutputPerSecond(), memory)
+	fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s; %s\n",
+		rate(m.PromptTokens, m.PromptPerSecond()), rate(m.OutputTokens, m.OutputPerSecond()), memory)
 	if c := r.c.Memory; c > 0 && peak > int64(c) {
 		fmt.Fprintf(r.env.stderr, "helix-substrate: warning: the limit was exceeded; please report this\n")
 	}
 	return nil
+}
+
+// rate says how many tokens there were, and how fast if there were any.
+func rate(tokens int, perSecond float64) string {
+	text := fmt.Sprintf("%d tokens", tokens)
+	if perSecond > 0 {
+		text += fmt.Sprintf(", %.1f a second", perSecond)
+	}
+	return text
 }
 
 // newReceipt notes what is claimed before anything runs.

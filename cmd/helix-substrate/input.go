@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxPrompt bounds a prompt, and a line of a conversation.
+const maxPrompt = 16 << 20
+
+var errLongPrompt = errors.New("the prompt is larger than 16 MiB")
+
+// readPrompt reads all of r, or stops waiting for it when ctx ends.
+func readPrompt(ctx context.Context, r io.Reader) (string, error) {
+	text, err := await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxPrompt+1)) })
+	if err == nil && len(text) > maxPrompt {
+		err = errLongPrompt
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the prompt: %w", err)
+	}
+	return string(text), nil
+}
+
+// lineReader reads lines. It is for one goroutine.
+type lineReader struct {
+	scanner *bufio.Scanner
+}
+
+func newLineReader(r io.Reader) *lineReader {
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, maxPrompt)
+	return &lineReader{s}
+}
+
+// next returns a line without its end, io.EOF after the last, or ctx's error as
+// soon as that ends; then next must not be called again.
+func (l *lineReader) next(ctx context.Context) (string, error) {
+	line, err := await(ctx, func() (string, error) {
+		if l.scanner.Scan() {
+			return l.scanner.Text(), nil
+		}
+		if err := l.scanner.Err(); err != nil {
+			return "", err
+		}
+		return "", io.EOF
+	})
+	if errors.Is(err, bufio.ErrTooLong) {
+		err = errLongPrompt
+	}
+	return line, err
+}
+
+// await waits for read, which nothing can interrupt, but no longer than ctx lasts:
+// a read that is left behind ends with the process.
+func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}

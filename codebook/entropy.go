@@ -29,7 +29,7 @@ type solver struct {
 type solution struct {
 	*partition
 	solver *solver
-	lambda float64
+	lambda float64 // that it was designed for, shifts aside
 	snr    float64 // dB
 	bits   float64 // bits per weight: indices in a Huffman code, and the sidecar
 }
@@ -96,7 +96,7 @@ func (t solution) full() bool {
 func (t solution) shift(lambda float64) solution {
 	q := t.clone()
 	q.assign(lambda)
-	return t.solver.measure(q, lambda)
+	return t.solver.measure(q, t.lambda)
 }
 
 func (s *solver) measure(q *partition, lambda float64) solution {

@@ -68,14 +68,14 @@ func (s *solver) search(lambda float64, g goal) (best solution, ok bool) {
 // of almost one price may be better at everything; so that no wish is answered worse than a more modest one, all of them
 // must see the same designs.
 func (t solution) ladder(ok bool, g goal) (solution, bool) {
-	const perOctave, reach = 6, 9 // rungs
-	const near = 0.3              // dB that trim may take up
+	const perOctave, down, up = 6, 12, 6 // rungs: a grid merged into too few cells is that of a much higher price
+	const near = 0.3                     // dB that trim may take up
 	s, best := t.solver, t
 	if s.least == nil || t.lambda == 0 {
 		return best, ok
 	}
 	middle := math.Round(perOctave * detmath.Log2(t.lambda))
-	for i := -reach; i <= reach; i++ {
+	for i := -down; i <= up; i++ {
 		lambda := detmath.Exp2((middle + float64(i)) / perOctave)
 		for _, u := range []solution{s.solve(lambda), s.refine(lambda)} {
 			best, ok = g.prefer(best, u, ok)

@@ -11,10 +11,15 @@ import (
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
-// ErrPrompt reports a prompt of no tokens.
-var ErrPrompt = errors.New("the prompt is empty")
+var (
+	// ErrPrompt reports a prompt of no tokens.
+	ErrPrompt = errors.New("the prompt is empty")
+	// ErrVocabulary reports a tokenizer with tokens that the model does not have.
+	ErrVocabulary = errors.New("tokenizer and model do not belong together")
+)
 
-// Generator continues texts with a model.
+// Generator continues texts with a model. Ids that the model has and the tokenizer
+// has not, as where a vocabulary was padded, are never drawn.
 type Generator struct {
 	Tokenizer *tokenizer.Tokenizer
 	Sampler   *Sampler
@@ -105,8 +110,23 @@ func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []in
 // step adds tokens and draws the next one.
 func (g *Generator) step(ctx context.Context, s *transformer.Session, ids []int) (next int, err error) {
 	err = s.Forward(ctx, ids, len(ids)-1, func(_ int, logits []float32) error {
-		next = g.Sampler.Next(logits)
-		return nil
+		if err := CheckVocabulary(g.Tokenizer, len(logits)); err != nil {
+			return err
+		}
+		next, err = g.Sampler.Next(logits[:min(len(logits), g.Tokenizer.VocabSize())])
+		return err
 	})
 	return next, err
+}
+
+// CheckVocabulary returns ErrVocabulary if the tokenizer has tokens beyond the
+// model's vocabulary. Special ones may be: Gemma 3 has one for images that its text
+// models leave out.
+func CheckVocabulary(t *tokenizer.Tokenizer, vocab int) error {
+	for id := vocab; id < t.VocabSize(); id++ {
+		if !t.IsSpecial(id) && t.Token(id) != "" {
+			return fmt.Errorf("%w: %q is token %d of a vocabulary of %d", ErrVocabulary, t.Token(id), id, vocab)
+		}
+	}
+	return nil
 }

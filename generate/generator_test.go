@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,6 +14,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/tokenizer"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -149,5 +151,35 @@ func TestDamageInMidRun(t *testing.T) {
 	})
 	if !errors.Is(err, cdna.ErrTruncated) || len(r.OutputIDs) != 4 || r.Stop != StopError || !strings.Contains(fmt.Sprint(err), "down_proj") {
 		t.Errorf("%d tokens, %v", len(r.OutputIDs), err)
+	}
+}
+
+// TestVocabularies pairs a model with a tokenizer that has fewer tokens, and with one
+// that has more.
+func TestVocabularies(t *testing.T) {
+	dir := convertDemo(t)
+	g, s := start(t, dir, transformer.Options{Context: 64}, Options{Temperature: 100})
+	vocab := g.Tokenizer.VocabSize()
+	words := func(n int) *tokenizer.Tokenizer {
+		v := tokenizer.GGUFVocabulary{Model: "llama", Tokens: make([]string, n), Scores: make([]float32, n)}
+		for i := range n {
+			v.Tokens[i] = fmt.Sprintf("t%d", i)
+		}
+		tok, err := tokenizer.FromGGUF(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tok
+	}
+	emit := func(string) error { return nil }
+	g.Tokenizer = words(20)
+	r, err := g.Run(t.Context(), s, []int{3, 5}, 40, emit)
+	if err != nil || len(r.OutputIDs) < 5 || slices.Max(r.OutputIDs) >= 20 {
+		t.Errorf("20 tokens of %d: %v, %v", vocab, r.OutputIDs, err)
+	}
+	g.Tokenizer = words(vocab + 1)
+	s.Reset(0)
+	if r, err := g.Run(t.Context(), s, []int{3}, 5, emit); !errors.Is(err, ErrVocabulary) || len(r.OutputIDs) != 0 {
+		t.Errorf("a token too many: %v, %v", r.OutputIDs, err)
 	}
 }

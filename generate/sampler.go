@@ -3,14 +3,17 @@ package generate
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
-
-	"github.com/helix-substrate/helix-substrate/internal/detmath"
 )
 
-// ErrOption reports sampling options that make no sense.
-var ErrOption = errors.New("invalid sampling option")
+var (
+	// ErrOption reports sampling options that make no sense.
+	ErrOption = errors.New("invalid sampling option")
+	// ErrLogits reports logits from which nothing can be drawn.
+	ErrLogits = errors.New("the model's output is damaged")
+)
 
 // Options say how the next token is drawn. The zero value is greedy.
 type Options struct {
@@ -21,6 +24,23 @@ type Options struct {
 	RepeatPenalty float32 // logits of recent tokens are divided (multiplied if negative) by it; 0 or 1: none
 	RepeatLast    int     // how many tokens are recent; 0 means 64
 	Seed          uint64
+}
+
+// MemoryFor returns how many bytes a sampler allocates, once, for the candidates
+// among vocab tokens.
+func (o Options) MemoryFor(vocab int) int64 {
+	return candidateBytes * int64(o.candidates(vocab))
+}
+
+// candidates returns how many tokens are looked at together.
+func (o Options) candidates(vocab int) int {
+	switch {
+	case o.Temperature == 0:
+		return 0
+	case o.TopK > 0:
+		return min(o.TopK, vocab)
+	}
+	return vocab
 }
 
 func (o Options) check() error {
@@ -46,13 +66,7 @@ type Sampler struct {
 	options Options
 	random  *rand.Rand
 	recent  []int
-	list    []candidate
-}
-
-type candidate struct {
-	id     int
-	logit  float32
-	weight float64
+	list    []candidate // allocated when the first token is drawn
 }
 
 // NewSampler returns a sampler, or ErrOption.
@@ -80,9 +94,13 @@ func (s *Sampler) Reset(ids []int) {
 	s.recent = append(s.recent[:0], ids[max(0, len(ids)-s.options.RepeatLast):]...)
 }
 
-// Next draws the token that follows logits, which it changes, and accepts it. Ties
-// go to the smaller id.
-func (s *Sampler) Next(logits []float32) int {
+// Next draws the token that follows logits, which it changes, and accepts it. A
+// logit of -Inf excludes its token. Ties go to the smaller id. ErrLogits names a
+// token whose logit is NaN or +Inf, or says that every token is excluded.
+func (s *Sampler) Next(logits []float32) (int, error) {
+	if err := checkLogits(logits); err != nil {
+		return 0, err
+	}
 	s.penalize(logits)
 	id := 0
 	if s.options.Temperature == 0 {
@@ -95,16 +113,33 @@ func (s *Sampler) Next(logits []float32) int {
 		id = s.draw(logits)
 	}
 	s.Accept(id)
-	return id
+	return id, nil
 }
 
+func checkLogits(logits []float32) error {
+	excluded := 0
+	for id, v := range logits {
+		switch {
+		case v != v || v > math.MaxFloat32:
+			return fmt.Errorf("%w: token %d has the logit %v", ErrLogits, id, v)
+		case v < -math.MaxFloat32:
+			excluded++
+		}
+	}
+	if excluded == len(logits) {
+		return fmt.Errorf("%w: all %d tokens are excluded", ErrLogits, excluded)
+	}
+	return nil
+}
+
+// penalize lowers the logits of recent tokens. Finite ones stay finite.
 func (s *Sampler) penalize(logits []float32) {
 	p := s.options.RepeatPenalty
 	if p == 0 || p == 1 {
 		return
 	}
 	for i, id := range s.recent {
-		if slices.Contains(s.recent[:i], id) {
+		if id >= len(logits) || slices.Contains(s.recent[:i], id) || logits[id] < -math.MaxFloat32 {
 			continue
 		}
 		if logits[id] > 0 {
@@ -112,55 +147,21 @@ func (s *Sampler) penalize(logits []float32) {
 		} else {
 			logits[id] *= p
 		}
+		logits[id] = max(-math.MaxFloat32, min(logits[id], math.MaxFloat32))
 	}
 }
 
 // draw samples from the candidates that the options leave.
 func (s *Sampler) draw(logits []float32) int {
-	s.list = s.list[:0]
-	for id, v := range logits {
-		s.list = append(s.list, candidate{id: id, logit: v})
+	if s.list == nil {
+		s.list = make([]candidate, 0, s.options.candidates(len(logits)))
 	}
-	slices.SortFunc(s.list, func(a, b candidate) int {
-		switch {
-		case a.logit > b.logit:
-			return -1
-		case a.logit < b.logit:
-			return 1
-		}
-		return a.id - b.id
-	})
-	list := s.list
-	if k := s.options.TopK; k > 0 && k < len(list) {
-		list = list[:k]
-	}
-	sum := 0.0
-	for i := range list {
-		list[i].weight = float64(detmath.Exp((list[i].logit - list[0].logit) / s.options.Temperature))
-		sum += list[i].weight
-	}
-	list, sum = s.nucleus(list, sum)
+	list, sum := s.options.choose(s.list, logits)
 	at := s.random.Float64() * sum
 	for _, c := range list {
 		if at -= c.weight; at < 0 {
-			return c.id
+			return int(c.id)
 		}
 	}
-	return list[len(list)-1].id
-}
-
-// nucleus cuts the tail that top-p and min-p leave out and returns the rest's sum.
-func (s *Sampler) nucleus(list []candidate, sum float64) ([]candidate, float64) {
-	p, min := float64(s.options.TopP), float64(s.options.MinP)
-	if p == 0 {
-		p = 1
-	}
-	kept := 0.0
-	for i, c := range list {
-		if i > 0 && (kept >= p*sum || c.weight < min*list[0].weight) {
-			return list[:i], kept
-		}
-		kept += c.weight
-	}
-	return list, kept
+	return int(list[len(list)-1].id)
 }

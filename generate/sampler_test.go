@@ -4,8 +4,12 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
+	"unsafe"
 )
+
+var inf = float32(math.Inf(1))
 
 func sampler(t *testing.T, o Options) *Sampler {
 	t.Helper()
@@ -20,14 +24,23 @@ func sampler(t *testing.T, o Options) *Sampler {
 func draws(s *Sampler, logits []float32, n int) []int {
 	counts := make([]int, len(logits))
 	for range n {
-		counts[s.Next(slices.Clone(logits))]++
+		counts[next(s, slices.Clone(logits)...)]++
 	}
 	return counts
 }
 
+// next draws from logits that are in order.
+func next(s *Sampler, logits ...float32) int {
+	id, err := s.Next(logits)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
 func TestGreedy(t *testing.T) {
 	s := sampler(t, Options{})
-	if id := s.Next([]float32{1, 3, 2, 3}); id != 1 {
+	if id := next(s, 1, 3, 2, 3); id != 1 {
 		t.Errorf("drew %d, want the first of the most likely", id)
 	}
 }
@@ -60,7 +73,7 @@ func TestRepeatPenalty(t *testing.T) {
 	s := sampler(t, Options{RepeatPenalty: 2, RepeatLast: 2})
 	var got []int
 	for range 6 {
-		got = append(got, s.Next([]float32{4, 3, 2.5, -1}))
+		got = append(got, next(s, 4, 3, 2.5, -1))
 	}
 	// 0 is halved while it is among the last two.
 	if want := []int{0, 1, 2, 0, 1, 2}; !slices.Equal(got, want) {
@@ -68,7 +81,7 @@ func TestRepeatPenalty(t *testing.T) {
 	}
 	negative := sampler(t, Options{RepeatPenalty: 2})
 	negative.Accept(0)
-	if id := negative.Next([]float32{-1, -1.5}); id != 1 {
+	if id := next(negative, -1, -1.5); id != 1 {
 		t.Errorf("a negative logit was not lowered: drew %d", id)
 	}
 }
@@ -78,7 +91,7 @@ func TestSeedsRepeat(t *testing.T) {
 	run := func(seed uint64) (ids []int) {
 		s := sampler(t, Options{Temperature: 1, Seed: seed})
 		for range 20 {
-			ids = append(ids, s.Next(slices.Clone(logits)))
+			ids = append(ids, next(s, slices.Clone(logits)...))
 		}
 		return ids
 	}
@@ -92,6 +105,56 @@ func TestOptionsRefused(t *testing.T) {
 	for _, o := range []Options{{Temperature: -1}, {Temperature: nan}, {TopK: -1}, {TopP: 2}, {MinP: -0.1}, {RepeatPenalty: -1}, {RepeatLast: -1}} {
 		if _, err := NewSampler(o); !errors.Is(err, ErrOption) {
 			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
+
+func TestReset(t *testing.T) {
+	s := sampler(t, Options{RepeatPenalty: 2, RepeatLast: 2})
+	s.Accept(0)
+	s.Reset([]int{0, 1, 2})
+	if id := next(s, 4, 3.9, 3.8); id != 0 {
+		t.Errorf("drew %d, want 0, which is not among the last two", id)
+	}
+}
+
+func TestDamagedLogits(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, o := range []Options{{}, {Temperature: 1}, {Temperature: 1, TopK: 1}} {
+		for _, c := range []struct {
+			logits []float32
+			says   string
+		}{{[]float32{1, 2, nan}, "token 2 "}, {[]float32{1, inf, -inf}, "token 1 "}, {[]float32{-inf, -inf}, "all 2"}, {nil, "all 0"}} {
+			if id, err := sampler(t, o).Next(c.logits); !errors.Is(err, ErrLogits) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%+v, %v: %d, %v", o, c.logits, id, err)
+			}
+		}
+		for range 20 {
+			if id := next(sampler(t, o), -inf, 1, -inf); id != 1 {
+				t.Errorf("%+v: drew %d, which is excluded", o, id)
+			}
+		}
+	}
+	// A penalty neither makes a finite logit infinite nor brings an excluded token back.
+	s := sampler(t, Options{Temperature: 1, RepeatPenalty: 100})
+	s.Reset([]int{0, 1})
+	if id := next(s, -math.MaxFloat32, -inf); id != 0 {
+		t.Errorf("drew %d", id)
+	}
+}
+
+func TestSamplerAllocatesOnce(t *testing.T) {
+	logits := make([]float32, 1000)
+	for _, o := range []Options{{}, {Temperature: 1}, {Temperature: 1, TopK: 40}, {Temperature: 1, TopP: 0.9, MinP: 0.1}} {
+		s := sampler(t, o)
+		for range 65 {
+			next(s, logits...)
+		}
+		if n := testing.AllocsPerRun(10, func() { next(s, logits...) }); n > 0 {
+			t.Errorf("%+v: %v allocations a token", o, n)
+		}
+		if got := int64(cap(s.list)) * int64(unsafe.Sizeof(candidate{})); got != o.MemoryFor(len(logits)) {
+			t.Errorf("%+v: %d bytes, announced %d", o, got, o.MemoryFor(len(logits)))
 		}
 	}
 }

@@ -126,7 +126,7 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	}
 	debug.FreeOSMemory() // what converting took; where the peak cannot be reset, it counts all the same
 	_ = procmem.ResetPeak()
-	l, err := run.load(env, dst, 0)
+	l, err := run.loadFor(env, dst, run.sampling().MemoryFor)
 	if err != nil {
 		return err
 	}

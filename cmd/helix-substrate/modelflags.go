@@ -44,6 +44,11 @@ type loaded struct {
 // load opens a model and its tokenizer within the memory that the flags allow; the
 // verb itself needs reserve bytes of it.
 func (f *modelFlags) load(env *environment, path string, reserve int64) (*loaded, error) {
+	return f.loadFor(env, path, func(int) int64 { return reserve })
+}
+
+// loadFor is load for a verb whose need depends on the size of the vocabulary.
+func (f *modelFlags) loadFor(env *environment, path string, reserve func(vocab int) int64) (*loaded, error) {
 	if f.Memory > 0 {
 		lean()
 	}
@@ -51,13 +56,17 @@ func (f *modelFlags) load(env *environment, path string, reserve int64) (*loaded
 	if err != nil {
 		return nil, err
 	}
-	o, err := f.options(tokenizerMemory(path) + reserve)
+	o, err := f.options(tokenizerMemory(path) + reserve(t.VocabSize()))
 	if err != nil {
 		return nil, err
 	}
 	m, err := transformer.Open(env.ctx, path, o)
 	if err != nil {
 		return nil, err
+	}
+	if err := generate.CheckVocabulary(t, m.Config.Vocab); err != nil {
+		m.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if f.Memory > 0 {
 		debug.SetMemoryLimit(m.Plan.Program) // the collector's share

@@ -48,7 +48,7 @@ func (c *runCommand) Run(env *environment) error {
 		}
 		defer file.Abort()
 	}
-	l, err := c.load(env, c.Dir, 0)
+	l, err := c.loadFor(env, c.Dir, c.sampling().MemoryFor)
 	if err != nil {
 		return err
 	}

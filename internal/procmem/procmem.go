@@ -27,3 +27,8 @@ func CurrentRSS() (bytes int64, ok bool) { return currentRSS() }
 // measured. It returns ErrUnsupported on all systems but Linux; there too a
 // sandbox may forbid it.
 func ResetPeak() error { return resetPeak() }
+
+// CgroupLimit returns how much memory this process's control group, or one that it
+// lies in, allows (Linux: cgroup v2 memory.max, v1 memory.limit_in_bytes); not ok
+// where there is no limit.
+func CgroupLimit() (bytes int64, ok bool) { return cgroupLimit() }

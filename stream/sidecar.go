@@ -27,6 +27,14 @@ func newSidecar(f *cdna.File, s *cdna.Sidecar) (*sidecar, error) {
 	return &sidecar{file: s, corrections: corrections, known: make([]bool, f.NumBlocks())}, nil
 }
 
+// SidecarSize returns the bytes of the Go heap that a matrix in f takes for its
+// outliers: exact positions and values, for [Matrix.Floats], and corrections.
+func SidecarSize(f *cdna.File, outliers int) int64 {
+	const position, value, column, delta = 8, 2, 4, 4
+	rows, cols := int64(f.Rows()), int64(f.Cols())
+	return (position+value+column+delta)*int64(outliers) + 4*(rows+1) + 4*min(cols, int64(outliers)) + int64(f.NumBlocks())
+}
+
 // learn fills in the corrections of block i, whose indices are given. A block is
 // unpacked by one worker at a time.
 func (m *Matrix) learn(i int, indices []byte) {
@@ -36,10 +44,9 @@ func (m *Matrix) learn(i int, indices []byte) {
 	}
 	start := uint64(m.file.Block(i).FirstRow) * uint64(m.Cols())
 	first, last := c.file.Range(start, start+uint64(len(indices)))
-	deltas := make([]float32, last-first)
-	for k := range deltas {
-		deltas[k] = c.file.Value(first+k) - m.values[indices[c.file.Positions[first+k]-start]]
+	for k := first; k < last; k++ {
+		delta := [1]float32{c.file.Value(k) - m.values[indices[c.file.Positions[k]-start]]}
+		c.corrections.SetDelta(k, delta[:])
 	}
-	c.corrections.SetDelta(first, deltas)
 	c.known[i] = true
 }

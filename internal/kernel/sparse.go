@@ -61,6 +61,13 @@ func NewSparse(rows, cols int, positions []uint64, delta []float32) (*Sparse, er
 	for ; row < rows; row++ {
 		s.start[row+1] = uint32(len(positions))
 	}
+	n := 0
+	for _, u := range used {
+		if u {
+			n++
+		}
+	}
+	s.used = make([]uint32, 0, n)
 	for c, u := range used {
 		if u {
 			s.used = append(s.used, uint32(c))

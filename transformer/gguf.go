@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -285,12 +284,12 @@ func (s *ggufSource) matrix(e *stream.Engine, name string) (Projection, error) {
 	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return t.ReadFloat32(dst, a*cols) })
 }
 
-func (s *ggufSource) size(name string) (*cdna.File, int64, error) {
+func (s *ggufSource) size(name string) (size, error) {
 	t, err := s.find(name)
 	if err != nil {
-		return nil, 0, err
+		return size{}, err
 	}
-	return nil, 4 * int64(t.Len()), nil
+	return size{dense: 4 * int64(t.Len())}, nil
 }
 
 func (s *ggufSource) vector(name string) ([]float32, error) {

@@ -5,17 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // Options say how a model is run. Results depend on none of them but the cache
 // type, and the context where rotary embeddings scale with it.
 type Options struct {
-	// Memory bounds the whole process, 0 for no limit: what does not fit is
-	// streamed.
+	// Memory bounds the whole process: what does not fit is streamed. With 0 there
+	// is no limit, unless the model does not fit in the process's cgroup (Linux);
+	// then it is 90 % of what that allows.
 	Memory int64
 	// Reserve is memory that the caller needs besides, for a tokenizer, say.
 	Reserve int64
@@ -23,12 +26,15 @@ type Options struct {
 	Context int
 	// CacheType says how keys and values are kept, empty for CacheF32.
 	CacheType CacheType
-	// Chunk is how many tokens of a prompt go together; 0 lets the plan choose.
+	// Chunk is how many tokens of a prompt go together, at most the context; 0 lets
+	// the plan choose.
 	Chunk int
-	// Threads is the number of workers, 0 for GOMAXPROCS.
+	// Threads is the number of workers, at most 1024, 0 for GOMAXPROCS.
 	Threads int
 	// CPU forces a kernel level, empty for HELIX_CPU or the best.
 	CPU string
+
+	cgroup int64 // what the process's cgroup allows, 0 for all
 }
 
 // Model is an open model: its weights, resident or streamed as the plan says. It
@@ -91,7 +97,7 @@ func open(ctx context.Context, src source, o Options) (_ *Model, err error) {
 	if m.Plan, err = planModel(config, src, names, o); err != nil {
 		return nil, err
 	}
-	if o.Memory > 0 {
+	if m.Plan.Limit > 0 {
 		m.budget = stream.NewBudget(m.Plan.managed())
 	}
 	if m.engine, err = stream.NewEngine(stream.EngineOptions{Threads: o.Threads, CPU: o.CPU, Budget: m.budget}); err != nil {
@@ -132,6 +138,10 @@ func (o Options) normalize(c *Config) (Options, error) {
 	case o.CacheType != CacheF32 && o.CacheType != CacheF16:
 		return o, fmt.Errorf("cache type %q is not %s or %s: %w", o.CacheType, CacheF32, CacheF16, ErrConfig)
 	}
+	o.Threads, o.Chunk = min(o.Threads, 1024), min(o.Chunk, o.Context)
+	if limit, ok := procmem.CgroupLimit(); ok {
+		o.cgroup = limit
+	}
 	return o, nil
 }
 
@@ -153,10 +163,14 @@ func (m *Model) load(ctx context.Context, names []string) error {
 			return err
 		}
 		m.matrices[name] = w
-		if s, ok := w.(*stream.Matrix); ok && m.Plan.Matrices[i].Resident {
+		s, ok := w.(*stream.Matrix)
+		if ok && m.Plan.Matrices[i].Resident {
 			if err := s.Load(ctx); err != nil {
 				return err
 			}
+		}
+		if ok && m.budget != nil && s.Decision().Apply {
+			debug.FreeOSMemory() // what reading the sidecar took: the plan has it once
 		}
 	}
 	return nil

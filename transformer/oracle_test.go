@@ -10,7 +10,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -42,8 +41,8 @@ func (s *memory) shape(name string) ([]int, bool) {
 
 func (s *memory) vector(name string) ([]float32, error) { return s.tensors[name].data, nil }
 
-func (s *memory) size(name string) (*cdna.File, int64, error) {
-	return nil, 4 * int64(len(s.tensors[name].data)), nil
+func (s *memory) size(name string) (size, error) {
+	return size{dense: 4 * int64(len(s.tensors[name].data))}, nil
 }
 
 func (s *memory) matrix(e *stream.Engine, name string) (Projection, error) {

@@ -3,6 +3,7 @@ package transformer
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
@@ -15,19 +16,35 @@ var ErrMemory = errors.New("not enough memory")
 
 // Plan says where a model's memory goes, in bytes, all of it reserved up front.
 type Plan struct {
-	Limit     int64     `json:"limit"`    // of the process, 0 for none
-	Minimum   int64     `json:"minimum"`  // the smallest limit that works with this context and cache
-	Program   int64     `json:"program"`  // the program, its runtime and small tables
-	Cache     int64     `json:"cache"`    // keys and values
-	Scratch   int64     `json:"scratch"`  // activations
-	Buffers   int64     `json:"buffers"`  // blocks in flight
-	Resident  int64     `json:"resident"` // weights held
-	Streamed  int64     `json:"streamed"` // weights read again for every chunk, as they lie in the files
+	Limit       int64       `json:"limit"`        // of the process, 0 for none
+	LimitSource LimitSource `json:"limit_source"` // who set the limit
+	Minimum     int64       `json:"minimum"`      // the smallest limit that works with this context and cache
+	Program     int64       `json:"program"`      // the program, its runtime, small tables and outliers
+	Cache       int64       `json:"cache"`        // keys and values
+	Scratch     int64       `json:"scratch"`      // activations
+	Buffers     int64       `json:"buffers"`      // blocks in flight
+	Resident    int64       `json:"resident"`     // weights held
+	// Streamed is what is read from files for a token, or for every chunk of a
+	// prompt: the matrices that are not resident, as they lie in the files, but of
+	// the embeddings one block (and all, where they are the output head too).
+	Streamed  int64     `json:"streamed"`
 	Context   int       `json:"context"`
 	CacheType CacheType `json:"cache_type"`
-	Chunk     int       `json:"chunk"` // tokens of a prompt that go together
+	Chunk     int       `json:"chunk"`             // tokens of a prompt that go together
+	Workers   int       `json:"attention_workers"` // each with scores of its own
 	Matrices  []Place   `json:"matrices"`
 }
+
+// LimitSource says where a plan's limit comes from.
+type LimitSource string
+
+// The sources of limits: Options.Memory, or 90 % of what the process's cgroup
+// allows, where a model does not fit in that and Options.Memory is 0.
+const (
+	NoLimit     LimitSource = ""
+	FlagLimit   LimitSource = "flag"
+	CgroupLimit LimitSource = "cgroup"
+)
 
 // Place says where a matrix lives.
 type Place struct {
@@ -45,66 +62,79 @@ func (p *Plan) Total() int64 {
 func (p *Plan) managed() int64 { return p.Limit - p.Program }
 
 // programMemory is what the program itself takes: its code, the runtime, and a Go
-// heap of small things. Measured at 13 to 16 MiB on Linux.
-const programMemory = 20 << 20
+// heap of small things. Measured at 13 to 15 MiB on Linux.
+const programMemory = 16 << 20
 
 // chunks are the chunk sizes that a plan chooses from.
 var chunks = []int{128, 64, 32, 16, 8, 4, 2, 1}
 
-// planModel decides what is resident under the options' limit.
+// planModel decides what is resident under the options' limit, or the cgroup's
+// where the model does not fit in that.
 func planModel(c *Config, src source, names []string, o Options) (*Plan, error) {
-	matrices, files, err := survey(src, names)
+	w, err := survey(src, names)
 	if err != nil {
 		return nil, err
 	}
-	defer closeFiles(files)
+	defer w.close()
+	p, err := w.plan(c, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Memory > 0 {
+		p.LimitSource = FlagLimit
+		return p, nil
+	}
+	if o.Memory = o.cgroup / 10 * 9; o.Memory == 0 || p.Total() <= o.Memory {
+		return p, nil
+	}
+	if p, err = w.plan(c, o); err != nil {
+		return nil, fmt.Errorf("90 %% of the cgroup's memory: %w", err)
+	}
+	p.LimitSource = CgroupLimit
+	return p, nil
+}
+
+// plan decides what is resident within o.Memory, 0 for no limit.
+func (w *weights) plan(c *Config, o Options) (*Plan, error) {
+	files := present(w.files)
 	p := &Plan{
-		Limit: o.Memory, Context: o.Context, CacheType: o.CacheType, Matrices: matrices,
-		Program: programMemory + o.Reserve + tables(c, files), Cache: cacheBytes(c, o.Context, o.CacheType),
+		Limit: o.Memory, Context: o.Context, CacheType: o.CacheType, Matrices: slices.Clone(w.places),
+		Program: programMemory + o.Reserve + tables(c, files) + w.outliers + w.reading,
+		Cache:   cacheBytes(c, o.Context, o.CacheType),
 	}
-	scratch := func(chunk int) int64 {
-		// Activations are packed once more for the kernels, in lane order.
-		packed := int64(chunk) * int64(max(c.Hidden, c.FFN, c.Heads*c.HeadDim)+63) * 4
-		return 4*scratchFloats(c, o.Context, chunk, o.Threads, o.CacheType) + packed
-	}
-	dense := int64(0)
-	for i, f := range files {
-		if f == nil {
-			dense += matrices[i].Bytes
-		}
-	}
-	smallest := o.Chunk
-	if smallest == 0 {
-		smallest = 1
-	}
-	one, _ := stream.PlanResidency(1<<62, 1, present(files))
-	p.Minimum = p.Program + p.Cache + scratch(smallest) + dense + one.Minimum
+	one, _ := stream.PlanResidency(1<<62, 1, files)
+	smallest := max(1, o.Chunk)
+	p.Minimum = p.Program + p.Cache + scratchBytes(c, o.Context, smallest, 1, o.CacheType) + w.dense + one.Minimum
 	if o.Memory > 0 && o.Memory < p.Minimum {
 		return nil, fmt.Errorf("a limit of %s: at least %s would do with a context of %d: %w",
 			byteunit.Format(o.Memory), byteunit.FormatUp(p.Minimum), o.Context, ErrMemory)
 	}
 	free := int64(1 << 62)
 	if o.Memory > 0 {
-		free = o.Memory - p.Program - p.Cache - dense
+		free = o.Memory - p.Program - p.Cache - w.dense
 	}
-	p.Chunk = o.Chunk
-	if p.Chunk == 0 {
-		p.Chunk = smallest
-		for _, n := range chunks {
-			if s := scratch(n); s <= free/4 && s <= free-one.Minimum {
-				p.Chunk = n
-				break
-			}
+	// As many workers, then as long a chunk, as a quarter of what is free has room for.
+	fits := func(chunk, workers int) bool {
+		p.Scratch = scratchBytes(c, o.Context, chunk, workers, o.CacheType)
+		return p.Scratch <= free/4 && p.Scratch <= free-one.Minimum
+	}
+	for p.Workers = o.Threads; p.Workers > 1 && !fits(smallest, p.Workers); {
+		p.Workers--
+	}
+	p.Chunk = smallest
+	if o.Chunk == 0 {
+		if i := slices.IndexFunc(chunks, func(n int) bool { return fits(n, p.Workers) }); i >= 0 {
+			p.Chunk = chunks[i]
 		}
 	}
-	p.Scratch = scratch(p.Chunk)
-	r, err := stream.PlanResidency(free-p.Scratch, o.Threads, present(files))
+	p.Scratch = scratchBytes(c, o.Context, p.Chunk, p.Workers, o.CacheType)
+	r, err := stream.PlanResidency(free-p.Scratch, o.Threads, files)
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", err, ErrMemory)
 	}
-	p.Buffers, p.Resident = r.BufferBytes, dense+r.ResidentBytes
+	p.Buffers, p.Resident = r.BufferBytes, w.dense+r.ResidentBytes
 	k := 0
-	for i, f := range files {
+	for i, f := range w.files {
 		place := &p.Matrices[i]
 		if f == nil {
 			place.Resident = true
@@ -113,53 +143,82 @@ func planModel(c *Config, src source, names []string, o Options) (*Plan, error) 
 		if place.Resident = r.Resident[k]; place.Resident {
 			place.Bytes = stream.ResidentSize(f)
 		} else {
-			p.Streamed += place.Bytes
+			p.Streamed += streamed(f, i == 0, c.TiedHead)
 		}
 		k++
 	}
 	return p, nil
 }
 
-// survey opens the matrices' files, without reading blocks.
-func survey(src source, names []string) ([]Place, []*cdna.File, error) {
-	places, files := make([]Place, len(names)), make([]*cdna.File, len(names))
-	for i, name := range names {
-		f, dense, err := src.size(name)
-		if err != nil {
-			closeFiles(files)
-			return nil, nil, err
-		}
-		places[i] = Place{Name: name, Bytes: dense}
-		if files[i] = f; f != nil {
-			places[i].Bytes = f.Size()
-		}
+// streamed returns what a token reads of a matrix that is not resident.
+func streamed(f *cdna.File, embeddings, tied bool) int64 {
+	switch {
+	case embeddings && tied:
+		return f.Size() + int64(f.MaxCompLen())
+	case embeddings:
+		return int64(f.MaxCompLen())
 	}
-	return places, files, nil
+	return f.Size()
 }
 
-func closeFiles(files []*cdna.File) {
-	for _, f := range files {
-		if f != nil {
-			f.Close()
+// scratchBytes returns the memory of a session's chunk, with what lies in the Go
+// heap: activations packed once more for the kernels, in lane order, rotations.
+func scratchBytes(c *Config, context, chunk, workers int, t CacheType) int64 {
+	packed := int64(chunk) * int64(max(c.Hidden, c.FFN, c.Heads*c.HeadDim)+63) * 4
+	queries := int64(workers) * int64(c.Heads/c.KVHeads) * int64(c.HeadDim+63) * 4
+	rotations := int64(chunk) * 2 * int64(4*c.HeadDim+128)
+	return 4*scratchFloats(c, context, chunk, workers, t) + packed + queries + rotations
+}
+
+// weights are a model's matrices as a plan sees them: opened, but no block read.
+type weights struct {
+	places   []Place
+	files    []*cdna.File // nil for dense matrices
+	dense    int64        // bytes of these
+	outliers int64        // bytes of all sidecars in the Go heap
+	reading  int64        // and, at first, those of reading the largest
+}
+
+// survey opens the matrices' files.
+func survey(src source, names []string) (*weights, error) {
+	w := &weights{places: make([]Place, len(names)), files: make([]*cdna.File, len(names))}
+	for i, name := range names {
+		s, err := src.size(name)
+		if err != nil {
+			w.close()
+			return nil, err
 		}
+		w.places[i] = Place{Name: name, Bytes: s.dense}
+		w.dense += s.dense
+		if w.files[i] = s.file; s.file == nil {
+			continue
+		}
+		w.places[i].Bytes = s.file.Size()
+		if s.sidecar > 0 {
+			w.outliers += stream.SidecarSize(s.file, s.outliers)
+			// The file, and what it inflates to in a buffer that grows by doubling: of an
+			// outlier 2 bytes of value and, in the mean, at most 3 of position.
+			w.reading = max(w.reading, s.sidecar+2*5*int64(s.outliers)+64<<10)
+		}
+	}
+	return w, nil
+}
+
+func (w *weights) close() {
+	for _, f := range present(w.files) {
+		f.Close()
 	}
 }
 
 func present(files []*cdna.File) []*cdna.File {
-	var list []*cdna.File
-	for _, f := range files {
-		if f != nil {
-			list = append(list, f)
-		}
-	}
-	return list
+	return slices.DeleteFunc(slices.Clone(files), func(f *cdna.File) bool { return f == nil })
 }
 
 // tables is the Go heap that grows with the model: block indices, norms, lookup
 // tables.
 func tables(c *Config, files []*cdna.File) int64 {
 	n := int64(c.Layers) * int64(4*c.Hidden+2*c.HeadDim) * 4
-	for _, f := range present(files) {
+	for _, f := range files {
 		n += int64(f.NumBlocks())*128 + 16<<10
 	}
 	return n

@@ -42,14 +42,14 @@ type scratch struct {
 const headBatch = 8
 
 // scratchFloats returns how many float32 a session's scratch has.
-func scratchFloats(c *Config, context, chunk, threads int, cacheType CacheType) int64 {
+func scratchFloats(c *Config, context, chunk, workers int, cacheType CacheType) int64 {
 	n := int64(chunk) * int64(3*c.Hidden+2*c.FFN+2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim)
 	n += int64(min(chunk, headBatch)) * int64(c.Vocab)
 	worker := int64(c.Heads/c.KVHeads) * int64(context)
 	if cacheType == CacheF16 {
 		worker += int64(context) * int64(c.HeadDim)
 	}
-	return n + int64(threads)*worker
+	return n + int64(workers)*worker
 }
 
 // NewSession starts a sequence. It reserves the cache and the scratch memory of
@@ -61,7 +61,7 @@ func (m *Model) NewSession() (*Session, error) {
 		return nil, err
 	}
 	s := &Session{model: m, cache: k}
-	n := 4 * scratchFloats(c, p.Context, p.Chunk, m.threads, p.CacheType)
+	n := 4 * scratchFloats(c, p.Context, p.Chunk, p.Workers, p.CacheType)
 	if err := m.budget.Reserve("activations", n); err != nil {
 		k.close()
 		return nil, err
@@ -72,12 +72,12 @@ func (m *Model) NewSession() (*Session, error) {
 		k.close()
 		return nil, err
 	}
-	s.scratch.divide(bytes, c, p.Context, p.Chunk, m.threads, p.CacheType)
+	s.scratch.divide(bytes, c, p.Context, p.Chunk, p.Workers, p.CacheType)
 	return s, nil
 }
 
 // divide hands out the scratch memory.
-func (b *scratch) divide(bytes []byte, c *Config, context, chunk, threads int, cacheType CacheType) {
+func (b *scratch) divide(bytes []byte, c *Config, context, chunk, workers int, cacheType CacheType) {
 	b.bytes = bytes
 	rest := offheap.Float32s(bytes)
 	take := func(n int) []float32 {
@@ -91,7 +91,7 @@ func (b *scratch) divide(bytes []byte, c *Config, context, chunk, threads int, c
 	a.q, a.out = take(chunk*c.Heads*c.HeadDim), take(chunk*c.Heads*c.HeadDim)
 	a.k, a.v = take(chunk*c.KVHeads*c.HeadDim), take(chunk*c.KVHeads*c.HeadDim)
 	b.logits = take(min(chunk, headBatch) * c.Vocab)
-	a.workers = make([]attentionWorker, threads)
+	a.workers = make([]attentionWorker, workers)
 	for i := range a.workers {
 		a.workers[i].scores = take(c.Heads / c.KVHeads * context)
 		if cacheType == CacheF16 {

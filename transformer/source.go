@@ -1,13 +1,13 @@
 package transformer
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
@@ -22,14 +22,23 @@ type source interface {
 	// shape returns a tensor's shape, false if there is none of this name. What the
 	// other methods read has the same.
 	shape(name string) ([]int, bool)
-	// matrix opens a tensor for products. Dense tensors are read whole.
+	// matrix opens a tensor for products. Dense tensors are read whole, embeddings
+	// too: dense models are a reference, not made to be small.
 	matrix(e *stream.Engine, name string) (Projection, error)
-	// size returns a compressed tensor's open file, which the caller closes, or the
-	// memory that a dense one takes.
-	size(name string) (f *cdna.File, dense int64, err error)
+	// size returns what a matrix takes, without reading its blocks.
+	size(name string) (size, error)
 	// vector reads a small tensor, widened to float32.
 	vector(name string) ([]float32, error)
 	close() error
+}
+
+// size is a compressed matrix's open file, which the caller closes, and what its
+// sidecar holds, if it has one; or the memory that a dense matrix takes.
+type size struct {
+	file     *cdna.File
+	outliers int
+	sidecar  int64 // bytes of the sidecar's file
+	dense    int64
 }
 
 // openSource tells a model directory, a Hugging Face directory and a GGUF file
@@ -176,6 +185,9 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sidecar != nil && t.Sidecar.Outliers > 0 && len(sidecar.Positions) != t.Sidecar.Outliers { // the plan counts on it
+		return nil, fmt.Errorf("%s: %d outliers, the manifest says %d: %w", s.m.Path(t.Sidecar.File), len(sidecar.Positions), t.Sidecar.Outliers, model.ErrMismatch)
+	}
 	m, err := e.Open(s.m.Path(t.File), stream.MatrixOptions{Sidecar: sidecar})
 	if err != nil {
 		return nil, err
@@ -187,17 +199,40 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 	return m, nil
 }
 
-func (s *compressed) size(name string) (*cdna.File, int64, error) {
+func (s *compressed) size(name string) (size, error) {
 	t, err := s.tensor(name)
 	if err != nil {
-		return nil, 0, err
+		return size{}, err
 	}
 	if t.Format == model.FormatNPY {
 		rows, cols := model.MatrixShape(t.Shape)
-		return nil, 4 * int64(rows) * int64(cols), nil
+		return size{dense: 4 * int64(rows) * int64(cols)}, nil
 	}
-	f, err := s.m.OpenMatrix(t)
-	return f, 0, err
+	z, err := s.sidecarSize(t)
+	if err != nil {
+		return size{}, err
+	}
+	z.file, err = s.m.OpenMatrix(t)
+	return z, err
+}
+
+// sidecarSize returns what a tensor's sidecar holds, by the manifest if that says.
+func (s *compressed) sidecarSize(t model.Tensor) (size, error) {
+	if t.Sidecar == nil {
+		return size{}, nil
+	}
+	info, err := os.Stat(s.m.Path(t.Sidecar.File))
+	if err != nil {
+		return size{}, err
+	}
+	if n := t.Sidecar.Outliers; n > 0 {
+		return size{outliers: n, sidecar: info.Size()}, nil
+	}
+	sidecar, err := s.m.OpenSidecar(t)
+	if err != nil {
+		return size{}, err
+	}
+	return size{outliers: len(sidecar.Positions), sidecar: info.Size()}, nil
 }
 
 // openNPY opens an exact tensor's file and compares its shape with the manifest.
@@ -309,30 +344,31 @@ func (s *checkpoint) matrix(e *stream.Engine, name string) (Projection, error) {
 	if t.DType != safetensors.BF16 {
 		return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return t.ReadFloat32(dst, a*cols) })
 	}
-	buf := make([]float32, 0)
+	raw := make([]byte, 64<<10)
 	return e.NewDenseBF16(rows, cols, func(dst []uint16, a, _ int) error {
-		if cap(buf) < len(dst) {
-			buf = make([]float32, len(dst))
-		}
-		if err := t.ReadFloat32(buf[:len(dst)], a*cols); err != nil {
-			return err
-		}
-		for i, v := range buf[:len(dst)] {
-			dst[i] = dtype.ToBF16(v)
+		for at := 2 * int64(a) * int64(cols); len(dst) > 0; {
+			part := raw[:min(len(raw), 2*len(dst))]
+			if err := t.ReadRaw(part, at); err != nil {
+				return err
+			}
+			for i := range len(part) / 2 {
+				dst[i] = binary.LittleEndian.Uint16(part[2*i:])
+			}
+			dst, at = dst[len(part)/2:], at+int64(len(part))
 		}
 		return nil
 	})
 }
 
-func (s *checkpoint) size(name string) (*cdna.File, int64, error) {
+func (s *checkpoint) size(name string) (size, error) {
 	t, err := s.tensor(name)
 	if err != nil {
-		return nil, 0, err
+		return size{}, err
 	}
 	if t.DType == safetensors.BF16 {
-		return nil, 2 * int64(t.Len()), nil
+		return size{dense: 2 * int64(t.Len())}, nil
 	}
-	return nil, 4 * int64(t.Len()), nil
+	return size{dense: 4 * int64(t.Len())}, nil
 }
 
 func (s *checkpoint) vector(name string) ([]float32, error) {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
@@ -26,7 +25,7 @@ func (s untouched) vector(name string) ([]float32, error) {
 	return s.memory.vector(name)
 }
 
-func (s untouched) size(name string) (*cdna.File, int64, error) {
+func (s untouched) size(name string) (size, error) {
 	s.t.Errorf("the plan asks for %s", name)
 	return s.memory.size(name)
 }

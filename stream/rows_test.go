@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/codebook"
@@ -55,4 +56,32 @@ func TestRowsWithinTheBuffers(t *testing.T) {
 			t.Errorf("%d bytes are in use after Close", b.Used())
 		}
 	}
+}
+
+// TestSidecarSize compares what a matrix with outliers takes of the heap with what
+// is planned for it.
+func TestSidecarSize(t *testing.T) {
+	m := newMatrix(600, 1000, 60000, 8)
+	e := newTestEngine(t, 1)
+	path := m.write(t, "none", 100)
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return int64(s.HeapAlloc)
+	}
+	before := heap()
+	sidecar := *m.sidecar
+	sidecar.Positions, sidecar.Values = slices.Clone(sidecar.Positions), slices.Clone(sidecar.Values)
+	w, err := e.Open(path, MatrixOptions{Sidecar: &sidecar})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	got, want := heap()-before, SidecarSize(w.File(), len(sidecar.Positions))
+	if got < want || got > want+64<<10 {
+		t.Errorf("%d outliers take %d bytes, planned %d", len(sidecar.Positions), got, want)
+	}
+	runtime.KeepAlive(m)
 }

@@ -215,9 +215,9 @@ func present(files []*cdna.File) []*cdna.File {
 }
 
 // tables is the Go heap that grows with the model: block indices, norms, lookup
-// tables.
+// tables, and a sampler's list of all tokens.
 func tables(c *Config, files []*cdna.File) int64 {
-	n := int64(c.Layers) * int64(4*c.Hidden+2*c.HeadDim) * 4
+	n := int64(c.Layers)*int64(4*c.Hidden+2*c.HeadDim)*4 + 8*int64(c.Vocab)
 	for _, f := range files {
 		n += int64(f.NumBlocks())*128 + 16<<10
 	}

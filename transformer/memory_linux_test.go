@@ -1,0 +1,204 @@
+//go:build !race
+
+package transformer
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/internal/procmem"
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+)
+
+// memoryRun is what a child process is asked to do, and what it answers.
+type memoryRun struct {
+	Dir    string
+	Limit  int64
+	Plan   map[string]int64
+	Peak   int64
+	Tokens []int
+}
+
+// memoryRunEnv holds a child's memoryRun.
+const memoryRunEnv = "HELIX_TEST_MEMORY_RUN"
+
+// memoryContext is the runs' context.
+const memoryContext = 128
+
+// TestPeakMemoryChild is the child of TestPeakMemory: a process of its own that
+// runs a model as the program does.
+func TestPeakMemoryChild(t *testing.T) {
+	text := os.Getenv(memoryRunEnv)
+	if text == "" {
+		t.Skip("this is a part of TestPeakMemory")
+	}
+	var r memoryRun
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	debug.SetGCPercent(25)
+	m, err := Open(t.Context(), r.Dir, Options{Memory: r.Limit, Context: memoryContext})
+	if err != nil {
+		t.Fatal(err)
+	}
+	debug.SetMemoryLimit(m.Plan.Program)
+	s, err := m.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []int{1, 80, 429, 17, 256, 33, 90, 4, 8, 100}
+	for range 20 {
+		err := s.Forward(t.Context(), ids, len(ids)-1, func(_ int, logits []float32) error {
+			best := 0
+			for i, v := range logits {
+				if v > logits[best] {
+					best = i
+				}
+			}
+			ids = []int{best}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Tokens = append(r.Tokens, ids[0])
+	}
+	r.Plan = m.Plan.Totals()
+	r.Peak, _ = procmem.PeakRSS()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewEncoder(os.NewFile(3, "answer")).Encode(r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runChild runs a model in a process of its own.
+func runChild(t *testing.T, r memoryRun) memoryRun {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	child := exec.Command(os.Args[0], "-test.run=^TestPeakMemoryChild$")
+	child.Env = append(os.Environ(), memoryRunEnv+"="+string(text))
+	child.ExtraFiles = []*os.File{write}
+	out, err := child.CombinedOutput()
+	write.Close()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := json.NewDecoder(read).Decode(&r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestPeakMemory: a process that runs a model under a limit, the smallest included,
+// stays within it from its start to its end, and says the same.
+func TestPeakMemory(t *testing.T) {
+	if testing.CoverMode() != "" {
+		t.Skip("an instrumented program is larger")
+	}
+	plain, spiked := filepath.Join(t.TempDir(), "plain"), filepath.Join(t.TempDir(), "spiked")
+	if err := demo.Extract(plain); err != nil {
+		t.Fatal(err)
+	}
+	addOutliers(t, plain, spiked)
+	for _, c := range []struct {
+		name, source string
+		options      convert.Options
+	}{
+		{"default blocks", plain, convert.Options{}},
+		{"blocks of 1024 rows", plain, convert.Options{BlockRows: 1024}},
+		{"sidecars", spiked, convert.Options{SNR: 50}},
+		{"4 bits", plain, convert.Options{Method: "kmeans", Entries: 16}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "model")
+			report, err := convert.Directory(t.Context(), convert.Job{Source: c.source, Output: dir, Options: c.options})
+			if err != nil {
+				t.Fatal(err)
+			}
+			outliers := 0
+			for _, m := range report.Tensors {
+				if m.Matrix != nil {
+					outliers += m.Matrix.Outliers
+				}
+			}
+			if (outliers > 0) != (c.source == spiked) {
+				t.Fatalf("%d outliers", outliers)
+			}
+			p, err := PlanFor(dir, Options{Context: memoryContext})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var tokens string
+			for _, limit := range []int64{p.Minimum, p.Minimum + 2<<20, 64 << 20} {
+				r := runChild(t, memoryRun{Dir: dir, Limit: limit})
+				t.Logf("limit %6.2f MiB: peak %6.2f MiB, streamed %4.2f MiB, %d outliers", mib(limit), mib(r.Peak), mib(r.Plan["streamed"]), outliers)
+				if r.Peak > limit || r.Peak == 0 {
+					t.Errorf("limit %d: the peak is %d; the plan is %v", limit, r.Peak, r.Plan)
+				}
+				if (r.Plan["streamed"] > 0) != (limit == p.Minimum) && limit != p.Minimum+2<<20 {
+					t.Errorf("limit %d: %d bytes are streamed", limit, r.Plan["streamed"])
+				}
+				if got := fmt.Sprint(r.Tokens); tokens != "" && got != tokens {
+					t.Errorf("limit %d: %s, not %s", limit, got, tokens)
+				} else {
+					tokens = got
+				}
+			}
+		})
+	}
+}
+
+func mib(n int64) float64 { return float64(n) / (1 << 20) }
+
+// addOutliers copies a bfloat16 checkpoint and makes one weight in 200 large.
+func addOutliers(t *testing.T, src, dst string) {
+	t.Helper()
+	if err := os.Mkdir(dst, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, filepath.Join(src, "config.json"), filepath.Join(dst, "config.json"))
+	set, err := safetensors.OpenDir(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	var entries []safetensors.Entry
+	for _, tensor := range set.Tensors() {
+		data := make([]byte, tensor.Size())
+		if err := tensor.ReadRaw(data, 0); err != nil {
+			t.Fatal(err)
+		}
+		if len(tensor.Shape) == 2 {
+			for i := 0; i < len(data); i += 2 * 200 {
+				spike := float32(2) + float32(i%1009)/128
+				binary.LittleEndian.PutUint16(data[i:], uint16(math.Float32bits(spike)>>16))
+			}
+		}
+		entries = append(entries, safetensors.Entry{Name: tensor.Name, DType: tensor.DType, Shape: tensor.Shape, Data: data})
+	}
+	if err := safetensors.Create(filepath.Join(dst, "model.safetensors"), entries, nil); err != nil {
+		t.Fatal(err)
+	}
+}

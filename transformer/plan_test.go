@@ -1,0 +1,128 @@
+package transformer
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/model"
+)
+
+// convertDemo converts the built-in model, whose head is tied to its embeddings.
+func convertDemo(t *testing.T) string {
+	t.Helper()
+	src, dir := filepath.Join(t.TempDir(), "src"), filepath.Join(t.TempDir(), "model")
+	if err := demo.Extract(src); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dir, Options: convert.Options{BlockRows: 64}}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// planWith plans as Open does in a cgroup with a limit, 0 for none.
+func planWith(t *testing.T, dir string, o Options, cgroup int64) (*Plan, error) {
+	t.Helper()
+	src, err := openSource(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.close()
+	c, err := src.config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, err = o.normalize(c); err != nil {
+		t.Fatal(err)
+	}
+	o.cgroup = cgroup
+	return planModel(c, src, matrixNames(c, src), o)
+}
+
+func TestPlanLimits(t *testing.T) {
+	dir := convertDemo(t)
+	o := Options{Context: 256, Threads: 5000, Chunk: 9999}
+	free, err := planWith(t, dir, o, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if free.Limit != 0 || free.LimitSource != NoLimit || free.Streamed != 0 || free.Workers != 1024 || free.Chunk != 256 {
+		t.Errorf("without a limit: %+v", free)
+	}
+	o.Threads, o.Chunk = 16, 0
+	if free, err = planWith(t, dir, o, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		memory, cgroup, limit int64
+		source                LimitSource
+	}{
+		{0, 1 << 40, 0, NoLimit},
+		{0, 10 * free.Total() / 8, 0, NoLimit},
+		{0, free.Total(), free.Total() / 10 * 9, CgroupLimit},
+		{0, free.Minimum/9*10 + 10, free.Minimum/9*9 + 9, CgroupLimit},
+		{free.Minimum, 1 << 40, free.Minimum, FlagLimit},
+		{1 << 30, free.Minimum, 1 << 30, FlagLimit}, // what is asked for holds
+	} {
+		o.Memory = c.memory
+		p, err := planWith(t, dir, o, c.cgroup)
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		if p.LimitSource != c.source || p.Limit < c.limit-10 || p.Limit > c.limit+10 {
+			t.Errorf("%+v: limit %d from %q", c, p.Limit, p.LimitSource)
+		}
+		if p.Limit > 0 && p.Total() > p.Limit {
+			t.Errorf("%+v: %d bytes in all", c, p.Total())
+		}
+		if p.Minimum != free.Minimum {
+			t.Errorf("%+v: the minimum is %d, not %d", c, p.Minimum, free.Minimum)
+		}
+		if tight := c.memory == free.Minimum; tight && (p.Workers != 1 || p.Chunk != 1) {
+			t.Errorf("%+v: %d workers, chunks of %d", c, p.Workers, p.Chunk)
+		}
+	}
+	o.Memory = 0
+	if _, err := planWith(t, dir, o, free.Minimum); !errors.Is(err, ErrMemory) {
+		t.Errorf("a cgroup that is too small: %v", err)
+	}
+}
+
+// TestPlanStreamed: tied embeddings are read whole for the output, and one block of
+// them for a token.
+func TestPlanStreamed(t *testing.T) {
+	dir := convertDemo(t)
+	p, err := PlanFor(dir, Options{Context: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err = PlanFor(dir, Options{Context: 64, Memory: p.Minimum})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := m.OpenMatrix(m.Manifest.Tensors[p.Matrices[0].Name])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want := int64(f.MaxCompLen())
+	for _, place := range p.Matrices {
+		if !place.Resident {
+			want += place.Bytes
+		}
+	}
+	if p.Matrices[0].Resident || p.Streamed != want {
+		t.Errorf("%d bytes are streamed, want %d", p.Streamed, want)
+	}
+	if got := streamed(f, true, false); got != int64(f.MaxCompLen()) {
+		t.Errorf("of embeddings alone %d bytes are streamed, want a block of %d", got, f.MaxCompLen())
+	}
+}

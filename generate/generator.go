@@ -62,7 +62,7 @@ func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []in
 	for _, id := range prompt {
 		g.Sampler.Accept(id)
 	}
-	stop := append(slices.Clone(g.Stop), g.Tokenizer.EOS()...)
+	stop := g.StopIDs()
 	decoder := g.Tokenizer.StreamSkip(true)
 	for _, id := range prompt {
 		decoder.Next(id) // the first word's blank depends on what stands before it
@@ -105,6 +105,11 @@ func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []in
 		r.Stop, err = StopError, fmt.Errorf("after %d tokens: %w", len(r.OutputIDs), err)
 	}
 	return r, err
+}
+
+// StopIDs returns the ids that end a text, in a list of the caller's.
+func (g *Generator) StopIDs() []int {
+	return append(slices.Clone(g.Stop), g.Tokenizer.EOS()...)
 }
 
 // step adds tokens and draws the next one.

@@ -14,19 +14,39 @@ import (
 // OpenTokenizer opens the tokenizer of a model directory, a Hugging Face directory
 // or a GGUF file.
 func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	info, err := os.Stat(path)
+	file, err := tokenizerFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(path, model.MetadataName)); info.IsDir() && err == nil {
-		path = filepath.Join(path, model.MetadataName)
-	} else if info.IsDir() {
+	if filepath.Base(file) == tokenizerName {
 		t, err := tokenizer.Open(path)
 		if errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("%s has no tokenizer.json: %w", path, err)
+			err = fmt.Errorf("%s has no %s: %w", path, tokenizerName, err)
 		}
 		return t, err
 	}
+	return openGGUF(file)
+}
+
+// tokenizerName is the file of a Hugging Face tokenizer.
+const tokenizerName = "tokenizer.json"
+
+// tokenizerFile returns the file that holds a model's tokenizer: in a directory,
+// tokenizer.json or the metadata of the GGUF file that it was converted from.
+func tokenizerFile(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return path, err
+	}
+	metadata := filepath.Join(path, model.MetadataName)
+	if _, err := os.Stat(metadata); err == nil {
+		return metadata, nil
+	}
+	return filepath.Join(path, tokenizerName), nil
+}
+
+// openGGUF opens the tokenizer in a GGUF file.
+func openGGUF(path string) (*tokenizer.Tokenizer, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
 		return nil, err

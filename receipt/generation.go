@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"path/filepath"
 	"time"
 )
 
@@ -18,14 +19,20 @@ type Generation struct {
 	Measurements GenerationMeasurements `json:"measurements"`
 }
 
-// GenerationClaims say what was computed.
+// GenerationClaims say what was computed. Model is a name without directory, the
+// hashes say what it was: see generate.Fingerprint.
 type GenerationClaims struct {
-	Model        string         `json:"model"`
-	Architecture string         `json:"architecture"`
-	Context      int            `json:"context"`
-	CacheType    string         `json:"cache_type"`
-	Sampling     map[string]any `json:"sampling"`
-	Turns        []Turn         `json:"turns"`
+	Model           string         `json:"model"`
+	ModelSHA256     string         `json:"model_sha256"`
+	TokenizerSHA256 string         `json:"tokenizer_sha256"`
+	ProgramVersion  string         `json:"program_version"`
+	Architecture    string         `json:"architecture"`
+	Context         int            `json:"context"`
+	CacheType       string         `json:"cache_type"`
+	Sampling        map[string]any `json:"sampling"`
+	N               int            `json:"n"` // tokens of a turn at most
+	StopIDs         []int          `json:"stop_ids"`
+	Turns           []Turn         `json:"turns"`
 	// TokensSHA256 is over all ids of all turns, in order, as little-endian u32.
 	TokensSHA256 string `json:"tokens_sha256"`
 }
@@ -54,11 +61,14 @@ type GenerationMeasurements struct {
 	Plan            map[string]int64 `json:"plan_bytes"`
 }
 
-// NewGeneration starts a receipt.
-func NewGeneration(model string, now time.Time) *Generation {
+// NewGeneration starts the receipt of a run of the model at path.
+func NewGeneration(path string, now time.Time) *Generation {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute // the name of "."
+	}
 	return &Generation{
 		Schema:       GenerationSchema,
-		Claims:       GenerationClaims{Model: model, Turns: []Turn{}},
+		Claims:       GenerationClaims{Model: filepath.Base(path), StopIDs: []int{}, Turns: []Turn{}},
 		Measurements: GenerationMeasurements{Started: now.UTC().Format(time.RFC3339)},
 	}
 }

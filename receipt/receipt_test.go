@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestHashFloat32(t *testing.T) {
@@ -51,6 +55,48 @@ func TestCompareVsCanonical(t *testing.T) {
 	}
 	if _, err := CompareVsCanonical([]float32{1}, nil); !errors.Is(err, ErrCompare) {
 		t.Errorf("other lengths: %v", err)
+	}
+}
+
+func TestGeneration(t *testing.T) {
+	g := NewGeneration(filepath.Join("some", "where", "tiny"), time.Unix(0, 0))
+	c := &g.Claims
+	if c.Model != "tiny" || g.Measurements.Started != "1970-01-01T00:00:00Z" {
+		t.Errorf("%+v", g)
+	}
+	c.Restart(0) // before the first turn there is nothing to keep
+	prompt := []int{1, 2, 3}
+	g.Add(Turn{PromptIDs: prompt, OutputIDs: []int{4, 5}, Stop: "length"}, time.Second, 2*time.Second)
+	prompt[0] = 9
+	if got := c.TokenIDs(); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
+		t.Errorf("after one turn: %v", got)
+	}
+	// sha256 of 01000000 02000000 03000000 04000000 05000000
+	if want := "4f6addc9659d6fb90fe94b6688a79f2a1fa8d36ec43f8f3e1d9b6528c448a384"; c.TokensSHA256 != want {
+		t.Errorf("tokens %s, want %s", c.TokensSHA256, want)
+	}
+	c.Restart(4)
+	g.Add(Turn{PromptIDs: []int{6}, Stop: "error", Error: "a block is damaged"}, time.Second, 0)
+	if len(c.Turns) != 2 || c.Turns[1].Keep != 4 || !slices.Equal(c.TokenIDs(), []int{1, 2, 3, 4, 6}) {
+		t.Errorf("%+v: %v", c.Turns, c.TokenIDs())
+	}
+	c.Restart(7) // more than there is
+	g.Add(Turn{OutputIDs: []int{7}, Stop: "stop"}, 0, 0)
+	if got := c.TokenIDs(); !slices.Equal(got, []int{1, 2, 3, 4, 6, 7}) {
+		t.Errorf("after three turns: %v", got)
+	}
+	m := &g.Measurements
+	if m.PromptTokens != 4 || m.OutputTokens != 3 || m.PromptPerSecond() != 2 || m.OutputPerSecond() != 1.5 {
+		t.Errorf("%+v", m)
+	}
+	var b bytes.Buffer
+	if err := WriteJSON(&b, g); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"error": "a block is damaged"`, `"stop_ids": []`, `"prompt_ids": []`, `"model_sha256"`, `"n": 0`} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("%s is missing in %s", part, &b)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/generate"
@@ -121,7 +120,7 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	c.say(env, "\n4. helix-substrate run model --memory %s\n   The limit is the whole process's, program included. "+
 		"It is planned, reserved and kept; the text\n   would be the same, bit for bit, with any other limit, number of threads or CPU.\n\n   ", limit)
 	run := runCommand{
-		Dir: dst, N: 90, Temperature: 0.6, TopK: 40, TopP: 0.95, MinP: 0.05, RepeatPenalty: 1.1, Seed: c.Seed,
+		Dir: dst, Receipt: filepath.Join(dir, "receipt.json"), N: 90, Temperature: 0.6, TopK: 40, TopP: 0.95, MinP: 0.05, RepeatPenalty: 1.1, Seed: c.Seed,
 		modelFlags: modelFlags{Memory: demoMemory, Context: 256, Cache: "f32"},
 	}
 	debug.FreeOSMemory() // what converting took; where the peak cannot be reset, it counts all the same
@@ -147,12 +146,14 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 		return env.ctx.Err()
 	}
 	r.Text = c.Prompt + result.Text
-	r.Receipt = run.newReceipt(l, time.Now())
+	if r.Receipt, err = run.newReceipt(env, l, g.StopIDs()); err != nil {
+		return err
+	}
 	r.Receipt.Claims.Model = "helix-demo"
 	note(r.Receipt, result, nil)
 	peak, memory := run.peakMemory()
 	r.Receipt.Measurements.PeakRSSBytes = peak
 	c.say(env, "\n\n   %.0f tokens a second; %s\n", r.Receipt.Measurements.OutputPerSecond(), memory)
 	c.say(env, "\n5. The receipt says what was computed, on any machine the same (tokens SHA-256\n   %s), and what it took here.\n", r.Receipt.Claims.TokensSHA256)
-	return atomicfile.Write(filepath.Join(dir, "receipt.json"), func(w io.Writer) error { return receipt.WriteJSON(w, r.Receipt) })
+	return atomicfile.Write(run.Receipt, func(w io.Writer) error { return receipt.WriteJSON(w, r.Receipt) })
 }

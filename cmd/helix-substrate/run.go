@@ -54,7 +54,9 @@ func (c *runCommand) Run(env *environment) error {
 	}
 	defer l.close()
 	r := &running{c: c, env: env, loaded: l, generator: generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler}}
-	r.receipt = c.newReceipt(l, time.Now())
+	if r.receipt, err = c.newReceipt(env, l, r.generator.StopIDs()); err != nil {
+		return err
+	}
 	if c.Chat {
 		err = r.chat()
 	} else {
@@ -157,15 +159,25 @@ func rate(tokens int, perSecond float64) string {
 	return text
 }
 
-// newReceipt notes what is claimed before anything runs.
-func (c *runCommand) newReceipt(l *loaded, now time.Time) *receipt.Generation {
-	r := receipt.NewGeneration(c.Dir, now)
-	r.Claims.Architecture = l.model.Config.Architecture
-	r.Claims.Sampling = map[string]any{
+// newReceipt notes what is claimed before anything runs. What takes reading the model
+// is left out if nobody will see it.
+func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*receipt.Generation, error) {
+	r := receipt.NewGeneration(c.Dir, time.Now())
+	claims := &r.Claims
+	if c.Receipt != "" || c.JSON {
+		var err error
+		if claims.ModelSHA256, claims.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+			return nil, err
+		}
+	}
+	claims.ProgramVersion = programVersion()
+	claims.Architecture = l.model.Config.Architecture
+	claims.CacheType, claims.Context = c.Cache, l.model.Plan.Context
+	claims.Sampling = map[string]any{
 		"temperature": c.Temperature, "top_k": c.TopK, "top_p": c.TopP, "min_p": c.MinP, "repeat_penalty": c.RepeatPenalty, "seed": c.Seed,
 	}
-	r.Claims.CacheType, r.Claims.Context = c.Cache, l.model.Plan.Context
+	claims.N, claims.StopIDs = c.N, append(claims.StopIDs, stop...)
 	r.Measurements.CPU, r.Measurements.LimitBytes = l.model.CPU(), int64(c.Memory)
 	r.Measurements.Plan = l.model.Plan.Totals()
-	return r
+	return r, nil
 }

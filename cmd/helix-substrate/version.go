@@ -11,15 +11,20 @@ import (
 // version is the release; the module version of an installed binary wins.
 const version = "0.1.0"
 
+// programVersion returns the version of this program.
+func programVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
+}
+
 type versionCommand struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
 func (c *versionCommand) Run(env *environment) error {
-	v := version
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		v = info.Main.Version
-	}
+	v := programVersion()
 	k, err := kernel.FromEnv()
 	if err != nil {
 		return err

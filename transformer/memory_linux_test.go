@@ -5,6 +5,7 @@ package transformer
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -17,6 +18,8 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/demo"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // memoryRun is what a child process is asked to do, and what it answers.
@@ -146,6 +149,9 @@ func TestPeakMemory(t *testing.T) {
 			if (outliers > 0) != (c.source == spiked) {
 				t.Fatalf("%d outliers", outliers)
 			}
+			if outliers > 0 {
+				testOutlierCount(t, dir)
+			}
 			p, err := PlanFor(dir, Options{Context: memoryContext})
 			if err != nil {
 				t.Fatal(err)
@@ -167,6 +173,36 @@ func TestPeakMemory(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// testOutlierCount: a sidecar that holds more than the manifest says, and than was
+// planned, is refused; one of which the manifest says nothing is counted.
+func testOutlierCount(t *testing.T, dir string) {
+	t.Helper()
+	m, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := stream.NewEngine(stream.EngineOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	s := &compressed{m: m}
+	for name, tensor := range m.Manifest.Tensors {
+		if tensor.Sidecar == nil {
+			continue
+		}
+		n := tensor.Sidecar.Outliers
+		tensor.Sidecar.Outliers = n - 1
+		if _, err := s.matrix(e, name); n > 1 && !errors.Is(err, model.ErrMismatch) {
+			t.Errorf("%s: one outlier more than the manifest says: %v", name, err)
+		}
+		tensor.Sidecar.Outliers = 0
+		if z, err := s.sidecarSize(tensor); err != nil || z.outliers != n {
+			t.Errorf("%s: counted %d outliers, %v; want %d", name, z.outliers, err, n)
+		}
 	}
 }
 

@@ -1,11 +1,6 @@
-// Package generate turns logits into tokens and tokens into text: sampling, chat
-// templates, and the loop that feeds a model its own output.
-//
-//	g := generate.Generator{Model: m, Tokenizer: t, Sampler: generate.NewSampler(generate.Options{Seed: 7})}
-//	result, err := g.Run(ctx, session, prompt, 128, func(text string) error {
-//		_, err := os.Stdout.WriteString(text)
-//		return err
-//	})
+// Package generate turns logits into tokens and tokens into text: a Sampler draws, a
+// ChatTemplate writes conversations as a model expects them, and a Generator feeds a
+// model its own output, as the example shows.
 //
 // The same model, prompt, options and seed give the same tokens on every machine.
 package generate

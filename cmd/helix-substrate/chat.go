@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -92,7 +93,7 @@ func (c *conversation) turn(line string) error {
 	}
 	// The whole conversation again, but only what is new goes through the model.
 	answer, err := c.generate(c.unseen(ids))
-	if err = errors.Join(err, c.say("\n")); err != nil {
+	if err = cmp.Or(err, c.say("\n")); err != nil {
 		return err
 	}
 	c.messages = append(c.messages, generate.Message{Role: "assistant", Content: strings.TrimSpace(answer)})

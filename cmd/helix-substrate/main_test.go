@@ -44,12 +44,14 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"npy":     makeNPY,
-			"flip":    flipByte,
-			"shorten": shorten,
-			"same":    sameNPY,
-			"json":    jsonField,
-			"code":    exitCode,
+			"npy":       makeNPY,
+			"flip":      flipByte,
+			"shorten":   shorten,
+			"same":      sameNPY,
+			"json":      jsonField,
+			"code":      exitCode,
+			"claims":    sameClaims,
+			"nanweight": nanWeight,
 		},
 	})
 }

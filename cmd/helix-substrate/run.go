@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -96,7 +97,7 @@ func (r *running) once() error {
 		return err
 	}
 	_, err := r.generate(r.loaded.tokenizer.Encode(prompt, true))
-	return errors.Join(err, r.say("\n"))
+	return cmp.Or(err, r.say("\n"))
 }
 
 // generate runs the model, prints its text and notes it in the receipt. A run that

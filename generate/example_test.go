@@ -1,0 +1,56 @@
+package generate_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+func Example() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "helix")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := demo.Extract(dir); err != nil { // a small model that tells stories
+		log.Fatal(err)
+	}
+
+	tokenizer, err := generate.OpenTokenizer(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sampler, err := generate.NewSampler(generate.Options{Temperature: 0.7, TopK: 40, Seed: 7})
+	if err != nil {
+		log.Fatal(err)
+	}
+	model, err := transformer.Open(ctx, dir, transformer.Options{Context: 64})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	session, err := model.NewSession()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer session.Close()
+
+	g := generate.Generator{Tokenizer: tokenizer, Sampler: sampler}
+	result, err := g.Run(ctx, session, tokenizer.Encode("Once upon a time", true), 12, func(text string) error {
+		_, err := os.Stdout.WriteString(text)
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("\n%d tokens, stopped by %s\n", len(result.OutputIDs), result.Stop)
+	// Output:
+	// , there was a little girl named Lily. She loved to
+	// 12 tokens, stopped by length
+}

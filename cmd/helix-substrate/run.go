@@ -136,7 +136,10 @@ func (r *running) finish(file *atomicfile.File) error {
 	peak, memory := r.c.peakMemory()
 	m.PeakRSSBytes = peak
 	if file != nil {
-		if err := errors.Join(receipt.WriteJSON(file, r.receipt), file.Commit()); err != nil {
+		if err := receipt.WriteJSON(file, r.receipt); err != nil {
+			return err
+		}
+		if err := file.Commit(); err != nil {
 			return err
 		}
 	}

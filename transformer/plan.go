@@ -3,6 +3,7 @@ package transformer
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -62,8 +63,10 @@ func (p *Plan) Total() int64 {
 func (p *Plan) managed() int64 { return p.Limit - p.Program }
 
 // programMemory is what the program itself takes: its code, the runtime, and a Go
-// heap of small things. Measured at 13 to 15 MiB on Linux.
-const programMemory = 16 << 20
+// heap of small things, of which the runtime keeps some apart for every processor
+// that Go may use. Measured on Linux at 13 to 16 MiB with 1 or 2 processors, and up
+// to 18 with 8.
+func programMemory() int64 { return 16<<20 + 256<<10*int64(runtime.GOMAXPROCS(0)-1) }
 
 // chunks are the chunk sizes that a plan chooses from.
 var chunks = []int{128, 64, 32, 16, 8, 4, 2, 1}
@@ -99,7 +102,7 @@ func (w *weights) plan(c *Config, o Options) (*Plan, error) {
 	files := present(w.files)
 	p := &Plan{
 		Limit: o.Memory, Context: o.Context, CacheType: o.CacheType, Matrices: slices.Clone(w.places),
-		Program: programMemory + o.Reserve + tables(c, files) + w.outliers + w.reading,
+		Program: programMemory() + o.Reserve + tables(c, files) + w.outliers + w.reading,
 		Cache:   cacheBytes(c, o.Context, o.CacheType),
 	}
 	one, _ := stream.PlanResidency(1<<62, 1, files)

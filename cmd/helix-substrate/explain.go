@@ -9,6 +9,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -32,6 +33,8 @@ var remedies = []struct {
 	{transformer.ErrMemory, "raise --memory, or lower --context"},
 	{stream.ErrBudget, "raise --memory"},
 	{transformer.ErrContext, "raise --context or shorten the prompt"},
+	{generate.ErrLogits, "the weights hold NaN or infinities, or are damaged: see 'helix-substrate verify'"},
+	{generate.ErrVocabulary, "use the tokenizer that came with the model"},
 	{codebook.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},
 	{cdna.ErrChecksum, "the file is damaged: copy or convert it again"},
 	{cdna.ErrSidecar, "name the sidecar that was written with this file"},

@@ -68,7 +68,7 @@ func (f *modelFlags) loadFor(env *environment, path string, reserve func(vocab i
 		m.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if f.Memory > 0 {
+	if m.Plan.Limit > 0 {
 		debug.SetMemoryLimit(m.Plan.Program) // the collector's share
 	}
 	s, err := m.NewSession()

@@ -42,12 +42,15 @@ func (c *planCommand) Run(env *environment) error {
 	limit := "none"
 	if p.Limit > 0 {
 		limit = size(p.Limit)
+		if p.LimitSource == transformer.CgroupLimit {
+			limit += ", most of what the control group allows"
+		}
 	}
 	writeFields(env.stdout, []field{
 		{"limit", limit},
 		{"program and tokenizer", size(p.Program)},
 		{"keys and values", fmt.Sprintf("%s for %d tokens in %s", size(p.Cache), p.Context, p.CacheType)},
-		{"activations", fmt.Sprintf("%s for %d tokens of a prompt at a time", size(p.Scratch), p.Chunk)},
+		{"activations", fmt.Sprintf("%s for %d tokens of a prompt at a time, %d attention workers", size(p.Scratch), p.Chunk, p.Workers)},
 		{"block buffers", size(p.Buffers)},
 		{"resident weights", fmt.Sprintf("%s, %d of %d matrices", size(p.Resident), resident, len(p.Matrices))},
 		{"streamed weights", fmt.Sprintf("%s of files, read for every token or chunk", size(p.Streamed))},

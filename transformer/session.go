@@ -111,6 +111,16 @@ func (s *Session) Close() error {
 	return err
 }
 
+// Forward runs one whole sequence and calls visit with the logits that follow each
+// token, as [Session.Forward] does, in a session of its own.
+func (m *Model) Forward(ctx context.Context, ids []int, visit func(i int, logits []float32) error) error {
+	s, err := m.NewSession()
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Forward(ctx, ids, 0, visit), s.Close())
+}
+
 // Position returns how many tokens the sequence has.
 func (s *Session) Position() int { return s.position }
 

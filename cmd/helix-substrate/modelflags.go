@@ -68,6 +68,10 @@ func (f *modelFlags) loadFor(env *environment, path string, reserve func(vocab i
 		m.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if f.Context > m.Config.Context {
+		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s was made for sequences of %d tokens; beyond them its predictions fall off\n",
+			path, m.Config.Context)
+	}
 	if m.Plan.Limit > 0 {
 		debug.SetMemoryLimit(m.Plan.Program) // the collector's share
 	}

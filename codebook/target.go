@@ -17,9 +17,7 @@ const (
 
 // entropy designs for the SNR or the bits wanted; o has its defaults.
 func entropy(p *points, o Options) (*Codebook, error) {
-	s := &solver{
-		points: p, entries: o.Entries, longest: o.LongestCode, start: o.Start, bf16: !o.FullPrecision, clip: math.Inf(1),
-	}
+	s := newSolver(p, o)
 	if o.SNR > 0 {
 		t, ok := s.forSNR(o.SNR, o.Outliers)
 		switch {
@@ -33,6 +31,12 @@ func entropy(p *points, o Options) (*Codebook, error) {
 		}
 	}
 	return s.forBits(o)
+}
+
+func newSolver(p *points, o Options) *solver {
+	return &solver{
+		points: p, entries: o.Entries, longest: o.LongestCode, start: o.Start, bf16: !o.FullPrecision, clip: math.Inf(1),
+	}
 }
 
 // forSNR finds the solution of fewest bits that reaches snr, or else that of least error.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 )
@@ -76,17 +77,17 @@ func BenchmarkReadSource(b *testing.B) {
 	if err := safetensors.Create(path, []safetensors.Entry{matrixEntry("w", 4096, 1024, 1)}, nil); err != nil {
 		b.Fatal(err)
 	}
-	c, err := openCheckpoint(path)
+	c, err := checkpoint.Open(path)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer c.close()
-	t := &c.tensors[0]
-	rows, cols := model.MatrixShape(t.shape)
+	defer c.Close()
+	t := c.Tensors()[0]
+	rows, cols := model.MatrixShape(t.Shape)
 	buf := make([]float32, rows*cols)
-	b.SetBytes(t.size)
+	b.SetBytes(t.Size)
 	for b.Loop() {
-		if err := Rows(t.data, rows, cols).ReadRows(buf, 0, rows); err != nil {
+		if err := Rows(t, rows, cols).ReadRows(buf, 0, rows); err != nil {
 			b.Fatal(err)
 		}
 	}

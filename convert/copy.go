@@ -2,12 +2,14 @@ package convert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -30,20 +32,27 @@ var companions = []string{
 	"LICENSE",
 }
 
+// largestCompanion bounds what is copied: vocabularies take tens of MB.
+const largestCompanion = 1 << 30
+
 // copyCompanions copies those that src has to dst and describes them.
-func copyCompanions(ctx context.Context, src, dst string) ([]model.File, error) {
+func copyCompanions(ctx context.Context, src *checkpoint.Checkpoint, dst string) ([]model.File, error) {
 	var copied []model.File
 	for _, name := range companions {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		in, err := os.Open(filepath.Join(src, name))
-		if os.IsNotExist(err) {
+		in, err := src.OpenFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
 			return nil, err
 		}
-		err = copyFile(filepath.Join(dst, name), in)
+		if in.Size() > largestCompanion {
+			err = fmt.Errorf("%d bytes: %w", in.Size(), fs.ErrInvalid)
+		} else {
+			err = copyFile(filepath.Join(dst, name), io.NewSectionReader(in, 0, in.Size()))
+		}
 		in.Close()
 		if err != nil {
 			return nil, fmt.Errorf("copy %s: %w", name, err)

@@ -5,32 +5,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/helix-substrate/helix-substrate/codebook"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // Job is the conversion of one checkpoint.
 type Job struct {
-	// Source is a Hugging Face directory, one .safetensors file, or a GGUF file. It is
-	// only read.
+	// Source is a Hugging Face directory, an index of shards, or a file of
+	// safetensors, GGUF, PyTorch or NumPy. It is only read.
 	Source string
 	// Output is the model directory to make; it must not exist, its parent must.
 	Output string
 	// ModelID names the model in the manifest; empty takes the source's base name.
 	ModelID string
 	Options Options
-	// SkipEmbeddings and SkipLMHead keep those matrices exact, as .npy files.
-	SkipEmbeddings, SkipLMHead bool
+	// Embeddings and LMHead change the options of those matrices, Overrides those
+	// of tensors by name.
+	Embeddings, LMHead Settings
+	Overrides          []Override
+	// Size, if not 0, is the most that all tensors' files together may take. The
+	// bits are spread as Allocate says; Options has no Bits and no SNR then.
+	Size     int64
+	Allocate Allocation
+	// Memory bounds how many tensors are converted at once, 0 for one a thread. The
+	// output does not depend on it. Too little for one is ErrMemory.
+	Memory int64
 	// Progress, if not nil, is called with the source bytes converted, those in
 	// all, and the tensor just finished. Calls do not overlap.
 	Progress func(done, total int64, tensor string)
@@ -39,10 +46,12 @@ type Job struct {
 // Report tells what a conversion did.
 type Report struct {
 	Output        string         `json:"output"`
-	Tensors       []TensorReport `json:"tensors"`
+	Tensors       []TensorReport `json:"tensors"` // by name
 	Stats         model.Stats    `json:"stats"`
 	BitsPerWeight float64        `json:"bits_per_weight"` // over the compressed matrices, all overhead counted
+	Resumed       int            `json:"resumed"`         // tensors that an earlier run had converted
 	Seconds       float64        `json:"seconds"`
+	Root          string         `json:"root_sha256"`
 }
 
 // TensorReport tells what became of one tensor; Matrix is nil for exact ones.
@@ -52,52 +61,46 @@ type TensorReport struct {
 	DType       string        `json:"dtype"`
 	SourceBytes int64         `json:"source_bytes"`
 	Bytes       int64         `json:"bytes"`
+	SameAs      string        `json:"same_as,omitempty"` // the tensor whose files it shares; Bytes is 0
+	Seconds     float64       `json:"seconds"`
 	Matrix      *MatrixReport `json:"matrix,omitempty"`
 }
 
-// Directory converts a checkpoint. The directory is built beside Output under a
-// name of its own, .BASE.*.partial, and renamed when it is complete: on an error,
-// the context's included, nothing is left. Errors: ErrExists, ErrNoTensors,
-// ErrDType, ErrOption, those of reading the source and of writing.
+// Directory converts a checkpoint. The directory is built beside Output under the
+// name .BASE.partial and renamed when it is complete. What an error, the context's
+// included, or the end of the process interrupts is taken up by the next call with
+// the same job, and the result is the same; a call with other options keeps the
+// tensors that these do not touch. Errors: ErrExists, ErrBusy, ErrNoTensors,
+// ErrDType, ErrOption, ErrQuality, ErrSize, ErrMemory, ErrSpace, those of reading
+// the source and of writing.
 func Directory(ctx context.Context, job Job) (*Report, error) {
 	start := time.Now()
-	options, err := job.Options.normalize()
+	c, err := prepare(ctx, job)
 	if err != nil {
 		return nil, err
 	}
-	src, err := openCheckpoint(job.Source)
-	if err != nil {
+	defer c.src.Close()
+	if c.work, err = openWorkplace(job.Output); err != nil {
 		return nil, err
 	}
-	defer src.close()
-	plan, err := planTensors(src, job)
-	if err != nil {
+	defer c.work.close()
+	c.dir = c.work.dir
+	if err := c.resume(ctx); err != nil {
 		return nil, err
 	}
-	if err := checkOutput(job.Output); err != nil {
+	if err := c.checkSpace(); err != nil {
 		return nil, err
 	}
-	output, err := filepath.Abs(job.Output)
-	if err != nil {
+	if err := c.tensors(ctx); err != nil {
 		return nil, err
 	}
-	partial, err := os.MkdirTemp(filepath.Dir(output), "."+filepath.Base(output)+".*.partial")
-	if err != nil {
+	if err := c.checkSize(); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(partial)
-	if err := os.Chmod(partial, 0o755); err != nil { // MkdirTemp keeps others out
+	if err := c.finish(ctx); err != nil {
 		return nil, err
 	}
-
-	c := &conversion{job: job, options: options, dir: partial, total: src.bytes(), gguf: src.gguf != nil}
-	if err := c.tensors(ctx, plan); err != nil {
-		return nil, err
-	}
-	if err := c.finish(ctx, src); err != nil {
-		return nil, err
-	}
-	if err := publish(partial, output); err != nil {
+	if err := c.work.publish(); err != nil {
 		return nil, err
 	}
 	c.report.Output = job.Output
@@ -105,112 +108,210 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 	return &c.report, nil
 }
 
-// checkOutput refuses an output that is there already.
-func checkOutput(dir string) error {
-	if _, err := os.Lstat(dir); err == nil {
-		return fmt.Errorf("%s: %w", dir, ErrExists)
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// publish gives the finished directory its name, unless another has taken it
-// meanwhile, and flushes its parent to the disk.
-func publish(partial, dir string) error {
-	if err := checkOutput(dir); err != nil {
-		return err
-	}
-	if err := os.Rename(partial, dir); err != nil {
-		return err
-	}
-	parent, err := os.Open(filepath.Dir(dir))
-	if err != nil {
-		return err
-	}
-	defer parent.Close()
-	if err := parent.Sync(); err != nil && runtime.GOOS != "windows" { // there, directories cannot be flushed
-		return err
-	}
-	return nil
-}
-
 // conversion is a running Job.
 type conversion struct {
 	job     Job
 	options Options
-	dir     string
-	total   int64
-	gguf    bool // the source is a GGUF file
+	src     *checkpoint.Checkpoint
+	plan    []*plannedTensor
+	workers int
+	work    *workplace // nil: nothing is resumed
+	dir     string     // where files are written
 
-	mu       sync.Mutex // guards done and Progress
-	done     int64
-	report   Report
-	manifest []model.Tensor
+	entries []model.Tensor // of plan, like report.Tensors
+	ready   []bool         // taken from the journal
+
+	mu     sync.Mutex // guards done and Progress
+	done   int64
+	report Report
+}
+
+// prepare opens the source and decides what becomes of every tensor.
+func prepare(ctx context.Context, job Job) (c *conversion, err error) {
+	c = &conversion{job: job}
+	if c.options, err = job.normalize(); err != nil {
+		return nil, err
+	}
+	src, err := openSource(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			src.Close()
+		}
+	}()
+	c.src = src
+	if c.plan, err = planTensors(c.src, job, c.options); err != nil {
+		return nil, err
+	}
+	if c.workers, err = c.fitWorkers(); err != nil {
+		return nil, err
+	}
+	if err = shareFiles(ctx, c.plan); err != nil {
+		return nil, err
+	}
+	if job.Size > 0 {
+		if err = c.allocate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c.entries = make([]model.Tensor, len(c.plan))
+	c.ready = make([]bool, len(c.plan))
+	c.report.Tensors = make([]TensorReport, len(c.plan))
+	return c, nil
+}
+
+// normalize checks the job and returns its options with the defaults.
+func (j *Job) normalize() (Options, error) {
+	o := j.Options
+	switch {
+	case j.Size < 0:
+		return o, fmt.Errorf("size %d: must not be negative: %w", j.Size, ErrOption)
+	case j.Size > 0 && (o.SNR > 0 || o.Bits > 0):
+		return o, fmt.Errorf("size, snr and bits exclude each other: %w", ErrOption)
+	case j.Size > 0 && o.Method != "" && o.Method != codebook.Entropy:
+		return o, fmt.Errorf("size needs the entropy method, not %s: %w", o.Method, ErrOption)
+	case j.Size > 0 && !slices.Contains([]Allocation{"", EqualRate, EqualSNR, LeastError}, j.Allocate):
+		return o, fmt.Errorf("allocation %q is not %s, %s or %s: %w", j.Allocate, EqualRate, EqualSNR, LeastError, ErrOption)
+	}
+	return o.normalize()
+}
+
+// resume takes up what an earlier run has done and removes the rest.
+func (c *conversion) resume(ctx context.Context) error {
+	keep := map[string]bool{}
+	for i, t := range c.plan {
+		if t.sameAs != nil {
+			continue
+		}
+		e, ok, err := c.work.find(ctx, c.key(t))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		c.ready[i], c.entries[i], c.report.Tensors[i] = true, e.Entry, e.Report
+		c.report.Resumed++
+		keep[e.Entry.File] = true
+		if s := e.Entry.Sidecar; s != nil {
+			keep[s.File] = true
+		}
+	}
+	return c.work.clear(keep)
+}
+
+// key tells a tensor's conversion from every other: by the program, the source's
+// content and the options.
+func (c *conversion) key(t *plannedTensor) string {
+	text := model.Tool
+	for _, file := range c.src.WeightFiles() {
+		text += "\n" + file + " " + c.src.Stamp(file)
+	}
+	text += fmt.Sprintf("\n%q %s %v %s %q %s", t.Name, t.DType, t.Shape, t.file, t.reason, t.options.key())
+	return checksum([]byte(text))
 }
 
 // tensors converts every tensor, several at once, the largest first so that the
 // last ones to finish are small. What is written does not depend on the order.
-func (c *conversion) tensors(ctx context.Context, plan []plannedTensor) error {
-	c.report.Tensors = make([]TensorReport, len(plan))
-	c.manifest = make([]model.Tensor, len(plan))
-	order := make([]int, len(plan))
+func (c *conversion) tensors(ctx context.Context) error {
+	order := make([]int, len(c.plan))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan[b].tensor.size, plan[a].tensor.size) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(c.plan[b].Size, c.plan[a].Size) })
 
 	outer := ctx
-	errs := make([]error, len(plan))
+	errs := make([]error, len(c.plan))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(c.options.Threads)
-	options := c.options
-	options.Threads = max(1, c.options.Threads/len(plan)) // one each, unless tensors are fewer than threads
+	g.SetLimit(c.workers)
 	for _, i := range order {
+		if c.plan[i].sameAs != nil {
+			continue
+		}
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			t := &plan[i]
-			entry, report, err := c.tensor(ctx, t, options)
-			if err != nil {
-				errs[i] = fmt.Errorf("%s: %w", c.job.Source, err)
-				return errs[i]
+			if !c.ready[i] {
+				if err := c.convert(ctx, i); err != nil {
+					errs[i] = fmt.Errorf("%s: %w", c.job.Source, err)
+					return errs[i]
+				}
 			}
-			c.manifest[i], c.report.Tensors[i] = entry, report
-			c.progress(t)
+			c.progress(c.plan[i])
 			return nil
 		})
 	}
 	err := g.Wait()
-	if err == nil || outer.Err() != nil {
-		return err
-	}
-	// Of several bad tensors the first by name, whichever was met first.
-	for _, e := range errs {
-		if e != nil && !errors.Is(e, context.Canceled) {
-			return e
+	if err != nil && outer.Err() == nil {
+		// Of several bad tensors the first by name, whichever was met first.
+		for _, e := range errs {
+			if e != nil && !errors.Is(e, context.Canceled) {
+				return e
+			}
 		}
 	}
+	if err == nil {
+		c.share()
+	}
 	return err
+}
+
+// convert converts one tensor and notes it in the journal.
+func (c *conversion) convert(ctx context.Context, i int) error {
+	t := c.plan[i]
+	entry, report, err := c.tensor(ctx, t)
+	if err != nil {
+		return err
+	}
+	c.entries[i], c.report.Tensors[i] = entry, report
+	if c.work == nil {
+		return nil
+	}
+	return c.work.write(journalEntry{Key: c.key(t), Name: t.Name, Entry: entry, Report: report})
+}
+
+// share gives tensors that repeat others those one's files.
+func (c *conversion) share() {
+	for i, t := range c.plan {
+		if t.sameAs == nil {
+			continue
+		}
+		j := slices.Index(c.plan, t.sameAs)
+		c.entries[i], c.report.Tensors[i] = c.entries[j], c.report.Tensors[j]
+		c.entries[i].Name, c.entries[i].SameAs = t.Name, t.sameAs.Name
+		r := &c.report.Tensors[i]
+		r.Name, r.SameAs, r.Bytes, r.Seconds = t.Name, t.sameAs.Name, 0, 0
+		c.progress(t)
+	}
 }
 
 func (c *conversion) progress(t *plannedTensor) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.done += t.tensor.size
+	c.done += t.Size
 	if c.job.Progress != nil {
-		c.job.Progress(c.done, c.total, t.tensor.name)
+		c.job.Progress(c.done, c.src.Bytes(), t.Name)
 	}
 }
 
 // tensor converts or copies one tensor and describes it for the manifest.
-func (c *conversion) tensor(ctx context.Context, t *plannedTensor, o Options) (model.Tensor, TensorReport, error) {
-	report := TensorReport{Name: t.tensor.name, Shape: t.tensor.shape, DType: t.tensor.dtype, SourceBytes: t.tensor.size}
-	entry := model.Tensor{Name: t.tensor.name, File: t.file, OriginalBytes: t.tensor.size, SourceDType: t.tensor.dtype}
-	var err error
-	if t.compress {
-		err = c.compress(ctx, t, o, &entry, &report)
+func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor, TensorReport, error) {
+	start := time.Now()
+	report := TensorReport{Name: t.Name, Shape: t.Shape, DType: t.DType, SourceBytes: t.Size}
+	entry := model.Tensor{Name: t.Name, File: t.file, OriginalBytes: t.Size, SourceDType: t.DType}
+	release, err := c.src.Pin(ctx, t.Tensor, c.dir)
+	if err != nil {
+		return entry, report, fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	defer release()
+	if entry.SourceSHA256, err = t.SHA256(ctx); err != nil {
+		return entry, report, fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	if t.compress() {
+		err = c.compress(ctx, t, &entry, &report)
 	} else {
 		err = c.keep(ctx, t, &entry)
 	}
@@ -222,29 +323,31 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor, o Options) (m
 		return entry, report, err
 	}
 	entry.SHA256 = sum
-	if report.Bytes = n; !t.compress {
+	if report.Bytes = n; !t.compress() {
 		entry.Bytes = n
 	}
 	if entry.Sidecar != nil {
 		report.Bytes += entry.Sidecar.Bytes
 	}
+	report.Seconds = time.Since(start).Seconds()
 	return entry, report, nil
 }
 
 // keep copies a tensor without loss.
 func (c *conversion) keep(ctx context.Context, t *plannedTensor, entry *model.Tensor) error {
-	entry.Format, entry.Shape, entry.DType = model.FormatNPY, t.tensor.shape, t.tensor.npy
-	if err := writeExact(ctx, filepath.Join(c.dir, t.file), t.tensor); err != nil {
-		return fmt.Errorf("tensor %q: %w", t.tensor.name, err)
+	entry.Format, entry.Shape, entry.DType = model.FormatNPY, t.Shape, exactType(t.Tensor).npy
+	if err := writeExact(ctx, filepath.Join(c.dir, t.file), t.Tensor); err != nil {
+		return fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	return nil
 }
 
 // compress writes a matrix's CDNA file and, where it has one, its sidecar.
-func (c *conversion) compress(ctx context.Context, t *plannedTensor, o Options, entry *model.Tensor, report *TensorReport) error {
-	rows, cols := model.MatrixShape(t.tensor.shape)
-	target := Target{Name: t.tensor.name, File: filepath.Join(c.dir, t.file), Sidecar: filepath.Join(c.dir, t.sidecar)}
-	src := Rows(t.tensor.data, rows, cols)
+func (c *conversion) compress(ctx context.Context, t *plannedTensor, entry *model.Tensor, report *TensorReport) error {
+	rows, cols := model.MatrixShape(t.Shape)
+	target := Target{Name: t.Name, File: filepath.Join(c.dir, t.file), Sidecar: filepath.Join(c.dir, t.sidecar)}
+	src, o := Rows(t, rows, cols), t.options
+	o.Threads = max(1, c.workers/len(c.plan)) // one each, unless tensors are fewer than workers
 	m, err := Matrix(ctx, src, target, o)
 	if errors.Is(err, codebook.ErrUnreachable) {
 		// So small that the file's overhead alone exceeds the bits: spend them on the
@@ -260,12 +363,12 @@ func (c *conversion) compress(ctx context.Context, t *plannedTensor, o Options, 
 	if err != nil {
 		return err
 	}
-	m.WantedBits = c.options.Bits
+	m.WantedBits = t.options.Bits
 	report.Matrix = m
-	if c.gguf {
-		entry.QuantType = t.tensor.dtype
+	if c.src.GGUF() != nil {
+		entry.QuantType = t.DType
 	}
-	entry.Format, entry.OriginalShape, entry.CDNAShape = model.FormatCDNA2, t.tensor.shape, []int{rows, cols}
+	entry.Format, entry.OriginalShape, entry.CDNAShape = model.FormatCDNA2, t.Shape, []int{rows, cols}
 	entry.CompressedBytes = m.Bytes
 	entry.CompressionRatio = float64(entry.OriginalBytes) / float64(m.Bytes)
 	entry.Fidelity = &model.Fidelity{BitsPerWeight: m.BitsPerWeight, SNRdB: m.SNRdB, MSE: m.MSE, Cosine: m.Cosine, MaxAbsError: m.MaxAbsError}
@@ -278,66 +381,4 @@ func (c *conversion) compress(ctx context.Context, t *plannedTensor, o Options, 
 	}
 	entry.Sidecar = &model.Sidecar{File: t.sidecar, SHA256: sum, Outliers: m.Outliers, Bytes: n}
 	return nil
-}
-
-// modelID names a model after its source.
-func modelID(source string) string {
-	if path, err := filepath.Abs(source); err == nil {
-		source = path
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(source), ".safetensors"), ".gguf")
-}
-
-// finish copies the files beside the weights and writes the manifest.
-func (c *conversion) finish(ctx context.Context, src *checkpoint) error {
-	var files []model.File
-	if src.companions != "" {
-		var err error
-		if files, err = copyCompanions(ctx, src.companions, c.dir); err != nil {
-			return err
-		}
-	}
-	if src.gguf != nil {
-		if err := writeMetadata(src.gguf, c.dir); err != nil {
-			return err
-		}
-		sum, n, err := model.HashFile(ctx, filepath.Join(c.dir, model.MetadataName))
-		if err != nil {
-			return err
-		}
-		files = append(files, model.File{File: model.MetadataName, Bytes: n, SHA256: sum})
-	}
-	m := &model.Manifest{
-		Files:   files,
-		ModelID: c.job.ModelID, Format: model.FormatCDNA2, Codec: c.options.Codec, BlockRows: c.job.Options.BlockRows,
-		Options: c.options.describe(), Tensors: make(map[string]model.Tensor, len(c.manifest)),
-	}
-	if m.ModelID == "" {
-		m.ModelID = modelID(c.job.Source)
-	}
-	if src.gguf != nil {
-		m.SourceGGUF = filepath.Base(c.job.Source)
-	}
-	var err error
-	if m.Sources, err = src.files(ctx); err != nil {
-		return err
-	}
-	if len(m.Sources) == 1 {
-		m.SourceSHA256 = m.Sources[0].SHA256
-	}
-	var weights, bits float64
-	for i, t := range c.manifest {
-		m.Tensors[t.Name] = t
-		m.Stats.OriginalBytes += t.OriginalBytes
-		m.Stats.CompressedBytes += c.report.Tensors[i].Bytes
-		if r := c.report.Tensors[i].Matrix; r != nil {
-			weights += float64(r.Rows) * float64(r.Cols)
-			bits += 8 * float64(r.Bytes)
-		}
-	}
-	m.Stats.TensorCount = len(c.manifest)
-	m.Stats.OverallRatio = float64(m.Stats.OriginalBytes) / float64(max(1, m.Stats.CompressedBytes))
-	c.report.Stats = m.Stats
-	c.report.BitsPerWeight = bits / max(1, weights)
-	return m.Write(c.dir)
 }

@@ -74,7 +74,7 @@ func TestAllKindsOfTensors(t *testing.T) {
 	}
 
 	var done []string
-	report, err := Directory(t.Context(), Job{Source: src, Output: dst, SkipEmbeddings: true, Progress: func(d, total int64, name string) {
+	report, err := Directory(t.Context(), Job{Source: src, Output: dst, Embeddings: settings(t, "exact"), Progress: func(d, total int64, name string) {
 		if done = append(done, name); d > total {
 			t.Errorf("%d of %d bytes", d, total)
 		}
@@ -152,6 +152,15 @@ func TestAllKindsOfTensors(t *testing.T) {
 	if len(m.Manifest.Sources) != 2 || m.Manifest.SourceSHA256 != "" {
 		t.Errorf("sources %+v", m.Manifest.Sources)
 	}
+}
+
+func settings(t *testing.T, text string) Settings {
+	t.Helper()
+	s, err := ParseSettings(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func write(t *testing.T, path, text string) {

@@ -5,31 +5,45 @@ import (
 	"io"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
-// exactTypes are the .npy types that hold each source type without loss, with the
-// source's own bytes where NumPy has the type. It has no bfloat16 and no float8;
-// float32 holds all their values.
-var exactTypes = map[safetensors.DType]struct {
+// npyType is the .npy type that holds a tensor without loss, and whether with the
+// source's own bytes.
+type npyType struct {
 	npy string
 	raw bool
-}{
-	safetensors.F64: {"<f8", true}, safetensors.F32: {"<f4", true}, safetensors.F16: {"<f2", true},
-	safetensors.BF16: {"<f4", false}, safetensors.F8E4M3: {"<f4", false}, safetensors.F8E5M2: {"<f4", false},
-	safetensors.I64: {"<i8", true}, safetensors.I32: {"<i4", true}, safetensors.I16: {"<i2", true}, safetensors.I8: {"|i1", true},
-	safetensors.U64: {"<u8", true}, safetensors.U32: {"<u4", true}, safetensors.U16: {"<u2", true}, safetensors.U8: {"|u1", true},
-	safetensors.Bool: {"|b1", true},
+}
+
+// exactTypes are those of stored elements. NumPy has no bfloat16 and no float8;
+// float32 holds all their values.
+var exactTypes = map[dtype.Type]npyType{
+	dtype.F64: {"<f8", true}, dtype.F32: {"<f4", true}, dtype.F16: {"<f2", true},
+	dtype.BF16: {"<f4", false}, dtype.F8E4M3: {"<f4", false}, dtype.F8E5M2: {"<f4", false},
+	dtype.I64: {"<i8", true}, dtype.I32: {"<i4", true}, dtype.I16: {"<i2", true}, dtype.I8: {"|i1", true},
+	dtype.U64: {"<u8", true}, dtype.U32: {"<u4", true}, dtype.U16: {"<u2", true}, dtype.U8: {"|u1", true},
+	dtype.Bool: {"|b1", true},
+}
+
+// exactType returns the type for t, none if there is none. What several elements
+// share in the source is written out as float32.
+func exactType(t *checkpoint.Tensor) npyType {
+	if t.Type == "" {
+		return npyType{"<f4", false}
+	}
+	return exactTypes[t.Type]
 }
 
 // writeExact writes a tensor to a .npy file without loss.
-func writeExact(ctx context.Context, path string, t *tensor) error {
+func writeExact(ctx context.Context, path string, t *checkpoint.Tensor) error {
 	return atomicfile.Write(path, func(w io.Writer) error {
-		if !t.raw {
+		kind := exactType(t)
+		if !kind.raw {
 			return writeWidened(ctx, w, t)
 		}
-		if err := npy.WriteHeader(w, t.npy, t.shape); err != nil {
+		if err := npy.WriteHeader(w, kind.npy, t.Shape); err != nil {
 			return err
 		}
 		return copyRaw(ctx, w, t)
@@ -37,18 +51,18 @@ func writeExact(ctx context.Context, path string, t *tensor) error {
 }
 
 // writeWidened writes a tensor's values as float32, a chunk at a time.
-func writeWidened(ctx context.Context, w io.Writer, t *tensor) error {
-	out, err := npy.NewWriter(w, t.shape)
+func writeWidened(ctx context.Context, w io.Writer, t *checkpoint.Tensor) error {
+	out, err := npy.NewWriter(w, t.Shape)
 	if err != nil {
 		return err
 	}
-	buf := make([]float32, min(t.len(), chunkWeights))
-	for at := 0; at < t.len(); at += len(buf) {
+	buf := make([]float32, min(t.Len(), chunkWeights))
+	for at := 0; at < t.Len(); at += len(buf) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		buf := buf[:min(len(buf), t.len()-at)]
-		if err := t.data.ReadFloat32(buf, at); err != nil {
+		buf := buf[:min(len(buf), t.Len()-at)]
+		if err := t.ReadFloat32(buf, at); err != nil {
 			return err
 		}
 		if err := out.Write(buf); err != nil {
@@ -59,14 +73,14 @@ func writeWidened(ctx context.Context, w io.Writer, t *tensor) error {
 }
 
 // copyRaw copies a tensor's bytes as they are.
-func copyRaw(ctx context.Context, w io.Writer, t *tensor) error {
-	buf := make([]byte, min(t.size, 4*chunkWeights))
-	for at := int64(0); at < t.size; at += int64(len(buf)) {
+func copyRaw(ctx context.Context, w io.Writer, t *checkpoint.Tensor) error {
+	buf := make([]byte, min(t.Size, 4*chunkWeights))
+	for at := int64(0); at < t.Size; at += int64(len(buf)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		buf := buf[:min(int64(len(buf)), t.size-at)]
-		if err := t.data.ReadRaw(buf, at); err != nil {
+		buf := buf[:min(int64(len(buf)), t.Size-at)]
+		if err := t.ReadRaw(buf, at); err != nil {
 			return err
 		}
 		if _, err := w.Write(buf); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
 )
 
 // Target says where an encoded matrix goes.
@@ -101,6 +102,39 @@ func (e *encoder) encode() (*MatrixReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	report, err := e.reach(h)
+	for range maxDesigns {
+		if err != nil || e.meetsFloors(report) {
+			return report, err
+		}
+		e.raise()
+		report, err = e.reach(h)
+	}
+	if err == nil && !e.meetsFloors(report) {
+		err = fmt.Errorf("%d values reach %.2f dB and a cosine of %.7f, wanted %v dB and %v: %w",
+			report.Entries, *report.SNRdB, report.Cosine, e.o.MinSNR, e.o.MinCosine, ErrQuality)
+	}
+	return report, err
+}
+
+// meetsFloors tells whether the matrix is as near to the weights as it must be.
+func (e *encoder) meetsFloors(r *MatrixReport) bool {
+	return r.SNRdB == nil || *r.SNRdB >= e.o.MinSNR && r.Cosine >= e.o.MinCosine
+}
+
+// raise aims at the floors instead of the wanted rate or ratio. Values that are
+// the centroids of their cells leave an error at right angles to the result, so
+// that 1 - cosine² is the error's share of the power.
+func (e *encoder) raise() {
+	snr := e.o.MinSNR
+	if c := e.o.MinCosine; c > 0 {
+		snr = max(snr, -10*detmath.Log10(1-float64(c*c)))
+	}
+	e.o.SNR, e.o.Bits = max(snr, e.o.SNR+0.05), 0
+}
+
+// reach designs and writes until the wanted ratio or rate is met.
+func (e *encoder) reach(h *codebook.Histogram) (*MatrixReport, error) {
 	aim, bits := e.o.SNR, e.o.Bits
 	for i := 1; ; i++ {
 		if err := e.design(h, aim, bits); err != nil {
@@ -161,9 +195,7 @@ func (e *encoder) histogram() (*codebook.Histogram, error) {
 func (e *encoder) design(h *codebook.Histogram, snr, bits float64) error {
 	options := codebook.Options{
 		Method: e.o.Method, Entries: e.o.Entries, SNR: snr, Bits: bits, FullPrecision: e.o.FullPrecision,
-	}
-	if e.o.Codec == "brotli" {
-		options.LongestCode = 14
+		LongestCode: longestCode(e.o.Codec),
 	}
 	if e.target.Sidecar == "" || e.o.NoSidecar {
 		options.Outliers = codebook.Never
@@ -178,6 +210,15 @@ func (e *encoder) design(h *codebook.Histogram, snr, bits float64) error {
 	var err error
 	e.book, err = codebook.Design(h, options)
 	return err
+}
+
+// longestCode is the longest code word that a codec's Huffman code has, 0 for the
+// usual 11 bits.
+func longestCode(codec string) int {
+	if codec == "brotli" {
+		return 14
+	}
+	return 0
 }
 
 // indexSink takes the indices of the second pass and makes a file of them.

@@ -11,10 +11,14 @@ import (
 var (
 	// ErrExists reports an output directory that is there already.
 	ErrExists = errors.New("output exists")
+	// ErrBusy reports an output that another process is making.
+	ErrBusy = errors.New("another conversion is writing it")
 	// ErrNoTensors reports a source without tensors.
 	ErrNoTensors = errors.New("no tensors")
 	// ErrOption reports options that make no sense.
 	ErrOption = errors.New("invalid option")
+	// ErrQuality reports a matrix that misses MinSNR or MinCosine with all entries.
+	ErrQuality = errors.New("quality floor not reached")
 	// ErrDType reports a tensor whose type cannot be compressed.
 	ErrDType = errors.New("unsupported dtype")
 )
@@ -31,6 +35,9 @@ type Options struct {
 	// SNR is the wanted signal-to-noise ratio in dB, Bits the wanted bits per
 	// weight with everything counted. At most one is set; entropy only.
 	SNR, Bits float64
+	// MinSNR and MinCosine are floors for every matrix: where the wanted rate, or the
+	// default ratio, does not reach them, more bits are spent. Entropy only.
+	MinSNR, MinCosine float64
 	// Entries bounds the codebook, 0 means 256.
 	Entries int
 	// FullPrecision keeps float32 codebook values instead of rounding to bfloat16.
@@ -68,6 +75,12 @@ func (o Options) normalize() (Options, error) {
 		return o, fmt.Errorf("snr %v dB is beyond float32's precision: %w", o.SNR, ErrOption)
 	case o.Bits > 16:
 		return o, fmt.Errorf("%v bits: a weight takes at most 8, and the file's overhead: %w", o.Bits, ErrOption)
+	case !(o.MinSNR >= 0 && o.MinSNR <= 120):
+		return o, fmt.Errorf("min-snr %v is not between 0 and 120 dB: %w", o.MinSNR, ErrOption)
+	case !(o.MinCosine >= 0 && o.MinCosine < 1):
+		return o, fmt.Errorf("min-cosine %v is not at least 0 and below 1: %w", o.MinCosine, ErrOption)
+	case o.Method != codebook.Entropy && (o.MinSNR > 0 || o.MinCosine > 0):
+		return o, fmt.Errorf("min-snr and min-cosine need the entropy method, not %s: %w", o.Method, ErrOption)
 	case o.Entries < 0 || o.Entries > 256:
 		return o, fmt.Errorf("%d entries: a codebook has 1 to 256: %w", o.Entries, ErrOption)
 	case o.BlockRows < 0:
@@ -89,20 +102,31 @@ func (o Options) normalize() (Options, error) {
 	return o, nil
 }
 
-// describe lists, for the manifest, the options that bytes depend on.
+// describe lists, for the manifest, the options that bytes depend on, by the
+// names of the command line.
 func (o Options) describe() map[string]any {
 	d := map[string]any{"method": string(o.Method), "codec": o.Codec, "level": o.Level, "bf16_codebook": !o.FullPrecision}
-	if o.SNR > 0 {
-		d["snr"] = o.SNR
+	for name, v := range map[string]float64{"snr": o.SNR, "bits": o.Bits, "min_snr": o.MinSNR, "min_cosine": o.MinCosine} {
+		if v > 0 {
+			d[name] = v
+		}
 	}
-	if o.Bits > 0 {
-		d["bits"] = o.Bits
-	}
-	if o.Entries > 0 {
-		d["entries"] = o.Entries
+	for name, n := range map[string]int{"entries": o.Entries, "block_rows": o.BlockRows} {
+		if n > 0 {
+			d[name] = n
+		}
 	}
 	if o.NonFinite {
 		d["nonfinite"] = "sidecar"
 	}
+	if o.NoSidecar {
+		d["no_sidecar"] = true
+	}
 	return d
+}
+
+// key tells options apart by all that bytes depend on.
+func (o Options) key() string {
+	o.Threads = 0
+	return fmt.Sprintf("%+v", o)
 }

@@ -1,9 +1,12 @@
 package model
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +21,12 @@ const ManifestName = "manifest.json"
 // MetadataName is a GGUF file without tensors: the metadata of the GGUF file that
 // a model was converted from, its vocabulary included.
 const MetadataName = "metadata.gguf"
+
+// Version is the release of this library.
+const Version = "0.1.0"
+
+// Tool is what manifests say they were written by.
+const Tool = "helix-substrate " + Version
 
 // Formats of a tensor in a model directory.
 const (
@@ -40,6 +49,36 @@ type Manifest struct {
 	BlockRows    int               `json:"block_rows"` // 0: chosen for each tensor
 	Tensors      map[string]Tensor `json:"tensors"`
 	Stats        Stats             `json:"stats"`
+	RootSHA256   string            `json:"root_sha256,omitempty"` // see Root
+}
+
+// Root returns the hash, in hex, that stands for the whole conversion: the SHA-256
+// of one line for each file, "file SHA256 BYTES NAME", and for each tensor of the
+// source whose hash is known, "source SHA256 NAME", sorted as bytes.
+func (m *Manifest) Root() string {
+	lines := map[string]bool{} // tensors may share files
+	file := func(sum string, bytes int64, name string) {
+		lines[fmt.Sprintf("file %s %d %s\n", sum, bytes, name)] = true
+	}
+	for _, f := range m.Files {
+		file(f.SHA256, f.Bytes, f.File)
+	}
+	for name, t := range m.Tensors {
+		bytes := t.Bytes + t.CompressedBytes // one of them is 0
+		if s := t.Sidecar; s != nil {
+			file(s.SHA256, s.Bytes, s.File)
+			bytes -= s.Bytes
+		}
+		file(t.SHA256, bytes, t.File)
+		if t.SourceSHA256 != "" {
+			lines[fmt.Sprintf("source %s %s\n", t.SourceSHA256, name)] = true
+		}
+	}
+	h := sha256.New()
+	for _, line := range slices.Sorted(maps.Keys(lines)) {
+		io.WriteString(h, line)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // File is a file that is not a tensor.
@@ -56,6 +95,9 @@ type Tensor struct {
 	Format string `json:"format"`
 	File   string `json:"file"`
 	SHA256 string `json:"sha256,omitempty"` // of File
+	// SameAs is another tensor whose files this one shares: their bytes were the same.
+	SameAs       string `json:"same_as,omitempty"`
+	SourceSHA256 string `json:"source_sha256,omitempty"` // of the bytes in the source
 
 	OriginalShape    []int     `json:"original_shape,omitempty"`
 	CDNAShape        []int     `json:"cdna_shape,omitempty"` // [rows, cols]

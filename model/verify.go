@@ -26,7 +26,8 @@ type Check struct {
 
 // Verify checks every tensor: its files are there, have the manifest's SHA-256,
 // shape and name, and every block unpacks to the indices its own hash names; and
-// every other file that the manifest lists, such as config.json. It goes on after
+// every other file that the manifest lists, such as config.json; and the manifest's
+// own root hash. It goes on after
 // a bad one and returns one Check each, tensors by name, then files; the error is
 // for what stopped it early, such as the context.
 func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
@@ -51,6 +52,13 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	if root := m.Manifest.RootSHA256; root != "" {
+		c := Check{Name: ManifestName}
+		if got := m.Manifest.Root(); got != root {
+			c.Err = fmt.Errorf("%s: the root of its hashes is %s, not %s: %w", m.Path(ManifestName), got, root, ErrMismatch)
+		}
+		checks = append(checks, c)
+	}
 	return checks, nil
 }
 
@@ -69,7 +77,7 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 		return c
 	}
 	defer f.Close()
-	if name := f.Header().TensorName; f.Version() == 2 && name != t.Name {
+	if name := f.Header().TensorName; f.Version() == 2 && name != t.Name && name != t.SameAs {
 		c.Err = fmt.Errorf("%s: holds tensor %q, the manifest says %q: %w", f.Name(), name, t.Name, ErrMismatch)
 		return c
 	}

@@ -2,12 +2,9 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
-	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/bench"
-	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 )
 
 type benchCodebookCommand struct {
@@ -49,26 +46,17 @@ func (c *benchCodebookCommand) Run(env *environment) error {
 	return nil
 }
 
-// loadMatrices reads the matrices of a .npy or .safetensors file into memory.
+// loadMatrices reads the matrices of a checkpoint, or one array, into memory.
 func loadMatrices(path string) ([]bench.Matrix, error) {
-	if filepath.Ext(path) == ".npy" {
-		w, dims, err := npy.ReadFloat32(path)
-		if err != nil {
-			return nil, err
-		}
-		if len(w) == 0 {
-			return nil, fmt.Errorf("%s: shape %v holds no weights", path, dims)
-		}
-		return []bench.Matrix{{Name: path, Weights: w}}, nil
-	}
-	f, err := safetensors.OpenSet(path)
+	f, err := checkpoint.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	var matrices []bench.Matrix
-	for _, t := range f.Tensors() {
-		if len(t.Shape) < 2 || !convert.IsFloat(t.DType) {
+	tensors := f.Tensors()
+	for _, t := range tensors {
+		if !t.IsFloat() || t.Len() == 0 || len(t.Shape) < 2 && len(tensors) > 1 {
 			continue
 		}
 		m := bench.Matrix{Name: t.Name, Weights: make([]float32, t.Len())}

@@ -8,11 +8,16 @@ import (
 	"github.com/helix-substrate/helix-substrate/convert"
 )
 
+// defaultCodec is --codec's default.
+const defaultCodec = "zstd"
+
 // compressionFlags are the options that convert and encode share.
 type compressionFlags struct {
 	Method    string  `name:"method" enum:"entropy,kmeans,uniform" default:"entropy" help:"How codebooks are designed: ${enum}."`
 	Bits      float64 `name:"bits" placeholder:"B" help:"Entropy: least error at B bits per weight, everything counted."`
 	SNR       float64 `name:"snr" placeholder:"DB" help:"Entropy: fewest bits at a signal-to-noise ratio of DB decibels (default 35)."`
+	MinSNR    float64 `name:"min-snr" placeholder:"DB" help:"Entropy: spend more bits wherever the ratio would be below DB decibels."`
+	MinCosine float64 `name:"min-cosine" placeholder:"C" help:"Entropy: spend more bits wherever the cosine would be below C, such as 0.9995."`
 	Entries   int     `name:"entries" placeholder:"N" help:"At most N codebook values (default 256)."`
 	Full      bool    `name:"full-precision" help:"Keep float32 codebook values; the default rounds them to bfloat16, for faster products."`
 	Codec     string  `name:"codec" enum:"zstd,brotli,huff0,lz4,none" default:"zstd" help:"How blocks are packed: ${enum}."`
@@ -38,7 +43,7 @@ func (c *compressionFlags) options() (convert.Options, error) {
 		return convert.Options{}, usageError("--bits and --snr need --method entropy")
 	}
 	return convert.Options{
-		Method: codebook.Method(c.Method), Bits: c.Bits, SNR: c.SNR, Entries: c.Entries, FullPrecision: c.Full,
+		Method: codebook.Method(c.Method), Bits: c.Bits, SNR: c.SNR, MinSNR: c.MinSNR, MinCosine: c.MinCosine, Entries: c.Entries, FullPrecision: c.Full,
 		Codec: c.Codec, Level: c.Level, BlockRows: rows, NonFinite: c.NonFinite == "sidecar", Threads: c.Threads,
 	}, nil
 }

@@ -2,38 +2,50 @@ package main
 
 import (
 	"fmt"
-	"sort"
+	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 )
 
 type convertCommand struct {
-	Src            string `arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory (config.json, safetensors), one .safetensors file, or a GGUF file."`
-	Out            string `name:"out" short:"o" required:"" placeholder:"DIR" help:"The model directory to make; it must not exist yet."`
-	SkipEmbeddings bool   `name:"skip-embeddings" help:"Keep embeddings exact instead of compressing them."`
-	SkipLMHead     bool   `name:"skip-lm-head" help:"Keep the output head exact instead of compressing it."`
-	ModelID        string `name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
-	DryRun         bool   `name:"dry-run" help:"Read headers only and say what would be done."`
+	Src            string        `arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory, or one file: safetensors or its index, GGUF (any part), PyTorch, .npy."`
+	Out            string        `name:"out" short:"o" aliases:"output" required:"" placeholder:"DIR" help:"The model directory to make; it must not exist yet."`
+	Preset         string        `name:"preset" enum:"archive,balanced,fast," default:"" help:"${enum}: the smallest files, the default, the fastest to unpack; same error."`
+	Size           byteunit.Size `name:"size" placeholder:"SIZE" help:"The most that all tensors together may take, such as 3.2GB, instead of --bits or --snr."`
+	Allocate       string        `name:"allocate" enum:"rate,snr,error" default:"snr" help:"How --size is spread: equal rate, equal SNR, or least sum of squared errors."`
+	Embeddings     string        `name:"embeddings" placeholder:"SETTINGS" help:"Settings of the embeddings, as for --tensor: exact, or snr=45,codec=brotli."`
+	LMHead         string        `name:"lm-head" placeholder:"SETTINGS" help:"Settings of the output head."`
+	Tensor         []string      `name:"tensor" sep:"none" placeholder:"REGEX=SETTINGS" help:"Settings of the tensors whose name matches, such as 'mlp=bits=3.5'; may be repeated, later ones win."`
+	SkipEmbeddings bool          `name:"skip-embeddings" help:"--embeddings exact."`
+	SkipLMHead     bool          `name:"skip-lm-head" help:"--lm-head exact."`
+	ModelID        string        `name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
+	DryRun         bool          `name:"dry-run" help:"Read headers only and say what would be done."`
+	Memory         byteunit.Size `name:"memory" default:"512MiB" help:"Keep the whole process within SIZE."`
+	Report         string        `name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
 	compressionFlags
 	Quiet bool `name:"quiet" short:"q" help:"No progress, no table."`
 	JSON  bool `name:"json" help:"Print a JSON report."`
 }
 
 func (c *convertCommand) Help() string {
-	return "Examples:\n  helix-substrate convert TinyStories-656K -o tinystories-cdna\n  helix-substrate convert model.safetensors -o out --bits 4.0"
+	return `Examples:
+  helix-substrate convert TinyStories-656K -o tinystories-cdna
+  helix-substrate convert model.safetensors -o out --bits 4.0
+  helix-substrate convert model.gguf -o out --size 3.2GB --tensor 'attn_[qk]=snr=30' --report out.html
+
+A conversion that was stopped is continued by the same command. SETTINGS are the
+options' names without dashes, with commas: snr=, bits=, min-snr=, min-cosine=,
+method=, entries=, codec=, level=, block-rows=, full-precision, exact, compress.`
 }
 
 func (c *convertCommand) Run(env *environment) error {
-	o, err := c.options()
+	job, err := c.job()
 	if err != nil {
 		return err
 	}
-	job := convert.Job{
-		Source: c.Src, Output: c.Out, ModelID: c.ModelID, Options: o,
-		SkipEmbeddings: c.SkipEmbeddings, SkipLMHead: c.SkipLMHead,
-	}
 	if c.DryRun {
-		plan, err := convert.Plan(job)
+		plan, err := convert.Plan(env.ctx, job)
 		if err != nil {
 			return err
 		}
@@ -48,13 +60,79 @@ func (c *convertCommand) Run(env *environment) error {
 		defer progress.finish()
 		job.Progress = progress.update
 	}
+	debug.SetMemoryLimit(job.Memory - job.Memory/8) // the collector works harder before the limit is near
 	report, err := convert.Directory(env.ctx, job)
 	if err != nil {
 		return err
 	}
+	return c.print(env, report)
+}
+
+// job is what the command line asks for.
+func (c *convertCommand) job() (convert.Job, error) {
+	job := convert.Job{
+		Source: c.Src, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), Memory: int64(c.Memory),
+	}
+	if err := c.preset(); err != nil {
+		return job, err
+	}
+	var err error
+	if job.Options, err = c.options(); err != nil {
+		return job, err
+	}
+	if c.SkipEmbeddings {
+		c.Embeddings = "exact"
+	}
+	if c.SkipLMHead {
+		c.LMHead = "exact"
+	}
+	for _, s := range []struct {
+		text string
+		to   *convert.Settings
+	}{{c.Embeddings, &job.Embeddings}, {c.LMHead, &job.LMHead}} {
+		if s.text == "" {
+			continue
+		}
+		if *s.to, err = convert.ParseSettings(s.text); err != nil {
+			return job, err
+		}
+	}
+	for _, text := range c.Tensor {
+		o, err := convert.ParseOverride(text)
+		if err != nil {
+			return job, err
+		}
+		job.Overrides = append(job.Overrides, o)
+	}
+	return job, nil
+}
+
+// preset chooses how blocks are packed.
+func (c *convertCommand) preset() error {
+	if c.Preset == "" {
+		return nil
+	}
+	if c.Codec != defaultCodec || c.BlockRows != "auto" {
+		return usageError("--preset chooses --codec and --block-rows itself")
+	}
+	switch c.Preset {
+	case "archive":
+		c.Codec = "brotli"
+	case "fast":
+		c.Codec = "huff0"
+	}
+	return nil
+}
+
+func (c *convertCommand) print(env *environment, report *convert.Report) error {
 	for _, t := range report.Tensors {
 		if t.Matrix != nil {
 			warnMissed(env, t.Name, t.Matrix)
+		}
+	}
+	if c.Report != "" {
+		if err := convert.WriteHTML(c.Report, report); err != nil {
+			return err
 		}
 	}
 	if c.JSON {
@@ -76,18 +154,22 @@ func printPlan(env *environment, plan *convert.ConversionPlan) {
 }
 
 func printConversion(env *environment, r *convert.Report) {
-	tensors := append([]convert.TensorReport(nil), r.Tensors...)
-	sort.SliceStable(tensors, func(i, j int) bool { return tensors[i].Name < tensors[j].Name })
-	rows := make([][]string, 0, len(tensors))
-	for _, t := range tensors {
-		row := []string{t.Name, shape(t.Shape...), size(t.SourceBytes), size(t.Bytes), "exact", "", "", ""}
+	rows := make([][]string, 0, len(r.Tensors))
+	for _, t := range r.Tensors {
+		row := []string{t.Name, shape(t.Shape...), size(t.SourceBytes), size(t.Bytes), "exact", "", "", "", decimal(t.Seconds, 2)}
 		if m := t.Matrix; m != nil {
-			row = append(row[:4], decimal(m.BitsPerWeight, 3), snr(m.SNRdB), decimal(m.Cosine, 6), fmt.Sprint(m.Outliers))
+			row = append(row[:4], decimal(m.BitsPerWeight, 3), snr(m.SNRdB), decimal(m.Cosine, 6), fmt.Sprint(m.Outliers), decimal(t.Seconds, 2))
+		}
+		if t.SameAs != "" {
+			row = append(row[:4], "same as "+t.SameAs, "", "", "", "")
 		}
 		rows = append(rows, row)
 	}
-	writeTable(env.stdout, []string{"tensor", "shape", "source", "output", "bits", "SNR", "cosine", "outliers"}, rows)
+	writeTable(env.stdout, []string{"tensor", "shape", "source", "output", "bits", "SNR", "cosine", "outliers", "seconds"}, rows)
 	s := r.Stats
 	fmt.Fprintf(env.stdout, "\n%s: %d tensors, %s → %s (%.2f× smaller than the source, %.3f bits per weight) in %.1f s\n",
 		r.Output, s.TensorCount, size(s.OriginalBytes), size(s.CompressedBytes), s.OverallRatio, r.BitsPerWeight, r.Seconds)
+	if r.Resumed > 0 {
+		fmt.Fprintf(env.stdout, "%d tensors were there from an earlier run\n", r.Resumed)
+	}
 }

@@ -7,17 +7,19 @@ import (
 	"runtime"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
 type verifyCommand struct {
 	Path    string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
+	Rebuild string `name:"rebuild" placeholder:"SRC" help:"Convert SRC again with the directory's own options and compare every file: proves that it came from SRC."`
 	Threads int    `name:"threads" help:"Workers; 0 means all cores."`
 	JSON    bool   `name:"json" help:"Print a JSON report."`
 }
 
 func (c *verifyCommand) Help() string {
-	return "Examples:\n  helix-substrate verify model-dir\n  helix-substrate verify w.cdna2.hxz"
+	return "Examples:\n  helix-substrate verify model-dir\n  helix-substrate verify w.cdna2.hxz\n  helix-substrate verify model-dir --rebuild model.safetensors"
 }
 
 // errDamaged is the outcome of a verification that found something.
@@ -50,9 +52,12 @@ func (c *verifyCommand) Run(env *environment) error {
 		return err
 	}
 	var checks []model.Check
-	if info.IsDir() {
+	switch {
+	case c.Rebuild != "":
+		checks, err = c.rebuild(env, threads)
+	case info.IsDir():
 		checks, err = verifyModel(env, c.Path, threads)
-	} else {
+	default:
 		checks, err = verifyFile(env, c.Path, info, threads)
 	}
 	if err != nil {
@@ -88,6 +93,22 @@ func (c *verifyCommand) Run(env *environment) error {
 		return fmt.Errorf("%s: %d of %d tensors and files damaged: %w", c.Path, damaged, len(checks), errDamaged)
 	}
 	return nil
+}
+
+// rebuild verifies the directory, then makes it again.
+func (c *verifyCommand) rebuild(env *environment, threads int) ([]model.Check, error) {
+	checks, err := verifyModel(env, c.Path, threads)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range checks {
+		if k.Err != nil {
+			return checks, nil
+		}
+	}
+	progress := newProgress(env.stderr)
+	defer progress.finish()
+	return convert.Rebuild(env.ctx, c.Path, convert.Job{Source: c.Rebuild, Options: convert.Options{Threads: threads}, Progress: progress.update})
 }
 
 func verifyModel(env *environment, dir string, threads int) ([]model.Check, error) {

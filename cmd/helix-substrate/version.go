@@ -6,17 +6,16 @@ import (
 	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
-// version is the release; the module version of an installed binary wins.
-const version = "0.1.0"
-
-// programVersion returns the version of this program.
+// programVersion returns the version of this program: the module version of an
+// installed binary, else the release.
 func programVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
 	}
-	return version
+	return model.Version
 }
 
 type versionCommand struct {

@@ -149,7 +149,7 @@ func (f *File) Commit() error {
 		os.Remove(f.file.Name())
 		return err
 	}
-	return syncDir(filepath.Dir(f.path))
+	return SyncDir(filepath.Dir(f.path))
 }
 
 // Abort closes and removes the partial file. It does nothing after Commit or an

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// syncDir makes a rename inside dir survive a power failure. File systems that
+// SyncDir makes a rename inside dir survive a power failure. File systems that
 // cannot flush a directory say EINVAL or ENOTSUP; they have nothing to flush.
-func syncDir(dir string) error {
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if errors.Is(err, os.ErrPermission) {
 		return nil // a directory may be writable without being readable

@@ -101,6 +101,18 @@ func (r *Reader) ReadFloat32(dst []float32, off int) error {
 	return nil
 }
 
+// ReadRaw fills dst with bytes [off, off+len(dst)) of the elements as stored: in
+// the file's own order and byte order.
+func (r *Reader) ReadRaw(dst []byte, off int64) error {
+	if err := r.array.ReadRaw(dst, off); err != nil {
+		return fmt.Errorf("%s: %w", r.name, err)
+	}
+	return nil
+}
+
+// Plain tells whether elements are stored row-major and little-endian.
+func (r *Reader) Plain() bool { return !r.header.Fortran && !r.array.BigEndian }
+
 // readColumns gathers a row-major window from a column-major matrix.
 func (r *Reader) readColumns(dst []float32, off int) error {
 	if off < 0 || off > r.array.Len || len(dst) > r.array.Len-off {

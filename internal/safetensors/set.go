@@ -3,6 +3,7 @@ package safetensors
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -43,46 +44,70 @@ func OpenSet(path string) (*Set, error) {
 	return &Set{files: []*File{f}, tensors: f.tensors}, nil
 }
 
-// OpenDir opens the checkpoint in a directory: model.safetensors, else
-// model.safetensors.index.json with its shards, else the only *.index.json, else
-// the only *.safetensors there is.
+// OpenDir opens the checkpoint in a directory: the file that [Choose] chooses.
 func OpenDir(dir string) (*Set, error) {
-	for _, name := range []string{"model" + suffix, "model" + indexSuffix} {
-		path := filepath.Join(dir, name)
-		switch _, err := os.Stat(path); {
-		case err == nil:
-			return OpenSet(path)
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, err
-		}
-	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	name, err := Choose(names)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return OpenSet(filepath.Join(dir, name))
+}
+
+// Choose tells which of a directory's files is its checkpoint: model.safetensors,
+// else model.safetensors.index.json, else the only *.safetensors.index.json, else
+// the only *.safetensors there is. Without any it returns fs.ErrNotExist, with
+// several ErrIndex.
+func Choose(names []string) (string, error) {
+	for _, name := range []string{"model" + suffix, "model" + indexSuffix} {
+		if slices.Contains(names, name) {
+			return name, nil
+		}
+	}
 	for _, end := range []string{indexSuffix, suffix} {
 		var candidates []string
-		for _, e := range entries {
-			if strings.HasSuffix(e.Name(), end) && e.Name()[0] != '.' {
-				candidates = append(candidates, e.Name())
+		for _, name := range names {
+			if strings.HasSuffix(name, end) && name[0] != '.' {
+				candidates = append(candidates, name)
 			}
 		}
 		if len(candidates) == 1 {
-			return OpenSet(filepath.Join(dir, candidates[0]))
+			return candidates[0], nil
 		}
 		if len(candidates) > 1 {
-			return nil, fmt.Errorf("%s: %w: several candidates, name one of %s", dir, ErrIndex, strings.Join(candidates, ", "))
+			return "", fmt.Errorf("%w: several candidates, name one of %s", ErrIndex, strings.Join(candidates, ", "))
 		}
 	}
-	return nil, fmt.Errorf("%s: no safetensors file: %w", dir, fs.ErrNotExist)
+	return "", fmt.Errorf("no safetensors file: %w", fs.ErrNotExist)
 }
 
 // OpenIndex opens the shards that an index names, which lie beside it. The index
 // must tell exactly what the shards hold.
-func OpenIndex(path string) (set *Set, err error) {
-	weightMap, err := readIndex(path)
+func OpenIndex(path string) (*Set, error) {
+	file, size, err := regularfile.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
+	}
+	defer file.Close()
+	return NewIndexed(file, size, path, func(shard string) (*File, error) {
+		return Open(filepath.Join(filepath.Dir(path), shard))
+	})
+}
+
+// NewIndexed reads an index of size bytes from r and opens the shards it names,
+// each once, by their plain file names. name stands for the index's path. The set
+// closes the files.
+func NewIndexed(r io.ReaderAt, size int64, name string, open func(shard string) (*File, error)) (set *Set, err error) {
+	weightMap, err := readIndex(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	set = &Set{}
 	defer func() {
@@ -92,19 +117,19 @@ func OpenIndex(path string) (set *Set, err error) {
 		}
 	}()
 	shards := map[string]*File{}
-	for _, name := range slices.Sorted(maps.Keys(weightMap)) {
-		shard := weightMap[name]
+	for _, tensor := range slices.Sorted(maps.Keys(weightMap)) {
+		shard := weightMap[tensor]
 		f, ok := shards[shard]
 		if !ok {
-			if f, err = Open(filepath.Join(filepath.Dir(path), shard)); err != nil {
-				return set, fmt.Errorf("%s: %w", path, err)
+			if f, err = open(shard); err != nil {
+				return set, fmt.Errorf("%s: %w", name, err)
 			}
 			shards[shard] = f
 			set.files = append(set.files, f)
 		}
-		t, ok := f.Tensor(name)
+		t, ok := f.Tensor(tensor)
 		if !ok {
-			return set, fmt.Errorf("%s: %w: tensor %q is not in %s", path, ErrIndex, name, shard)
+			return set, fmt.Errorf("%s: %w: tensor %q is not in %s", name, ErrIndex, tensor, shard)
 		}
 		set.tensors = append(set.tensors, t)
 	}
@@ -112,7 +137,7 @@ func OpenIndex(path string) (set *Set, err error) {
 	for _, f := range set.files {
 		for _, t := range f.tensors {
 			if shards[weightMap[t.Name]] != f {
-				return set, fmt.Errorf("%s: %w: tensor %q of %s is not mapped to it", path, ErrIndex, t.Name, filepath.Base(f.path))
+				return set, fmt.Errorf("%s: %w: tensor %q of %s is not mapped to it", name, ErrIndex, t.Name, filepath.Base(f.path))
 			}
 		}
 	}
@@ -120,17 +145,12 @@ func OpenIndex(path string) (set *Set, err error) {
 }
 
 // readIndex returns the weight_map of an index: file name by tensor name.
-func readIndex(path string) (map[string]string, error) {
-	file, size, err := regularfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
+func readIndex(r io.ReaderAt, size int64) (map[string]string, error) {
 	if size > maxHeader {
 		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrIndex, size, maxHeader)
 	}
 	text := make([]byte, size)
-	if err := readFull(file, text, 0); err != nil {
+	if err := readFull(r, text, 0); err != nil {
 		return nil, err
 	}
 	return parseIndex(text)

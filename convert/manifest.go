@@ -1,0 +1,124 @@
+package convert
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/model"
+)
+
+// finish copies the files beside the weights and writes the manifest.
+func (c *conversion) finish(ctx context.Context) error {
+	m, err := c.manifest(ctx)
+	if err != nil {
+		return err
+	}
+	return m.Write(c.dir)
+}
+
+// manifest writes the other files and describes all.
+func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
+	files, err := c.otherFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &model.Manifest{
+		Files: files, Tool: model.Tool, ModelID: c.job.ModelID, Format: model.FormatCDNA2, Codec: c.options.Codec,
+		BlockRows: c.options.BlockRows, Options: c.job.describe(c.options), Tensors: make(map[string]model.Tensor, len(c.entries)),
+	}
+	if m.ModelID == "" {
+		m.ModelID = modelID(c.job.Source)
+	}
+	if c.src.GGUF() != nil {
+		m.SourceGGUF = filepath.Base(c.job.Source)
+	}
+	if m.Sources, err = c.sources(ctx); err != nil {
+		return nil, err
+	}
+	if len(m.Sources) == 1 {
+		m.SourceSHA256 = m.Sources[0].SHA256
+	}
+	var weights, bits float64
+	for i, t := range c.entries {
+		m.Tensors[t.Name] = t
+		m.Stats.OriginalBytes += t.OriginalBytes
+		m.Stats.CompressedBytes += c.report.Tensors[i].Bytes
+		if r := c.report.Tensors[i].Matrix; r != nil && t.SameAs == "" {
+			weights += float64(r.Rows) * float64(r.Cols)
+			bits += 8 * float64(r.Bytes)
+		}
+	}
+	m.Stats.TensorCount = len(c.entries)
+	m.Stats.OverallRatio = float64(m.Stats.OriginalBytes) / float64(max(1, m.Stats.CompressedBytes))
+	m.RootSHA256 = m.Root()
+	c.report.Stats, c.report.Root = m.Stats, m.RootSHA256
+	c.report.BitsPerWeight = bits / max(1, weights)
+	return m, nil
+}
+
+// otherFiles writes what a model needs beside its tensors.
+func (c *conversion) otherFiles(ctx context.Context) ([]model.File, error) {
+	var files []model.File
+	if c.src.Whole() {
+		var err error
+		if files, err = copyCompanions(ctx, c.src, c.dir); err != nil {
+			return nil, err
+		}
+	}
+	if c.src.GGUF() == nil {
+		return files, nil
+	}
+	if err := writeMetadata(c.src.GGUF(), c.dir); err != nil {
+		return nil, err
+	}
+	sum, n, err := model.HashFile(ctx, filepath.Join(c.dir, model.MetadataName))
+	return append(files, model.File{File: model.MetadataName, Bytes: n, SHA256: sum}), err
+}
+
+// sources describes the files with weights.
+func (c *conversion) sources(ctx context.Context) ([]model.File, error) {
+	var files []model.File
+	for _, name := range c.src.WeightFiles() {
+		sum, n, err := c.src.Hash(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, model.File{File: name, Bytes: n, SHA256: sum})
+	}
+	return files, nil
+}
+
+// describe lists, for the manifest, what bytes depend on.
+func (j *Job) describe(o Options) map[string]any {
+	d := o.describe()
+	if j.Size > 0 {
+		delete(d, "snr") // the default
+		d["size"], d["allocate"] = j.Size, string(j.Allocate.orDefault())
+	}
+	for name, s := range map[string]Settings{"embeddings": j.Embeddings, "lm_head": j.LMHead} {
+		if s.text != "" {
+			d[name] = s.text
+		}
+	}
+	if len(j.Overrides) > 0 {
+		texts := make([]string, len(j.Overrides))
+		for i, o := range j.Overrides {
+			texts[i] = o.text
+		}
+		d["tensors"] = texts
+	}
+	return d
+}
+
+// modelID names a model after its source.
+func modelID(source string) string {
+	if path, err := filepath.Abs(source); err == nil {
+		source = path
+	}
+	base := filepath.Base(source)
+	for _, ending := range []string{".safetensors", ".gguf", ".npy", ".bin", ".pth", ".pt"} {
+		base = strings.TrimSuffix(base, ending)
+	}
+	return base
+}

@@ -1,0 +1,187 @@
+package convert
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/helix-substrate/helix-substrate/codebook"
+	"github.com/helix-substrate/helix-substrate/model"
+)
+
+// ErrRebuild reports a file of a model directory that its source does not give.
+var ErrRebuild = errors.New("the source gives another file")
+
+// Rebuild converts the source again with the options of the manifest in dir and
+// compares every file, and every tensor of the source, with that by SHA-256: it
+// proves that dir came from the source. Files are made one by one in a temporary
+// directory and removed; of job, Source, Memory, Progress and Options.Threads
+// count. It returns one Check for each tensor, by name, and each other file; the
+// error is for what stopped it early.
+func Rebuild(ctx context.Context, dir string, job Job) ([]model.Check, error) {
+	m, err := model.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := job.restore(m.Manifest); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Path(model.ManifestName), err)
+	}
+	c, err := prepare(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	defer c.src.Close()
+	if c.dir, err = os.MkdirTemp("", "helix-rebuild-*"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(c.dir)
+
+	checks := make([]model.Check, len(c.plan))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.workers)
+	for i, t := range c.plan {
+		if checks[i].Name = t.Name; t.sameAs != nil {
+			continue
+		}
+		g.Go(func() error {
+			checks[i].Bytes, checks[i].Err = c.rebuild(gctx, i, m.Manifest)
+			c.progress(t)
+			return gctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	c.share()
+	built, err := c.manifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(checks, compareManifests(m.Manifest, built, checks)...), nil
+}
+
+// rebuild converts one tensor, compares and removes it.
+func (c *conversion) rebuild(ctx context.Context, i int, m *model.Manifest) (bytes int64, err error) {
+	t := c.plan[i]
+	want, ok := m.Tensors[t.Name]
+	if !ok {
+		return 0, fmt.Errorf("tensor %q is not in the manifest: %w", t.Name, ErrRebuild)
+	}
+	if err := c.convert(ctx, i); err != nil {
+		return 0, err
+	}
+	got := c.entries[i]
+	defer os.Remove(filepath.Join(c.dir, got.File))
+	if got.Sidecar != nil {
+		defer os.Remove(filepath.Join(c.dir, got.Sidecar.File))
+	}
+	switch {
+	case want.SourceSHA256 != "" && got.SourceSHA256 != want.SourceSHA256:
+		err = fmt.Errorf("the source's weights have sha256 %s, the manifest says %s: %w", got.SourceSHA256, want.SourceSHA256, ErrRebuild)
+	case got.File != want.File || got.SHA256 != want.SHA256:
+		err = fmt.Errorf("%s has sha256 %s, the manifest says %s of %s: %w", got.File, got.SHA256, want.SHA256, want.File, ErrRebuild)
+	case sidecarSum(got) != sidecarSum(want):
+		err = fmt.Errorf("the sidecar has sha256 %q, the manifest says %q: %w", sidecarSum(got), sidecarSum(want), ErrRebuild)
+	}
+	return c.report.Tensors[i].Bytes, err
+}
+
+func sidecarSum(t model.Tensor) string {
+	if t.Sidecar == nil {
+		return ""
+	}
+	return t.Sidecar.SHA256
+}
+
+// compareManifests compares what is not a tensor's own: other files, tensors that
+// the source lacks, and, if all else is well, the root.
+func compareManifests(want, got *model.Manifest, done []model.Check) (checks []model.Check) {
+	sums := map[string]string{}
+	for _, f := range got.Files {
+		sums[f.File] = f.SHA256
+	}
+	for _, f := range want.Files {
+		check := model.Check{Name: f.File, Bytes: f.Bytes}
+		if sums[f.File] != f.SHA256 {
+			check.Err = fmt.Errorf("%s has sha256 %q, the manifest says %s: %w", f.File, sums[f.File], f.SHA256, ErrRebuild)
+		}
+		checks = append(checks, check)
+	}
+	for _, name := range slices.Sorted(maps.Keys(want.Tensors)) {
+		if _, ok := got.Tensors[name]; !ok {
+			checks = append(checks, model.Check{Name: name, Err: fmt.Errorf("the source has no tensor %q: %w", name, ErrRebuild)})
+		}
+	}
+	for _, c := range append(done, checks...) {
+		if c.Err != nil {
+			return checks
+		}
+	}
+	root := model.Check{Name: model.ManifestName}
+	if want.RootSHA256 != "" && want.RootSHA256 != got.RootSHA256 {
+		root.Err = fmt.Errorf("the root is %s, the manifest says %s: %w", got.RootSHA256, want.RootSHA256, ErrRebuild)
+	}
+	return append(checks, root)
+}
+
+// restore sets the job's options to those that the manifest was written with.
+func (j *Job) restore(m *model.Manifest) error {
+	text, err := json.Marshal(m.Options)
+	if err != nil {
+		return err
+	}
+	d := struct {
+		Method     codebook.Method `json:"method"`
+		Codec      string          `json:"codec"`
+		Level      int             `json:"level"`
+		BF16       *bool           `json:"bf16_codebook"`
+		SNR        float64         `json:"snr"`
+		Bits       float64         `json:"bits"`
+		MinSNR     float64         `json:"min_snr"`
+		MinCosine  float64         `json:"min_cosine"`
+		Entries    int             `json:"entries"`
+		BlockRows  int             `json:"block_rows"`
+		NonFinite  string          `json:"nonfinite"`
+		NoSidecar  bool            `json:"no_sidecar"`
+		Size       int64           `json:"size"`
+		Allocate   Allocation      `json:"allocate"`
+		Embeddings string          `json:"embeddings"`
+		LMHead     string          `json:"lm_head"`
+		Tensors    []string        `json:"tensors"`
+	}{}
+	if err := json.Unmarshal(text, &d); err != nil || d.Method == "" {
+		return fmt.Errorf("does not say with what options it was written: %w", model.ErrManifest)
+	}
+	j.Options = Options{
+		Method: d.Method, Codec: d.Codec, Level: d.Level, FullPrecision: d.BF16 != nil && !*d.BF16, SNR: d.SNR, Bits: d.Bits,
+		MinSNR: d.MinSNR, MinCosine: d.MinCosine, Entries: d.Entries, BlockRows: d.BlockRows, NonFinite: d.NonFinite == "sidecar",
+		NoSidecar: d.NoSidecar, Threads: j.Options.Threads,
+	}
+	j.Size, j.Allocate, j.Overrides = d.Size, d.Allocate, nil
+	for _, s := range []struct {
+		text string
+		to   *Settings
+	}{{d.Embeddings, &j.Embeddings}, {d.LMHead, &j.LMHead}} {
+		if *s.to = (Settings{}); s.text == "" {
+			continue
+		}
+		if *s.to, err = ParseSettings(s.text); err != nil {
+			return err
+		}
+	}
+	for _, text := range d.Tensors {
+		o, err := ParseOverride(text)
+		if err != nil {
+			return err
+		}
+		j.Overrides = append(j.Overrides, o)
+	}
+	return nil
+}

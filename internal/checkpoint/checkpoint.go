@@ -1,0 +1,238 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
+)
+
+var (
+	// ErrUnknown reports a path that holds no checkpoint of a known kind.
+	ErrUnknown = errors.New("no checkpoint")
+	// ErrScale reports a float8 matrix whose scales do not fit it.
+	ErrScale = errors.New("bad scales")
+)
+
+// Tensor is one tensor of an open checkpoint. Its fields must not be changed; its
+// methods are safe for concurrent use.
+type Tensor struct {
+	Name  string
+	DType string // as the source calls it: "BF16", "Q4_K"
+	Shape []int  // row-major; empty for a scalar
+	Size  int64  // bytes in the source
+	File  string // name of the file that holds it
+	// Type is how each element is stored, empty if several share what they decode
+	// to: GGUF's blocks, float8 with scales.
+	Type dtype.Type
+	data
+}
+
+// data is what a tensor's elements come from.
+type data interface {
+	// ReadFloat32 fills dst with elements [off, off+len(dst)), row-major.
+	ReadFloat32(dst []float32, off int) error
+	// ReadRaw fills dst with bytes [off, off+len(dst)) as they are stored.
+	ReadRaw(dst []byte, off int64) error
+}
+
+// Len returns the number of elements.
+func (t *Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// IsFloat tells weights from counters and masks.
+func (t *Tensor) IsFloat() bool {
+	switch t.Type {
+	case "", dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2:
+		return true
+	}
+	return false
+}
+
+// SHA256 hashes the tensor's bytes as they are stored, in hex.
+func (t *Tensor) SHA256(ctx context.Context) (string, error) {
+	h := sha256.New()
+	buf := make([]byte, min(t.Size, 1<<18))
+	for at := int64(0); at < t.Size; at += int64(len(buf)) {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		buf := buf[:min(int64(len(buf)), t.Size-at)]
+		if err := t.ReadRaw(buf, at); err != nil {
+			return "", err
+		}
+		h.Write(buf)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Checkpoint is an open checkpoint. Its methods, but for Close, are safe for
+// concurrent use.
+type Checkpoint struct {
+	name    string
+	place   Place
+	whole   bool     // of a directory or repository, not one file of it
+	weights []string // names of the files with weights, sorted
+	files   map[string]File
+	tensors []*Tensor // sorted by name
+	gguf    *gguf.File
+}
+
+// Open opens a checkpoint on disk: a directory, an index of shards, or a file. The
+// errors are those of reading its kind of file, and ErrUnknown.
+func Open(path string) (*Checkpoint, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return OpenPlace(Dir(path), path)
+	}
+	return open(Dir(filepath.Dir(path)), filepath.Base(path), path)
+}
+
+// OpenPlace opens the checkpoint among the files of a place, which is called name
+// in messages.
+func OpenPlace(place Place, name string) (*Checkpoint, error) {
+	names, err := place.Names()
+	if err != nil {
+		return nil, err
+	}
+	weights, err := choose(names)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c, err := open(place, weights, name)
+	if err != nil {
+		return nil, err
+	}
+	c.whole = true
+	return c, nil
+}
+
+// open opens the checkpoint whose first file is called file.
+func open(place Place, file, name string) (*Checkpoint, error) {
+	c := &Checkpoint{name: name, place: place, files: map[string]File{}}
+	if err := c.read(file); err != nil {
+		c.Close()
+		return nil, err
+	}
+	slices.SortFunc(c.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
+	if err := c.scale(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	for file := range c.files {
+		if !strings.HasSuffix(file, ".json") {
+			c.weights = append(c.weights, file)
+		}
+	}
+	slices.Sort(c.weights)
+	return c, nil
+}
+
+// file opens a file of the checkpoint, once.
+func (c *Checkpoint) file(name string) (File, error) {
+	if f, ok := c.files[name]; ok {
+		return f, nil
+	}
+	f, err := c.place.Open(name)
+	if err == nil {
+		c.files[name] = f
+	}
+	return f, err
+}
+
+// Name returns what the checkpoint was opened by.
+func (c *Checkpoint) Name() string { return c.name }
+
+// Whole tells whether the checkpoint has its directory or repository to itself, so
+// that config.json and the like there belong to it.
+func (c *Checkpoint) Whole() bool { return c.whole }
+
+// Tensors returns the tensors sorted by name.
+func (c *Checkpoint) Tensors() []*Tensor { return slices.Clone(c.tensors) }
+
+// GGUF returns the file with the metadata of a GGUF model, nil for other kinds.
+func (c *Checkpoint) GGUF() *gguf.File { return c.gguf }
+
+// Bytes returns the size of all tensors.
+func (c *Checkpoint) Bytes() int64 {
+	var n int64
+	for _, t := range c.tensors {
+		n += t.Size
+	}
+	return n
+}
+
+// WeightFiles returns the names of the files with weights, sorted.
+func (c *Checkpoint) WeightFiles() []string { return slices.Clone(c.weights) }
+
+// Stamp tells this content of a file with weights from another (see File.Stamp).
+func (c *Checkpoint) Stamp(file string) string { return c.files[file].Stamp() }
+
+// Hash returns the SHA-256, in hex, and the size of a file with weights.
+func (c *Checkpoint) Hash(ctx context.Context, file string) (string, int64, error) {
+	f := c.files[file]
+	h := sha256.New()
+	r := io.NewSectionReader(f, 0, f.Size())
+	buf := make([]byte, 1<<18)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", 0, err
+		}
+		n, err := r.Read(buf)
+		h.Write(buf[:n])
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), f.Size(), nil
+		} else if err != nil {
+			return "", 0, fmt.Errorf("%s: %w", c.place.Path(file), err)
+		}
+	}
+}
+
+// OpenFile opens a file beside the weights, such as tokenizer.json; a missing one
+// is fs.ErrNotExist.
+func (c *Checkpoint) OpenFile(name string) (File, error) { return c.place.Open(name) }
+
+// ReadFile returns the content of a file beside the weights, such as config.json.
+// One larger than limit bytes is refused; a missing one is fs.ErrNotExist.
+func (c *Checkpoint) ReadFile(name string, limit int64) ([]byte, error) {
+	f, err := c.OpenFile(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if f.Size() > limit {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d expected: %w", c.place.Path(name), f.Size(), limit, fs.ErrInvalid)
+	}
+	text := make([]byte, f.Size())
+	if n, err := f.ReadAt(text, 0); n < len(text) {
+		return nil, fmt.Errorf("%s: %w", c.place.Path(name), err)
+	}
+	return text, nil
+}
+
+// Close closes all files.
+func (c *Checkpoint) Close() error {
+	var errs []error
+	for _, f := range c.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,143 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+)
+
+// choose tells which of a directory's files is its checkpoint, the first of it if
+// there are several: safetensors before PyTorch before GGUF.
+func choose(names []string) (string, error) {
+	name, err := safetensors.Choose(names)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return name, err
+	}
+	var models []string // a GGUF model by its first part
+	for _, n := range names {
+		if parts := gguf.PartNames(n); strings.HasSuffix(n, ".gguf") && parts[0] == n {
+			models = append(models, n)
+		}
+	}
+	switch len(models) {
+	case 0:
+		return "", fmt.Errorf("no safetensors, GGUF or PyTorch file in it: %w", ErrUnknown)
+	case 1:
+		return models[0], nil
+	}
+	return "", fmt.Errorf("several GGUF models, name one of %s: %w", strings.Join(models, ", "), ErrUnknown)
+}
+
+// read opens the checkpoint whose first file is given, by what that begins with.
+func (c *Checkpoint) read(name string) error {
+	if strings.HasSuffix(name, ".safetensors.index.json") {
+		return c.readIndexed(name)
+	}
+	f, err := c.file(name)
+	if err != nil {
+		return err
+	}
+	var magic [6]byte
+	n, _ := f.ReadAt(magic[:], 0) // what is too short is told by the reader of its kind
+	switch begin := string(magic[:n]); {
+	case strings.HasPrefix(begin, "GGUF"):
+		return c.readGGUF(name)
+	case begin == "\x93NUMPY":
+		return c.readNPY(name, f)
+	}
+	return c.readSafetensors(name, f)
+}
+
+func (c *Checkpoint) readSafetensors(name string, f File) error {
+	s, err := safetensors.NewFile(f, f.Size(), c.place.Path(name))
+	if err != nil {
+		return err
+	}
+	c.addSafetensors(s.Tensors())
+	return nil
+}
+
+// readIndexed opens an index and its shards.
+func (c *Checkpoint) readIndexed(name string) error {
+	f, err := c.file(name)
+	if err != nil {
+		return err
+	}
+	set, err := safetensors.NewIndexed(f, f.Size(), c.place.Path(name), func(shard string) (*safetensors.File, error) {
+		f, err := c.file(shard)
+		if err != nil {
+			return nil, err
+		}
+		return safetensors.NewFile(f, f.Size(), c.place.Path(shard))
+	})
+	if err != nil {
+		return err
+	}
+	c.addSafetensors(set.Tensors())
+	return nil
+}
+
+func (c *Checkpoint) addSafetensors(tensors []*safetensors.Tensor) {
+	for _, t := range tensors {
+		c.tensors = append(c.tensors, &Tensor{
+			Name: t.Name, DType: string(t.DType), Shape: t.Shape, Size: t.Size(), File: filepath.Base(t.File), Type: t.DType, data: t,
+		})
+	}
+}
+
+func (c *Checkpoint) readGGUF(name string) error {
+	var parts []gguf.Part
+	for _, part := range gguf.PartNames(name) {
+		f, err := c.file(part)
+		if part != name && errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w: missing part: %w", c.place.Path(name), gguf.ErrSplit, err)
+		}
+		if err != nil {
+			return err
+		}
+		parts = append(parts, gguf.Part{File: f, Size: f.Size(), Name: c.place.Path(part)})
+	}
+	var err error
+	if c.gguf, err = gguf.New(parts...); err != nil {
+		return err
+	}
+	for _, t := range c.gguf.Tensors() {
+		c.tensors = append(c.tensors, &Tensor{
+			Name: t.Name, DType: t.Type.String(), Shape: t.Shape, Size: t.Size(), File: filepath.Base(t.File), Type: plain[t.Type], data: t,
+		})
+	}
+	return nil
+}
+
+// plain are GGUF's types without blocks.
+var plain = map[gguf.Type]dtype.Type{
+	gguf.F64: dtype.F64, gguf.F32: dtype.F32, gguf.F16: dtype.F16, gguf.BF16: dtype.BF16,
+	gguf.I64: dtype.I64, gguf.I32: dtype.I32, gguf.I16: dtype.I16, gguf.I8: dtype.I8,
+}
+
+// readNPY opens one array, which is called after its file.
+func (c *Checkpoint) readNPY(name string, f File) error {
+	r, err := npy.NewReader(f, f.Size(), c.place.Path(name))
+	if err != nil {
+		return err
+	}
+	t := &Tensor{
+		Name: strings.TrimSuffix(name, ".npy"), DType: string(r.Type()), Shape: r.Shape(), Size: int64(r.Len() * r.Type().Size()),
+		File: name, Type: r.Type(), data: r,
+	}
+	if !r.Plain() { // its bytes are no row-major little-endian array: only its values count
+		if !t.IsFloat() {
+			return fmt.Errorf("%s: integers that are big-endian or in column order: %w", c.place.Path(name), ErrUnknown)
+		}
+		t.Type = ""
+	}
+	c.tensors = []*Tensor{t}
+	return nil
+}

@@ -1,0 +1,21 @@
+package checkpoint
+
+import "context"
+
+// Pinner is a File that is far away: Pin fetches bytes [off, off+n) once into a
+// file in dir, from which they are read until release is called.
+type Pinner interface {
+	Pin(ctx context.Context, off, n int64, dir string) (release func(), err error)
+}
+
+// Pin makes a tensor's bytes, if they are far away, near until release is called:
+// in a file in dir that only this process sees. Tensors that lie in several places
+// are read from afar each time.
+func (c *Checkpoint) Pin(ctx context.Context, t *Tensor, dir string) (release func(), err error) {
+	p, far := c.files[t.File].(Pinner)
+	at, known := t.data.(interface{ Offset() int64 })
+	if !far || !known {
+		return func() {}, nil
+	}
+	return p.Pin(ctx, at.Offset(), t.Size, dir)
+}

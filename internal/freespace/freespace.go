@@ -1,0 +1,2 @@
+// Package freespace tells how much can still be written to a disk.
+package freespace

@@ -135,6 +135,9 @@ func (t *plannedTensor) overhead() float64 {
 // survey reads every matrix once and returns what it may choose among, by rising
 // ratio.
 func (c *conversion) survey(ctx context.Context, tensors []*plannedTensor, snrs []float64) ([][]choice, error) {
+	for _, t := range tensors {
+		c.total += t.Size
+	}
 	choices := make([][]choice, len(tensors))
 	errs := make([]error, len(tensors))
 	g, ctx := errgroup.WithContext(ctx)

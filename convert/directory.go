@@ -38,8 +38,9 @@ type Job struct {
 	// Memory bounds how many tensors are converted at once, 0 for one a thread. The
 	// output does not depend on it. Too little for one is ErrMemory.
 	Memory int64
-	// Progress, if not nil, is called with the source bytes converted, those in
-	// all, and the tensor just finished. Calls do not overlap.
+	// Progress, if not nil, is called with the source bytes dealt with, those in all
+	// (twice the source's where Size has all of it surveyed first), and the tensor
+	// just finished. Calls do not overlap.
 	Progress func(done, total int64, tensor string)
 }
 
@@ -123,6 +124,7 @@ type conversion struct {
 
 	mu     sync.Mutex // guards done and Progress
 	done   int64
+	total  int64 // of bytes to deal with
 	report Report
 }
 
@@ -151,6 +153,7 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 	if err = shareFiles(ctx, c.plan); err != nil {
 		return nil, err
 	}
+	c.total = c.src.Bytes()
 	if job.Size > 0 {
 		if err = c.allocate(ctx); err != nil {
 			return nil, err
@@ -293,7 +296,7 @@ func (c *conversion) progress(t *plannedTensor) {
 	defer c.mu.Unlock()
 	c.done += t.Size
 	if c.job.Progress != nil {
-		c.job.Progress(c.done, c.src.Bytes(), t.Name)
+		c.job.Progress(c.done, c.total, t.Name)
 	}
 }
 

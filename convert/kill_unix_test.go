@@ -1,0 +1,83 @@
+//go:build unix
+
+package convert
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+)
+
+// killedEnv holds the source of a process to be killed; its output is beside it.
+const killedEnv = "HELIX_TEST_KILLED_OUTPUT"
+
+// TestKilledChild is that process.
+func TestKilledChild(t *testing.T) {
+	output := os.Getenv(killedEnv)
+	if output == "" {
+		t.Skip("runs as the child of TestKill")
+	}
+	// One that is finished may have been killed just before it could say so.
+	if _, err := Directory(t.Context(), killedJob(output)); err != nil && !errors.Is(err, ErrExists) {
+		t.Fatal(err)
+	}
+}
+
+func killedJob(output string) Job {
+	return Job{Source: filepath.Join(filepath.Dir(filepath.Dir(output)), "model.safetensors"), Output: output, ModelID: "m"}
+}
+
+// TestKill kills a conversion, by SIGKILL at random moments, again and again until
+// it finishes; the result is that of an undisturbed one, and nothing else is left.
+func TestKill(t *testing.T) {
+	var entries []safetensors.Entry
+	for i := range 24 {
+		entries = append(entries, safetensors.Float32(string(rune('a'+i))+".weight", []int{300 + i, 200}, gaussian((300+i)*200, uint64(i))))
+	}
+	dir := t.TempDir()
+	create(t, filepath.Join(dir, "model.safetensors"), entries...)
+	whole := filepath.Join(dir, "0", "whole")
+	if err := os.Mkdir(filepath.Dir(whole), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	convertAll(t, killedJob(whole))
+	longest := time.Since(start)
+
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	const wanted = 20
+	for kills := 0; kills < wanted; {
+		parent, err := os.MkdirTemp(dir, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		output := filepath.Join(parent, "out")
+		for {
+			child := exec.Command(os.Args[0], "-test.run=^TestKilledChild$")
+			child.Env = append(os.Environ(), killedEnv+"="+output)
+			if err := child.Start(); err != nil {
+				t.Fatal(err)
+			}
+			timer := time.AfterFunc(time.Duration(random.Int64N(int64(longest))), func() { child.Process.Kill() })
+			err := child.Wait()
+			timer.Stop()
+			if err == nil {
+				break
+			}
+			if child.ProcessState.ExitCode() != -1 { // not by a signal
+				t.Fatalf("the conversion failed: %v", err)
+			}
+			kills++
+		}
+		onlyIn(t, parent, "out")
+		sameContents(t, output, whole)
+	}
+}

@@ -65,9 +65,10 @@ type choice struct {
 	snr, bytes, error float64
 }
 
-// allocate chooses every matrix's rate or ratio so that the files fit Job.Size.
+// allocate chooses every matrix's rate or ratio so that the files fit Job.Size less
+// the margin.
 func (c *conversion) allocate(ctx context.Context) error {
-	budget := float64(c.job.Size)
+	budget := float64(c.job.Size - c.job.margin)
 	var free []*plannedTensor
 	var weights float64
 	for _, t := range c.plan {
@@ -85,17 +86,19 @@ func (c *conversion) allocate(ctx context.Context) error {
 		return fmt.Errorf("size %s: what is not to be chosen takes %s: %w", byteunit.Format(c.job.Size), byteunit.FormatUp(c.job.Size-int64(budget)), ErrSize)
 	}
 	if c.job.Allocate.orDefault() == EqualRate {
-		return c.equalRate(free, 8*float64(c.job.Size), weights)
+		return c.equalRate(free, 8*budget, weights)
 	}
-	choices, err := c.survey(ctx, free, surveyAt(8*budget/weights))
-	if err != nil {
-		return err
+	if c.choices == nil {
+		var err error
+		if c.choices, err = c.survey(ctx, free, surveyAt(8*budget/weights)); err != nil {
+			return err
+		}
 	}
 	pick := leastError
 	if c.job.Allocate.orDefault() == EqualSNR {
 		pick = equalSNR
 	}
-	picked, total := pick(choices, budget)
+	picked, total := pick(c.choices, budget)
 	if picked == nil {
 		return fmt.Errorf("size %s: these matrices need %s: %w", byteunit.Format(c.job.Size), byteunit.FormatUp(c.job.Size-int64(budget)+int64(total)), ErrSize)
 	}
@@ -105,19 +108,46 @@ func (c *conversion) allocate(ctx context.Context) error {
 	return nil
 }
 
-// equalRate gives every matrix the same bits per weight, overhead counted.
-func (c *conversion) equalRate(free []*plannedTensor, bits, weights float64) error {
-	for _, t := range c.plan {
-		if t.sameAs == nil && !(t.compress() && !t.rate) {
-			bits -= 8 * (t.estimate() + t.overhead())
+// fitSize allocates again, and converts again what that changes, while the files
+// take more than Job.Size: the survey knows rates within a few thousandths, small
+// matrices less well.
+func (c *conversion) fitSize(ctx context.Context) error {
+	for range 4 {
+		var total int64
+		for _, r := range c.report.Tensors {
+			total += r.Bytes
+		}
+		excess := total - c.job.Size
+		if c.job.Size == 0 || excess <= 0 {
+			return nil
+		}
+		c.job.margin += excess + excess/8 + c.job.Size/2000
+		before := make([]string, len(c.plan))
+		for i, t := range c.plan {
+			before[i] = t.options.key()
+		}
+		if err := c.allocate(ctx); err != nil {
+			return err
+		}
+		c.done = c.total - c.src.Bytes() // the survey stays done
+		for i, t := range c.plan {
+			c.ready[i] = t.options.key() == before[i]
+		}
+		if err := c.tensors(ctx); err != nil {
+			return err
 		}
 	}
+	return fmt.Errorf("%s: the tensors do not fit %s: %w", c.job.Source, byteunit.Format(c.job.Size), ErrSize)
+}
+
+// equalRate gives every matrix the same share of the bits.
+func (c *conversion) equalRate(free []*plannedTensor, bits, weights float64) error {
 	rate := min(bits/weights, 9)
 	if rate < 1 {
 		return fmt.Errorf("size %s leaves %.2f bits per weight: %w", byteunit.Format(c.job.Size), rate, ErrSize)
 	}
 	for _, t := range free {
-		t.options.Bits, t.options.SNR = rate, 0
+		t.options.SNR, t.options.Bits = 0, rate+float64(8*t.overhead())/float64(t.Len()) // Bits counts the file's overhead
 	}
 	return nil
 }
@@ -268,16 +298,4 @@ func leastError(choices [][]choice, budget float64) ([]float64, float64) {
 		}
 	}
 	return fits, 0
-}
-
-// checkSize compares the tensors' files with Job.Size.
-func (c *conversion) checkSize() error {
-	var total int64
-	for _, r := range c.report.Tensors {
-		total += r.Bytes
-	}
-	if c.job.Size > 0 && total > c.job.Size {
-		return fmt.Errorf("%s: the tensors take %s, not %s: %w", c.job.Source, byteunit.FormatUp(total), byteunit.Format(c.job.Size), ErrSize)
-	}
-	return nil
 }

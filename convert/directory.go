@@ -35,6 +35,7 @@ type Job struct {
 	// bits are spread as Allocate says; Options has no Bits and no SNR then.
 	Size     int64
 	Allocate Allocation
+	margin   int64 // by how much less is aimed at, since estimates are what they are
 	// Memory bounds how many tensors are converted at once, 0 for one a thread. The
 	// output does not depend on it. Too little for one is ErrMemory.
 	Memory int64
@@ -95,7 +96,7 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 	if err := c.tensors(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.checkSize(); err != nil {
+	if err := c.fitSize(ctx); err != nil {
 		return nil, err
 	}
 	if err := c.finish(ctx); err != nil {
@@ -115,6 +116,7 @@ type conversion struct {
 	options Options
 	src     *checkpoint.Checkpoint
 	plan    []*plannedTensor
+	choices [][]choice // of the matrices whose rate Job.Size decides
 	workers int
 	work    *workplace // nil: nothing is resumed
 	dir     string     // where files are written

@@ -95,6 +95,9 @@ func (j *Job) describe(o Options) map[string]any {
 	if j.Size > 0 {
 		delete(d, "snr") // the default
 		d["size"], d["allocate"] = j.Size, string(j.Allocate.orDefault())
+		if j.margin > 0 {
+			d["size_margin"] = j.margin
+		}
 	}
 	for name, s := range map[string]Settings{"embeddings": j.Embeddings, "lm_head": j.LMHead} {
 		if s.text != "" {

@@ -50,6 +50,11 @@ func planTensors(c *checkpoint.Checkpoint, job Job, options Options) ([]*planned
 		}
 		plan[i] = p
 	}
+	for _, o := range job.Overrides {
+		if !slices.ContainsFunc(tensors, func(t *checkpoint.Tensor) bool { return o.name.MatchString(t.Name) }) {
+			return nil, fmt.Errorf("%s: no tensor's name matches %q: %w", job.Source, o.name, ErrOption)
+		}
+	}
 	return plan, nil
 }
 

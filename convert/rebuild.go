@@ -151,6 +151,7 @@ func (j *Job) restore(m *model.Manifest) error {
 		NonFinite  string          `json:"nonfinite"`
 		NoSidecar  bool            `json:"no_sidecar"`
 		Size       int64           `json:"size"`
+		Margin     int64           `json:"size_margin"`
 		Allocate   Allocation      `json:"allocate"`
 		Embeddings string          `json:"embeddings"`
 		LMHead     string          `json:"lm_head"`
@@ -164,7 +165,7 @@ func (j *Job) restore(m *model.Manifest) error {
 		MinSNR: d.MinSNR, MinCosine: d.MinCosine, Entries: d.Entries, BlockRows: d.BlockRows, NonFinite: d.NonFinite == "sidecar",
 		NoSidecar: d.NoSidecar, Threads: j.Options.Threads,
 	}
-	j.Size, j.Allocate, j.Overrides = d.Size, d.Allocate, nil
+	j.Size, j.margin, j.Allocate, j.Overrides = d.Size, d.Margin, d.Allocate, nil
 	for _, s := range []struct {
 		text string
 		to   *Settings

@@ -53,25 +53,29 @@ type Manifest struct {
 }
 
 // Root returns the hash, in hex, that stands for the whole conversion: the SHA-256
-// of one line for each file, "file SHA256 BYTES NAME", and for each tensor of the
-// source whose hash is known, "source SHA256 NAME", sorted as bytes.
+// of these lines, sorted as bytes, names quoted as Go quotes strings: for each file
+// "file SHA256 BYTES NAME"; for each tensor "tensor NAME FILE SIDECAR", the sidecar
+// "" if it has none, and, where its source's hash is known, "source SHA256 NAME".
 func (m *Manifest) Root() string {
 	lines := map[string]bool{} // tensors may share files
 	file := func(sum string, bytes int64, name string) {
-		lines[fmt.Sprintf("file %s %d %s\n", sum, bytes, name)] = true
+		lines[fmt.Sprintf("file %s %d %q\n", sum, bytes, name)] = true
 	}
 	for _, f := range m.Files {
 		file(f.SHA256, f.Bytes, f.File)
 	}
 	for name, t := range m.Tensors {
 		bytes := t.Bytes + t.CompressedBytes // one of them is 0
+		sidecar := ""
 		if s := t.Sidecar; s != nil {
+			sidecar = s.File
 			file(s.SHA256, s.Bytes, s.File)
 			bytes -= s.Bytes
 		}
 		file(t.SHA256, bytes, t.File)
+		lines[fmt.Sprintf("tensor %q %q %q\n", name, t.File, sidecar)] = true
 		if t.SourceSHA256 != "" {
-			lines[fmt.Sprintf("source %s %s\n", t.SourceSHA256, name)] = true
+			lines[fmt.Sprintf("source %s %q\n", t.SourceSHA256, name)] = true
 		}
 	}
 	h := sha256.New()

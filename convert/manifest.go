@@ -3,6 +3,7 @@ package convert
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/model"
@@ -72,8 +73,22 @@ func (c *conversion) otherFiles(ctx context.Context) ([]model.File, error) {
 	if err := writeMetadata(c.src.GGUF(), c.dir); err != nil {
 		return nil, err
 	}
-	sum, n, err := model.HashFile(ctx, filepath.Join(c.dir, model.MetadataName))
-	return append(files, model.File{File: model.MetadataName, Bytes: n, SHA256: sum}), err
+	written := []string{model.MetadataName}
+	if !slices.ContainsFunc(files, func(f model.File) bool { return f.File == "config.json" }) {
+		if ok, err := writeConfig(c.src, c.dir); err != nil {
+			return nil, err
+		} else if ok {
+			written = append(written, "config.json")
+		}
+	}
+	for _, name := range written {
+		sum, n, err := model.HashFile(ctx, filepath.Join(c.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, model.File{File: name, Bytes: n, SHA256: sum})
+	}
+	return files, nil
 }
 
 // sources describes the files with weights.

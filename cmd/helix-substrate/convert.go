@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 )
+
+// defaultConvertMemory is the default of --memory.
+const defaultConvertMemory = 512 << 20
 
 type convertCommand struct {
 	Src            string        `arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory, or one file: safetensors or its index, GGUF (any part), PyTorch, .npy."`
@@ -62,11 +67,16 @@ func (c *convertCommand) Run(env *environment) error {
 	}
 	debug.SetMemoryLimit(job.Memory - job.Memory/8) // the collector works harder before the limit is near
 	report, err := convert.Directory(env.ctx, job)
-	if err != nil {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: %w", errUnfinished, err)
+	} else if err != nil {
 		return err
 	}
 	return c.print(env, report)
 }
+
+// errUnfinished is how a conversion ends that was interrupted.
+var errUnfinished = errors.New("the same command continues it")
 
 // job is what the command line asks for.
 func (c *convertCommand) job() (convert.Job, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -24,10 +25,17 @@ var remedies = []struct {
 	err    error
 	remedy string
 }{
-	{convert.ErrNoTensors, "name a .safetensors file or a directory that holds one"},
+	{convert.ErrNoTensors, "name a checkpoint that holds some"},
+	{checkpoint.ErrUnknown, "name a Hugging Face directory, or a file of safetensors, GGUF, PyTorch or NumPy"},
 	{fs.ErrNotExist, "check the path"},
 	{fs.ErrPermission, "check the permissions"},
 	{syscall.ENOSPC, "free space on that disk or choose another output"},
+	{convert.ErrBusy, "wait for it, or choose another output"},
+	{convert.ErrSpace, "free space on that disk or choose another output"},
+	{convert.ErrMemory, "raise --memory, or lower --block-rows"},
+	{convert.ErrQuality, "lower --min-snr or --min-cosine, or keep the tensor with --tensor 'NAME=exact'"},
+	{convert.ErrSize, "raise --size"},
+	{convert.ErrRebuild, "the directory is not from this source, or another version made it"},
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
 	{transformer.ErrMemory, "raise --memory, or lower --context"},

@@ -4,19 +4,20 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
 type inspectCommand struct {
-	Path   string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
+	Path   string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar, a model directory, or a checkpoint as for convert."`
 	Blocks bool   `name:"blocks" help:"List a file's blocks too."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 func (c *inspectCommand) Help() string {
-	return "Examples:\n  helix-substrate inspect model-dir\n  helix-substrate inspect w.cdna2.hxz --blocks"
+	return "Examples:\n  helix-substrate inspect model-dir\n  helix-substrate inspect w.cdna2.hxz --blocks\n  helix-substrate inspect model.gguf"
 }
 
 func (c *inspectCommand) Run(env *environment) error {
@@ -25,13 +26,19 @@ func (c *inspectCommand) Run(env *environment) error {
 		return err
 	}
 	if info.IsDir() {
-		return c.model(env)
+		if _, err := os.Stat(filepath.Join(c.Path, model.ManifestName)); err == nil {
+			return c.model(env)
+		}
+		return c.source(env)
 	}
 	kind, err := cdna.DetectFile(c.Path)
 	if err != nil {
 		return err
 	}
-	if kind == cdna.KindSidecar {
+	switch kind {
+	case cdna.KindUnknown:
+		return c.source(env)
+	case cdna.KindSidecar:
 		return c.sidecar(env)
 	}
 	return c.file(env)

@@ -30,18 +30,19 @@ const (
 
 // commandLine is the whole command line: one field and one file a verb.
 type commandLine struct {
-	Convert convertCommand `cmd:"" help:"Compress a Hugging Face checkpoint into a model directory."`
-	Encode  encodeCommand  `cmd:"" help:"Compress one .npy matrix into a CDNA file."`
-	Decode  decodeCommand  `cmd:"" help:"Expand a CDNA file into a .npy matrix."`
-	Inspect inspectCommand `cmd:"" help:"Show what a CDNA file, sidecar or model directory holds, reading headers only."`
-	Verify  verifyCommand  `cmd:"" help:"Check every block and file of a CDNA file, sidecar or model directory."`
-	MatMul  matmulCommand  `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
-	Run     runCommand     `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
-	Eval    evalCommand    `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
-	Plan    planCommand    `cmd:"" help:"Show where a model's memory would go under a limit."`
-	Bench   benchCommand   `cmd:"" help:"Measure memory, codecs and codebooks on this machine."`
-	Demo    demoCommand    `cmd:"" help:"Convert, verify and run a built-in model under a small limit, explained step by step."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Convert     convertCommand     `cmd:"" help:"Compress a Hugging Face checkpoint into a model directory."`
+	ConvertGGUF convertGGUFCommand `cmd:"" name:"convert-gguf" help:"Compress a GGUF file: convert, by the original's name."`
+	Encode      encodeCommand      `cmd:"" help:"Compress one .npy matrix into a CDNA file."`
+	Decode      decodeCommand      `cmd:"" help:"Expand a CDNA file into a .npy matrix."`
+	Inspect     inspectCommand     `cmd:"" help:"Show what a CDNA file, sidecar or model directory holds, reading headers only."`
+	Verify      verifyCommand      `cmd:"" help:"Check every block and file of a CDNA file, sidecar or model directory."`
+	MatMul      matmulCommand      `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
+	Run         runCommand         `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
+	Eval        evalCommand        `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
+	Plan        planCommand        `cmd:"" help:"Show where a model's memory would go under a limit."`
+	Bench       benchCommand       `cmd:"" help:"Measure memory, codecs and codebooks on this machine."`
+	Demo        demoCommand        `cmd:"" help:"Convert, verify and run a built-in model under a small limit, explained step by step."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 func main() {
@@ -88,7 +89,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "helix-substrate: interrupted; nothing half-written is left")
+		if errors.Is(err, errUnfinished) {
+			fmt.Fprintf(stderr, "helix-substrate: interrupted; %v\n", errUnfinished)
+		} else {
+			fmt.Fprintln(stderr, "helix-substrate: interrupted; nothing half-written is left")
+		}
 		return exitInterrupted
 	case errors.As(err, new(usageError)), errors.Is(err, convert.ErrOption), errors.Is(err, stream.ErrOption), errors.Is(err, codebook.ErrOption), errors.Is(err, codec.ErrLevel):
 		fmt.Fprintf(stderr, "helix-substrate: %v\n", err)

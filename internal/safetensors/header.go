@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // maxHeader is the format's own limit on the length of the JSON.
@@ -83,19 +83,22 @@ func checkLayout(entries []entry, size int64) error {
 
 // parseHeader reads the JSON of the header.
 func parseHeader(text []byte) (entries []entry, metadata map[string]string, err error) {
-	if len(text) == 0 || text[0] != '{' || !utf8.Valid(text) {
-		return nil, nil, fmt.Errorf("not a JSON object in UTF-8: %w", ErrHeader)
+	if len(text) == 0 || text[0] != '{' {
+		return nil, nil, fmt.Errorf("not a JSON object: %w", ErrHeader)
 	}
-	d := newDecoder(text, ErrHeader)
-	err = d.object(func(name string) error {
+	d, err := strictjson.NewDecoder(text, ErrHeader)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = d.Object(func(name string) error {
 		if name == metadataKey {
 			metadata = map[string]string{}
-			return d.object(func(key string) (err error) {
-				metadata[key], err = d.string()
+			return d.Object(func(key string) (err error) {
+				metadata[key], err = d.String()
 				return err
 			})
 		}
-		e, err := d.entry(name)
+		e, err := readEntry(d, name)
 		entries = append(entries, e)
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", name, err)
@@ -103,38 +106,38 @@ func parseHeader(text []byte) (entries []entry, metadata map[string]string, err 
 		return nil
 	})
 	if err == nil {
-		err = d.finish()
+		err = d.Finish()
 	}
 	return entries, metadata, err
 }
 
-// entry reads one tensor's description and checks it against itself. Unknown keys
+// readEntry reads one tensor's description and checks it against itself. Unknown keys
 // are ignored, as the reference reader does.
-func (d decoder) entry(name string) (entry, error) {
+func readEntry(d strictjson.Decoder, name string) (entry, error) {
 	e := entry{name: name}
 	var shape, offsets []int64
-	err := d.object(func(key string) error {
+	err := d.Object(func(key string) error {
 		switch key {
 		case "dtype":
-			s, err := d.string()
+			s, err := d.String()
 			e.dtype = DType(s)
 			return err
 		case "shape":
 			var err error
-			shape, err = d.integers()
+			shape, err = d.Integers()
 			return err
 		case "data_offsets":
 			var err error
-			offsets, err = d.integers()
+			offsets, err = d.Integers()
 			return err
 		}
-		return d.ignore()
+		return d.Ignore()
 	})
 	if err != nil {
 		return e, err
 	}
 	if e.dtype == "" || shape == nil || len(offsets) != 2 {
-		return e, d.failf("dtype, shape and two data_offsets must be there")
+		return e, d.Failf("dtype, shape and two data_offsets must be there")
 	}
 	size := e.dtype.Size()
 	if size == 0 {

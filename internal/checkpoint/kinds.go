@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/internal/torch"
 )
 
 // choose tells which of a directory's files is its checkpoint, the first of it if
-// there are several: safetensors before PyTorch before GGUF.
+// there are several: safetensors before GGUF before PyTorch.
 func choose(names []string) (string, error) {
 	name, err := safetensors.Choose(names)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -28,31 +30,42 @@ func choose(names []string) (string, error) {
 	}
 	switch len(models) {
 	case 0:
-		return "", fmt.Errorf("no safetensors, GGUF or PyTorch file in it: %w", ErrUnknown)
 	case 1:
 		return models[0], nil
+	default:
+		return "", fmt.Errorf("several GGUF models, name one of %s: %w", strings.Join(models, ", "), ErrUnknown)
 	}
-	return "", fmt.Errorf("several GGUF models, name one of %s: %w", strings.Join(models, ", "), ErrUnknown)
+	if name, err = torch.Choose(names); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("no safetensors, GGUF or PyTorch file in it: %w", ErrUnknown)
+	}
+	return name, err
 }
 
 // read opens the checkpoint whose first file is given, by what that begins with.
 func (c *Checkpoint) read(name string) error {
-	if strings.HasSuffix(name, ".safetensors.index.json") {
+	switch {
+	case strings.HasSuffix(name, ".safetensors.index.json"):
 		return c.readIndexed(name)
+	case strings.HasSuffix(name, ".bin.index.json"):
+		return c.readTorchIndexed(name)
 	}
 	f, err := c.file(name)
 	if err != nil {
 		return err
 	}
-	var magic [6]byte
+	var magic [9]byte
 	n, _ := f.ReadAt(magic[:], 0) // what is too short is told by the reader of its kind
 	switch begin := string(magic[:n]); {
 	case strings.HasPrefix(begin, "GGUF"):
 		return c.readGGUF(name)
-	case begin == "\x93NUMPY":
+	case strings.HasPrefix(begin, "\x93NUMPY"):
 		return c.readNPY(name, f)
+	case strings.HasPrefix(begin, "PK"), slices.Contains([]string{".bin", ".pth", ".pt"}, filepath.Ext(name)):
+		return c.readTorch(name, f)
+	case filepath.Ext(name) == ".safetensors", n == len(magic) && begin[8] == '{':
+		return c.readSafetensors(name, f)
 	}
-	return c.readSafetensors(name, f)
+	return fmt.Errorf("%s: %w", c.place.Path(name), ErrUnknown)
 }
 
 func (c *Checkpoint) readSafetensors(name string, f File) error {
@@ -85,6 +98,43 @@ func (c *Checkpoint) readIndexed(name string) error {
 }
 
 func (c *Checkpoint) addSafetensors(tensors []*safetensors.Tensor) {
+	for _, t := range tensors {
+		c.tensors = append(c.tensors, &Tensor{
+			Name: t.Name, DType: string(t.DType), Shape: t.Shape, Size: t.Size(), File: filepath.Base(t.File), Type: t.DType, data: t,
+		})
+	}
+}
+
+func (c *Checkpoint) readTorch(name string, f File) error {
+	t, err := torch.NewFile(f, f.Size(), c.place.Path(name))
+	if err != nil {
+		return err
+	}
+	c.addTorch(t.Tensors())
+	return nil
+}
+
+// readTorchIndexed opens an index and its shards.
+func (c *Checkpoint) readTorchIndexed(name string) error {
+	f, err := c.file(name)
+	if err != nil {
+		return err
+	}
+	set, err := torch.NewIndexed(f, f.Size(), c.place.Path(name), func(shard string) (*torch.File, error) {
+		f, err := c.file(shard)
+		if err != nil {
+			return nil, err
+		}
+		return torch.NewFile(f, f.Size(), c.place.Path(shard))
+	})
+	if err != nil {
+		return err
+	}
+	c.addTorch(set.Tensors())
+	return nil
+}
+
+func (c *Checkpoint) addTorch(tensors []*torch.Tensor) {
 	for _, t := range tensors {
 		c.tensors = append(c.tensors, &Tensor{
 			Name: t.Name, DType: string(t.DType), Shape: t.Shape, Size: t.Size(), File: filepath.Base(t.File), Type: t.DType, data: t,

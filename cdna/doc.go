@@ -38,7 +38,7 @@
 //
 // A lossless file has no codebook: its blocks are the elements themselves, bit for bit, packed as byte planes.
 //
-//	w, err := cdna.CreateLossless(path, cdna.LosslessOptions{TensorName: "w", Rows: r, Cols: c, DType: dtype.BF16})
+//	w, err := cdna.CreateLossless(path, cdna.LosslessOptions{TensorName: "w", Rows: r, Cols: c, DType: "BF16"})
 //	_, err = w.Write(elements) // little-endian bytes, any chunking
 //	stats, err := w.Finish()
 //

@@ -110,6 +110,9 @@ func (w *LosslessWriter) marshalHeader() ([]byte, error) {
 	return o.done()
 }
 
+// BlockRows returns the rows of a block.
+func (w *LosslessWriter) BlockRows() int { return w.header.BlockRows }
+
 // Write takes the next elements' little-endian bytes, row by row, cut in any way. p is free for reuse afterwards. More
 // than the shape has are ErrShape; an error of packing or writing may come back at any later call.
 func (w *LosslessWriter) Write(p []byte) (int, error) {

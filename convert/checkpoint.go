@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -129,6 +131,12 @@ func planTensors(c *checkpoint, job Job) ([]plannedTensor, error) {
 		} else {
 			name := names.matrix(t.name)
 			p.compress, p.file, p.sidecar = true, name+".cdna2.hxz", name+".hxzo"
+			if job.Options.Method == Lossless {
+				if !cdna.IsLosslessType(dtype.Type(t.dtype)) {
+					return nil, fmt.Errorf("%s: %w", job.Source, losslessTypeError(t.name, t.dtype))
+				}
+				p.file, p.sidecar = name+cdna.LosslessSuffix, ""
+			}
 		}
 		plan[i] = p
 	}

@@ -242,6 +242,9 @@ func (c *conversion) keep(ctx context.Context, t *plannedTensor, entry *model.Te
 
 // compress writes a matrix's CDNA file and, where it has one, its sidecar.
 func (c *conversion) compress(ctx context.Context, t *plannedTensor, o Options, entry *model.Tensor, report *TensorReport) error {
+	if o.Method == Lossless {
+		return c.lossless(ctx, t, o, entry, report)
+	}
 	rows, cols := model.MatrixShape(t.tensor.shape)
 	target := Target{Name: t.tensor.name, File: filepath.Join(c.dir, t.file), Sidecar: filepath.Join(c.dir, t.sidecar)}
 	src := Rows(t.tensor.data, rows, cols)
@@ -311,6 +314,9 @@ func (c *conversion) finish(ctx context.Context, src *checkpoint) error {
 		Files:   files,
 		ModelID: c.job.ModelID, Format: model.FormatCDNA2, Codec: c.options.Codec, BlockRows: c.job.Options.BlockRows,
 		Options: c.options.describe(), Tensors: make(map[string]model.Tensor, len(c.manifest)),
+	}
+	if c.options.Method == Lossless {
+		m.Format = model.FormatLossless
 	}
 	if m.ModelID == "" {
 		m.ModelID = modelID(c.job.Source)

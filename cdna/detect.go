@@ -13,16 +13,18 @@ type Kind int
 
 // The kinds that Detect tells apart.
 const (
-	KindUnknown Kind = iota
-	KindCDNA1        // "HXZC"
-	KindCDNA2        // "HXZ2"
-	KindSidecar      // "HXZO"
+	KindUnknown  Kind = iota
+	KindCDNA1         // "HXZC"
+	KindCDNA2         // "HXZ2"
+	KindSidecar       // "HXZO"
+	KindLossless      // "HXZL"
 )
 
 const (
-	magicV1      = "HXZC"
-	magicV2      = "HXZ2"
-	magicSidecar = "HXZO"
+	magicV1       = "HXZC"
+	magicV2       = "HXZ2"
+	magicSidecar  = "HXZO"
+	magicLossless = "HXZL"
 )
 
 // String names the format in words.
@@ -34,6 +36,8 @@ func (k Kind) String() string {
 		return "CDNA v2"
 	case KindSidecar:
 		return "HXZO sidecar"
+	case KindLossless:
+		return "CDNA lossless"
 	}
 	return "unknown format"
 }
@@ -56,6 +60,8 @@ func Detect(r io.ReaderAt) (Kind, error) {
 		return KindCDNA2, nil
 	case magicSidecar:
 		return KindSidecar, nil
+	case magicLossless:
+		return KindLossless, nil
 	}
 	return KindUnknown, nil
 }

@@ -1,4 +1,5 @@
-// Package cdna reads and writes compressed weight matrices: CDNA v1 and v2 files and HXZO outlier sidecars.
+// Package cdna reads and writes compressed weight matrices: CDNA v1 and v2 files, HXZO outlier sidecars and lossless
+// files.
 //
 // A matrix [rows, cols] is stored as a codebook of 256 float32 values and one byte per weight, the index of its
 // value, row by row. In v2 the indices are cut into blocks of whole rows; each block is packed by itself and has its
@@ -32,6 +33,18 @@
 //
 // Blocks are packed by several workers with a few blocks in memory; the bytes do not depend on the number of workers
 // nor on how Write was fed. The file appears under its name only when Finish has succeeded.
+//
+// # Lossless
+//
+// A lossless file has no codebook: its blocks are the elements themselves, bit for bit, packed as byte planes.
+//
+//	w, err := cdna.CreateLossless(path, cdna.LosslessOptions{TensorName: "w", Rows: r, Cols: c, DType: "BF16"})
+//	_, err = w.Write(elements) // little-endian bytes, any chunking
+//	stats, err := w.Finish()
+//
+//	f, err := cdna.OpenLossless(path)
+//	err = f.ReadRows(elements, 100, 110, v)
+//	err = f.ReadFloat32(values, 100*f.Cols(), v)
 //
 // # Sidecars
 //

@@ -10,31 +10,37 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
-// File is an open CDNA file, v1 or v2. All methods but Close are safe for concurrent use.
-type File struct {
-	name     string
-	version  int
-	size     int64
-	header   Header
-	grid     grid
-	codebook [codebookEntries]float32
-	blocks   []Block
-	maxComp  int
+// Blocks is what the formats have in common: a matrix in blocks of whole rows, each packed and checksummed by itself. Its
+// methods are those of an open [File] or [Lossless]. All but Close are safe for concurrent use.
+type Blocks struct {
+	name    string
+	size    int64
+	header  Header
+	grid    grid
+	blocks  []Block
+	maxComp int
 
 	data   io.ReaderAt // what Block.Offset counts in: the file, or the inflated indices of a v1 file
-	codec  codec.Codec // nil when blocks are the plain indices
+	codec  codec.Codec // nil when blocks are stored as they are
 	closer io.Closer   // what Open opened
 
 	packed sync.Pool // *[]byte of maxComp bytes
-	plain  sync.Pool // *[]byte of a full block's indices
+	plain  sync.Pool // *[]byte of a full block
+}
+
+// File is an open CDNA file, v1 or v2: blocks of indices into a codebook, a byte each.
+type File struct {
+	Blocks
+	version  int
+	codebook [codebookEntries]float32
 }
 
 // Block says where a block lies and what it holds.
 type Block struct {
 	Offset    int64    // of its packed bytes in the file (v1: of its indices in the inflated stream)
 	CompLen   int      // packed bytes
-	DecompLen int      // indices, Rows * cols
-	SHA256    [32]byte // of the indices
+	DecompLen int      // unpacked bytes: Rows * cols, times the size of an element in a lossless file
+	SHA256    [32]byte // of the unpacked bytes
 	FirstRow  int
 	Rows      int
 }
@@ -61,7 +67,7 @@ func Open(path string) (*File, error) {
 // The header, the codebook and the block index are read and checked here; blocks are read when asked for. A v1 file is
 // inflated whole, since it has no random access.
 func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
-	f := &File{name: name, size: size, data: r}
+	f := &File{Blocks: Blocks{name: name, size: size, data: r}}
 	kind, err := Detect(r)
 	switch {
 	case err != nil:
@@ -74,6 +80,8 @@ func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
 		err = f.readHead()
 	case kind == KindSidecar:
 		err = fmt.Errorf("%w: it is an outlier sidecar (HXZO)", ErrFormat)
+	case kind == KindLossless:
+		err = fmt.Errorf("%w: it is a lossless matrix (%s), which has no codebook", ErrFormat, magicLossless)
 	default:
 		err = fmt.Errorf("%w: it does not start with %s or %s", ErrFormat, magicV2, magicV1)
 	}
@@ -83,8 +91,8 @@ func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
 	return f, nil
 }
 
-// Close closes the file if Open opened it. No other method may run then or later.
-func (f *File) Close() error {
+// Close closes the file if [Open] or [OpenLossless] opened it. No other method may run then or later.
+func (f *Blocks) Close() error {
 	if f.closer == nil {
 		return nil
 	}
@@ -92,38 +100,38 @@ func (f *File) Close() error {
 }
 
 // Name returns the path or the name given to NewFile.
-func (f *File) Name() string { return f.name }
+func (f *Blocks) Name() string { return f.name }
 
 // Version returns 1 or 2. Blocks of a v1 file are virtual: 32 rows each, served from memory.
 func (f *File) Version() int { return f.version }
 
 // Size returns the length of the file in bytes.
-func (f *File) Size() int64 { return f.size }
+func (f *Blocks) Size() int64 { return f.size }
 
 // Header returns the header, which is shared: do not change it.
-func (f *File) Header() *Header { return &f.header }
+func (f *Blocks) Header() *Header { return &f.header }
 
 // Rows returns the number of rows, at least 1.
-func (f *File) Rows() int { return f.grid.rows }
+func (f *Blocks) Rows() int { return f.grid.rows }
 
 // Cols returns the number of columns, at least 1.
-func (f *File) Cols() int { return f.grid.cols }
+func (f *Blocks) Cols() int { return f.grid.cols }
 
 // Codebook returns the value of each index. Entries that no index uses are usually zero; nothing is promised about
 // their bits, and NaN and infinities are passed on as they are.
 func (f *File) Codebook() [256]float32 { return f.codebook }
 
 // NumBlocks returns the number of blocks, at least 1.
-func (f *File) NumBlocks() int { return len(f.blocks) }
+func (f *Blocks) NumBlocks() int { return len(f.blocks) }
 
 // Block returns the description of block i, 0 <= i < NumBlocks.
-func (f *File) Block(i int) Block { return f.blocks[i] }
+func (f *Blocks) Block(i int) Block { return f.blocks[i] }
 
 // MaxCompLen returns the largest CompLen of all blocks.
-func (f *File) MaxCompLen() int { return f.maxComp }
+func (f *Blocks) MaxCompLen() int { return f.maxComp }
 
-// MaxBlockLen returns the largest DecompLen of all blocks, in indices (bytes).
-func (f *File) MaxBlockLen() int { return f.grid.maxBlock() }
+// MaxBlockLen returns the largest DecompLen of all blocks.
+func (f *Blocks) MaxBlockLen() int { return f.grid.maxBlock() }
 
 // readAt fills buf from offset off of a file of size bytes; what names the part in errors. A part beyond the end is
 // ErrTruncated.

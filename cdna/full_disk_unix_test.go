@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
 )
 
 // fullDiskVar makes this test binary a process that can write but little.
@@ -64,6 +66,18 @@ func TestFullDisk(t *testing.T) {
 				return err
 			}
 			_, err = w.Finish(nil)
+			return err
+		},
+		"CreateLossless": func(path string) error {
+			w, err := CreateLossless(path, LosslessOptions{Rows: 300, Cols: 150, DType: dtype.F16, BlockRows: 10})
+			if err != nil {
+				return err
+			}
+			defer w.Abort()
+			if _, err := w.Write(indices); err != nil {
+				return err
+			}
+			_, err = w.Finish()
 			return err
 		},
 		"CreateV1": func(path string) error { return CreateV1(path, 300, 300, ramp(), indices) },

@@ -8,8 +8,9 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/codec"
 )
 
-// A grid is how a matrix is cut into blocks of whole rows; only the last may have fewer than blockRows.
-type grid struct{ rows, cols, blockRows int }
+// A grid is how a matrix of elements of width bytes is cut into blocks of whole rows; only the last may have fewer than
+// blockRows.
+type grid struct{ rows, cols, blockRows, width int }
 
 // checkShape refuses with ErrShape dimensions below 1 and matrices of more than 2^63-1 weights.
 func checkShape(rows, cols int) error {
@@ -22,22 +23,28 @@ func checkShape(rows, cols int) error {
 	return nil
 }
 
-// newGrid refuses with ErrShape what no file can hold: a bad shape, or blocks of more than 2^32-1 weights.
-func newGrid(rows, cols, blockRows int) (grid, error) {
-	g := grid{rows, cols, blockRows}
+// newGrid refuses with ErrShape what no file can hold: a bad shape, more than 2^63-1 bytes, or blocks of more than 2^32-1.
+func newGrid(rows, cols, blockRows, width int) (grid, error) {
+	g := grid{rows, cols, blockRows, width}
 	if err := checkShape(rows, cols); err != nil {
 		return g, err
+	}
+	if cols > math.MaxInt64/width/rows {
+		return g, fmt.Errorf("%w: [%d, %d] of %d bytes each has more than 2^63-1 bytes", ErrShape, rows, cols, width)
 	}
 	if blockRows < 1 {
 		return g, fmt.Errorf("%w: %d rows a block", ErrShape, blockRows)
 	}
-	if n := int64(min(blockRows, rows)) * int64(cols); n > math.MaxUint32 {
-		return g, fmt.Errorf("%w: a block of %d indices, at most 2^32-1", ErrShape, n)
+	if n := int64(min(blockRows, rows)) * int64(cols) * int64(width); n > math.MaxUint32 {
+		return g, fmt.Errorf("%w: a block of %d bytes, at most 2^32-1", ErrShape, n)
 	}
 	return g, nil
 }
 
-func (g grid) indices() int64 { return int64(g.rows) * int64(g.cols) }
+// bytes is the length of all blocks, unpacked.
+func (g grid) bytes() int64 { return int64(g.rows) * int64(g.rowBytes()) }
+
+func (g grid) rowBytes() int { return g.cols * g.width }
 
 func (g grid) blocks() int { return (g.rows-1)/g.blockRows + 1 }
 
@@ -47,8 +54,8 @@ func (g grid) span(i int) (first, n int) {
 	return first, min(g.blockRows, g.rows-first)
 }
 
-// maxBlock is the number of indices in a full block.
-func (g grid) maxBlock() int { return min(g.blockRows, g.rows) * g.cols }
+// maxBlock is the length of a full block, unpacked.
+func (g grid) maxBlock() int { return min(g.blockRows, g.rows) * g.rowBytes() }
 
 // blockTarget is the size that AutoBlockRows aims at: small enough for a few blocks to stay in a core's cache, large
 // enough for the codec's tables and the 48 bytes of index to weigh nothing.

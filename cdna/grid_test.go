@@ -43,7 +43,7 @@ func TestAutoBlockRowsProperty(t *testing.T) {
 func TestGridCoversEveryRowOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows, blockRows := rapid.IntRange(1, 500).Draw(t, "rows"), rapid.IntRange(1, 600).Draw(t, "block rows")
-		g, err := newGrid(rows, 3, blockRows)
+		g, err := newGrid(rows, 3, blockRows, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,8 @@ package cdna
 import (
 	"encoding/json"
 	"math"
+
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
 )
 
 const (
@@ -13,10 +15,12 @@ const (
 )
 
 // Header describes the matrix of a file. For v1, which has no such header, TensorName is empty and Encoding is "zlib".
+// Fidelity and SidecarSHA256 are those of files with a codebook.
 type Header struct {
 	TensorName string
 	Rows, Cols int
-	BlockRows  int // rows in every block but perhaps the last
+	DType      dtype.Type // of an element as it lies in a block: U8, an index, or a lossless file's own
+	BlockRows  int        // rows in every block but perhaps the last
 	NumBlocks  int
 	Encoding   string // how blocks are packed: "none", "huff0", "zstd", "lz4", "brotli"
 	CreatedUTC string // as written in the file; not interpreted
@@ -86,6 +90,7 @@ func parseHeader(text []byte) (h Header, headSum string, err error) {
 	needEqual(o, "schema", schemaV2)
 	o.need("tensor_name", &h.TensorName)
 	h.Rows, h.Cols = o.needShape()
+	h.DType = dtype.U8
 	needEqual(o, "dtype", "uint8")
 	needEqual(o, "codebook_size", codebookEntries)
 	o.need("num_blocks", &h.NumBlocks)

@@ -7,7 +7,7 @@ import (
 )
 
 // ReadCompressed reads the packed bytes of block i; len(dst) must be Block(i).CompLen.
-func (f *File) ReadCompressed(dst []byte, i int) error {
+func (f *Blocks) ReadCompressed(dst []byte, i int) error {
 	if err := f.checkBuffer(i, len(dst), func(b *Block) int { return b.CompLen }); err != nil {
 		return err
 	}
@@ -18,8 +18,8 @@ func (f *File) ReadCompressed(dst []byte, i int) error {
 }
 
 // Decompress unpacks comp, the packed bytes of block i, to dst; len(dst) must be Block(i).DecompLen. It checks that
-// exactly so many indices come out, but not which: that is CheckBlock.
-func (f *File) Decompress(dst, comp []byte, i int) error {
+// exactly so many bytes come out, but not which: that is CheckBlock.
+func (f *Blocks) Decompress(dst, comp []byte, i int) error {
 	if err := f.checkBuffer(i, len(comp), func(b *Block) int { return b.CompLen }); err != nil {
 		return err
 	}
@@ -36,16 +36,16 @@ func (f *File) Decompress(dst, comp []byte, i int) error {
 	return nil
 }
 
-// Stored tells whether blocks hold their indices as they are (encoding "none"), so that ReadCompressed can read them to
+// Stored tells whether blocks hold their bytes as they are (encoding "none"), so that ReadCompressed can read them to
 // where they are wanted.
-func (f *File) Stored() bool { return f.codec == nil }
+func (f *Blocks) Stored() bool { return f.codec == nil }
 
-// CheckBlock compares the SHA-256 of the indices of block i with the block index; ErrChecksum if they differ.
-func (f *File) CheckBlock(i int, indices []byte) error {
-	if err := f.checkBuffer(i, len(indices), func(b *Block) int { return b.DecompLen }); err != nil {
+// CheckBlock compares the SHA-256 of plain, the unpacked bytes of block i, with the block index; ErrChecksum if they differ.
+func (f *Blocks) CheckBlock(i int, plain []byte) error {
+	if err := f.checkBuffer(i, len(plain), func(b *Block) int { return b.DecompLen }); err != nil {
 		return err
 	}
-	if sum := sha256.Sum256(indices); sum != f.blocks[i].SHA256 {
+	if sum := sha256.Sum256(plain); sum != f.blocks[i].SHA256 {
 		return f.blockError(i, fmt.Errorf("%w: SHA-256 %x, the index has %x", ErrChecksum, sum, f.blocks[i].SHA256))
 	}
 	return nil
@@ -53,7 +53,7 @@ func (f *File) CheckBlock(i int, indices []byte) error {
 
 // ReadBlock reads and unpacks block i to dst, whose length must be Block(i).DecompLen, and checks its SHA-256 if v asks
 // for it; verified says whether it did. A nil v checks always. dst is undefined after an error.
-func (f *File) ReadBlock(dst []byte, i int, v *Verifier) (verified bool, err error) {
+func (f *Blocks) ReadBlock(dst []byte, i int, v *Verifier) (verified bool, err error) {
 	if f.codec == nil {
 		err = f.ReadCompressed(dst, i)
 	} else if err = f.checkBuffer(i, len(dst), func(b *Block) int { return b.DecompLen }); err == nil {
@@ -74,22 +74,23 @@ func (f *File) ReadBlock(dst []byte, i int, v *Verifier) (verified bool, err err
 	return true, nil
 }
 
-// ReadRows reads the indices of rows a to b-1 to dst, whose length must be (b-a)*Cols(). It reads the blocks that hold
+// ReadRows reads the indices, or in a lossless file the elements' bytes, of rows a to b-1 to dst, whose length must be
+// theirs: (b-a)*Cols() times the size of an element. It reads the blocks that hold
 // them and checks these as ReadBlock does. Errors wrap ErrShape when the range or the length is wrong.
-func (f *File) ReadRows(dst []byte, a, b int, v *Verifier) error {
+func (f *Blocks) ReadRows(dst []byte, a, b int, v *Verifier) error {
 	if a < 0 || b < a || b > f.grid.rows {
 		return fmt.Errorf("%s: %w: rows %d to %d of %d", f.name, ErrShape, a, b, f.grid.rows)
 	}
-	cols := f.grid.cols
-	if len(dst) != (b-a)*cols {
-		return fmt.Errorf("%s: %w: a buffer of %d bytes for %d rows of %d", f.name, ErrShape, len(dst), b-a, cols)
+	row := f.grid.rowBytes()
+	if len(dst) != (b-a)*row {
+		return fmt.Errorf("%s: %w: a buffer of %d bytes for %d rows of %d", f.name, ErrShape, len(dst), b-a, row)
 	}
 	for a < b {
 		i := a / f.grid.blockRows
 		block := &f.blocks[i]
 		end := min(b, block.FirstRow+block.Rows)
-		part := dst[:(end-a)*cols]
-		if err := f.readPart(part, i, (a-block.FirstRow)*cols, v); err != nil {
+		part := dst[:(end-a)*row]
+		if err := f.readPart(part, i, (a-block.FirstRow)*row, v); err != nil {
 			return err
 		}
 		dst, a = dst[len(part):], end
@@ -97,8 +98,8 @@ func (f *File) ReadRows(dst []byte, a, b int, v *Verifier) error {
 	return nil
 }
 
-// readPart reads the indices of block i from byte skip on. A whole block goes straight to dst.
-func (f *File) readPart(dst []byte, i, skip int, v *Verifier) error {
+// readPart reads block i, unpacked, from byte skip on. A whole block goes straight to dst.
+func (f *Blocks) readPart(dst []byte, i, skip int, v *Verifier) error {
 	n := f.blocks[i].DecompLen
 	if len(dst) == n {
 		_, err := f.ReadBlock(dst, i, v)
@@ -123,7 +124,7 @@ func take(pool *sync.Pool, n int) *[]byte {
 }
 
 // checkBuffer refuses block numbers out of range and buffers whose length is not want's.
-func (f *File) checkBuffer(i, n int, want func(*Block) int) error {
+func (f *Blocks) checkBuffer(i, n int, want func(*Block) int) error {
 	if i < 0 || i >= len(f.blocks) {
 		return fmt.Errorf("%s: %w: block %d of %d", f.name, ErrBlockIndex, i, len(f.blocks))
 	}
@@ -133,6 +134,6 @@ func (f *File) checkBuffer(i, n int, want func(*Block) int) error {
 	return nil
 }
 
-func (f *File) blockError(i int, err error) error {
+func (f *Blocks) blockError(i int, err error) error {
 	return fmt.Errorf("%s: block %d (byte %d): %w", f.name, i, f.blocks[i].Offset, err)
 }

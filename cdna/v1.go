@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
 )
 
 const (
@@ -29,13 +30,13 @@ func (f *File) loadV1() error {
 	}
 	rows, cols := binary.LittleEndian.Uint32(head[8:]), binary.LittleEndian.Uint32(head[12:])
 	var err error
-	if f.grid, err = newGrid(int(rows), int(cols), blockRowsV1); err != nil {
+	if f.grid, err = newGrid(int(rows), int(cols), blockRowsV1, 1); err != nil {
 		return err
 	}
 	parseCodebook(&f.codebook, head[16:])
 	plain := int64(binary.LittleEndian.Uint32(head[headV1-8:]))
 	packed := int64(binary.LittleEndian.Uint32(head[headV1-4:]))
-	if plain != f.grid.indices() {
+	if plain != f.grid.bytes() {
 		return fmt.Errorf("%w: %d indices for [%d, %d]", ErrBlockSize, plain, rows, cols)
 	}
 	if packed > f.size-headV1 {
@@ -74,7 +75,7 @@ func (f *File) loadV1() error {
 		}
 	}
 	f.maxComp = f.MaxBlockLen()
-	f.header = Header{Rows: f.grid.rows, Cols: f.grid.cols, BlockRows: blockRowsV1, NumBlocks: len(f.blocks), Encoding: "zlib"}
+	f.header = Header{DType: dtype.U8, Rows: f.grid.rows, Cols: f.grid.cols, BlockRows: blockRowsV1, NumBlocks: len(f.blocks), Encoding: "zlib"}
 	return nil
 }
 
@@ -82,14 +83,14 @@ func (f *File) loadV1() error {
 // holds the packed indices in memory. The format's limit is 2^32-1 indices, plain and packed; beyond it, or when the
 // lengths disagree, ErrShape.
 func WriteV1(w io.Writer, rows, cols int, codebook []float32, indices []byte) error {
-	g, err := newGrid(rows, cols, blockRowsV1)
+	g, err := newGrid(rows, cols, blockRowsV1, 1)
 	if err != nil {
 		return err
 	}
-	if g.indices() > math.MaxUint32 {
+	if g.bytes() > math.MaxUint32 {
 		return fmt.Errorf("%w: v1 holds at most 2^32-1 indices, not [%d, %d]", ErrShape, rows, cols)
 	}
-	if int64(len(indices)) != g.indices() {
+	if int64(len(indices)) != g.bytes() {
 		return fmt.Errorf("%w: %d indices for [%d, %d]", ErrShape, len(indices), rows, cols)
 	}
 	if len(codebook) > codebookEntries {

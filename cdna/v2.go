@@ -17,33 +17,48 @@ const (
 // readHead reads and checks everything of a v2 file but its blocks.
 func (f *File) readHead() error {
 	f.version = 2
-	head, err := f.extendHead(nil, prefixLen, "header")
+	head, err := f.readHeader(KindCDNA2)
 	if err != nil {
 		return err
 	}
-	if v := binary.LittleEndian.Uint16(head[4:]); v != 1 {
-		return fmt.Errorf("%w: CDNA v2 revision %d, want 1", ErrVersion, v)
-	}
-	headerEnd := prefixLen + int(binary.LittleEndian.Uint16(head[6:]))
-	if head, err = f.extendHead(head, headerEnd, "header"); err != nil {
-		return err
-	}
+	headerEnd := len(head)
 	var sum string
-	if f.header, sum, err = parseHeader(head[prefixLen:headerEnd]); err != nil {
+	if f.header, sum, err = parseHeader(head[prefixLen:]); err != nil {
 		return err
 	}
-	if f.grid, err = newGrid(f.header.Rows, f.header.Cols, f.header.BlockRows); err != nil {
+	if f.grid, err = newGrid(f.header.Rows, f.header.Cols, f.header.BlockRows, 1); err != nil {
 		return err
 	}
 	if f.codec, err = openCodec(f.header.Encoding, 0); err != nil {
 		return err
 	}
-
-	tableStart := headerEnd + codebookBytes + 4
-	if head, err = f.extendHead(head, tableStart, "codebook"); err != nil {
+	if head, err = f.extendHead(head, headerEnd+codebookBytes, "codebook"); err != nil {
 		return err
 	}
 	parseCodebook(&f.codebook, head[headerEnd:])
+	return f.readTable(head, headerEnd, sum)
+}
+
+// readHeader reads the head up to the end of the header's text, which begins at prefixLen.
+func (f *Blocks) readHeader(kind Kind) ([]byte, error) {
+	head, err := f.extendHead(nil, prefixLen, "header")
+	if err != nil {
+		return nil, err
+	}
+	if v := binary.LittleEndian.Uint16(head[4:]); v != 1 {
+		return nil, fmt.Errorf("%w: %v revision %d, want 1", ErrVersion, kind, v)
+	}
+	return f.extendHead(head, prefixLen+int(binary.LittleEndian.Uint16(head[6:])), "header")
+}
+
+// readTable reads the number of blocks and their index, which follow the head so far, and checks the head's sum, unless
+// that is empty; the header's text ends at headerEnd.
+func (f *Blocks) readTable(head []byte, headerEnd int, sum string) error {
+	tableStart := len(head) + 4
+	head, err := f.extendHead(head, tableStart, "number of blocks")
+	if err != nil {
+		return err
+	}
 	count := int64(binary.LittleEndian.Uint32(head[tableStart-4:]))
 	if n := f.grid.blocks(); count != int64(f.header.NumBlocks) || count != int64(n) {
 		return fmt.Errorf("%w: %d in the index, %d in the header, %d by the shape [%d, %d] in blocks of %d rows",
@@ -64,7 +79,7 @@ func (f *File) readHead() error {
 }
 
 // extendHead reads on until the head has n bytes; n has to be reasonable for the file's size.
-func (f *File) extendHead(head []byte, n int, what string) ([]byte, error) {
+func (f *Blocks) extendHead(head []byte, n int, what string) ([]byte, error) {
 	if int64(n) > f.size {
 		return nil, fmt.Errorf("%w: %s ends at byte %d, the file has %d", ErrTruncated, what, n, f.size)
 	}
@@ -75,7 +90,7 @@ func (f *File) extendHead(head []byte, n int, what string) ([]byte, error) {
 
 // readIndex takes over the block index. Blocks must follow each other from the end of the head to the end of the file,
 // without gaps: then every byte of a file is accounted for.
-func (f *File) readIndex(table []byte, next int64) error {
+func (f *Blocks) readIndex(table []byte, next int64) error {
 	start := next
 	f.blocks = make([]Block, f.grid.blocks())
 	for i := range f.blocks {
@@ -84,14 +99,14 @@ func (f *File) readIndex(table []byte, next int64) error {
 		packed := int64(binary.LittleEndian.Uint32(entry[8:]))
 		plain := int64(binary.LittleEndian.Uint32(entry[12:]))
 		first, rows := f.grid.span(i)
-		if want := int64(rows) * int64(f.grid.cols); plain != want {
-			return fmt.Errorf("block %d: %w: %d indices, want %d for %d rows", i, ErrBlockSize, plain, want, rows)
+		if want := int64(rows) * int64(f.grid.rowBytes()); plain != want {
+			return fmt.Errorf("block %d: %w: %d bytes, want %d for %d rows", i, ErrBlockSize, plain, want, rows)
 		}
 		if err := checkSizes(packed, plain); err != nil {
 			return fmt.Errorf("block %d: %w", i, err)
 		}
 		if f.codec == nil && packed != plain {
-			return fmt.Errorf("block %d: %w: %d bytes stored for %d indices", i, ErrBlockSize, packed, plain)
+			return fmt.Errorf("block %d: %w: %d bytes stored for %d", i, ErrBlockSize, packed, plain)
 		}
 		if offset != uint64(next) {
 			return fmt.Errorf("block %d: %w: at byte %d, want %d where the one before ends", i, ErrBlockIndex, offset, next)
@@ -108,7 +123,7 @@ func (f *File) readIndex(table []byte, next int64) error {
 	if next != f.size {
 		return fmt.Errorf("%w: %d bytes after the last block", ErrBlockIndex, f.size-next)
 	}
-	return checkTotal(next-start, f.grid.indices())
+	return checkTotal(next-start, f.grid.bytes())
 }
 
 // openCodec returns nil for "none": such blocks need no decoding.

@@ -9,7 +9,7 @@ import (
 
 // Verify reads, unpacks and hashes every block with that many threads (0: GOMAXPROCS), each holding one block. It
 // returns the error of the first bad block, whatever the number of threads, or ctx's own.
-func (f *File) Verify(ctx context.Context, threads int) error {
+func (f *Blocks) Verify(ctx context.Context, threads int) error {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}

@@ -4,13 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"runtime"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -31,7 +27,7 @@ type WriterOptions struct {
 
 // WriteStats are the sizes of a finished file.
 type WriteStats struct {
-	IndexBytes      int64 // rows * cols
+	IndexBytes      int64 // of the blocks, unpacked: rows * cols, times the size of an element
 	CompressedBytes int64 // of all blocks
 	TotalBytes      int64 // of the file
 	NumBlocks       int
@@ -44,18 +40,12 @@ const fidelityRoom = 288
 // Writer writes a v2 file from its indices. It belongs to one goroutine; the packing is done by others. Either Finish or
 // Abort must be called, or these stay.
 type Writer struct {
-	w         io.WriterAt
+	blocks    blockWriter
 	header    Header
 	extra     map[string]any
 	codebook  []float32
-	grid      grid
 	headerLen int  // room for the JSON
 	sidecar   bool // with room for the sidecar's sum
-
-	pack     *packer
-	filling  *job  // the block that Write appends to
-	received int64 // indices
-	closed   bool
 }
 
 // NewWriter checks the options and starts the workers. Blocks are written to w as they get ready, in order, and the head
@@ -69,12 +59,9 @@ func newWriter(w io.WriterAt, o WriterOptions, room int) (*Writer, error) {
 	if o.BlockRows == 0 {
 		o.BlockRows = AutoBlockRows(o.Rows, o.Cols)
 	}
-	g, err := newGrid(o.Rows, o.Cols, o.BlockRows)
+	g, err := newWritableGrid(o.Rows, o.Cols, o.BlockRows, 1)
 	if err != nil {
 		return nil, err
-	}
-	if int64(g.blocks()) > math.MaxUint32 {
-		return nil, fmt.Errorf("%w: %d blocks, at most 2^32-1", ErrBlockCount, g.blocks())
 	}
 	if len(o.Codebook) > codebookEntries {
 		return nil, fmt.Errorf("%w: %d codebook entries, at most %d", ErrShape, len(o.Codebook), codebookEntries)
@@ -92,10 +79,8 @@ func newWriter(w io.WriterAt, o WriterOptions, room int) (*Writer, error) {
 		}
 	}
 	wr := &Writer{
-		w:        w,
 		extra:    o.Extra,
 		codebook: append([]float32(nil), o.Codebook...),
-		grid:     g,
 		sidecar:  o.Sidecar,
 		header: Header{
 			TensorName: o.TensorName, Rows: o.Rows, Cols: o.Cols, BlockRows: o.BlockRows,
@@ -113,51 +98,14 @@ func newWriter(w io.WriterAt, o WriterOptions, room int) (*Writer, error) {
 	if wr.headerLen = len(text) + room; wr.headerLen > maxHeader {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrHeader, wr.headerLen, maxHeader)
 	}
-	threads := o.Threads
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	wr.pack = newPacker(w, wr.headLen(), c, min(threads, g.blocks()))
+	headLen := prefixLen + wr.headerLen + codebookBytes + 4 + indexEntryLen*g.blocks()
+	wr.blocks = newBlockWriter(w, g, int64(headLen), c, o.Threads)
 	return wr, nil
-}
-
-func (w *Writer) headLen() int64 {
-	return prefixLen + int64(w.headerLen) + codebookBytes + 4 + indexEntryLen*int64(w.grid.blocks())
 }
 
 // Write takes the next indices, row by row, cut in any way. p is free for reuse afterwards. More indices than the shape
 // has are ErrShape; an error of packing or of the underlying writer may come back at any later call.
-func (w *Writer) Write(p []byte) (int, error) {
-	if w.closed {
-		return 0, errClosed
-	}
-	written := 0
-	for written < len(p) {
-		if w.received == w.grid.indices() {
-			return written, fmt.Errorf("%w: more indices than [%d, %d] has", ErrShape, w.grid.rows, w.grid.cols)
-		}
-		if w.filling == nil {
-			job, err := w.pack.free()
-			if err != nil {
-				return written, err
-			}
-			_, rows := w.grid.span(int(w.received / int64(w.grid.maxBlock())))
-			job.plain = slices.Grow(job.plain[:0], rows*w.grid.cols)
-			job.want = rows * w.grid.cols
-			w.filling = job
-		}
-		job := w.filling
-		n := min(len(p)-written, job.want-len(job.plain))
-		job.plain = append(job.plain, p[written:written+n]...)
-		written += n
-		w.received += int64(n)
-		if len(job.plain) == job.want {
-			w.pack.submit(job)
-			w.filling = nil
-		}
-	}
-	return written, nil
-}
+func (w *Writer) Write(p []byte) (int, error) { return w.blocks.write(p) }
 
 // SetSidecar records the SHA-256 of the bytes of the sidecar file that belongs to the matrix, as CreateSidecar returns it
 // (File.CheckSidecar compares it). It must be called before Finish, which fails with ErrHeader if WriterOptions.Sidecar
@@ -169,33 +117,7 @@ func (w *Writer) SetSidecar(sum [sha256.Size]byte) {
 // Finish writes the head and ends the workers. f may be nil; then the header has no fidelity_stats. Too few indices are
 // ErrShape, fidelity_stats too long for the header ErrHeader. After an error w holds nothing usable.
 func (w *Writer) Finish(f *FidelityStats) (WriteStats, error) {
-	if w.closed {
-		return WriteStats{}, errClosed
-	}
-	w.closed = true
-	table, end, err := w.pack.stop()
-	if err != nil {
-		return WriteStats{}, err
-	}
-	if w.received != w.grid.indices() {
-		return WriteStats{}, fmt.Errorf("%w: %d indices written, [%d, %d] has %d", ErrShape, w.received, w.grid.rows, w.grid.cols, w.grid.indices())
-	}
-	head, err := w.marshalHead(f, table)
-	if err == nil { // no codec of ours fails this: what is written can be read
-		err = checkTotal(end-w.headLen(), w.grid.indices())
-	}
-	if err != nil {
-		return WriteStats{}, err
-	}
-	if err := writeAt(w.w, head, 0); err != nil {
-		return WriteStats{}, fmt.Errorf("writing header: %w", err)
-	}
-	return WriteStats{
-		IndexBytes:      w.grid.indices(),
-		CompressedBytes: end - int64(len(head)),
-		TotalBytes:      end,
-		NumBlocks:       w.grid.blocks(),
-	}, nil
+	return w.blocks.finish(func(table []byte) ([]byte, error) { return w.marshalHead(f, table) })
 }
 
 func (w *Writer) marshalHead(f *FidelityStats, table []byte) ([]byte, error) {
@@ -211,29 +133,29 @@ func (w *Writer) marshalHead(f *FidelityStats, table []byte) ([]byte, error) {
 	if len(text) > w.headerLen {
 		return nil, fmt.Errorf("%w: fidelity_stats need %d bytes more than were kept for them", ErrHeader, len(text)-w.headerLen)
 	}
-	head := make([]byte, 0, w.headLen())
-	head = append(head, magicV2...)
+	return appendHead(magicV2, text, w.headerLen, appendCodebook(nil, w.codebook), table), nil
+}
+
+// appendHead puts a head together: the header's text filled up to headerLen with spaces, what follows it, and the block
+// index.
+func appendHead(magic string, text []byte, headerLen int, section, table []byte) []byte {
+	head := make([]byte, 0, prefixLen+headerLen+len(section)+4+len(table))
+	head = append(head, magic...)
 	head = binary.LittleEndian.AppendUint16(head, 1)
-	head = binary.LittleEndian.AppendUint16(head, uint16(w.headerLen))
+	head = binary.LittleEndian.AppendUint16(head, uint16(headerLen))
 	head = append(head, text...)
-	for len(head) < prefixLen+w.headerLen {
+	for len(head) < prefixLen+headerLen {
 		head = append(head, ' ')
 	}
-	head = appendCodebook(head, w.codebook)
-	head = binary.LittleEndian.AppendUint32(head, uint32(w.grid.blocks()))
+	head = append(head, section...)
+	head = binary.LittleEndian.AppendUint32(head, uint32(len(table)/indexEntryLen))
 	head = append(head, table...)
-	sealHead(head, prefixLen+w.headerLen)
-	return head, nil
+	sealHead(head, prefixLen+headerLen)
+	return head
 }
 
 // Abort ends the workers; what w holds is not a CDNA file. After Finish it does nothing.
-func (w *Writer) Abort() {
-	if !w.closed {
-		w.closed = true
-		w.pack.fail(errors.New("aborted"))
-		w.pack.stop()
-	}
-}
+func (w *Writer) Abort() { w.blocks.abort() }
 
 // sourceDate is the time written when none is given: output must not depend on when it is made. The variable is that of
 // reproducible-builds.org: seconds since 1970.
@@ -246,15 +168,4 @@ func sourceDate() (string, error) {
 		}
 	}
 	return time.Unix(seconds, 0).UTC().Format(time.RFC3339), nil
-}
-
-func writeAt(w io.WriterAt, p []byte, off int64) error {
-	n, err := w.WriteAt(p, off)
-	if err == nil && n < len(p) {
-		err = io.ErrShortWrite
-	}
-	if err != nil {
-		return fmt.Errorf("%d bytes at byte %d: %w", len(p), off, err)
-	}
-	return nil
 }

@@ -349,6 +349,9 @@ func (c *conversion) keep(ctx context.Context, t *plannedTensor, entry *model.Te
 
 // compress writes a matrix's CDNA file and, where it has one, its sidecar.
 func (c *conversion) compress(ctx context.Context, t *plannedTensor, entry *model.Tensor, report *TensorReport) error {
+	if t.options.Method == Lossless {
+		return c.lossless(ctx, t, entry, report)
+	}
 	rows, cols := model.MatrixShape(t.Shape)
 	target := Target{Name: t.Name, File: filepath.Join(c.dir, t.file), Sidecar: filepath.Join(c.dir, t.sidecar)}
 	src, o := Rows(t, rows, cols), t.options

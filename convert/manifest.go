@@ -28,6 +28,9 @@ func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
 		Files: files, Tool: model.Tool, ModelID: c.job.ModelID, Format: model.FormatCDNA2, Codec: c.options.Codec,
 		BlockRows: c.options.BlockRows, Options: c.job.describe(c.options), Tensors: make(map[string]model.Tensor, len(c.entries)),
 	}
+	if c.options.Method == Lossless {
+		m.Format = model.FormatLossless
+	}
 	if m.ModelID == "" {
 		m.ModelID = modelID(c.job.Source)
 	}

@@ -64,6 +64,9 @@ func Matrix(ctx context.Context, src RowSource, target Target, o Options) (*Matr
 	if err != nil {
 		return nil, err
 	}
+	if o.Method == Lossless {
+		return nil, fmt.Errorf("tensor %q: method lossless needs the weights as they are stored: see LosslessMatrix: %w", target.Name, ErrOption)
+	}
 	if o.NonFinite && target.Sidecar == "" {
 		return nil, fmt.Errorf("tensor %q: non-finite weights need a sidecar: %w", target.Name, ErrOption)
 	}

@@ -51,6 +51,10 @@ func (t *plannedTensor) memory() int64 {
 		blockRows = cdna.AutoBlockRows(rows, cols)
 	}
 	chunk := 5 * int64(max(1, chunkWeights/cols)) * int64(cols) // weights and indices
+	if t.options.Method == Lossless {
+		block := int64(min(blockRows, rows)) * int64(cols) * int64(t.Type.Size())
+		return 4*chunkWeights + 6*block // of the blocks: filling, planes, packing, packed, and room to grow
+	}
 	block := int64(min(blockRows, rows)) * int64(cols)
 	n := designMemory + 2*chunk + 4*block // of the blocks: filling, packing, packed, and room to grow
 	if t.options.Bits > 0 {

@@ -30,7 +30,8 @@ const DefaultSNR = codebook.DefaultSNR
 // Options say how matrices are compressed. The zero value is the default:
 // entropy-constrained codebooks at 35 dB, zstd, blocks of about 256 KiB.
 type Options struct {
-	// Method designs the codebooks; empty means codebook.Entropy.
+	// Method designs the codebooks; empty means codebook.Entropy. Lossless has none
+	// and keeps the weights bit for bit.
 	Method codebook.Method
 	// SNR is the wanted signal-to-noise ratio in dB, Bits the wanted bits per
 	// weight with everything counted. At most one is set; entropy only.
@@ -71,6 +72,8 @@ func (o Options) normalize() (Options, error) {
 		return o, fmt.Errorf("snr and bits exclude each other: %w", ErrOption)
 	case o.Method != codebook.Entropy && (o.SNR > 0 || o.Bits > 0):
 		return o, fmt.Errorf("snr and bits need the entropy method, not %s: %w", o.Method, ErrOption)
+	case o.Method == Lossless && (o.Entries > 0 || o.FullPrecision):
+		return o, fmt.Errorf("method lossless has no codebook whose entries or precision could be chosen: %w", ErrOption)
 	case o.SNR > 120:
 		return o, fmt.Errorf("snr %v dB is beyond float32's precision: %w", o.SNR, ErrOption)
 	case o.Bits > 16:
@@ -105,7 +108,10 @@ func (o Options) normalize() (Options, error) {
 // describe lists, for the manifest, the options that bytes depend on, by the
 // names of the command line.
 func (o Options) describe() map[string]any {
-	d := map[string]any{"method": string(o.Method), "codec": o.Codec, "level": o.Level, "bf16_codebook": !o.FullPrecision}
+	d := map[string]any{"method": string(o.Method), "codec": o.Codec, "level": o.Level}
+	if o.Method != Lossless {
+		d["bf16_codebook"] = !o.FullPrecision
+	}
 	for name, v := range map[string]float64{"snr": o.SNR, "bits": o.Bits, "min_snr": o.MinSNR, "min_cosine": o.MinCosine} {
 		if v > 0 {
 			d[name] = v

@@ -86,6 +86,9 @@ func setting(key, value string) (func(*Options), error) {
 			if o.Method != codebook.Entropy {
 				o.SNR, o.Bits, o.MinSNR, o.MinCosine = 0, 0, 0, 0
 			}
+			if o.Method == Lossless {
+				o.Entries, o.FullPrecision, o.NonFinite, o.NoSidecar = 0, false, false, false
+			}
 		}, nil
 	case "full-precision":
 		return func(o *Options) { o.FullPrecision = true }, nil

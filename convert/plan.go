@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 )
 
@@ -47,6 +48,12 @@ func planTensors(c *checkpoint.Checkpoint, job Job, options Options) ([]*planned
 		} else {
 			name := names.matrix(t.Name)
 			p.file, p.sidecar = name+".cdna2.hxz", name+".hxzo"
+			if p.options.Method == Lossless {
+				if !cdna.IsLosslessType(t.Type) {
+					return nil, fmt.Errorf("%s: %w", job.Source, losslessTypeError(t.Name, t.DType))
+				}
+				p.file, p.sidecar = name+cdna.LosslessSuffix, ""
+			}
 		}
 		plan[i] = p
 	}

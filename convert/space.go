@@ -35,6 +35,8 @@ func (t *plannedTensor) estimate() float64 {
 	switch o := t.options; {
 	case !t.compress():
 		return math.Max(4*n, float64(t.Size))
+	case o.Method == Lossless:
+		return float64(t.Size) // less, but for how much less nobody vouches
 	case o.Bits > 0:
 		return n / 8 * min(o.Bits, 9)
 	case o.SNR > 0:

@@ -32,6 +32,10 @@ const Tool = "helix-substrate " + Version
 const (
 	FormatCDNA2 = "cdna_v2" // compressed: Tensor.File is a CDNA v2 file
 	FormatNPY   = "npy"     // exact: Tensor.File is a .npy file
+
+	// FormatLossless is exact and compressed: Tensor.File is a lossless CDNA file of
+	// elements of type Tensor.DType.
+	FormatLossless = "lossless_v1"
 )
 
 // Manifest is manifest.json. Byte counts are of files as they lie on disk;
@@ -92,8 +96,9 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Tensor describes one tensor. Matrices (FormatCDNA2) fill the first group of
-// fields, exact tensors (FormatNPY) the second.
+// Tensor describes one tensor. Matrices (FormatCDNA2, FormatLossless) fill the
+// first group of fields, exact tensors (FormatNPY) the second; lossless ones have a
+// DType too.
 type Tensor struct {
 	Name   string `json:"-"`
 	Format string `json:"format"`
@@ -219,7 +224,7 @@ func (t *Tensor) check() error {
 		}
 	}
 	switch t.Format {
-	case FormatCDNA2:
+	case FormatCDNA2, FormatLossless:
 		if len(t.CDNAShape) != 2 || t.CDNAShape[0] < 0 || t.CDNAShape[1] < 0 {
 			return fmt.Errorf("cdna_shape %v is not [rows, cols]", t.CDNAShape)
 		}

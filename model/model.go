@@ -36,7 +36,7 @@ func (m *Model) Path(file string) string {
 // manifest's shape. The caller closes it.
 func (m *Model) OpenMatrix(t Tensor) (*cdna.File, error) {
 	if t.Format != FormatCDNA2 {
-		return nil, fmt.Errorf("tensor %q is stored as %s, not compressed: %w", t.Name, t.Format, ErrMismatch)
+		return nil, fmt.Errorf("tensor %q is stored as %s, not as %s: %w", t.Name, t.Format, FormatCDNA2, ErrMismatch)
 	}
 	f, err := cdna.Open(m.Path(t.File))
 	if err != nil {
@@ -45,6 +45,23 @@ func (m *Model) OpenMatrix(t Tensor) (*cdna.File, error) {
 	if f.Rows() != t.CDNAShape[0] || f.Cols() != t.CDNAShape[1] {
 		defer f.Close()
 		return nil, fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", f.Name(), f.Rows(), f.Cols(), t.CDNAShape, ErrMismatch)
+	}
+	return f, nil
+}
+
+// OpenLossless opens the file of a lossless tensor and checks that it has the
+// manifest's shape and type. The caller closes it.
+func (m *Model) OpenLossless(t Tensor) (*cdna.Lossless, error) {
+	if t.Format != FormatLossless {
+		return nil, fmt.Errorf("tensor %q is stored as %s, not as %s: %w", t.Name, t.Format, FormatLossless, ErrMismatch)
+	}
+	f, err := cdna.OpenLossless(m.Path(t.File))
+	if err != nil {
+		return nil, err
+	}
+	if f.Rows() != t.CDNAShape[0] || f.Cols() != t.CDNAShape[1] || string(f.DType()) != t.DType {
+		defer f.Close()
+		return nil, fmt.Errorf("%s: is [%d, %d] of %s, the manifest says %v of %s: %w", f.Name(), f.Rows(), f.Cols(), f.DType(), t.CDNAShape, t.DType, ErrMismatch)
 	}
 	return f, nil
 }

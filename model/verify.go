@@ -25,7 +25,7 @@ type Check struct {
 }
 
 // Verify checks every tensor: its files are there, have the manifest's SHA-256,
-// shape and name, and every block unpacks to the indices its own hash names; and
+// shape and name, and every block unpacks to the bytes its own hash names; and
 // every other file that the manifest lists, such as config.json; and the manifest's
 // own root hash. It goes on after
 // a bad one and returns one Check each, tensors by name, then files; the error is
@@ -67,8 +67,12 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 	if c.Bytes, c.Err = m.checkHash(ctx, t.File, t.SHA256); c.Err != nil {
 		return c
 	}
-	if t.Format == FormatNPY {
+	switch t.Format {
+	case FormatNPY:
 		c.Err = m.checkNPY(t)
+		return c
+	case FormatLossless:
+		c.Blocks, c.Err = m.checkLossless(ctx, t)
 		return c
 	}
 	f, err := m.OpenMatrix(t)
@@ -110,6 +114,19 @@ func (m *Model) checkHash(ctx context.Context, file, want string) (int64, error)
 		err = fmt.Errorf("%s: sha256 is %s, the manifest says %s: %w", path, got, want, ErrMismatch)
 	}
 	return n, err
+}
+
+// checkLossless verifies a lossless file and returns its number of blocks.
+func (m *Model) checkLossless(ctx context.Context, t Tensor) (blocks int, err error) {
+	f, err := m.OpenLossless(t)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if name := f.Header().TensorName; name != t.Name {
+		return 0, fmt.Errorf("%s: holds tensor %q, the manifest says %q: %w", f.Name(), name, t.Name, ErrMismatch)
+	}
+	return f.NumBlocks(), f.Verify(ctx, 1)
 }
 
 func (m *Model) checkNPY(t Tensor) error {

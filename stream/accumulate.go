@@ -86,7 +86,7 @@ func (p *product) streamed(ctx context.Context, total *Stats) error {
 	if blocks > workers {
 		ahead = 1 // unpacked while the slowest strip is still adding
 	}
-	workers, slots, err := e.buffers.reserve(p.m, workers, ahead)
+	workers, slots, err := e.buffers.reserve(p.m.file, workers, ahead)
 	if err != nil {
 		return err
 	}

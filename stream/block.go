@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
 )
 
 // eachBlock calls do for blocks [first, last) on the given number of workers, each
@@ -35,46 +37,66 @@ func eachBlock(ctx context.Context, workers, first, last int, do func(worker, bl
 	return context.Cause(ctx)
 }
 
+// blocks read the blocks of one file into an engine's buffers.
+type blocks struct {
+	engine   *Engine
+	file     *cdna.Blocks
+	verifier *cdna.Verifier
+}
+
 // unpack reads block i and unpacks it to dst, by way of worker w's buffer.
-func (m *Matrix) unpack(dst []byte, w, i int, s *Stats) error {
+func (b *blocks) unpack(dst []byte, w, i int, s *Stats) error {
 	clock := time.Now()
-	if m.file.Stored() {
-		err := m.file.ReadCompressed(dst, i)
+	if b.file.Stored() {
+		err := b.file.ReadCompressed(dst, i)
 		lap(&clock, &s.Read)
 		return err
 	}
-	packed := m.engine.buffers.packed[w].bytes[:m.file.Block(i).CompLen]
-	if err := m.file.ReadCompressed(packed, i); err != nil {
+	packed := b.engine.buffers.packed[w].bytes[:b.file.Block(i).CompLen]
+	if err := b.file.ReadCompressed(packed, i); err != nil {
 		return err
 	}
 	lap(&clock, &s.Read)
-	err := m.file.Decompress(dst, packed, i)
+	err := b.file.Decompress(dst, packed, i)
 	lap(&clock, &s.Decompress)
 	return err
+}
+
+// fetch unpacks block i to dst and, where the policy asks, checks its hash.
+func (b *blocks) fetch(dst []byte, w, i int, s *Stats) error {
+	if err := b.unpack(dst, w, i, s); err != nil {
+		return err
+	}
+	if !b.verifier.Need(i) {
+		return nil
+	}
+	clock := time.Now()
+	if err := b.file.CheckBlock(i, dst); err != nil {
+		return err
+	}
+	b.verifier.Done(i)
+	s.BlocksVerified++
+	lap(&clock, &s.Verify)
+	return nil
 }
 
 // fetch unpacks block i into the engine's given buffer and, where the policy asks,
 // checks its hash. It returns the block's indices.
 func (m *Matrix) fetch(w, buffer, i int, s *Stats) ([]byte, error) {
 	indices := m.engine.buffers.unpacked[buffer].bytes[:m.file.Block(i).DecompLen]
-	if err := m.unpack(indices, w, i, s); err != nil {
+	if err := m.blocks().fetch(indices, w, i, s); err != nil {
 		return nil, err
-	}
-	if m.verifier.Need(i) {
-		clock := time.Now()
-		if err := m.file.CheckBlock(i, indices); err != nil {
-			return nil, err
-		}
-		m.verifier.Done(i)
-		s.BlocksVerified++
-		lap(&clock, &s.Verify)
 	}
 	m.learn(i, indices)
 	return indices, nil
 }
 
+func (m *Matrix) blocks() *blocks {
+	return &blocks{m.engine, &m.file.Blocks, m.verifier}
+}
+
 // blockRange returns the blocks that hold rows [a, b), at least one.
-func (m *Matrix) blockRange(a, b int) (first, last int) {
-	rows := m.file.Block(0).Rows
+func blockRange(f File, a, b int) (first, last int) {
+	rows := f.Block(0).Rows
 	return a / rows, (b-1)/rows + 1
 }

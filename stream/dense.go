@@ -15,8 +15,41 @@ type Dense struct {
 	engine     *Engine
 	rows, cols int
 	arena      arena
-	f32        []float32
-	bf16       []uint16 // one of the two
+	denseRows
+}
+
+// denseRows are rows of a matrix as they lie in memory, in one of two types.
+type denseRows struct {
+	f32  []float32
+	bf16 []uint16
+}
+
+// slice returns the elements [from, to).
+func (r denseRows) slice(from, to int) denseRows {
+	if r.f32 != nil {
+		return denseRows{f32: r.f32[from:to]}
+	}
+	return denseRows{bf16: r.bf16[from:to]}
+}
+
+// dot computes the products of n rows.
+func (r denseRows) dot(k *kernel.Kernels, y []float32, ldy int, x *kernel.Activations, n int) {
+	if r.f32 != nil {
+		k.DotRowsF32(y, ldy, x, r.f32, n)
+	} else {
+		k.DotRowsBF16(y, ldy, x, r.bf16, n)
+	}
+}
+
+// floats widens the elements to dst, which has as many.
+func (r denseRows) floats(dst []float32) {
+	if r.f32 != nil {
+		copy(dst, r.f32)
+		return
+	}
+	for i, v := range r.bf16 {
+		dst[i] = bf16ToFloat32(v)
+	}
 }
 
 // NewDense makes a float32 matrix and fills it by read, which is called for a few
@@ -74,34 +107,40 @@ func (d *Dense) Close() error { return d.arena.release() }
 
 // RowsDot computes y[v] = W[a:b] @ x[v], as [Matrix.RowsDot] does.
 func (d *Dense) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats, error) {
-	batch := len(x) / d.cols
-	if a < 0 || b < a || b > d.rows || len(x) != batch*d.cols || len(y) != batch*(b-a) {
-		return Stats{}, fmt.Errorf("rows [%d, %d) of a matrix of %d × %d, x of %d, y of %d: %w", a, b, d.rows, d.cols, len(x), len(y), ErrShape)
+	batch, err := checkDot(d.rows, d.cols, y, x, a, b)
+	if err != nil {
+		return Stats{}, err
 	}
 	if err := context.Cause(ctx); err != nil || batch == 0 || a == b {
 		return Stats{}, err
 	}
+	d.engine.mu.Lock()
+	defer d.engine.mu.Unlock()
+	return d.rowsDot(ctx, y, x, batch, a, b)
+}
+
+// checkDot refuses vectors and rows that do not fit a matrix of rows × cols, and
+// returns the number of vectors.
+func checkDot(rows, cols int, y, x []float32, a, b int) (batch int, err error) {
+	batch = len(x) / cols
+	if a < 0 || b < a || b > rows || len(x) != batch*cols || len(y) != batch*(b-a) {
+		return 0, fmt.Errorf("rows [%d, %d) of a matrix of %d × %d, x of %d, y of %d: %w", a, b, rows, cols, len(x), len(y), ErrShape)
+	}
+	return batch, nil
+}
+
+// rowsDot is RowsDot with the engine locked.
+func (d *Dense) rowsDot(ctx context.Context, y, x []float32, batch, a, b int) (Stats, error) {
 	e := d.engine
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	start := time.Now()
 	e.x.Pack(x, batch, d.cols)
-	stats := Stats{}
+	stats := Stats{ResidentBytes: int64(len(d.arena.bytes))}
 	stats.Workers = e.eachRows(ctx, d.cols, batch, a, b, func(_, lo, hi int) {
-		d.dot(y[lo-a:], b-a, &e.x, lo, hi)
+		d.slice(lo*d.cols, hi*d.cols).dot(e.kernels, y[lo-a:], b-a, &e.x, hi-lo)
 	})
 	stats.Duration = time.Since(start)
 	stats.Compute = stats.Duration * time.Duration(stats.Workers)
 	return stats, context.Cause(ctx)
-}
-
-func (d *Dense) dot(y []float32, ldy int, x *kernel.Activations, lo, hi int) {
-	k := d.engine.kernels
-	if d.f32 != nil {
-		k.DotRowsF32(y, ldy, x, d.f32[lo*d.cols:hi*d.cols], hi-lo)
-	} else {
-		k.DotRowsBF16(y, ldy, x, d.bf16[lo*d.cols:hi*d.cols], hi-lo)
-	}
 }
 
 // Floats writes the weights of rows [a, b) to dst, which has length (b−a)·Cols.
@@ -109,12 +148,6 @@ func (d *Dense) Floats(dst []float32, a, b int) error {
 	if a < 0 || b < a || b > d.rows || len(dst) != (b-a)*d.cols {
 		return fmt.Errorf("rows [%d, %d) of %d into %d values: %w", a, b, d.rows, len(dst), ErrShape)
 	}
-	if d.f32 != nil {
-		copy(dst, d.f32[a*d.cols:b*d.cols])
-		return nil
-	}
-	for i, v := range d.bf16[a*d.cols : b*d.cols] {
-		dst[i] = bf16ToFloat32(v)
-	}
+	d.slice(a*d.cols, b*d.cols).floats(dst)
 	return nil
 }

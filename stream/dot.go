@@ -74,8 +74,8 @@ type dotProduct struct {
 
 func (p *dotProduct) streamed(ctx context.Context, total *Stats) error {
 	m := p.m
-	first, last := m.blockRange(p.a, p.b)
-	workers, _, err := m.engine.buffers.reserve(m, min(m.engine.threads, last-first), 0)
+	first, last := blockRange(m.file, p.a, p.b)
+	workers, _, err := m.engine.buffers.reserve(m.file, min(m.engine.threads, last-first), 0)
 	if err != nil {
 		return err
 	}

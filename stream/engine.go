@@ -86,15 +86,12 @@ type buffers struct {
 	packed, unpacked []arena
 }
 
-// reserve makes room for blocks of matrix m: for each worker a packed one and an
+// reserve makes room for blocks of the matrix in f: for each worker a packed one and an
 // unpacked one, and ahead more unpacked ones. Where the budget does not allow that,
 // it is content with less; it returns the workers and unpacked blocks there are
 // room for, at least one of each.
-func (b *buffers) reserve(m *Matrix, workers, ahead int) (int, int, error) {
-	packed, unpacked := m.file.MaxCompLen(), m.file.MaxBlockLen()
-	if m.file.Stored() {
-		packed = 0 // read to where they are wanted
-	}
+func (b *buffers) reserve(f File, workers, ahead int) (int, int, error) {
+	packed, unpacked := bufferSizes(f)
 	for {
 		err := b.grow(workers, packed, workers+ahead, unpacked)
 		switch {
@@ -109,22 +106,19 @@ func (b *buffers) reserve(m *Matrix, workers, ahead int) (int, int, error) {
 				return 0, 0, err
 			}
 		default:
-			return 0, 0, fmt.Errorf("%s: %w", m.file.Name(), err)
+			return 0, 0, fmt.Errorf("%s: %w", f.Name(), err)
 		}
 	}
 }
 
-// reserveOne makes room for one block of matrix m, and keeps the buffers of all
+// reserveOne makes room for one block of the matrix in f, and keeps the buffers of all
 // workers if that is there already.
-func (b *buffers) reserveOne(m *Matrix) error {
-	packed, unpacked := m.file.MaxCompLen(), m.file.MaxBlockLen()
-	if m.file.Stored() {
-		packed = 0
-	}
+func (b *buffers) reserveOne(f File) error {
+	packed, unpacked := bufferSizes(f)
 	if len(b.packed) > 0 && len(b.packed[0].bytes) >= packed && len(b.unpacked) > 0 && len(b.unpacked[0].bytes) >= unpacked {
 		return nil
 	}
-	_, _, err := b.reserve(m, 1, 0)
+	_, _, err := b.reserve(f, 1, 0)
 	return err
 }
 

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
@@ -38,7 +39,7 @@ type Matrix struct {
 
 // Open opens the CDNA file at path (version 1 or 2). Close the matrix after use.
 func (e *Engine) Open(path string, o MatrixOptions) (*Matrix, error) {
-	f, closeFile, err := e.openFile(path)
+	f, closeFile, err := openFile(e, path, cdna.Open, cdna.NewFile)
 	if err != nil {
 		return nil, err
 	}
@@ -51,23 +52,22 @@ func (e *Engine) Open(path string, o MatrixOptions) (*Matrix, error) {
 	return m, nil
 }
 
-// openFile opens a file, under a budget past the page cache.
-func (e *Engine) openFile(path string) (*cdna.File, func() error, error) {
+// openFile opens a file by open or, under a budget, past the page cache by read.
+// The function that it returns closes the file.
+func openFile[F File](e *Engine, path string, open func(string) (F, error), read func(io.ReaderAt, int64, string) (F, error)) (f F, closeFile func() error, err error) {
 	if e.budget == nil {
-		f, err := cdna.Open(path)
-		if err != nil {
-			return nil, nil, err
+		if f, err = open(path); err != nil {
+			return f, nil, err
 		}
 		return f, f.Close, nil
 	}
 	r, err := uncached.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return f, nil, err
 	}
-	f, err := cdna.NewFile(r, r.Size(), path)
-	if err != nil {
+	if f, err = read(r, r.Size(), path); err != nil {
 		r.Close()
-		return nil, nil, err
+		return f, nil, err
 	}
 	return f, r.Close, nil
 }

@@ -7,6 +7,33 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 )
 
+// File is a matrix on disk: a *cdna.File or a *cdna.Lossless.
+type File interface {
+	Name() string
+	Rows() int
+	Cols() int
+	Size() int64
+	NumBlocks() int
+	Block(i int) cdna.Block
+	MaxCompLen() int
+	MaxBlockLen() int
+	Stored() bool
+	Close() error
+}
+
+// bufferSizes returns the bytes that a block of the matrix in f takes as it is
+// read and, unpacked, as it is multiplied.
+func bufferSizes(f File) (packed, unpacked int) {
+	if !f.Stored() { // otherwise read to where it is wanted
+		packed = f.MaxCompLen()
+	}
+	unpacked = f.MaxBlockLen()
+	if l, ok := f.(*cdna.Lossless); ok {
+		unpacked += widenedSize(l)
+	}
+	return packed, unpacked
+}
+
 // Residency says which matrices of a set are held in memory.
 type Residency struct {
 	// Resident tells for each file, in the order given, whether to call Load.
@@ -36,20 +63,13 @@ type candidate struct {
 // its weights once a round: those that hold most weights per byte come first, then
 // the larger ones. It fails with ErrBudget, naming the minimum, when not even one
 // worker can stream them. The same input gives the same plan.
-func PlanResidency(limit int64, threads int, files []*cdna.File) (Residency, error) {
+func PlanResidency[F File](limit int64, threads int, files []F) (Residency, error) {
 	cs := make([]candidate, len(files))
 	packed, unpacked := 0, 0
 	for i, f := range files {
-		if !f.Stored() {
-			packed = max(packed, f.MaxCompLen())
-		}
-		unpacked = max(unpacked, f.MaxBlockLen())
-		bits := residentBits(entries(f))
-		cs[i] = candidate{
-			index:    i,
-			weights:  int64(f.Rows()) * int64(f.Cols()),
-			resident: int64(residentSize(f.Rows(), f.Cols(), bits)),
-		}
+		p, u := bufferSizes(f)
+		packed, unpacked = max(packed, p), max(unpacked, u)
+		cs[i] = candidate{index: i, weights: int64(f.Rows()) * int64(f.Cols()), resident: ResidentSize(f)}
 	}
 	r := Residency{Resident: make([]bool, len(files)), Minimum: int64(packed + unpacked)}
 	if limit < r.Minimum {

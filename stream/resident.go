@@ -59,8 +59,14 @@ func residentSize(rows, cols, bits int) int {
 
 // ResidentSize returns the memory that the matrix in f would take, were it
 // resident.
-func ResidentSize(f *cdna.File) int64 {
-	return int64(residentSize(f.Rows(), f.Cols(), residentBits(entries(f))))
+func ResidentSize(f File) int64 {
+	switch f := f.(type) {
+	case *cdna.File:
+		return int64(residentSize(f.Rows(), f.Cols(), residentBits(entries(f))))
+	case *cdna.Lossless:
+		return int64(f.Rows()) * int64(f.Cols()) * int64(denseWidth(f.DType()))
+	}
+	panic(fmt.Sprintf("stream: unknown file %T", f))
 }
 
 // ResidentBytes returns the memory that the matrix holds, 0 while it is streamed.
@@ -118,7 +124,7 @@ func (m *Matrix) load(ctx context.Context, bits int) (*resident, error) {
 			return nil, err
 		}
 	}
-	workers, _, err := m.engine.buffers.reserve(m, min(m.engine.threads, m.file.NumBlocks()), 0)
+	workers, _, err := m.engine.buffers.reserve(m.file, min(m.engine.threads, m.file.NumBlocks()), 0)
 	if err != nil {
 		a.release()
 		return nil, err
@@ -130,7 +136,7 @@ func (m *Matrix) load(ctx context.Context, bits int) (*resident, error) {
 		if r.packed == nil {
 			buf = a.bytes[b.FirstRow*cols:][:b.DecompLen]
 		}
-		if err := m.unpack(buf, w, i, new(Stats)); err != nil {
+		if err := m.blocks().unpack(buf, w, i, new(Stats)); err != nil {
 			return err
 		}
 		if err := m.file.CheckBlock(i, buf); err != nil {

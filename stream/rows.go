@@ -44,10 +44,10 @@ func (m *Matrix) eachPart(n, a, b int, do func(at int, indices []byte)) error {
 		do(0, r.arena.bytes[a*m.Cols():b*m.Cols()])
 		return nil
 	}
-	if err := m.engine.buffers.reserveOne(m); err != nil {
+	if err := m.engine.buffers.reserveOne(m.file); err != nil {
 		return err
 	}
-	first, last := m.blockRange(a, b)
+	first, last := blockRange(m.file, a, b)
 	for i, row := first, a; i < last; i++ {
 		block := m.file.Block(i)
 		end := min(b, block.FirstRow+block.Rows)

@@ -29,7 +29,7 @@ func newSidecar(f *cdna.File, s *cdna.Sidecar) (*sidecar, error) {
 
 // SidecarSize returns the bytes of the Go heap that a matrix in f takes for its
 // outliers: exact positions and values, for [Matrix.Floats], and corrections.
-func SidecarSize(f *cdna.File, outliers int) int64 {
+func SidecarSize(f File, outliers int) int64 {
 	const position, value, column, delta = 8, 2, 4, 4
 	rows, cols := int64(f.Rows()), int64(f.Cols())
 	return (position+value+column+delta)*int64(outliers) + 4*(rows+1) + 4*min(cols, int64(outliers)) + int64(f.NumBlocks())

@@ -152,6 +152,10 @@ func pickKernels(level string) (*kernel.Kernels, error) {
 	return kernel.ForLevel(kernel.Level(level))
 }
 
+// loader is a matrix that is streamed until it is loaded: a stream.Matrix or a
+// stream.Lossless.
+type loader interface{ Load(context.Context) error }
+
 // load opens all matrices and makes those resident that the plan has in memory.
 func (m *Model) load(ctx context.Context, names []string) error {
 	for i, name := range names {
@@ -163,13 +167,12 @@ func (m *Model) load(ctx context.Context, names []string) error {
 			return err
 		}
 		m.matrices[name] = w
-		s, ok := w.(*stream.Matrix)
-		if ok && m.Plan.Matrices[i].Resident {
+		if s, ok := w.(loader); ok && m.Plan.Matrices[i].Resident {
 			if err := s.Load(ctx); err != nil {
 				return err
 			}
 		}
-		if ok && m.budget != nil && s.Decision().Apply {
+		if s, ok := w.(*stream.Matrix); ok && m.budget != nil && s.Decision().Apply {
 			debug.FreeOSMemory() // what reading the sidecar took: the plan has it once
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -154,7 +153,7 @@ func (w *weights) plan(c *Config, o Options) (*Plan, error) {
 }
 
 // streamed returns what a token reads of a matrix that is not resident.
-func streamed(f *cdna.File, embeddings, tied bool) int64 {
+func streamed(f stream.File, embeddings, tied bool) int64 {
 	switch {
 	case embeddings && tied:
 		return f.Size() + int64(f.MaxCompLen())
@@ -176,15 +175,15 @@ func scratchBytes(c *Config, context, chunk, workers int, t CacheType) int64 {
 // weights are a model's matrices as a plan sees them: opened, but no block read.
 type weights struct {
 	places   []Place
-	files    []*cdna.File // nil for dense matrices
-	dense    int64        // bytes of these
-	outliers int64        // bytes of all sidecars in the Go heap
-	reading  int64        // and, at first, those of reading the largest
+	files    []stream.File // nil for dense matrices
+	dense    int64         // bytes of these
+	outliers int64         // bytes of all sidecars in the Go heap
+	reading  int64         // and, at first, those of reading the largest
 }
 
 // survey opens the matrices' files.
 func survey(src source, names []string) (*weights, error) {
-	w := &weights{places: make([]Place, len(names)), files: make([]*cdna.File, len(names))}
+	w := &weights{places: make([]Place, len(names)), files: make([]stream.File, len(names))}
 	for i, name := range names {
 		s, err := src.size(name)
 		if err != nil {
@@ -213,13 +212,13 @@ func (w *weights) close() {
 	}
 }
 
-func present(files []*cdna.File) []*cdna.File {
-	return slices.DeleteFunc(slices.Clone(files), func(f *cdna.File) bool { return f == nil })
+func present(files []stream.File) []stream.File {
+	return slices.DeleteFunc(slices.Clone(files), func(f stream.File) bool { return f == nil })
 }
 
 // tables is the Go heap that grows with the model: block indices, norms, lookup
 // tables, and a sampler's list of all tokens.
-func tables(c *Config, files []*cdna.File) int64 {
+func tables(c *Config, files []stream.File) int64 {
 	n := int64(c.Layers)*int64(4*c.Hidden+2*c.HeadDim)*4 + 8*int64(c.Vocab)
 	for _, f := range files {
 		n += int64(f.NumBlocks())*128 + 16<<10

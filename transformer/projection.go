@@ -11,7 +11,7 @@ import (
 var ErrWeights = errors.New("weights do not fit the configuration")
 
 // Projection is a matrix W [rows, cols] that activations are multiplied by: a
-// stream.Matrix, resident or streamed, or a stream.Dense.
+// stream.Matrix or stream.Lossless, resident or streamed, or a stream.Dense.
 type Projection interface {
 	Rows() int
 	Cols() int

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -38,25 +40,41 @@ func (p *recordedProjection) RowsDot(ctx context.Context, y, x []float32, a, b i
 	return stats, nil
 }
 
-// dense is the receipt of a product with an uncompressed matrix.
+// dense is the receipt of a product with exact weights: an uncompressed matrix, or a
+// lossless one.
 func (p *recordedProjection) dense(y, x []float32, s stream.Stats) *receipt.StreamXW {
 	const mib = 1 << 20
 	m := p.run.model
 	place := m.place(p.Projection)
 	full := float64(p.Rows()) * float64(p.Cols()) * 4
+	codec, policy := "dense", "none"
+	if _, ok := p.Projection.(*stream.Lossless); ok {
+		codec, policy = model.FormatLossless, string(cdna.TrustCached)
+	}
+	mode, blocks := receipt.Resident, []int{}
+	if s.ResidentBytes == 0 {
+		mode = receipt.BlockStreaming
+		for i := s.FirstBlock; i < s.LastBlock; i++ {
+			blocks = append(blocks, i)
+		}
+	}
 	return &receipt.StreamXW{
 		Schema: receipt.StreamXWSchema, WorkOrder: "WO-STREAM-XW-01", TensorName: place.Name,
-		CodecVersion: "dense", StreamingMode: receipt.Resident, Transpose: true, ProjectionMode: "x_wt",
-		BlocksTouched: []int{}, VerifyPolicy: "none", SidecarBasis: "none",
+		CodecVersion: codec, StreamingMode: mode, Transpose: true, ProjectionMode: "x_wt",
+		BlocksTouched: blocks, BlocksVerified: s.BlocksVerified, VerifyPolicy: policy, SidecarBasis: "none",
 		ComputeProof: receipt.ComputeProof{InputSHA256: receipt.HashFloat32(x), OutputSHA256: receipt.HashFloat32(y)},
 		Memory: receipt.MemoryAudit{
-			ResidentMB: float64(place.Bytes) / mib, FullWeightMB: full / mib, SavingsFactor: full / float64(max(1, place.Bytes)),
+			BuffersMB: float64(s.BufferBytes) / mib, ResidentMB: float64(s.ResidentBytes) / mib,
+			FullWeightMB: full / mib, SavingsFactor: full / float64(max(1, s.BufferBytes+s.ResidentBytes)),
 		},
 		DurationMS: milliseconds(s.Duration),
-		Timing:     receipt.StreamTiming{MatMulMS: milliseconds(s.Compute)},
-		Kernel:     receipt.Kernel{Used: m.CPU() != "generic", Level: m.CPU(), Workers: s.Workers},
-		Timestamp:  time.Now().UTC().Format(timestamp),
-		Status:     "PASS",
+		Timing: receipt.StreamTiming{
+			IndicesMS: milliseconds(s.Read + s.Decompress), ReadMS: milliseconds(s.Read), DecompressMS: milliseconds(s.Decompress),
+			VerifyMS: milliseconds(s.Verify), MatMulMS: milliseconds(s.Compute),
+		},
+		Kernel:    receipt.Kernel{Used: m.CPU() != "generic", Level: m.CPU(), Workers: s.Workers},
+		Timestamp: time.Now().UTC().Format(timestamp),
+		Status:    "PASS",
 	}
 }
 

@@ -35,7 +35,7 @@ type source interface {
 // size is a compressed matrix's open file, which the caller closes, and what its
 // sidecar holds, if it has one; or the memory that a dense matrix takes.
 type size struct {
-	file     *cdna.File
+	file     stream.File // nil if the matrix is dense
 	outliers int
 	sidecar  int64 // bytes of the sidecar's file
 	dense    int64
@@ -178,8 +178,11 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Format == model.FormatNPY {
+	switch t.Format {
+	case model.FormatNPY:
 		return s.exact(e, t)
+	case model.FormatLossless:
+		return s.lossless(e, t)
 	}
 	sidecar, err := s.m.OpenSidecar(t)
 	if err != nil {
@@ -208,12 +211,23 @@ func (s *compressed) size(name string) (size, error) {
 		rows, cols := model.MatrixShape(t.Shape)
 		return size{dense: 4 * int64(rows) * int64(cols)}, nil
 	}
+	if t.Format == model.FormatLossless {
+		f, err := s.m.OpenLossless(t)
+		if err != nil {
+			return size{}, err
+		}
+		return size{file: f}, nil
+	}
 	z, err := s.sidecarSize(t)
 	if err != nil {
 		return size{}, err
 	}
-	z.file, err = s.m.OpenMatrix(t)
-	return z, err
+	f, err := s.m.OpenMatrix(t)
+	if err != nil {
+		return size{}, err
+	}
+	z.file = f
+	return z, nil
 }
 
 // sidecarSize returns what a tensor's sidecar holds, by the manifest if that says.
@@ -233,6 +247,19 @@ func (s *compressed) sidecarSize(t model.Tensor) (size, error) {
 		return size{}, err
 	}
 	return size{outliers: len(sidecar.Positions), sidecar: info.Size()}, nil
+}
+
+// lossless opens a matrix that is compressed without loss.
+func (s *compressed) lossless(e *stream.Engine, t model.Tensor) (Projection, error) {
+	m, err := e.OpenLossless(s.m.Path(t.File))
+	if err != nil {
+		return nil, err
+	}
+	if m.Rows() != t.CDNAShape[0] || m.Cols() != t.CDNAShape[1] {
+		m.Close()
+		return nil, fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", s.m.Path(t.File), m.Rows(), m.Cols(), t.CDNAShape, model.ErrMismatch)
+	}
+	return m, nil
 }
 
 // openNPY opens an exact tensor's file and compares its shape with the manifest.
@@ -273,6 +300,18 @@ func (s *compressed) vector(name string) ([]float32, error) {
 		x := make([]float32, r.Len())
 		return x, r.ReadFloat32(x, 0)
 	}
+	if t.Format == model.FormatLossless {
+		f, err := s.m.OpenLossless(t)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if err := checkVector(f); err != nil {
+			return nil, err
+		}
+		x := make([]float32, f.Rows()*f.Cols())
+		return x, f.ReadFloat32(x, 0, nil)
+	}
 	f, err := s.m.OpenMatrix(t)
 	if err != nil {
 		return nil, err
@@ -281,11 +320,19 @@ func (s *compressed) vector(name string) ([]float32, error) {
 	return decodeVector(f)
 }
 
-// decodeVector expands a compressed tensor that is used as a vector.
-func decodeVector(f *cdna.File) ([]float32, error) {
+// checkVector refuses a matrix that is too large for a vector.
+func checkVector(f stream.File) error {
 	const most = 1 << 24
 	if f.Rows() > most/f.Cols() {
-		return nil, fmt.Errorf("%s: [%d, %d] is no vector: %w", f.Name(), f.Rows(), f.Cols(), ErrWeights)
+		return fmt.Errorf("%s: [%d, %d] is no vector: %w", f.Name(), f.Rows(), f.Cols(), ErrWeights)
+	}
+	return nil
+}
+
+// decodeVector expands a compressed tensor that is used as a vector.
+func decodeVector(f *cdna.File) ([]float32, error) {
+	if err := checkVector(f); err != nil {
+		return nil, err
 	}
 	indices := make([]byte, f.Rows()*f.Cols())
 	if err := f.ReadRows(indices, 0, f.Rows(), nil); err != nil {

@@ -13,7 +13,7 @@ const defaultCodec = "zstd"
 
 // compressionFlags are the options that convert and encode share.
 type compressionFlags struct {
-	Method    string  `name:"method" enum:"entropy,kmeans,uniform" default:"entropy" help:"How codebooks are designed: ${enum}."`
+	Method    string  `name:"method" enum:"entropy,kmeans,uniform,lossless" default:"entropy" help:"How codebooks are designed: ${enum}; lossless (convert only) has none and keeps every bit."`
 	Bits      float64 `name:"bits" placeholder:"B" help:"Entropy: least error at B bits per weight, everything counted."`
 	SNR       float64 `name:"snr" placeholder:"DB" help:"Entropy: fewest bits at a signal-to-noise ratio of DB decibels (default 35)."`
 	MinSNR    float64 `name:"min-snr" placeholder:"DB" help:"Entropy: spend more bits wherever the ratio would be below DB decibels."`

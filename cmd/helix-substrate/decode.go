@@ -7,11 +7,12 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
 )
 
 type decodeCommand struct {
-	File    string `arg:"" name:"file" placeholder:"FILE" help:"A CDNA file, version 1 or 2."`
-	Out     string `name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the float32 matrix goes."`
+	File    string `arg:"" name:"file" placeholder:"FILE" help:"A CDNA file, version 1, 2 or lossless."`
+	Out     string `name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the matrix goes, as float32; a lossless float64 or float16 one as it is."`
 	Sidecar string `name:"sidecar" placeholder:"S.hxzo" help:"The file of outliers, which are put back in their places."`
 	JSON    bool   `name:"json" help:"Print a JSON report."`
 }
@@ -23,6 +24,13 @@ func (c *decodeCommand) Help() string {
 func (c *decodeCommand) Run(env *environment) error {
 	if err := distinct([]string{c.File, c.Sidecar}, []string{c.Out}); err != nil {
 		return err
+	}
+	kind, err := cdna.DetectFile(c.File)
+	if err != nil {
+		return err
+	}
+	if kind == cdna.KindLossless {
+		return c.lossless(env)
 	}
 	f, err := cdna.Open(c.File)
 	if err != nil {
@@ -41,9 +49,34 @@ func (c *decodeCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return writeJSON(env.stdout, map[string]any{"file": c.Out, "tensor_name": f.Header().TensorName, "shape": []int{f.Rows(), f.Cols()}})
+	return c.report(env, &f.Blocks, dtype.F32)
+}
+
+func (c *decodeCommand) lossless(env *environment) error {
+	if c.Sidecar != "" {
+		return usageError("--sidecar: " + c.File + " is lossless and has none")
 	}
-	_, err = fmt.Fprintf(env.stdout, "%s: %s float32\n", c.Out, shape(f.Rows(), f.Cols()))
+	f, err := cdna.OpenLossless(c.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var written dtype.Type
+	err = atomicfile.Write(c.Out, func(w io.Writer) (err error) {
+		written, err = convert.DecodeLossless(env.ctx, w, f)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.report(env, &f.Blocks, written)
+}
+
+func (c *decodeCommand) report(env *environment, f *cdna.Blocks, written dtype.Type) error {
+	if c.JSON {
+		return writeJSON(env.stdout, map[string]any{"file": c.Out, "tensor_name": f.Header().TensorName, "shape": []int{f.Rows(), f.Cols()}, "dtype": written})
+	}
+	name := map[dtype.Type]string{dtype.F64: "float64", dtype.F32: "float32", dtype.F16: "float16"}[written]
+	_, err := fmt.Fprintf(env.stdout, "%s: %s %s\n", c.Out, shape(f.Rows(), f.Cols()), name)
 	return err
 }

@@ -28,6 +28,9 @@ func (c *encodeCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if o.Method == convert.Lossless {
+		return usageError("--method lossless is for convert")
+	}
 	if err := distinct([]string{c.In}, []string{c.Out, c.Sidecar}); err != nil {
 		return err
 	}

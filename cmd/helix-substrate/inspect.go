@@ -40,6 +40,8 @@ func (c *inspectCommand) Run(env *environment) error {
 		return c.source(env)
 	case cdna.KindSidecar:
 		return c.sidecar(env)
+	case cdna.KindLossless:
+		return c.lossless(env)
 	}
 	return c.file(env)
 }
@@ -55,7 +57,7 @@ func (c *inspectCommand) model(env *environment) error {
 	var rows [][]string
 	for _, t := range m.Tensors() {
 		row := []string{t.Name, t.Format, shape(t.Shape...), size(t.Bytes), "exact", "", ""}
-		if t.Format == model.FormatCDNA2 {
+		if t.Format != model.FormatNPY {
 			row = append(row[:2], shape(t.OriginalShape...), size(t.CompressedBytes))
 			if f := t.Fidelity; f != nil {
 				row = append(row, decimal(f.BitsPerWeight, 3), snr(f.SNRdB), decimal(f.Cosine, 6))
@@ -86,7 +88,8 @@ type fileReport struct {
 	Created   string        `json:"created_utc,omitempty"`
 	Fidelity  any           `json:"fidelity_stats,omitempty"`
 	Extra     any           `json:"extra,omitempty"`
-	Codebook  []string      `json:"codebook"` // shortest decimal that parses to the same float32
+	DType     string        `json:"dtype,omitempty"`    // of a lossless file's elements
+	Codebook  []string      `json:"codebook,omitempty"` // shortest decimal that parses to the same float32
 	Blocks    []blockReport `json:"blocks,omitempty"`
 }
 
@@ -106,19 +109,31 @@ func (c *inspectCommand) file(env *environment) error {
 	}
 	defer f.Close()
 	h := f.Header()
-	r := fileReport{
-		Path: c.Path, Version: f.Version(), Tensor: h.TensorName, Shape: [2]int{f.Rows(), f.Cols()}, Encoding: h.Encoding,
-		BlockRows: h.BlockRows, NumBlocks: f.NumBlocks(), Bytes: f.Size(), Created: h.CreatedUTC,
-		Bits: float64(f.Size()) * 8 / max(1, float64(f.Rows())*float64(f.Cols())),
-	}
+	r := c.report(&f.Blocks)
+	r.Version = f.Version()
 	if h.Fidelity != nil {
 		r.Fidelity = h.Fidelity
 	}
-	if len(h.Extra) > 0 {
-		r.Extra = h.Extra
-	}
 	for _, v := range f.Codebook() {
 		r.Codebook = append(r.Codebook, fmt.Sprint(v))
+	}
+	if c.JSON {
+		return writeJSON(env.stdout, r)
+	}
+	printFile(env.stdout, r, h, f)
+	return nil
+}
+
+// report describes what files with and without a codebook have in common.
+func (c *inspectCommand) report(f *cdna.Blocks) *fileReport {
+	h := f.Header()
+	r := &fileReport{
+		Path: c.Path, Version: 1, Tensor: h.TensorName, Shape: [2]int{f.Rows(), f.Cols()}, Encoding: h.Encoding,
+		BlockRows: h.BlockRows, NumBlocks: f.NumBlocks(), Bytes: f.Size(), Created: h.CreatedUTC,
+		Bits: float64(f.Size()) * 8 / max(1, float64(f.Rows())*float64(f.Cols())),
+	}
+	if len(h.Extra) > 0 {
+		r.Extra = h.Extra
 	}
 	if c.Blocks {
 		for i := range f.NumBlocks() {
@@ -126,10 +141,30 @@ func (c *inspectCommand) file(env *environment) error {
 			r.Blocks = append(r.Blocks, blockReport{b.Offset, b.CompLen, b.DecompLen, b.FirstRow, b.Rows, fmt.Sprintf("%x", b.SHA256)})
 		}
 	}
+	return r
+}
+
+func (c *inspectCommand) lossless(env *environment) error {
+	f, err := cdna.OpenLossless(c.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := c.report(&f.Blocks)
+	r.DType = string(f.DType())
 	if c.JSON {
 		return writeJSON(env.stdout, r)
 	}
-	printFile(env.stdout, &r, h, f)
+	writeFields(env.stdout, []field{
+		{"format", "CDNA lossless"},
+		{"tensor", r.Tensor},
+		{"shape", shape(f.Rows(), f.Cols())},
+		{"dtype", r.DType},
+		{"blocks", fmt.Sprintf("%d of %d rows, %s", r.NumBlocks, r.BlockRows, r.Encoding)},
+		{"size", fmt.Sprintf("%s, %.3f bits per weight", size(r.Bytes), r.Bits)},
+		{"created", r.Created},
+	})
+	printBlocks(env.stdout, r.Blocks, "bytes")
 	return nil
 }
 
@@ -157,15 +192,20 @@ func printFile(w io.Writer, r *fileReport, h *cdna.Header, f *cdna.File) {
 		}
 	}
 	writeFields(w, fields)
-	if len(r.Blocks) == 0 {
+	printBlocks(w, r.Blocks, "indices")
+}
+
+// printBlocks lists blocks, if there are any; unit is what they hold.
+func printBlocks(w io.Writer, blocks []blockReport, unit string) {
+	if len(blocks) == 0 {
 		return
 	}
 	fmt.Fprintln(w)
-	rows := make([][]string, len(r.Blocks))
-	for i, b := range r.Blocks {
+	rows := make([][]string, len(blocks))
+	for i, b := range blocks {
 		rows[i] = []string{fmt.Sprint(i), fmt.Sprint(b.FirstRow), fmt.Sprint(b.Rows), fmt.Sprint(b.Offset), fmt.Sprint(b.CompLen), fmt.Sprint(b.Len), b.SHA256}
 	}
-	writeTable(w, []string{"block", "first row", "rows", "offset", "stored", "indices", "sha256"}, rows)
+	writeTable(w, []string{"block", "first row", "rows", "offset", "stored", unit, "sha256"}, rows)
 }
 
 func (c *inspectCommand) sidecar(env *environment) error {

@@ -119,6 +119,22 @@ func verifyModel(env *environment, dir string, threads int) ([]model.Check, erro
 	return m.Verify(env.ctx, threads)
 }
 
+// openBlocks opens a file of blocks, with or without a codebook.
+func openBlocks(path string, kind cdna.Kind) (*cdna.Blocks, error) {
+	if kind == cdna.KindLossless {
+		f, err := cdna.OpenLossless(path)
+		if err != nil {
+			return nil, err
+		}
+		return &f.Blocks, nil
+	}
+	f, err := cdna.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &f.Blocks, nil
+}
+
 func verifyFile(env *environment, path string, info os.FileInfo, threads int) ([]model.Check, error) {
 	kind, err := cdna.DetectFile(path)
 	if err != nil {
@@ -131,7 +147,7 @@ func verifyFile(env *environment, path string, info os.FileInfo, threads int) ([
 		}
 		return []model.Check{{Name: s.Header.TensorName, Bytes: info.Size()}}, nil
 	}
-	f, err := cdna.Open(path)
+	f, err := openBlocks(path, kind)
 	if err != nil {
 		return nil, err
 	}

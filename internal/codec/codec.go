@@ -10,6 +10,9 @@
 //	lz4     an LZ4 frame; has no entropy coder, so mostly stored
 //	brotli  a Brotli stream (RFC 7932); level 0 holds literals only
 //
+// Floating-point numbers are no such bytes; NewPlanes splits them into byte planes,
+// each of which goes to one of these.
+//
 // Any decoder of the format reads what is written here, at every level, and
 // Decode reads what any encoder of the format wrote, provided it is one frame
 // of exactly the expected length.
@@ -37,6 +40,8 @@ var (
 	ErrCorrupt = errors.New("corrupt compressed data")
 	// ErrTooLarge says that a block is longer than MaxBlock.
 	ErrTooLarge = errors.New("block too large for codec")
+	// ErrLength says that a block is no whole number of elements.
+	ErrLength = errors.New("not whole elements")
 )
 
 // MaxBlock is the longest block, in bytes, that Encode accepts.
@@ -54,7 +59,7 @@ type Codec interface {
 	Name() string
 	// Encode appends the packed form of src to dst and returns the extended
 	// slice, like append. src and dst must not overlap. The only error is
-	// ErrTooLarge.
+	// ErrTooLarge, and ErrLength of NewPlanes.
 	Encode(dst, src []byte) ([]byte, error)
 	// Decode fills dst with exactly what src unpacks to, or returns an error
 	// that wraps ErrCorrupt and leaves dst undefined. Whatever src claims, it

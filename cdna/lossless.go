@@ -1,0 +1,145 @@
+package cdna
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/helix-substrate/helix-substrate/internal/codec"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+)
+
+// LosslessSuffix is the usual ending of a lossless file's name.
+const LosslessSuffix = ".lossless.hxz"
+
+const schemaLossless = "cdna_lossless_v1"
+
+// Lossless is an open lossless file: a matrix of floating-point numbers, bit for bit, in blocks of little-endian
+// elements. What [Blocks] says of indices holds for the elements' bytes.
+type Lossless struct{ Blocks }
+
+// OpenLossless opens a lossless file. Close releases it.
+func OpenLossless(path string) (*Lossless, error) {
+	file, size, err := regularfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := NewLossless(file, size, path)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	f.closer = file
+	return f, nil
+}
+
+// NewLossless reads a lossless file of size bytes from r, as NewFile does others.
+func NewLossless(r io.ReaderAt, size int64, name string) (*Lossless, error) {
+	f := &Lossless{Blocks{name: name, size: size, data: r}}
+	kind, err := Detect(r)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("reading magic: %w", err)
+	case size < 4:
+		err = fmt.Errorf("%w: %d bytes", ErrTruncated, size)
+	case kind == KindLossless:
+		err = f.readHead()
+	default:
+		err = fmt.Errorf("%w: it is %v, not %v", ErrFormat, kind, KindLossless)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+// DType returns the type of the elements.
+func (f *Lossless) DType() dtype.Type { return f.header.DType }
+
+// MaxBlockWeights returns the number of elements in a full block.
+func (f *Lossless) MaxBlockWeights() int { return f.MaxBlockLen() / f.grid.width }
+
+// ReadFloat32 reads len(dst) weights from weight offset on, row by row, as float32. It reads the blocks that hold them
+// and checks these as ReadBlock does with v. Errors wrap ErrShape when there are not so many.
+func (f *Lossless) ReadFloat32(dst []float32, offset int, v *Verifier) error {
+	width := f.grid.width
+	raw := take(&f.plain, f.MaxBlockLen())
+	defer f.plain.Put(raw)
+	if n := int64(f.grid.rows) * int64(f.grid.cols); offset < 0 || int64(offset) > n-int64(len(dst)) {
+		return fmt.Errorf("%s: %w: %d weights from %d on, it has %d", f.name, ErrShape, len(dst), offset, n)
+	}
+	full := f.MaxBlockLen() / width
+	for len(dst) > 0 {
+		i, skip := offset/full, offset%full
+		block := (*raw)[:f.blocks[i].DecompLen]
+		if _, err := f.ReadBlock(block, i, v); err != nil {
+			return err
+		}
+		n := min(len(dst), len(block)/width-skip)
+		dtype.Decode(dst[:n], block[skip*width:], f.header.DType)
+		dst, offset = dst[n:], offset+n
+	}
+	return nil
+}
+
+func (f *Lossless) readHead() error {
+	head, err := f.readHeader(KindLossless)
+	if err != nil {
+		return err
+	}
+	var sum string
+	if f.header, sum, err = parseLosslessHeader(head[prefixLen:]); err != nil {
+		return err
+	}
+	width := f.header.DType.Size()
+	if f.grid, err = newGrid(f.header.Rows, f.header.Cols, f.header.BlockRows, width); err != nil {
+		return err
+	}
+	if f.codec, err = openPlanes(f.header.Encoding, 0, width); err != nil {
+		return err
+	}
+	return f.readTable(head, len(head), sum)
+}
+
+// openPlanes returns nil for "none": such blocks are not even split.
+func openPlanes(name string, level, width int) (codec.Codec, error) {
+	c, err := openCodec(name, level)
+	if c == nil || err != nil {
+		return nil, err
+	}
+	return codec.NewPlanes(c, width), nil
+}
+
+// parseLosslessHeader is parseHeader for a lossless file, where all keys but created_utc are needed.
+func parseLosslessHeader(text []byte) (h Header, headSum string, err error) {
+	o := readObject(text)
+	needEqual(o, "schema", schemaLossless)
+	o.need("tensor_name", &h.TensorName)
+	h.Rows, h.Cols = o.needShape()
+	o.need("dtype", &h.DType)
+	o.need("block_rows", &h.BlockRows)
+	o.need("num_blocks", &h.NumBlocks)
+	o.need("encoding", &h.Encoding)
+	o.take("created_utc", &h.CreatedUTC)
+	o.need(keyHeadSum, &headSum)
+	if o.err == nil && !IsLosslessType(h.DType) {
+		o.fail("dtype %q is not one of %v", h.DType, losslessTypes)
+	}
+	if o.err == nil && !isHexSum(headSum) {
+		o.fail("%s: %q is not 64 lower-case hexadecimal digits", keyHeadSum, headSum)
+	}
+	h.Extra = o.rest()
+	return h, headSum, o.err
+}
+
+var losslessTypes = []dtype.Type{dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2}
+
+// IsLosslessType tells whether a lossless file can hold elements of that type: floating-point numbers.
+func IsLosslessType(t dtype.Type) bool {
+	for _, known := range losslessTypes {
+		if t == known {
+			return true
+		}
+	}
+	return false
+}

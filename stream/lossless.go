@@ -1,0 +1,255 @@
+package stream
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/offheap"
+)
+
+// Lossless is a matrix W [rows, cols] in a lossless file. It is streamed, read
+// again for every product, until [Lossless.Load] makes it resident, as bfloat16 or
+// float32. Results are those of the [Dense] matrix of the same values, bit for bit.
+// It is safe for concurrent use.
+type Lossless struct {
+	blocks blocks
+	file   *cdna.Lossless
+	close  func() error
+	dense  *Dense // nil while streamed; guarded by engine.mu
+}
+
+// OpenLossless opens the lossless file at path; each block is verified on its first
+// use. Close the matrix after use.
+func (e *Engine) OpenLossless(path string) (*Lossless, error) {
+	f, closeFile, err := openFile(e, path, cdna.OpenLossless, cdna.NewLossless)
+	if err != nil {
+		return nil, err
+	}
+	return &Lossless{
+		blocks: blocks{e, &f.Blocks, cdna.NewVerifier(cdna.TrustCached, f.NumBlocks(), 0)},
+		file:   f, close: closeFile,
+	}, nil
+}
+
+// Close frees what [Lossless.Load] took and closes the file, after the product that
+// runs, if one does.
+func (m *Lossless) Close() error {
+	return errors.Join(m.Unload(), m.close())
+}
+
+// Rows returns the number of rows of W.
+func (m *Lossless) Rows() int { return m.file.Rows() }
+
+// Cols returns the number of columns of W.
+func (m *Lossless) Cols() int { return m.file.Cols() }
+
+// denseWidth is the bytes of a weight in memory: bfloat16 stays as it is, all else
+// becomes float32.
+func denseWidth(t dtype.Type) int {
+	if t == dtype.BF16 {
+		return 2
+	}
+	return 4
+}
+
+// widens tells whether elements of type t have to be converted to be multiplied.
+func widens(t dtype.Type) bool { return t != dtype.BF16 && t != dtype.F32 }
+
+// widenedSize is the bytes of a block's weights as float32, 0 if it is multiplied
+// as it is.
+func widenedSize(f *cdna.Lossless) int {
+	if !widens(f.DType()) {
+		return 0
+	}
+	return 4 * f.MaxBlockWeights()
+}
+
+// view returns unpacked elements of type F32 or BF16 as they lie in memory, in the
+// machine's own byte order afterwards.
+func view(raw []byte, t dtype.Type) denseRows {
+	if littleEndian := binary.NativeEndian.Uint16([]byte{1, 0}) == 1; !littleEndian {
+		dtype.SwapBytes(raw, t.Size())
+	}
+	if t == dtype.BF16 {
+		return denseRows{bf16: offheap.Uint16s(raw)}
+	}
+	return denseRows{f32: offheap.Float32s(raw)}
+}
+
+// fetch returns the weights of block i, in the engine's given buffer: first the
+// converted ones, if there are any, then the block as it is unpacked.
+func (m *Lossless) fetch(w, buffer, i int, s *Stats) (denseRows, error) {
+	room := m.blocks.engine.buffers.unpacked[buffer].bytes
+	widened := widenedSize(m.file)
+	raw := room[widened:][:m.file.Block(i).DecompLen]
+	if err := m.blocks.fetch(raw, w, i, s); err != nil {
+		return denseRows{}, err
+	}
+	if widened == 0 {
+		return view(raw, m.file.DType()), nil
+	}
+	clock := time.Now()
+	f32 := offheap.Float32s(room[:widened])[:len(raw)/m.file.DType().Size()]
+	dtype.Decode(f32, raw, m.file.DType())
+	lap(&clock, &s.Decompress)
+	return denseRows{f32: f32}, nil
+}
+
+// RowsDot computes y[v] = W[a:b] @ x[v], as [Matrix.RowsDot] does.
+func (m *Lossless) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats, error) {
+	cols := m.Cols()
+	batch, err := checkDot(m.Rows(), cols, y, x, a, b)
+	if err != nil {
+		return Stats{}, fmt.Errorf("%s: %w", m.file.Name(), err)
+	}
+	if err := context.Cause(ctx); err != nil || batch == 0 || a == b {
+		return Stats{}, err
+	}
+	e := m.blocks.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m.dense != nil {
+		return m.dense.rowsDot(ctx, y, x, batch, a, b)
+	}
+	start := time.Now()
+	first, last := blockRange(m.file, a, b)
+	workers, _, err := e.buffers.reserve(m.file, min(e.threads, last-first), 0)
+	if err != nil {
+		return Stats{}, err
+	}
+	e.x.Pack(x, batch, cols)
+	each := make([]Stats, workers)
+	err = eachBlock(ctx, workers, first, last, func(w, i int) error {
+		s := &each[w]
+		weights, err := m.fetch(w, w, i, s)
+		if err != nil {
+			return err
+		}
+		block := m.file.Block(i)
+		lo, hi := max(a, block.FirstRow), min(b, block.FirstRow+block.Rows)
+		clock := time.Now()
+		weights.slice((lo-block.FirstRow)*cols, (hi-block.FirstRow)*cols).dot(e.kernels, y[lo-a:], b-a, &e.x, hi-lo)
+		lap(&clock, &s.Compute)
+		return nil
+	})
+	if err != nil {
+		return Stats{}, err
+	}
+	total := Stats{FirstBlock: first, LastBlock: last, Workers: workers, BufferBytes: e.buffers.bytes()}
+	for i := range each {
+		total.add(&each[i])
+	}
+	total.Duration = time.Since(start)
+	return total, nil
+}
+
+// Floats writes the weights of rows [a, b) to dst, which has length (b−a)·Cols. Of a
+// streamed matrix only the blocks that hold those rows are read.
+func (m *Lossless) Floats(dst []float32, a, b int) error {
+	cols := m.Cols()
+	if a < 0 || b < a || b > m.Rows() || len(dst) != (b-a)*cols {
+		return fmt.Errorf("%s: rows [%d, %d) of %d into %d values: %w", m.file.Name(), a, b, m.Rows(), len(dst), ErrShape)
+	}
+	if a == b {
+		return nil
+	}
+	e := m.blocks.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m.dense != nil {
+		return m.dense.Floats(dst, a, b)
+	}
+	if err := e.buffers.reserveOne(m.file); err != nil {
+		return err
+	}
+	first, last := blockRange(m.file, a, b)
+	for i, row := first, a; i < last; i++ {
+		weights, err := m.fetch(0, 0, i, new(Stats))
+		if err != nil {
+			return err
+		}
+		block := m.file.Block(i)
+		end := min(b, block.FirstRow+block.Rows)
+		weights.slice((row-block.FirstRow)*cols, (end-block.FirstRow)*cols).floats(dst[(row-a)*cols : (end-a)*cols])
+		row = end
+	}
+	return nil
+}
+
+// Load makes the matrix resident: it reads every block once and checks its hash.
+// Products no longer touch the file then. Loading a resident matrix does nothing.
+// Errors are ErrBudget, those of package cdna and the context's; the matrix stays
+// streamed.
+func (m *Lossless) Load(ctx context.Context) error {
+	e := m.blocks.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m.dense != nil {
+		return nil
+	}
+	kind := m.file.DType()
+	d, err := e.newDense(m.Rows(), m.Cols(), denseWidth(kind))
+	if err != nil {
+		return err
+	}
+	if err := m.load(ctx, d); err != nil {
+		d.Close()
+		return fmt.Errorf("load %s: %w", m.file.Name(), err)
+	}
+	m.dense = d
+	return nil
+}
+
+// load fills d, several blocks at once.
+func (m *Lossless) load(ctx context.Context, d *Dense) error {
+	e, kind := m.blocks.engine, m.file.DType()
+	workers, _, err := e.buffers.reserve(m.file, min(e.threads, m.file.NumBlocks()), 0)
+	if err != nil {
+		return err
+	}
+	if kind == dtype.BF16 {
+		d.bf16 = d.arena.uint16s()
+	} else {
+		d.f32 = d.arena.float32s()
+	}
+	return eachBlock(ctx, workers, 0, m.file.NumBlocks(), func(w, i int) error {
+		block := m.file.Block(i)
+		from, n := block.FirstRow*d.cols, block.Rows*d.cols
+		raw := e.buffers.unpacked[w].bytes[:block.DecompLen]
+		if !widens(kind) {
+			raw = d.arena.bytes[from*kind.Size():][:block.DecompLen]
+		}
+		if err := m.blocks.unpack(raw, w, i, new(Stats)); err != nil {
+			return err
+		}
+		if err := m.file.CheckBlock(i, raw); err != nil {
+			return err
+		}
+		m.blocks.verifier.Done(i)
+		if widens(kind) {
+			dtype.Decode(d.f32[from:from+n], raw, kind)
+		} else {
+			view(raw, kind) // in the machine's byte order
+		}
+		return nil
+	})
+}
+
+// Unload gives a resident matrix's memory back, after the product that runs, if one
+// does; the matrix is streamed again.
+func (m *Lossless) Unload() error {
+	e := m.blocks.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m.dense == nil {
+		return nil
+	}
+	err := m.dense.Close()
+	m.dense = nil
+	return err
+}

@@ -1,0 +1,125 @@
+package hub
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPlace(t *testing.T) {
+	fail := func(string, string) error { return errors.ErrUnsupported }
+	for name, c := range map[string]struct {
+		symlink, link func(old, new string) error
+	}{"symbolic": {os.Symlink, fail}, "hard": {fail, os.Link}, "copy": {fail, fail}} {
+		dir := t.TempDir()
+		blob, entry := filepath.Join(dir, "blobs", "b"), filepath.Join(dir, "snapshots", "c", "sub", "f")
+		if err := os.MkdirAll(filepath.Dir(blob), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(blob, []byte("content"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second time over the first
+			if err := place(blob, entry, c.symlink, c.link); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if got, err := os.ReadFile(entry); err != nil || string(got) != "content" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		target, err := os.Readlink(entry)
+		if symbolic := name == "symbolic"; symbolic && filepath.ToSlash(target) != "../../../blobs/b" || !symbolic && err == nil {
+			t.Errorf("%s: %q, %v", name, target, err)
+		}
+	}
+}
+
+func TestParseContentRange(t *testing.T) {
+	for s, want := range map[string][3]int64{
+		"bytes 0-0/1": {0, 0, 1}, "bytes 5-9/10": {5, 9, 10}, " bytes 0-9223372036854775806/9223372036854775807": {0, 1<<63 - 2, 1<<63 - 1},
+	} {
+		if a, b, n, ok := parseContentRange(s); !ok || [3]int64{a, b, n} != want {
+			t.Errorf("%q: %d %d %d %v", s, a, b, n, ok)
+		}
+	}
+	for _, s := range []string{"", "bytes", "bytes 0-0", "bytes 0/1", "bytes */1", "bytes 0-0/*", "0-0/1", "bytes 1-0/5", "bytes 0-5/5", "bytes -1-2/5", "bytes 0-+1/5", "bytes 0-0/9223372036854775808"} {
+		if _, _, _, ok := parseContentRange(s); ok {
+			t.Errorf("%q accepted", s)
+		}
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	r := Retry{First: time.Second, Longest: 5 * time.Second, Jitter: func() float64 { return 0 }}
+	for i, want := range []time.Duration{500, 1000, 2000, 2500, 2500} {
+		if got := r.backoff(i + 1); got != want*time.Millisecond {
+			t.Errorf("%d: %v", i+1, got)
+		}
+	}
+	if got := r.backoff(1 << 40); got != 2500*time.Millisecond {
+		t.Error(got)
+	}
+	for range 100 {
+		if got := (&Retry{}).backoff(2); got < 500*time.Millisecond || got >= time.Second {
+			t.Error(got)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, " 12 ": 12 * time.Second, "-1": 0, "soon": 0, "99999999999": 0,
+		"Fri, 02 Jan 2026 03:05:05 GMT": time.Minute, "Fri, 02 Jan 2026 03:00:00 GMT": 0,
+	} {
+		if got := retryAfter(http.Header{"Retry-After": {value}}, now); got != want {
+			t.Errorf("%q: %v", value, got)
+		}
+	}
+}
+
+func TestSameOrigin(t *testing.T) {
+	home, _ := url.Parse("https://huggingface.co")
+	for address, want := range map[string]bool{
+		"https://huggingface.co/x": true, "https://HuggingFace.co:443/x": true, "http://huggingface.co/x": false,
+		"https://huggingface.co:8443/": false, "https://cdn.huggingface.co/": false, "https://huggingface.co.evil.example/": false,
+	} {
+		u, err := url.Parse(address)
+		if err != nil || sameOrigin(u, home) != want {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// Whatever the answer, no panic, and only files that are safe to store.
+func FuzzListing(f *testing.F) {
+	for _, s := range []string{
+		`{"sha":"0123456789012345678901234567890123456789","siblings":[{"rfilename":"a/b","size":3,"blobId":"0123456789012345678901234567890123456789"}]}`,
+		`{"sha":"0123456789012345678901234567890123456789","siblings":[{"rfilename":"../b","lfs":{"sha256":"x","size":1}},null,{}]}`,
+		`{"siblings":[[[[`, `[]`, ``,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := parseListing(data, Repo{"a/b", "main"})
+		if err != nil {
+			if !errors.Is(err, ErrResponse) || strings.ContainsAny(err.Error(), "\n\r\x00") {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		for _, file := range s.Files {
+			if checkFile(s, file) != nil || checkPath(file.Path) != nil || !filepath.IsLocal(filepath.FromSlash(file.Path)) {
+				t.Fatalf("%+v", file)
+			}
+		}
+		if len(s.Files)*20 > len(data) || len(s.Refused)*10 > len(data) {
+			t.Fatalf("%d files and %d refused from %d bytes", len(s.Files), len(s.Refused), len(data))
+		}
+	})
+}

@@ -1,0 +1,131 @@
+package hub
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Repo names a model repository at a revision.
+type Repo struct {
+	ID       string // "owner/name", or "name" for a few old models
+	Revision string // branch, tag or commit; "main" where none was given
+}
+
+// ParseRepo reads owner/name, owner/name@revision, or either with a bare name.
+// What it refuses (ErrRepo) cannot be a repository, so an argument may be tried
+// first as a path and then here: "./dir", "a/b/c", "C:\x" and "/x" are no ids;
+// "dir" and "dir/model.gguf" could be.
+func ParseRepo(text string) (Repo, error) {
+	id, revision, given := strings.Cut(text, "@")
+	if !given {
+		revision = "main"
+	}
+	repo := Repo{ID: id, Revision: revision}
+	if err := repo.check(); err != nil {
+		return Repo{}, err
+	}
+	return repo, nil
+}
+
+// String returns owner/name@revision.
+func (r Repo) String() string { return r.ID + "@" + r.Revision }
+
+// check applies the hub's rules for ids, and git's for revisions.
+func (r Repo) check() error {
+	owner, name, slash := strings.Cut(r.ID, "/")
+	if slash && !validName(owner) || !slash && !validName(r.ID) || slash && !validName(name) ||
+		strings.HasSuffix(r.ID, ".git") {
+		return fmt.Errorf("%s: %w", quote(r.ID), ErrRepo)
+	}
+	if !validRevision(r.Revision) {
+		return fmt.Errorf("%s: revision %s: %w", quote(r.ID), quote(r.Revision), ErrRepo)
+	}
+	return nil
+}
+
+func validName(s string) bool {
+	const longest = 96
+	if len(s) == 0 || len(s) > longest || strings.Contains(s, "--") || strings.Contains(s, "..") {
+		return false
+	}
+	for i, c := range []byte(s) {
+		word := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+		if !word && (i == 0 || i == len(s)-1 || c != '-' && c != '.') {
+			return false
+		}
+	}
+	return checkPath(s) == nil // a name becomes part of a directory's
+}
+
+// validRevision follows git check-ref-format; it must also be safe below refs/.
+func validRevision(s string) bool {
+	const longest = 255
+	return len(s) <= longest && checkPath(s) == nil && !strings.HasPrefix(s, "-") && !strings.HasSuffix(s, ".lock") &&
+		!strings.Contains(s, "..") && !strings.Contains(s, "@{") && !strings.ContainsAny(s, " ~^:?*[\\")
+}
+
+// checkPath reports what makes a slash-separated path unfit as a relative path on
+// any system (ErrPath): the same repository has the same files everywhere.
+func checkPath(path string) error {
+	const longest = 1024
+	if len(path) > longest || !utf8.ValidString(path) {
+		return fmt.Errorf("%s: %w: too long or not UTF-8", quote(path), ErrPath)
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if reason := unfit(segment); reason != "" {
+			return fmt.Errorf("%s: %w: %s", quote(path), ErrPath, reason)
+		}
+	}
+	return nil
+}
+
+func unfit(segment string) string {
+	const longest = 255
+	switch {
+	case segment == "" || segment == "." || segment == "..":
+		return "not a plain relative path"
+	case len(segment) > longest:
+		return "a part is longer than 255 bytes"
+	case strings.ContainsAny(segment, `\:`):
+		return "backslash or colon"
+	case strings.IndexFunc(segment, unicode.IsControl) >= 0:
+		return "control character"
+	case strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " "):
+		return "Windows drops a final dot or space"
+	case windowsDevice(segment):
+		return "a device on Windows"
+	}
+	return ""
+}
+
+// windowsDevice says whether Windows opens a device under this name; older
+// versions ignore what follows the first dot.
+func windowsDevice(segment string) bool {
+	base, _, _ := strings.Cut(segment, ".")
+	base = strings.ToUpper(strings.TrimRight(base, " "))
+	switch base {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+		return true
+	}
+	digit, port := strings.CutPrefix(base, "COM")
+	if !port {
+		digit, port = strings.CutPrefix(base, "LPT")
+	}
+	return port && utf8.RuneCountInString(digit) == 1 && strings.Contains("0123456789¹²³", digit)
+}
+
+// quote makes a name from outside fit for one line of an error.
+func quote(s string) string {
+	const longest = 120
+	if len(s) > longest {
+		s = strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// isHex says whether s is n lower-case hexadecimal digits.
+func isHex(s string, n int) bool {
+	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
+}

@@ -1,0 +1,173 @@
+package hub
+
+import "sync"
+
+// chunkSize is the unit of a Window: what a first read fetches.
+const chunkSize = 256 << 10
+
+// DefaultWindow is the size in bytes of the Window that OpenRemote makes where it is
+// given none.
+const DefaultWindow = 32 << 20
+
+// Window is the memory that remote files read through. Several files may share one.
+// It holds what was fetched lately and what readers that go forward will want next;
+// it never grows beyond its size. Safe for concurrent use.
+type Window struct {
+	mu      sync.Mutex
+	limit   int // chunks
+	made    int // buffers in existence
+	free    [][]byte
+	chunks  map[chunkKey]*chunk
+	clock   uint64        // counts fetched chunks
+	changed chan struct{} // closed when a chunk may have become free
+}
+
+type chunkKey struct {
+	file  *Remote
+	index int64
+}
+
+// chunk is chunkSize bytes of a file, fewer at its end. data and err are set before
+// ready is closed; the other fields belong to the window's lock.
+type chunk struct {
+	key   chunkKey
+	data  []byte
+	err   error
+	ready chan struct{}
+
+	settled bool   // ready, and no longer written to
+	pins    int    // readers that wait for it or copy from it
+	spent   bool   // read to its end: a reader that goes forward will not be back
+	used    uint64 // clock of the last use
+}
+
+// NewWindow returns a window of so many bytes, rounded down to whole chunks of
+// 256 KiB, at least 8 of them. Memory is taken as it is needed.
+func NewWindow(bytes int64) *Window {
+	return &Window{
+		limit:   int(max(8, min(bytes/chunkSize, 1<<20))),
+		chunks:  map[chunkKey]*chunk{},
+		changed: make(chan struct{}),
+	}
+}
+
+// Bytes returns the most that the window ever holds.
+func (w *Window) Bytes() int64 { return int64(w.limit) * chunkSize }
+
+// longestRun is how many chunks one request may fetch: an eighth of the window, so
+// that a few readers and their read-ahead fit, and at most 4 MiB.
+func (w *Window) longestRun() int64 { return int64(min(w.limit/8, 4<<20/chunkSize)) }
+
+// find pins and returns the chunk if it is there or on its way. The lock is held.
+func (w *Window) find(key chunkKey) *chunk {
+	c := w.chunks[key]
+	if c != nil {
+		c.pins++
+		c.used = w.clock
+	}
+	return c
+}
+
+// unpin ends a reader's use; spent says that it read the chunk to its end.
+func (w *Window) unpin(c *chunk, spent bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.pins--
+	c.spent = c.spent || spent
+	w.recycle(c)
+	w.wake()
+}
+
+// reserve takes chunks for [first, end), fewer where the window is short of room or
+// already has the next. wanted says that a reader waits for the first; the rest,
+// read-ahead, only takes what nobody is likely to need. The lock is held.
+func (w *Window) reserve(file *Remote, first, end int64, wanted bool) []*chunk {
+	var run []*chunk
+	for i := first; i < end && w.chunks[chunkKey{file, i}] == nil; i++ {
+		buffer := w.buffer(wanted && i == first)
+		if buffer == nil {
+			break
+		}
+		w.clock++
+		c := &chunk{key: chunkKey{file, i}, data: buffer[:min(chunkSize, file.Size()-i*chunkSize)], ready: make(chan struct{}), used: w.clock}
+		w.chunks[c.key] = c
+		run = append(run, c)
+	}
+	return run
+}
+
+// buffer returns a free buffer, a new one, or that of the chunk longest unused: any
+// settled one if the need is urgent, otherwise one that is spent or stale. nil if
+// there is none.
+func (w *Window) buffer(urgent bool) []byte {
+	if n := len(w.free); n > 0 {
+		b := w.free[n-1]
+		w.free = w.free[:n-1]
+		return b
+	}
+	if w.made < w.limit {
+		w.made++
+		return make([]byte, chunkSize)
+	}
+	var victim *chunk
+	for _, c := range w.chunks {
+		if !c.settled || c.pins > 0 {
+			continue
+		}
+		stale := w.clock-c.used >= uint64(w.limit)
+		if !urgent && !c.spent && !stale {
+			continue
+		}
+		if victim == nil || c.spent && !victim.spent || c.spent == victim.spent && c.used < victim.used {
+			victim = c
+		}
+	}
+	if victim == nil {
+		return nil
+	}
+	delete(w.chunks, victim.key)
+	return victim.data[:chunkSize]
+}
+
+// settle ends the filling of a chunk. One that failed is not kept.
+func (w *Window) settle(c *chunk, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.err = err
+	c.settled = true
+	close(c.ready)
+	if (err != nil || c.key.file.ctx.Err() != nil) && w.chunks[c.key] == c {
+		delete(w.chunks, c.key)
+	}
+	w.recycle(c)
+	w.wake()
+}
+
+// recycle frees the buffer of a chunk that is out of the window and out of use. The
+// lock is held.
+func (w *Window) recycle(c *chunk) {
+	if c.settled && c.pins == 0 && c.data != nil && w.chunks[c.key] != c {
+		w.free = append(w.free, c.data[:chunkSize])
+		c.data = nil
+	}
+}
+
+// drop removes what the window holds of a file whose context has ended; chunks on
+// their way are dropped when they settle.
+func (w *Window) drop(file *Remote) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, c := range w.chunks {
+		if key.file == file && c.settled {
+			delete(w.chunks, key)
+			w.recycle(c)
+		}
+	}
+	w.wake()
+}
+
+// wake lets readers without a chunk look again. The lock is held.
+func (w *Window) wake() {
+	close(w.changed)
+	w.changed = make(chan struct{})
+}

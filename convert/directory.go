@@ -19,9 +19,17 @@ import (
 
 // Job is the conversion of one checkpoint.
 type Job struct {
-	// Source is a Hugging Face directory, an index of shards, or a file of
-	// safetensors, GGUF, PyTorch or NumPy. It is only read.
+	// Source is a Hugging Face directory, an index of shards, a file of safetensors,
+	// GGUF, PyTorch or NumPy; or, where no such path exists, a repository of the hub:
+	// "owner/name" or "owner/name@revision". It is only read.
 	Source string
+	// File names one of several candidates in Source.
+	File string
+	// Remote reads a repository tensor by tensor without storing it; else its files
+	// go through the cache that huggingface_hub uses. HF_ENDPOINT, HF_TOKEN, HF_HOME
+	// and their kin count; Token goes before HF_TOKEN.
+	Remote bool
+	Token  string
 	// Output is the model directory to make; it must not exist, its parent must.
 	Output string
 	// ModelID names the model in the manifest; empty takes the source's base name.
@@ -43,6 +51,8 @@ type Job struct {
 	// (twice the source's where Size has all of it surveyed first), and the tensor
 	// just finished. Calls do not overlap.
 	Progress func(done, total int64, tensor string)
+	// Download, if not nil, is called while a file is downloaded.
+	Download func(done, total int64, file string)
 }
 
 // Report tells what a conversion did.

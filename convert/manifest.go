@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/internal/source"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -33,13 +34,17 @@ func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
 	}
 	if m.ModelID == "" {
 		m.ModelID = modelID(c.job.Source)
+		if repository := source.Repository(c.src); repository != "" {
+			m.ModelID, _, _ = strings.Cut(repository, "@")
+		}
 	}
 	if c.src.GGUF() != nil {
-		m.SourceGGUF = filepath.Base(c.job.Source)
+		m.SourceGGUF = c.src.WeightFiles()[0]
 	}
 	if m.Sources, err = c.sources(ctx); err != nil {
 		return nil, err
 	}
+	m.Repository = source.Repository(c.src)
 	if len(m.Sources) == 1 {
 		m.SourceSHA256 = m.Sources[0].SHA256
 	}

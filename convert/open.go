@@ -4,9 +4,10 @@ import (
 	"context"
 
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/source"
 )
 
 // openSource opens what a job converts.
-func openSource(_ context.Context, job Job) (*checkpoint.Checkpoint, error) {
-	return checkpoint.Open(job.Source)
+func openSource(ctx context.Context, job Job) (*checkpoint.Checkpoint, error) {
+	return source.Open(ctx, job.Source, source.Options{Remote: job.Remote, Token: job.Token, File: job.File, Progress: job.Download})
 }

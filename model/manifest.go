@@ -47,6 +47,7 @@ type Manifest struct {
 	Sources      []File            `json:"sources,omitempty"`       // the files it was converted from
 	Files        []File            `json:"files,omitempty"`         // config.json, tokenizer files and the like, copied
 	Tool         string            `json:"tool,omitempty"`
+	Repository   string            `json:"source_repository,omitempty"` // owner/name@commit
 	Options      map[string]any    `json:"options,omitempty"`
 	Format       string            `json:"format"`
 	Codec        string            `json:"codec"`

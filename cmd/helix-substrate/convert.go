@@ -14,8 +14,11 @@ import (
 const defaultConvertMemory = 512 << 20
 
 type convertCommand struct {
-	Src            string        `arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory, or one file: safetensors or its index, GGUF (any part), PyTorch, .npy."`
+	Src            string        `arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory; one file: safetensors or its index, GGUF (any part), PyTorch, .npy; or a repository of the hub, owner/name[@revision]."`
 	Out            string        `name:"out" short:"o" aliases:"output" required:"" placeholder:"DIR" help:"The model directory to make; it must not exist yet."`
+	Remote         bool          `name:"remote" help:"Read a repository tensor by tensor instead of downloading it."`
+	Token          string        `name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
+	File           string        `name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
 	Preset         string        `name:"preset" enum:"archive,balanced,fast," default:"" help:"${enum}: the smallest files, the default, the fastest to unpack; same error."`
 	Size           byteunit.Size `name:"size" placeholder:"SIZE" help:"The most that all tensors together may take, such as 3.2GB, instead of --bits or --snr."`
 	Allocate       string        `name:"allocate" enum:"rate,snr,error" default:"snr" help:"How --size is spread: equal rate, equal SNR, or least sum of squared errors."`
@@ -37,6 +40,7 @@ func (c *convertCommand) Help() string {
 	return `Examples:
   helix-substrate convert TinyStories-656K -o tinystories-cdna
   helix-substrate convert model.safetensors -o out --bits 4.0
+  helix-substrate convert mistralai/Mistral-7B-v0.1@main -o mistral --remote
   helix-substrate convert model.gguf -o out --size 3.2GB --tensor 'attn_[qk]=snr=30' --report out.html
 
 A conversion that was stopped is continued by the same command. SETTINGS are the
@@ -64,6 +68,7 @@ func (c *convertCommand) Run(env *environment) error {
 		progress := newProgress(env.stderr)
 		defer progress.finish()
 		job.Progress = progress.update
+		job.Download = func(done, total int64, file string) { progress.update(done, total, "download "+file) }
 	}
 	debug.SetMemoryLimit(job.Memory - job.Memory/8) // the collector works harder before the limit is near
 	report, err := convert.Directory(env.ctx, job)
@@ -81,7 +86,7 @@ var errUnfinished = errors.New("the same command continues it")
 // job is what the command line asks for.
 func (c *convertCommand) job() (convert.Job, error) {
 	job := convert.Job{
-		Source: c.Src, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), Memory: int64(c.Memory),
+		Source: c.Src, File: c.File, Remote: c.Remote, Token: c.Token, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), Memory: int64(c.Memory),
 	}
 	if err := c.preset(); err != nil {
 		return job, err

@@ -11,10 +11,12 @@ import (
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/internal/torch"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
 	"github.com/helix-substrate/helix-substrate/transformer"
@@ -27,6 +29,16 @@ var remedies = []struct {
 }{
 	{convert.ErrNoTensors, "name a checkpoint that holds some"},
 	{checkpoint.ErrUnknown, "name a Hugging Face directory, or a file of safetensors, GGUF, PyTorch or NumPy"},
+	{hub.ErrNoToken, "give --token or set HF_TOKEN"},
+	{hub.ErrGated, "accept its terms on its page at the hub, and give --token or set HF_TOKEN"},
+	{hub.ErrToken, "check the token: --token, HF_TOKEN"},
+	{hub.ErrRepoNotFound, "check the path or the repository's name; a private one needs --token"},
+	{hub.ErrRevisionNotFound, "check what follows the @"},
+	{hub.ErrUnavailable, "check the connection, or HF_ENDPOINT; what arrived is kept"},
+	{hub.ErrOffline, "unset HF_HUB_OFFLINE to download it"},
+	{hub.ErrChanged, "run the command again: the repository has a new version"},
+	{hub.ErrChecksum, "run the command again; if it persists, the server's copy is damaged"},
+	{hub.ErrNoRanges, "leave --remote out to download it"},
 	{fs.ErrNotExist, "check the path"},
 	{fs.ErrPermission, "check the permissions"},
 	{syscall.ENOSPC, "free space on that disk or choose another output"},
@@ -58,6 +70,7 @@ var remedies = []struct {
 	{npy.ErrSize, "the file is incomplete: copy it again"},
 	{safetensors.ErrTruncated, "the file is incomplete: copy it again"},
 	{safetensors.ErrHeader, "expected a .safetensors file"},
+	{torch.ErrGlobal, "load it with PyTorch and torch.save its state_dict()"},
 	{kernel.ErrLevel, "leave HELIX_CPU and --cpu out to let the program choose"},
 }
 

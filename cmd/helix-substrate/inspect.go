@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -11,7 +13,9 @@ import (
 )
 
 type inspectCommand struct {
-	Path   string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar, a model directory, or a checkpoint as for convert."`
+	Path   string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar, a model directory, or a checkpoint as for convert: of a repository, headers are read in ranges."`
+	Token  string `name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
+	File   string `name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
 	Blocks bool   `name:"blocks" help:"List a file's blocks too."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
@@ -22,7 +26,9 @@ func (c *inspectCommand) Help() string {
 
 func (c *inspectCommand) Run(env *environment) error {
 	info, err := os.Stat(c.Path)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return c.source(env) // a repository, perhaps
+	} else if err != nil {
 		return err
 	}
 	if info.IsDir() {

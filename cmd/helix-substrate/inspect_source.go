@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/source"
 )
 
 // sourceReport is what inspect prints of a checkpoint as JSON.
@@ -25,7 +25,7 @@ type sourceTensor struct {
 
 // source describes a checkpoint by its headers alone.
 func (c *inspectCommand) source(env *environment) error {
-	src, err := checkpoint.Open(c.Path)
+	src, err := source.Open(env.ctx, c.Path, source.Options{Headers: true, Token: c.Token, File: c.File})
 	if err != nil {
 		return err
 	}

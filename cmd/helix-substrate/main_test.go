@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/helix-substrate/helix-substrate/internal/bench"
+	"github.com/helix-substrate/helix-substrate/internal/hub/hubtest"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
 
@@ -52,8 +54,22 @@ func TestScripts(t *testing.T) {
 			"code":      exitCode,
 			"claims":    sameClaims,
 			"nanweight": nanWeight,
+			"hub":       serveHub,
 		},
 	})
+}
+
+// serveHub: hub ID DIR [token] serves a directory as a repository, HF_ENDPOINT and
+// an empty cache set to it; with a token, as a gated one.
+func serveHub(ts *testscript.TestScript, _ bool, args []string) {
+	server := hubtest.NewServer()
+	ts.Defer(server.Close)
+	repo := server.AddRepo(args[0], os.DirFS(ts.MkAbs(args[1])))
+	if len(args) > 2 {
+		repo.Token, repo.Gated = args[2], true
+	}
+	ts.Setenv("HF_ENDPOINT", server.URL)
+	ts.Setenv("HF_HOME", ts.MkAbs("hfhome-"+path.Base(args[0])))
 }
 
 // exitCode: code N COMMAND... runs a command that must end with exit code N.

@@ -101,19 +101,26 @@ func Open(path string) (*Checkpoint, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return OpenPlace(Dir(path), path)
+		return OpenPlace(Dir(path), path, "")
 	}
 	return open(Dir(filepath.Dir(path)), filepath.Base(path), path)
 }
 
 // OpenPlace opens the checkpoint among the files of a place, which is called name
 // in messages.
-func OpenPlace(place Place, name string) (*Checkpoint, error) {
+//
+// file, if not empty, is the file to open of several candidates.
+func OpenPlace(place Place, name, file string) (*Checkpoint, error) {
 	names, err := place.Names()
 	if err != nil {
 		return nil, err
 	}
-	weights, err := choose(names)
+	weights := file
+	if file == "" {
+		weights, err = choose(names)
+	} else if !slices.Contains(names, file) {
+		err = fmt.Errorf("no file %q in it: %w", file, ErrUnknown)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -161,6 +168,9 @@ func (c *Checkpoint) file(name string) (File, error) {
 // Name returns what the checkpoint was opened by.
 func (c *Checkpoint) Name() string { return c.name }
 
+// Place returns where the checkpoint's files lie.
+func (c *Checkpoint) Place() Place { return c.place }
+
 // Whole tells whether the checkpoint has its directory or repository to itself, so
 // that config.json and the like there belong to it.
 func (c *Checkpoint) Whole() bool { return c.whole }
@@ -186,9 +196,15 @@ func (c *Checkpoint) WeightFiles() []string { return slices.Clone(c.weights) }
 // Stamp tells this content of a file with weights from another (see File.Stamp).
 func (c *Checkpoint) Stamp(file string) string { return c.files[file].Stamp() }
 
+// Hashed is a File whose SHA-256, in hex, its place vouches for; empty if not.
+type Hashed interface{ SHA256() string }
+
 // Hash returns the SHA-256, in hex, and the size of a file with weights.
 func (c *Checkpoint) Hash(ctx context.Context, file string) (string, int64, error) {
 	f := c.files[file]
+	if h, ok := f.(Hashed); ok && h.SHA256() != "" {
+		return h.SHA256(), f.Size(), nil
+	}
 	h := sha256.New()
 	r := io.NewSectionReader(f, 0, f.Size())
 	buf := make([]byte, 1<<18)

@@ -3,7 +3,8 @@ package checkpoint
 import "context"
 
 // Pinner is a File that is far away: Pin fetches bytes [off, off+n) once into a
-// file in dir, from which they are read until release is called.
+// file in dir, from which they are read until release is called. What lies beyond
+// the file's end is not asked for.
 type Pinner interface {
 	Pin(ctx context.Context, off, n int64, dir string) (release func(), err error)
 }
@@ -14,7 +15,7 @@ type Pinner interface {
 func (c *Checkpoint) Pin(ctx context.Context, t *Tensor, dir string) (release func(), err error) {
 	p, far := c.files[t.File].(Pinner)
 	at, known := t.data.(interface{ Offset() int64 })
-	if !far || !known {
+	if !far || !known || at.Offset() < 0 {
 		return func() {}, nil
 	}
 	return p.Pin(ctx, at.Offset(), t.Size, dir)

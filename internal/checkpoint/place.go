@@ -53,8 +53,11 @@ func (d Dir) Names() ([]string, error) {
 func (d Dir) Path(name string) string { return filepath.Join(string(d), name) }
 
 // Open opens a regular file.
-func (d Dir) Open(name string) (File, error) {
-	f, size, err := regularfile.Open(d.Path(name))
+func (d Dir) Open(name string) (File, error) { return OpenFile(d.Path(name)) }
+
+// OpenFile opens a regular file on disk.
+func OpenFile(path string) (File, error) {
+	f, size, err := regularfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

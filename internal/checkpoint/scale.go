@@ -108,6 +108,14 @@ func newScaled(t, scales *Tensor, blocks []int) (*scaled, error) {
 	return s, nil
 }
 
+// Offset is where the matrix lies in its file, -1 if that is not known.
+func (s *scaled) Offset() int64 {
+	if at, ok := s.weights.(interface{ Offset() int64 }); ok {
+		return at.Offset()
+	}
+	return -1
+}
+
 // ReadFloat32 multiplies in float32.
 func (s *scaled) ReadFloat32(dst []float32, off int) error {
 	if err := s.weights.ReadFloat32(dst, off); err != nil || len(dst) == 0 {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/internal/freespace"
 )
 
 // Download brings a file of a snapshot into the cache, unless it is there, and
@@ -102,7 +103,7 @@ func (c *Client) fetchBlob(ctx context.Context, s *Snapshot, f File, blob string
 	if err := t.resume(ctx); err != nil {
 		return err
 	}
-	if free, ok := freeSpace(filepath.Dir(blob)); ok && free < f.Size-t.done {
+	if free, err := freespace.At(filepath.Dir(blob)); err == nil && free < f.Size-t.done {
 		return fmt.Errorf("%s: %w: %s more are needed and %s are free", filepath.Dir(blob), syscall.ENOSPC,
 			byteunit.Format(f.Size-t.done), byteunit.Format(free))
 	}

@@ -111,6 +111,14 @@ func (t *Tensor) Same(o *Tensor) bool {
 // of many rows are then much faster than single rows.
 func (t *Tensor) Contiguous() bool { return t.view.contiguous() }
 
+// Offset is where in the file the elements begin, -1 if they lie scattered.
+func (t *Tensor) Offset() int64 {
+	if !t.view.contiguous() {
+		return -1
+	}
+	return t.view.storage.offset + t.view.start*int64(t.DType.Size())
+}
+
 // ReadFloat32 fills dst with elements [off, off+len(dst)), row-major, converted
 // to float32 (rounded to nearest even where float32 cannot hold them, infinite
 // beyond its range). It holds at most 256 KiB beside dst and allocates nothing in

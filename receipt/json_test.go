@@ -52,7 +52,7 @@ func TestPythonDocuments(t *testing.T) {
 		}
 		floats += checkFloats(t, n)
 	}
-	if documents != 1000 || floats < 3000 {
+	if documents != 1000 || floats < 2000 {
 		t.Errorf("%d documents with %d floats", documents, floats)
 	}
 }

@@ -21,6 +21,16 @@ func hashOf(t *testing.T, file string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// line is what the root of a model is made of.
+func line(t *testing.T, file string) string {
+	t.Helper()
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s  %d  %s\n", hashOf(t, file), info.Size(), filepath.Base(file))
+}
+
 func TestFingerprint(t *testing.T) {
 	dir := convertDemo(t)
 	checkpoint := filepath.Join(t.TempDir(), "checkpoint")
@@ -30,16 +40,33 @@ func TestFingerprint(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "sums")
 	sums := ""
 	for _, name := range []string{"config.json", "model.safetensors"} {
-		sums += fmt.Sprintf("%s  %s\n", hashOf(t, filepath.Join(checkpoint, name)), name)
+		sums += line(t, filepath.Join(checkpoint, name))
 	}
 	if err := os.WriteFile(list, []byte(sums), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	// Whatever a GGUF file holds, it is its own fingerprint.
+	// What sha256sum and stat say of the directory's files.
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := ""
+	for _, e := range entries {
+		if e.Name() != "manifest.json" {
+			all += line(t, filepath.Join(dir, e.Name()))
+		}
+	}
+	for name, text := range map[string]string{"all": all, "file": line(t, filepath.Join(checkpoint, "config.json"))} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(list), name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	of := func(name string) string { return filepath.Join(filepath.Dir(list), name) }
+	// Whatever a GGUF file holds, its hash says what it is.
 	for _, c := range []struct{ path, model, tokenizer string }{
-		{dir, filepath.Join(dir, "manifest.json"), filepath.Join(dir, "tokenizer.json")},
+		{dir, of("all"), filepath.Join(dir, "tokenizer.json")},
 		{checkpoint, list, filepath.Join(checkpoint, "tokenizer.json")},
-		{list, list, list},
+		{filepath.Join(checkpoint, "config.json"), of("file"), filepath.Join(checkpoint, "config.json")},
 	} {
 		m, tok, err := Fingerprint(t.Context(), c.path)
 		if err != nil || m != hashOf(t, c.model) || tok != hashOf(t, c.tokenizer) {

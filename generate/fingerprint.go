@@ -2,9 +2,7 @@ package generate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -15,17 +13,12 @@ import (
 
 // Fingerprint tells which model and which tokenizer path holds, as SHA-256 in hex.
 //
-// A model directory's is that of manifest.json, which has the hashes of all else. A
-// GGUF file's is its own; that of a Hugging Face directory, or of a GGUF file in
-// parts, is that of what sha256sum prints about its files: config.json and the
-// weights, or the parts, by name without directory. The tokenizer's is that of the
+// A model directory's is its root, as the manifest has it: see model.Manifest.Root.
+// That of a Hugging Face directory or a GGUF file is model.Root over its files:
+// config.json and the weights, or the file or its parts. The tokenizer's is that of the
 // file that OpenTokenizer reads.
 func Fingerprint(ctx context.Context, path string) (modelSum, tokenizerSum string, err error) {
-	files, err := weightFiles(path)
-	if err != nil {
-		return "", "", err
-	}
-	if modelSum, err = hashFiles(ctx, files); err != nil {
+	if modelSum, err = root(ctx, path); err != nil {
 		return "", "", err
 	}
 	file, err := tokenizerFile(path)
@@ -36,40 +29,47 @@ func Fingerprint(ctx context.Context, path string) (modelSum, tokenizerSum strin
 	return modelSum, tokenizerSum, err
 }
 
-// weightFiles returns the files that say what model path holds.
-func weightFiles(path string) ([]string, error) {
-	info, err := os.Stat(path)
+// root returns the root of a model of any kind.
+func root(ctx context.Context, path string) (string, error) {
+	m, err := model.Open(path)
+	if err == nil {
+		return m.Root(ctx)
+	}
+	info, statErr := os.Stat(path)
+	if statErr != nil {
+		return "", statErr
+	}
+	if info.IsDir() && !errors.Is(err, model.ErrNotModel) {
+		return "", err
+	}
+	dir, names, err := weightFiles(path, info.IsDir())
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if !info.IsDir() {
-		return gguf.PartNames(path), nil
+	list, err := model.HashFiles(ctx, dir, names)
+	if err != nil {
+		return "", err
 	}
-	manifest := filepath.Join(path, model.ManifestName)
-	if _, err := os.Stat(manifest); err == nil {
-		return []string{manifest}, nil
+	return model.Root(list), nil
+}
+
+// weightFiles returns the files that say what a Hugging Face directory or a GGUF file
+// holds.
+func weightFiles(path string, isDir bool) (dir string, names []string, err error) {
+	if !isDir {
+		for _, part := range gguf.PartNames(path) {
+			names = append(names, filepath.Base(part))
+		}
+		return filepath.Dir(path), names, nil
 	}
 	set, err := safetensors.OpenDir(path)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	defer set.Close()
-	files := []string{filepath.Join(path, "config.json")}
+	names = []string{"config.json"}
 	for _, f := range set.Files() {
-		files = append(files, f.Path())
+		names = append(names, filepath.Base(f.Path()))
 	}
-	return files, nil
-}
-
-// hashFiles returns the hash of one file, or of the list of several files' hashes.
-func hashFiles(ctx context.Context, files []string) (string, error) {
-	list := sha256.New()
-	for _, file := range files {
-		sum, _, err := model.HashFile(ctx, file)
-		if err != nil || len(files) == 1 {
-			return sum, err
-		}
-		fmt.Fprintf(list, "%s  %s\n", sum, filepath.Base(file))
-	}
-	return hex.EncodeToString(list.Sum(nil)), nil
+	return path, names, nil
 }

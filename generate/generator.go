@@ -25,6 +25,9 @@ type Generator struct {
 	Sampler   *Sampler
 	// Stop are token ids that end the text, besides the tokenizer's.
 	Stop []int
+	// Logits, if set, is shown what each token is drawn from, before the sampler
+	// changes it; an error ends the run. The slice is valid until it returns.
+	Logits func(logits []float32) error
 }
 
 // Result tells what a run did.
@@ -117,6 +120,11 @@ func (g *Generator) step(ctx context.Context, s *transformer.Session, ids []int)
 	err = s.Forward(ctx, ids, len(ids)-1, func(_ int, logits []float32) error {
 		if err := CheckVocabulary(g.Tokenizer, len(logits)); err != nil {
 			return err
+		}
+		if g.Logits != nil {
+			if err := g.Logits(logits); err != nil {
+				return err
+			}
 		}
 		next, err = g.Sampler.Next(logits[:min(len(logits), g.Tokenizer.VocabSize())])
 		return err

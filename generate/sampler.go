@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 var (
@@ -60,6 +62,9 @@ func (o Options) check() error {
 	}
 	return nil
 }
+
+// Claim returns the options as receipts have them.
+func (o Options) Claim() receipt.Sampling { return receipt.Sampling(o) }
 
 // Sampler draws tokens. It is for one goroutine.
 type Sampler struct {

@@ -1,12 +1,9 @@
 package model
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,39 +52,6 @@ type Manifest struct {
 	Tensors      map[string]Tensor `json:"tensors"`
 	Stats        Stats             `json:"stats"`
 	RootSHA256   string            `json:"root_sha256,omitempty"` // see Root
-}
-
-// Root returns the hash, in hex, that stands for the whole conversion: the SHA-256
-// of these lines, sorted as bytes, names quoted as Go quotes strings: for each file
-// "file SHA256 BYTES NAME"; for each tensor "tensor NAME FILE SIDECAR", the sidecar
-// "" if it has none, and, where its source's hash is known, "source SHA256 NAME".
-func (m *Manifest) Root() string {
-	lines := map[string]bool{} // tensors may share files
-	file := func(sum string, bytes int64, name string) {
-		lines[fmt.Sprintf("file %s %d %q\n", sum, bytes, name)] = true
-	}
-	for _, f := range m.Files {
-		file(f.SHA256, f.Bytes, f.File)
-	}
-	for name, t := range m.Tensors {
-		bytes := t.Bytes + t.CompressedBytes // one of them is 0
-		sidecar := ""
-		if s := t.Sidecar; s != nil {
-			sidecar = s.File
-			file(s.SHA256, s.Bytes, s.File)
-			bytes -= s.Bytes
-		}
-		file(t.SHA256, bytes, t.File)
-		lines[fmt.Sprintf("tensor %q %q %q\n", name, t.File, sidecar)] = true
-		if t.SourceSHA256 != "" {
-			lines[fmt.Sprintf("source %s %q\n", t.SourceSHA256, name)] = true
-		}
-	}
-	h := sha256.New()
-	for _, line := range slices.Sorted(maps.Keys(lines)) {
-		io.WriteString(h, line)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // File is a file that is not a tensor.

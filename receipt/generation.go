@@ -4,101 +4,131 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"path/filepath"
 	"time"
 )
 
-// GenerationSchema names the receipt of a generated text.
-const GenerationSchema = "generation_receipt_v1"
-
-// Generation is the receipt of a generated text. Claims are the same on every
-// machine that redoes the run; measurements are of this run.
-type Generation struct {
-	Schema       string                 `json:"schema"`
-	Claims       GenerationClaims       `json:"claims"`
-	Measurements GenerationMeasurements `json:"measurements"`
-}
-
-// GenerationClaims say what was computed. Model is a name without directory, the
-// hashes say what it was: see generate.Fingerprint.
+// GenerationClaims say what a generated text is: with the model they are enough to make
+// it again, bit for bit.
 type GenerationClaims struct {
-	Model           string         `json:"model"`
-	ModelSHA256     string         `json:"model_sha256"`
-	TokenizerSHA256 string         `json:"tokenizer_sha256"`
-	ProgramVersion  string         `json:"program_version"`
-	Architecture    string         `json:"architecture"`
-	Context         int            `json:"context"`
-	CacheType       string         `json:"cache_type"`
-	Sampling        map[string]any `json:"sampling"`
-	N               int            `json:"n"` // tokens of a turn at most
-	StopIDs         []int          `json:"stop_ids"`
-	Turns           []Turn         `json:"turns"`
+	Operation string     `json:"operation"` // OpGenerate
+	Model     ModelClaim `json:"model"`
+	Context   int        `json:"context"`
+	CacheType string     `json:"cache_type"`
+	Sampling  Sampling   `json:"sampling"`
+	N         int        `json:"n"` // tokens of a turn at most
+	StopIDs   []int      `json:"stop_ids"`
+	Private   bool       `json:"private"` // ids are left out, their hashes are here
+	Turns     []Turn     `json:"turns"`
 	// TokensSHA256 is over all ids of all turns, in order, as little-endian u32.
 	TokensSHA256 string `json:"tokens_sha256"`
 }
 
+// ModelClaim says which model it was: see generate.Fingerprint.
+type ModelClaim struct {
+	RootSHA256      string `json:"root_sha256"`
+	TokenizerSHA256 string `json:"tokenizer_sha256,omitempty"`
+	Architecture    string `json:"architecture"`
+}
+
+// Sampling says how tokens were drawn: see generate.Options.
+type Sampling struct {
+	Temperature   float32 `json:"temperature"`
+	TopK          int     `json:"top_k"`
+	TopP          float32 `json:"top_p"`
+	MinP          float32 `json:"min_p"`
+	RepeatPenalty float32 `json:"repeat_penalty"`
+	RepeatLast    int     `json:"repeat_last"`
+	Seed          uint64  `json:"seed"`
+}
+
 // Turn is a prompt, as far as the model read it, and what the model made of it. Keep
-// is how many tokens of the turns before it stayed in the model's memory; Error says
-// what went wrong, if something did.
+// is how many tokens of the turns before it stayed in the model's memory.
 type Turn struct {
-	Keep      int    `json:"keep"`
-	PromptIDs []int  `json:"prompt_ids"`
-	OutputIDs []int  `json:"output_ids"`
-	Stop      string `json:"stop"` // "stop", "length", "context", "cancelled" or "error"
-	Error     string `json:"error,omitempty"`
+	Keep         int    `json:"keep"`
+	PromptIDs    []int  `json:"prompt_ids,omitzero"`
+	PromptSHA256 string `json:"prompt_sha256"`
+	OutputIDs    []int  `json:"output_ids,omitzero"`
+	OutputSHA256 string `json:"output_sha256"`
+	TextSHA256   string `json:"text_sha256"` // of the output's UTF-8
+	// LogitsSHA256 are of the logits, as little-endian float32, that each token was
+	// drawn from: one more than OutputIDs where the last was a stop token.
+	LogitsSHA256 []string `json:"logits_sha256"`
+	Stop         string   `json:"stop"` // "stop", "length", "context", "cancelled" or "error"
 }
 
-// GenerationMeasurements say what it took.
-type GenerationMeasurements struct {
-	Started         string           `json:"started"`
-	CPU             string           `json:"cpu"`
-	PromptTokens    int              `json:"prompt_tokens"`
-	PromptSeconds   float64          `json:"prompt_s"`
-	OutputTokens    int              `json:"output_tokens"`
-	GenerateSeconds float64          `json:"generate_s"`
-	LimitBytes      int64            `json:"limit_bytes,omitempty"`
-	PeakRSSBytes    int64            `json:"peak_rss_bytes"`
-	Plan            map[string]int64 `json:"plan_bytes"`
+// GenerationDetail says how fast it went.
+type GenerationDetail struct {
+	PromptTokens    int     `json:"prompt_tokens"`
+	PromptSeconds   float64 `json:"prompt_s"`
+	OutputTokens    int     `json:"output_tokens"`
+	GenerateSeconds float64 `json:"generate_s"`
 }
 
-// NewGeneration starts the receipt of a run of the model at path.
-func NewGeneration(path string, now time.Time) *Generation {
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute // the name of "."
-	}
+// Generation makes the receipt of a generated text, turn by turn.
+type Generation struct {
+	*Recorder
+	Claims GenerationClaims
+	Speed  GenerationDetail
+}
+
+// NewGeneration starts the receipt of a run.
+func NewGeneration(now time.Time) *Generation {
 	return &Generation{
-		Schema:       GenerationSchema,
-		Claims:       GenerationClaims{Model: filepath.Base(path), StopIDs: []int{}, Turns: []Turn{}},
-		Measurements: GenerationMeasurements{Started: now.UTC().Format(time.RFC3339)},
+		Recorder: NewRecorder(now),
+		Claims:   GenerationClaims{Operation: OpGenerate, StopIDs: []int{}, Turns: []Turn{}, TokensSHA256: HashIDs(nil)},
 	}
 }
 
-// Add records a turn, which takes its Keep from the Restart before it, and what its
-// prompt and its output took. Its ids are copied.
-func (g *Generation) Add(t Turn, promptTime, generateTime time.Duration) {
+// AddTurn records a turn with its text, which takes its Keep from the Restart before
+// it; what its prompt and its output took; and what went wrong, if something did. It
+// copies the ids and sets the hashes but LogitsSHA256.
+func (g *Generation) AddTurn(t Turn, text string, promptTime, generateTime time.Duration, failure error) {
 	c := &g.Claims
 	if n := len(c.Turns); n > 0 && c.Turns[n-1].Stop == "" { // begun by Restart
 		t.Keep = c.Turns[n-1].Keep
 		c.Turns = c.Turns[:n-1]
 	}
 	t.PromptIDs, t.OutputIDs = append([]int{}, t.PromptIDs...), append([]int{}, t.OutputIDs...)
+	t.LogitsSHA256 = append([]string{}, t.LogitsSHA256...)
+	t.PromptSHA256, t.OutputSHA256, t.TextSHA256 = HashIDs(t.PromptIDs), HashIDs(t.OutputIDs), sum([]byte(text))
 	c.Turns = append(c.Turns, t)
-	h := sha256.New()
+	var all [][]int
 	for _, t := range c.Turns {
-		for _, ids := range [][]int{t.PromptIDs, t.OutputIDs} {
-			for _, id := range ids {
-				var b [4]byte
-				binary.LittleEndian.PutUint32(b[:], uint32(id))
-				h.Write(b[:])
-			}
+		all = append(all, t.PromptIDs, t.OutputIDs)
+	}
+	c.TokensSHA256 = HashIDs(all...)
+
+	o := Operation{
+		Name: OpGenerate, TimingMS: Milliseconds(promptTime + generateTime),
+		Proof: Proof{t.PromptSHA256, t.OutputSHA256}, Elements: int64(len(t.OutputIDs)),
+	}
+	if failure != nil {
+		message := failure.Error()
+		o.Error = &message
+	} else if t.Stop == "cancelled" {
+		o.Warnings = []string{"interrupted"}
+	}
+	g.Add(o)
+	s := &g.Speed
+	s.PromptTokens += len(t.PromptIDs)
+	s.OutputTokens += len(t.OutputIDs)
+	s.PromptSeconds += promptTime.Seconds()
+	s.GenerateSeconds += generateTime.Seconds()
+}
+
+// Receipt makes the receipt of the turns so far. Where the claims are private it leaves
+// the ids out, and the paths, which may have names in them.
+func (g *Generation) Receipt(now time.Time) (*Execution, error) {
+	claims := g.Claims
+	if claims.Private {
+		g.Measurements.Paths = nil
+		claims.Turns = append([]Turn{}, claims.Turns...)
+		for i := range claims.Turns {
+			claims.Turns[i].PromptIDs, claims.Turns[i].OutputIDs = nil, nil
 		}
 	}
-	c.TokensSHA256 = hex.EncodeToString(h.Sum(nil))
-	m := &g.Measurements
-	m.PromptTokens += len(t.PromptIDs)
-	m.OutputTokens += len(t.OutputIDs)
-	m.PromptSeconds += promptTime.Seconds()
-	m.GenerateSeconds += generateTime.Seconds()
+	g.Detail = g.Speed
+	return g.Recorder.Receipt(claims, now)
 }
 
 // Restart notes that the next turn keeps the first n tokens of the sequence.
@@ -118,14 +148,27 @@ func (c *GenerationClaims) TokenIDs() []int {
 	return ids
 }
 
+// HashIDs returns the SHA-256, in hex, of token ids as little-endian u32.
+func HashIDs(lists ...[]int) string {
+	h := sha256.New()
+	for _, ids := range lists {
+		for _, id := range ids {
+			var b [4]byte
+			binary.LittleEndian.PutUint32(b[:], uint32(id))
+			h.Write(b[:])
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // PromptPerSecond returns the prompt's tokens a second.
-func (m *GenerationMeasurements) PromptPerSecond() float64 {
-	return perSecond(m.PromptTokens, m.PromptSeconds)
+func (d *GenerationDetail) PromptPerSecond() float64 {
+	return perSecond(d.PromptTokens, d.PromptSeconds)
 }
 
 // OutputPerSecond returns the generated tokens a second.
-func (m *GenerationMeasurements) OutputPerSecond() float64 {
-	return perSecond(m.OutputTokens, m.GenerateSeconds)
+func (d *GenerationDetail) OutputPerSecond() float64 {
+	return perSecond(d.OutputTokens, d.GenerateSeconds)
 }
 
 func perSecond(n int, seconds float64) float64 {

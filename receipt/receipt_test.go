@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -59,44 +58,74 @@ func TestCompareVsCanonical(t *testing.T) {
 }
 
 func TestGeneration(t *testing.T) {
-	g := NewGeneration(filepath.Join("some", "where", "tiny"), time.Unix(0, 0))
+	start := time.Unix(0, 0)
+	g := NewGeneration(start)
+	g.Measurements.Paths = map[string]string{"model": "tiny"}
 	c := &g.Claims
-	if c.Model != "tiny" || g.Measurements.Started != "1970-01-01T00:00:00Z" {
-		t.Errorf("%+v", g)
-	}
 	c.Restart(0) // before the first turn there is nothing to keep
 	prompt := []int{1, 2, 3}
-	g.Add(Turn{PromptIDs: prompt, OutputIDs: []int{4, 5}, Stop: "length"}, time.Second, 2*time.Second)
+	g.AddTurn(Turn{PromptIDs: prompt, OutputIDs: []int{4, 5}, Stop: "length", LogitsSHA256: []string{"aa", "bb"}}, "abc", time.Second, 2*time.Second, nil)
 	prompt[0] = 9
 	if got := c.TokenIDs(); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
 		t.Errorf("after one turn: %v", got)
 	}
-	// sha256 of 01000000 02000000 03000000 04000000 05000000
+	// sha256 of 01000000 02000000 03000000 04000000 05000000, and of abc
 	if want := "4f6addc9659d6fb90fe94b6688a79f2a1fa8d36ec43f8f3e1d9b6528c448a384"; c.TokensSHA256 != want {
 		t.Errorf("tokens %s, want %s", c.TokensSHA256, want)
 	}
+	if want := "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; c.Turns[0].TextSHA256 != want {
+		t.Errorf("text %s, want %s", c.Turns[0].TextSHA256, want)
+	}
 	c.Restart(4)
-	g.Add(Turn{PromptIDs: []int{6}, Stop: "error", Error: "a block is damaged"}, time.Second, 0)
+	g.AddTurn(Turn{PromptIDs: []int{6}, Stop: "error"}, "", time.Second, 0, errors.New("a block is damaged"))
 	if len(c.Turns) != 2 || c.Turns[1].Keep != 4 || !slices.Equal(c.TokenIDs(), []int{1, 2, 3, 4, 6}) {
 		t.Errorf("%+v: %v", c.Turns, c.TokenIDs())
 	}
 	c.Restart(7) // more than there is
-	g.Add(Turn{OutputIDs: []int{7}, Stop: "stop"}, 0, 0)
+	g.AddTurn(Turn{OutputIDs: []int{7}, Stop: "stop"}, "", 0, 0, nil)
 	if got := c.TokenIDs(); !slices.Equal(got, []int{1, 2, 3, 4, 6, 7}) {
 		t.Errorf("after three turns: %v", got)
 	}
-	m := &g.Measurements
-	if m.PromptTokens != 4 || m.OutputTokens != 3 || m.PromptPerSecond() != 2 || m.OutputPerSecond() != 1.5 {
-		t.Errorf("%+v", m)
+	s := &g.Speed
+	if s.PromptTokens != 4 || s.OutputTokens != 3 || s.PromptPerSecond() != 2 || s.OutputPerSecond() != 1.5 {
+		t.Errorf("%+v", s)
 	}
-	var b bytes.Buffer
-	if err := WriteJSON(&b, g); err != nil {
-		t.Fatal(err)
-	}
-	for _, part := range []string{`"error": "a block is damaged"`, `"stop_ids": []`, `"prompt_ids": []`, `"model_sha256"`, `"n": 0`} {
-		if !strings.Contains(b.String(), part) {
-			t.Errorf("%s is missing in %s", part, &b)
+	write := func() string {
+		e, err := g.Receipt(start.Add(time.Second))
+		if err != nil {
+			t.Fatal(err)
 		}
+		b, err := e.Canonical()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err = ReadExecution(b); err != nil || e.Fail != 1 || e.OK != 2 {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		var back GenerationClaims
+		if err := e.DecodeClaims(OpGenerate, &back); err != nil || back.TokensSHA256 != c.TokensSHA256 {
+			t.Errorf("%+v, %v", back, err)
+		}
+		if err := e.DecodeClaims(OpVerify, &back); !errors.Is(err, ErrSchema) {
+			t.Errorf("as a verification: %v", err)
+		}
+		return string(b)
+	}
+	public := write()
+	for _, part := range []string{`"error_message":"after`, `"error_message":"a block is damaged"`, `"stop_ids":[]`, `"prompt_ids":[]`, `"prompt_ids":[1,2,3]`, `"model":"tiny"`} {
+		if strings.Contains(public, part) == strings.Contains(part, "after") {
+			t.Errorf("%s in %s", part, public)
+		}
+	}
+	c.Private = true
+	private := write()
+	for _, secret := range []string{"_ids\":[4", "prompt_ids", "output_ids", "tiny"} {
+		if strings.Contains(private, secret) {
+			t.Errorf("%s in %s", secret, private)
+		}
+	}
+	if len(c.TokenIDs()) != 6 {
+		t.Error("the ids of a private run are lost while it runs")
 	}
 }
 

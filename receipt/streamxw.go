@@ -1,7 +1,6 @@
 package receipt
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 )
@@ -88,12 +87,13 @@ type Kernel struct {
 	Workers int    `json:"workers"`
 }
 
-// WriteJSON writes a receipt as indented JSON and a newline.
+// WriteJSON writes a receipt of any kind but [Execution] as indented JSON, floats as
+// Python prints them, and a newline.
 func WriteJSON(w io.Writer, receipt any) error {
-	b, err := json.MarshalIndent(receipt, "", "  ")
+	n, err := nodeOf(receipt)
 	if err != nil {
 		return fmt.Errorf("write receipt: %w", err)
 	}
-	_, err = w.Write(append(b, '\n'))
+	_, err = w.Write(n.indented())
 	return err
 }

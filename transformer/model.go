@@ -196,6 +196,9 @@ func (m *Model) closeMatrices() error {
 // CPU returns the level of the kernels in use.
 func (m *Model) CPU() string { return string(m.kernels.Level()) }
 
+// Threads returns the number of workers.
+func (m *Model) Threads() int { return m.threads }
+
 // embed writes the embeddings of tokens, one row at a time, to x.
 func (m *Model) embed(x []float32, ids []int) error {
 	n := m.Config.Hidden

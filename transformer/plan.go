@@ -65,7 +65,7 @@ func (p *Plan) managed() int64 { return p.Limit - p.Program }
 // heap of small things, of which the runtime keeps some apart for every processor
 // that Go may use. Measured on Linux at 13 to 16 MiB with 1 or 2 processors, and up
 // to 18 with 8.
-func programMemory() int64 { return 16<<20 + 256<<10*int64(runtime.GOMAXPROCS(0)-1) }
+func programMemory() int64 { return 18<<20 + 256<<10*int64(runtime.GOMAXPROCS(0)-1) }
 
 // chunks are the chunk sizes that a plan chooses from.
 var chunks = []int{128, 64, 32, 16, 8, 4, 2, 1}

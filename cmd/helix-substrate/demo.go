@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/generate"
@@ -33,10 +33,10 @@ const demoMemory = 40 << 20
 
 // demoReport is what demo prints as JSON.
 type demoReport struct {
-	Conversion *convert.Report     `json:"conversion"`
-	Verified   int                 `json:"verified_tensors"`
-	Text       string              `json:"text"`
-	Receipt    *receipt.Generation `json:"receipt"`
+	Conversion *convert.Report    `json:"conversion"`
+	Verified   int                `json:"verified_tensors"`
+	Text       string             `json:"text"`
+	Receipt    *receipt.Execution `json:"receipt"`
 }
 
 func (c *demoCommand) Run(env *environment) error {
@@ -135,8 +135,13 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 		return err
 	}
 	g := generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler}
+	generation, err := run.newReceipt(env, l, g.StopIDs())
+	if err != nil {
+		return err
+	}
+	generation.Measurements.Paths["model"] = "model"
 	c.say(env, "%s", c.Prompt)
-	result, err := g.Run(env.ctx, l.session, l.tokenizer.Encode(c.Prompt, true), run.N, func(text string) error {
+	result, err := generation.run(env.ctx, &g, l.session, l.tokenizer.Encode(c.Prompt, true), func(text string) error {
 		return c.say(env, "%s", text)
 	})
 	if err != nil {
@@ -146,14 +151,13 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 		return env.ctx.Err()
 	}
 	r.Text = c.Prompt + result.Text
-	if r.Receipt, err = run.newReceipt(env, l, g.StopIDs()); err != nil {
+	peak, memory := run.peakMemory()
+	generation.Measurements.Memory.PeakRSS = peak
+	if r.Receipt, err = generation.Receipt(time.Now()); err != nil {
 		return err
 	}
-	r.Receipt.Claims.Model = "helix-demo"
-	note(r.Receipt, result, nil)
-	peak, memory := run.peakMemory()
-	r.Receipt.Measurements.PeakRSSBytes = peak
-	c.say(env, "\n\n   %.0f tokens a second; %s\n", r.Receipt.Measurements.OutputPerSecond(), memory)
-	c.say(env, "\n5. The receipt says what was computed, on any machine the same (tokens SHA-256\n   %s), and what it took here.\n", r.Receipt.Claims.TokensSHA256)
-	return atomicfile.Write(run.Receipt, func(w io.Writer) error { return receipt.WriteJSON(w, r.Receipt) })
+	c.say(env, "\n\n   %.0f tokens a second; %s\n", generation.Speed.OutputPerSecond(), memory)
+	c.say(env, "\n5. The receipt says what was computed, on any machine the same (claims SHA-256\n   %s), and what it took here.\n"+
+		"   helix-substrate receipt replay does it again and compares.\n", r.Receipt.ClaimsSHA256)
+	return atomicfile.Write(run.Receipt, r.Receipt.Write)
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -20,7 +19,7 @@ import (
 
 // startRun starts a run of the demo's checkpoint, with a chat template added. stop
 // interrupts it, checks how it ended and returns its receipt.
-func startRun(t *testing.T, args ...string) (stdin io.WriteCloser, stdout io.Reader, stop func() *receipt.Generation) {
+func startRun(t *testing.T, args ...string) (stdin io.WriteCloser, stdout io.Reader, stop func() *receipt.GenerationClaims) {
 	t.Helper()
 	binary, err := exec.LookPath("helix-substrate")
 	if err != nil {
@@ -48,7 +47,7 @@ func startRun(t *testing.T, args ...string) (stdin io.WriteCloser, stdout io.Rea
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill() })
-	return stdin, stdout, func() *receipt.Generation {
+	return stdin, stdout, func() *receipt.GenerationClaims {
 		t.Helper()
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
@@ -62,11 +61,15 @@ func startRun(t *testing.T, args ...string) (stdin io.WriteCloser, stdout io.Rea
 		if err != nil {
 			t.Fatal(err)
 		}
-		var r receipt.Generation
-		if err := json.Unmarshal(text, &r); err != nil {
+		e, err := receipt.ReadExecution(text)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return &r
+		var claims receipt.GenerationClaims
+		if err := e.DecodeClaims(receipt.OpGenerate, &claims); err != nil {
+			t.Fatal(err)
+		}
+		return &claims
 	}
 }
 
@@ -80,7 +83,7 @@ func TestInterruptRun(t *testing.T) {
 	if _, err := io.ReadFull(stdout, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	turns := stop().Claims.Turns
+	turns := stop().Turns
 	if len(turns) != 1 || turns[0].Stop != "cancelled" {
 		t.Errorf("%d turns: %.200v", len(turns), turns)
 	}
@@ -93,7 +96,7 @@ func TestInterruptChat(t *testing.T) {
 	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	if turns := stop().Claims.Turns; len(turns) != 1 || turns[0].Stop != "length" {
+	if turns := stop().Turns; len(turns) != 1 || turns[0].Stop != "length" {
 		t.Errorf("%+v", turns)
 	}
 }

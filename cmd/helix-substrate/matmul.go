@@ -179,7 +179,7 @@ func (c *matmulCommand) budget() (*stream.Budget, error) {
 
 // programMemory is what the program itself takes, its code and a small heap
 // included; measured at 11 to 13 MiB on Linux.
-const programMemory = 16 << 20
+const programMemory = 18 << 20
 
 // errMemory refuses a --memory that is too small.
 var errMemory = errors.New("not enough memory")

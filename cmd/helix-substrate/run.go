@@ -10,7 +10,6 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 type runCommand struct {
@@ -26,6 +25,8 @@ type runCommand struct {
 	Chat          bool    `name:"chat" help:"Use the model's chat template and keep a conversation: a line of input is a turn."`
 	System        string  `name:"system" placeholder:"TEXT" help:"With --chat: the system message."`
 	Receipt       string  `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
+	Log           string  `name:"log" placeholder:"LOG" help:"Append the receipt to this log, which links it to the one before."`
+	Private       bool    `name:"private" help:"Leave prompt and text out of the receipt, as token ids too: only their hashes are in it."`
 	modelFlags
 	JSON bool `name:"json" help:"Print the receipt instead of the text."`
 }
@@ -48,6 +49,11 @@ func (c *runCommand) Run(env *environment) error {
 			return err
 		}
 		defer file.Abort()
+	}
+	if c.Log != "" {
+		if err := checkLog(c.Log, c.Dir); err != nil {
+			return err
+		}
 	}
 	l, err := c.loadFor(env, c.Dir, c.sampling().MemoryFor)
 	if err != nil {
@@ -78,7 +84,7 @@ type running struct {
 	env       *environment
 	loaded    *loaded
 	generator generate.Generator
-	receipt   *receipt.Generation
+	receipt   *generation
 }
 
 // once continues one text.
@@ -103,21 +109,11 @@ func (r *running) once() error {
 // generate runs the model, prints its text and notes it in the receipt. A run that
 // was interrupted is an error.
 func (r *running) generate(ids []int) (string, error) {
-	result, err := r.generator.Run(r.env.ctx, r.loaded.session, ids, r.c.N, r.say)
-	note(r.receipt, result, err)
+	result, err := r.receipt.run(r.env.ctx, &r.generator, r.loaded.session, ids, r.say)
 	if result.Stop == generate.StopCancel {
 		err = r.env.ctx.Err()
 	}
 	return result.Text, err
-}
-
-// note adds a run to a receipt.
-func note(r *receipt.Generation, result *generate.Result, err error) {
-	turn := receipt.Turn{PromptIDs: result.PromptIDs, OutputIDs: result.OutputIDs, Stop: string(result.Stop)}
-	if err != nil {
-		turn.Error = err.Error()
-	}
-	r.Add(turn, result.PromptTime, result.GenerateTime)
 }
 
 // say prints text, unless JSON is wanted.
@@ -129,25 +125,26 @@ func (r *running) say(text string) error {
 	return err
 }
 
-// finish writes the receipt, into file if there is one, and prints the speed and the
-// memory.
+// finish writes the receipt, into file and log if there are any, and prints the speed
+// and the memory.
 func (r *running) finish(file *atomicfile.File) error {
-	m := &r.receipt.Measurements
 	peak, memory := r.c.peakMemory()
-	m.PeakRSSBytes = peak
-	if file != nil {
-		if err := receipt.WriteJSON(file, r.receipt); err != nil {
+	r.receipt.Measurements.Memory.PeakRSS = peak
+	if r.receipt.wanted {
+		e, err := r.receipt.Receipt(time.Now())
+		if err != nil {
 			return err
 		}
-		if err := file.Commit(); err != nil {
+		if err := keepReceipt(r.env.ctx, e, file, r.c.Log); err != nil {
 			return err
 		}
+		if r.c.JSON {
+			return e.Write(r.env.stdout)
+		}
 	}
-	if r.c.JSON {
-		return receipt.WriteJSON(r.env.stdout, r.receipt)
-	}
+	s := &r.receipt.Speed
 	fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s; %s\n",
-		rate(m.PromptTokens, m.PromptPerSecond()), rate(m.OutputTokens, m.OutputPerSecond()), memory)
+		rate(s.PromptTokens, s.PromptPerSecond()), rate(s.OutputTokens, s.OutputPerSecond()), memory)
 	if c := r.c.Memory; c > 0 && peak > int64(c) {
 		fmt.Fprintf(r.env.stderr, "helix-substrate: warning: the limit was exceeded; please report this\n")
 	}
@@ -161,27 +158,4 @@ func rate(tokens int, perSecond float64) string {
 		text += fmt.Sprintf(", %.1f a second", perSecond)
 	}
 	return text
-}
-
-// newReceipt notes what is claimed before anything runs. What takes reading the model
-// is left out if nobody will see it.
-func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*receipt.Generation, error) {
-	r := receipt.NewGeneration(c.Dir, time.Now())
-	claims := &r.Claims
-	if c.Receipt != "" || c.JSON {
-		var err error
-		if claims.ModelSHA256, claims.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
-			return nil, err
-		}
-	}
-	claims.ProgramVersion = programVersion()
-	claims.Architecture = l.model.Config.Architecture
-	claims.CacheType, claims.Context = c.Cache, l.model.Plan.Context
-	claims.Sampling = map[string]any{
-		"temperature": c.Temperature, "top_k": c.TopK, "top_p": c.TopP, "min_p": c.MinP, "repeat_penalty": c.RepeatPenalty, "seed": c.Seed,
-	}
-	claims.N, claims.StopIDs = c.N, append(claims.StopIDs, stop...)
-	r.Measurements.CPU, r.Measurements.LimitBytes = l.model.CPU(), int64(c.Memory)
-	r.Measurements.Plan = l.model.Plan.Totals()
-	return r, nil
 }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// generation is a generated text's receipt on its way.
+type generation struct {
+	*receipt.Generation
+	wanted bool // somebody will see it: what takes time, such as hashing, is worth it
+}
+
+// newReceipt notes what is claimed before anything runs.
+func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*generation, error) {
+	g := &generation{receipt.NewGeneration(time.Now()), c.Receipt != "" || c.Log != "" || c.JSON}
+	claims := &g.Claims
+	if g.wanted {
+		var err error
+		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+			return nil, err
+		}
+	}
+	claims.Model.Architecture = l.model.Config.Architecture
+	claims.CacheType, claims.Context = c.Cache, l.model.Plan.Context
+	claims.Sampling = c.sampling().Claim()
+	claims.N, claims.StopIDs, claims.Private = c.N, append(claims.StopIDs, stop...), c.Private
+	m := &g.Measurements
+	m.Program.Version = programVersion()
+	m.Executor = receipt.Executor{Wanted: c.CPU, Used: l.model.CPU(), Workers: l.model.Threads()}
+	m.Memory.Limit, m.Memory.Plan = int64(c.Memory), l.model.Plan.Totals()
+	m.Paths = map[string]string{"model": c.Dir}
+	return g, nil
+}
+
+// run has a generator continue a text and notes what it did.
+func (g *generation) run(ctx context.Context, from *generate.Generator, s *transformer.Session, prompt []int, emit func(string) error) (*generate.Result, error) {
+	var turn receipt.Turn
+	if g.wanted {
+		from.Logits = func(logits []float32) error {
+			turn.LogitsSHA256 = append(turn.LogitsSHA256, receipt.HashFloat32(logits))
+			return nil
+		}
+	}
+	result, err := from.Run(ctx, s, prompt, g.Claims.N, emit)
+	turn.PromptIDs, turn.OutputIDs, turn.Stop = result.PromptIDs, result.OutputIDs, string(result.Stop)
+	g.AddTurn(turn, result.Text, result.PromptTime, result.GenerateTime, err)
+	return result, err
+}

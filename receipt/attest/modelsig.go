@@ -1,0 +1,330 @@
+package attest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+
+	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/receipt"
+)
+
+// ErrModel reports files of a model that are not those that were signed.
+var ErrModel = errors.New("the model is not the one that was signed")
+
+const (
+	// ModelSignatureName is the usual name of a model's signature, in its directory.
+	ModelSignatureName = "model.sig"
+	// ModelPredicate is the type of a model signature's predicate.
+	ModelPredicate = "https://model_signing/signature/v1.0"
+
+	bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
+)
+
+// bundle is a Sigstore bundle, signed with a key and in no transparency log.
+type bundle struct {
+	MediaType string `json:"mediaType"`
+	Material  struct {
+		PublicKey struct {
+			Hint string `json:"hint"` // SHA-256 of the public key's PEM
+		} `json:"publicKey"`
+		TlogEntries []json.RawMessage `json:"tlogEntries"`
+	} `json:"verificationMaterial"`
+	Envelope dsse.Envelope `json:"dsseEnvelope"`
+}
+
+// modelPredicate lists a model's files and says how they were hashed.
+type modelPredicate struct {
+	Serialization serialization `json:"serialization"`
+	Resources     []resource    `json:"resources"`
+}
+
+type serialization struct {
+	Method        string   `json:"method"`
+	HashType      string   `json:"hash_type"`
+	AllowSymlinks bool     `json:"allow_symlinks"`
+	IgnorePaths   []string `json:"ignore_paths"`
+}
+
+type resource struct {
+	Name      string `json:"name"`
+	Algorithm string `json:"algorithm"`
+	Digest    string `json:"digest"`
+}
+
+// gitPaths are no part of a model.
+var gitPaths = []string{".git", ".gitattributes", ".github", ".gitignore"}
+
+// SignModel signs the files of a model directory and writes the signature to sigPath,
+// which may lie in it.
+func SignModel(ctx context.Context, dir, sigPath string, key *PrivateKey) error {
+	ignore := slices.Clone(gitPaths)
+	if name, ok := inside(dir, sigPath); ok {
+		ignore = append([]string{name}, ignore...)
+	}
+	files, err := hashTree(ctx, dir, ignore)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("%s: %w: no files in it", dir, ErrModel)
+	}
+	predicate, err := receipt.CanonicalOf(modelPredicate{serialization{"files", "sha256", false, ignore}, files})
+	if err != nil {
+		return err
+	}
+	s := &Statement{StatementType, []Subject{SHA256Subject(baseName(dir), rootOf(files))}, ModelPredicate, predicate}
+	payload, err := s.canonical()
+	if err != nil {
+		return err
+	}
+	e, err := signPayload(ctx, PayloadType, payload, []*PrivateKey{key})
+	if err != nil {
+		return err
+	}
+	b := &bundle{MediaType: bundleType, Envelope: *e}
+	b.Material.PublicKey.Hint = hint(&key.PublicKey)
+	b.Material.TlogEntries = []json.RawMessage{}
+	b.Envelope.Signatures[0].KeyID = "" // the hint says it
+	text, err := encode(b)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(sigPath, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+func hint(k *PublicKey) string {
+	sum := sha256.Sum256(k.PEM())
+	return hex.EncodeToString(sum[:])
+}
+
+func baseName(dir string) string {
+	if absolute, err := filepath.Abs(dir); err == nil {
+		dir = absolute
+	}
+	return filepath.Base(dir)
+}
+
+// VerifyModel checks a model's signature and every file of its directory against it:
+// changed, missing and additional files are ErrModel, with their names. Of the key and
+// the layout see [Open]. It returns what was signed.
+func VerifyModel(ctx context.Context, dir, sigPath string, key *PublicKey, anyLayout bool) (*Statement, error) {
+	text, err := ReadDocument(sigPath)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openModelSignature(ctx, text, key, anyLayout)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", sigPath, err)
+	}
+	var p modelPredicate
+	if err := json.Unmarshal(s.Predicate, &p); err != nil {
+		return nil, fmt.Errorf("%s: %w: %v", sigPath, ErrStatement, err)
+	}
+	if err := p.check(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", sigPath, err)
+	}
+	ignore := slices.Clone(gitPaths)
+	if name, ok := inside(dir, sigPath); ok {
+		ignore = append(ignore, name)
+	}
+	files, err := hashTree(ctx, dir, ignore)
+	if err != nil {
+		return nil, err
+	}
+	return s, compareFiles(dir, p.Resources, files)
+}
+
+// openModelSignature checks a bundle's signature.
+func openModelSignature(ctx context.Context, text []byte, key *PublicKey, anyLayout bool) (*Statement, error) {
+	if _, err := receipt.Canonical(text); err != nil {
+		return nil, err
+	}
+	var b bundle
+	if err := json.Unmarshal(text, &b); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrEnvelope, err)
+	}
+	if b.MediaType != bundleType {
+		return nil, fmt.Errorf("%w: media type %.80q", ErrEnvelope, b.MediaType)
+	}
+	payload, err := decodePayload(&b.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	if h := b.Material.PublicKey.Hint; h != "" && h != hint(key) {
+		return nil, fmt.Errorf("%w: it was made with another key", ErrSignature)
+	}
+	e, err := check(ctx, &b.Envelope, payload, []*PublicKey{key})
+	if err != nil {
+		return nil, err
+	}
+	if !anyLayout {
+		if err := checkLayout(text, &b); err != nil {
+			return nil, err
+		}
+	}
+	return e.Statement()
+}
+
+// check tells whether the predicate agrees with itself and is of a kind known here.
+func (p *modelPredicate) check(s *Statement) error {
+	if s.PredicateType != ModelPredicate {
+		return fmt.Errorf("%w: the predicate is %.80q", ErrStatement, s.PredicateType)
+	}
+	if p.Serialization.Method != "files" || p.Serialization.HashType != "sha256" {
+		return fmt.Errorf("%w: files are hashed by %.20q, %.20q; known here is files, sha256", ErrStatement, p.Serialization.Method, p.Serialization.HashType)
+	}
+	seen := map[string]bool{}
+	for _, r := range p.Resources {
+		if r.Algorithm != "sha256" || !isSHA256(r.Digest) || seen[r.Name] {
+			return fmt.Errorf("%w: the entry of %.80q", ErrStatement, r.Name)
+		}
+		seen[r.Name] = true
+	}
+	if len(s.Subject) != 1 || s.Subject[0].Digest["sha256"] != rootOf(p.Resources) {
+		return fmt.Errorf("%w: the model's digest is not that of its files", ErrStatement)
+	}
+	return nil
+}
+
+// rootOf returns the SHA-256 of the files' hashes in their order.
+func rootOf(files []resource) string {
+	h := sha256.New()
+	for _, f := range files {
+		b, _ := hex.DecodeString(f.Digest) // checked, or just made
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// compareFiles names the files that are not as they were signed.
+func compareFiles(dir string, signed, found []resource) error {
+	have := map[string]string{}
+	for _, f := range found {
+		have[f.Name] = f.Digest
+	}
+	var list []string
+	for _, f := range signed {
+		switch digest, ok := have[f.Name]; {
+		case !ok:
+			list = append(list, f.Name+" is missing")
+		case digest != f.Digest:
+			list = append(list, f.Name+" was changed")
+		}
+		delete(have, f.Name)
+	}
+	for _, f := range found {
+		if _, more := have[f.Name]; more {
+			list = append(list, f.Name+" was added")
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	more := ""
+	if len(list) > 5 {
+		more = fmt.Sprintf(", and %d more", len(list)-5)
+		list = list[:5]
+	}
+	return fmt.Errorf("%s: %w: %s%s", dir, ErrModel, strings.Join(list, ", "), more)
+}
+
+// inside returns the name of a file relative to dir, with slashes, if it lies in it.
+func inside(dir, file string) (string, bool) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", false
+	}
+	if file, err = filepath.Abs(file); err != nil {
+		return "", false
+	}
+	name, err := filepath.Rel(dir, file)
+	return filepath.ToSlash(name), err == nil && filepath.IsLocal(name)
+}
+
+// hashTree hashes the files below dir, in the order of their paths' components, but
+// those below the paths to ignore. Links and devices are ErrModel: what they hold can
+// change unseen.
+func hashTree(ctx context.Context, dir string, ignore []string) ([]resource, error) {
+	files := []resource{}
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		relative = filepath.ToSlash(relative)
+		if slices.Contains(ignore, relative) {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if entry.IsDir() {
+			return context.Cause(ctx)
+		}
+		if !entry.Type().IsRegular() {
+			return fmt.Errorf("%s: %w: it is no regular file", name, ErrModel)
+		}
+		sum, err := hashFile(ctx, name)
+		files = append(files, resource{path.Clean(relative), "sha256", sum})
+		return err
+	})
+	slices.SortFunc(files, func(a, b resource) int {
+		return slices.Compare(strings.Split(a.Name, "/"), strings.Split(b.Name, "/"))
+	})
+	return files, err
+}
+
+// hashFile returns the SHA-256 of a file, in hex.
+func hashFile(ctx context.Context, name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, 1<<18)
+	for {
+		if err := context.Cause(ctx); err != nil {
+			return "", err
+		}
+		n, err := f.Read(buf)
+		h.Write(buf[:n])
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		} else if err != nil {
+			return "", err
+		}
+	}
+}
+
+// FileSubjects hashes files and names them by their base names.
+func FileSubjects(ctx context.Context, names []string) ([]Subject, error) {
+	var list []Subject
+	for _, name := range names {
+		sum, err := hashFile(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, SHA256Subject(filepath.Base(name), sum))
+	}
+	return list, nil
+}

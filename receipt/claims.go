@@ -1,0 +1,82 @@
+package receipt
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// ProductClaims say what a product Y = X @ W or X @ Wᵀ was.
+type ProductClaims struct {
+	Operation string        `json:"operation"` // OpMatMul
+	Matrix    MatrixClaim   `json:"matrix"`
+	Sidecar   *SidecarClaim `json:"sidecar,omitempty"`
+	Transpose bool          `json:"transpose_w"`
+	X         ArrayClaim    `json:"x"`
+	Y         ArrayClaim    `json:"y"`
+}
+
+// DecodeClaims say what weights came out of a compressed matrix.
+type DecodeClaims struct {
+	Operation string        `json:"operation"` // OpDecode
+	Matrix    MatrixClaim   `json:"matrix"`
+	Sidecar   *SidecarClaim `json:"sidecar,omitempty"`
+	Weights   ArrayClaim    `json:"weights"`
+}
+
+// LayerClaims say what a layer of a model made of some vectors.
+type LayerClaims struct {
+	Operation string     `json:"operation"` // OpAttention, OpFFN or OpBlock
+	Model     ModelClaim `json:"model"`
+	Context   int        `json:"context"` // rotary embeddings may depend on it
+	CacheType string     `json:"cache_type"`
+	Layer     int        `json:"layer"`
+	Start     int        `json:"start_pos"` // of the first vector
+	X         ArrayClaim `json:"x"`
+	Y         ArrayClaim `json:"y"`
+}
+
+// VerifyClaims say what a verification found.
+type VerifyClaims struct {
+	Operation string   `json:"operation"`   // OpVerify
+	Kind      string   `json:"kind"`        // "model", "matrix" or "sidecar"
+	SHA256    string   `json:"root_sha256"` // of a model; a matrix's fingerprint; a sidecar's file
+	Checked   int      `json:"checked"`     // tensors and files
+	Blocks    int      `json:"blocks"`
+	Damaged   []string `json:"damaged"` // by name
+}
+
+// MatrixClaim names a compressed matrix: SHA256 is cdna.File.Fingerprint, which stands
+// for all its bytes.
+type MatrixClaim struct {
+	TensorName string `json:"tensor_name"`
+	Shape      []int  `json:"shape"` // [rows, cols]
+	SHA256     string `json:"sha256"`
+}
+
+// SidecarClaim names a matrix's outliers by the file's hash, and says under which
+// contract they were applied or not.
+type SidecarClaim struct {
+	SHA256      string `json:"sha256"`
+	Quality     string `json:"quality,omitempty"` // "accurate" or "fast"
+	MinCosine   Float  `json:"min_cosine"`        // 0: none was asked for
+	Applied     bool   `json:"applied"`
+	Corrections int    `json:"corrections"`
+}
+
+// ArrayClaim names float32 values by the SHA-256 of their little-endian bytes.
+type ArrayClaim struct {
+	Shape  []int  `json:"shape"`
+	SHA256 string `json:"sha256"`
+}
+
+// DecodeClaims reads the claims of an operation into a struct of its type, such as
+// *GenerationClaims. Receipts of other operations are ErrSchema.
+func (e *Execution) DecodeClaims(operation string, claims any) error {
+	if got := e.Operation(); got != operation {
+		return fmt.Errorf("%w: the claims are about %q, not %q", ErrSchema, got, operation)
+	}
+	if err := json.Unmarshal(e.Claims, claims); err != nil {
+		return fmt.Errorf("%w: claims: %v", ErrInvalid, err)
+	}
+	return nil
+}

@@ -32,4 +32,5 @@ require (
 	github.com/sirupsen/logrus v1.9.3 // indirect
 	golang.org/x/exp v0.0.0-20240719175910-8a7402abbf56 // indirect
 	golang.org/x/tools v0.31.0 // indirect
+	gonum.org/v1/gonum v0.17.0 // indirect
 )

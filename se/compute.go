@@ -1,0 +1,208 @@
+package se
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
+)
+
+// Estimator says how the singular values were measured.
+type Estimator string
+
+// The estimators.
+const (
+	// Auto is [Exact] up to 1024, else [Lanczos].
+	Auto Estimator = "auto"
+	// Exact takes all eigenvalues of the smaller Gram matrix. Its work grows with the
+	// cube of the shorter side and its memory with the square: 8 bytes · min(m, n)²
+	// and as much again for each thread.
+	Exact Estimator = "gram"
+	// Lanczos samples the spectrum by random vectors, with a bound on the error.
+	Lanczos Estimator = "lanczos"
+	// Original gives the original's constants where the shorter side is above 512,
+	// and is Exact below.
+	Original Estimator = "original"
+)
+
+const (
+	originalLimit = 512  // the original computes up to here
+	exactLimit    = 1024 // Auto computes all singular values up to here
+)
+
+// Options configure [Compute]. The zero value is the default.
+type Options struct {
+	// Estimator chooses how to measure the spectrum; empty means Auto.
+	Estimator Estimator
+	// Seed starts the random numbers of Lanczos. The same seed gives the same bits.
+	Seed uint64
+	// Condition is the condition number up to which Lanczos looks for the smallest
+	// singular value; 0 means 100, the default policy's limit.
+	Condition float64
+	// ItemBytes is the size of one weight as the source stores it, for Result.Bytes; 0 means 4.
+	ItemBytes float64
+	// Threads bounds the workers, 0 means GOMAXPROCS. It does not change the result.
+	Threads int
+}
+
+// Result is what was measured of a matrix. Its JSON names are those of the original
+// where that has the value.
+type Result struct {
+	Rows int `json:"rows"`
+	Cols int `json:"cols"`
+
+	Se        float64 `json:"Se"`       // H·U·D
+	H         float64 `json:"H"`        // 1 − EnergyTop: how evenly the energy is spread
+	U         float64 `json:"U"`        // 1 − RowCoherence: how little neighbours resemble each other
+	D         float64 `json:"D"`        // √RankRatio
+	Structure float64 `json:"C_struct"` // RowCoherence
+
+	EnergyTop    float64 `json:"energy_at_10pct"` // share of Σσ² in the largest tenth of the singular values
+	RankRatio    float64 `json:"rank_ratio"`      // share of the singular values that hold 95 % of Σσ²
+	RowCoherence float64 `json:"row_coherence"`   // mean |correlation| of neighbouring rows
+	ColCoherence float64 `json:"col_coherence"`   // of neighbouring columns
+
+	Condition        float64 `json:"condition_number"`
+	ConditionAtLeast bool    `json:"condition_at_least"` // Condition is a lower bound
+	SufficientK      bool    `json:"sufficient_k"`       // the spectrum was measured
+	Sparsity         float64 `json:"sparsity_ratio"`     // share of |w| < 1e-6
+	SparsityKind     string  `json:"sparsity_structure"` // Dense, Random or Block
+
+	Bytes float64 `json:"bytes"` // as the source stores them
+
+	Estimator Estimator `json:"estimator"`
+	// Error bounds |Se − its exact value|: always for Exact, but for rounding, and with
+	// probability 0.99 for Lanczos. For the original's constants it is 1.
+	Error float64 `json:"error"`
+}
+
+// computation is one call of Compute.
+type computation struct {
+	src        RowSource
+	rows, cols int
+	threads    int
+	kernels    *kernel.Kernels
+	seed       uint64
+	condition  float64
+}
+
+// perWorker returns n values for each worker.
+func (c *computation) perWorker(n int) [][]float32 {
+	buffers := make([][]float32, c.threads)
+	for i := range buffers {
+		buffers[i] = make([]float32, n)
+	}
+	return buffers
+}
+
+// Compute measures src. It reads the matrix in runs of rows, several times, and never
+// holds it whole: memory is a few MiB for each thread, a few rows where these are long,
+// and 4 bytes for each row and column, besides what [Exact] needs.
+//
+// Errors: [ErrNonFinite] with row and column, [ErrShape], [ErrOption], kernel levels that
+// HELIX_CPU names and the machine has not, those of reading, and ctx's. An empty matrix
+// is no error; it has Se 0.
+func Compute(ctx context.Context, src RowSource, o Options) (*Result, error) {
+	c, err := newComputation(src, &o)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{
+		Rows: c.rows, Cols: c.cols, Bytes: float64(c.rows) * float64(c.cols) * o.ItemBytes,
+		SufficientK: true, SparsityKind: Dense, EnergyTop: 1, Condition: 1, Estimator: Exact,
+	}
+	if c.rows == 0 || c.cols == 0 {
+		return r, nil
+	}
+	s, err := c.survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.RowCoherence, err = c.rowCoherence(ctx); err != nil {
+		return nil, err
+	}
+	r.ColCoherence, r.Sparsity, r.SparsityKind = s.colCoherence, s.sparsity, s.structure
+	spectrum, used, err := c.spectrum(ctx, s.energy, o.Estimator)
+	if err != nil {
+		return nil, err
+	}
+	r.EnergyTop, r.RankRatio = spectrum.energyTop, spectrum.rankRatio
+	r.Condition, r.ConditionAtLeast = spectrum.condition, spectrum.atLeast
+	r.Estimator, r.SufficientK = used, used != Original
+	r.Structure = r.RowCoherence
+	r.H, r.U, r.D = spectrum.h(), clamp(1-r.RowCoherence), spectrum.d()
+	r.Se = float64(r.H*r.U) * r.D
+	r.Error = min(1, float64(r.U*spectrum.err))
+	return r, nil
+}
+
+func newComputation(src RowSource, o *Options) (*computation, error) {
+	c := &computation{src: src, rows: src.Rows(), cols: src.Cols(), threads: o.Threads, seed: o.Seed, condition: o.Condition}
+	const most = math.MaxInt32 // what the sample of neighbours can count, and memory
+	if c.rows < 0 || c.cols < 0 || c.rows > most || c.cols > most {
+		return nil, fmt.Errorf("a matrix of %d × %d: %w", c.rows, c.cols, ErrShape)
+	}
+	switch o.Estimator {
+	case "":
+		o.Estimator = Auto
+	case Auto, Exact, Lanczos, Original:
+	default:
+		return nil, fmt.Errorf("estimator %q: %w", o.Estimator, ErrOption)
+	}
+	switch {
+	case o.Threads < 0:
+		return nil, fmt.Errorf("threads %d: must not be negative: %w", o.Threads, ErrOption)
+	case o.Threads == 0:
+		c.threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Condition == 0 {
+		c.condition = DefaultPolicy().MaxCondition
+	}
+	if !(c.condition >= 1) {
+		return nil, fmt.Errorf("condition %v: %w", o.Condition, ErrOption)
+	}
+	if o.ItemBytes == 0 {
+		o.ItemBytes = 4
+	}
+	if !(o.ItemBytes > 0) {
+		return nil, fmt.Errorf("%v bytes an item: %w", o.ItemBytes, ErrOption)
+	}
+	var err error
+	c.kernels, err = kernel.FromEnv()
+	return c, err
+}
+
+// spectrum measures the singular values and says how.
+func (c *computation) spectrum(ctx context.Context, energy float64, e Estimator) (*spectrum, Estimator, error) {
+	p := min(c.rows, c.cols)
+	switch {
+	case e == Original && p > originalLimit:
+		s := originalSpectrum()
+		s.err = 1
+		return s, Original, nil
+	case energy == 0:
+		return noSpectrum(p), Exact, nil
+	case p == 1:
+		return &spectrum{energyTop: 1, rankRatio: 1, condition: 1}, Exact, nil
+	case e == Lanczos || e == Auto && p > exactLimit:
+		q, err := c.lanczos(ctx, energy)
+		if err != nil {
+			return nil, "", err
+		}
+		return q.spectrum(), Lanczos, nil
+	}
+	g, err := c.gram(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, "", err
+	}
+	resolution := 0x1p-46
+	if p > doubleLimit {
+		resolution = 0x1p-18
+	}
+	return spectrumOf(symmetricEigenvalues(g, p), resolution), Exact, nil
+}

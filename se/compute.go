@@ -124,6 +124,7 @@ func Compute(ctx context.Context, src RowSource, o Options) (*Result, error) {
 		return nil, err
 	}
 	r.ColCoherence, r.Sparsity, r.SparsityKind = s.colCoherence, s.sparsity, s.structure
+	c.scale(s.energy)
 	spectrum, used, err := c.spectrum(ctx, s.energy, o.Estimator)
 	if err != nil {
 		return nil, err
@@ -172,6 +173,31 @@ func newComputation(src RowSource, o *Options) (*computation, error) {
 	var err error
 	c.kernels, err = kernel.FromEnv()
 	return c, err
+}
+
+// scale multiplies weights whose squares float32 cannot sum by a power of two, which
+// changes no ratio.
+func (c *computation) scale(energy float64) {
+	rms := math.Sqrt(energy / (float64(c.rows) * float64(c.cols)))
+	if rms == 0 || 0x1p-40 < rms && rms < 0x1p40 {
+		return
+	}
+	c.src = scaled{c.src, float32(math.Ldexp(1, max(-120, min(120, -math.Ilogb(rms)))))}
+}
+
+// scaled is a matrix times a factor.
+type scaled struct {
+	RowSource
+	factor float32
+}
+
+// ReadRows multiplies.
+func (s scaled) ReadRows(dst []float32, a, b int) error {
+	err := s.RowSource.ReadRows(dst, a, b)
+	for i := range dst {
+		dst[i] *= s.factor
+	}
+	return err
 }
 
 // spectrum measures the singular values and says how.

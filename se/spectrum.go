@@ -84,7 +84,9 @@ func spectrumOf(eigenvalues []float64, resolution float64) *spectrum {
 
 // spectrum evaluates the quadrature.
 func (q *quadrature) spectrum() *spectrum {
-	s := q.evaluate(steps, -1)
+	at := q.measures(steps)
+	s := q.evaluate(at, -1)
+	sampled := s.hd()
 	s.rankRatio = math.Ceil(float64(s.rankRatio*float64(q.p))-1e-3) / float64(q.p)
 	smallest := q.smallest
 	if floor := float64(0x1p-18 * q.largest); smallest < floor {
@@ -98,7 +100,7 @@ func (q *quadrature) spectrum() *spectrum {
 	n := len(q.probes)
 	mean, left := 0.0, make([]float64, n)
 	for i := range left {
-		left[i] = q.evaluate(steps, i).hd()
+		left[i] = q.evaluate(at, i).hd()
 		mean += left[i] / float64(n)
 	}
 	variance := 0.0
@@ -106,7 +108,7 @@ func (q *quadrature) spectrum() *spectrum {
 		variance += float64((x-mean)*(x-mean)) * float64(n-1) / float64(n)
 	}
 	rounding := s.h() * 1 / (2 * float64(q.p) * max(s.d(), 0.1))
-	s.err = float64(sampleSpread*math.Sqrt(variance)) + math.Abs(q.evaluate(steps*3/4, -1).hd()-q.evaluate(steps, -1).hd()) +
+	s.err = float64(sampleSpread*math.Sqrt(variance)) + math.Abs(q.evaluate(q.measures(steps*3/4), -1).hd()-sampled) +
 		rounding + 1e-5
 	return s
 }
@@ -115,18 +117,32 @@ func (q *quadrature) spectrum() *spectrum {
 // Student's t for 16 probes leaves 0.5 % outside 3.25.
 const sampleSpread = 3.3
 
-// evaluate returns the shares with k steps and without probe number without (−1: with
+// measure is a discrete measure: places and their weights.
+type measure struct{ theta, weight []float64 }
+
+// measures returns those of all starts after k steps, the dominant ones first.
+func (q *quadrature) measures(k int) []measure {
+	var all []measure
+	for _, starts := range [][]lambda{q.dominant, q.probes} {
+		for i := range starts {
+			theta, weight := starts[i].nodes(k)
+			all = append(all, measure{theta, weight})
+		}
+	}
+	return all
+}
+
+// evaluate returns the shares by all measures but that of probe number without (−1: by
 // all). The number of singular values and their energy outside the dominant subspace are
 // known exactly, so the weights of the probes are calibrated to them: the weight of θ is
 // multiplied by 1 + a + b·θ (Deville and Särndal, "Calibration estimators", 1992).
-func (q *quadrature) evaluate(k, without int) *spectrum {
+func (q *quadrature) evaluate(at []measure, without int) *spectrum {
 	type node struct{ theta, weight float64 }
 	var nodes []node
 	rest := q.trace
 	for i := range q.dominant {
-		theta, weight := q.dominant[i].nodes(k)
-		for j := range theta {
-			nodes = append(nodes, node{theta[j], weight[j]})
+		for j, theta := range at[i].theta {
+			nodes = append(nodes, node{theta, at[i].weight[j]})
 		}
 		rest -= q.dominant[i].alpha[0]
 	}
@@ -137,9 +153,9 @@ func (q *quadrature) evaluate(k, without int) *spectrum {
 			continue
 		}
 		used++
-		theta, weight := q.probes[i].nodes(k)
-		for j := range theta {
-			nodes = append(nodes, node{theta[j], weight[j]})
+		m := at[len(q.dominant)+i]
+		for j, theta := range m.theta {
+			nodes = append(nodes, node{theta, m.weight[j]})
 		}
 	}
 	places := float64(q.p - len(q.dominant))

@@ -39,6 +39,7 @@ type commandLine struct {
 	MatMul      matmulCommand      `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
 	Run         runCommand         `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
 	Eval        evalCommand        `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
+	SE          seCommand          `cmd:"" name:"se" help:"Measure Structural Entropy: how complex each matrix is, and where to compute it."`
 	Plan        planCommand        `cmd:"" help:"Show where a model's memory would go under a limit."`
 	Bench       benchCommand       `cmd:"" help:"Measure memory, codecs and codebooks on this machine."`
 	Demo        demoCommand        `cmd:"" help:"Convert, verify and run a built-in model under a small limit, explained step by step."`

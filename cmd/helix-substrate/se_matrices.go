@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/source"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/se"
+)
+
+// namedMatrix is a matrix that se measures.
+type namedMatrix struct {
+	se.RowSource
+	name      string
+	shape     []int
+	itemBytes float64 // a weight's size at the source
+}
+
+// openMatrices opens the matrices of whatever path is; done closes them.
+func openMatrices(env *environment, path, sidecar string) (matrices []namedMatrix, done func(), err error) {
+	var closers []func() error
+	done = func() {
+		for _, c := range closers {
+			c()
+		}
+	}
+	defer func() {
+		if err != nil {
+			done()
+		}
+	}()
+	info, statErr := os.Stat(path)
+	switch {
+	case statErr == nil && info.IsDir():
+		if _, err := os.Stat(filepath.Join(path, model.ManifestName)); err == nil {
+			matrices, closers, err = modelMatrices(path)
+			return matrices, done, err
+		}
+	case statErr == nil:
+		kind, err := cdna.DetectFile(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		if kind != cdna.KindUnknown {
+			m, closer, err := fileMatrix(path, sidecar, kind)
+			if err != nil {
+				return nil, nil, err
+			}
+			closers = append(closers, closer)
+			return []namedMatrix{m}, done, nil
+		}
+	}
+	if sidecar != "" {
+		return nil, nil, usageError("--sidecar goes with a CDNA file")
+	}
+	src, err := source.Open(env.ctx, path, source.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	closers = append(closers, src.Close)
+	for _, t := range src.Tensors() {
+		if !t.IsFloat() || len(t.Shape) < 2 && len(src.Tensors()) > 1 || t.Len() == 0 {
+			continue
+		}
+		rows, cols := se.MatrixShape(t.Shape)
+		if len(t.Shape) > 2 {
+			rows, cols = model.MatrixShape(t.Shape)
+		}
+		matrices = append(matrices, namedMatrix{convert.Rows(t, rows, cols), t.Name, t.Shape, float64(t.Size) / float64(t.Len())})
+	}
+	return matrices, done, nil
+}
+
+// modelMatrices opens the matrices of a model directory.
+func modelMatrices(dir string) (matrices []namedMatrix, closers []func() error, err error) {
+	m, err := model.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range m.Tensors() {
+		if t.SameAs != "" {
+			continue
+		}
+		n := namedMatrix{name: t.Name, shape: t.OriginalShape}
+		switch t.Format {
+		case model.FormatCDNA2:
+			f, err := m.OpenMatrix(t)
+			if err != nil {
+				return nil, closers, err
+			}
+			closers = append(closers, f.Close)
+			var s *cdna.Sidecar
+			if t.Sidecar != nil {
+				if s, err = m.OpenSidecar(t); err != nil {
+					return nil, closers, err
+				}
+			}
+			if n.RowSource, err = se.NewCompressed(f, s); err != nil {
+				return nil, closers, err
+			}
+		case model.FormatLossless:
+			f, err := m.OpenLossless(t)
+			if err != nil {
+				return nil, closers, err
+			}
+			closers = append(closers, f.Close)
+			n.RowSource = losslessRows{f}
+		default:
+			if len(t.Shape) < 2 {
+				continue
+			}
+			r, err := npy.Open(m.Path(t.File))
+			if err != nil {
+				return nil, closers, err
+			}
+			closers = append(closers, r.Close)
+			rows, cols := model.MatrixShape(t.Shape)
+			n.shape, n.RowSource = t.Shape, convert.Rows(r, rows, cols)
+		}
+		n.itemBytes = float64(t.OriginalBytes) / max(1, float64(n.Rows())*float64(n.Cols()))
+		if n.itemBytes == 0 {
+			n.itemBytes = 4
+		}
+		matrices = append(matrices, n)
+	}
+	return matrices, closers, nil
+}
+
+// fileMatrix opens the matrix of one file.
+func fileMatrix(path, sidecar string, kind cdna.Kind) (n namedMatrix, closer func() error, err error) {
+	switch kind {
+	case cdna.KindSidecar:
+		return n, nil, fmt.Errorf("%s: a sidecar alone is no matrix: %w", path, errors.ErrUnsupported)
+	case cdna.KindLossless:
+		f, err := cdna.OpenLossless(path)
+		if err != nil {
+			return n, nil, err
+		}
+		return namedMatrix{losslessRows{f}, f.Header().TensorName, []int{f.Rows(), f.Cols()}, float64(f.DType().Size())}, f.Close, nil
+	}
+	f, err := cdna.Open(path)
+	if err != nil {
+		return n, nil, err
+	}
+	var s *cdna.Sidecar
+	if sidecar != "" {
+		if s, err = cdna.OpenSidecar(sidecar); err != nil {
+			f.Close()
+			return n, nil, err
+		}
+	}
+	c, err := se.NewCompressed(f, s)
+	if err != nil {
+		f.Close()
+		return n, nil, err
+	}
+	return namedMatrix{c, f.Header().TensorName, []int{f.Rows(), f.Cols()}, 4}, f.Close, nil
+}
+
+// losslessRows is a lossless file's matrix.
+type losslessRows struct{ *cdna.Lossless }
+
+// ReadRows unpacks rows [a, b) as float32.
+func (l losslessRows) ReadRows(dst []float32, a, b int) error {
+	return l.ReadFloat32(dst[:(b-a)*l.Cols()], a*l.Cols(), nil)
+}

@@ -219,7 +219,7 @@ func (p *parser) object(n *node) error {
 		}
 		seen[key] = true
 		if p.next() != ':' {
-			return fmt.Errorf("%w: expected :", ErrJSON)
+			return fmt.Errorf("%w: expected a colon", ErrJSON)
 		}
 		p.at++
 		var value node

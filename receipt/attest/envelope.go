@@ -68,7 +68,7 @@ func AddSignatures(ctx context.Context, document []byte, keys ...*PrivateKey) ([
 	for _, k := range keys {
 		for _, s := range e.Signatures {
 			if s.KeyID == k.ID() {
-				return nil, fmt.Errorf("%w: key %.16s... has signed already", ErrSignature, k.ID())
+				return nil, fmt.Errorf("%w: key %.16s… has signed already", ErrSignature, k.ID())
 			}
 		}
 	}
@@ -115,14 +115,14 @@ func check(ctx context.Context, e *dsse.Envelope, payload []byte, keys []*Public
 				break
 			}
 			if s.KeyID != "" {
-				return nil, fmt.Errorf("%w: that of key %.16s...", ErrSignature, s.KeyID)
+				return nil, fmt.Errorf("%w: that of key %.16s…", ErrSignature, s.KeyID)
 			}
 		}
 		opened.Signatures = append(opened.Signatures, c)
 	}
 	for _, k := range keys {
 		if !signed[k] {
-			return nil, fmt.Errorf("%w: none is of key %.16s...", ErrSignature, k.ID())
+			return nil, fmt.Errorf("%w: none is of key %.16s…", ErrSignature, k.ID())
 		}
 	}
 	return opened, nil

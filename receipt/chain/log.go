@@ -42,7 +42,7 @@ func AppendDocument(ctx context.Context, path string, document []byte) error {
 			return nil, err
 		}
 		if e.PreviousSHA256 != "" && e.PreviousSHA256 != previous {
-			return nil, fmt.Errorf("%w: the receipt follows %.16s..., the last one is %.16s...", ErrLog, e.PreviousSHA256, previous)
+			return nil, fmt.Errorf("%w: the receipt follows %.16s…, the last one is %.16s…", ErrLog, e.PreviousSHA256, previous)
 		}
 		return receipt.Canonical(document)
 	})

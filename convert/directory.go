@@ -15,6 +15,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/se"
 )
 
 // Job is the conversion of one checkpoint.
@@ -47,6 +48,10 @@ type Job struct {
 	// Memory bounds how many tensors are converted at once, 0 for one a thread. The
 	// output does not depend on it. Too little for one is ErrMemory.
 	Memory int64
+	// Entropy measures every matrix of the source and writes what was found, and what
+	// Policy decides from it, into the manifest. It takes longer than the conversion.
+	Entropy bool
+	Policy  *se.Policy // nil: se.DefaultPolicy
 	// Progress, if not nil, is called with the source bytes dealt with, those in all
 	// (twice the source's where Size has all of it surveyed first), and the tensor
 	// just finished. Calls do not overlap.
@@ -224,7 +229,7 @@ func (c *conversion) key(t *plannedTensor) string {
 	for _, file := range c.src.WeightFiles() {
 		text += "\n" + file + " " + c.src.Stamp(file)
 	}
-	text += fmt.Sprintf("\n%q %s %v %s %q %s", t.Name, t.DType, t.Shape, t.file, t.reason, t.options.key())
+	text += fmt.Sprintf("\n%v %q %s %v %s %q %s", c.measured(), t.Name, t.DType, t.Shape, t.file, t.reason, t.options.key())
 	return checksum([]byte(text))
 }
 
@@ -329,6 +334,9 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 		err = c.compress(ctx, t, &entry, &report)
 	} else {
 		err = c.keep(ctx, t, &entry)
+	}
+	if err == nil && c.job.Entropy {
+		entry.Entropy, err = c.entropy(ctx, t)
 	}
 	if err != nil {
 		return entry, report, err

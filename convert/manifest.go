@@ -122,6 +122,12 @@ func (j *Job) describe(o Options) map[string]any {
 			d["size_margin"] = j.margin
 		}
 	}
+	if j.Entropy {
+		d["entropy"] = true
+		if j.Policy != nil {
+			d["policy"] = j.Policy
+		}
+	}
 	for name, s := range map[string]Settings{"embeddings": j.Embeddings, "lm_head": j.LMHead} {
 		if s.text != "" {
 			d[name] = s.text

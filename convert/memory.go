@@ -26,7 +26,11 @@ func (c *conversion) fitWorkers() (int, error) {
 	var most int64
 	var largest *plannedTensor
 	for _, t := range c.plan {
-		if n := t.memory(); n > most {
+		n := t.memory()
+		if c.job.Entropy {
+			n += entropyMemory
+		}
+		if n > most {
 			most, largest = n, t
 		}
 	}

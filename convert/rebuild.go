@@ -14,6 +14,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/se"
 )
 
 // ErrRebuild reports a file of a model directory that its source does not give.
@@ -153,6 +154,8 @@ func (j *Job) restore(m *model.Manifest) error {
 		Size       int64           `json:"size"`
 		Margin     int64           `json:"size_margin"`
 		Allocate   Allocation      `json:"allocate"`
+		Entropy    bool            `json:"entropy"`
+		Policy     *se.Policy      `json:"policy"`
 		Embeddings string          `json:"embeddings"`
 		LMHead     string          `json:"lm_head"`
 		Tensors    []string        `json:"tensors"`
@@ -166,6 +169,7 @@ func (j *Job) restore(m *model.Manifest) error {
 		NoSidecar: d.NoSidecar, Threads: j.Options.Threads,
 	}
 	j.Size, j.margin, j.Allocate, j.Overrides = d.Size, d.Margin, d.Allocate, nil
+	j.Entropy, j.Policy = d.Entropy, d.Policy
 	for _, s := range []struct {
 		text string
 		to   *Settings

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/se"
 )
 
 // failures returns the names of the checks that failed.
@@ -88,5 +89,32 @@ func TestRebuildFindsWhatDiffers(t *testing.T) {
 	write(t, filepath.Join(out, model.ManifestName), strings.Replace(string(text), `"options"`, `"without"`, 1))
 	if _, err := Rebuild(t.Context(), out, Job{Source: src}); !errors.Is(err, model.ErrManifest) {
 		t.Errorf("a manifest without options: %v", err)
+	}
+}
+
+// TestEntropy: what is measured lies in the manifest, whatever else is asked for, and
+// is rebuilt.
+func TestEntropy(t *testing.T) {
+	src, out := small(t, 1), filepath.Join(t.TempDir(), "out")
+	convertAll(t, Job{Source: src, Output: out, Entropy: true, Overrides: []Override{override(t, "^a=exact")}})
+	m, err := model.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tensor := range m.Manifest.Tensors {
+		if e := tensor.Entropy; name == "norm.weight" && e != nil || name != "norm.weight" && (e == nil || e.Se <= 0 || e.Rows < 200 || e.Decision.Zone == 0) {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	machine := se.Registry{{Backend: se.CPU, Available: true}}
+	total := 0
+	for _, n := range m.Manifest.Routes(machine) {
+		total += n
+	}
+	if total != 5 {
+		t.Errorf("%v", m.Manifest.Routes(machine))
+	}
+	if checks, err := Rebuild(t.Context(), out, Job{Source: src}); err != nil || len(failures(checks)) > 0 {
+		t.Errorf("%v, %v", failures(checks), err)
 	}
 }

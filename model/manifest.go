@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/se"
 )
 
 // ManifestName is the file that makes a directory a model directory.
@@ -82,10 +83,18 @@ type Tensor struct {
 	CompressionRatio float64   `json:"compression_ratio,omitempty"`
 	Fidelity         *Fidelity `json:"fidelity,omitempty"`
 	Sidecar          *Sidecar  `json:"sidecar,omitempty"`
+	Entropy          *Entropy  `json:"structural_entropy,omitempty"` // of the source's weights
 
 	Shape []int  `json:"shape,omitempty"`
 	DType string `json:"dtype,omitempty"`
 	Bytes int64  `json:"bytes,omitempty"`
+}
+
+// Entropy is what was measured of a matrix, and where the converter's policy would
+// compute it. Which machine does is decided where the model runs: se.Registry.Resolve.
+type Entropy struct {
+	se.Result
+	Decision se.Decision `json:"decision"`
 }
 
 // Fidelity is the error against the source's weights, sidecar included. SNRdB

@@ -76,6 +76,10 @@ type Executor struct {
 	Wanted  string `json:"wanted"` // "" let the program choose
 	Used    string `json:"used"`
 	Workers int    `json:"workers"`
+	// Routes counts the model's tensors by the backend that their Structural Entropy
+	// asked for and the one that computed them, as "gpu → cpu"; absent if it was not
+	// measured.
+	Routes map[string]int `json:"routes,omitempty"`
 }
 
 // Memory says what the process held, in bytes.

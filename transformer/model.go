@@ -62,6 +62,15 @@ type frequencies struct {
 	factor float64
 }
 
+// Routes counts the tensors by the backend that the manifest's Structural Entropy asks
+// for and the one that computes them here, as "gpu → cpu"; nil if it was not measured.
+func (m *Model) Routes() map[string]int {
+	if s, ok := m.source.(*compressed); ok {
+		return s.m.Manifest.Routes(s.machine)
+	}
+	return nil
+}
+
 // Open opens a model directory, a Hugging Face directory or a GGUF file. Errors
 // are ErrArchitecture and ErrConfig, before any weights are read; ErrMemory, with
 // the smallest workable limit; ErrWeights; and those of reading.

@@ -12,6 +12,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/se"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -85,10 +86,11 @@ type compressed struct {
 	m         *model.Model
 	metadata  *gguf.File // nil: config.json says it all
 	postNorms bool
+	machine   se.Registry // where matrices can be computed
 }
 
 func openCompressed(m *model.Model) (*compressed, error) {
-	s := &compressed{m: m}
+	s := &compressed{m: m, machine: se.Machine()}
 	var err error
 	if path := filepath.Join(m.Dir, model.MetadataName); exists(path) {
 		s.metadata, err = gguf.Open(path)
@@ -102,6 +104,17 @@ func exists(path string) bool {
 }
 
 func (s *compressed) config() (*Config, error) {
+	c, err := s.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	if head, ok := s.find(headName); ok && head.SameAs != "" { // the embeddings once more
+		c.TiedHead = true
+	}
+	return c, nil
+}
+
+func (s *compressed) readConfig() (*Config, error) {
 	if s.metadata == nil {
 		return readConfig(s.m.Dir)
 	}
@@ -178,6 +191,9 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkRoute(t); err != nil {
+		return nil, err
+	}
 	switch t.Format {
 	case model.FormatNPY:
 		return s.exact(e, t)
@@ -200,6 +216,18 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 		return nil, fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", s.m.Path(t.File), m.Rows(), m.Cols(), t.CDNAShape, model.ErrMismatch)
 	}
 	return m, nil
+}
+
+// checkRoute makes sure that the machine computes a matrix where its manifest's
+// decision, with what is available, sends it: to the CPU, the only executor there is.
+func (s *compressed) checkRoute(t model.Tensor) error {
+	if t.Entropy == nil {
+		return nil
+	}
+	if d := s.machine.Resolve(t.Entropy.Decision); d.Used != se.CPU {
+		return fmt.Errorf("%s: tensor %q: no executor for %q: %w", s.m.Path(model.ManifestName), t.Name, d.Wanted, ErrWeights)
+	}
+	return nil
 }
 
 func (s *compressed) size(name string) (size, error) {

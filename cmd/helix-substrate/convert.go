@@ -30,6 +30,7 @@ type convertCommand struct {
 	ModelID        string        `name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
 	DryRun         bool          `name:"dry-run" help:"Read headers only and say what would be done."`
 	Memory         byteunit.Size `name:"memory" default:"512MiB" help:"Keep the whole process within SIZE."`
+	SE             bool          `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
 	Report         string        `name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
 	compressionFlags
 	Quiet bool `name:"quiet" short:"q" help:"No progress, no table."`
@@ -86,7 +87,7 @@ var errUnfinished = errors.New("the same command continues it")
 // job is what the command line asks for.
 func (c *convertCommand) job() (convert.Job, error) {
 	job := convert.Job{
-		Source: c.Src, File: c.File, Remote: c.Remote, Token: c.Token, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), Memory: int64(c.Memory),
+		Source: c.Src, File: c.File, Remote: c.Remote, Token: c.Token, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), Memory: int64(c.Memory), Entropy: c.SE,
 	}
 	if err := c.preset(); err != nil {
 		return job, err

@@ -1,0 +1,64 @@
+package se_test
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/se"
+)
+
+// TestCompressed: a matrix from its CDNA file has the measurements of the matrix that
+// the file stands for, outliers included.
+func TestCompressed(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 7))
+	original := make([]float32, 300*200)
+	for i := range original {
+		original[i] = float32(r.NormFloat64())
+	}
+	for i := range 30 {
+		original[i*1999] = 400 + 7*float32(i)
+	}
+	rows, err := convert.NewSlice(original, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	target := convert.Target{Name: "w", File: filepath.Join(dir, "w.cdna2.hxz"), Sidecar: filepath.Join(dir, "w.hxzo")}
+	report, err := convert.Matrix(t.Context(), rows, target, convert.Options{SNR: 60})
+	if err != nil || report.Outliers == 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	f, err := cdna.Open(target.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sidecar, err := cdna.OpenSidecar(target.Sidecar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := se.NewCompressed(f, sidecar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := make([]float32, 300*200)
+	if err := c.ReadRows(weights, 0, 300); err != nil {
+		t.Fatal(err)
+	}
+	dense, err := se.NewSlice(weights, 300, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := se.Compute(t.Context(), c, se.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := se.Compute(t.Context(), dense, se.Options{})
+	if err != nil || !reflect.DeepEqual(a, b) {
+		t.Errorf("%+v, want %+v, %v", a, b, err)
+	}
+}

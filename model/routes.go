@@ -7,7 +7,7 @@ import (
 )
 
 // Routes counts the tensors by where they are wanted and where they are computed, as
-// "gpu → cpu": what the manifest's decisions come to with the executors of a machine.
+// "gpu -> cpu": what the manifest's decisions come to with the executors of a machine.
 // It is nil for a model whose Structural Entropy was not measured.
 func (m *Manifest) Routes(machine se.Registry) map[string]int {
 	var routes map[string]int
@@ -19,7 +19,7 @@ func (m *Manifest) Routes(machine se.Registry) map[string]int {
 			routes = map[string]int{}
 		}
 		d := machine.Resolve(t.Entropy.Decision)
-		routes[fmt.Sprintf("%s → %s", d.Wanted, d.Used)]++
+		routes[fmt.Sprintf("%s -> %s", d.Wanted, d.Used)]++
 	}
 	return routes
 }

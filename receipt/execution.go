@@ -77,7 +77,7 @@ type Executor struct {
 	Used    string `json:"used"`
 	Workers int    `json:"workers"`
 	// Routes counts the model's tensors by the backend that their Structural Entropy
-	// asked for and the one that computed them, as "gpu → cpu"; absent if it was not
+	// asked for and the one that computed them, as "gpu -> cpu"; absent if it was not
 	// measured.
 	Routes map[string]int `json:"routes,omitempty"`
 }

@@ -15,20 +15,20 @@ import (
 // the file stands for, outliers included.
 func TestCompressed(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 7))
-	original := make([]float32, 300*200)
+	original := make([]float32, 600*1000)
 	for i := range original {
-		original[i] = float32(r.NormFloat64())
+		original[i] = float32(0.02 * r.NormFloat64())
 	}
-	for i := range 30 {
-		original[i*1999] = 400 + 7*float32(i)
+	for i := range 20 {
+		original[i*29989] = 5
 	}
-	rows, err := convert.NewSlice(original, 200)
+	rows, err := convert.NewSlice(original, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	target := convert.Target{Name: "w", File: filepath.Join(dir, "w.cdna2.hxz"), Sidecar: filepath.Join(dir, "w.hxzo")}
-	report, err := convert.Matrix(t.Context(), rows, target, convert.Options{SNR: 60})
+	report, err := convert.Matrix(t.Context(), rows, target, convert.Options{})
 	if err != nil || report.Outliers == 0 {
 		t.Fatalf("%+v, %v", report, err)
 	}
@@ -45,11 +45,11 @@ func TestCompressed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	weights := make([]float32, 300*200)
-	if err := c.ReadRows(weights, 0, 300); err != nil {
+	weights := make([]float32, 600*1000)
+	if err := c.ReadRows(weights, 0, 600); err != nil {
 		t.Fatal(err)
 	}
-	dense, err := se.NewSlice(weights, 300, 200)
+	dense, err := se.NewSlice(weights, 600, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ type frequencies struct {
 }
 
 // Routes counts the tensors by the backend that the manifest's Structural Entropy asks
-// for and the one that computes them here, as "gpu → cpu"; nil if it was not measured.
+// for and the one that computes them here, as "gpu -> cpu"; nil if it was not measured.
 func (m *Model) Routes() map[string]int {
 	if s, ok := m.source.(*compressed); ok {
 		return s.m.Manifest.Routes(s.machine)

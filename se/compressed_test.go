@@ -20,7 +20,7 @@ func TestCompressed(t *testing.T) {
 		original[i] = float32(0.02 * r.NormFloat64())
 	}
 	for i := range 20 {
-		original[i*29989] = 5
+		original[i*29989] = 5 + 0.3*float32(i)
 	}
 	rows, err := convert.NewSlice(original, 1000)
 	if err != nil {

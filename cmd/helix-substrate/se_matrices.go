@@ -25,14 +25,14 @@ type namedMatrix struct {
 // openMatrices opens the matrices of whatever path is; done closes them.
 func openMatrices(env *environment, path, sidecar string) (matrices []namedMatrix, done func(), err error) {
 	var closers []func() error
-	done = func() {
+	closeAll := func() {
 		for _, c := range closers {
 			c()
 		}
 	}
 	defer func() {
 		if err != nil {
-			done()
+			closeAll()
 		}
 	}()
 	info, statErr := os.Stat(path)
@@ -40,7 +40,7 @@ func openMatrices(env *environment, path, sidecar string) (matrices []namedMatri
 	case statErr == nil && info.IsDir():
 		if _, err := os.Stat(filepath.Join(path, model.ManifestName)); err == nil {
 			matrices, closers, err = modelMatrices(path)
-			return matrices, done, err
+			return matrices, closeAll, err
 		}
 	case statErr == nil:
 		kind, err := cdna.DetectFile(path)
@@ -53,7 +53,7 @@ func openMatrices(env *environment, path, sidecar string) (matrices []namedMatri
 				return nil, nil, err
 			}
 			closers = append(closers, closer)
-			return []namedMatrix{m}, done, nil
+			return []namedMatrix{m}, closeAll, nil
 		}
 	}
 	if sidecar != "" {
@@ -74,7 +74,7 @@ func openMatrices(env *environment, path, sidecar string) (matrices []namedMatri
 		}
 		matrices = append(matrices, namedMatrix{convert.Rows(t, rows, cols), t.Name, t.Shape, float64(t.Size) / float64(t.Len())})
 	}
-	return matrices, done, nil
+	return matrices, closeAll, nil
 }
 
 // modelMatrices opens the matrices of a model directory.

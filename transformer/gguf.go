@@ -247,7 +247,7 @@ func (r *ggufReader) familyKeys(c *Config) *hfConfig {
 }
 
 func (s *ggufSource) tensor(name string) (*gguf.Tensor, bool) {
-	translated := ggufName(name, s.postNorms)
+	translated := GGUFName(name, s.postNorms)
 	if translated == "" {
 		return nil, false
 	}
@@ -257,7 +257,7 @@ func (s *ggufSource) tensor(name string) (*gguf.Tensor, bool) {
 func (s *ggufSource) find(name string) (*gguf.Tensor, error) {
 	t, ok := s.tensor(name)
 	if !ok {
-		return nil, fmt.Errorf("%s: no tensor %s (%s): %w", s.file.Name(), ggufName(name, s.postNorms), name, ErrWeights)
+		return nil, fmt.Errorf("%s: no tensor %s (%s): %w", s.file.Name(), GGUFName(name, s.postNorms), name, ErrWeights)
 	}
 	return t, nil
 }

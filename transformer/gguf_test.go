@@ -51,7 +51,7 @@ func toGGUF(t testing.TB, f *fixture) *ggufModel {
 				x.data[i]++
 			}
 		}
-		m.tensors[ggufName(name, c.PostNorms)] = x
+		m.tensors[GGUFName(name, c.PostNorms)] = x
 	}
 	return m
 }

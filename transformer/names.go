@@ -51,8 +51,9 @@ var ggufPostNormParts = map[string]string{
 	"post_feedforward_layernorm": "post_ffw_norm",
 }
 
-// ggufName translates a Hugging Face name, empty if it has no counterpart.
-func ggufName(name string, postNorms bool) string {
+// GGUFName translates a Hugging Face name of a tensor, empty if it has no counterpart.
+// postNorms says that the model has norms after attention and FFN, as Gemma has.
+func GGUFName(name string, postNorms bool) string {
 	switch name {
 	case embedName:
 		return "token_embd.weight"

@@ -136,7 +136,7 @@ func (s *compressed) close() error {
 func (s *compressed) find(name string) (model.Tensor, bool) {
 	tensors := s.m.Manifest.Tensors
 	if s.metadata != nil {
-		t, ok := tensors[ggufName(name, s.postNorms)]
+		t, ok := tensors[GGUFName(name, s.postNorms)]
 		return t, ok
 	}
 	t, ok := tensors[wrapped(name, func(n string) bool {

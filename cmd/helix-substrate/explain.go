@@ -9,6 +9,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/export"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/hub"
@@ -48,6 +49,9 @@ var remedies = []struct {
 	{convert.ErrQuality, "lower --min-snr or --min-cosine, or keep the tensor with --tensor 'NAME=exact'"},
 	{convert.ErrSize, "raise --size"},
 	{convert.ErrRebuild, "the directory is not from this source, or another version made it"},
+	{export.ErrExists, "choose another output or remove it first"},
+	{export.ErrUnsupported, "export it as .safetensors"},
+	{export.ErrFormat, "name the output FILE.safetensors or FILE.gguf"},
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
 	{transformer.ErrMemory, "raise --memory, or lower --context"},

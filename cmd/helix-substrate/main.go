@@ -39,6 +39,8 @@ type commandLine struct {
 	MatMul      matmulCommand      `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
 	Run         runCommand         `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
 	Eval        evalCommand        `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
+	Export      exportCommand      `cmd:"" name:"export" help:"Write a model as safetensors or GGUF."`
+	Diff        diffCommand        `cmd:"" name:"diff" help:"Compare two models tensor by tensor."`
 	SE          seCommand          `cmd:"" name:"se" help:"Measure Structural Entropy: how complex each matrix is, and where to compute it."`
 	Plan        planCommand        `cmd:"" help:"Show where a model's memory would go under a limit."`
 	Bench       benchCommand       `cmd:"" help:"Measure memory, codecs and codebooks on this machine."`

@@ -35,11 +35,23 @@ type Tensor struct {
 	// Type is how each element is stored, empty if several share what they decode
 	// to: GGUF's blocks, float8 with scales.
 	Type dtype.Type
-	data
+	data Data
 }
 
-// data is what a tensor's elements come from.
-type data interface {
+// ReadFloat32 fills dst with elements [off, off+len(dst)), row-major.
+func (t *Tensor) ReadFloat32(dst []float32, off int) error { return t.data.ReadFloat32(dst, off) }
+
+// ReadRaw fills dst with bytes [off, off+len(dst)) as they are stored.
+func (t *Tensor) ReadRaw(dst []byte, off int64) error { return t.data.ReadRaw(dst, off) }
+
+// NewTensor returns t with what its elements come from.
+func NewTensor(t *Tensor, data Data) *Tensor {
+	t.data = data
+	return t
+}
+
+// Data is what a tensor's elements come from. It is safe for concurrent use.
+type Data interface {
 	// ReadFloat32 fills dst with elements [off, off+len(dst)), row-major.
 	ReadFloat32(dst []float32, off int) error
 	// ReadRaw fills dst with bytes [off, off+len(dst)) as they are stored.
@@ -91,6 +103,13 @@ type Checkpoint struct {
 	files   map[string]File
 	tensors []*Tensor // sorted by name
 	gguf    *gguf.File
+	closers []func() error
+}
+
+// New returns a checkpoint of tensors that were opened elsewhere, sorted by name. It
+// closes them by closers.
+func New(place Place, name string, tensors []*Tensor, metadata *gguf.File, closers []func() error) *Checkpoint {
+	return &Checkpoint{name: name, place: place, whole: true, tensors: tensors, gguf: metadata, closers: closers}
 }
 
 // Open opens a checkpoint on disk: a directory, an index of shards, or a file. The
@@ -249,6 +268,9 @@ func (c *Checkpoint) Close() error {
 	var errs []error
 	for _, f := range c.files {
 		errs = append(errs, f.Close())
+	}
+	for _, c := range c.closers {
+		errs = append(errs, c())
 	}
 	return errors.Join(errs...)
 }

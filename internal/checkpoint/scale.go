@@ -81,7 +81,7 @@ func (c *Checkpoint) blockSize() ([]int, error) {
 
 // scaled is a float8 matrix with a scale for each block of rows × cols.
 type scaled struct {
-	weights, scales  data
+	weights, scales  Data
 	size             int64 // bytes of weights
 	rows, cols       int   // of the matrix
 	blockRows, block int   // of a block: rows and columns

@@ -64,7 +64,7 @@ func Open(ctx context.Context, name string, o Options) (*checkpoint.Checkpoint, 
 	}
 	snapshot, err := client.Snapshot(ctx, repo)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s is no path here, and as a repository of the hub: %w", name, err)
 	}
 	place := repositoryPlace{ctx: ctx, client: client, snapshot: snapshot}
 	if o.Remote || o.Headers && !client.Offline {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/helix-substrate/helix-substrate/export"
+)
+
+type exportCommand struct {
+	Path  string `arg:"" name:"path" placeholder:"DIR" help:"A model directory, or a checkpoint as for convert."`
+	Out   string `name:"out" short:"o" required:"" placeholder:"FILE" help:"A .safetensors or .gguf file; it must not exist yet."`
+	DType string `name:"dtype" enum:"source,f32,f16,bf16" default:"source" help:"${enum}: what weights are written as; source: as they were before converting."`
+	Quiet bool   `name:"quiet" short:"q" help:"No progress, no summary."`
+	JSON  bool   `name:"json" help:"Print JSON."`
+}
+
+func (c *exportCommand) Help() string {
+	return `Examples:
+  helix-substrate export tinystories-cdna -o model.safetensors
+  helix-substrate export tinystories-cdna -o model.gguf --dtype f16`
+}
+
+func (c *exportCommand) Run(env *environment) error {
+	o := export.Options{DType: export.DType(c.DType)}
+	if !c.Quiet {
+		progress := newProgress(env.stderr)
+		defer progress.finish()
+		o.Progress = progress.update
+	}
+	r, err := export.File(env.ctx, c.Path, c.Out, o)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(env.stdout, r)
+	}
+	if !c.Quiet {
+		fmt.Fprintf(env.stdout, "%s: %d tensors, %s\n", r.Output, r.Tensors, size(r.Bytes))
+	}
+	return nil
+}

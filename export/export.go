@@ -1,0 +1,243 @@
+package export
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/source"
+)
+
+var (
+	// ErrFormat reports an output whose name says no known format.
+	ErrFormat = errors.New("exports are .safetensors or .gguf files")
+	// ErrExists reports an output that is there already.
+	ErrExists = errors.New("output exists")
+	// ErrDType reports a type that the format, or the tensor, cannot have.
+	ErrDType = errors.New("unsupported type")
+	// ErrUnsupported reports a model that GGUF export does not know.
+	ErrUnsupported = errors.New("cannot be exported to GGUF")
+)
+
+// DType is the type of exported weights.
+type DType string
+
+// The types of exported weights.
+const (
+	Source DType = "source" // each tensor's own; F32 for those that were quantized
+	F32    DType = "f32"
+	F16    DType = "f16"
+	BF16   DType = "bf16"
+)
+
+// Options say how a model is exported.
+type Options struct {
+	// DType is the type of matrices; vectors are F32 in GGUF and have it too in
+	// safetensors. Integers keep theirs. Empty means Source.
+	DType DType
+	// Progress, if not nil, is called with the bytes written, those in all, and the
+	// tensor just finished.
+	Progress func(done, total int64, tensor string)
+}
+
+// Report tells what was written.
+type Report struct {
+	Output  string `json:"output"`
+	Tensors int    `json:"tensors"`
+	Bytes   int64  `json:"bytes"` // of tensors
+}
+
+// File exports the model at path, a model directory or a checkpoint, to output, a
+// .safetensors or .gguf file that must not exist; it appears when it is complete.
+// Errors: ErrFormat, ErrExists, ErrDType, ErrUnsupported, those of reading and writing.
+func File(ctx context.Context, path, output string, o Options) (*Report, error) {
+	write := writeSafetensors
+	switch strings.ToLower(filepath.Ext(output)) {
+	case ".safetensors":
+	case ".gguf":
+		write = writeGGUF
+	default:
+		return nil, fmt.Errorf("%s: %w", output, ErrFormat)
+	}
+	switch o.DType {
+	case "":
+		o.DType = Source
+	case Source, F32, F16, BF16:
+	default:
+		return nil, fmt.Errorf("%q is not source, f32, f16 or bf16: %w", o.DType, ErrDType)
+	}
+	if _, err := os.Lstat(output); err == nil {
+		return nil, fmt.Errorf("%s: %w", output, ErrExists)
+	}
+	src, err := source.OpenAny(ctx, path, source.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	e := &exporter{ctx: ctx, src: src, o: o, report: Report{Output: output}}
+	if err := atomicfile.Write(output, func(w io.Writer) error { return write(e, w) }); err != nil {
+		return nil, fmt.Errorf("export %s: %w", path, err)
+	}
+	return &e.report, nil
+}
+
+// exporter is a running export.
+type exporter struct {
+	ctx    context.Context
+	src    *checkpoint.Checkpoint
+	o      Options
+	report Report
+	total  int64
+}
+
+// tensor is what becomes of one tensor.
+type tensor struct {
+	*checkpoint.Tensor
+	name string     // in the output
+	to   dtype.Type // what it is written as
+	// order, if not nil, is the row that is written at each place.
+	order func(row int) int
+}
+
+// choose returns the type of an exported tensor.
+func (o *Options) choose(t *checkpoint.Tensor) dtype.Type {
+	if !t.IsFloat() {
+		return t.Type
+	}
+	switch o.DType {
+	case F32:
+		return dtype.F32
+	case F16:
+		return dtype.F16
+	case BF16:
+		return dtype.BF16
+	}
+	own := t.Type
+	if own == "" {
+		own = dtype.Type(t.DType) // a matrix that was compressed
+	}
+	switch own {
+	case dtype.F64, dtype.F32, dtype.F16, dtype.BF16:
+		return own
+	case dtype.F8E4M3, dtype.F8E5M2:
+		if t.Type == own {
+			return own
+		}
+		return dtype.BF16 // which holds all of their values
+	}
+	return dtype.F32
+}
+
+// size is how many bytes a tensor takes in the output.
+func (t *tensor) size() int64 { return int64(t.Len()) * int64(t.to.Size()) }
+
+// pieceWeights is how many weights are written at a time.
+const pieceWeights = 1 << 16
+
+// write writes a tensor's elements and reports it.
+func (e *exporter) write(w io.Writer, t *tensor) error {
+	var err error
+	switch {
+	case t.order != nil:
+		err = e.writeRows(w, t)
+	case t.to == t.Type:
+		err = e.writeRaw(w, t)
+	default:
+		err = e.writeWeights(w, t, 0, t.Len())
+	}
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	e.report.Tensors++
+	e.report.Bytes += t.size()
+	if e.o.Progress != nil {
+		e.o.Progress(e.report.Bytes, e.total, t.Name)
+	}
+	return nil
+}
+
+// writeRaw copies the stored bytes.
+func (e *exporter) writeRaw(w io.Writer, t *tensor) error {
+	buf := make([]byte, min(4*pieceWeights, t.Size))
+	for at := int64(0); at < t.Size; at += int64(len(buf)) {
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
+		buf := buf[:min(int64(len(buf)), t.Size-at)]
+		if err := t.ReadRaw(buf, at); err != nil {
+			return err
+		}
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRows writes the rows of a matrix in another order.
+func (e *exporter) writeRows(w io.Writer, t *tensor) error {
+	cols := t.Len() / max(1, t.Shape[0])
+	for row := range t.Shape[0] {
+		from := t.order(row)
+		if err := e.writeWeights(w, t, from*cols, (from+1)*cols); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeWeights writes elements [a, b) in the tensor's type.
+func (e *exporter) writeWeights(w io.Writer, t *tensor, a, b int) error {
+	weights := make([]float32, min(pieceWeights, b-a))
+	var out []byte
+	for at := a; at < b; at += len(weights) {
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
+		piece := weights[:min(len(weights), b-at)]
+		if err := t.ReadFloat32(piece, at); err != nil {
+			return err
+		}
+		out = encode(out[:0], piece, t.to)
+		if _, err := w.Write(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode appends weights as a type, rounded to nearest even. What the type holds
+// exactly stays as it is, a NaN's bits included.
+func encode(dst []byte, weights []float32, to dtype.Type) []byte {
+	le := binary.LittleEndian
+	switch to {
+	case dtype.F64:
+		for _, x := range weights {
+			dst = le.AppendUint64(dst, math.Float64bits(float64(x)))
+		}
+	case dtype.F16:
+		for _, x := range weights {
+			dst = le.AppendUint16(dst, dtype.ToF16(x))
+		}
+	case dtype.BF16:
+		for _, x := range weights {
+			bits := math.Float32bits(x)
+			if bits&0xffff != 0 {
+				bits = uint32(dtype.ToBF16(x)) << 16
+			}
+			dst = le.AppendUint16(dst, uint16(bits>>16))
+		}
+	default:
+		dst = dtype.AppendF32(dst, weights)
+	}
+	return dst
+}

@@ -1,0 +1,29 @@
+package export
+
+import (
+	"io"
+
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+)
+
+// writeSafetensors writes all tensors by their own names.
+func writeSafetensors(e *exporter, w io.Writer) error {
+	var tensors []*tensor
+	var entries []safetensors.Entry
+	for _, t := range e.src.Tensors() {
+		out := &tensor{Tensor: t, name: t.Name, to: e.o.choose(t)}
+		tensors = append(tensors, out)
+		entries = append(entries, safetensors.Entry{Name: t.Name, DType: out.to, Shape: t.Shape})
+		e.total += out.size()
+	}
+	out, err := safetensors.NewWriter(w, entries, map[string]string{"format": "pt"})
+	if err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		if err := e.write(out, t); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}

@@ -24,7 +24,7 @@ const (
 )
 
 // DefaultAllocation is what --size means by itself; docs/QUALITY.md compares them.
-const DefaultAllocation = EqualSNR
+const DefaultAllocation = EqualRate
 
 func (a Allocation) orDefault() Allocation {
 	if a == "" {

@@ -21,7 +21,7 @@ type convertCommand struct {
 	File           string        `name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
 	Preset         string        `name:"preset" enum:"archive,balanced,fast," default:"" help:"${enum}: the smallest files, the default, the fastest to unpack; same error."`
 	Size           byteunit.Size `name:"size" placeholder:"SIZE" help:"The most that all tensors together may take, such as 3.2GB, instead of --bits or --snr."`
-	Allocate       string        `name:"allocate" enum:"rate,snr,error" default:"snr" help:"How --size is spread: equal rate, equal SNR, or least sum of squared errors."`
+	Allocate       string        `name:"allocate" enum:"rate,snr,error" default:"rate" help:"How --size is spread: equal rate, equal SNR, or least sum of squared errors."`
 	Embeddings     string        `name:"embeddings" placeholder:"SETTINGS" help:"Settings of the embeddings, as for --tensor: exact, or snr=45,codec=brotli."`
 	LMHead         string        `name:"lm-head" placeholder:"SETTINGS" help:"Settings of the output head."`
 	Tensor         []string      `name:"tensor" sep:"none" placeholder:"REGEX=SETTINGS" help:"Settings of the tensors whose name matches, such as 'mlp=bits=3.5'; may be repeated, later ones win."`

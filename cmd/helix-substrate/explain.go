@@ -19,6 +19,8 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/internal/torch"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/stream"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -40,6 +42,12 @@ var remedies = []struct {
 	{hub.ErrChanged, "run the command again: the repository has a new version"},
 	{hub.ErrChecksum, "run the command again; if it persists, the server's copy is damaged"},
 	{hub.ErrNoRanges, "leave --remote out to download it"},
+	{attest.ErrSignature, "it was signed with another key, or changed since"},
+	{attest.ErrKey, "make keys with 'helix-substrate receipt keygen'"},
+	{attest.ErrLayout, "it was changed where no signature covers it"},
+	{errUnsigned, "sign it with 'helix-substrate receipt sign'"},
+	{receipt.ErrSchema, "name a receipt that helix-substrate or the Python original wrote"},
+	{receipt.ErrInvalid, "it was changed, or is damaged"},
 	{fs.ErrNotExist, "check the path"},
 	{fs.ErrPermission, "check the permissions"},
 	{syscall.ENOSPC, "free space on that disk or choose another output"},

@@ -39,6 +39,7 @@ type commandLine struct {
 	MatMul      matmulCommand      `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
 	Run         runCommand         `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
 	Eval        evalCommand        `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
+	Receipt     receiptCommand     `cmd:"" name:"receipt" help:"Show, verify, sign, log and replay receipts."`
 	Export      exportCommand      `cmd:"" name:"export" help:"Write a model as safetensors or GGUF."`
 	Diff        diffCommand        `cmd:"" name:"diff" help:"Compare two models tensor by tensor."`
 	SE          seCommand          `cmd:"" name:"se" help:"Measure Structural Entropy: how complex each matrix is, and where to compute it."`

@@ -45,6 +45,21 @@ func (m *Manifest) Root() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// AllFiles lists every file of the directory but the manifest, once each, by name.
+func (m *Manifest) AllFiles() []File {
+	list := slices.Clone(m.Files)
+	for _, t := range m.Tensors {
+		f := File{File: t.File, Bytes: t.Bytes + t.CompressedBytes, SHA256: t.SHA256} // one of them is 0
+		if s := t.Sidecar; s != nil {
+			f.Bytes -= s.Bytes
+			list = append(list, File{File: s.File, Bytes: s.Bytes, SHA256: s.SHA256})
+		}
+		list = append(list, f)
+	}
+	slices.SortFunc(list, byName)
+	return slices.CompactFunc(list, func(a, b File) bool { return a.File == b.File })
+}
+
 func byName(a, b File) int { return strings.Compare(a.File, b.File) }
 
 // Root returns the SHA-256, in hex, of a list of files: a line "sha256  bytes  name"

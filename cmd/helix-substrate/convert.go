@@ -31,6 +31,8 @@ type convertCommand struct {
 	DryRun         bool          `name:"dry-run" help:"Read headers only and say what would be done."`
 	Memory         byteunit.Size `name:"memory" default:"512MiB" help:"Keep the whole process within SIZE."`
 	SE             bool          `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
+	Receipt        string        `name:"receipt" placeholder:"R.json" help:"Write a receipt: which sources became which files."`
+	Sign           []string      `name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
 	Report         string        `name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
 	compressionFlags
 	Quiet bool `name:"quiet" short:"q" help:"No progress, no table."`
@@ -65,6 +67,13 @@ func (c *convertCommand) Run(env *environment) error {
 		printPlan(env, plan)
 		return nil
 	}
+	attestation, err := c.newAttestation()
+	if err != nil {
+		return err
+	}
+	if attestation != nil {
+		defer attestation.file.Abort()
+	}
 	if !c.Quiet {
 		progress := newProgress(env.stderr)
 		defer progress.finish()
@@ -77,6 +86,11 @@ func (c *convertCommand) Run(env *environment) error {
 		return fmt.Errorf("%w: %w", errUnfinished, err)
 	} else if err != nil {
 		return err
+	}
+	if attestation != nil {
+		if err := attestation.write(env, c, report); err != nil {
+			return err
+		}
 	}
 	return c.print(env, report)
 }

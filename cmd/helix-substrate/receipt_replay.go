@@ -12,15 +12,19 @@ import (
 )
 
 type receiptReplayCommand struct {
-	Path  string   `arg:"" name:"receipt" placeholder:"R" help:"The receipt of a generated text, signed or not."`
-	Model string   `name:"model" placeholder:"DIR" help:"The model (default: where the receipt says it was)."`
-	Key   []string `name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
+	Path    string   `arg:"" name:"receipt" placeholder:"R" help:"The receipt of a generated text, signed or not; or of a product."`
+	Model   string   `name:"model" placeholder:"DIR" help:"The model (default: where the receipt says it was)."`
+	Key     []string `name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
+	X       string   `name:"x" placeholder:"X.npy" help:"Of a product: the vectors."`
+	W       string   `name:"w" placeholder:"FILE" help:"Of a product: the matrix (default: where the receipt says it was)."`
+	Sidecar string   `name:"sidecar" placeholder:"S.hxzo" help:"Of a product: the sidecar (default: where the receipt says it was)."`
 	modelFlags
 }
 
 func (c *receiptReplayCommand) Help() string {
-	return `Example:
+	return `Examples:
   helix-substrate receipt replay r.json --model tinystories --threads 1 --cpu generic
+  helix-substrate receipt replay product.json --x x.npy --w layer.cdna2.hxz
 
 Checks that the model is the one that the receipt names, generates the text again, and
 compares ids, text and the logits of every token. Threads, memory and CPU may differ
@@ -35,13 +39,21 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if p, ok, err := productReceipt(c.Path); err != nil {
+		return err
+	} else if ok {
+		return c.product(env, &p)
+	}
 	r, err := readReceipt(env, c.Path, keys)
 	if err != nil {
 		return err
 	}
+	if r.Operation() == receipt.OpConvert {
+		return fmt.Errorf("%s: a conversion is done again by verify DIR --rebuild SRC: %w", c.Path, receipt.ErrSchema)
+	}
 	var claims receipt.GenerationClaims
 	if err := r.DecodeClaims(receipt.OpGenerate, &claims); err != nil {
-		return fmt.Errorf("%s: only generated texts are replayed: %w", c.Path, err)
+		return fmt.Errorf("%s: only generated texts and products are replayed: %w", c.Path, err)
 	}
 	if claims.Private {
 		return fmt.Errorf("%s: its ids were kept private, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)

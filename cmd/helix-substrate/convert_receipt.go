@@ -1,0 +1,121 @@
+package main
+
+import (
+	"io"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/procmem"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/receipt/attest"
+)
+
+// attestation is a conversion's receipt on its way.
+type attestation struct {
+	*receipt.Recorder
+	file *atomicfile.File
+	keys []*attest.PrivateKey
+}
+
+// newAttestation opens the receipt's file, before anything is converted.
+func (c *convertCommand) newAttestation() (*attestation, error) {
+	if c.Receipt == "" {
+		if len(c.Sign) > 0 {
+			return nil, usageError("--sign: name the attestation's file with --receipt")
+		}
+		return nil, nil
+	}
+	a := &attestation{Recorder: receipt.NewRecorder(time.Now())}
+	for _, path := range c.Sign {
+		key, err := attest.ReadPrivateKey(path)
+		if err != nil {
+			return nil, err
+		}
+		a.keys = append(a.keys, key)
+	}
+	var err error
+	a.file, err = atomicfile.Create(c.Receipt)
+	return a, err
+}
+
+// write says which sources became which files.
+func (a *attestation) write(env *environment, c *convertCommand, report *convert.Report) error {
+	m, err := model.Open(report.Output)
+	if err != nil {
+		return err
+	}
+	claims := receipt.ConvertClaims{
+		Operation: receipt.OpConvert, Tool: m.Manifest.Tool, Repository: m.Manifest.Repository, Options: m.Manifest.Options, Root: report.Root,
+		Sources: []receipt.FileClaim{},
+	}
+	for _, f := range m.Manifest.Sources {
+		claims.Sources = append(claims.Sources, receipt.FileClaim{Name: f.File, Bytes: f.Bytes, SHA256: f.SHA256})
+	}
+	for _, f := range m.Manifest.AllFiles() {
+		claims.Outputs = append(claims.Outputs, receipt.FileClaim{Name: f.File, Bytes: f.Bytes, SHA256: f.SHA256})
+	}
+	slices.SortFunc(claims.Outputs, func(x, y receipt.FileClaim) int { return strings.Compare(x.Name, y.Name) })
+	entries := m.Manifest.Tensors
+	for _, t := range report.Tensors {
+		e := entries[t.Name]
+		o := receipt.Operation{
+			Name: receipt.OpConvert, TensorName: t.Name, TimingMS: receipt.Float(t.Seconds * 1000), Proof: receipt.Proof{Input: e.SourceSHA256, Output: e.SHA256},
+		}
+		if r := t.Matrix; r != nil {
+			mse, worst, cosine := receipt.Float(r.MSE), receipt.Float(r.MaxAbsError), receipt.Float(r.Cosine)
+			o.MSE, o.MaxError, o.Cosine = &mse, &worst, &cosine
+			o.Elements, o.Outliers = int64(r.Rows)*int64(r.Cols), r.Outliers
+		}
+		a.Add(o)
+	}
+	p := &a.Measurements
+	p.Program.Version = programVersion()
+	p.Executor = receipt.Executor{Used: string(kernel.Best().Level()), Workers: runtime.GOMAXPROCS(0)}
+	if c.Threads > 0 {
+		p.Executor.Workers = c.Threads
+	}
+	p.Memory.Limit = int64(c.Memory)
+	p.Memory.PeakRSS, _ = procmem.PeakRSS()
+	p.Paths = map[string]string{"source": c.Src, "output": c.Out}
+	e, err := a.Receipt(claims, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := a.seal(env, e, claims.Outputs, report.Output); err != nil {
+		return err
+	}
+	return a.file.Commit()
+}
+
+// seal writes the receipt, in an envelope about the output's files if there are keys.
+func (a *attestation) seal(env *environment, e *receipt.Execution, outputs []receipt.FileClaim, output string) error {
+	if len(a.keys) == 0 {
+		return e.Write(a.file)
+	}
+	document, err := e.Canonical()
+	if err != nil {
+		return err
+	}
+	subjects := make([]attest.Subject, len(outputs))
+	for i, f := range outputs {
+		subjects[i] = attest.SHA256Subject(f.Name, f.SHA256)
+	}
+	manifest, _, err := model.HashFile(env.ctx, filepath.Join(output, model.ManifestName))
+	if err != nil {
+		return err
+	}
+	subjects = append(subjects, attest.SHA256Subject(model.ManifestName, manifest))
+	envelope, err := attest.Sign(env.ctx, subjects, attest.ReceiptPredicate, document, a.keys...)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(a.file, string(envelope))
+	return err
+}

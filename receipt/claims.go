@@ -38,11 +38,28 @@ type LayerClaims struct {
 // VerifyClaims say what a verification found.
 type VerifyClaims struct {
 	Operation string   `json:"operation"`   // OpVerify
-	Kind      string   `json:"kind"`        // "model", "matrix" or "sidecar"
-	SHA256    string   `json:"root_sha256"` // of a model; a matrix's fingerprint; a sidecar's file
+	Kind      string   `json:"kind"`        // "model" or "file"
+	SHA256    string   `json:"root_sha256"` // of a model; of a file, its SHA-256
 	Checked   int      `json:"checked"`     // tensors and files
 	Blocks    int      `json:"blocks"`
 	Damaged   []string `json:"damaged"` // by name
+}
+
+// EntropyClaims say what was measured of a model's matrices.
+type EntropyClaims struct {
+	Operation string          `json:"operation"` // OpSE
+	Estimator string          `json:"estimator"`
+	Seed      uint64          `json:"seed"`
+	Policy    any             `json:"policy"`
+	Tensors   []EntropyTensor `json:"tensors"`
+}
+
+// EntropyTensor is one matrix: its measurements and the decision, as JSON has them.
+type EntropyTensor struct {
+	Name     string `json:"name"`
+	Measured any    `json:"measured"`
+	Wanted   string `json:"wanted"`
+	Zone     int    `json:"zone"`
 }
 
 // MatrixClaim names a compressed matrix: SHA256 is cdna.File.Fingerprint, which stands

@@ -72,7 +72,7 @@ func (c *convertCommand) Run(env *environment) error {
 		return err
 	}
 	if attestation != nil {
-		defer attestation.file.Abort()
+		defer attestation.abort()
 	}
 	if !c.Quiet {
 		progress := newProgress(env.stderr)

@@ -3,14 +3,11 @@ package main
 import (
 	"io"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
@@ -19,8 +16,7 @@ import (
 
 // attestation is a conversion's receipt on its way.
 type attestation struct {
-	*receipt.Recorder
-	file *atomicfile.File
+	*record
 	keys []*attest.PrivateKey
 }
 
@@ -32,7 +28,7 @@ func (c *convertCommand) newAttestation() (*attestation, error) {
 		}
 		return nil, nil
 	}
-	a := &attestation{Recorder: receipt.NewRecorder(time.Now())}
+	a := &attestation{}
 	for _, path := range c.Sign {
 		key, err := attest.ReadPrivateKey(path)
 		if err != nil {
@@ -41,7 +37,7 @@ func (c *convertCommand) newAttestation() (*attestation, error) {
 		a.keys = append(a.keys, key)
 	}
 	var err error
-	a.file, err = atomicfile.Create(c.Receipt)
+	a.record, err = newRecord(c.Receipt, c.Threads, map[string]string{"source": c.Src, "output": c.Out})
 	return a, err
 }
 
@@ -75,15 +71,8 @@ func (a *attestation) write(env *environment, c *convertCommand, report *convert
 		}
 		a.Add(o)
 	}
-	p := &a.Measurements
-	p.Program.Version = programVersion()
-	p.Executor = receipt.Executor{Used: string(kernel.Best().Level()), Workers: runtime.GOMAXPROCS(0)}
-	if c.Threads > 0 {
-		p.Executor.Workers = c.Threads
-	}
-	p.Memory.Limit = int64(c.Memory)
-	p.Memory.PeakRSS, _ = procmem.PeakRSS()
-	p.Paths = map[string]string{"source": c.Src, "output": c.Out}
+	a.Measurements.Memory.Limit = int64(c.Memory)
+	a.Measurements.Memory.PeakRSS, _ = procmem.PeakRSS()
 	e, err := a.Receipt(claims, time.Now())
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/seplot"
+	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/se"
 )
 
@@ -24,6 +25,7 @@ type seCommand struct {
 	Sparsity     float64       `name:"max-sparsity" default:"0.40" help:"Beyond this share of zeros in blocks: zone 1."`
 	ForceBackend string        `name:"force-backend" placeholder:"cpu|gpu|qpu" help:"Send all there, whatever was measured."`
 	Threads      int           `name:"threads" help:"Workers; 0 means all cores. The result does not depend on it."`
+	Receipt      string        `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
 	JSON         bool          `name:"json" help:"Print JSON."`
 }
 
@@ -75,6 +77,13 @@ func (c *seCommand) Run(env *environment) error {
 		return err
 	}
 	defer done()
+	rec, err := newRecord(c.Receipt, c.Threads, map[string]string{"path": c.Path})
+	if err != nil {
+		return err
+	}
+	defer rec.abort()
+	claims := receipt.EntropyClaims{Operation: receipt.OpSE, Estimator: c.Estimator, Seed: c.Seed, Policy: policy, Tensors: []receipt.EntropyTensor{}}
+	routes := map[string]int{}
 	r := seReport{Path: c.Path, Policy: policy, Executors: se.Machine()}
 	var all, measured int64
 	for _, m := range matrices {
@@ -91,6 +100,9 @@ func (c *seCommand) Run(env *environment) error {
 		}
 		d := r.Executors.Resolve(policy.Decide(result))
 		r.Tensors = append(r.Tensors, seTensor{m.name, m.shape, result, d, d.String()})
+		claims.Tensors = append(claims.Tensors, receipt.EntropyTensor{Name: m.name, Measured: result, Wanted: string(d.Wanted), Zone: d.Zone})
+		routes[string(d.Wanted)+" -> "+string(d.Used)]++
+		rec.Add(receipt.Operation{Name: receipt.OpSE, TensorName: m.name, Elements: int64(m.Rows()) * int64(m.Cols())})
 		measured += int64(m.Rows()) * int64(m.Cols())
 		progress.update(measured, all, m.name)
 	}
@@ -98,6 +110,10 @@ func (c *seCommand) Run(env *environment) error {
 		if err := c.plot(r.Tensors, policy); err != nil {
 			return err
 		}
+	}
+	rec.Measurements.Executor.Routes = routes
+	if err := rec.write(claims); err != nil {
+		return err
 	}
 	r.sum()
 	slices.SortStableFunc(r.Tensors, func(a, b seTensor) int { return cmp.Compare(b.Measured.Se, a.Measured.Se) })

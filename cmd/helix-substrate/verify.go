@@ -9,12 +9,14 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 type verifyCommand struct {
 	Path    string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
 	Rebuild string `name:"rebuild" placeholder:"SRC" help:"Convert SRC again with the directory's own options and compare every file: proves that it came from SRC."`
 	Threads int    `name:"threads" help:"Workers; 0 means all cores."`
+	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there, also of what is damaged."`
 	JSON    bool   `name:"json" help:"Print a JSON report."`
 }
 
@@ -51,6 +53,11 @@ func (c *verifyCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	rec, err := newRecord(c.Receipt, threads, map[string]string{"path": c.Path})
+	if err != nil {
+		return err
+	}
+	defer rec.abort()
 	var checks []model.Check
 	switch {
 	case c.Rebuild != "":
@@ -73,7 +80,21 @@ func (c *verifyCommand) Run(env *environment) error {
 			damaged++
 		}
 		bytes, blocks = bytes+k.Bytes, blocks+k.Blocks
+		o := receipt.Operation{Name: receipt.OpVerify, TensorName: k.Name}
+		if k.Err != nil {
+			o.Error = &t.Error
+		}
+		rec.Add(o)
 		r.Tensors = append(r.Tensors, t)
+	}
+	if c.Receipt != "" {
+		claims, err := c.claims(env, info.IsDir(), r.Tensors)
+		if err != nil {
+			return err
+		}
+		if err := rec.write(claims); err != nil {
+			return err
+		}
 	}
 	if c.JSON {
 		if err := writeJSON(env.stdout, r); err != nil {
@@ -93,6 +114,28 @@ func (c *verifyCommand) Run(env *environment) error {
 		return fmt.Errorf("%s: %d of %d tensors and files damaged: %w", c.Path, damaged, len(checks), errDamaged)
 	}
 	return nil
+}
+
+// claims say what was verified and found.
+func (c *verifyCommand) claims(env *environment, isModel bool, tensors []tensorCheck) (*receipt.VerifyClaims, error) {
+	claims := &receipt.VerifyClaims{Operation: receipt.OpVerify, Kind: "file", Checked: len(tensors), Damaged: []string{}}
+	for _, t := range tensors {
+		if claims.Blocks += t.Blocks; t.Error != "" {
+			claims.Damaged = append(claims.Damaged, t.Name)
+		}
+	}
+	var err error
+	if !isModel {
+		claims.SHA256, _, err = model.HashFile(env.ctx, c.Path)
+		return claims, err
+	}
+	claims.Kind = "model"
+	m, err := model.Open(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	claims.SHA256, err = m.Root(env.ctx)
+	return claims, err
 }
 
 // rebuild verifies the directory, then makes it again.

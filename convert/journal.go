@@ -51,6 +51,9 @@ func openWorkplace(output string) (w *workplace, err error) {
 	}
 	parent, base := filepath.Split(output)
 	w = &workplace{output: output, dir: filepath.Join(parent, "."+base+".partial"), done: map[string]journalEntry{}}
+	if _, err := os.Stat(parent); err != nil { // else the lock's name would be in the message
+		return nil, err
+	}
 	w.lock, err = filelock.Try(filepath.Join(parent, "."+base+".lock"))
 	if errors.Is(err, filelock.ErrLocked) {
 		return nil, fmt.Errorf("%s: %w", output, ErrBusy)

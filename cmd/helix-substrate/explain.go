@@ -17,7 +17,6 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
-	"github.com/helix-substrate/helix-substrate/internal/torch"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
@@ -82,7 +81,6 @@ var remedies = []struct {
 	{npy.ErrSize, "the file is incomplete: copy it again"},
 	{safetensors.ErrTruncated, "the file is incomplete: copy it again"},
 	{safetensors.ErrHeader, "expected a .safetensors file"},
-	{torch.ErrGlobal, "load it with PyTorch and torch.save its state_dict()"},
 	{kernel.ErrLevel, "leave HELIX_CPU and --cpu out to let the program choose"},
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,6 +104,6 @@ func (a *attestation) seal(env *environment, e *receipt.Execution, outputs []rec
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(a.file, string(envelope))
+	_, err = a.file.Write(envelope)
 	return err
 }

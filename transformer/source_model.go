@@ -1,0 +1,308 @@
+package transformer
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/se"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// compressed is a model directory, converted from a Hugging Face checkpoint or,
+// with metadata and tensor names of that, from a GGUF file.
+type compressed struct {
+	m         *model.Model
+	metadata  *gguf.File // nil: config.json says it all
+	postNorms bool
+	machine   se.Registry // where matrices can be computed
+}
+
+func openCompressed(m *model.Model) (*compressed, error) {
+	s := &compressed{m: m, machine: se.Machine()}
+	var err error
+	if path := filepath.Join(m.Dir, model.MetadataName); exists(path) {
+		s.metadata, err = gguf.Open(path)
+	}
+	return s, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (s *compressed) config() (*Config, error) {
+	c, err := s.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	if head, ok := s.find(headName); ok && head.SameAs != "" { // the embeddings once more
+		c.TiedHead = true
+	}
+	return c, nil
+}
+
+func (s *compressed) readConfig() (*Config, error) {
+	if s.metadata == nil {
+		return readConfig(s.m.Dir)
+	}
+	c, err := parseGGUF(s.metadata, manifestTensors{s})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.metadata.Name(), err)
+	}
+	s.postNorms = c.PostNorms
+	return c, nil
+}
+
+func (s *compressed) close() error {
+	if s.metadata == nil {
+		return nil
+	}
+	return s.metadata.Close()
+}
+
+func (s *compressed) find(name string) (model.Tensor, bool) {
+	tensors := s.m.Manifest.Tensors
+	if s.metadata != nil {
+		t, ok := tensors[GGUFName(name, s.postNorms)]
+		return t, ok
+	}
+	t, ok := tensors[wrapped(name, func(n string) bool {
+		_, ok := tensors[n]
+		return ok
+	})]
+	return t, ok
+}
+
+// manifestTensors are a model directory's tensors by their GGUF names.
+type manifestTensors struct{ s *compressed }
+
+func (t manifestTensors) shape(name string) ([]int, bool) {
+	e, ok := t.s.m.Manifest.Tensors[name]
+	if e.Format == model.FormatNPY {
+		return e.Shape, ok
+	}
+	return e.CDNAShape, ok
+}
+
+func (t manifestTensors) values(name string) ([]float32, error) {
+	x, _, err := npy.ReadFloat32(t.s.m.Path(t.s.m.Manifest.Tensors[name].File))
+	return x, err
+}
+
+func (s *compressed) has(name string) bool {
+	_, ok := s.find(name)
+	return ok
+}
+
+func (s *compressed) shape(name string) ([]int, bool) {
+	t, ok := s.find(name)
+	switch {
+	case t.Format == model.FormatNPY:
+		return t.Shape, ok
+	case len(t.OriginalShape) == 1: // stored as a matrix
+		return []int{t.CDNAShape[0] * t.CDNAShape[1]}, ok
+	}
+	return t.CDNAShape, ok
+}
+
+func (s *compressed) tensor(name string) (model.Tensor, error) {
+	t, ok := s.find(name)
+	if !ok {
+		return t, fmt.Errorf("%s: no tensor %s: %w", s.m.Dir, name, ErrWeights)
+	}
+	return t, nil
+}
+
+func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkRoute(t); err != nil {
+		return nil, err
+	}
+	switch t.Format {
+	case model.FormatNPY:
+		return s.exact(e, t)
+	case model.FormatLossless:
+		return s.lossless(e, t)
+	}
+	sidecar, err := s.m.OpenSidecar(t)
+	if err != nil {
+		return nil, err
+	}
+	if sidecar != nil && t.Sidecar.Outliers > 0 && len(sidecar.Positions) != t.Sidecar.Outliers { // the plan counts on it
+		return nil, fmt.Errorf("%s: %d outliers, the manifest says %d: %w", s.m.Path(t.Sidecar.File), len(sidecar.Positions), t.Sidecar.Outliers, model.ErrMismatch)
+	}
+	m, err := e.Open(s.m.Path(t.File), stream.MatrixOptions{Sidecar: sidecar})
+	if err != nil {
+		return nil, err
+	}
+	if m.Rows() != t.CDNAShape[0] || m.Cols() != t.CDNAShape[1] {
+		m.Close()
+		return nil, fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", s.m.Path(t.File), m.Rows(), m.Cols(), t.CDNAShape, model.ErrMismatch)
+	}
+	return m, nil
+}
+
+// checkRoute makes sure that the machine computes a matrix where its manifest's
+// decision, with what is available, sends it: to the CPU, the only executor there is.
+func (s *compressed) checkRoute(t model.Tensor) error {
+	if t.Entropy == nil {
+		return nil
+	}
+	if d := s.machine.Resolve(t.Entropy.Decision); d.Used != se.CPU {
+		return fmt.Errorf("%s: tensor %q: no executor for %q: %w", s.m.Path(model.ManifestName), t.Name, d.Wanted, ErrWeights)
+	}
+	return nil
+}
+
+func (s *compressed) size(name string) (size, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return size{}, err
+	}
+	if t.Format == model.FormatNPY {
+		rows, cols := model.MatrixShape(t.Shape)
+		return size{dense: 4 * int64(rows) * int64(cols)}, nil
+	}
+	if t.Format == model.FormatLossless {
+		f, err := s.m.OpenLossless(t)
+		if err != nil {
+			return size{}, err
+		}
+		return size{file: f}, nil
+	}
+	z, err := s.sidecarSize(t)
+	if err != nil {
+		return size{}, err
+	}
+	f, err := s.m.OpenMatrix(t)
+	if err != nil {
+		return size{}, err
+	}
+	z.file = f
+	return z, nil
+}
+
+// sidecarSize returns what a tensor's sidecar holds, by the manifest if that says.
+func (s *compressed) sidecarSize(t model.Tensor) (size, error) {
+	if t.Sidecar == nil {
+		return size{}, nil
+	}
+	info, err := os.Stat(s.m.Path(t.Sidecar.File))
+	if err != nil {
+		return size{}, err
+	}
+	if n := t.Sidecar.Outliers; n > 0 {
+		return size{outliers: n, sidecar: info.Size()}, nil
+	}
+	sidecar, err := s.m.OpenSidecar(t)
+	if err != nil {
+		return size{}, err
+	}
+	return size{outliers: len(sidecar.Positions), sidecar: info.Size()}, nil
+}
+
+// lossless opens a matrix that is compressed without loss.
+func (s *compressed) lossless(e *stream.Engine, t model.Tensor) (Projection, error) {
+	m, err := e.OpenLossless(s.m.Path(t.File))
+	if err != nil {
+		return nil, err
+	}
+	if m.Rows() != t.CDNAShape[0] || m.Cols() != t.CDNAShape[1] {
+		m.Close()
+		return nil, fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", s.m.Path(t.File), m.Rows(), m.Cols(), t.CDNAShape, model.ErrMismatch)
+	}
+	return m, nil
+}
+
+// openNPY opens an exact tensor's file and compares its shape with the manifest.
+func (s *compressed) openNPY(t model.Tensor) (*npy.Reader, error) {
+	r, err := npy.Open(s.m.Path(t.File))
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(r.Shape(), t.Shape) {
+		r.Close()
+		return nil, fmt.Errorf("%s: is %v, the manifest says %v: %w", s.m.Path(t.File), r.Shape(), t.Shape, model.ErrMismatch)
+	}
+	return r, nil
+}
+
+// exact reads a matrix that conversion kept as it was.
+func (s *compressed) exact(e *stream.Engine, t model.Tensor) (Projection, error) {
+	r, err := s.openNPY(t)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	rows, cols := model.MatrixShape(t.Shape)
+	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return r.ReadFloat32(dst, a*cols) })
+}
+
+func (s *compressed) vector(name string) ([]float32, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	if t.Format == model.FormatNPY {
+		r, err := s.openNPY(t)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		x := make([]float32, r.Len())
+		return x, r.ReadFloat32(x, 0)
+	}
+	if t.Format == model.FormatLossless {
+		f, err := s.m.OpenLossless(t)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if err := checkVector(f); err != nil {
+			return nil, err
+		}
+		x := make([]float32, f.Rows()*f.Cols())
+		return x, f.ReadFloat32(x, 0, nil)
+	}
+	f, err := s.m.OpenMatrix(t)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return decodeVector(f)
+}
+
+// checkVector refuses a matrix that is too large for a vector.
+func checkVector(f stream.File) error {
+	const most = 1 << 24
+	if f.Rows() > most/f.Cols() {
+		return fmt.Errorf("%s: [%d, %d] is no vector: %w", f.Name(), f.Rows(), f.Cols(), ErrWeights)
+	}
+	return nil
+}
+
+// decodeVector expands a compressed tensor that is used as a vector.
+func decodeVector(f *cdna.File) ([]float32, error) {
+	if err := checkVector(f); err != nil {
+		return nil, err
+	}
+	indices := make([]byte, f.Rows()*f.Cols())
+	if err := f.ReadRows(indices, 0, f.Rows(), nil); err != nil {
+		return nil, err
+	}
+	values, x := f.Codebook(), make([]float32, len(indices))
+	for i, index := range indices {
+		x[i] = values[index]
+	}
+	return x, nil
+}

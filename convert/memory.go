@@ -18,6 +18,8 @@ const (
 	programMemory = 32 << 20
 	// designMemory is a histogram with the sums that designs work on.
 	designMemory = 24 << 20
+	// remoteMemory is the window that a repository is read through, and connections.
+	remoteMemory = 40 << 20
 )
 
 // fitWorkers returns how many tensors are converted at once: one for each thread,
@@ -37,11 +39,15 @@ func (c *conversion) fitWorkers() (int, error) {
 	if c.job.Memory == 0 {
 		return c.options.Threads, nil
 	}
-	if fit := (c.job.Memory - programMemory) / max(1, most); fit > 0 {
+	fixed := int64(programMemory)
+	if c.job.Remote {
+		fixed += remoteMemory
+	}
+	if fit := (c.job.Memory - fixed) / max(1, most); fit > 0 {
 		return int(min(fit, int64(c.options.Threads))), nil
 	}
 	return 0, fmt.Errorf("memory %s: tensor %q needs %s: %w", byteunit.Format(c.job.Memory), largest.Name,
-		byteunit.FormatUp(programMemory+most), ErrMemory)
+		byteunit.FormatUp(fixed+most), ErrMemory)
 }
 
 // memory is the most that converting the tensor with one worker holds.

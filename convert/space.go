@@ -14,11 +14,15 @@ var ErrSpace = errors.New("not enough disk space")
 
 // checkSpace refuses to begin what the disk has no room for.
 func (c *conversion) checkSpace() error {
-	var need float64
+	var need, largest float64
 	for i, t := range c.plan {
 		if !c.ready[i] && t.sameAs == nil {
 			need += t.estimate()
+			largest = max(largest, float64(t.Size))
 		}
+	}
+	if c.job.Remote { // tensors at work lie in files meanwhile
+		need += float64(c.workers) * largest
 	}
 	free, err := freespace.At(c.dir)
 	if err != nil || need <= float64(free) { // a system that cannot tell stops nobody

@@ -85,6 +85,10 @@ type Kernel struct {
 	Level   string `json:"level"` // such as "avx2"
 	Codec   string `json:"codec"`
 	Workers int    `json:"workers"`
+	// Where the matrix's Structural Entropy asked for, and where it was computed; absent
+	// if it was not measured.
+	ExecutorWanted string `json:"executor_wanted,omitempty"`
+	ExecutorUsed   string `json:"executor_used,omitempty"`
 }
 
 // WriteJSON writes a receipt of any kind but [Execution] as indented JSON, floats as

@@ -7,6 +7,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/uncached"
+	"github.com/helix-substrate/helix-substrate/se"
 )
 
 // MatrixOptions configure how a matrix is read.
@@ -19,6 +20,10 @@ type MatrixOptions struct {
 	Sidecar *cdna.Sidecar
 	// Quality says whether the sidecar is applied; the zero value always applies it.
 	Quality Quality
+	// Route is where Structural Entropy sends the matrix, resolved with the machine's
+	// executors (se.Registry.Resolve); receipts say it. nil is the CPU. What is to be
+	// computed elsewhere is ErrOption: the CPU is all that there is.
+	Route *se.Decision
 }
 
 // Matrix is a matrix W [rows, cols] in a CDNA file. It is streamed, read again
@@ -32,6 +37,7 @@ type Matrix struct {
 	verifier *cdna.Verifier
 	values   [256]float32
 	table    *kernel.Table
+	route    *se.Decision
 	sidecar  *sidecar // nil when there is none or the contract skips it
 	decision Decision
 	resident *resident // nil while streamed; guarded by engine.mu
@@ -84,9 +90,13 @@ func (e *Engine) New(f *cdna.File, o MatrixOptions) (*Matrix, error) {
 	if err := o.Quality.check(); err != nil {
 		return nil, err
 	}
+	if o.Route != nil && o.Route.Used != se.CPU {
+		return nil, fmt.Errorf("the matrix is to be computed on %q, only the cpu is here: %w", o.Route.Used, ErrOption)
+	}
 	m := &Matrix{
 		engine:   e,
 		file:     f,
+		route:    o.Route,
 		policy:   o.Verify,
 		verifier: cdna.NewVerifier(o.Verify, f.NumBlocks(), o.Seed),
 		values:   f.Codebook(),

@@ -83,12 +83,7 @@ func (r *Recorder) receipt(x, y Tensor, s Stats) *receipt.StreamXW {
 			MatMulMS:     milliseconds(s.Compute),
 			OtherMS:      milliseconds(s.Other()),
 		},
-		Kernel: receipt.Kernel{
-			Used:    m.engine.CPU() != "generic",
-			Level:   m.engine.CPU(),
-			Codec:   m.file.Header().Encoding,
-			Workers: s.Workers,
-		},
+		Kernel:    m.kernel(s.Workers),
 		Timestamp: time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"),
 		Status:    "PASS",
 	}
@@ -102,3 +97,12 @@ func (r *Recorder) receipt(x, y Tensor, s Stats) *receipt.StreamXW {
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// kernel says what computed a product.
+func (m *Matrix) kernel(workers int) receipt.Kernel {
+	k := receipt.Kernel{Used: m.engine.CPU() != "generic", Level: m.engine.CPU(), Codec: m.file.Header().Encoding, Workers: workers}
+	if m.route != nil {
+		k.ExecutorWanted, k.ExecutorUsed = string(m.route.Wanted), string(m.route.Used)
+	}
+	return k
+}

@@ -125,7 +125,8 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkRoute(t); err != nil {
+	route, err := s.route(t)
+	if err != nil {
 		return nil, err
 	}
 	switch t.Format {
@@ -141,7 +142,7 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 	if sidecar != nil && t.Sidecar.Outliers > 0 && len(sidecar.Positions) != t.Sidecar.Outliers { // the plan counts on it
 		return nil, fmt.Errorf("%s: %d outliers, the manifest says %d: %w", s.m.Path(t.Sidecar.File), len(sidecar.Positions), t.Sidecar.Outliers, model.ErrMismatch)
 	}
-	m, err := e.Open(s.m.Path(t.File), stream.MatrixOptions{Sidecar: sidecar})
+	m, err := e.Open(s.m.Path(t.File), stream.MatrixOptions{Sidecar: sidecar, Route: route})
 	if err != nil {
 		return nil, err
 	}
@@ -152,16 +153,17 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 	return m, nil
 }
 
-// checkRoute makes sure that the machine computes a matrix where its manifest's
-// decision, with what is available, sends it: to the CPU, the only executor there is.
-func (s *compressed) checkRoute(t model.Tensor) error {
+// route says where the machine computes a matrix, by its manifest's decision and what
+// is available; nil if nothing was measured. Only the CPU computes.
+func (s *compressed) route(t model.Tensor) (*se.Decision, error) {
 	if t.Entropy == nil {
-		return nil
+		return nil, nil
 	}
-	if d := s.machine.Resolve(t.Entropy.Decision); d.Used != se.CPU {
-		return fmt.Errorf("%s: tensor %q: no executor for %q: %w", s.m.Path(model.ManifestName), t.Name, d.Wanted, ErrWeights)
+	d := s.machine.Resolve(t.Entropy.Decision)
+	if d.Used != se.CPU {
+		return nil, fmt.Errorf("%s: tensor %q: no executor for %q: %w", s.m.Path(model.ManifestName), t.Name, d.Wanted, ErrWeights)
 	}
-	return nil
+	return &d, nil
 }
 
 func (s *compressed) size(name string) (size, error) {

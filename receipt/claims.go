@@ -5,16 +5,6 @@ import (
 	"fmt"
 )
 
-// ProductClaims say what a product Y = X @ W or X @ Wᵀ was.
-type ProductClaims struct {
-	Operation string        `json:"operation"` // OpMatMul
-	Matrix    MatrixClaim   `json:"matrix"`
-	Sidecar   *SidecarClaim `json:"sidecar,omitempty"`
-	Transpose bool          `json:"transpose_w"`
-	X         ArrayClaim    `json:"x"`
-	Y         ArrayClaim    `json:"y"`
-}
-
 // DecodeClaims say what weights came out of a compressed matrix.
 type DecodeClaims struct {
 	Operation string        `json:"operation"` // OpDecode
@@ -70,12 +60,10 @@ type MatrixClaim struct {
 	SHA256     string `json:"sha256"`
 }
 
-// SidecarClaim names a matrix's outliers by the file's hash, and says under which
-// contract they were applied or not.
+// SidecarClaim names a matrix's outliers by the file's hash, and says how many there
+// were.
 type SidecarClaim struct {
 	SHA256      string `json:"sha256"`
-	Quality     string `json:"quality,omitempty"` // "accurate" or "fast"
-	MinCosine   Float  `json:"min_cosine"`        // 0: none was asked for
 	Applied     bool   `json:"applied"`
 	Corrections int    `json:"corrections"`
 }

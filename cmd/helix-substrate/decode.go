@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -8,12 +9,16 @@ import (
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 type decodeCommand struct {
 	File    string `arg:"" name:"file" placeholder:"FILE" help:"A CDNA file, version 1, 2 or lossless."`
 	Out     string `name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the matrix goes, as float32; a lossless float64 or float16 one as it is."`
 	Sidecar string `name:"sidecar" placeholder:"S.hxzo" help:"The file of outliers, which are put back in their places."`
+	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
 	JSON    bool   `name:"json" help:"Print a JSON report."`
 }
 
@@ -22,7 +27,7 @@ func (c *decodeCommand) Help() string {
 }
 
 func (c *decodeCommand) Run(env *environment) error {
-	if err := distinct([]string{c.File, c.Sidecar}, []string{c.Out}); err != nil {
+	if err := distinct([]string{c.File, c.Sidecar}, []string{c.Out, c.Receipt}); err != nil {
 		return err
 	}
 	kind, err := cdna.DetectFile(c.File)
@@ -30,6 +35,9 @@ func (c *decodeCommand) Run(env *environment) error {
 		return err
 	}
 	if kind == cdna.KindLossless {
+		if c.Receipt != "" {
+			return usageError("--receipt: of a lossless file, see convert --receipt")
+		}
 		return c.lossless(env)
 	}
 	f, err := cdna.Open(c.File)
@@ -49,7 +57,49 @@ func (c *decodeCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if err := c.record(f, s); err != nil {
+		return err
+	}
 	return c.report(env, &f.Blocks, dtype.F32)
+}
+
+// record writes the receipt, if one is wanted: which matrix gave which weights.
+func (c *decodeCommand) record(f *cdna.File, s *cdna.Sidecar) error {
+	if c.Receipt == "" {
+		return nil
+	}
+	rec, err := newRecord(c.Receipt, 1, map[string]string{"file": c.File, "weights": c.Out})
+	if err != nil {
+		return err
+	}
+	defer rec.abort()
+	claims := receipt.DecodeClaims{Operation: receipt.OpDecode}
+	if claims.Matrix, err = matrixClaim(f); err != nil {
+		return err
+	}
+	if s != nil {
+		sum, _, err := model.HashFile(context.Background(), c.Sidecar)
+		if err != nil {
+			return err
+		}
+		claims.Sidecar = &receipt.SidecarClaim{SHA256: sum, Applied: true, Corrections: len(s.Positions)}
+	}
+	weights, shape, err := npy.ReadFloat32(c.Out)
+	if err != nil {
+		return err
+	}
+	claims.Weights = receipt.ArrayClaim{Shape: shape, SHA256: receipt.HashFloat32(weights)}
+	rec.Add(receipt.Operation{
+		Name: receipt.OpDecode, TensorName: claims.Matrix.TensorName, Tensors: 1, Elements: int64(len(weights)),
+		Proof: receipt.Proof{Input: claims.Matrix.SHA256, Output: claims.Weights.SHA256},
+	})
+	return rec.write(claims)
+}
+
+// matrixClaim names a compressed matrix.
+func matrixClaim(f *cdna.File) (receipt.MatrixClaim, error) {
+	sum, err := f.Fingerprint()
+	return receipt.MatrixClaim{TensorName: f.Header().TensorName, Shape: []int{f.Rows(), f.Cols()}, SHA256: sum}, err
 }
 
 func (c *decodeCommand) lossless(env *environment) error {

@@ -12,10 +12,10 @@ import (
 )
 
 type receiptReplayCommand struct {
-	Path    string   `arg:"" name:"receipt" placeholder:"R" help:"The receipt of a generated text, signed or not; or of a product."`
+	Path    string   `arg:"" name:"receipt" placeholder:"R" help:"The receipt of a generated text, signed or not; of a layer, or of a product."`
 	Model   string   `name:"model" placeholder:"DIR" help:"The model (default: where the receipt says it was)."`
 	Key     []string `name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
-	X       string   `name:"x" placeholder:"X.npy" help:"Of a product: the vectors."`
+	X       string   `name:"x" placeholder:"X.npy" help:"Of a product or a layer: the vectors."`
 	W       string   `name:"w" placeholder:"FILE" help:"Of a product: the matrix (default: where the receipt says it was)."`
 	Sidecar string   `name:"sidecar" placeholder:"S.hxzo" help:"Of a product: the sidecar (default: where the receipt says it was)."`
 	modelFlags
@@ -48,18 +48,21 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if r.Operation() == receipt.OpConvert {
+	if c.Model == "" && r.Measurements != nil {
+		c.Model = r.Measurements.Paths["model"]
+	}
+	switch r.Operation() {
+	case receipt.OpBlock, receipt.OpAttention, receipt.OpFFN:
+		return c.layer(env, r)
+	case receipt.OpConvert:
 		return fmt.Errorf("%s: a conversion is done again by verify DIR --rebuild SRC: %w", c.Path, receipt.ErrSchema)
 	}
 	var claims receipt.GenerationClaims
 	if err := r.DecodeClaims(receipt.OpGenerate, &claims); err != nil {
-		return fmt.Errorf("%s: only generated texts and products are replayed: %w", c.Path, err)
+		return fmt.Errorf("%s: only generated texts, layers and products are replayed: %w", c.Path, err)
 	}
 	if claims.Private {
 		return fmt.Errorf("%s: its ids were kept private, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)
-	}
-	if c.Model == "" && r.Measurements != nil {
-		c.Model = r.Measurements.Paths["model"]
 	}
 	if c.Model == "" {
 		return usageError("--model: the receipt does not say where the model is")

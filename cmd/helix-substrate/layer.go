@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/stream"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+type layerCommand struct {
+	Dir     string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Layer   int    `name:"layer" default:"0" placeholder:"N" help:"Which layer, counted from 0."`
+	Part    string `name:"part" enum:"block,attention,ffn" default:"block" help:"${enum}: a block takes raw vectors, its parts normalized ones."`
+	X       string `name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`
+	Start   int    `name:"start" default:"0" help:"The position of the first vector."`
+	Out     string `name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
+	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
+	modelFlags
+}
+
+func (c *layerCommand) Help() string {
+	return "Example:\n  helix-substrate layer tinystories --layer 2 --x x.npy -o y.npy --receipt r.json"
+}
+
+func (c *layerCommand) Run(env *environment) error {
+	if err := distinct([]string{c.X}, []string{c.Out, c.Receipt}); err != nil {
+		return err
+	}
+	rec, err := newRecord(c.Receipt, c.Threads, map[string]string{"model": c.Dir, "x": c.X, "y": c.Out})
+	if err != nil {
+		return err
+	}
+	defer rec.abort()
+	var x stream.Tensor
+	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {
+		return err
+	}
+	o, err := c.options(4 * int64(len(x.Data)) * 3)
+	if err != nil {
+		return err
+	}
+	claims := receipt.LayerClaims{Operation: layerOperations[c.Part], Layer: c.Layer, Start: c.Start, CacheType: c.Cache}
+	y, detail, err := runLayer(env.ctx, c.Dir, o, &claims, x)
+	if err != nil {
+		return err
+	}
+	if c.Receipt != "" {
+		if claims.Model.RootSHA256, _, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+			return err
+		}
+	}
+	if err := npy.Create(c.Out, y.Shape, y.Data); err != nil {
+		return err
+	}
+	rec.Detail = detail
+	rec.Add(receipt.Operation{Name: claims.Operation, Elements: int64(len(y.Data)), Proof: receipt.Proof{Input: claims.X.SHA256, Output: claims.Y.SHA256}})
+	if err := rec.write(claims); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "%s: %s, sha256 %s\n", c.Out, shape(y.Shape...), claims.Y.SHA256)
+	return err
+}
+
+// layerOperations are the receipts' names of --part.
+var layerOperations = map[string]string{"block": receipt.OpBlock, "attention": receipt.OpAttention, "ffn": receipt.OpFFN}
+
+// runLayer runs what the claims say on x and completes them, but for the model's root.
+// It returns the layer's own receipt too.
+func runLayer(ctx context.Context, dir string, o transformer.Options, claims *receipt.LayerClaims, x stream.Tensor) (y stream.Tensor, detail any, err error) {
+	m, err := transformer.Open(ctx, dir, o)
+	if err != nil {
+		return y, nil, err
+	}
+	defer m.Close()
+	if m.Plan.Limit > 0 {
+		debug.SetMemoryLimit(m.Plan.Program)
+	}
+	switch claims.Operation {
+	case receipt.OpAttention:
+		y, detail, err = m.Attention(ctx, claims.Layer, x, claims.Start)
+	case receipt.OpFFN:
+		y, detail, err = m.FFN(ctx, claims.Layer, x)
+	default:
+		y, detail, err = m.Block(ctx, claims.Layer, x, claims.Start)
+	}
+	if err != nil {
+		return y, nil, err
+	}
+	claims.Model.Architecture, claims.Context = m.Config.Architecture, m.Plan.Context
+	claims.X = receipt.ArrayClaim{Shape: x.Shape, SHA256: receipt.HashFloat32(x.Data)}
+	claims.Y = receipt.ArrayClaim{Shape: y.Shape, SHA256: receipt.HashFloat32(y.Data)}
+	return y, detail, nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// layer runs a layer again and compares the hashes of X and Y.
+func (c *receiptReplayCommand) layer(env *environment, r *signedReceipt) error {
+	var claims receipt.LayerClaims
+	if err := r.DecodeClaims(r.Operation(), &claims); err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if c.X == "" {
+		return usageError("--x: name the vectors that the layer took")
+	}
+	if c.Model == "" {
+		return usageError("--model: the receipt does not say where the model is")
+	}
+	root, _, err := generate.Fingerprint(env.ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	if root != claims.Model.RootSHA256 {
+		return fmt.Errorf("%s: its root is %s, the receipt's model has %s: %w", c.Model, root, claims.Model.RootSHA256, errReplay)
+	}
+	var x stream.Tensor
+	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {
+		return err
+	}
+	if got := receipt.HashFloat32(x.Data); got != claims.X.SHA256 {
+		return fmt.Errorf("%s: X has sha256 %s, the receipt says %s: %w", c.X, got, claims.X.SHA256, errReplay)
+	}
+	c.Context, c.Cache = claims.Context, claims.CacheType
+	o, err := c.options(4 * int64(len(x.Data)) * 3)
+	if err != nil {
+		return err
+	}
+	again := claims
+	if _, _, err := runLayer(env.ctx, c.Model, o, &again, x); err != nil {
+		return err
+	}
+	if again.Y.SHA256 != claims.Y.SHA256 {
+		return fmt.Errorf("%s: layer %d: Y has sha256 %s, the receipt says %s: %w", c.Path, claims.Layer, again.Y.SHA256, claims.Y.SHA256, errReplay)
+	}
+	fmt.Fprintf(env.stdout, "OK %s: layer %d's output has the same hash\n", c.Path, claims.Layer)
+	return nil
+}

@@ -13,6 +13,16 @@ type DecodeClaims struct {
 	Weights   ArrayClaim    `json:"weights"`
 }
 
+// MatMulClaims say what a product with a compressed matrix gave.
+type MatMulClaims struct {
+	Operation string        `json:"operation"` // OpMatMul
+	Matrix    MatrixClaim   `json:"matrix"`
+	Sidecar   *SidecarClaim `json:"sidecar,omitempty"`
+	Transpose bool          `json:"transpose_w"` // Y = X @ Wᵀ, else X @ W
+	X         ArrayClaim    `json:"x"`
+	Y         ArrayClaim    `json:"y"`
+}
+
 // LayerClaims say what a layer of a model made of some vectors.
 type LayerClaims struct {
 	Operation string     `json:"operation"` // OpAttention, OpFFN or OpBlock

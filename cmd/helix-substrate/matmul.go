@@ -7,9 +7,9 @@ import (
 	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -81,29 +81,24 @@ func (c *matmulCommand) Run(env *environment) error {
 	}
 
 	// The receipt's file comes first: a product without it would be no success.
-	var receiptFile *atomicfile.File
-	if c.Receipt != "" {
-		if receiptFile, err = atomicfile.Create(c.Receipt); err != nil {
-			return err
-		}
-		defer receiptFile.Abort()
+	paths := map[string]string{"x": c.X, "w": c.W}
+	if c.Sidecar != "" {
+		paths["sidecar"] = c.Sidecar
 	}
+	rec, err := newRecord(c.Receipt, c.Threads, paths)
+	if err != nil {
+		return err
+	}
+	defer rec.abort()
 	y, r, err := c.multiply(env, w, x)
 	if err != nil {
 		return err
 	}
-	if receiptFile != nil {
-		if err := receipt.WriteJSON(receiptFile, r); err != nil {
-			return err
-		}
-	}
 	if err := npy.Create(c.Out, y.Shape, y.Data); err != nil {
 		return err
 	}
-	if receiptFile != nil {
-		if err := receiptFile.Commit(); err != nil {
-			return err
-		}
+	if err := c.record(env, rec, r, x, y); err != nil {
+		return err
 	}
 	if c.JSON {
 		err = receipt.WriteJSON(env.stdout, r)
@@ -114,6 +109,42 @@ func (c *matmulCommand) Run(env *environment) error {
 		err = fmt.Errorf("%s: cosine %.6f to %s: %w", c.Out, r.Comparison.Cosine, c.Compare, errDiffers)
 	}
 	return err
+}
+
+// record writes the receipt, if one is wanted: what was multiplied as claims, the
+// original's receipt as detail of the measurements.
+func (c *matmulCommand) record(env *environment, rec *record, r *receipt.StreamXW, x, y stream.Tensor) error {
+	if c.Receipt == "" {
+		return nil
+	}
+	f, err := cdna.Open(c.W)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	claims := receipt.MatMulClaims{
+		Operation: receipt.OpMatMul, Transpose: c.Transpose,
+		X: receipt.ArrayClaim{Shape: x.Shape, SHA256: r.ComputeProof.InputSHA256},
+		Y: receipt.ArrayClaim{Shape: y.Shape, SHA256: r.ComputeProof.OutputSHA256},
+	}
+	if claims.Matrix, err = matrixClaim(f); err != nil {
+		return err
+	}
+	if c.Sidecar != "" {
+		sum, _, err := model.HashFile(env.ctx, c.Sidecar)
+		if err != nil {
+			return err
+		}
+		claims.Sidecar = &receipt.SidecarClaim{SHA256: sum, Applied: r.SidecarApplied, Corrections: r.SidecarCorrections}
+	}
+	rec.Detail = r
+	rec.Measurements.Memory.Limit = int64(c.Memory)
+	rec.Add(receipt.Operation{
+		Name: receipt.OpMatMul, TensorName: claims.Matrix.TensorName, TimingMS: receipt.Float(r.DurationMS),
+		Elements: int64(len(y.Data)), Outliers: r.SidecarCorrections,
+		Proof: receipt.Proof{Input: claims.X.SHA256, Output: claims.Y.SHA256},
+	})
+	return rec.write(claims)
 }
 
 // errDiffers is the outcome of a comparison that failed.

@@ -54,6 +54,8 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	switch r.Operation() {
 	case receipt.OpBlock, receipt.OpAttention, receipt.OpFFN:
 		return c.layer(env, r)
+	case receipt.OpMatMul:
+		return c.claimedProduct(env, r)
 	case receipt.OpConvert:
 		return fmt.Errorf("%s: a conversion is done again by verify DIR --rebuild SRC: %w", c.Path, receipt.ErrSchema)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -27,6 +29,50 @@ func productReceipt(path string) (r receipt.StreamXW, ok bool, err error) {
 		return r, false, nil
 	}
 	return r, true, nil
+}
+
+// claimedProduct checks that matrix and sidecar are those of the claims and replays the
+// product.
+func (c *receiptReplayCommand) claimedProduct(env *environment, r *signedReceipt) error {
+	var claims receipt.MatMulClaims
+	if err := r.DecodeClaims(receipt.OpMatMul, &claims); err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if r.Measurements != nil {
+		c.W = cmp.Or(c.W, r.Measurements.Paths["w"])
+		c.Sidecar = cmp.Or(c.Sidecar, r.Measurements.Paths["sidecar"])
+	}
+	if c.W == "" {
+		return usageError("--w: the receipt does not say where the matrix is")
+	}
+	f, err := cdna.Open(c.W)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	matrix, err := matrixClaim(f)
+	if err != nil {
+		return err
+	}
+	if matrix.SHA256 != claims.Matrix.SHA256 {
+		return fmt.Errorf("%s: its fingerprint is %s, the receipt says %s: %w", c.W, matrix.SHA256, claims.Matrix.SHA256, errReplay)
+	}
+	p := receipt.StreamXW{Path: c.W, Transpose: claims.Transpose}
+	p.ComputeProof.InputSHA256, p.ComputeProof.OutputSHA256 = claims.X.SHA256, claims.Y.SHA256
+	if s := claims.Sidecar; s != nil && s.Applied {
+		if c.Sidecar == "" {
+			return usageError("--sidecar: the receipt does not say where the sidecar is")
+		}
+		sum, _, err := model.HashFile(env.ctx, c.Sidecar)
+		if err != nil {
+			return err
+		}
+		if sum != s.SHA256 {
+			return fmt.Errorf("%s: its sha256 is %s, the receipt says %s: %w", c.Sidecar, sum, s.SHA256, errReplay)
+		}
+		p.SidecarApplied, p.SidecarPath = true, c.Sidecar
+	}
+	return c.product(env, &p)
 }
 
 // product multiplies again and compares the hashes of X and Y.

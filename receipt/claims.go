@@ -23,6 +23,16 @@ type MatMulClaims struct {
 	Y         ArrayClaim    `json:"y"`
 }
 
+// ForwardClaims say what logits a model gave for some tokens, read as one sequence.
+type ForwardClaims struct {
+	Operation    string     `json:"operation"` // OpForward
+	Model        ModelClaim `json:"model"`
+	Context      int        `json:"context"` // rotary embeddings may depend on it
+	CacheType    string     `json:"cache_type"`
+	TokenIDs     []int      `json:"token_ids"`
+	LogitsSHA256 []string   `json:"logits_sha256"` // of those that follow each token, as little-endian float32
+}
+
 // LayerClaims say what a layer of a model made of some vectors.
 type LayerClaims struct {
 	Operation string     `json:"operation"` // OpAttention, OpFFN or OpBlock

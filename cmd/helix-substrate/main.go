@@ -38,6 +38,7 @@ type commandLine struct {
 	Verify      verifyCommand      `cmd:"" help:"Check every block and file of a CDNA file, sidecar or model directory."`
 	MatMul      matmulCommand      `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
 	Run         runCommand         `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
+	Forward     forwardCommand     `cmd:"" name:"forward" help:"Write the logits that follow each token of a text."`
 	Layer       layerCommand       `cmd:"" name:"layer" help:"Run one layer of a model on given vectors."`
 	Eval        evalCommand        `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
 	Receipt     receiptCommand     `cmd:"" name:"receipt" help:"Show, verify, sign, log and replay receipts."`

@@ -12,7 +12,7 @@ import (
 )
 
 type receiptReplayCommand struct {
-	Path    string   `arg:"" name:"receipt" placeholder:"R" help:"The receipt of a generated text, signed or not; of a layer, or of a product."`
+	Path    string   `arg:"" name:"receipt" placeholder:"R" help:"The receipt of a generated text, signed or not; of a forward pass, a layer or a product."`
 	Model   string   `name:"model" placeholder:"DIR" help:"The model (default: where the receipt says it was)."`
 	Key     []string `name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
 	X       string   `name:"x" placeholder:"X.npy" help:"Of a product or a layer: the vectors."`
@@ -54,6 +54,8 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	switch r.Operation() {
 	case receipt.OpBlock, receipt.OpAttention, receipt.OpFFN:
 		return c.layer(env, r)
+	case receipt.OpForward:
+		return c.forward(env, r)
 	case receipt.OpMatMul:
 		return c.claimedProduct(env, r)
 	case receipt.OpConvert:
@@ -61,7 +63,7 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	}
 	var claims receipt.GenerationClaims
 	if err := r.DecodeClaims(receipt.OpGenerate, &claims); err != nil {
-		return fmt.Errorf("%s: only generated texts, layers and products are replayed: %w", c.Path, err)
+		return fmt.Errorf("%s: only generated texts, forward passes, layers and products are replayed: %w", c.Path, err)
 	}
 	if claims.Private {
 		return fmt.Errorf("%s: its ids were kept private, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)

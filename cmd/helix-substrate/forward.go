@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/receipt"
+)
+
+type forwardCommand struct {
+	Dir     string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Text    string `arg:"" optional:"" name:"text" placeholder:"TEXT" help:"The text to read."`
+	IDs     []int  `name:"ids" placeholder:"1,2,3" help:"Token ids instead of a text."`
+	Out     string `name:"out" short:"o" required:"" placeholder:"LOGITS.npy" help:"Where the logits [tokens, vocabulary] go: row i follows token i."`
+	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
+	modelFlags
+}
+
+func (c *forwardCommand) Help() string {
+	return "Example:\n  helix-substrate forward tinystories \"Once upon a time\" -o logits.npy --receipt r.json"
+}
+
+func (c *forwardCommand) Run(env *environment) error {
+	if (c.Text == "") == (len(c.IDs) == 0) {
+		return usageError("give a text or --ids, one of them")
+	}
+	if err := distinct([]string{c.Dir}, []string{c.Out, c.Receipt}); err != nil {
+		return err
+	}
+	rec, err := newRecord(c.Receipt, c.Threads, map[string]string{"model": c.Dir, "logits": c.Out})
+	if err != nil {
+		return err
+	}
+	defer rec.abort()
+	l, err := c.load(env, c.Dir, 0)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	ids := c.IDs
+	if c.Text != "" {
+		ids = l.tokenizer.Encode(c.Text, true)
+	}
+	claims := receipt.ForwardClaims{
+		Operation: receipt.OpForward, Context: l.model.Plan.Context, CacheType: c.Cache,
+		TokenIDs: ids, LogitsSHA256: []string{},
+	}
+	claims.Model.Architecture = l.model.Config.Architecture
+	start := time.Now()
+	err = atomicfile.Write(c.Out, func(w io.Writer) error {
+		out, err := npy.NewWriter(w, []int{len(ids), l.model.Config.Vocab})
+		if err != nil {
+			return err
+		}
+		err = l.session.Forward(env.ctx, ids, 0, func(_ int, logits []float32) error {
+			if c.Receipt != "" {
+				claims.LogitsSHA256 = append(claims.LogitsSHA256, receipt.HashFloat32(logits))
+			}
+			return out.Write(logits)
+		})
+		if err != nil {
+			return err
+		}
+		return out.Close()
+	})
+	if err != nil {
+		return err
+	}
+	elapsed := time.Since(start)
+	if c.Receipt != "" {
+		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+			return err
+		}
+		m := &rec.Measurements
+		m.Executor = receipt.Executor{Wanted: c.CPU, Used: l.model.CPU(), Workers: l.model.Threads(), Routes: l.model.Routes()}
+		m.Memory.Limit, m.Memory.Plan = int64(c.Memory), l.model.Plan.Totals()
+		output, err := receipt.Digest(claims.LogitsSHA256)
+		if err != nil {
+			return err
+		}
+		rec.Add(receipt.Operation{
+			Name: receipt.OpForward, TimingMS: receipt.Milliseconds(elapsed), Elements: int64(len(ids)),
+			Proof: receipt.Proof{Input: receipt.HashIDs(ids), Output: output},
+		})
+	}
+	if err := rec.write(claims); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "%s: %s\n", c.Out, shape(len(ids), l.model.Config.Vocab))
+	return err
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/receipt"
+)
+
+// forward reads the ids again and compares the logits of every token.
+func (c *receiptReplayCommand) forward(env *environment, r *signedReceipt) error {
+	var claims receipt.ForwardClaims
+	if err := r.DecodeClaims(receipt.OpForward, &claims); err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if len(claims.TokenIDs) == 0 || len(claims.TokenIDs) != len(claims.LogitsSHA256) {
+		return fmt.Errorf("%s: %d ids, logits of %d: %w", c.Path, len(claims.TokenIDs), len(claims.LogitsSHA256), receipt.ErrInvalid)
+	}
+	if c.Model == "" {
+		return usageError("--model: the receipt does not say where the model is")
+	}
+	root, tokenizerSum, err := generate.Fingerprint(env.ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	if root != claims.Model.RootSHA256 || tokenizerSum != claims.Model.TokenizerSHA256 {
+		return fmt.Errorf("%s: its root is %s, the receipt's model has %s: %w", c.Model, root, claims.Model.RootSHA256, errReplay)
+	}
+	c.Context, c.Cache = claims.Context, claims.CacheType
+	l, err := c.load(env, c.Model, 0)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	err = l.session.Forward(env.ctx, claims.TokenIDs, 0, func(i int, logits []float32) error {
+		if got := receipt.HashFloat32(logits); got != claims.LogitsSHA256[i] {
+			return fmt.Errorf("%s: token %d: logits have sha256 %s, the receipt says %s: %w", c.Path, i, got, claims.LogitsSHA256[i], errReplay)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "OK %s: the logits of %d tokens have the same hashes\n", c.Path, len(claims.TokenIDs))
+	return err
+}

@@ -50,7 +50,7 @@ func (c *layerCommand) Run(env *environment) error {
 		return err
 	}
 	if c.Receipt != "" {
-		if claims.Model.RootSHA256, _, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
 			return err
 		}
 	}

@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -48,38 +46,14 @@ func (c *matmulCommand) Run(env *environment) error {
 	if err := distinct([]string{c.X, c.W, c.Sidecar, c.Compare}, []string{c.Out, c.Receipt}); err != nil {
 		return err
 	}
-	o := stream.MatrixOptions{Seed: c.Seed, Quality: stream.Quality{Mode: c.Quality, MinCosine: c.MinCosine}}
-	var err error
-	if o.Verify, err = cdna.ParsePolicy(c.Verify); err != nil {
-		return err
-	}
-	if c.Sidecar != "" {
-		if o.Sidecar, err = cdna.OpenSidecar(c.Sidecar); err != nil {
-			return err
-		}
-	}
-	engineOptions := stream.EngineOptions{Threads: c.Threads}
-	if c.Memory > 0 {
-		lean()
-		if engineOptions.Budget, err = c.budget(); err != nil {
-			return err
-		}
-	}
-	engine, err := stream.NewEngine(engineOptions)
+	policy, err := cdna.ParsePolicy(c.Verify)
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
-	w, err := engine.Open(c.W, o)
-	if err != nil {
-		return err
+	p := &product{
+		x: c.X, w: c.W, sidecar: c.Sidecar, transpose: c.Transpose, threads: c.Threads, memory: c.Memory,
+		options: stream.MatrixOptions{Verify: policy, Seed: c.Seed, Quality: stream.Quality{Mode: c.Quality, MinCosine: c.MinCosine}},
 	}
-	defer w.Close()
-	var x stream.Tensor
-	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {
-		return err
-	}
-
 	// The receipt's file comes first: a product without it would be no success.
 	paths := map[string]string{"x": c.X, "w": c.W}
 	if c.Sidecar != "" {
@@ -90,14 +64,17 @@ func (c *matmulCommand) Run(env *environment) error {
 		return err
 	}
 	defer rec.abort()
-	y, r, err := c.multiply(env, w, x)
+	x, y, r, err := p.run(env.ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.compare(r, y); err != nil {
 		return err
 	}
 	if err := npy.Create(c.Out, y.Shape, y.Data); err != nil {
 		return err
 	}
-	if err := c.record(env, rec, r, x, y); err != nil {
+	if err := c.record(env, rec, p, r, x, y); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -113,29 +90,13 @@ func (c *matmulCommand) Run(env *environment) error {
 
 // record writes the receipt, if one is wanted: what was multiplied as claims, the
 // original's receipt as detail of the measurements.
-func (c *matmulCommand) record(env *environment, rec *record, r *receipt.StreamXW, x, y stream.Tensor) error {
+func (c *matmulCommand) record(env *environment, rec *record, p *product, r *receipt.StreamXW, x, y stream.Tensor) error {
 	if c.Receipt == "" {
 		return nil
 	}
-	f, err := cdna.Open(c.W)
+	claims, err := p.claims(env.ctx, x, y, r)
 	if err != nil {
 		return err
-	}
-	defer f.Close()
-	claims := receipt.MatMulClaims{
-		Operation: receipt.OpMatMul, Transpose: c.Transpose,
-		X: receipt.ArrayClaim{Shape: x.Shape, SHA256: r.ComputeProof.InputSHA256},
-		Y: receipt.ArrayClaim{Shape: y.Shape, SHA256: r.ComputeProof.OutputSHA256},
-	}
-	if claims.Matrix, err = matrixClaim(f); err != nil {
-		return err
-	}
-	if c.Sidecar != "" {
-		sum, _, err := model.HashFile(env.ctx, c.Sidecar)
-		if err != nil {
-			return err
-		}
-		claims.Sidecar = &receipt.SidecarClaim{SHA256: sum, Applied: r.SidecarApplied, Corrections: r.SidecarCorrections}
 	}
 	rec.Detail = r
 	rec.Measurements.Memory.Limit = int64(c.Memory)
@@ -147,73 +108,25 @@ func (c *matmulCommand) record(env *environment, rec *record, r *receipt.StreamX
 	return rec.write(claims)
 }
 
+// compare adds to the receipt how near y comes to the canonical result, if there is one.
+func (c *matmulCommand) compare(r *receipt.StreamXW, y stream.Tensor) error {
+	if c.Compare == "" {
+		return nil
+	}
+	canonical, _, err := npy.ReadFloat32(c.Compare)
+	if err != nil {
+		return err
+	}
+	comparison, err := receipt.CompareVsCanonical(y.Data, canonical)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Compare, err)
+	}
+	r.Comparison = &comparison
+	return nil
+}
+
 // errDiffers is the outcome of a comparison that failed.
 var errDiffers = errors.New("the product differs from the canonical one")
-
-// multiply computes the product and its receipt.
-func (c *matmulCommand) multiply(env *environment, w *stream.Matrix, x stream.Tensor) (stream.Tensor, *receipt.StreamXW, error) {
-	recorder := w.Record(c.Sidecar)
-	product, record := w.MatMul, recorder.MatMul
-	if c.Transpose {
-		product, record = w.MatMulTransposed, recorder.MatMulTransposed
-	}
-	y, stats, err := product(env.ctx, x)
-	if err != nil {
-		return y, nil, err
-	}
-	r := record(x, y, stats)
-	r.Memory.LimitMB = float64(c.Memory) / (1 << 20)
-	if c.Compare != "" {
-		canonical, _, err := npy.ReadFloat32(c.Compare)
-		if err != nil {
-			return y, nil, err
-		}
-		comparison, err := receipt.CompareVsCanonical(y.Data, canonical)
-		if err != nil {
-			return y, nil, fmt.Errorf("%s: %w", c.Compare, err)
-		}
-		r.Comparison = &comparison
-	}
-	return y, r, nil
-}
-
-// budget leaves to the blocks what --memory does not need for the program, X and
-// Y, and says how much would do where that is not enough for one block.
-func (c *matmulCommand) budget() (*stream.Budget, error) {
-	x, err := npy.Open(c.X)
-	if err != nil {
-		return nil, err
-	}
-	defer x.Close()
-	w, err := cdna.Open(c.W)
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
-	in, out := w.Rows(), w.Cols()
-	if c.Transpose {
-		in, out = out, in
-	}
-	batch := int64(x.Len() / in)
-	fixed := programMemory + 4*int64(x.Len()) + 4*batch*int64(out)
-	if c.Sidecar != "" {
-		fixed += 4 * batch * int64(out) // X @ W sums corrections apart
-	}
-	plan, err := stream.PlanResidency(int64(c.Memory)-fixed, 1, []*cdna.File{w})
-	if err != nil {
-		return nil, fmt.Errorf("--memory %s is too small, at least %s would do: %w",
-			byteunit.Format(int64(c.Memory)), byteunit.FormatUp(fixed+plan.Minimum), errMemory)
-	}
-	debug.SetMemoryLimit(fixed) // the collector's share: all but the blocks
-	return stream.NewBudget(int64(c.Memory) - fixed), nil
-}
-
-// programMemory is what the program itself takes, its code and a small heap
-// included; measured at 11 to 13 MiB on Linux.
-const programMemory = 18 << 20
-
-// errMemory refuses a --memory that is too small.
-var errMemory = errors.New("not enough memory")
 
 func printProduct(w io.Writer, r *receipt.StreamXW, x, y stream.Tensor) {
 	verified := fmt.Sprintf("%d of %d, policy %s", r.BlocksVerified, len(r.BlocksTouched), r.VerifyPolicy)

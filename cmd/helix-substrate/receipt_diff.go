@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 )
 
 type receiptDiffCommand struct {
@@ -20,49 +22,65 @@ func (c *receiptDiffCommand) Help() string {
 var errClaimsDiffer = errors.New("the receipts claim different things")
 
 func (c *receiptDiffCommand) Run(env *environment) error {
-	flat := [2]map[string]string{}
+	var claims [2]json.RawMessage
 	for i, path := range []string{c.A, c.B} {
 		r, err := readReceipt(env, path, nil)
 		if err != nil {
 			return err
 		}
-		var claims any
-		if r.Claims != nil {
-			if err := json.Unmarshal(r.Claims, &claims); err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-		}
-		flat[i] = map[string]string{}
-		flattenAll("", claims, flat[i])
+		claims[i] = r.Claims
 	}
-	names := map[string]bool{}
-	for _, f := range flat {
-		for name := range f {
-			names[name] = true
-		}
+	differences, err := claimDifferences(claims[0], claims[1])
+	if err != nil {
+		return err
 	}
-	var rows [][]string
-	for name := range names {
-		a, inA := flat[0][name]
-		b, inB := flat[1][name]
-		if a == b && inA == inB {
-			continue
-		}
-		if !inA {
-			a = "absent"
-		}
-		if !inB {
-			b = "absent"
-		}
-		rows = append(rows, []string{name, a, b})
-	}
-	if len(rows) == 0 {
+	if len(differences) == 0 {
 		fmt.Fprintln(env.stdout, "both claim the same")
 		return nil
 	}
-	sort.Slice(rows, func(i, j int) bool { return rows[i][0] < rows[j][0] })
+	rows := make([][]string, len(differences))
+	for i, d := range differences {
+		rows[i] = []string{d.name, d.a, d.b}
+	}
 	writeTable(env.stdout, []string{"claim", "A", "B"}, rows)
 	return errClaimsDiffer
+}
+
+// claimDifference is a claim, by its path in the JSON, that two receipts do not share.
+type claimDifference struct{ name, a, b string }
+
+// claimDifferences returns them by name.
+func claimDifferences(a, b json.RawMessage) ([]claimDifference, error) {
+	flat := [2]map[string]string{{}, {}}
+	names := map[string]bool{}
+	for i, claims := range []json.RawMessage{a, b} {
+		if claims == nil {
+			continue
+		}
+		decoder := json.NewDecoder(bytes.NewReader(claims))
+		decoder.UseNumber() // a float64 would not tell large integers apart
+		var v any
+		if err := decoder.Decode(&v); err != nil {
+			return nil, err
+		}
+		flattenAll("", v, flat[i])
+		for name := range flat[i] {
+			names[name] = true
+		}
+	}
+	var list []claimDifference
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		values := [2]string{"absent", "absent"}
+		for i := range flat {
+			if v, ok := flat[i][name]; ok {
+				values[i] = v
+			}
+		}
+		if values[0] != values[1] {
+			list = append(list, claimDifference{name, values[0], values[1]})
+		}
+	}
+	return list, nil
 }
 
 // flattenAll is flatten with every element of every list.
@@ -73,10 +91,16 @@ func flattenAll(path string, v any, into map[string]string) {
 	}
 	switch v := v.(type) {
 	case map[string]any:
+		if len(v) == 0 {
+			into[path] = "{}"
+		}
 		for key, inner := range v {
 			flattenAll(prefix+key, inner, into)
 		}
 	case []any:
+		if len(v) == 0 {
+			into[path] = "[]"
+		}
 		for i, inner := range v {
 			flattenAll(fmt.Sprintf("%s%d", prefix, i), inner, into)
 		}

@@ -39,10 +39,10 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if p, ok, err := productReceipt(c.Path); err != nil {
+	if p, ok, err := readOriginal(c.Path); err != nil {
 		return err
 	} else if ok {
-		return c.product(env, &p)
+		return c.originalProduct(env, &p)
 	}
 	r, err := readReceipt(env, c.Path, keys)
 	if err != nil {
@@ -57,7 +57,7 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	case receipt.OpForward:
 		return c.forward(env, r)
 	case receipt.OpMatMul:
-		return c.claimedProduct(env, r)
+		return c.product(env, r)
 	case receipt.OpConvert:
 		return fmt.Errorf("%s: a conversion is done again by verify DIR --rebuild SRC: %w", c.Path, receipt.ErrSchema)
 	}
@@ -68,15 +68,8 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	if claims.Private {
 		return fmt.Errorf("%s: its ids were kept private, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)
 	}
-	if c.Model == "" {
-		return usageError("--model: the receipt does not say where the model is")
-	}
-	root, tokenizerSum, err := generate.Fingerprint(env.ctx, c.Model)
-	if err != nil {
+	if err := c.sameModel(env, claims.Model); err != nil {
 		return err
-	}
-	if root != claims.Model.RootSHA256 || tokenizerSum != claims.Model.TokenizerSHA256 {
-		return fmt.Errorf("%s: its root is %s, the receipt's model has %s: %w", c.Model, root, claims.Model.RootSHA256, errReplay)
 	}
 	start := time.Now()
 	turns, logits, err := c.replay(env, &claims)
@@ -84,6 +77,41 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 		return err
 	}
 	fmt.Fprintf(env.stdout, "OK %s: %d turns and the logits of %d tokens have the same hashes, in %.1f s\n", c.Path, turns, logits, time.Since(start).Seconds())
+	return nil
+}
+
+// sameModel refuses a model that is not the one claimed.
+func (c *receiptReplayCommand) sameModel(env *environment, claimed receipt.ModelClaim) error {
+	if c.Model == "" {
+		return usageError("--model: the receipt does not say where the model is")
+	}
+	root, tokenizer, err := generate.Fingerprint(env.ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	if root != claimed.RootSHA256 {
+		return fmt.Errorf("%s: its root is %s, the receipt's model has %s: %w", c.Model, root, claimed.RootSHA256, errReplay)
+	}
+	if tokenizer != claimed.TokenizerSHA256 {
+		return fmt.Errorf("%s: its tokenizer has sha256 %s, the receipt's model %s: %w", c.Model, tokenizer, orNone(claimed.TokenizerSHA256), errReplay)
+	}
+	return nil
+}
+
+// same compares all that a replay came to with all that the receipt claims, and names
+// the first difference in the order of the claims' names.
+func (c *receiptReplayCommand) same(r *signedReceipt, again any) error {
+	claims, err := receipt.CanonicalOf(again)
+	if err != nil {
+		return err
+	}
+	rows, err := claimDifferences(r.Claims, claims)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if len(rows) > 0 {
+		return fmt.Errorf("%s: %s is %s, the receipt says %s: %w", c.Path, rows[0].name, rows[0].b, rows[0].a, errReplay)
+	}
 	return nil
 }
 

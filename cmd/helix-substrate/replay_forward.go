@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
@@ -16,15 +15,8 @@ func (c *receiptReplayCommand) forward(env *environment, r *signedReceipt) error
 	if len(claims.TokenIDs) == 0 || len(claims.TokenIDs) != len(claims.LogitsSHA256) {
 		return fmt.Errorf("%s: %d ids, logits of %d: %w", c.Path, len(claims.TokenIDs), len(claims.LogitsSHA256), receipt.ErrInvalid)
 	}
-	if c.Model == "" {
-		return usageError("--model: the receipt does not say where the model is")
-	}
-	root, tokenizerSum, err := generate.Fingerprint(env.ctx, c.Model)
-	if err != nil {
+	if err := c.sameModel(env, claims.Model); err != nil {
 		return err
-	}
-	if root != claims.Model.RootSHA256 || tokenizerSum != claims.Model.TokenizerSHA256 {
-		return fmt.Errorf("%s: its root is %s, the receipt's model has %s: %w", c.Model, root, claims.Model.RootSHA256, errReplay)
 	}
 	c.Context, c.Cache = claims.Context, claims.CacheType
 	l, err := c.load(env, c.Model, 0)
@@ -39,6 +31,11 @@ func (c *receiptReplayCommand) forward(env *environment, r *signedReceipt) error
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	again := claims
+	again.Model.Architecture, again.Context = l.model.Config.Architecture, l.model.Plan.Context
+	if err := c.same(r, again); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "OK %s: the logits of %d tokens have the same hashes\n", c.Path, len(claims.TokenIDs))

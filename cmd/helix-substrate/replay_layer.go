@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -18,17 +17,11 @@ func (c *receiptReplayCommand) layer(env *environment, r *signedReceipt) error {
 	if c.X == "" {
 		return usageError("--x: name the vectors that the layer took")
 	}
-	if c.Model == "" {
-		return usageError("--model: the receipt does not say where the model is")
-	}
-	root, _, err := generate.Fingerprint(env.ctx, c.Model)
-	if err != nil {
+	if err := c.sameModel(env, claims.Model); err != nil {
 		return err
 	}
-	if root != claims.Model.RootSHA256 {
-		return fmt.Errorf("%s: its root is %s, the receipt's model has %s: %w", c.Model, root, claims.Model.RootSHA256, errReplay)
-	}
 	var x stream.Tensor
+	var err error
 	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {
 		return err
 	}
@@ -44,8 +37,8 @@ func (c *receiptReplayCommand) layer(env *environment, r *signedReceipt) error {
 	if _, _, err := runLayer(env.ctx, c.Model, o, &again, x); err != nil {
 		return err
 	}
-	if again.Y.SHA256 != claims.Y.SHA256 {
-		return fmt.Errorf("%s: layer %d: Y has sha256 %s, the receipt says %s: %w", c.Path, claims.Layer, again.Y.SHA256, claims.Y.SHA256, errReplay)
+	if err := c.same(r, again); err != nil {
+		return err
 	}
 	fmt.Fprintf(env.stdout, "OK %s: layer %d's output has the same hash\n", c.Path, claims.Layer)
 	return nil

@@ -4,20 +4,68 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
-// productReceipt reads the receipt of a product, of the Python original's schema; ok
-// is false for other documents.
-func productReceipt(path string) (r receipt.StreamXW, ok bool, err error) {
+// product multiplies again and compares all that the receipt claims.
+func (c *receiptReplayCommand) product(env *environment, r *signedReceipt) error {
+	var claims receipt.MatMulClaims
+	if err := r.DecodeClaims(receipt.OpMatMul, &claims); err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	var paths map[string]string
+	if r.Measurements != nil {
+		paths = r.Measurements.Paths
+	}
+	applied := claims.Sidecar != nil && claims.Sidecar.Applied
+	p, err := c.productOf(cmp.Or(c.W, paths["w"]), cmp.Or(c.Sidecar, paths["sidecar"]), claims.Transpose, applied)
+	if err != nil {
+		return err
+	}
+	x, y, original, err := p.run(env.ctx)
+	if err != nil {
+		return err
+	}
+	again, err := p.claims(env.ctx, x, y, original)
+	if err != nil {
+		return err
+	}
+	if !applied && claims.Sidecar != nil { // it had no part in the product
+		again.Sidecar = &receipt.SidecarClaim{SHA256: claims.Sidecar.SHA256}
+	}
+	if err := c.same(r, again); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "OK %s: the product has the same hash\n", c.Path)
+	return err
+}
+
+// productOf is the product that a receipt speaks of, within this command's limits.
+func (c *receiptReplayCommand) productOf(w, sidecar string, transpose, applied bool) (*product, error) {
+	if c.X == "" {
+		return nil, usageError("--x: name the vectors of the product")
+	}
+	if w == "" {
+		return nil, usageError("--w: the receipt does not say where the matrix is")
+	}
+	if !applied {
+		sidecar = ""
+	} else if sidecar == "" {
+		return nil, usageError("--sidecar: the receipt does not say where the sidecar is")
+	}
+	return &product{
+		x: c.X, w: w, sidecar: sidecar, transpose: transpose, options: stream.MatrixOptions{Verify: cdna.Always},
+		threads: c.Threads, cpu: c.CPU, memory: c.Memory,
+	}, nil
+}
+
+// readOriginal reads the receipt of a product in the Python original's schema; ok is
+// false for other documents.
+func readOriginal(path string) (r receipt.StreamXW, ok bool, err error) {
 	document, err := attest.ReadDocument(path)
 	if err != nil {
 		return r, false, err
@@ -31,106 +79,26 @@ func productReceipt(path string) (r receipt.StreamXW, ok bool, err error) {
 	return r, true, nil
 }
 
-// claimedProduct checks that matrix and sidecar are those of the claims and replays the
-// product.
-func (c *receiptReplayCommand) claimedProduct(env *environment, r *signedReceipt) error {
-	var claims receipt.MatMulClaims
-	if err := r.DecodeClaims(receipt.OpMatMul, &claims); err != nil {
-		return fmt.Errorf("%s: %w", c.Path, err)
-	}
-	if r.Measurements != nil {
-		c.W = cmp.Or(c.W, r.Measurements.Paths["w"])
-		c.Sidecar = cmp.Or(c.Sidecar, r.Measurements.Paths["sidecar"])
-	}
-	if c.W == "" {
-		return usageError("--w: the receipt does not say where the matrix is")
-	}
-	f, err := cdna.Open(c.W)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	matrix, err := matrixClaim(f)
-	if err != nil {
-		return err
-	}
-	if matrix.SHA256 != claims.Matrix.SHA256 {
-		return fmt.Errorf("%s: its fingerprint is %s, the receipt says %s: %w", c.W, matrix.SHA256, claims.Matrix.SHA256, errReplay)
-	}
-	p := receipt.StreamXW{Path: c.W, Transpose: claims.Transpose}
-	p.ComputeProof.InputSHA256, p.ComputeProof.OutputSHA256 = claims.X.SHA256, claims.Y.SHA256
-	if s := claims.Sidecar; s != nil && s.Applied {
-		if c.Sidecar == "" {
-			return usageError("--sidecar: the receipt does not say where the sidecar is")
-		}
-		sum, _, err := model.HashFile(env.ctx, c.Sidecar)
-		if err != nil {
-			return err
-		}
-		if sum != s.SHA256 {
-			return fmt.Errorf("%s: its sha256 is %s, the receipt says %s: %w", c.Sidecar, sum, s.SHA256, errReplay)
-		}
-		p.SidecarApplied, p.SidecarPath = true, c.Sidecar
-	}
-	return c.product(env, &p)
-}
-
-// product multiplies again and compares the hashes of X and Y.
-func (c *receiptReplayCommand) product(env *environment, r *receipt.StreamXW) error {
-	if c.X == "" {
-		return usageError("--x: name the vectors of the product")
-	}
+// originalProduct multiplies again and compares the hashes of X and Y, which is all that
+// such a receipt has.
+func (c *receiptReplayCommand) originalProduct(env *environment, r *receipt.StreamXW) error {
 	if len(r.Rows) > 0 {
 		return fmt.Errorf("%s: the product used rows %v only: %w", c.Path, r.Rows, receipt.ErrInvalid)
 	}
-	if c.CPU != "" {
-		if err := os.Setenv("HELIX_CPU", c.CPU); err != nil { // as the kernels' own switch
-			return err
-		}
-	}
-	var x stream.Tensor
-	var err error
-	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {
-		return err
-	}
-	if got := receipt.HashFloat32(x.Data); got != r.ComputeProof.InputSHA256 {
-		return fmt.Errorf("%s: X has sha256 %s, the receipt says %s: %w", c.X, got, r.ComputeProof.InputSHA256, errReplay)
-	}
-	file := c.W
-	if file == "" {
-		file = r.Path
-	}
-	o := stream.MatrixOptions{Verify: cdna.Always}
-	if r.SidecarApplied {
-		sidecar := c.Sidecar
-		if sidecar == "" {
-			sidecar = r.SidecarPath
-		}
-		if o.Sidecar, err = cdna.OpenSidecar(sidecar); err != nil {
-			return err
-		}
-	}
-	engine, err := stream.NewEngine(stream.EngineOptions{Threads: c.Threads})
+	p, err := c.productOf(cmp.Or(c.W, r.Path), cmp.Or(c.Sidecar, r.SidecarPath), r.Transpose, r.SidecarApplied)
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
-	w, err := engine.Open(file, o)
+	_, _, again, err := p.run(env.ctx)
 	if err != nil {
 		return err
 	}
-	defer w.Close()
-	product := w.MatMul
-	if r.Transpose {
-		product = w.MatMulTransposed
+	if got, want := again.ComputeProof.InputSHA256, r.ComputeProof.InputSHA256; got != want {
+		return fmt.Errorf("%s: X has sha256 %s, the receipt says %s: %w", c.X, got, want, errReplay)
 	}
-	y, _, err := product(env.ctx, x)
-	if err != nil {
-		return err
+	if got, want := again.ComputeProof.OutputSHA256, r.ComputeProof.OutputSHA256; got != want {
+		return fmt.Errorf("%s: Y has sha256 %s, the receipt says %s: %w", p.w, got, want, errReplay)
 	}
-	if got := receipt.HashFloat32(y.Data); got != r.ComputeProof.OutputSHA256 {
-		return fmt.Errorf("%s: Y has sha256 %s, the receipt says %s: %w", filepath.Base(file), got, r.ComputeProof.OutputSHA256, errReplay)
-	}
-	fmt.Fprintf(env.stdout, "OK %s: the product has the same hash\n", c.Path)
-	return nil
+	_, err = fmt.Fprintf(env.stdout, "OK %s: the product has the same hash\n", c.Path)
+	return err
 }

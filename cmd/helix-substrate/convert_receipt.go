@@ -36,7 +36,7 @@ func (c *convertCommand) newAttestation() (*attestation, error) {
 		a.keys = append(a.keys, key)
 	}
 	var err error
-	a.record, err = newRecord(c.Receipt, c.Threads, map[string]string{"source": c.Src, "output": c.Out})
+	a.record, err = newRecord(receiptFlags{Receipt: c.Receipt}, c.Threads, map[string]string{"source": c.Src, "output": c.Out})
 	return a, err
 }
 

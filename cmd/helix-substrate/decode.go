@@ -18,8 +18,8 @@ type decodeCommand struct {
 	File    string `arg:"" name:"file" placeholder:"FILE" help:"A CDNA file, version 1, 2 or lossless."`
 	Out     string `name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the matrix goes, as float32; a lossless float64 or float16 one as it is."`
 	Sidecar string `name:"sidecar" placeholder:"S.hxzo" help:"The file of outliers, which are put back in their places."`
-	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
-	JSON    bool   `name:"json" help:"Print a JSON report."`
+	receiptFlags
+	JSON bool `name:"json" help:"Print a JSON report."`
 }
 
 func (c *decodeCommand) Help() string {
@@ -27,7 +27,7 @@ func (c *decodeCommand) Help() string {
 }
 
 func (c *decodeCommand) Run(env *environment) error {
-	if err := distinct([]string{c.File, c.Sidecar}, []string{c.Out, c.Receipt}); err != nil {
+	if err := distinct([]string{c.File, c.Sidecar}, []string{c.Out, c.Receipt, c.Log}); err != nil {
 		return err
 	}
 	kind, err := cdna.DetectFile(c.File)
@@ -35,7 +35,7 @@ func (c *decodeCommand) Run(env *environment) error {
 		return err
 	}
 	if kind == cdna.KindLossless {
-		if c.Receipt != "" {
+		if c.wanted() {
 			return usageError("--receipt: of a lossless file, see convert --receipt")
 		}
 		return c.lossless(env)
@@ -57,18 +57,18 @@ func (c *decodeCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := c.record(f, s); err != nil {
+	if err := c.record(env.ctx, f, s); err != nil {
 		return err
 	}
 	return c.report(env, &f.Blocks, dtype.F32)
 }
 
 // record writes the receipt, if one is wanted: which matrix gave which weights.
-func (c *decodeCommand) record(f *cdna.File, s *cdna.Sidecar) error {
-	if c.Receipt == "" {
+func (c *decodeCommand) record(ctx context.Context, f *cdna.File, s *cdna.Sidecar) error {
+	if !c.wanted() {
 		return nil
 	}
-	rec, err := newRecord(c.Receipt, 1, map[string]string{"file": c.File, "weights": c.Out})
+	rec, err := newRecord(c.receiptFlags, 1, map[string]string{"file": c.File, "weights": c.Out})
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (c *decodeCommand) record(f *cdna.File, s *cdna.Sidecar) error {
 		return err
 	}
 	if s != nil {
-		sum, _, err := model.HashFile(context.Background(), c.Sidecar)
+		sum, _, err := model.HashFile(ctx, c.Sidecar)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (c *decodeCommand) record(f *cdna.File, s *cdna.Sidecar) error {
 		Name: receipt.OpDecode, TensorName: claims.Matrix.TensorName, Tensors: 1, Elements: int64(len(weights)),
 		Proof: receipt.Proof{Input: claims.Matrix.SHA256, Output: claims.Weights.SHA256},
 	})
-	return rec.write(claims)
+	return rec.write(ctx, claims)
 }
 
 // matrixClaim names a compressed matrix.

@@ -12,11 +12,11 @@ import (
 )
 
 type forwardCommand struct {
-	Dir     string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
-	Text    string `arg:"" optional:"" name:"text" placeholder:"TEXT" help:"The text to read."`
-	IDs     []int  `name:"ids" placeholder:"1,2,3" help:"Token ids instead of a text."`
-	Out     string `name:"out" short:"o" required:"" placeholder:"LOGITS.npy" help:"Where the logits [tokens, vocabulary] go: row i follows token i."`
-	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
+	Dir  string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Text string `arg:"" optional:"" name:"text" placeholder:"TEXT" help:"The text to read."`
+	IDs  []int  `name:"ids" placeholder:"1,2,3" help:"Token ids instead of a text."`
+	Out  string `name:"out" short:"o" required:"" placeholder:"LOGITS.npy" help:"Where the logits [tokens, vocabulary] go: row i follows token i."`
+	receiptFlags
 	modelFlags
 }
 
@@ -28,10 +28,10 @@ func (c *forwardCommand) Run(env *environment) error {
 	if (c.Text == "") == (len(c.IDs) == 0) {
 		return usageError("give a text or --ids, one of them")
 	}
-	if err := distinct([]string{c.Dir}, []string{c.Out, c.Receipt}); err != nil {
+	if err := distinct([]string{c.Dir}, []string{c.Out, c.Receipt, c.Log}); err != nil {
 		return err
 	}
-	rec, err := newRecord(c.Receipt, c.Threads, map[string]string{"model": c.Dir, "logits": c.Out})
+	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"model": c.Dir, "logits": c.Out})
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (c *forwardCommand) Run(env *environment) error {
 			return err
 		}
 		err = l.session.Forward(env.ctx, ids, 0, func(_ int, logits []float32) error {
-			if c.Receipt != "" {
+			if c.wanted() {
 				claims.LogitsSHA256 = append(claims.LogitsSHA256, receipt.HashFloat32(logits))
 			}
 			return out.Write(logits)
@@ -71,13 +71,11 @@ func (c *forwardCommand) Run(env *environment) error {
 		return err
 	}
 	elapsed := time.Since(start)
-	if c.Receipt != "" {
+	if c.wanted() {
 		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
 			return err
 		}
-		m := &rec.Measurements
-		m.Executor = receipt.Executor{Wanted: c.CPU, Used: l.model.CPU(), Workers: l.model.Threads(), Routes: l.model.Routes()}
-		m.Memory.Limit, m.Memory.Plan = int64(c.Memory), l.model.Plan.Totals()
+		rec.ran(&c.modelFlags, l.model)
 		output, err := receipt.Digest(claims.LogitsSHA256)
 		if err != nil {
 			return err
@@ -87,7 +85,7 @@ func (c *forwardCommand) Run(env *environment) error {
 			Proof: receipt.Proof{Input: receipt.HashIDs(ids), Output: output},
 		})
 	}
-	if err := rec.write(claims); err != nil {
+	if err := rec.write(env.ctx, claims); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "%s: %s\n", c.Out, shape(len(ids), l.model.Config.Vocab))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
@@ -13,13 +12,13 @@ import (
 )
 
 type layerCommand struct {
-	Dir     string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
-	Layer   int    `name:"layer" default:"0" placeholder:"N" help:"Which layer, counted from 0."`
-	Part    string `name:"part" enum:"block,attention,ffn" default:"block" help:"${enum}: a block takes raw vectors, its parts normalized ones."`
-	X       string `name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`
-	Start   int    `name:"start" default:"0" help:"The position of the first vector."`
-	Out     string `name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
-	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
+	Dir   string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Layer int    `name:"layer" default:"0" placeholder:"N" help:"Which layer, counted from 0."`
+	Part  string `name:"part" enum:"block,attention,ffn" default:"block" help:"${enum}: a block takes raw vectors, its parts normalized ones."`
+	X     string `name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`
+	Start int    `name:"start" default:"0" help:"The position of the first vector."`
+	Out   string `name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
+	receiptFlags
 	modelFlags
 }
 
@@ -28,10 +27,10 @@ func (c *layerCommand) Help() string {
 }
 
 func (c *layerCommand) Run(env *environment) error {
-	if err := distinct([]string{c.X}, []string{c.Out, c.Receipt}); err != nil {
+	if err := distinct([]string{c.X}, []string{c.Out, c.Receipt, c.Log}); err != nil {
 		return err
 	}
-	rec, err := newRecord(c.Receipt, c.Threads, map[string]string{"model": c.Dir, "x": c.X, "y": c.Out})
+	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"model": c.Dir, "x": c.X, "y": c.Out})
 	if err != nil {
 		return err
 	}
@@ -40,16 +39,18 @@ func (c *layerCommand) Run(env *environment) error {
 	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {
 		return err
 	}
-	o, err := c.options(4 * int64(len(x.Data)) * 3)
+	m, err := c.open(env, c.Dir, 3*4*int64(len(x.Data)))
 	if err != nil {
 		return err
 	}
+	defer m.Close()
+	rec.ran(&c.modelFlags, m)
 	claims := receipt.LayerClaims{Operation: layerOperations[c.Part], Layer: c.Layer, Start: c.Start, CacheType: c.Cache}
-	y, detail, err := runLayer(env.ctx, c.Dir, o, &claims, x)
+	y, detail, err := runLayer(env.ctx, m, &claims, x)
 	if err != nil {
 		return err
 	}
-	if c.Receipt != "" {
+	if c.wanted() {
 		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (c *layerCommand) Run(env *environment) error {
 	}
 	rec.Detail = detail
 	rec.Add(receipt.Operation{Name: claims.Operation, Elements: int64(len(y.Data)), Proof: receipt.Proof{Input: claims.X.SHA256, Output: claims.Y.SHA256}})
-	if err := rec.write(claims); err != nil {
+	if err := rec.write(env.ctx, claims); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "%s: %s, sha256 %s\n", c.Out, shape(y.Shape...), claims.Y.SHA256)
@@ -71,15 +72,7 @@ var layerOperations = map[string]string{"block": receipt.OpBlock, "attention": r
 
 // runLayer runs what the claims say on x and completes them, but for the model's root.
 // It returns the layer's own receipt too.
-func runLayer(ctx context.Context, dir string, o transformer.Options, claims *receipt.LayerClaims, x stream.Tensor) (y stream.Tensor, detail any, err error) {
-	m, err := transformer.Open(ctx, dir, o)
-	if err != nil {
-		return y, nil, err
-	}
-	defer m.Close()
-	if m.Plan.Limit > 0 {
-		debug.SetMemoryLimit(m.Plan.Program)
-	}
+func runLayer(ctx context.Context, m *transformer.Model, claims *receipt.LayerClaims, x stream.Tensor) (y stream.Tensor, detail any, err error) {
 	switch claims.Operation {
 	case receipt.OpAttention:
 		y, detail, err = m.Attention(ctx, claims.Layer, x, claims.Start)

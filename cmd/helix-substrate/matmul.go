@@ -25,8 +25,8 @@ type matmulCommand struct {
 	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
 	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE, such as 64MiB; refused, with the smallest workable size, where that is too small."`
 	Compare   string        `name:"compare" placeholder:"Y0.npy" help:"Compare Y with a canonical result: PASS from a cosine of 0.999 on, ACCEPTABLE from 0.99."`
-	Receipt   string        `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
-	JSON      bool          `name:"json" help:"Print the receipt."`
+	receiptFlags
+	JSON bool `name:"json" help:"Print the receipt."`
 }
 
 func (c *matmulCommand) Help() string {
@@ -43,7 +43,7 @@ func (c *matmulCommand) Run(env *environment) error {
 	if c.Sidecar == "" && (c.Quality != "" || c.MinCosine != 0) {
 		return usageError("--quality and --min-cosine decide about a sidecar: name it with --sidecar")
 	}
-	if err := distinct([]string{c.X, c.W, c.Sidecar, c.Compare}, []string{c.Out, c.Receipt}); err != nil {
+	if err := distinct([]string{c.X, c.W, c.Sidecar, c.Compare}, []string{c.Out, c.Receipt, c.Log}); err != nil {
 		return err
 	}
 	policy, err := cdna.ParsePolicy(c.Verify)
@@ -59,7 +59,7 @@ func (c *matmulCommand) Run(env *environment) error {
 	if c.Sidecar != "" {
 		paths["sidecar"] = c.Sidecar
 	}
-	rec, err := newRecord(c.Receipt, c.Threads, paths)
+	rec, err := newRecord(c.receiptFlags, c.Threads, paths)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (c *matmulCommand) Run(env *environment) error {
 // record writes the receipt, if one is wanted: what was multiplied as claims, the
 // original's receipt as detail of the measurements.
 func (c *matmulCommand) record(env *environment, rec *record, p *product, r *receipt.StreamXW, x, y stream.Tensor) error {
-	if c.Receipt == "" {
+	if !c.wanted() {
 		return nil
 	}
 	claims, err := p.claims(env.ctx, x, y, r)
@@ -105,7 +105,7 @@ func (c *matmulCommand) record(env *environment, rec *record, p *product, r *rec
 		Elements: int64(len(y.Data)), Outliers: r.SidecarCorrections,
 		Proof: receipt.Proof{Input: claims.X.SHA256, Output: claims.Y.SHA256},
 	})
-	return rec.write(claims)
+	return rec.write(env.ctx, claims)
 }
 
 // compare adds to the receipt how near y comes to the canonical result, if there is one.

@@ -41,6 +41,22 @@ type loaded struct {
 	tokenizer *tokenizer.Tokenizer
 }
 
+// open opens a model within the memory that the flags allow, reserve bytes of it aside.
+func (f *modelFlags) open(env *environment, path string, reserve int64) (*transformer.Model, error) {
+	if f.Memory > 0 {
+		lean()
+	}
+	o, err := f.options(reserve)
+	if err != nil {
+		return nil, err
+	}
+	m, err := transformer.Open(env.ctx, path, o)
+	if err == nil && m.Plan.Limit > 0 {
+		debug.SetMemoryLimit(m.Plan.Program) // the collector's share
+	}
+	return m, err
+}
+
 // load opens a model and its tokenizer within the memory that the flags allow; the
 // verb itself needs reserve bytes of it.
 func (f *modelFlags) load(env *environment, path string, reserve int64) (*loaded, error) {
@@ -56,11 +72,7 @@ func (f *modelFlags) loadFor(env *environment, path string, reserve func(vocab i
 	if err != nil {
 		return nil, err
 	}
-	o, err := f.options(tokenizerMemory(path) + reserve(t.VocabSize()))
-	if err != nil {
-		return nil, err
-	}
-	m, err := transformer.Open(env.ctx, path, o)
+	m, err := f.open(env, path, tokenizerMemory(path)+reserve(t.VocabSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +83,6 @@ func (f *modelFlags) loadFor(env *environment, path string, reserve func(vocab i
 	if f.Context > m.Config.Context {
 		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s was made for sequences of %d tokens; beyond them its predictions fall off\n",
 			path, m.Config.Context)
-	}
-	if m.Plan.Limit > 0 {
-		debug.SetMemoryLimit(m.Plan.Program) // the collector's share
 	}
 	s, err := m.NewSession()
 	if err != nil {

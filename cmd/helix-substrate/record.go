@@ -1,24 +1,40 @@
 package main
 
 import (
+	"context"
+	"maps"
+	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
-// record is the receipt of a verb on its way; one without a file is for nobody.
+// receiptFlags are the options of every verb that leaves a receipt.
+type receiptFlags struct {
+	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
+	Log     string `name:"log" placeholder:"LOG" help:"Append the receipt to this log, which links it to the one before."`
+}
+
+// wanted tells that somebody will see a receipt.
+func (f *receiptFlags) wanted() bool { return f.Receipt != "" || f.Log != "" }
+
+// record is the receipt of a verb on its way; one without a file or log is for nobody.
 type record struct {
 	*receipt.Recorder
 	file *atomicfile.File
+	log  string
 }
 
-// newRecord opens the receipt's file, before the work, unless path is empty.
-func newRecord(path string, threads int, paths map[string]string) (*record, error) {
-	r := &record{Recorder: receipt.NewRecorder(time.Now())}
+// newRecord opens the receipt's file and looks at the log, if they are wanted, before
+// the work. Neither may be one of the paths or lie in one.
+func newRecord(f receiptFlags, threads int, paths map[string]string) (*record, error) {
+	r := &record{Recorder: receipt.NewRecorder(time.Now()), log: f.Log}
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
@@ -30,15 +46,37 @@ func newRecord(path string, threads int, paths map[string]string) (*record, erro
 	}
 	m.Executor = receipt.Executor{Used: string(kernels.Level()), Workers: threads}
 	m.Paths = paths
-	if path != "" {
-		r.file, err = atomicfile.Create(path)
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		path := paths[name]
+		if _, err := os.Stat(path); err != nil {
+			continue // an output, or a repository of the hub
+		}
+		if f.Receipt != "" {
+			if err := apart(f.Receipt, path); err != nil {
+				return nil, err
+			}
+		}
+		if f.Log != "" {
+			if err := checkLog(f.Log, path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if f.Receipt != "" {
+		r.file, err = atomicfile.Create(f.Receipt)
 	}
 	return r, err
 }
 
-// write completes the receipt.
-func (r *record) write(claims any) error {
-	if r.file == nil {
+// ran notes what a model ran on.
+func (r *record) ran(f *modelFlags, m *transformer.Model) {
+	r.Measurements.Executor = receipt.Executor{Wanted: f.CPU, Used: m.CPU(), Workers: m.Threads(), Routes: m.Routes()}
+	r.Measurements.Memory.Limit, r.Measurements.Memory.Plan = int64(f.Memory), m.Plan.Totals()
+}
+
+// write completes the receipt, into file and log.
+func (r *record) write(ctx context.Context, claims any) error {
+	if r.file == nil && r.log == "" {
 		return nil
 	}
 	r.Measurements.Memory.PeakRSS, _ = procmem.PeakRSS()
@@ -46,10 +84,7 @@ func (r *record) write(claims any) error {
 	if err != nil {
 		return err
 	}
-	if err := e.Write(r.file); err != nil {
-		return err
-	}
-	return r.file.Commit()
+	return keepReceipt(ctx, e, r.file, r.log)
 }
 
 // abort removes the file of a receipt that was not written.

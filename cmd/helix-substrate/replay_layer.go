@@ -29,12 +29,13 @@ func (c *receiptReplayCommand) layer(env *environment, r *signedReceipt) error {
 		return fmt.Errorf("%s: X has sha256 %s, the receipt says %s: %w", c.X, got, claims.X.SHA256, errReplay)
 	}
 	c.Context, c.Cache = claims.Context, claims.CacheType
-	o, err := c.options(4 * int64(len(x.Data)) * 3)
+	m, err := c.open(env, c.Model, 3*4*int64(len(x.Data)))
 	if err != nil {
 		return err
 	}
+	defer m.Close()
 	again := claims
-	if _, _, err := runLayer(env.ctx, c.Model, o, &again, x); err != nil {
+	if _, _, err := runLayer(env.ctx, m, &again, x); err != nil {
 		return err
 	}
 	if err := c.same(r, again); err != nil {

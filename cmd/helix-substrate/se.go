@@ -25,8 +25,8 @@ type seCommand struct {
 	Sparsity     float64       `name:"max-sparsity" default:"0.40" help:"Beyond this share of zeros in blocks: zone 1."`
 	ForceBackend string        `name:"force-backend" placeholder:"cpu|gpu|qpu" help:"Send all there, whatever was measured."`
 	Threads      int           `name:"threads" help:"Workers; 0 means all cores. The result does not depend on it."`
-	Receipt      string        `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
-	JSON         bool          `name:"json" help:"Print JSON."`
+	receiptFlags
+	JSON bool `name:"json" help:"Print JSON."`
 }
 
 func (c *seCommand) Help() string {
@@ -77,7 +77,7 @@ func (c *seCommand) Run(env *environment) error {
 		return err
 	}
 	defer done()
-	rec, err := newRecord(c.Receipt, c.Threads, map[string]string{"path": c.Path})
+	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"path": c.Path})
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (c *seCommand) Run(env *environment) error {
 		}
 	}
 	rec.Measurements.Executor.Routes = routes
-	if err := rec.write(claims); err != nil {
+	if err := rec.write(env.ctx, claims); err != nil {
 		return err
 	}
 	r.sum()

@@ -16,8 +16,8 @@ type verifyCommand struct {
 	Path    string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
 	Rebuild string `name:"rebuild" placeholder:"SRC" help:"Convert SRC again with the directory's own options and compare every file: proves that it came from SRC."`
 	Threads int    `name:"threads" help:"Workers; 0 means all cores."`
-	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there, also of what is damaged."`
-	JSON    bool   `name:"json" help:"Print a JSON report."`
+	receiptFlags
+	JSON bool `name:"json" help:"Print a JSON report."`
 }
 
 func (c *verifyCommand) Help() string {
@@ -53,7 +53,7 @@ func (c *verifyCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	rec, err := newRecord(c.Receipt, threads, map[string]string{"path": c.Path})
+	rec, err := newRecord(c.receiptFlags, threads, map[string]string{"path": c.Path})
 	if err != nil {
 		return err
 	}
@@ -87,12 +87,12 @@ func (c *verifyCommand) Run(env *environment) error {
 		rec.Add(o)
 		r.Tensors = append(r.Tensors, t)
 	}
-	if c.Receipt != "" {
+	if c.wanted() {
 		claims, err := c.claims(env, info.IsDir(), r.Tensors)
 		if err != nil {
 			return err
 		}
-		if err := rec.write(claims); err != nil {
+		if err := rec.write(env.ctx, claims); err != nil {
 			return err
 		}
 	}

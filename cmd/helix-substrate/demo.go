@@ -120,12 +120,12 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	c.say(env, "\n4. helix-substrate run model --memory %s\n   The limit is the whole process's, program included. "+
 		"It is planned, reserved and kept; the text\n   would be the same, bit for bit, with any other limit, number of threads or CPU.\n\n   ", limit)
 	run := runCommand{
-		Dir: dst, Receipt: filepath.Join(dir, "receipt.json"), N: 90, Temperature: 0.6, TopK: 40, TopP: 0.95, MinP: 0.05, RepeatPenalty: 1.1, Seed: c.Seed,
+		Dir: dst, receiptFlags: receiptFlags{Receipt: filepath.Join(dir, "receipt.json")}, N: 90, Temperature: 0.6, TopK: 40, TopP: 0.95, MinP: 0.05, RepeatPenalty: 1.1, Seed: c.Seed,
 		modelFlags: modelFlags{Memory: demoMemory, Context: 256, Cache: "f32"},
 	}
 	debug.FreeOSMemory() // what converting took; where the peak cannot be reset, it counts all the same
 	_ = procmem.ResetPeak()
-	l, err := run.loadFor(env, dst, run.sampling().MemoryFor)
+	l, err := run.loadFor(env, dst, run.memoryFor)
 	if err != nil {
 		return err
 	}

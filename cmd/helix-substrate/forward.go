@@ -36,7 +36,7 @@ func (c *forwardCommand) Run(env *environment) error {
 		return err
 	}
 	defer rec.abort()
-	l, err := c.load(env, c.Dir, 0)
+	l, err := c.loadFor(env, c.Dir, receipt.HasherMemory)
 	if err != nil {
 		return err
 	}
@@ -47,10 +47,11 @@ func (c *forwardCommand) Run(env *environment) error {
 	}
 	claims := receipt.ForwardClaims{
 		Operation: receipt.OpForward, Context: l.model.Plan.Context, CacheType: c.Cache,
-		TokenIDs: ids, LogitsSHA256: []string{},
+		TokenIDs: ids,
 	}
 	claims.Model.Architecture = l.model.Config.Architecture
 	start := time.Now()
+	var hasher receipt.Hasher
 	err = atomicfile.Write(c.Out, func(w io.Writer) error {
 		out, err := npy.NewWriter(w, []int{len(ids), l.model.Config.Vocab})
 		if err != nil {
@@ -58,7 +59,7 @@ func (c *forwardCommand) Run(env *environment) error {
 		}
 		err = l.session.Forward(env.ctx, ids, 0, func(_ int, logits []float32) error {
 			if c.wanted() {
-				claims.LogitsSHA256 = append(claims.LogitsSHA256, receipt.HashFloat32(logits))
+				hasher.Add(logits)
 			}
 			return out.Write(logits)
 		})
@@ -72,6 +73,7 @@ func (c *forwardCommand) Run(env *environment) error {
 	}
 	elapsed := time.Since(start)
 	if c.wanted() {
+		claims.LogitsSHA256 = hasher.Sums()
 		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
 			return err
 		}

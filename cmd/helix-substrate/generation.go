@@ -13,11 +13,24 @@ import (
 type generation struct {
 	*receipt.Generation
 	wanted bool // somebody will see it: what takes time, such as hashing, is worth it
+	hasher receipt.Hasher
+}
+
+// receiptWanted tells that somebody will see the receipt.
+func (c *runCommand) receiptWanted() bool { return c.wanted() || c.JSON }
+
+// memoryFor is what the run needs besides the model: for drawing tokens and for hashing.
+func (c *runCommand) memoryFor(vocab int) int64 {
+	n := c.sampling().MemoryFor(vocab)
+	if c.receiptWanted() {
+		n += receipt.HasherMemory(vocab)
+	}
+	return n
 }
 
 // newReceipt notes what is claimed before anything runs.
 func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*generation, error) {
-	g := &generation{receipt.NewGeneration(time.Now()), c.Receipt != "" || c.Log != "" || c.JSON}
+	g := &generation{Generation: receipt.NewGeneration(time.Now()), wanted: c.receiptWanted()}
 	claims := &g.Claims
 	if g.wanted {
 		var err error
@@ -42,11 +55,12 @@ func (g *generation) run(ctx context.Context, from *generate.Generator, s *trans
 	var turn receipt.Turn
 	if g.wanted {
 		from.Logits = func(logits []float32) error {
-			turn.LogitsSHA256 = append(turn.LogitsSHA256, receipt.HashFloat32(logits))
+			g.hasher.Add(logits)
 			return nil
 		}
 	}
 	result, err := from.Run(ctx, s, prompt, g.Claims.N, emit)
+	turn.LogitsSHA256 = g.hasher.Sums()
 	turn.PromptIDs, turn.OutputIDs, turn.Stop = result.PromptIDs, result.OutputIDs, string(result.Stop)
 	g.AddTurn(turn, result.Text, result.PromptTime, result.GenerateTime, err)
 	return result, err

@@ -24,9 +24,8 @@ type runCommand struct {
 	Seed          uint64  `name:"seed" help:"Chooses the random numbers: the same seed gives the same text."`
 	Chat          bool    `name:"chat" help:"Use the model's chat template and keep a conversation: a line of input is a turn."`
 	System        string  `name:"system" placeholder:"TEXT" help:"With --chat: the system message."`
-	Receipt       string  `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
-	Log           string  `name:"log" placeholder:"LOG" help:"Append the receipt to this log, which links it to the one before."`
-	Private       bool    `name:"private" help:"Leave prompt and text out of the receipt, as token ids too: only their hashes are in it."`
+	receiptFlags
+	Private bool `name:"private" help:"Leave prompt and text out of the receipt, as token ids too: only their hashes are in it."`
 	modelFlags
 	JSON bool `name:"json" help:"Print the receipt instead of the text."`
 }
@@ -55,7 +54,7 @@ func (c *runCommand) Run(env *environment) error {
 			return err
 		}
 	}
-	l, err := c.loadFor(env, c.Dir, c.sampling().MemoryFor)
+	l, err := c.loadFor(env, c.Dir, c.memoryFor)
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 type receiptReplayCommand struct {
@@ -61,23 +59,7 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	case receipt.OpConvert:
 		return fmt.Errorf("%s: a conversion is done again by verify DIR --rebuild SRC: %w", c.Path, receipt.ErrSchema)
 	}
-	var claims receipt.GenerationClaims
-	if err := r.DecodeClaims(receipt.OpGenerate, &claims); err != nil {
-		return fmt.Errorf("%s: only generated texts, forward passes, layers and products are replayed: %w", c.Path, err)
-	}
-	if claims.Private {
-		return fmt.Errorf("%s: its ids were kept private, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)
-	}
-	if err := c.sameModel(env, claims.Model); err != nil {
-		return err
-	}
-	start := time.Now()
-	turns, logits, err := c.replay(env, &claims)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(env.stdout, "OK %s: %d turns and the logits of %d tokens have the same hashes, in %.1f s\n", c.Path, turns, logits, time.Since(start).Seconds())
-	return nil
+	return c.generation(env, r)
 }
 
 // sameModel refuses a model that is not the one claimed.
@@ -98,6 +80,15 @@ func (c *receiptReplayCommand) sameModel(env *environment, claimed receipt.Model
 	return nil
 }
 
+// runAs sets the context and the cache of the claims.
+func (c *receiptReplayCommand) runAs(context int, cache string) error {
+	if t := transformer.CacheType(cache); t != transformer.CacheF32 && t != transformer.CacheF16 {
+		return fmt.Errorf("%s: cache_type %.20q: %w", c.Path, cache, receipt.ErrInvalid)
+	}
+	c.Context, c.Cache = context, cache
+	return nil
+}
+
 // same compares all that a replay came to with all that the receipt claims, and names
 // the first difference in the order of the claims' names.
 func (c *receiptReplayCommand) same(r *signedReceipt, again any) error {
@@ -113,85 +104,4 @@ func (c *receiptReplayCommand) same(r *signedReceipt, again any) error {
 		return fmt.Errorf("%s: %s is %s, the receipt says %s: %w", c.Path, rows[0].name, rows[0].b, rows[0].a, errReplay)
 	}
 	return nil
-}
-
-// replay generates turn by turn and stops at the first difference.
-func (c *receiptReplayCommand) replay(env *environment, claims *receipt.GenerationClaims) (turns, logits int, err error) {
-	c.Context, c.Cache = claims.Context, claims.CacheType
-	options := generate.Options(claims.Sampling)
-	l, err := c.loadFor(env, c.Model, options.MemoryFor)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer l.close()
-	sampler, err := generate.NewSampler(options)
-	if err != nil {
-		return 0, 0, err
-	}
-	for i, turn := range claims.Turns {
-		differs := func(what string, args ...any) error {
-			return fmt.Errorf("%s: turn %d: %s: %w", c.Path, i, fmt.Sprintf(what, args...), errReplay)
-		}
-		if receipt.HashIDs(turn.PromptIDs) != turn.PromptSHA256 {
-			return 0, 0, differs("the prompt's ids do not have the prompt's hash")
-		}
-		l.session.Reset(turn.Keep)
-		at := 0
-		g := generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler, Stop: claims.StopIDs, Logits: func(x []float32) error {
-			if at >= len(turn.LogitsSHA256) {
-				return differs("token %d: the receipt has no logits for it", at)
-			}
-			if got := receipt.HashFloat32(x); got != turn.LogitsSHA256[at] {
-				return differs("token %d: logits have sha256 %s, the receipt says %s", at, got, turn.LogitsSHA256[at])
-			}
-			at++
-			logits++
-			return nil
-		}}
-		n := claims.N
-		if turn.Stop == string(generate.StopCancel) || turn.Stop == string(generate.StopError) {
-			n = min(n, max(1, len(turn.OutputIDs))) // as far as it got
-		}
-		result, err := g.Run(env.ctx, l.session, turn.PromptIDs, n, func(string) error { return nil })
-		if result.Stop == generate.StopCancel {
-			return 0, 0, env.ctx.Err()
-		}
-		if err != nil {
-			return 0, 0, err
-		}
-		if k := firstDifference(result.OutputIDs, turn.OutputIDs); k >= 0 {
-			return 0, 0, differs("token %d: another id than the receipt's", k)
-		}
-		if got := receipt.HashIDs(result.OutputIDs); got != turn.OutputSHA256 {
-			return 0, 0, differs("the ids have sha256 %s, the receipt says %s", got, turn.OutputSHA256)
-		}
-		if got := fmt.Sprintf("%x", sha256.Sum256([]byte(result.Text))); got != turn.TextSHA256 {
-			return 0, 0, differs("the text has sha256 %s, the receipt says %s", got, turn.TextSHA256)
-		}
-		turns++
-	}
-	if got := receipt.HashIDs(idLists(claims)...); got != claims.TokensSHA256 {
-		return 0, 0, fmt.Errorf("%s: all ids have sha256 %s, the receipt says %s: %w", c.Path, got, claims.TokensSHA256, errReplay)
-	}
-	return turns, logits, nil
-}
-
-// firstDifference returns where two lists first differ, −1 if they do not.
-func firstDifference(a, b []int) int {
-	if slices.Equal(a, b) {
-		return -1
-	}
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return min(len(a), len(b))
-}
-
-func idLists(claims *receipt.GenerationClaims) (lists [][]int) {
-	for _, t := range claims.Turns {
-		lists = append(lists, t.PromptIDs, t.OutputIDs)
-	}
-	return lists
 }

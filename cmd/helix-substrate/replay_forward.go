@@ -18,7 +18,9 @@ func (c *receiptReplayCommand) forward(env *environment, r *signedReceipt) error
 	if err := c.sameModel(env, claims.Model); err != nil {
 		return err
 	}
-	c.Context, c.Cache = claims.Context, claims.CacheType
+	if err := c.runAs(claims.Context, claims.CacheType); err != nil {
+		return err
+	}
 	l, err := c.load(env, c.Model, 0)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -97,7 +98,7 @@ func (c *receiptReplayCommand) generateAgain(env *environment, claims *receipt.G
 		if result.Stop == generate.StopCancel {
 			return nil, env.ctx.Err()
 		}
-		if err != nil {
+		if failed := turn.Stop == string(generate.StopError) && !errors.Is(err, errReplay); err != nil && !failed {
 			return nil, fmt.Errorf("%s: turn %d: %w", c.Path, i, err)
 		}
 		replayed.PromptIDs, replayed.OutputIDs = result.PromptIDs, result.OutputIDs

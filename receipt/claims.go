@@ -88,6 +88,15 @@ type SidecarClaim struct {
 	Corrections int    `json:"corrections"`
 }
 
+// Operation records that the sidecar took part in an operation with the given output,
+// by its hash.
+func (s *SidecarClaim) Operation(tensor, output string) Operation {
+	return Operation{
+		Name: OpSidecar, TensorName: tensor, Elements: int64(s.Corrections), Outliers: s.Corrections,
+		Proof: Proof{Input: s.SHA256, Output: output},
+	}
+}
+
 // ArrayClaim names float32 values by the SHA-256 of their little-endian bytes.
 type ArrayClaim struct {
 	Shape  []int  `json:"shape"`

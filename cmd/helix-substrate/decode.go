@@ -93,6 +93,9 @@ func (c *decodeCommand) record(ctx context.Context, f *cdna.File, s *cdna.Sideca
 		Name: receipt.OpDecode, TensorName: claims.Matrix.TensorName, Tensors: 1, Elements: int64(len(weights)),
 		Proof: receipt.Proof{Input: claims.Matrix.SHA256, Output: claims.Weights.SHA256},
 	})
+	if claims.Sidecar != nil {
+		rec.Add(claims.Sidecar.Operation(claims.Matrix.TensorName, claims.Weights.SHA256))
+	}
 	return rec.write(ctx, claims)
 }
 

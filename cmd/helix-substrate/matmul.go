@@ -105,6 +105,9 @@ func (c *matmulCommand) record(env *environment, rec *record, p *product, r *rec
 		Elements: int64(len(y.Data)), Outliers: r.SidecarCorrections,
 		Proof: receipt.Proof{Input: claims.X.SHA256, Output: claims.Y.SHA256},
 	})
+	if claims.Sidecar != nil && claims.Sidecar.Applied {
+		rec.Add(claims.Sidecar.Operation(claims.Matrix.TensorName, claims.Y.SHA256))
+	}
 	return rec.write(env.ctx, claims)
 }
 

@@ -1,9 +1,6 @@
 package receipt
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // DecodeClaims say what weights came out of a compressed matrix.
 type DecodeClaims struct {
@@ -109,7 +106,7 @@ func (e *Execution) DecodeClaims(operation string, claims any) error {
 	if got := e.Operation(); got != operation {
 		return fmt.Errorf("%w: the claims are about %q, not %q", ErrSchema, got, operation)
 	}
-	if err := json.Unmarshal(e.Claims, claims); err != nil {
+	if err := Unmarshal(e.Claims, claims); err != nil {
 		return fmt.Errorf("%w: claims: %v", ErrInvalid, err)
 	}
 	return nil

@@ -131,7 +131,7 @@ func ReadExecution(document []byte) (*Execution, error) {
 		return nil, err
 	}
 	var e Execution
-	if err := json.Unmarshal(document, &e); err != nil {
+	if err := Unmarshal(document, &e); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInvalid, err)
 	}
 	return &e, nil
@@ -140,8 +140,10 @@ func ReadExecution(document []byte) (*Execution, error) {
 // Operation returns what the receipt's claims are about, such as OpGenerate; "" for a
 // receipt without claims, such as the Python original's.
 func (e *Execution) Operation() string {
-	var c struct{ Operation string }
-	if json.Unmarshal(e.Claims, &c) != nil {
+	var c struct {
+		Operation string `json:"operation"`
+	}
+	if Unmarshal(e.Claims, &c) != nil {
 		return ""
 	}
 	return c.Operation

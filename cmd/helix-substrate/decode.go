@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
@@ -51,52 +55,73 @@ func (c *decodeCommand) Run(env *environment) error {
 			return err
 		}
 	}
+	rec, err := newRecord(c.receiptFlags, 1, map[string]string{"file": c.File, "sidecar": c.Sidecar})
+	if err != nil {
+		return err
+	}
+	defer rec.abort()
+	start := time.Now()
 	err = atomicfile.Write(c.Out, func(w io.Writer) error {
 		return convert.Decode(env.ctx, w, f, s)
 	})
 	if err != nil {
 		return err
 	}
-	if err := c.record(env.ctx, f, s); err != nil {
-		return err
+	if c.wanted() {
+		claims, err := c.claims(env.ctx, f, s)
+		if err != nil {
+			return err
+		}
+		rec.Add(receipt.Operation{
+			Name: receipt.OpDecode, TensorName: claims.Matrix.TensorName, Tensors: 1, Elements: int64(f.Rows()) * int64(f.Cols()),
+			TimingMS: receipt.Milliseconds(time.Since(start)), Proof: receipt.Proof{Input: claims.Matrix.SHA256, Output: claims.Weights.SHA256},
+		})
+		if claims.Sidecar != nil {
+			rec.Add(claims.Sidecar.Operation(claims.Matrix.TensorName, claims.Weights.SHA256))
+		}
+		if err := rec.write(env.ctx, claims); err != nil {
+			return err
+		}
 	}
 	return c.report(env, &f.Blocks, dtype.F32)
 }
 
-// record writes the receipt, if one is wanted: which matrix gave which weights.
-func (c *decodeCommand) record(ctx context.Context, f *cdna.File, s *cdna.Sidecar) error {
-	if !c.wanted() {
-		return nil
-	}
-	rec, err := newRecord(c.receiptFlags, 1, map[string]string{"file": c.File, "weights": c.Out})
-	if err != nil {
-		return err
-	}
-	defer rec.abort()
-	claims := receipt.DecodeClaims{Operation: receipt.OpDecode}
+// claims say which matrix gave which weights.
+func (c *decodeCommand) claims(ctx context.Context, f *cdna.File, s *cdna.Sidecar) (*receipt.DecodeClaims, error) {
+	claims := &receipt.DecodeClaims{Operation: receipt.OpDecode}
+	var err error
 	if claims.Matrix, err = matrixClaim(f); err != nil {
-		return err
+		return nil, err
 	}
 	if s != nil {
 		sum, _, err := model.HashFile(ctx, c.Sidecar)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		claims.Sidecar = &receipt.SidecarClaim{SHA256: sum, Applied: true, Corrections: len(s.Positions)}
 	}
-	weights, shape, err := npy.ReadFloat32(c.Out)
+	claims.Weights, err = arrayClaim(ctx, c.Out)
+	return claims, err
+}
+
+// arrayClaim names the values of a float32 .npy file, which it reads in pieces.
+func arrayClaim(ctx context.Context, path string) (receipt.ArrayClaim, error) {
+	r, err := npy.Open(path)
 	if err != nil {
-		return err
+		return receipt.ArrayClaim{}, err
 	}
-	claims.Weights = receipt.ArrayClaim{Shape: shape, SHA256: receipt.HashFloat32(weights)}
-	rec.Add(receipt.Operation{
-		Name: receipt.OpDecode, TensorName: claims.Matrix.TensorName, Tensors: 1, Elements: int64(len(weights)),
-		Proof: receipt.Proof{Input: claims.Matrix.SHA256, Output: claims.Weights.SHA256},
-	})
-	if claims.Sidecar != nil {
-		rec.Add(claims.Sidecar.Operation(claims.Matrix.TensorName, claims.Weights.SHA256))
+	defer r.Close()
+	h := sha256.New()
+	size := 4 * int64(r.Len())
+	for at, piece := int64(0), make([]byte, 1<<18); at < size; {
+		piece = piece[:min(int64(len(piece)), size-at)]
+		if err := cmp.Or(context.Cause(ctx), r.ReadRaw(piece, at)); err != nil {
+			return receipt.ArrayClaim{}, err
+		}
+		h.Write(piece)
+		at += int64(len(piece))
 	}
-	return rec.write(ctx, claims)
+	return receipt.ArrayClaim{Shape: r.Shape(), SHA256: hex.EncodeToString(h.Sum(nil))}, nil
 }
 
 // matrixClaim names a compressed matrix.

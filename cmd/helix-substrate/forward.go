@@ -31,6 +31,9 @@ func (c *forwardCommand) Run(env *environment) error {
 	if err := distinct([]string{c.Dir}, []string{c.Out, c.Receipt, c.Log}); err != nil {
 		return err
 	}
+	if err := apart(c.Out, c.Dir); err != nil {
+		return err
+	}
 	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"model": c.Dir, "logits": c.Out})
 	if err != nil {
 		return err

@@ -30,6 +30,9 @@ func (c *layerCommand) Run(env *environment) error {
 	if err := distinct([]string{c.X}, []string{c.Out, c.Receipt, c.Log}); err != nil {
 		return err
 	}
+	if err := apart(c.Out, c.Dir); err != nil {
+		return err
+	}
 	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"model": c.Dir, "x": c.X, "y": c.Out})
 	if err != nil {
 		return err

@@ -55,11 +55,7 @@ func (c *matmulCommand) Run(env *environment) error {
 		options: stream.MatrixOptions{Verify: policy, Seed: c.Seed, Quality: stream.Quality{Mode: c.Quality, MinCosine: c.MinCosine}},
 	}
 	// The receipt's file comes first: a product without it would be no success.
-	paths := map[string]string{"x": c.X, "w": c.W}
-	if c.Sidecar != "" {
-		paths["sidecar"] = c.Sidecar
-	}
-	rec, err := newRecord(c.receiptFlags, c.Threads, paths)
+	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"x": c.X, "w": c.W, "sidecar": c.Sidecar})
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@ func (c *receiptReplayCommand) Run(env *environment) error {
 	if p, ok, err := readOriginal(c.Path); err != nil {
 		return err
 	} else if ok {
+		if len(keys) > 0 {
+			return fmt.Errorf("%s: %w", c.Path, errUnsigned)
+		}
 		return c.originalProduct(env, &p)
 	}
 	r, err := readReceipt(env, c.Path, keys)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,42 +13,22 @@ import (
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )
 
-// createReceipt opens the file of a receipt of a run of the model at path. It comes
-// before the run, so that one whose receipt cannot be written does not start.
-func createReceipt(name, path string) (*atomicfile.File, error) {
-	if err := apart(name, path); err != nil {
-		return nil, err
-	}
-	return atomicfile.Create(name)
-}
-
-// checkLog refuses, before a run of the model at path, a log that it could not append
-// to.
-func checkLog(log, path string) error {
-	for _, name := range []string{log, log + chain.TreeSuffix} {
-		if err := apart(name, path); err != nil {
-			return err
-		}
-	}
-	_, err := os.Stat(filepath.Dir(log))
-	return err
-}
-
 // keepReceipt writes a run's receipt into file and appends it to a log, if there are
-// any. The log comes first: it says which receipt was before this one.
+// any, also when the run was interrupted. The log comes first: it says which receipt was
+// before this one. Where it cannot be appended to, the file is written all the same.
 func keepReceipt(ctx context.Context, e *receipt.Execution, file *atomicfile.File, log string) error {
+	var logged error
 	if log != "" {
-		if err := chain.Append(ctx, log, e); err != nil {
-			return err
-		}
+		logged = chain.Append(context.WithoutCancel(ctx), log, e)
 	}
 	if file == nil {
-		return nil
+		return logged
 	}
-	if err := e.Write(file); err != nil {
-		return err
+	err := e.Write(file)
+	if err == nil {
+		err = file.Commit()
 	}
-	return file.Commit()
+	return errors.Join(logged, err)
 }
 
 // apart refuses an output that is a file of the model at path or lies in its

@@ -12,6 +12,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/receipt/chain"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -23,6 +24,41 @@ type receiptFlags struct {
 
 // wanted tells that somebody will see a receipt.
 func (f *receiptFlags) wanted() bool { return f.Receipt != "" || f.Log != "" }
+
+// create opens the receipt's file, if one is wanted, and looks at the log. Neither may be
+// the other, one of the paths, or lie in one.
+func (f *receiptFlags) create(paths []string) (*atomicfile.File, error) {
+	outputs := []string{f.Receipt}
+	if f.Log != "" {
+		outputs = append(outputs, f.Log, f.Log+chain.TreeSuffix)
+	}
+	slices.Sort(paths)
+	if err := distinct(paths, outputs); err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		if _, err := os.Stat(path); err != nil {
+			continue // an output, or a repository of the hub
+		}
+		for _, output := range outputs {
+			if output == "" {
+				continue
+			}
+			if err := apart(output, path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if f.Log != "" {
+		if err := chain.Check(f.Log); err != nil {
+			return nil, err
+		}
+	}
+	if f.Receipt == "" {
+		return nil, nil
+	}
+	return atomicfile.Create(f.Receipt)
+}
 
 // record is the receipt of a verb on its way; one without a file or log is for nobody.
 type record struct {
@@ -45,26 +81,9 @@ func newRecord(f receiptFlags, threads int, paths map[string]string) (*record, e
 		return nil, err
 	}
 	m.Executor = receipt.Executor{Used: string(kernels.Level()), Workers: threads}
+	maps.DeleteFunc(paths, func(_, path string) bool { return path == "" })
 	m.Paths = paths
-	for _, name := range slices.Sorted(maps.Keys(paths)) {
-		path := paths[name]
-		if _, err := os.Stat(path); err != nil {
-			continue // an output, or a repository of the hub
-		}
-		if f.Receipt != "" {
-			if err := apart(f.Receipt, path); err != nil {
-				return nil, err
-			}
-		}
-		if f.Log != "" {
-			if err := checkLog(f.Log, path); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if f.Receipt != "" {
-		r.file, err = atomicfile.Create(f.Receipt)
-	}
+	r.file, err = f.create(slices.Collect(maps.Values(paths)))
 	return r, err
 }
 

@@ -42,17 +42,12 @@ func (c *runCommand) Run(env *environment) error {
 	if c.N < 1 {
 		return usageError("-n must be positive")
 	}
-	var file *atomicfile.File
-	if c.Receipt != "" {
-		if file, err = createReceipt(c.Receipt, c.Dir); err != nil {
-			return err
-		}
-		defer file.Abort()
+	file, err := c.create([]string{c.Dir})
+	if err != nil {
+		return err
 	}
-	if c.Log != "" {
-		if err := checkLog(c.Log, c.Dir); err != nil {
-			return err
-		}
+	if file != nil {
+		defer file.Abort()
 	}
 	l, err := c.loadFor(env, c.Dir, c.memoryFor)
 	if err != nil {

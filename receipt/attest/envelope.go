@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 
@@ -49,6 +50,9 @@ func SignPayload(ctx context.Context, payloadType string, payload []byte, keys .
 func signPayload(ctx context.Context, payloadType string, payload []byte, keys []*PrivateKey) (*dsse.Envelope, error) {
 	signers := make([]dsse.Signer, len(keys))
 	for i, k := range keys {
+		if slices.ContainsFunc(keys[:i], func(other *PrivateKey) bool { return other.ID() == k.ID() }) {
+			return nil, fmt.Errorf("%w: key %.16s… is given twice", ErrKey, k.ID())
+		}
 		signers[i] = k
 	}
 	s, err := dsse.NewEnvelopeSigner(signers...)
@@ -67,7 +71,7 @@ func AddSignatures(ctx context.Context, document []byte, keys ...*PrivateKey) ([
 	}
 	for _, k := range keys {
 		for _, s := range e.Signatures {
-			if s.KeyID == k.ID() {
+			if s.KeyID == k.ID() || s.KeyID == "" && valid(ctx, e, s, &k.PublicKey) {
 				return nil, fmt.Errorf("%w: key %.16s… has signed already", ErrSignature, k.ID())
 			}
 		}
@@ -96,22 +100,19 @@ func Open(ctx context.Context, document []byte, anyLayout bool, keys ...*PublicK
 // check verifies the signatures of a decoded envelope.
 func check(ctx context.Context, e *dsse.Envelope, payload []byte, keys []*PublicKey) (*Envelope, error) {
 	opened := &Envelope{PayloadType: e.PayloadType, Payload: payload}
-	signed := map[*PublicKey]bool{}
+	signed := map[string]bool{} // by id
 	for _, s := range e.Signatures {
 		c := SignatureCheck{KeyID: s.KeyID, Unknown: true}
 		for _, k := range keys {
 			if s.KeyID != "" && s.KeyID != k.ID() {
 				continue
 			}
-			v, err := dsse.NewEnvelopeVerifier(k)
-			if err != nil {
-				return nil, err
-			}
-			one := *e
-			one.Signatures = []dsse.Signature{s}
-			if _, err := v.Verify(ctx, &one); err == nil {
+			if valid(ctx, e, s, k) {
+				if signed[k.ID()] {
+					return nil, fmt.Errorf("%w: key %.16s… has signed twice", ErrSignature, k.ID())
+				}
 				c = SignatureCheck{KeyID: k.ID(), Valid: true}
-				signed[k] = true
+				signed[k.ID()] = true
 				break
 			}
 			if s.KeyID != "" {
@@ -121,21 +122,30 @@ func check(ctx context.Context, e *dsse.Envelope, payload []byte, keys []*Public
 		opened.Signatures = append(opened.Signatures, c)
 	}
 	for _, k := range keys {
-		if !signed[k] {
+		if !signed[k.ID()] {
 			return nil, fmt.Errorf("%w: none is of key %.16s…", ErrSignature, k.ID())
 		}
 	}
 	return opened, nil
 }
 
+// valid tells whether s is a signature of the envelope's payload by a key.
+func valid(ctx context.Context, e *dsse.Envelope, s dsse.Signature, k *PublicKey) bool {
+	v, err := dsse.NewEnvelopeVerifier(k)
+	if err != nil {
+		return false
+	}
+	one := *e
+	one.Signatures = []dsse.Signature{s}
+	_, err = v.Verify(ctx, &one)
+	return err == nil
+}
+
 // decodeEnvelope reads an envelope without checking signatures.
 func decodeEnvelope(document []byte, anyLayout bool) (*dsse.Envelope, []byte, error) {
-	if _, err := receipt.Canonical(document); err != nil { // strict JSON
-		return nil, nil, err
-	}
 	var e dsse.Envelope
-	if err := json.Unmarshal(document, &e); err != nil {
-		return nil, nil, fmt.Errorf("%w: %v", ErrEnvelope, err)
+	if err := receipt.Unmarshal(document, &e); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
 	payload, err := decodePayload(&e)
 	if err != nil {

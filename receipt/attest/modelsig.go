@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
@@ -133,8 +133,8 @@ func VerifyModel(ctx context.Context, dir, sigPath string, key *PublicKey, anyLa
 		return nil, fmt.Errorf("%s: %w", sigPath, err)
 	}
 	var p modelPredicate
-	if err := json.Unmarshal(s.Predicate, &p); err != nil {
-		return nil, fmt.Errorf("%s: %w: %v", sigPath, ErrStatement, err)
+	if err := receipt.Unmarshal(s.Predicate, &p); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", sigPath, ErrStatement, err)
 	}
 	if err := p.check(s); err != nil {
 		return nil, fmt.Errorf("%s: %w", sigPath, err)
@@ -152,12 +152,9 @@ func VerifyModel(ctx context.Context, dir, sigPath string, key *PublicKey, anyLa
 
 // openModelSignature checks a bundle's signature.
 func openModelSignature(ctx context.Context, text []byte, key *PublicKey, anyLayout bool) (*Statement, error) {
-	if _, err := receipt.Canonical(text); err != nil {
-		return nil, err
-	}
 	var b bundle
-	if err := json.Unmarshal(text, &b); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrEnvelope, err)
+	if err := receipt.Unmarshal(text, &b); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
 	if b.MediaType != bundleType {
 		return nil, fmt.Errorf("%w: media type %.80q", ErrEnvelope, b.MediaType)
@@ -295,7 +292,7 @@ func hashTree(ctx context.Context, dir string, ignore []string) ([]resource, err
 
 // hashFile returns the SHA-256 of a file, in hex.
 func hashFile(ctx context.Context, name string) (string, error) {
-	f, err := os.Open(name)
+	f, _, err := regularfile.Open(name)
 	if err != nil {
 		return "", err
 	}

@@ -55,7 +55,11 @@ func Sign(ctx context.Context, subjects []Subject, predicateType string, predica
 }
 
 func (s *Statement) canonical() ([]byte, error) {
-	payload, err := receipt.CanonicalOf(s)
+	text, err := json.Marshal(s) // which keeps the text of the predicate's numbers
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrStatement, err)
+	}
+	payload, err := receipt.Canonical(text)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +78,9 @@ func (e *Envelope) Statement() (*Statement, error) {
 // ParseStatement reads a statement: it has a predicate of some type, and at least one
 // subject, each with a digest.
 func ParseStatement(payload []byte) (*Statement, error) {
-	if _, err := receipt.Canonical(payload); err != nil {
-		return nil, err
-	}
 	var s Statement
-	if err := json.Unmarshal(payload, &s); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrStatement, err)
+	if err := receipt.Unmarshal(payload, &s); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStatement, err)
 	}
 	switch {
 	case s.Type != StatementType:

@@ -218,6 +218,8 @@ func TestInterruptedAppend(t *testing.T) {
 	log, tree := read(t, path), read(t, path+TreeSuffix)
 	grow(t, path, 5, 6)
 	longer, longerTree := read(t, path), read(t, path+TreeSuffix)
+	grow(t, path, 6, 7)
+	longest, longestTree := read(t, path), read(t, path+TreeSuffix)
 	for _, c := range []struct{ log, tree []byte }{
 		{longer, tree},
 		{longer[:len(longer)-1], tree},
@@ -233,11 +235,14 @@ func TestInterruptedAppend(t *testing.T) {
 		if problems(t, path, nil) == "" {
 			t.Error("an append that was cut short goes unseen")
 		}
-		grow(t, path, 5, 6)
+		if len(c.log) == len(log)+7 { // the entry is lost, else the next append finishes it
+			grow(t, path, 5, 6)
+		}
+		grow(t, path, 6, 7)
 		if got := problems(t, path, nil); got != "" {
 			t.Errorf("after the next append: %s", got)
 		}
-		if !bytes.Equal(read(t, path), longer) || !bytes.Equal(read(t, path+TreeSuffix), longerTree) {
+		if !bytes.Equal(read(t, path), longest) || !bytes.Equal(read(t, path+TreeSuffix), longestTree) {
 			t.Error("the next append gives another log")
 		}
 	}
@@ -249,6 +254,27 @@ func TestInterruptedAppend(t *testing.T) {
 	write(t, path+TreeSuffix, nil)
 	if err := Append(t.Context(), path, execution(t, 7)); !errors.Is(err, ErrLog) {
 		t.Errorf("no tree: %v", err)
+	}
+	for _, text := range []string{"my only line\n", "my only line", "{}\n", "{}", string(longer[len(log):])} {
+		write(t, path, []byte(text))
+		write(t, path+TreeSuffix, nil)
+		if err := Append(t.Context(), path, execution(t, 7)); !errors.Is(err, ErrLog) {
+			t.Errorf("%.20q: %v", text, err)
+		}
+		if err := Check(path); !errors.Is(err, ErrLog) {
+			t.Errorf("%.20q: %v", text, err)
+		}
+		if got := read(t, path); string(got) != text {
+			t.Errorf("%.20q became %.20q", text, got)
+		}
+	}
+	// One entry is as good as its tree.
+	first, _, _ := bytes.Cut(longer, []byte{'\n'})
+	write(t, path, append(first, '\n'))
+	write(t, path+TreeSuffix, nil)
+	grow(t, path, 1, 7)
+	if got := read(t, path); !bytes.Equal(got, longest) {
+		t.Error("a log of one entry without a tree was not taken up")
 	}
 }
 

@@ -8,11 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
@@ -24,8 +27,8 @@ const TreeSuffix = ".tree"
 
 // Append seals a receipt as the one that follows the log's last, and appends it. It
 // makes the log if there is none. Other processes may append at the same time. What an
-// append that was cut short has left behind is removed; ErrLog if the end of the log is
-// otherwise not what the tree says.
+// append that was cut short has left behind is finished, or overwritten where it is only
+// part of an entry; ErrLog if the end of the log is otherwise not what the tree says.
 func Append(ctx context.Context, path string, e *receipt.Execution) error {
 	return appendEntry(ctx, path, func(previous string) ([]byte, error) {
 		e.PreviousSHA256 = previous
@@ -36,11 +39,11 @@ func Append(ctx context.Context, path string, e *receipt.Execution) error {
 // AppendDocument appends a finished receipt as it is, in canonical form. If it names
 // the one before, that must be the log's last.
 func AppendDocument(ctx context.Context, path string, document []byte) error {
+	e, err := receipt.ReadExecution(document)
+	if err != nil {
+		return err
+	}
 	return appendEntry(ctx, path, func(previous string) ([]byte, error) {
-		e, err := receipt.ReadExecution(document)
-		if err != nil {
-			return nil, err
-		}
 		if e.PreviousSHA256 != "" && e.PreviousSHA256 != previous {
 			return nil, fmt.Errorf("%w: the receipt follows %.16s…, the last one is %.16s…", ErrLog, e.PreviousSHA256, previous)
 		}
@@ -50,7 +53,48 @@ func AppendDocument(ctx context.Context, path string, document []byte) error {
 
 // appendEntry appends the line that makeLine returns when it is told the hash of the
 // receipt before, "" for none.
-func appendEntry(ctx context.Context, path string, makeLine func(previous string) ([]byte, error)) (err error) {
+func appendEntry(ctx context.Context, path string, makeLine func(previous string) ([]byte, error)) error {
+	return edit(path, func(log *os.File, t *tree, last []byte, end int64) error {
+		line, err := makeLine(selfHash(last))
+		if err != nil {
+			return err
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := log.Truncate(end); err != nil {
+			return err
+		}
+		if _, err := log.WriteAt(append(line, '\n'), end); err != nil {
+			return errors.Join(err, log.Truncate(end))
+		}
+		if err := log.Sync(); err != nil {
+			return err
+		}
+		return t.add(line)
+	})
+}
+
+// Check tells whether receipts can be appended to the log at path: the errors are those
+// that [Append] would have. It does not make a log.
+func Check(path string) error {
+	_, err := os.Stat(path)
+	_, treeErr := os.Stat(path + TreeSuffix)
+	if errors.Is(err, fs.ErrNotExist) && errors.Is(treeErr, fs.ErrNotExist) {
+		_, err := os.Stat(filepath.Dir(path))
+		return err
+	}
+	return edit(path, func(*os.File, *tree, []byte, int64) error { return nil })
+}
+
+// edit opens log and tree, making them if they are not there, keeps other writers out,
+// and hands over the last entry and where the next one goes.
+func edit(path string, use func(log *os.File, t *tree, last []byte, end int64) error) (err error) {
+	for _, name := range []string{path, path + TreeSuffix} { // a pipe would block
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s: %w", name, regularfile.ErrNotRegular)
+		}
+	}
 	file, err := lockedfile.Edit(path + TreeSuffix) // also keeps other writers out
 	if err != nil {
 		return err
@@ -69,23 +113,7 @@ func appendEntry(ctx context.Context, path string, makeLine func(previous string
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	line, err := makeLine(selfHash(last))
-	if err != nil {
-		return err
-	}
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	if err := log.Truncate(end); err != nil {
-		return err
-	}
-	if _, err := log.WriteAt(append(line, '\n'), end); err != nil {
-		return errors.Join(err, log.Truncate(end))
-	}
-	if err := log.Sync(); err != nil {
-		return err
-	}
-	return t.add(line)
+	return use(log, t, last, end)
 }
 
 // selfHash returns the hash that a receipt has of itself.
@@ -93,27 +121,61 @@ func selfHash(line []byte) string {
 	var e struct {
 		SHA256 string `json:"receipt_sha256"`
 	}
-	if json.Unmarshal(line, &e) != nil {
+	if receipt.Unmarshal(line, &e) != nil {
 		return ""
 	}
 	return e.SHA256
 }
 
-// lastEntry returns the log's last entry and where the next one goes: at the end, or
-// over what an append that was cut short has left.
-func lastEntry(log *os.File, t *tree) (line []byte, end int64, err error) {
-	if t.size == 0 {
-		first, err := readLines(log, 0, 2)
-		if err == nil && len(first) > 1 {
-			err = fmt.Errorf("%w: it has entries, its tree has none", ErrLog)
-		}
-		return nil, 0, err
-	}
-	want, err := t.leaf(t.size - 1)
+// lastEntry returns the log's last entry and where the next one goes. What an append
+// that was cut short has left is finished, if its line is whole, or else is where the
+// next one goes.
+func lastEntry(log *os.File, t *tree) (last []byte, end int64, err error) {
+	size, err := log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, 0, err
 	}
-	size, err := log.Seek(0, io.SeekEnd)
+	if t.size > 0 {
+		if last, end, err = knownEntry(log, size, t); err != nil {
+			return nil, 0, err
+		}
+	}
+	if end == size {
+		return last, end, nil
+	}
+	if size-end > receipt.MaxBytes {
+		return nil, 0, fmt.Errorf("%w: its last line is too long", ErrLog)
+	}
+	rest := make([]byte, size-end)
+	if _, err := log.ReadAt(rest, end); err != nil {
+		return nil, 0, err
+	}
+	line, whole := bytes.CutSuffix(rest, []byte{'\n'})
+	switch {
+	case follows(line, selfHash(last)):
+		if !whole {
+			if _, err := log.WriteAt([]byte{'\n'}, size); err != nil {
+				return nil, 0, err
+			}
+			size++
+		}
+		return line, size, t.add(line)
+	case !whole && rest[0] == '{' && !json.Valid(rest): // the beginning of an entry
+		return last, end, nil
+	}
+	return nil, 0, fmt.Errorf("%w: what follows entry %d is in no tree: see 'receipt log verify'", ErrLog, t.size-1)
+}
+
+// follows tells whether a line is a receipt that names the one before it.
+func follows(line []byte, previous string) bool {
+	e, err := receipt.ReadExecution(line)
+	return err == nil && e.PreviousSHA256 == previous
+}
+
+// knownEntry returns the last entry that the tree has and where it ends: it is the log's
+// last line, or the one before.
+func knownEntry(log *os.File, size int64, t *tree) (line []byte, end int64, err error) {
+	want, err := t.leaf(t.size - 1)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -161,16 +223,6 @@ func lastLines(r io.ReaderAt, size int64, n int) ([]int64, error) {
 		}
 	}
 	return starts, nil
-}
-
-// readLines returns up to n lines from byte off on, without their newlines.
-func readLines(r io.ReaderAt, off int64, n int) ([][]byte, error) {
-	var lines [][]byte
-	s := newScanner(io.NewSectionReader(r, off, 1<<62))
-	for len(lines) < n && s.next() {
-		lines = append(lines, s.line)
-	}
-	return lines, s.err
 }
 
 // scanner reads a log line by line.

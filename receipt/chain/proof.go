@@ -4,10 +4,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
@@ -129,7 +129,7 @@ func (p *Consistency) Check() error {
 }
 
 func withTree(path string, use func(*tree) error) error {
-	f, err := os.Open(path + TreeSuffix)
+	f, _, err := regularfile.Open(path + TreeSuffix)
 	if err != nil {
 		return err
 	}

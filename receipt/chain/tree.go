@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // tree is a log's Merkle tree in a file: the hashes that tlog stores, one after the
@@ -128,7 +129,7 @@ func parseHash(s string) (h tlog.Hash, err error) {
 // ReadHead returns the head of the log at path, as its tree has it: [Verify] tells
 // whether the log agrees.
 func ReadHead(path string) (Head, error) {
-	f, err := os.Open(path + TreeSuffix)
+	f, _, err := regularfile.Open(path + TreeSuffix)
 	if err != nil {
 		return Head{}, err
 	}

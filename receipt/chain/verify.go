@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
@@ -52,6 +53,11 @@ func Verify(ctx context.Context, path string, head *Head) (*Report, error) {
 			return nil, err
 		}
 	}
+	for _, name := range []string{path, path + TreeSuffix} { // a pipe would block
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s: %w", name, regularfile.ErrNotRegular)
+		}
+	}
 	treeFile, err := lockedfile.Open(path + TreeSuffix)
 	if err != nil {
 		return nil, err
@@ -65,7 +71,7 @@ func Verify(ctx context.Context, path string, head *Head) (*Report, error) {
 	if err := v.readLog(ctx, path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := v.readTree(); err != nil {
+	if err := v.readTree(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", path+TreeSuffix, err)
 	}
 	v.compare()
@@ -135,13 +141,16 @@ func (v *verification) readLog(ctx context.Context, path string) error {
 }
 
 // readTree reads the leaves and checks that all other hashes follow from them.
-func (v *verification) readTree() error {
+func (v *verification) readTree(ctx context.Context) error {
 	t := v.tree
 	if t.tail > 0 {
 		v.note(BadTree, int(t.size), "the tree ends with part of entry %d: an append was cut short, or hashes are missing", t.size)
 	}
 	known := &memory{}
 	for i := range t.size {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		leaf, err := t.leaf(i)
 		if err != nil {
 			return err

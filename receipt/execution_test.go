@@ -215,3 +215,38 @@ func FuzzReadExecution(f *testing.F) {
 		}
 	})
 }
+
+// TestShadowedKeys puts keys that encoding/json takes for known ones, and hashes again.
+func TestShadowedKeys(t *testing.T) {
+	document := sealed(t)
+	for _, c := range []struct{ old, new string }{
+		{`"claims":{`, `"Claims":{"operation":"verify"},"claims":{`},
+		{`"claims_sha256":`, `"Claims_SHA256":"00","claims_sha256":`},
+		{`"op_name":`, `"Op_name":"x","op_name":`},
+		{`"compute_proof":{`, `"compute_proof":{"OUTPUT_sha256":"x",`},
+		{`"measurements":{`, `"meaſurements":{"duration_ms":1},"measurements":{`},
+	} {
+		changed := strings.Replace(string(document), c.old, c.new, 1)
+		n, err := parse([]byte(changed))
+		if err != nil || changed == string(document) {
+			t.Fatal(c.new, err)
+		}
+		at, _ := n.get(hashKey)
+		at.value = sum(n.without(hashKey).canonical())
+		if m, ok := n.get("measurements"); ok {
+			stated, _ := n.get("measurements_sha256")
+			stated.value = sum(m.canonical())
+			at.value = sum(n.without(hashKey).canonical())
+		}
+		if _, err := ReadExecution(n.canonical()); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", c.new, err)
+		}
+	}
+	var claims struct {
+		Operation string `json:"operation"`
+	}
+	e := &Execution{Claims: json.RawMessage(`{"operation":"x","Operation":"y"}`)}
+	if err := e.DecodeClaims("x", &claims); err == nil || e.Operation() != "" {
+		t.Errorf("%v, %q", err, e.Operation())
+	}
+}

@@ -26,7 +26,7 @@ var (
 const (
 	MaxBytes  = 128 << 20 // of a document
 	maxDepth  = 256       // of arrays and objects in one another
-	maxValues = 4 << 20   // in a document
+	maxValues = 1 << 20   // in a document
 )
 
 // kind says what a node is.

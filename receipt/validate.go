@@ -60,8 +60,16 @@ type checker struct {
 	v    *Validation
 }
 
+// maxErrors bounds what is listed: a document can have more than anybody will read.
+const maxErrors = 20
+
 func (c *checker) fail(format string, args ...any) {
-	c.v.Errors = append(c.v.Errors, fmt.Sprintf(format, args...))
+	switch n := len(c.v.Errors); {
+	case n < maxErrors:
+		c.v.Errors = append(c.v.Errors, fmt.Sprintf(format, args...))
+	case n == maxErrors:
+		c.v.Errors = append(c.v.Errors, "and more")
+	}
 }
 
 func (c *checker) schema() {

@@ -67,6 +67,9 @@ func (c *convertCommand) Run(env *environment) error {
 		printPlan(env, plan)
 		return nil
 	}
+	if err := distinct(append([]string{c.Src, c.Out}, c.Sign...), []string{c.Receipt, c.Report}); err != nil {
+		return err
+	}
 	attestation, err := c.newAttestation()
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
+	"github.com/helix-substrate/helix-substrate/receipt/chain"
 	"github.com/helix-substrate/helix-substrate/stream"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -43,8 +44,20 @@ var remedies = []struct {
 	{hub.ErrNoRanges, "leave --remote out to download it"},
 	{attest.ErrSignature, "it was signed with another key, or changed since"},
 	{attest.ErrKey, "make keys with 'helix-substrate receipt keygen'"},
-	{attest.ErrLayout, "it was changed where no signature covers it"},
+	{attest.ErrLayout, "it was changed where no signature covers it; or another program wrote it: --any-layout, for a model.sig"},
 	{errUnsigned, "sign it with 'helix-substrate receipt sign'"},
+	{attest.ErrModel, "sign it again, or copy the files again"},
+	{attest.ErrStatement, "name an envelope that 'helix-substrate receipt sign' wrote"},
+	{attest.ErrEnvelope, "name an envelope that 'helix-substrate receipt sign' wrote"},
+	{chain.ErrLog, "'helix-substrate receipt log verify' says which entries; receipts go on in another log"},
+	{errLogChanged, "compare it with a copy; receipts go on in another log"},
+	{chain.ErrProof, "make it again with 'helix-substrate receipt log prove' or 'head'"},
+	{chain.ErrRange, "'helix-substrate receipt log verify' says how many there are"},
+	{receipt.ErrJSON, "name a receipt"},
+	{receipt.ErrUTF8, "name a receipt"},
+	{receipt.ErrNumber, "it was changed, or is damaged"},
+	{receipt.ErrDuplicateKey, "it was changed, or is damaged"},
+	{receipt.ErrLimit, "no run leaves such a receipt"},
 	{receipt.ErrSchema, "name a receipt that helix-substrate or the Python original wrote"},
 	{receipt.ErrInvalid, "it was changed, or is damaged"},
 	{fs.ErrNotExist, "check the path"},

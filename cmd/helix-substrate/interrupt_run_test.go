@@ -15,6 +15,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/demo"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )
 
 // startRun starts a run of the demo's checkpoint, with a chat template added. stop
@@ -75,7 +76,8 @@ func startRun(t *testing.T, args ...string) (stdin io.WriteCloser, stdout io.Rea
 
 // TestInterruptRun stops a run that has just printed its prompt, a long one.
 func TestInterruptRun(t *testing.T) {
-	stdin, stdout, stop := startRun(t, "-c", "60000")
+	log := filepath.Join(t.TempDir(), "log.jsonl")
+	stdin, stdout, stop := startRun(t, "-c", "60000", "--log", log)
 	if _, err := io.WriteString(stdin, strings.Repeat("Once upon a time, there was a little girl. ", 1000)); err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +88,9 @@ func TestInterruptRun(t *testing.T) {
 	turns := stop().Turns
 	if len(turns) != 1 || turns[0].Stop != "cancelled" {
 		t.Errorf("%d turns: %.200v", len(turns), turns)
+	}
+	if r, err := chain.Verify(t.Context(), log, nil); err != nil || r.Entries != 1 || r.Err() != nil {
+		t.Errorf("the log: %+v, %v", r, err)
 	}
 }
 

@@ -43,7 +43,7 @@ func writeTable(w io.Writer, headings []string, rows [][]string) {
 	for _, r := range rows {
 		row := make(table.Row, len(r))
 		for i, cell := range r {
-			row[i] = cell
+			row[i] = printable(cell)
 		}
 		t.AppendRow(row)
 	}
@@ -61,7 +61,7 @@ func writeFields(w io.Writer, fields []field) {
 		width = max(width, len(f.name))
 	}
 	for _, f := range fields {
-		fmt.Fprintf(w, "%-*s  %s\n", width, f.name, f.value)
+		fmt.Fprintf(w, "%-*s  %s\n", width, f.name, printable(f.value))
 	}
 }
 

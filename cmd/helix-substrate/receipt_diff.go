@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 type receiptDiffCommand struct {
@@ -28,11 +29,14 @@ func (c *receiptDiffCommand) Run(env *environment) error {
 		if err != nil {
 			return err
 		}
+		if r.Claims == nil {
+			return fmt.Errorf("%s: it has no claims to compare: %w", path, receipt.ErrSchema)
+		}
 		claims[i] = r.Claims
 	}
 	differences, err := claimDifferences(claims[0], claims[1])
 	if err != nil {
-		return err
+		return fmt.Errorf("%s, %s: %w", c.A, c.B, err)
 	}
 	if len(differences) == 0 {
 		fmt.Fprintln(env.stdout, "both claim the same")
@@ -40,71 +44,48 @@ func (c *receiptDiffCommand) Run(env *environment) error {
 	}
 	rows := make([][]string, len(differences))
 	for i, d := range differences {
-		rows[i] = []string{d.name, d.a, d.b}
+		rows[i] = []string{d.path, plain(d.a), plain(d.b)}
 	}
 	writeTable(env.stdout, []string{"claim", "A", "B"}, rows)
 	return errClaimsDiffer
 }
 
-// claimDifference is a claim, by its path in the JSON, that two receipts do not share.
-type claimDifference struct{ name, a, b string }
+// claimDifference is a claim that two receipts do not share, its values as JSON; the
+// value of one that lacks it is "absent", without quotes.
+type claimDifference struct{ path, a, b string }
 
-// claimDifferences returns them by name.
+// claimDifferences returns them in the order of a's claims, then those that only b has.
 func claimDifferences(a, b json.RawMessage) ([]claimDifference, error) {
-	flat := [2]map[string]string{{}, {}}
-	names := map[string]bool{}
+	var leaves [2][]leaf
+	var values [2]map[string]string
 	for i, claims := range []json.RawMessage{a, b} {
-		if claims == nil {
-			continue
-		}
-		decoder := json.NewDecoder(bytes.NewReader(claims))
-		decoder.UseNumber() // a float64 would not tell large integers apart
-		var v any
-		if err := decoder.Decode(&v); err != nil {
+		var err error
+		if leaves[i], err = flatten(claims, 0); err != nil {
 			return nil, err
 		}
-		flattenAll("", v, flat[i])
-		for name := range flat[i] {
-			names[name] = true
+		values[i] = map[string]string{}
+		for _, l := range leaves[i] {
+			values[i][l.path] = l.value
 		}
 	}
 	var list []claimDifference
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		values := [2]string{"absent", "absent"}
-		for i := range flat {
-			if v, ok := flat[i][name]; ok {
-				values[i] = v
-			}
+	for _, l := range leaves[0] {
+		if other := cmp.Or(values[1][l.path], "absent"); other != l.value {
+			list = append(list, claimDifference{l.path, l.value, other})
 		}
-		if values[0] != values[1] {
-			list = append(list, claimDifference{name, values[0], values[1]})
+	}
+	for _, l := range leaves[1] {
+		if _, ok := values[0][l.path]; !ok {
+			list = append(list, claimDifference{l.path, "absent", l.value})
 		}
 	}
 	return list, nil
 }
 
-// flattenAll is flatten with every element of every list.
-func flattenAll(path string, v any, into map[string]string) {
-	prefix := path
-	if prefix != "" {
-		prefix += "."
+// plain returns a JSON string without its quotes where it has no escapes.
+func plain(value string) string {
+	if s, ok := strings.CutPrefix(value, `"`); ok && !strings.Contains(s, `\`) {
+		return strings.TrimSuffix(s, `"`)
 	}
-	switch v := v.(type) {
-	case map[string]any:
-		if len(v) == 0 {
-			into[path] = "{}"
-		}
-		for key, inner := range v {
-			flattenAll(prefix+key, inner, into)
-		}
-	case []any:
-		if len(v) == 0 {
-			into[path] = "[]"
-		}
-		for i, inner := range v {
-			flattenAll(fmt.Sprintf("%s%d", prefix, i), inner, into)
-		}
-	default:
-		into[path] = fmt.Sprint(v)
-	}
+	return value
 }

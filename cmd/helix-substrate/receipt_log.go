@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 
+	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )
@@ -53,13 +55,9 @@ var errLogChanged = errors.New("the log was changed")
 func (c *receiptLogVerifyCommand) Run(env *environment) error {
 	var head *chain.Head
 	if c.Head != "" {
-		text, err := attest.ReadDocument(c.Head)
-		if err != nil {
-			return err
-		}
 		head = new(chain.Head)
-		if err := json.Unmarshal(text, head); err != nil {
-			return fmt.Errorf("%s: %v: %w", c.Head, err, chain.ErrProof)
+		if err := readProof(c.Head, head); err != nil {
+			return err
 		}
 	}
 	r, err := chain.Verify(env.ctx, c.Log, head)
@@ -93,14 +91,23 @@ func (c *receiptLogHeadCommand) Help() string {
 }
 
 func (c *receiptLogHeadCommand) Run(env *environment) error {
-	r, err := chain.Verify(env.ctx, c.Log, nil)
+	r, err := intact(env, c.Log)
 	if err != nil {
 		return err
 	}
-	if len(r.Problems) > 0 {
-		return fmt.Errorf("%s: %w", c.Log, errLogChanged)
-	}
 	return writeJSON(env.stdout, r.Head)
+}
+
+// intact verifies a log of which something is to be said.
+func intact(env *environment, log string) (*chain.Report, error) {
+	r, err := chain.Verify(env.ctx, log, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Problems) > 0 {
+		return nil, fmt.Errorf("%s: %w", log, errLogChanged)
+	}
+	return r, nil
 }
 
 type receiptLogProveCommand struct {
@@ -114,6 +121,9 @@ func (c *receiptLogProveCommand) Help() string {
 }
 
 func (c *receiptLogProveCommand) Run(env *environment) error {
+	if _, err := intact(env, c.Log); err != nil {
+		return err
+	}
 	switch {
 	case c.Entry >= 0 && c.Since < 0:
 		p, err := chain.ProveEntry(c.Log, c.Entry)
@@ -134,39 +144,75 @@ func (c *receiptLogProveCommand) Run(env *environment) error {
 type receiptLogCheckCommand struct {
 	Proof   string `arg:"" name:"proof" placeholder:"PROOF" help:"What receipt log prove printed."`
 	Receipt string `arg:"" optional:"" name:"receipt" placeholder:"R" help:"The receipt that is said to be in the log; none for a proof of growth."`
+	Head    string `name:"head" placeholder:"HEAD" help:"The head that the proof must be about, from a place to trust: a proof brings a head of its own, which anybody can make."`
 }
 
 func (c *receiptLogCheckCommand) Help() string {
-	return "Example:\n  helix-substrate receipt log check inclusion.json r.json"
+	return "Example:\n  helix-substrate receipt log check inclusion.json r.json --head today.json"
 }
 
 func (c *receiptLogCheckCommand) Run(env *environment) error {
-	text, err := attest.ReadDocument(c.Proof)
-	if err != nil {
-		return err
+	var trusted *chain.Head
+	if c.Head != "" {
+		trusted = new(chain.Head)
+		if err := readProof(c.Head, trusted); err != nil {
+			return err
+		}
+	}
+	of := func(h chain.Head) (string, error) {
+		switch {
+		case trusted == nil:
+			return fmt.Sprintf(", if its root is %s (--head compares)", h.Root), nil
+		case *trusted != h:
+			return "", fmt.Errorf("%s: it is about another head, of %d entries, than %s: %w", c.Proof, h.Size, c.Head, chain.ErrProof)
+		}
+		return "", nil
 	}
 	if c.Receipt == "" {
 		var p chain.Consistency
-		if err := json.Unmarshal(text, &p); err != nil {
-			return fmt.Errorf("%s: %v: %w", c.Proof, err, chain.ErrProof)
+		if err := readProof(c.Proof, &p); err != nil {
+			return err
 		}
 		if err := p.Check(); err != nil {
 			return fmt.Errorf("%s: %w", c.Proof, err)
 		}
-		fmt.Fprintf(env.stdout, "OK %s: the log of %d entries begins with that of %d\n", c.Proof, p.New.Size, p.Old.Size)
-		return nil
+		condition, err := of(p.New)
+		if err == nil {
+			fmt.Fprintf(env.stdout, "OK %s: the log of %d entries begins with that of %d, root %s%s\n", c.Proof, p.New.Size, p.Old.Size, p.Old.Root, condition)
+		}
+		return err
 	}
 	document, err := attest.ReadDocument(c.Receipt)
 	if err != nil {
 		return err
 	}
 	var p chain.Inclusion
-	if err := json.Unmarshal(text, &p); err != nil {
-		return fmt.Errorf("%s: %v: %w", c.Proof, err, chain.ErrProof)
+	if err := readProof(c.Proof, &p); err != nil {
+		return err
 	}
 	if err := p.Check(document); err != nil {
 		return fmt.Errorf("%s: %w", c.Proof, err)
 	}
-	fmt.Fprintf(env.stdout, "OK %s is entry %d of %d\n", c.Receipt, p.Index, p.Head.Size)
+	condition, err := of(p.Head)
+	if err == nil {
+		fmt.Fprintf(env.stdout, "OK %s is entry %d of %d%s\n", c.Receipt, p.Index, p.Head.Size, condition)
+	}
+	return err
+}
+
+// readProof reads a head or a proof strictly: it has the fields of v, and no others.
+func readProof(path string, v any) error {
+	text, err := attest.ReadDocument(path)
+	if err != nil {
+		return err
+	}
+	if err := receipt.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("%s: %w: %w", path, chain.ErrProof, err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("%s: %w: %v", path, chain.ErrProof, err)
+	}
 	return nil
 }

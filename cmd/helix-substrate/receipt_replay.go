@@ -104,7 +104,7 @@ func (c *receiptReplayCommand) same(r *signedReceipt, again any) error {
 		return fmt.Errorf("%s: %w", c.Path, err)
 	}
 	if len(rows) > 0 {
-		return fmt.Errorf("%s: %s is %s, the receipt says %s: %w", c.Path, rows[0].name, rows[0].b, rows[0].a, errReplay)
+		return fmt.Errorf("%s: %s is %s, the receipt says %s: %w", c.Path, rows[0].path, plain(rows[0].b), plain(rows[0].a), errReplay)
 	}
 	return nil
 }

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"sort"
 	"strings"
-
-	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 type receiptShowCommand struct {
@@ -40,17 +37,25 @@ func (c *receiptShowCommand) Run(env *environment) error {
 	writeFields(env.stdout, fields)
 	if r.envelope != nil {
 		for _, s := range r.envelope.Signatures {
-			fmt.Fprintf(env.stdout, "signed by %s (not checked: name the key with receipt verify --key)\n", s.KeyID)
+			fmt.Fprintf(env.stdout, "signed by %s (not checked: name the key with receipt verify --key)\n", printable(s.KeyID))
 		}
 		for _, s := range r.subjects {
-			fmt.Fprintf(env.stdout, "subject %s sha256 %s\n", s.Name, s.Digest["sha256"])
+			fmt.Fprintf(env.stdout, "subject %s sha256 %s\n", printable(s.Name), printable(s.Digest["sha256"]))
 		}
 	}
 	if r.Claims == nil {
 		return nil
 	}
 	fmt.Fprintln(env.stdout, "\nclaims")
-	printClaims(env, r.Execution)
+	leaves, err := flatten(r.Claims, 8)
+	if err != nil {
+		return fmt.Errorf("%s: claims: %w", c.Path, err)
+	}
+	claims := make([]field, len(leaves))
+	for i, l := range leaves {
+		claims[i] = field{"  " + l.path, plain(l.value)}
+	}
+	writeFields(env.stdout, claims)
 	return nil
 }
 
@@ -71,55 +76,4 @@ func routes(counts map[string]int) string {
 	}
 	sort.Strings(list)
 	return " (wanted -> used: " + strings.Join(list, ", ") + ")"
-}
-
-// printClaims prints the claims, long lists of ids and hashes by their number.
-func printClaims(env *environment, e *receipt.Execution) {
-	var claims any
-	if json.Unmarshal(e.Claims, &claims) != nil {
-		return
-	}
-	flat := map[string]string{}
-	flatten("", claims, flat)
-	names := make([]string, 0, len(flat))
-	for name := range flat {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	fields := make([]field, len(names))
-	for i, name := range names {
-		fields[i] = field{"  " + name, flat[name]}
-	}
-	writeFields(env.stdout, fields)
-}
-
-// flatten turns JSON into paths and values: "turns.0.stop".
-func flatten(path string, v any, into map[string]string) {
-	join := func(part string) string {
-		if path == "" {
-			return part
-		}
-		return path + "." + part
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		for key, inner := range v {
-			flatten(join(key), inner, into)
-		}
-	case []any:
-		for i, inner := range v {
-			switch inner.(type) {
-			case map[string]any, []any:
-				flatten(join(fmt.Sprint(i)), inner, into)
-				continue
-			}
-			if len(v) > 8 {
-				into[path] = fmt.Sprintf("%d values", len(v))
-				return
-			}
-			flatten(join(fmt.Sprint(i)), inner, into)
-		}
-	default:
-		into[path] = fmt.Sprint(v)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
@@ -37,7 +38,7 @@ func (c *receiptSignCommand) Run(env *environment) error {
 	if c.Out == "" {
 		return usageError("-o: name the envelope's file")
 	}
-	if err := distinct(append([]string{c.Path}, c.Key...), []string{c.Out}); err != nil {
+	if err := distinct(slices.Concat([]string{c.Path}, c.Key, c.Subject), []string{c.Out}); err != nil {
 		return err
 	}
 	r, err := readReceipt(env, c.Path, nil)
@@ -92,6 +93,12 @@ func (c *receiptSignCommand) model(env *environment, keys []*attest.PrivateKey) 
 	out := c.Out
 	if out == "" {
 		out = filepath.Join(c.Path, attest.ModelSignatureName)
+	} else if err := distinct(c.Key, []string{out}); err != nil {
+		return err
+	} else if filepath.Base(out) != attest.ModelSignatureName {
+		if err := apart(out, c.Path); err != nil {
+			return err
+		}
 	}
 	if err := attest.SignModel(env.ctx, c.Path, out, keys[0]); err != nil {
 		return err

@@ -13,6 +13,7 @@ type receiptVerifyCommand struct {
 	Key        []string `name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
 	RequireKey bool     `name:"require-key" help:"Fail where no key was given: a receipt without a checked signature proves nothing about who wrote it."`
 	Subject    []string `name:"subject" placeholder:"FILE" help:"A file, or a model directory, that must be among the subjects as it is now; may be repeated."`
+	AnyLayout  bool     `name:"any-layout" help:"Accept a model.sig that another program wrote: changes to what no signature covers in it, such as the key's name, go unseen."`
 	Signature  string   `name:"signature" placeholder:"FILE" help:"A model directory's signature (default: model.sig in it)."`
 }
 
@@ -66,7 +67,7 @@ func (c *receiptVerifyCommand) model(env *environment, keys []*attest.PublicKey)
 	if signature == "" {
 		signature = filepath.Join(c.Path, attest.ModelSignatureName)
 	}
-	s, err := attest.VerifyModel(env.ctx, c.Path, signature, keys[0], true)
+	s, err := attest.VerifyModel(env.ctx, c.Path, signature, keys[0], c.AnyLayout)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,9 @@ func (c *receiptReplayCommand) generation(env *environment, r *signedReceipt) er
 	for _, t := range again.Turns {
 		logits += len(t.LogitsSHA256)
 	}
+	if logits == 0 {
+		return fmt.Errorf("%s: it has no logits, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)
+	}
 	_, err = fmt.Fprintf(env.stdout, "OK %s: %d turns and the logits of %d tokens have the same hashes, in %.1f s\n",
 		c.Path, len(again.Turns), logits, time.Since(start).Seconds())
 	return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,5 +155,51 @@ func TestForgedClaims(t *testing.T) {
 		if code, output := invoke("receipt", "replay", forged, "--x", x); code != 0 {
 			t.Errorf("%s unchanged: exit code %d\n%s", name, code, output)
 		}
+	}
+}
+
+// What two receipts claim is the same only if it is the same JSON.
+func TestDiffClaims(t *testing.T) {
+	write := func(claims any) string {
+		r := receipt.NewRecorder(time.Unix(0, 0))
+		e, err := r.Receipt(claims, time.Unix(0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "r.json")
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := e.Write(f); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	type object = map[string]any
+	same := object{"operation": "x", "a": object{"b": "1"}, "list": []any{1, 2}, "large": json.Number("9007199254740993")}
+	if code, output := invoke("receipt", "diff", write(same), write(same)); code != 0 {
+		t.Errorf("the same: %d\n%s", code, output)
+	}
+	for _, other := range []object{
+		{"operation": "x", "a": object{"b": 1}, "list": []any{1, 2}, "large": json.Number("9007199254740993")},
+		{"operation": "x", "a.b": "1", "list": []any{1, 2}, "large": json.Number("9007199254740993")},
+		{"operation": "x", "a": object{"b": "1"}, "list": object{"0": 1, "1": 2}, "large": json.Number("9007199254740993")},
+		{"operation": "x", "a": object{"b": "1"}, "list": []any{1, 2}, "large": json.Number("9007199254740992")},
+		{"operation": "x", "a": object{"b": "1"}, "list": []any{1, 2}, "large": json.Number("9007199254740993"), "more": object{}},
+		{"operation": "x", "a": object{"b": "1"}, "list": []any{1, 2}, "large": json.Number("9007199254740993"), "more": "absent"},
+		{"operation": "x", "a": object{"b": "1"}, "large": json.Number("9007199254740993")},
+	} {
+		if code, output := invoke("receipt", "diff", write(same), write(other)); code != 1 || !strings.Contains(output, "different") {
+			t.Errorf("%v: %d\n%s", other, code, output)
+		}
+	}
+	if code, output := invoke("receipt", "diff", write(nil), write(nil)); code == 0 || !strings.Contains(output, "no claims") {
+		t.Errorf("no claims: %d\n%s", code, output)
+	}
+	nasty := object{"operation": "x\x1b[31m\nsigned by alice (checked, valid)", strings.Repeat("k", 300_000): slices.Repeat([]object{{"a": 0}}, 20_000)}
+	if code, output := invoke("receipt", "show", write(nasty)); code == 0 || len(output) > 10_000 || strings.ContainsRune(output, 0x1b) || strings.Contains(output, "\nsigned") {
+		t.Errorf("%d, %d bytes: %.200q", code, len(output), output)
 	}
 }

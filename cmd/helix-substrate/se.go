@@ -77,6 +77,9 @@ func (c *seCommand) Run(env *environment) error {
 		return err
 	}
 	defer done()
+	if err := distinct([]string{c.Path, c.Sidecar}, []string{c.Plot, c.Receipt, c.Log}); err != nil {
+		return err
+	}
 	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"path": c.Path})
 	if err != nil {
 		return err

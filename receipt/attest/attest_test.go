@@ -60,6 +60,34 @@ func TestSignAndOpen(t *testing.T) {
 	}
 }
 
+// A predicate's numbers keep their text: its own hash depends on it.
+func TestSignKeepsNumbers(t *testing.T) {
+	key := must(GenerateKey(Ed25519))
+	const predicate = `{"a":1e-7,"b":0.50,"c":9E-1,"d":-0.0}`
+	subjects := []Subject{SHA256Subject("x", strings.Repeat("cd", 32))}
+	e := must(Open(t.Context(), must(Sign(t.Context(), subjects, ReceiptPredicate, []byte(predicate), key)), false, key.PublicHalf()))
+	if s := must(e.Statement()); string(s.Predicate) != predicate {
+		t.Errorf("%s became %s", predicate, s.Predicate)
+	}
+}
+
+// One key counts once, however often it signed.
+func TestSameKeyTwice(t *testing.T) {
+	key := must(GenerateKey(Ed25519))
+	if _, err := Sign(t.Context(), []Subject{SHA256Subject("x", strings.Repeat("cd", 32))}, ReceiptPredicate, document(t), key, key); !errors.Is(err, ErrKey) {
+		t.Errorf("signing twice: %v", err)
+	}
+	whole := string(signed(t, key))
+	i, j := strings.Index(whole, `"signatures":[`)+len(`"signatures":[`), strings.LastIndex(whole, "]")
+	twice := whole[:j] + "," + whole[i:j] + whole[j:]
+	if _, err := Open(t.Context(), []byte(twice), false, key.PublicHalf()); !errors.Is(err, ErrSignature) {
+		t.Errorf("two signatures of one key: %v", err)
+	}
+	if _, err := Open(t.Context(), []byte(whole), false, key.PublicHalf(), key.PublicHalf()); err != nil {
+		t.Errorf("a key named twice: %v", err)
+	}
+}
+
 // TestFlippedEnvelope changes every byte of a signed receipt, every way that flips
 // one bit: no change goes unseen.
 func TestFlippedEnvelope(t *testing.T) {

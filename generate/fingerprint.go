@@ -9,48 +9,56 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
-// Fingerprint tells which model and which tokenizer path holds, as SHA-256 in hex.
+// Fingerprint tells which model and which tokenizer path holds, but for the
+// architecture.
 //
-// A model directory's is its root, as the manifest has it: see model.Manifest.Root.
-// That of a Hugging Face directory or a GGUF file is model.Root over its files:
-// config.json and the weights, or the file or its parts. The tokenizer's is that of the
-// file that OpenTokenizer reads.
-func Fingerprint(ctx context.Context, path string) (modelSum, tokenizerSum string, err error) {
-	if modelSum, err = root(ctx, path); err != nil {
-		return "", "", err
+// A model directory's root is the one that its manifest has (see model.Manifest.Root),
+// and its content that of its files as they are (see model.Model.Content). The root of a
+// Hugging Face directory or a GGUF file is model.Root over its files: config.json and the
+// weights, or the file or its parts. The tokenizer's hash is that of the file that
+// OpenTokenizer reads.
+func Fingerprint(ctx context.Context, path string) (receipt.ModelClaim, error) {
+	claim, err := root(ctx, path)
+	if err != nil {
+		return receipt.ModelClaim{}, err
 	}
 	file, err := tokenizerFile(path)
 	if err != nil {
-		return "", "", err
+		return receipt.ModelClaim{}, err
 	}
-	tokenizerSum, _, err = model.HashFile(ctx, file)
-	return modelSum, tokenizerSum, err
+	claim.TokenizerSHA256, _, err = model.HashFile(ctx, file)
+	return claim, err
 }
 
-// root returns the root of a model of any kind.
-func root(ctx context.Context, path string) (string, error) {
+// root returns root and content of a model of any kind.
+func root(ctx context.Context, path string) (claim receipt.ModelClaim, err error) {
 	m, err := model.Open(path)
 	if err == nil {
-		return m.Root(ctx)
+		if claim.RootSHA256, err = m.Root(ctx); err == nil {
+			claim.ContentSHA256, err = m.Content(ctx)
+		}
+		return claim, err
 	}
 	info, statErr := os.Stat(path)
 	if statErr != nil {
-		return "", statErr
+		return claim, statErr
 	}
 	if info.IsDir() && !errors.Is(err, model.ErrNotModel) {
-		return "", err
+		return claim, err
 	}
 	dir, names, err := weightFiles(path, info.IsDir())
 	if err != nil {
-		return "", err
+		return claim, err
 	}
 	list, err := model.HashFiles(ctx, dir, names)
 	if err != nil {
-		return "", err
+		return claim, err
 	}
-	return model.Root(list), nil
+	claim.RootSHA256 = model.Root(list)
+	return claim, nil
 }
 
 // weightFiles returns the files that say what a Hugging Face directory or a GGUF file

@@ -1,13 +1,17 @@
 package generate
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/demo"
 	"github.com/helix-substrate/helix-substrate/model"
 )
@@ -60,12 +64,78 @@ func TestFingerprint(t *testing.T) {
 		{checkpoint, hashOf(t, list), filepath.Join(checkpoint, "tokenizer.json")},
 		{filepath.Join(checkpoint, "config.json"), hashOf(t, file), filepath.Join(checkpoint, "config.json")},
 	} {
-		m, tok, err := Fingerprint(t.Context(), c.path)
-		if err != nil || m != c.model || tok != hashOf(t, c.tokenizer) {
-			t.Errorf("%s: %s, %s, %v", c.path, m, tok, err)
+		m, err := Fingerprint(t.Context(), c.path)
+		if err != nil || m.RootSHA256 != c.model || m.TokenizerSHA256 != hashOf(t, c.tokenizer) || (m.ContentSHA256 != "") != (c.path == dir) {
+			t.Errorf("%s: %+v, %v", c.path, m, err)
 		}
 	}
-	if _, _, err := Fingerprint(t.Context(), filepath.Join(dir, "absent")); err == nil {
+	if _, err := Fingerprint(t.Context(), filepath.Join(dir, "absent")); err == nil {
 		t.Error("no model, no error")
+	}
+}
+
+// A file that was changed after the conversion changes the content, and the root does
+// not; but in a block, which is verified whenever it is read.
+func TestFingerprintOfChangedFiles(t *testing.T) {
+	dir := convertDemo(t)
+	before, err := Fingerprint(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matrix := ""
+	for _, f := range m.Manifest.AllFiles() {
+		if strings.HasSuffix(f.File, ".hxz") {
+			matrix = f.File
+		}
+		path := filepath.Join(dir, f.File)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := bytes.Clone(whole)
+		changed[len(changed)*9/10] ^= 1 // where a matrix has blocks
+		if err := os.WriteFile(path, changed, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		after, err := Fingerprint(t.Context(), dir)
+		same := err == nil && after.ContentSHA256 == before.ContentSHA256
+		if same != strings.HasSuffix(f.File, ".hxz") || err == nil && after.RootSHA256 != before.RootSHA256 {
+			t.Errorf("%s: %+v, %v", f.File, after, err)
+		}
+		if err := m.CheckFiles(t.Context()); !errors.Is(err, model.ErrMismatch) {
+			t.Errorf("%s: %v", f.File, err)
+		}
+		if err := os.WriteFile(path, whole, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.CheckFiles(t.Context()); err != nil {
+		t.Error(err)
+	}
+	f, err := cdna.Open(filepath.Join(dir, matrix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := f.Block(0).Offset
+	f.Close()
+	path := filepath.Join(dir, matrix)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range head {
+		changed := bytes.Clone(whole)
+		changed[i] ^= 1
+		if err := os.WriteFile(path, changed, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		// Damage that the head's own sum or its form tells is an error already.
+		if after, err := Fingerprint(t.Context(), dir); err == nil && after.ContentSHA256 == before.ContentSHA256 {
+			t.Fatalf("byte %d of the head: the same content", i)
+		}
 	}
 }

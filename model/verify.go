@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // Check is the outcome of verifying one tensor or file.
@@ -144,7 +144,7 @@ func (m *Model) checkNPY(t Tensor) error {
 
 // HashFile returns the SHA-256, in hex, and the size of the file at path.
 func HashFile(ctx context.Context, path string) (string, int64, error) {
-	f, err := os.Open(path)
+	f, _, err := regularfile.Open(path)
 	if err != nil {
 		return "", 0, err
 	}

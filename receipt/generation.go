@@ -25,7 +25,10 @@ type GenerationClaims struct {
 
 // ModelClaim says which model it was: see generate.Fingerprint.
 type ModelClaim struct {
-	RootSHA256      string `json:"root_sha256"`
+	RootSHA256 string `json:"root_sha256"`
+	// ContentSHA256 is of a model directory's files as they were, which the root, taken
+	// from its manifest, only promises: see model.Model.Content.
+	ContentSHA256   string `json:"content_sha256,omitempty"`
 	TokenizerSHA256 string `json:"tokenizer_sha256,omitempty"`
 	Architecture    string `json:"architecture"`
 }

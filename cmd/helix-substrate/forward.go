@@ -52,6 +52,11 @@ func (c *forwardCommand) Run(env *environment) error {
 		Operation: receipt.OpForward, Context: l.model.Plan.Context, CacheType: c.Cache,
 		TokenIDs: ids,
 	}
+	if c.wanted() {
+		if claims.Model, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+			return err
+		}
+	}
 	claims.Model.Architecture = l.model.Config.Architecture
 	start := time.Now()
 	var hasher receipt.Hasher
@@ -77,9 +82,6 @@ func (c *forwardCommand) Run(env *environment) error {
 	elapsed := time.Since(start)
 	if c.wanted() {
 		claims.LogitsSHA256 = hasher.Sums()
-		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
-			return err
-		}
 		rec.ran(&c.modelFlags, l.model)
 		output, err := receipt.Digest(claims.LogitsSHA256)
 		if err != nil {

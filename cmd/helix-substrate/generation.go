@@ -34,7 +34,7 @@ func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*gener
 	claims := &g.Claims
 	if g.wanted {
 		var err error
-		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+		if claims.Model, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
 			return nil, err
 		}
 	}

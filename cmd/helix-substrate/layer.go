@@ -49,14 +49,14 @@ func (c *layerCommand) Run(env *environment) error {
 	defer m.Close()
 	rec.ran(&c.modelFlags, m)
 	claims := receipt.LayerClaims{Operation: layerOperations[c.Part], Layer: c.Layer, Start: c.Start, CacheType: c.Cache}
+	if c.wanted() {
+		if claims.Model, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+			return err
+		}
+	}
 	y, detail, err := runLayer(env.ctx, m, &claims, x)
 	if err != nil {
 		return err
-	}
-	if c.wanted() {
-		if claims.Model.RootSHA256, claims.Model.TokenizerSHA256, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
-			return err
-		}
 	}
 	if err := npy.Create(c.Out, y.Shape, y.Data); err != nil {
 		return err

@@ -70,15 +70,18 @@ func (c *receiptReplayCommand) sameModel(env *environment, claimed receipt.Model
 	if c.Model == "" {
 		return usageError("--model: the receipt does not say where the model is")
 	}
-	root, tokenizer, err := generate.Fingerprint(env.ctx, c.Model)
+	found, err := generate.Fingerprint(env.ctx, c.Model)
 	if err != nil {
 		return err
 	}
-	if root != claimed.RootSHA256 {
-		return fmt.Errorf("%s: its root is %s, the receipt's model has %s: %w", c.Model, root, claimed.RootSHA256, errReplay)
-	}
-	if tokenizer != claimed.TokenizerSHA256 {
-		return fmt.Errorf("%s: its tokenizer has sha256 %s, the receipt's model %s: %w", c.Model, tokenizer, orNone(claimed.TokenizerSHA256), errReplay)
+	for _, part := range []struct{ name, found, claimed string }{
+		{"root is", found.RootSHA256, claimed.RootSHA256},
+		{"files' content has sha256", found.ContentSHA256, claimed.ContentSHA256},
+		{"tokenizer has sha256", found.TokenizerSHA256, claimed.TokenizerSHA256},
+	} {
+		if part.found != part.claimed {
+			return fmt.Errorf("%s: its %s %s, the receipt's model has %s: %w", c.Model, part.name, orNone(part.found), orNone(part.claimed), errReplay)
+		}
 	}
 	return nil
 }

@@ -82,6 +82,9 @@ func subjectOf(env *environment, path string) (attest.Subject, error) {
 		if err != nil {
 			return attest.Subject{}, err
 		}
+		if err := m.CheckFiles(env.ctx); err != nil {
+			return attest.Subject{}, err
+		}
 		root, err := m.Root(env.ctx)
 		return attest.SHA256Subject(filepath.Base(filepath.Clean(path)), root), err
 	}

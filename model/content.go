@@ -1,0 +1,90 @@
+package model
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Content returns a hash, in hex, of what the model's files hold now, where
+// [Manifest.Root] is what the manifest says of them. It is the SHA-256 of these lines,
+// sorted as bytes, names quoted as Go quotes strings: "fingerprint SHA256 NAME" for each
+// compressed matrix, and "file SHA256 NAME" for every other file that the manifest
+// lists. A fingerprint stands for all of a matrix whose blocks are verified when they
+// are read, and reads none of them, so that this costs little for a model of any size.
+func (m *Model) Content(ctx context.Context) (string, error) {
+	var lines []string
+	seen := map[string]bool{} // tensors may share files
+	add := func(kind, name, sum string, err error) error {
+		lines = append(lines, fmt.Sprintf("%s %s %q\n", kind, sum, name))
+		return err
+	}
+	file := func(name string) error {
+		sum, _, err := HashFile(ctx, m.Path(name))
+		return add("file", name, sum, err)
+	}
+	for _, t := range m.Tensors() {
+		if seen[t.File] {
+			continue
+		}
+		seen[t.File] = true
+		var err error
+		switch t.Format {
+		case FormatNPY:
+			err = file(t.File)
+		default:
+			var sum string
+			sum, err = m.fingerprint(t)
+			err = add("fingerprint", t.File, sum, err)
+		}
+		if err == nil && t.Sidecar != nil {
+			err = file(t.Sidecar.File)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	for _, f := range m.Manifest.Files {
+		if err := file(f.File); err != nil {
+			return "", err
+		}
+	}
+	slices.Sort(lines)
+	h := sha256.New()
+	for _, line := range lines {
+		io.WriteString(h, line)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// fingerprint returns that of a compressed matrix.
+func (m *Model) fingerprint(t Tensor) (string, error) {
+	if t.Format == FormatLossless {
+		f, err := m.OpenLossless(t)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		return f.Fingerprint()
+	}
+	f, err := m.OpenMatrix(t)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return f.Fingerprint()
+}
+
+// CheckFiles compares every file that the manifest lists with its SHA-256 there. Errors
+// are ErrMissing and ErrMismatch, for the first by name.
+func (m *Model) CheckFiles(ctx context.Context) error {
+	for _, f := range m.Manifest.AllFiles() {
+		if _, err := m.checkHash(ctx, f.File, f.SHA256); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -62,7 +62,7 @@ func (c *layerCommand) Run(env *environment) error {
 		return err
 	}
 	rec.Detail = detail
-	rec.Add(receipt.Operation{Name: claims.Operation, Elements: int64(len(y.Data)), Proof: receipt.Proof{Input: claims.X.SHA256, Output: claims.Y.SHA256}})
+	rec.Add(detail.Operations()...)
 	if err := rec.write(env.ctx, claims); err != nil {
 		return err
 	}
@@ -73,9 +73,12 @@ func (c *layerCommand) Run(env *environment) error {
 // layerOperations are the receipts' names of --part.
 var layerOperations = map[string]string{"block": receipt.OpBlock, "attention": receipt.OpAttention, "ffn": receipt.OpFFN}
 
+// layerReceipt is the receipt of a block or of one of its parts.
+type layerReceipt interface{ Operations() []receipt.Operation }
+
 // runLayer runs what the claims say on x and completes them, but for the model's root.
 // It returns the layer's own receipt too.
-func runLayer(ctx context.Context, m *transformer.Model, claims *receipt.LayerClaims, x stream.Tensor) (y stream.Tensor, detail any, err error) {
+func runLayer(ctx context.Context, m *transformer.Model, claims *receipt.LayerClaims, x stream.Tensor) (y stream.Tensor, detail layerReceipt, err error) {
 	switch claims.Operation {
 	case receipt.OpAttention:
 		y, detail, err = m.Attention(ctx, claims.Layer, x, claims.Start)

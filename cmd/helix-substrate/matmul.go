@@ -96,11 +96,9 @@ func (c *matmulCommand) record(env *environment, rec *record, p *product, r *rec
 	}
 	rec.Detail = r
 	rec.Measurements.Memory.Limit = int64(c.Memory)
-	rec.Add(receipt.Operation{
-		Name: receipt.OpMatMul, TensorName: claims.Matrix.TensorName, TimingMS: receipt.Float(r.DurationMS),
-		Elements: int64(len(y.Data)), Outliers: r.SidecarCorrections,
-		Proof: receipt.Proof{Input: claims.X.SHA256, Output: claims.Y.SHA256},
-	})
+	operation := r.Operation()
+	operation.Elements = int64(len(y.Data))
+	rec.Add(operation)
 	if claims.Sidecar != nil && claims.Sidecar.Applied {
 		rec.Add(claims.Sidecar.Operation(claims.Matrix.TensorName, claims.Y.SHA256))
 	}

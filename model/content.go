@@ -82,7 +82,7 @@ func (m *Model) fingerprint(t Tensor) (string, error) {
 // are ErrMissing and ErrMismatch, for the first by name.
 func (m *Model) CheckFiles(ctx context.Context) error {
 	for _, f := range m.Manifest.AllFiles() {
-		if _, err := m.checkHash(ctx, f.File, f.SHA256); err != nil {
+		if _, _, err := m.checkHash(ctx, f.File, f.SHA256); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,7 +22,10 @@ type Check struct {
 	Name   string // of the tensor, or of the file
 	Blocks int    // verified, of a compressed matrix
 	Bytes  int64  // read
-	Err    error  // nil when all is well
+	Want   string // SHA-256 of the tensor's file as the manifest has it, "" if it has none
+	SHA256 string // the file's as it is
+	Took   time.Duration
+	Err    error // nil when all is well
 }
 
 // Verify checks every tensor: its files are there, have the manifest's SHA-256,
@@ -37,15 +41,19 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 	g.SetLimit(max(1, threads))
 	for i, t := range tensors {
 		g.Go(func() error {
+			start := time.Now()
 			checks[i] = m.check(ctx, t)
+			checks[i].Took = time.Since(start)
 			return ctx.Err()
 		})
 	}
 	for i, f := range m.Manifest.Files {
 		g.Go(func() error {
+			start := time.Now()
 			c := &checks[len(tensors)+i]
-			c.Name = f.File
-			c.Bytes, c.Err = m.checkHash(ctx, f.File, f.SHA256)
+			c.Name, c.Want = f.File, f.SHA256
+			c.SHA256, c.Bytes, c.Err = m.checkHash(ctx, f.File, f.SHA256)
+			c.Took = time.Since(start)
 			return ctx.Err()
 		})
 	}
@@ -63,8 +71,8 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 }
 
 func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
-	c.Name = t.Name
-	if c.Bytes, c.Err = m.checkHash(ctx, t.File, t.SHA256); c.Err != nil {
+	c.Name, c.Want = t.Name, t.SHA256
+	if c.SHA256, c.Bytes, c.Err = m.checkHash(ctx, t.File, t.SHA256); c.Err != nil {
 		return c
 	}
 	switch t.Format {
@@ -89,7 +97,7 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 	if c.Err = f.Verify(ctx, 1); c.Err != nil || t.Sidecar == nil {
 		return c
 	}
-	n, err := m.checkHash(ctx, t.Sidecar.File, t.Sidecar.SHA256)
+	_, n, err := m.checkHash(ctx, t.Sidecar.File, t.Sidecar.SHA256)
 	c.Bytes += n
 	if c.Err = err; err != nil {
 		return c
@@ -103,17 +111,17 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 }
 
 // checkHash reads a file and compares its SHA-256, in hex, with want, unless that
-// is empty (older manifests have none). It returns the file's size.
-func (m *Model) checkHash(ctx context.Context, file, want string) (int64, error) {
+// is empty (older manifests have none). It returns the file's hash and size.
+func (m *Model) checkHash(ctx context.Context, file, want string) (sum string, bytes int64, err error) {
 	path := m.Path(file)
 	got, n, err := HashFile(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("%s: %w", path, ErrMissing)
+		return "", 0, fmt.Errorf("%s: %w", path, ErrMissing)
 	}
 	if err == nil && want != "" && got != want {
 		err = fmt.Errorf("%s: sha256 is %s, the manifest says %s: %w", path, got, want, ErrMismatch)
 	}
-	return n, err
+	return got, n, err
 }
 
 // checkLossless verifies a lossless file and returns its number of blocks.

@@ -15,7 +15,9 @@ type MatMulClaims struct {
 	Operation string        `json:"operation"` // OpMatMul
 	Matrix    MatrixClaim   `json:"matrix"`
 	Sidecar   *SidecarClaim `json:"sidecar,omitempty"`
-	Transpose bool          `json:"transpose_w"` // Y = X @ Wᵀ, else X @ W
+	Transpose bool          `json:"transpose_w"`          // Y = X @ Wᵀ, else X @ W
+	Quality   string        `json:"quality,omitempty"`    // with MinCosine, when a sidecar applies
+	MinCosine Float         `json:"min_cosine,omitempty"` // docs/RECEIPTS.md
 	X         ArrayClaim    `json:"x"`
 	Y         ArrayClaim    `json:"y"`
 }
@@ -34,8 +36,8 @@ type ForwardClaims struct {
 type LayerClaims struct {
 	Operation string     `json:"operation"` // OpAttention, OpFFN or OpBlock
 	Model     ModelClaim `json:"model"`
-	Context   int        `json:"context"` // rotary embeddings may depend on it
-	CacheType string     `json:"cache_type"`
+	Context   int        `json:"context"`    // rotary embeddings may depend on it; of an FFN, 0
+	CacheType string     `json:"cache_type"` // of an FFN, ""
 	Layer     int        `json:"layer"`
 	Start     int        `json:"start_pos"` // of the first vector
 	X         ArrayClaim `json:"x"`
@@ -44,10 +46,12 @@ type LayerClaims struct {
 
 // VerifyClaims say what a verification found.
 type VerifyClaims struct {
-	Operation string   `json:"operation"`   // OpVerify
-	Kind      string   `json:"kind"`        // "model" or "file"
-	SHA256    string   `json:"root_sha256"` // of a model; of a file, its SHA-256
-	Checked   int      `json:"checked"`     // tensors and files
+	Operation string   `json:"operation"`                // OpVerify
+	Kind      string   `json:"kind"`                     // "model" or "file"
+	SHA256    string   `json:"root_sha256"`              // of a model, as its manifest states it; of a file, its SHA-256
+	Content   string   `json:"content_sha256,omitempty"` // of a model, as it is: see ModelClaim
+	Rebuilt   bool     `json:"rebuilt,omitempty"`        // every file was made again from the source, and compared
+	Checked   int      `json:"checked"`                  // tensors and files
 	Blocks    int      `json:"blocks"`
 	Damaged   []string `json:"damaged"` // by name
 }
@@ -62,8 +66,11 @@ type EntropyClaims struct {
 }
 
 // EntropyTensor is one matrix: its measurements and the decision, as JSON has them.
+// SHA256 is a compressed matrix's fingerprint, or of the tensor's bytes at its source.
 type EntropyTensor struct {
 	Name     string `json:"name"`
+	SHA256   string `json:"sha256"`
+	Sidecar  string `json:"sidecar_sha256,omitempty"`
 	Measured any    `json:"measured"`
 	Wanted   string `json:"wanted"`
 	Zone     int    `json:"zone"`

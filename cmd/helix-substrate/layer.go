@@ -91,6 +91,9 @@ func runLayer(ctx context.Context, m *transformer.Model, claims *receipt.LayerCl
 		return y, nil, err
 	}
 	claims.Model.Architecture, claims.Context = m.Config.Architecture, m.Plan.Context
+	if claims.Operation == receipt.OpFFN { // which knows neither positions nor a cache
+		claims.Start, claims.Context, claims.CacheType = 0, 0, ""
+	}
 	claims.X = receipt.ArrayClaim{Shape: x.Shape, SHA256: receipt.HashFloat32(x.Data)}
 	claims.Y = receipt.ArrayClaim{Shape: y.Shape, SHA256: receipt.HashFloat32(y.Data)}
 	return y, detail, nil

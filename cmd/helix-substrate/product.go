@@ -70,7 +70,7 @@ func (p *product) run(ctx context.Context) (x, y stream.Tensor, r *receipt.Strea
 // claims say what run has multiplied.
 func (p *product) claims(ctx context.Context, x, y stream.Tensor, r *receipt.StreamXW) (receipt.MatMulClaims, error) {
 	claims := receipt.MatMulClaims{
-		Operation: receipt.OpMatMul, Transpose: p.transpose,
+		Operation: receipt.OpMatMul, Transpose: p.transpose, Quality: p.options.Quality.Mode, MinCosine: receipt.Float(p.options.Quality.MinCosine),
 		X: receipt.ArrayClaim{Shape: x.Shape, SHA256: r.ComputeProof.InputSHA256},
 		Y: receipt.ArrayClaim{Shape: y.Shape, SHA256: r.ComputeProof.OutputSHA256},
 	}

@@ -21,11 +21,11 @@ func (c *receiptReplayCommand) product(env *environment, r *signedReceipt) error
 	if r.Measurements != nil {
 		paths = r.Measurements.Paths
 	}
-	applied := claims.Sidecar != nil && claims.Sidecar.Applied
-	p, err := c.productOf(cmp.Or(c.W, paths["w"]), cmp.Or(c.Sidecar, paths["sidecar"]), claims.Transpose, applied)
+	p, err := c.productOf(cmp.Or(c.W, paths["w"]), cmp.Or(c.Sidecar, paths["sidecar"]), claims.Transpose, claims.Sidecar != nil)
 	if err != nil {
 		return err
 	}
+	p.options.Quality = stream.Quality{Mode: claims.Quality, MinCosine: float64(claims.MinCosine)}
 	x, y, original, err := p.run(env.ctx)
 	if err != nil {
 		return err
@@ -34,9 +34,6 @@ func (c *receiptReplayCommand) product(env *environment, r *signedReceipt) error
 	if err != nil {
 		return err
 	}
-	if !applied && claims.Sidecar != nil { // it had no part in the product
-		again.Sidecar = &receipt.SidecarClaim{SHA256: claims.Sidecar.SHA256}
-	}
 	if err := c.same(r, again); err != nil {
 		return err
 	}
@@ -44,15 +41,16 @@ func (c *receiptReplayCommand) product(env *environment, r *signedReceipt) error
 	return err
 }
 
-// productOf is the product that a receipt speaks of, within this command's limits.
-func (c *receiptReplayCommand) productOf(w, sidecar string, transpose, applied bool) (*product, error) {
+// productOf is the product that a receipt speaks of, with a sidecar or without, within
+// this command's limits.
+func (c *receiptReplayCommand) productOf(w, sidecar string, transpose, withSidecar bool) (*product, error) {
 	if c.X == "" {
 		return nil, usageError("--x: name the vectors of the product")
 	}
 	if w == "" {
 		return nil, usageError("--w: the receipt does not say where the matrix is")
 	}
-	if !applied {
+	if !withSidecar {
 		sidecar = ""
 	} else if sidecar == "" {
 		return nil, usageError("--sidecar: the receipt does not say where the sidecar is")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/seplot"
@@ -95,6 +96,7 @@ func (c *seCommand) Run(env *environment) error {
 	progress := newProgress(env.stderr)
 	defer progress.finish()
 	for _, m := range matrices {
+		start := time.Now()
 		result, err := se.Compute(env.ctx, m, se.Options{
 			Estimator: se.Estimator(c.Estimator), Seed: c.Seed, Condition: policy.MaxCondition, ItemBytes: m.itemBytes, Threads: c.Threads,
 		})
@@ -103,9 +105,22 @@ func (c *seCommand) Run(env *environment) error {
 		}
 		d := r.Executors.Resolve(policy.Decide(result))
 		r.Tensors = append(r.Tensors, seTensor{m.name, m.shape, result, d, d.String()})
-		claims.Tensors = append(claims.Tensors, receipt.EntropyTensor{Name: m.name, Measured: result, Wanted: string(d.Wanted), Zone: d.Zone})
+		var sum, sidecar string
+		if c.wanted() {
+			if sum, sidecar, err = m.sums(env.ctx); err != nil {
+				return fmt.Errorf("%s: tensor %q: %w", c.Path, m.name, err)
+			}
+		}
+		claims.Tensors = append(claims.Tensors, receipt.EntropyTensor{Name: m.name, SHA256: sum, Sidecar: sidecar, Measured: result, Wanted: string(d.Wanted), Zone: d.Zone})
 		routes[string(d.Wanted)+" -> "+string(d.Used)]++
-		rec.Add(receipt.Operation{Name: receipt.OpSE, TensorName: m.name, Elements: int64(m.Rows()) * int64(m.Cols())})
+		measurement, err := receipt.Digest(result)
+		if err != nil {
+			return err
+		}
+		rec.Add(receipt.Operation{
+			Name: receipt.OpSE, TensorName: m.name, Elements: int64(m.Rows()) * int64(m.Cols()),
+			TimingMS: receipt.Milliseconds(time.Since(start)), Proof: receipt.Proof{Input: sum, Output: measurement},
+		})
 		measured += int64(m.Rows()) * int64(m.Cols())
 		progress.update(measured, all, m.name)
 	}

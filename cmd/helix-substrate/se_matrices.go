@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,23 @@ type namedMatrix struct {
 	name      string
 	shape     []int
 	itemBytes float64 // a weight's size at the source
+	// sum returns the SHA-256 of what is measured: a compressed matrix's fingerprint, a
+	// tensor's bytes, or a file; sidecar is the outliers' file, if there is one.
+	sum     func(ctx context.Context) (string, error)
+	sidecar string
+}
+
+// fingerprint is a namedMatrix's sum of a compressed file.
+func fingerprint(f interface{ Fingerprint() (string, error) }) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return f.Fingerprint() }
+}
+
+// sums returns the hashes of the matrix and of its sidecar, "" without one.
+func (m *namedMatrix) sums(ctx context.Context) (matrix, sidecar string, err error) {
+	if matrix, err = m.sum(ctx); err == nil && m.sidecar != "" {
+		sidecar, _, err = model.HashFile(ctx, m.sidecar)
+	}
+	return matrix, sidecar, err
 }
 
 // openMatrices opens the matrices of whatever path is; done closes them.
@@ -72,7 +90,7 @@ func openMatrices(env *environment, path, sidecar string) (matrices []namedMatri
 		if len(t.Shape) > 2 {
 			rows, cols = model.MatrixShape(t.Shape)
 		}
-		matrices = append(matrices, namedMatrix{convert.Rows(t, rows, cols), t.Name, t.Shape, float64(t.Size) / float64(t.Len())})
+		matrices = append(matrices, namedMatrix{convert.Rows(t, rows, cols), t.Name, t.Shape, float64(t.Size) / float64(t.Len()), t.SHA256, ""})
 	}
 	return matrices, closeAll, nil
 }
@@ -100,7 +118,9 @@ func modelMatrices(dir string) (matrices []namedMatrix, closers []func() error, 
 				if s, err = m.OpenSidecar(t); err != nil {
 					return nil, closers, err
 				}
+				n.sidecar = m.Path(t.Sidecar.File)
 			}
+			n.sum = fingerprint(f)
 			if n.RowSource, err = se.NewCompressed(f, s); err != nil {
 				return nil, closers, err
 			}
@@ -110,7 +130,7 @@ func modelMatrices(dir string) (matrices []namedMatrix, closers []func() error, 
 				return nil, closers, err
 			}
 			closers = append(closers, f.Close)
-			n.RowSource = losslessRows{f}
+			n.RowSource, n.sum = losslessRows{f}, fingerprint(f)
 		default:
 			if len(t.Shape) < 2 {
 				continue
@@ -122,6 +142,10 @@ func modelMatrices(dir string) (matrices []namedMatrix, closers []func() error, 
 			closers = append(closers, r.Close)
 			rows, cols := model.MatrixShape(t.Shape)
 			n.shape, n.RowSource = t.Shape, convert.Rows(r, rows, cols)
+			n.sum = func(ctx context.Context) (string, error) {
+				sum, _, err := model.HashFile(ctx, m.Path(t.File))
+				return sum, err
+			}
 		}
 		n.itemBytes = float64(t.OriginalBytes) / max(1, float64(n.Rows())*float64(n.Cols()))
 		if n.itemBytes == 0 {
@@ -142,7 +166,7 @@ func fileMatrix(path, sidecar string, kind cdna.Kind) (n namedMatrix, closer fun
 		if err != nil {
 			return n, nil, err
 		}
-		return namedMatrix{losslessRows{f}, f.Header().TensorName, []int{f.Rows(), f.Cols()}, float64(f.DType().Size())}, f.Close, nil
+		return namedMatrix{losslessRows{f}, f.Header().TensorName, []int{f.Rows(), f.Cols()}, float64(f.DType().Size()), fingerprint(f), ""}, f.Close, nil
 	}
 	f, err := cdna.Open(path)
 	if err != nil {
@@ -160,7 +184,7 @@ func fileMatrix(path, sidecar string, kind cdna.Kind) (n namedMatrix, closer fun
 		f.Close()
 		return n, nil, err
 	}
-	return namedMatrix{c, f.Header().TensorName, []int{f.Rows(), f.Cols()}, 4}, f.Close, nil
+	return namedMatrix{c, f.Header().TensorName, []int{f.Rows(), f.Cols()}, 4, fingerprint(f), sidecar}, f.Close, nil
 }
 
 // losslessRows is a lossless file's matrix.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
@@ -70,6 +71,11 @@ func (c *verifyCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if c.wanted() && !info.IsDir() {
+		if checks[0].SHA256, _, err = model.HashFile(env.ctx, c.Path); err != nil {
+			return err
+		}
+	}
 	r := verifyReport{Path: c.Path, OK: true}
 	var bytes int64
 	blocks, damaged := 0, 0
@@ -80,7 +86,10 @@ func (c *verifyCommand) Run(env *environment) error {
 			damaged++
 		}
 		bytes, blocks = bytes+k.Bytes, blocks+k.Blocks
-		o := receipt.Operation{Name: receipt.OpVerify, TensorName: k.Name}
+		o := receipt.Operation{
+			Name: receipt.OpVerify, TensorName: k.Name, TimingMS: receipt.Milliseconds(k.Took),
+			Proof: receipt.Proof{Input: k.Want, Output: k.SHA256},
+		}
 		if k.Err != nil {
 			o.Error = &t.Error
 		}
@@ -88,7 +97,7 @@ func (c *verifyCommand) Run(env *environment) error {
 		r.Tensors = append(r.Tensors, t)
 	}
 	if c.wanted() {
-		claims, err := c.claims(env, info.IsDir(), r.Tensors)
+		claims, err := c.claims(env, info.IsDir(), checks)
 		if err != nil {
 			return err
 		}
@@ -117,24 +126,28 @@ func (c *verifyCommand) Run(env *environment) error {
 }
 
 // claims say what was verified and found.
-func (c *verifyCommand) claims(env *environment, isModel bool, tensors []tensorCheck) (*receipt.VerifyClaims, error) {
-	claims := &receipt.VerifyClaims{Operation: receipt.OpVerify, Kind: "file", Checked: len(tensors), Damaged: []string{}}
-	for _, t := range tensors {
-		if claims.Blocks += t.Blocks; t.Error != "" {
-			claims.Damaged = append(claims.Damaged, t.Name)
+func (c *verifyCommand) claims(env *environment, isModel bool, checks []model.Check) (*receipt.VerifyClaims, error) {
+	claims := &receipt.VerifyClaims{Operation: receipt.OpVerify, Kind: "file", Checked: len(checks), Damaged: []string{}, Rebuilt: c.Rebuild != ""}
+	for _, k := range checks {
+		if claims.Blocks += k.Blocks; k.Err != nil {
+			claims.Damaged = append(claims.Damaged, k.Name)
 		}
 	}
-	var err error
 	if !isModel {
-		claims.SHA256, _, err = model.HashFile(env.ctx, c.Path)
-		return claims, err
+		claims.SHA256 = checks[0].SHA256
+		return claims, nil
 	}
 	claims.Kind = "model"
 	m, err := model.Open(c.Path)
 	if err != nil {
 		return nil, err
 	}
-	claims.SHA256, err = m.Root(env.ctx)
+	if claims.SHA256, err = m.Root(env.ctx); err != nil {
+		return nil, err
+	}
+	if claims.Content, err = m.Content(env.ctx); err != nil && len(claims.Damaged) > 0 {
+		claims.Content, err = "", nil // what is damaged may not open
+	}
 	return claims, err
 }
 
@@ -195,8 +208,10 @@ func verifyFile(env *environment, path string, info os.FileInfo, threads int) ([
 		return nil, err
 	}
 	defer f.Close()
+	start := time.Now()
 	check := model.Check{Name: f.Header().TensorName, Blocks: f.NumBlocks(), Bytes: f.Size()}
 	check.Err = f.Verify(env.ctx, threads)
+	check.Took = time.Since(start)
 	if err := env.ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -31,9 +31,9 @@ type convertCommand struct {
 	DryRun         bool          `name:"dry-run" help:"Read headers only and say what would be done."`
 	Memory         byteunit.Size `name:"memory" default:"512MiB" help:"Keep the whole process within SIZE."`
 	SE             bool          `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
-	Receipt        string        `name:"receipt" placeholder:"R.json" help:"Write a receipt: which sources became which files."`
-	Sign           []string      `name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
-	Report         string        `name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
+	receiptFlags
+	Sign   []string `name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
+	Report string   `name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
 	compressionFlags
 	Quiet bool `name:"quiet" short:"q" help:"No progress, no table."`
 	JSON  bool `name:"json" help:"Print a JSON report."`
@@ -67,7 +67,7 @@ func (c *convertCommand) Run(env *environment) error {
 		printPlan(env, plan)
 		return nil
 	}
-	if err := distinct(append([]string{c.Src, c.Out}, c.Sign...), []string{c.Receipt, c.Report}); err != nil {
+	if err := distinct(append([]string{c.Src, c.Out}, c.Sign...), []string{c.Receipt, c.Log, c.Report}); err != nil {
 		return err
 	}
 	attestation, err := c.newAttestation()

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
@@ -11,6 +11,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
+	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )
 
 // attestation is a conversion's receipt on its way.
@@ -21,10 +22,10 @@ type attestation struct {
 
 // newAttestation opens the receipt's file, before anything is converted.
 func (c *convertCommand) newAttestation() (*attestation, error) {
-	if c.Receipt == "" {
-		if len(c.Sign) > 0 {
-			return nil, usageError("--sign: name the attestation's file with --receipt")
-		}
+	if c.Receipt == "" && len(c.Sign) > 0 {
+		return nil, usageError("--sign: name the attestation's file with --receipt")
+	}
+	if !c.wanted() {
 		return nil, nil
 	}
 	a := &attestation{}
@@ -36,7 +37,7 @@ func (c *convertCommand) newAttestation() (*attestation, error) {
 		a.keys = append(a.keys, key)
 	}
 	var err error
-	a.record, err = newRecord(receiptFlags{Receipt: c.Receipt}, c.Threads, map[string]string{"source": c.Src, "output": c.Out})
+	a.record, err = newRecord(c.receiptFlags, c.Threads, map[string]string{"source": c.Src, "output": c.Out})
 	return a, err
 }
 
@@ -46,17 +47,7 @@ func (a *attestation) write(env *environment, c *convertCommand, report *convert
 	if err != nil {
 		return err
 	}
-	claims := receipt.ConvertClaims{
-		Operation: receipt.OpConvert, Tool: m.Manifest.Tool, Repository: m.Manifest.Repository, Options: m.Manifest.Options, Root: report.Root,
-		Sources: []receipt.FileClaim{},
-	}
-	for _, f := range m.Manifest.Sources {
-		claims.Sources = append(claims.Sources, receipt.FileClaim{Name: f.File, Bytes: f.Bytes, SHA256: f.SHA256})
-	}
-	for _, f := range m.Manifest.AllFiles() {
-		claims.Outputs = append(claims.Outputs, receipt.FileClaim{Name: f.File, Bytes: f.Bytes, SHA256: f.SHA256})
-	}
-	slices.SortFunc(claims.Outputs, func(x, y receipt.FileClaim) int { return strings.Compare(x.Name, y.Name) })
+	claims := convertClaims(m.Manifest)
 	entries := m.Manifest.Tensors
 	for _, t := range report.Tensors {
 		e := entries[t.Name]
@@ -76,24 +67,46 @@ func (a *attestation) write(env *environment, c *convertCommand, report *convert
 	if err != nil {
 		return err
 	}
-	if err := a.seal(env, e, claims.Outputs, report.Output); err != nil {
+	if a.log != "" {
+		err = chain.Append(context.WithoutCancel(env.ctx), a.log, e)
+	}
+	if a.file == nil {
 		return err
 	}
-	return a.file.Commit()
+	return errors.Join(err, a.seal(env, e, claims, report.Output))
 }
 
-// seal writes the receipt, in an envelope about the output's files if there are keys.
-func (a *attestation) seal(env *environment, e *receipt.Execution, outputs []receipt.FileClaim, output string) error {
+// convertClaims say what a model directory's manifest says of its conversion.
+func convertClaims(m *model.Manifest) *receipt.ConvertClaims {
+	claims := &receipt.ConvertClaims{
+		Operation: receipt.OpConvert, Tool: m.Tool, Repository: m.Repository, Options: m.Options, Root: m.Root(),
+		Sources: []receipt.FileClaim{}, Outputs: []receipt.FileClaim{},
+	}
+	for _, f := range m.Sources {
+		claims.Sources = append(claims.Sources, receipt.FileClaim{Name: f.File, Bytes: f.Bytes, SHA256: f.SHA256})
+	}
+	for _, f := range m.AllFiles() { // by name
+		claims.Outputs = append(claims.Outputs, receipt.FileClaim{Name: f.File, Bytes: f.Bytes, SHA256: f.SHA256})
+	}
+	return claims
+}
+
+// seal writes the receipt; if there are keys, in an envelope about the output, by its
+// root, and each of its files.
+func (a *attestation) seal(env *environment, e *receipt.Execution, claims *receipt.ConvertClaims, output string) error {
 	if len(a.keys) == 0 {
-		return e.Write(a.file)
+		if err := e.Write(a.file); err != nil {
+			return err
+		}
+		return a.file.Commit()
 	}
 	document, err := e.Canonical()
 	if err != nil {
 		return err
 	}
-	subjects := make([]attest.Subject, len(outputs))
-	for i, f := range outputs {
-		subjects[i] = attest.SHA256Subject(f.Name, f.SHA256)
+	subjects := []attest.Subject{attest.SHA256Subject(filepath.Base(filepath.Clean(output)), claims.Root)}
+	for _, f := range claims.Outputs {
+		subjects = append(subjects, attest.SHA256Subject(f.Name, f.SHA256))
 	}
 	manifest, _, err := model.HashFile(env.ctx, filepath.Join(output, model.ManifestName))
 	if err != nil {
@@ -104,6 +117,8 @@ func (a *attestation) seal(env *environment, e *receipt.Execution, outputs []rec
 	if err != nil {
 		return err
 	}
-	_, err = a.file.Write(envelope)
-	return err
+	if _, err = a.file.Write(envelope); err != nil {
+		return err
+	}
+	return a.file.Commit()
 }

@@ -142,7 +142,7 @@ func TestForgedClaims(t *testing.T) {
 			{"start_pos", 1e12}, {"start_pos", -7.0}, {"context", 7.0}, {"cache_type", "f16"}, {"layer", 1.0}, {"y.sha256", zero}, {"operation", "attention"}, {"operation", "transformer_block"},
 		},
 		"product.json": {
-			{"sidecar", map[string]any{"sha256": "garbage", "applied": false, "corrections": 0.0}}, {"extra", 1.0}, {"sidecar", map[string]any{}}, {"quality", "fast"},
+			{"sidecar", map[string]any{"sha256": "garbage", "applied": false, "corrections": 0.0}}, {"extra", 1.0}, {"sidecar", map[string]any{}},
 			{"matrix.sha256", zero}, {"matrix.shape", ids(1)}, {"matrix.tensor_name", "other"}, {"transpose_w", false}, {"x.shape", ids(1)}, {"x.sha256", zero}, {"y.sha256", zero}, {"y", cut{}},
 		},
 	} {

@@ -20,8 +20,6 @@ const (
 	StatementType = "https://in-toto.io/Statement/v1"
 	// ReceiptPredicate is the type of a predicate that is an execution receipt.
 	ReceiptPredicate = "https://github.com/helix-substrate/helix-substrate/execution_receipt/v1"
-	// HeadPredicate is the type of a predicate that is the head of a log.
-	HeadPredicate = "https://github.com/helix-substrate/helix-substrate/receipt_log_head/v1"
 )
 
 // Statement is an in-toto Statement v1: what is said (Predicate) about which things.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -58,6 +59,9 @@ func (r *Recorder) Add(list ...Operation) {
 		r.operations = append(r.operations, o)
 	}
 }
+
+// Operations returns what was added so far, in a list of the caller's.
+func (r *Recorder) Operations() []Operation { return slices.Clone(r.operations) }
 
 // Receipt makes the receipt of a run that ended now. Claims are a struct such as
 // [GenerationClaims], with a field "operation"; nil for none. The recorder can go on

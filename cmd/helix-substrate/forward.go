@@ -83,18 +83,25 @@ func (c *forwardCommand) Run(env *environment) error {
 	if c.wanted() {
 		claims.LogitsSHA256 = hasher.Sums()
 		rec.ran(&c.modelFlags, l.model)
-		output, err := receipt.Digest(claims.LogitsSHA256)
+		operation, err := forwardOperation(&claims)
 		if err != nil {
 			return err
 		}
-		rec.Add(receipt.Operation{
-			Name: receipt.OpForward, TimingMS: receipt.Milliseconds(elapsed), Elements: int64(len(ids)),
-			Proof: receipt.Proof{Input: receipt.HashIDs(ids), Output: output},
-		})
+		operation.TimingMS = receipt.Milliseconds(elapsed)
+		rec.Add(operation)
 	}
 	if err := rec.write(env.ctx, claims); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "%s: %s\n", c.Out, shape(len(ids), l.model.Config.Vocab))
 	return err
+}
+
+// forwardOperation is the operation beside the claims, but for its time.
+func forwardOperation(claims *receipt.ForwardClaims) (receipt.Operation, error) {
+	output, err := receipt.Digest(claims.LogitsSHA256)
+	return receipt.Operation{
+		Name: receipt.OpForward, Elements: int64(len(claims.TokenIDs)),
+		Proof: receipt.Proof{Input: receipt.HashIDs(claims.TokenIDs), Output: output},
+	}, err
 }

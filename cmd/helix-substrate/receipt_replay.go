@@ -112,3 +112,18 @@ func (c *receiptReplayCommand) same(r *signedReceipt, again any) error {
 	}
 	return nil
 }
+
+// sameOperations compares the names and hashes of the receipt's first operations, which
+// stand beside the claims, with those of the replay.
+func (c *receiptReplayCommand) sameOperations(r *signedReceipt, again ...receipt.Operation) error {
+	for i, want := range again {
+		if i >= len(r.Operations) {
+			return fmt.Errorf("%s: operation %d, %s, is not in the receipt: %w", c.Path, i, want.Name, errReplay)
+		}
+		if got := r.Operations[i]; got.Name != want.Name || got.Proof != want.Proof {
+			return fmt.Errorf("%s: operation %d is %s with output %s, the receipt says %.60q with %.70q: %w",
+				c.Path, i, want.Name, want.Proof.Output, got.Name, got.Proof.Output, errReplay)
+		}
+	}
+	return nil
+}

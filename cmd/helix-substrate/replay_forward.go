@@ -40,6 +40,13 @@ func (c *receiptReplayCommand) forward(env *environment, r *signedReceipt) error
 	if err := c.same(r, again); err != nil {
 		return err
 	}
+	operation, err := forwardOperation(&again)
+	if err == nil {
+		err = c.sameOperations(r, operation)
+	}
+	if err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(env.stdout, "OK %s: the logits of %d tokens have the same hashes\n", c.Path, len(claims.TokenIDs))
 	return err
 }

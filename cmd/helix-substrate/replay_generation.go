@@ -29,24 +29,27 @@ func (c *receiptReplayCommand) generation(env *environment, r *signedReceipt) er
 	if err != nil {
 		return err
 	}
-	if err := c.same(r, again); err != nil {
+	if err := c.same(r, &again.Claims); err != nil {
+		return err
+	}
+	if err := c.sameOperations(r, again.Operations()...); err != nil {
 		return err
 	}
 	logits := 0
-	for _, t := range again.Turns {
+	for _, t := range again.Claims.Turns {
 		logits += len(t.LogitsSHA256)
 	}
 	if logits == 0 {
 		return fmt.Errorf("%s: it has no logits, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)
 	}
 	_, err = fmt.Fprintf(env.stdout, "OK %s: %d turns and the logits of %d tokens have the same hashes, in %.1f s\n",
-		c.Path, len(again.Turns), logits, time.Since(start).Seconds())
+		c.Path, len(again.Claims.Turns), logits, time.Since(start).Seconds())
 	return err
 }
 
 // generateAgain runs turn by turn, up to the first token whose logits differ, and returns
 // what it would claim.
-func (c *receiptReplayCommand) generateAgain(env *environment, claims *receipt.GenerationClaims) (*receipt.GenerationClaims, error) {
+func (c *receiptReplayCommand) generateAgain(env *environment, claims *receipt.GenerationClaims) (*receipt.Generation, error) {
 	if err := c.runAs(claims.Context, claims.CacheType); err != nil {
 		return nil, err
 	}
@@ -110,5 +113,5 @@ func (c *receiptReplayCommand) generateAgain(env *environment, claims *receipt.G
 		}
 		again.AddTurn(replayed, result.Text, 0, 0, nil)
 	}
-	return &again.Claims, nil
+	return again, nil
 }

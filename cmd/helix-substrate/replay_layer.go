@@ -39,10 +39,14 @@ func (c *receiptReplayCommand) layer(env *environment, r *signedReceipt) error {
 	}
 	defer m.Close()
 	again := claims
-	if _, _, err := runLayer(env.ctx, m, &again, x); err != nil {
+	_, detail, err := runLayer(env.ctx, m, &again, x)
+	if err != nil {
 		return err
 	}
 	if err := c.same(r, again); err != nil {
+		return err
+	}
+	if err := c.sameOperations(r, detail.Operations()[0]); err != nil { // its products depend on the chunks
 		return err
 	}
 	fmt.Fprintf(env.stdout, "OK %s: layer %d's output has the same hash\n", c.Path, claims.Layer)

@@ -37,6 +37,9 @@ func (c *receiptReplayCommand) product(env *environment, r *signedReceipt) error
 	if err := c.same(r, again); err != nil {
 		return err
 	}
+	if err := c.sameOperations(r, original.Operation()); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(env.stdout, "OK %s: the product has the same hash\n", c.Path)
 	return err
 }

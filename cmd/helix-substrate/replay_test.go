@@ -40,6 +40,14 @@ func forge(t *testing.T, path string, change func(claims map[string]any)) string
 	change(claims)
 	r := receipt.NewRecorder(time.Unix(0, 0))
 	r.Measurements.Paths = e.Measurements.Paths
+	r.Add(e.Operations...)
+	if claims["other operations"] == true {
+		delete(claims, "other operations")
+		r = receipt.NewRecorder(time.Unix(0, 0))
+		r.Measurements.Paths = e.Measurements.Paths
+		e.Operations[0].Proof.Output = "lies"
+		r.Add(e.Operations...)
+	}
 	if e, err = r.Receipt(claims, time.Unix(0, 0)); err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +127,7 @@ func TestForgedClaims(t *testing.T) {
 	const zero = "0000000000000000000000000000000000000000000000000000000000000000"
 	for name, edits := range map[string][]edit{
 		"text.json": {
+			{"other operations", true},
 			{"turns", []any{}}, {"turns", nil}, {"turns", "x"}, {"turns", []any{map[string]any{}}}, {"tokens_sha256", zero},
 			{"turns.prompt_ids", ids()}, {"turns.prompt_ids", ids(1, 2)}, {"turns.prompt_ids", ids(-1)}, {"turns.prompt_ids", ids(1e9)}, {"turns.prompt_ids", ids(1.5)},
 			{"turns.output_ids", ids()}, {"turns.output_ids", ids(3)}, {"turns.output_sha256", zero}, {"turns.text_sha256", zero}, {"turns.prompt_sha256", zero},
@@ -131,17 +140,21 @@ func TestForgedClaims(t *testing.T) {
 			{"model.architecture", "other"}, {"model.root_sha256", zero}, {"model.tokenizer_sha256", cut{}}, {"operation", "verify"}, {"operation", "forward"}, {"operation", ""},
 		},
 		"forward.json": {
+			{"other operations", true},
 			{"token_ids", ids()}, {"token_ids", ids(1)}, {"token_ids", ids(-1, 2)}, {"token_ids", ids(1e9, 2)}, {"token_ids", "x"}, {"logits_sha256", []any{}}, {"logits_sha256", []any{zero}},
 			{"context", 0.0}, {"context", 1.0}, {"context", 1e15}, {"cache_type", "f8"}, {"model.architecture", "other"}, {"model.root_sha256", zero}, {"operation", "generate"},
 		},
 		"layer.json": {
+			{"other operations", true},
 			{"layer", -1.0}, {"layer", 99.0}, {"layer", 1.0}, {"start_pos", -1.0}, {"start_pos", 1e15}, {"start_pos", 3.0}, {"context", 1e15}, {"context", -1.0},
 			{"x.shape", ids()}, {"x.shape", ids(384)}, {"x.sha256", zero}, {"y.shape", ids(1, 2)}, {"y.sha256", zero}, {"y", cut{}}, {"model.architecture", "other"}, {"operation", "ffn"},
 		},
 		"ffn.json": {
+			{"other operations", true},
 			{"start_pos", 1e12}, {"start_pos", -7.0}, {"context", 7.0}, {"cache_type", "f16"}, {"layer", 1.0}, {"y.sha256", zero}, {"operation", "attention"}, {"operation", "transformer_block"},
 		},
 		"product.json": {
+			{"other operations", true},
 			{"sidecar", map[string]any{"sha256": "garbage", "applied": false, "corrections": 0.0}}, {"extra", 1.0}, {"sidecar", map[string]any{}},
 			{"matrix.sha256", zero}, {"matrix.shape", ids(1)}, {"matrix.tensor_name", "other"}, {"transpose_w", false}, {"x.shape", ids(1)}, {"x.sha256", zero}, {"y.sha256", zero}, {"y", cut{}},
 		},

@@ -16,41 +16,27 @@ import (
 // lists. A fingerprint stands for all of a matrix whose blocks are verified when they
 // are read, and reads none of them, so that this costs little for a model of any size.
 func (m *Model) Content(ctx context.Context) (string, error) {
-	var lines []string
-	seen := map[string]bool{} // tensors may share files
-	add := func(kind, name, sum string, err error) error {
-		lines = append(lines, fmt.Sprintf("%s %s %q\n", kind, sum, name))
-		return err
-	}
-	file := func(name string) error {
-		sum, _, err := HashFile(ctx, m.Path(name))
-		return add("file", name, sum, err)
-	}
+	matrices := map[string]Tensor{} // by file, which tensors may share
 	for _, t := range m.Tensors() {
-		if seen[t.File] {
-			continue
+		if t.Format != FormatNPY {
+			matrices[t.File] = t
 		}
-		seen[t.File] = true
+	}
+	var lines []string
+	for _, f := range m.Manifest.AllFiles() {
+		var kind, sum string
 		var err error
-		switch t.Format {
-		case FormatNPY:
-			err = file(t.File)
-		default:
-			var sum string
+		if t, ok := matrices[f.File]; ok {
+			kind = "fingerprint"
 			sum, err = m.fingerprint(t)
-			err = add("fingerprint", t.File, sum, err)
-		}
-		if err == nil && t.Sidecar != nil {
-			err = file(t.Sidecar.File)
+		} else {
+			kind = "file"
+			sum, _, err = HashFile(ctx, m.Path(f.File))
 		}
 		if err != nil {
 			return "", err
 		}
-	}
-	for _, f := range m.Manifest.Files {
-		if err := file(f.File); err != nil {
-			return "", err
-		}
+		lines = append(lines, fmt.Sprintf("%s %s %q\n", kind, sum, f.File))
 	}
 	slices.Sort(lines)
 	h := sha256.New()

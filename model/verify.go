@@ -2,11 +2,8 @@ package model
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"time"
@@ -152,25 +149,5 @@ func (m *Model) checkNPY(t Tensor) error {
 
 // HashFile returns the SHA-256, in hex, and the size of the file at path.
 func HashFile(ctx context.Context, path string) (string, int64, error) {
-	f, _, err := regularfile.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	buf := make([]byte, 1<<18)
-	var n int64
-	for {
-		if err := ctx.Err(); err != nil {
-			return "", n, err
-		}
-		k, err := f.Read(buf)
-		h.Write(buf[:k])
-		n += int64(k)
-		if err == io.EOF {
-			return hex.EncodeToString(h.Sum(nil)), n, nil
-		} else if err != nil {
-			return "", n, err
-		}
-	}
+	return regularfile.SHA256(ctx, path)
 }

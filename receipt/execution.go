@@ -123,15 +123,15 @@ const hashKey = "receipt_sha256"
 // ReadExecution reads and validates a receipt. Errors are those of [Canonical],
 // [ErrSchema] and [ErrInvalid].
 func ReadExecution(document []byte) (*Execution, error) {
-	v, err := Validate(document)
+	n, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.Err(); err != nil {
+	if err := validate(n).Err(); err != nil {
 		return nil, err
 	}
 	var e Execution
-	if err := Unmarshal(document, &e); err != nil {
+	if err := n.unmarshal(document, &e); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInvalid, err)
 	}
 	return &e, nil

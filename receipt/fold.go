@@ -16,6 +16,11 @@ func Unmarshal(document []byte, v any) error {
 	if err != nil {
 		return err
 	}
+	return n.unmarshal(document, v)
+}
+
+// unmarshal is Unmarshal of the document that n was parsed from.
+func (n *node) unmarshal(document []byte, v any) error {
 	if err := n.exactKeys(reflect.TypeOf(v)); err != nil {
 		return err
 	}
@@ -28,13 +33,7 @@ func (n *node) exactKeys(t reflect.Type) error {
 		t = t.Elem()
 	}
 	switch {
-	case n.kind == array && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
-		for i := range n.list {
-			if err := n.list[i].exactKeys(t.Elem()); err != nil {
-				return err
-			}
-		}
-	case n.kind == object && t.Kind() == reflect.Map:
+	case n.kind == array && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array), n.kind == object && t.Kind() == reflect.Map:
 		for i := range n.list {
 			if err := n.list[i].exactKeys(t.Elem()); err != nil {
 				return err

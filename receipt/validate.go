@@ -42,6 +42,10 @@ func Validate(document []byte) (*Validation, error) {
 	if err != nil {
 		return nil, err
 	}
+	return validate(n), nil
+}
+
+func validate(n *node) *Validation {
 	c := &checker{root: n, v: &Validation{Errors: []string{}}}
 	if n.kind != object {
 		c.fail("not a JSON object")
@@ -52,7 +56,7 @@ func Validate(document []byte) (*Validation, error) {
 		c.digests()
 	}
 	c.v.Valid = len(c.v.Errors) == 0
-	return c.v, nil
+	return c.v
 }
 
 type checker struct {

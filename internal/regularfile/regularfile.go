@@ -4,8 +4,12 @@
 package regularfile
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -16,18 +20,15 @@ var ErrNotRegular = errors.New("not a regular file")
 // Open opens a file for reading and returns its size. Symbolic links are
 // followed. What is not a regular file is ErrNotRegular, at once.
 func Open(path string) (*os.File, int64, error) {
-	info, err := os.Stat(path) // before opening: a pipe would block
-	if err != nil {
-		return nil, 0, err
-	}
-	if err := check(path, info); err != nil {
+	if err := Check(path); err != nil { // before opening: a pipe would block
 		return nil, 0, err
 	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
-	if info, err = file.Stat(); err == nil { // it may be another by now
+	info, err := file.Stat()
+	if err == nil { // it may be another by now
 		err = check(path, info)
 	}
 	if err != nil {
@@ -35,6 +36,42 @@ func Open(path string) (*os.File, int64, error) {
 		return nil, 0, err
 	}
 	return file, info.Size(), nil
+}
+
+// Check tells, without opening it, whether path names a regular file, links followed:
+// what is something else is ErrNotRegular.
+func Check(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return check(path, info)
+}
+
+// SHA256 reads a regular file and returns its hash, in hex, and its size. It stops with
+// ctx's error when ctx is done.
+func SHA256(ctx context.Context, path string) (string, int64, error) {
+	f, _, err := Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, 1<<18)
+	var n int64
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", n, err
+		}
+		k, err := f.Read(buf)
+		h.Write(buf[:k])
+		n += int64(k)
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), n, nil
+		} else if err != nil {
+			return "", n, err
+		}
+	}
 }
 
 func check(path string, info fs.FileInfo) error {

@@ -2,10 +2,7 @@ package attest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -54,7 +51,7 @@ func hashTree(ctx context.Context, dir string, ignore []string) ([]resource, err
 		if !entry.Type().IsRegular() {
 			return fmt.Errorf("%s: %w: it is no regular file", name, ErrModel)
 		}
-		sum, err := hashFile(ctx, name)
+		sum, _, err := regularfile.SHA256(ctx, name)
 		files = append(files, resource{path.Clean(relative), "sha256", sum})
 		return err
 	})
@@ -62,27 +59,4 @@ func hashTree(ctx context.Context, dir string, ignore []string) ([]resource, err
 		return slices.Compare(strings.Split(a.Name, "/"), strings.Split(b.Name, "/"))
 	})
 	return files, err
-}
-
-// hashFile returns the SHA-256 of a file, in hex.
-func hashFile(ctx context.Context, name string) (string, error) {
-	f, _, err := regularfile.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	buf := make([]byte, 1<<18)
-	for {
-		if err := context.Cause(ctx); err != nil {
-			return "", err
-		}
-		n, err := f.Read(buf)
-		h.Write(buf[:n])
-		if err == io.EOF {
-			return hex.EncodeToString(h.Sum(nil)), nil
-		} else if err != nil {
-			return "", err
-		}
-	}
 }

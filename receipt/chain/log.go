@@ -90,10 +90,8 @@ func Check(path string) error {
 // edit opens log and tree, making them if they are not there, keeps other writers out,
 // and hands over the last entry and where the next one goes.
 func edit(path string, use func(log *os.File, t *tree, last []byte, end int64) error) (err error) {
-	for _, name := range []string{path, path + TreeSuffix} { // a pipe would block
-		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("%s: %w", name, regularfile.ErrNotRegular)
-		}
+	if err := checkRegular(path); err != nil {
+		return err
 	}
 	file, err := lockedfile.Edit(path + TreeSuffix) // also keeps other writers out
 	if err != nil {
@@ -114,6 +112,16 @@ func edit(path string, use func(log *os.File, t *tree, last []byte, end int64) e
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return use(log, t, last, end)
+}
+
+// checkRegular refuses a log or a tree that is there and is no file: a pipe would block.
+func checkRegular(path string) error {
+	for _, name := range []string{path, path + TreeSuffix} {
+		if err := regularfile.Check(name); errors.Is(err, regularfile.ErrNotRegular) {
+			return err
+		}
+	}
+	return nil
 }
 
 // selfHash returns the hash that a receipt has of itself.

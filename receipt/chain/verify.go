@@ -9,7 +9,6 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
@@ -53,10 +52,8 @@ func Verify(ctx context.Context, path string, head *Head) (*Report, error) {
 			return nil, err
 		}
 	}
-	for _, name := range []string{path, path + TreeSuffix} { // a pipe would block
-		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s: %w", name, regularfile.ErrNotRegular)
-		}
+	if err := checkRegular(path); err != nil {
+		return nil, err
 	}
 	treeFile, err := lockedfile.Open(path + TreeSuffix)
 	if err != nil {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
-	"errors"
+	"io"
 	"path/filepath"
-	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
-	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )
 
 // attestation is a conversion's receipt on its way.
@@ -62,18 +58,12 @@ func (a *attestation) write(env *environment, c *convertCommand, report *convert
 		a.Add(o)
 	}
 	a.Measurements.Memory.Limit = int64(c.Memory)
-	a.Measurements.Memory.PeakRSS, _ = procmem.PeakRSS()
-	e, err := a.Receipt(claims, time.Now())
-	if err != nil {
-		return err
-	}
-	if a.log != "" {
-		err = chain.Append(context.WithoutCancel(env.ctx), a.log, e)
-	}
-	if a.file == nil {
-		return err
-	}
-	return errors.Join(err, a.seal(env, e, claims, report.Output))
+	return a.writeAs(env.ctx, claims, func(e *receipt.Execution, w io.Writer) error {
+		if len(a.keys) == 0 {
+			return e.Write(w)
+		}
+		return a.sign(env, e, w, claims, report.Output)
+	})
 }
 
 // convertClaims say what a model directory's manifest says of its conversion.
@@ -91,15 +81,9 @@ func convertClaims(m *model.Manifest) *receipt.ConvertClaims {
 	return claims
 }
 
-// seal writes the receipt; if there are keys, in an envelope about the output, by its
-// root, and each of its files.
-func (a *attestation) seal(env *environment, e *receipt.Execution, claims *receipt.ConvertClaims, output string) error {
-	if len(a.keys) == 0 {
-		if err := e.Write(a.file); err != nil {
-			return err
-		}
-		return a.file.Commit()
-	}
+// sign writes the receipt in an envelope about the output, by its root, and each of its
+// files.
+func (a *attestation) sign(env *environment, e *receipt.Execution, w io.Writer, claims *receipt.ConvertClaims, output string) error {
 	document, err := e.Canonical()
 	if err != nil {
 		return err
@@ -114,11 +98,8 @@ func (a *attestation) seal(env *environment, e *receipt.Execution, claims *recei
 	}
 	subjects = append(subjects, attest.SHA256Subject(model.ManifestName, manifest))
 	envelope, err := attest.Sign(env.ctx, subjects, attest.ReceiptPredicate, document, a.keys...)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = w.Write(envelope)
 	}
-	if _, err = a.file.Write(envelope); err != nil {
-		return err
-	}
-	return a.file.Commit()
+	return err
 }

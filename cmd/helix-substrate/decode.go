@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -115,7 +114,10 @@ func arrayClaim(ctx context.Context, path string) (receipt.ArrayClaim, error) {
 	size := 4 * int64(r.Len())
 	for at, piece := int64(0), make([]byte, 1<<18); at < size; {
 		piece = piece[:min(int64(len(piece)), size-at)]
-		if err := cmp.Or(context.Cause(ctx), r.ReadRaw(piece, at)); err != nil {
+		if err := context.Cause(ctx); err != nil {
+			return receipt.ArrayClaim{}, err
+		}
+		if err := r.ReadRaw(piece, at); err != nil {
 			return receipt.ArrayClaim{}, err
 		}
 		h.Write(piece)

@@ -82,7 +82,7 @@ func (c *forwardCommand) Run(env *environment) error {
 	elapsed := time.Since(start)
 	if c.wanted() {
 		claims.LogitsSHA256 = hasher.Sums()
-		rec.ran(&c.modelFlags, l.model)
+		ran(&rec.Measurements, &c.modelFlags, l.model)
 		operation, err := forwardOperation(&claims)
 		if err != nil {
 			return err

@@ -44,8 +44,7 @@ func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*gener
 	claims.N, claims.StopIDs, claims.Private = c.N, append(claims.StopIDs, stop...), c.Private
 	m := &g.Measurements
 	m.Program.Version = programVersion()
-	m.Executor = receipt.Executor{Wanted: c.CPU, Used: l.model.CPU(), Workers: l.model.Threads(), Routes: l.model.Routes()}
-	m.Memory.Limit, m.Memory.Plan = int64(c.Memory), l.model.Plan.Totals()
+	ran(m, &c.modelFlags, l.model)
 	m.Paths = map[string]string{"model": c.Dir}
 	return g, nil
 }

@@ -42,12 +42,12 @@ func (c *layerCommand) Run(env *environment) error {
 	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {
 		return err
 	}
-	m, err := c.open(env, c.Dir, 3*4*int64(len(x.Data)))
+	m, err := c.open(env, c.Dir, layerMemory(x))
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	rec.ran(&c.modelFlags, m)
+	ran(&rec.Measurements, &c.modelFlags, m)
 	claims := receipt.LayerClaims{Operation: layerOperations[c.Part], Layer: c.Layer, Start: c.Start, CacheType: c.Cache}
 	if c.wanted() {
 		if claims.Model, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
@@ -72,6 +72,9 @@ func (c *layerCommand) Run(env *environment) error {
 
 // layerOperations are the receipts' names of --part.
 var layerOperations = map[string]string{"block": receipt.OpBlock, "attention": receipt.OpAttention, "ffn": receipt.OpFFN}
+
+// layerMemory is what a layer's vectors take besides the model's own: X, Y and a copy.
+func layerMemory(x stream.Tensor) int64 { return 3 * 4 * int64(len(x.Data)) }
 
 // layerReceipt is the receipt of a block or of one of its parts.
 type layerReceipt interface{ Operations() []receipt.Operation }

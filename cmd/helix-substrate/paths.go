@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
 )
 
 // distinct refuses outputs that are inputs, or each other: a verb never destroys
@@ -34,4 +36,42 @@ func sameFile(a, b string) bool {
 	absA, errA := filepath.Abs(a)
 	absB, errB := filepath.Abs(b)
 	return errA == nil && errB == nil && absA == absB
+}
+
+// apart refuses an output that is a file of the model at path or lies in its
+// directory, also by way of links.
+func apart(output, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return distinct(gguf.PartNames(path), []string{output})
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	files := make([]string, len(entries))
+	for i, e := range entries {
+		files[i] = filepath.Join(path, e.Name())
+	}
+	if err := distinct(files, []string{output}); err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(filepath.Dir(output))
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if sameFile(dir, path) {
+			return usageError(fmt.Sprintf("%s lies in the model's directory: choose another output", output))
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
 }

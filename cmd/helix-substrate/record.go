@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"maps"
 	"os"
 	"runtime"
@@ -88,13 +90,18 @@ func newRecord(f receiptFlags, threads int, paths map[string]string) (*record, e
 }
 
 // ran notes what a model ran on.
-func (r *record) ran(f *modelFlags, m *transformer.Model) {
-	r.Measurements.Executor = receipt.Executor{Wanted: f.CPU, Used: m.CPU(), Workers: m.Threads(), Routes: m.Routes()}
-	r.Measurements.Memory.Limit, r.Measurements.Memory.Plan = int64(f.Memory), m.Plan.Totals()
+func ran(m *receipt.Measurements, f *modelFlags, on *transformer.Model) {
+	m.Executor = receipt.Executor{Wanted: f.CPU, Used: on.CPU(), Workers: on.Threads(), Routes: on.Routes()}
+	m.Memory.Limit, m.Memory.Plan = int64(f.Memory), on.Plan.Totals()
 }
 
 // write completes the receipt, into file and log.
 func (r *record) write(ctx context.Context, claims any) error {
+	return r.writeAs(ctx, claims, (*receipt.Execution).Write)
+}
+
+// writeAs is write, of a file with what encode makes of the receipt.
+func (r *record) writeAs(ctx context.Context, claims any, encode func(e *receipt.Execution, w io.Writer) error) error {
 	if r.file == nil && r.log == "" {
 		return nil
 	}
@@ -103,7 +110,25 @@ func (r *record) write(ctx context.Context, claims any) error {
 	if err != nil {
 		return err
 	}
-	return keepReceipt(ctx, e, r.file, r.log)
+	return keepReceipt(ctx, e, r.file, r.log, encode)
+}
+
+// keepReceipt writes a run's receipt into file and appends it to a log, if there are
+// any, also when the run was interrupted. The log comes first: it says which receipt was
+// before this one. Where it cannot be appended to, the file is written all the same.
+func keepReceipt(ctx context.Context, e *receipt.Execution, file *atomicfile.File, log string, encode func(e *receipt.Execution, w io.Writer) error) error {
+	var logged error
+	if log != "" {
+		logged = chain.Append(context.WithoutCancel(ctx), log, e)
+	}
+	if file == nil {
+		return logged
+	}
+	err := encode(e, file)
+	if err == nil {
+		err = file.Commit()
+	}
+	return errors.Join(logged, err)
 }
 
 // abort removes the file of a receipt that was not written.

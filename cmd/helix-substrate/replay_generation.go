@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +14,7 @@ import (
 func (c *receiptReplayCommand) generation(env *environment, r *signedReceipt) error {
 	var claims receipt.GenerationClaims
 	if err := r.DecodeClaims(receipt.OpGenerate, &claims); err != nil {
-		return fmt.Errorf("%s: only generated texts, forward passes, layers and products are replayed: %w", c.Path, err)
+		return fmt.Errorf("%s: only generated texts, forward passes, layers, products and conversions are replayed: %w", c.Path, err)
 	}
 	if claims.Private {
 		return fmt.Errorf("%s: its ids were kept private, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)
@@ -75,43 +76,48 @@ func (c *receiptReplayCommand) generateAgain(env *environment, claims *receipt.G
 		}
 		l.session.Reset(turn.Keep)
 		sampler.Reset(before[:turn.Keep])
-		replayed := receipt.Turn{Keep: turn.Keep, PromptIDs: turn.PromptIDs, Stop: turn.Stop}
-		cut := turn.Stop == string(generate.StopCancel) || turn.Stop == string(generate.StopError)
-		if cut && len(turn.LogitsSHA256) == 0 { // it ended within the prompt
-			if err := l.session.Forward(env.ctx, turn.PromptIDs, len(turn.PromptIDs), nil); err != nil {
-				return nil, fmt.Errorf("%s: turn %d: %w", c.Path, i, err)
-			}
-			again.AddTurn(replayed, "", 0, 0, nil)
-			continue
-		}
-		g := generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler, Stop: claims.StopIDs, Logits: func(x []float32) error {
-			at := len(replayed.LogitsSHA256)
-			if at >= len(turn.LogitsSHA256) {
-				return fmt.Errorf("token %d: the receipt has no logits for it: %w", at, errReplay)
-			}
-			got := receipt.HashFloat32(x)
-			if got != turn.LogitsSHA256[at] {
-				return fmt.Errorf("token %d: logits have sha256 %s, the receipt says %s: %w", at, got, turn.LogitsSHA256[at], errReplay)
-			}
-			replayed.LogitsSHA256 = append(replayed.LogitsSHA256, got)
-			return nil
-		}}
-		n := claims.N
-		if cut {
-			n = min(n, max(1, len(turn.OutputIDs))) // as far as it got
-		}
-		result, err := g.Run(env.ctx, l.session, turn.PromptIDs, n, func(string) error { return nil })
-		if result.Stop == generate.StopCancel {
-			return nil, env.ctx.Err()
-		}
-		if failed := turn.Stop == string(generate.StopError) && !errors.Is(err, errReplay); err != nil && !failed {
+		replayed, text, err := turnAgain(env.ctx, l, sampler, claims, turn)
+		if err != nil {
 			return nil, fmt.Errorf("%s: turn %d: %w", c.Path, i, err)
 		}
-		replayed.PromptIDs, replayed.OutputIDs = result.PromptIDs, result.OutputIDs
-		if !cut {
-			replayed.Stop = string(result.Stop)
-		}
-		again.AddTurn(replayed, result.Text, 0, 0, nil)
+		again.AddTurn(replayed, text, 0, 0, nil)
 	}
 	return again, nil
+}
+
+// turnAgain runs one turn, up to the first token whose logits differ.
+func turnAgain(ctx context.Context, l *loaded, sampler *generate.Sampler, claims *receipt.GenerationClaims, turn receipt.Turn) (replayed receipt.Turn, text string, err error) {
+	replayed = receipt.Turn{Keep: turn.Keep, PromptIDs: turn.PromptIDs, Stop: turn.Stop}
+	cut := turn.Stop == string(generate.StopCancel) || turn.Stop == string(generate.StopError)
+	if cut && len(turn.LogitsSHA256) == 0 { // it ended within the prompt
+		return replayed, "", l.session.Forward(ctx, turn.PromptIDs, len(turn.PromptIDs), nil)
+	}
+	g := generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler, Stop: claims.StopIDs, Logits: func(x []float32) error {
+		at := len(replayed.LogitsSHA256)
+		if at >= len(turn.LogitsSHA256) {
+			return fmt.Errorf("token %d: the receipt has no logits for it: %w", at, errReplay)
+		}
+		got := receipt.HashFloat32(x)
+		if got != turn.LogitsSHA256[at] {
+			return fmt.Errorf("token %d: logits have sha256 %s, the receipt says %s: %w", at, got, turn.LogitsSHA256[at], errReplay)
+		}
+		replayed.LogitsSHA256 = append(replayed.LogitsSHA256, got)
+		return nil
+	}}
+	n := claims.N
+	if cut {
+		n = min(n, max(1, len(turn.OutputIDs))) // as far as it got
+	}
+	result, err := g.Run(ctx, l.session, turn.PromptIDs, n, func(string) error { return nil })
+	if result.Stop == generate.StopCancel {
+		return replayed, "", ctx.Err()
+	}
+	if failed := turn.Stop == string(generate.StopError) && !errors.Is(err, errReplay); err != nil && !failed {
+		return replayed, "", err
+	}
+	replayed.PromptIDs, replayed.OutputIDs = result.PromptIDs, result.OutputIDs
+	if !cut {
+		replayed.Stop = string(result.Stop)
+	}
+	return replayed, result.Text, nil
 }

@@ -33,7 +33,7 @@ func (c *receiptReplayCommand) layer(env *environment, r *signedReceipt) error {
 			return err
 		}
 	}
-	m, err := c.open(env, c.Model, 3*4*int64(len(x.Data)))
+	m, err := c.open(env, c.Model, layerMemory(x))
 	if err != nil {
 		return err
 	}

@@ -48,11 +48,18 @@ func forge(t *testing.T, path string, change func(claims map[string]any)) string
 		e.Operations[0].Proof.Output = "lies"
 		r.Add(e.Operations...)
 	}
-	if e, err = r.Receipt(claims, time.Unix(0, 0)); err != nil {
+	return save(t, r, claims)
+}
+
+// save writes the receipt of what was recorded and returns its path.
+func save(t *testing.T, r *receipt.Recorder, claims any) string {
+	t.Helper()
+	e, err := r.Receipt(claims, time.Unix(0, 0))
+	if err != nil {
 		t.Fatal(err)
 	}
-	forged := filepath.Join(t.TempDir(), "forged.json")
-	f, err := os.Create(forged)
+	path := filepath.Join(t.TempDir(), "r.json")
+	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +67,7 @@ func forge(t *testing.T, path string, change func(claims map[string]any)) string
 	if err := e.Write(f); err != nil {
 		t.Fatal(err)
 	}
-	return forged
+	return path
 }
 
 // edit is a value of the claims, by its path, and what it is changed to; cut removes it.
@@ -175,23 +182,7 @@ func TestForgedClaims(t *testing.T) {
 
 // What two receipts claim is the same only if it is the same JSON.
 func TestDiffClaims(t *testing.T) {
-	write := func(claims any) string {
-		r := receipt.NewRecorder(time.Unix(0, 0))
-		e, err := r.Receipt(claims, time.Unix(0, 0))
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), "r.json")
-		f, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if err := e.Write(f); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	write := func(claims any) string { return save(t, receipt.NewRecorder(time.Unix(0, 0)), claims) }
 	type object = map[string]any
 	same := object{"operation": "x", "a": object{"b": "1"}, "list": []any{1, 2}, "large": json.Number("9007199254740993")}
 	if code, output := invoke("receipt", "diff", write(same), write(same)); code != 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 type runCommand struct {
@@ -129,7 +130,7 @@ func (r *running) finish(file *atomicfile.File) error {
 		if err != nil {
 			return err
 		}
-		if err := keepReceipt(r.env.ctx, e, file, r.c.Log); err != nil {
+		if err := keepReceipt(r.env.ctx, e, file, r.c.Log, (*receipt.Execution).Write); err != nil {
 			return err
 		}
 		if r.c.JSON {

@@ -105,22 +105,22 @@ func (c *seCommand) Run(env *environment) error {
 		}
 		d := r.Executors.Resolve(policy.Decide(result))
 		r.Tensors = append(r.Tensors, seTensor{m.name, m.shape, result, d, d.String()})
-		var sum, sidecar string
+		routes[string(d.Wanted)+" -> "+string(d.Used)]++
 		if c.wanted() {
-			if sum, sidecar, err = m.sums(env.ctx); err != nil {
+			sum, sidecar, err := m.sums(env.ctx)
+			if err != nil {
 				return fmt.Errorf("%s: tensor %q: %w", c.Path, m.name, err)
 			}
+			measurement, err := receipt.Digest(result)
+			if err != nil {
+				return err
+			}
+			claims.Tensors = append(claims.Tensors, receipt.EntropyTensor{Name: m.name, SHA256: sum, Sidecar: sidecar, Measured: result, Wanted: string(d.Wanted), Zone: d.Zone})
+			rec.Add(receipt.Operation{
+				Name: receipt.OpSE, TensorName: m.name, Elements: int64(m.Rows()) * int64(m.Cols()),
+				TimingMS: receipt.Milliseconds(time.Since(start)), Proof: receipt.Proof{Input: sum, Output: measurement},
+			})
 		}
-		claims.Tensors = append(claims.Tensors, receipt.EntropyTensor{Name: m.name, SHA256: sum, Sidecar: sidecar, Measured: result, Wanted: string(d.Wanted), Zone: d.Zone})
-		routes[string(d.Wanted)+" -> "+string(d.Used)]++
-		measurement, err := receipt.Digest(result)
-		if err != nil {
-			return err
-		}
-		rec.Add(receipt.Operation{
-			Name: receipt.OpSE, TensorName: m.name, Elements: int64(m.Rows()) * int64(m.Cols()),
-			TimingMS: receipt.Milliseconds(time.Since(start)), Proof: receipt.Proof{Input: sum, Output: measurement},
-		})
 		measured += int64(m.Rows()) * int64(m.Cols())
 		progress.update(measured, all, m.name)
 	}

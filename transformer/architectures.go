@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -15,19 +16,29 @@ type family struct {
 	defaults string
 	// adjust changes what config.json gave a Llama of the same sizes.
 	adjust func(c *Config, h *hfConfig) error
+
+	localRope bool // rope_parameters are apart for global and local layers
+	phi       bool // part of a head may turn, and LongRoPE has older names
 }
+
+// section is the family's in the tables of keys.
+func (f *family) section() string { return strings.TrimSuffix(f.names[0], "_text") }
 
 // families is the table of known architectures.
 var families = []family{
-	{names: []string{"llama"}},
 	{
+		names:  []string{"llama"},
+		adjust: func(c *Config, h *hfConfig) error { return h.sameLayerTypes(c) },
+	},
+	{
+		// With layer_types it is what transformers calls Ministral.
 		names:    []string{"mistral"},
-		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096}`,
-		adjust:   slideAll,
+		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096, "num_key_value_heads": 8}`,
+		adjust:   func(c *Config, h *hfConfig) error { return c.slide(h, everyLayer) },
 	},
 	{
 		names:    []string{"qwen2"},
-		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28}`,
+		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.QKVBias = true
 			return qwenWindow(c, h)
@@ -35,7 +46,7 @@ var families = []family{
 	},
 	{
 		names:    []string{"qwen3"},
-		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "head_dim": 128}`,
+		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32, "head_dim": 128}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.QKNorm = true
 			return qwenWindow(c, h)
@@ -43,8 +54,8 @@ var families = []family{
 	},
 	{
 		names: []string{"gemma2"},
-		defaults: `{"max_position_embeddings": 8192, "sliding_window": 4096, "head_dim": 256, "query_pre_attn_scalar": 256,
-			"attn_logit_softcapping": 50, "final_logit_softcapping": 30, "tie_word_embeddings": true}`,
+		defaults: `{"max_position_embeddings": 8192, "sliding_window": 4096, "num_key_value_heads": 4, "head_dim": 256,
+			"query_pre_attn_scalar": 256, "hidden_activation": "gelu_pytorch_tanh", "attn_logit_softcapping": 50, "final_logit_softcapping": 30, "tie_word_embeddings": true}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			gemma(c, h)
 			if h.AttnSoftcap != nil {
@@ -58,15 +69,13 @@ var families = []family{
 		// The models that see write only what differs from these.
 		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096, "head_dim": 256, "query_pre_attn_scalar": 256,
 			"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
-			"num_attention_heads": 8, "num_key_value_heads": 4, "rope_theta": 1000000, "tie_word_embeddings": true}`,
+			"num_attention_heads": 8, "num_key_value_heads": 4, "rope_theta": 1000000, "rope_local_base_freq": 10000, "hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": true}`,
+		localRope: true,
 		adjust: func(c *Config, h *hfConfig) error {
 			gemma(c, h)
 			c.QKNorm = true
 			if c.LocalRope.Theta == 0 {
-				c.LocalRope = Rope{Theta: h.RopeLocalTheta}
-			}
-			if c.LocalRope.Theta == 0 {
-				c.LocalRope.Theta = 10000
+				c.LocalRope = Rope{Theta: cmp.Or(h.RopeLocalTheta, 10000)}
 			}
 			pattern := h.SlidingWindowPattern
 			if pattern == 0 {
@@ -80,8 +89,15 @@ var families = []family{
 		defaults: `{"max_position_embeddings": 4096, "original_max_position_embeddings": 4096, "rms_norm_eps": 1e-5}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.FusedQKV, c.FusedGate = true, true
-			return slideAll(c, h)
+			types := h.LayerTypes
+			h.LayerTypes = nil
+			if err := c.slide(h, everyLayer); err != nil {
+				return err
+			}
+			h.LayerTypes = types
+			return h.sameLayerTypes(c)
 		},
+		phi: true,
 	},
 }
 
@@ -113,11 +129,7 @@ func (c *Config) slide(h *hfConfig, local func(layer int) bool) error {
 	return h.layerTypes(c)
 }
 
-// slideAll: all layers slide, whatever layer_types says.
-func slideAll(c *Config, h *hfConfig) error {
-	h.LayerTypes = nil
-	return c.slide(h, func(int) bool { return true })
-}
+func everyLayer(int) bool { return true }
 
 // qwenWindow: the upper layers slide, where the model uses that at all.
 func qwenWindow(c *Config, h *hfConfig) error {
@@ -130,7 +142,9 @@ func qwenWindow(c *Config, h *hfConfig) error {
 // gemma is what Gemma 2 and 3 share.
 func gemma(c *Config, h *hfConfig) {
 	c.NormOffset, c.PostNorms = true, true
-	c.Activation = GELUTanh
+	if h.GemmaAct == "" { // of a GGUF file
+		c.Activation = GELUTanh
+	}
 	c.EmbedScale = float32(math.Sqrt(float64(c.Hidden)))
 	if h.QueryPreAttnScalar > 0 {
 		c.AttnScale = float32(1 / math.Sqrt(h.QueryPreAttnScalar))

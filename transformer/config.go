@@ -10,6 +10,9 @@ var (
 	ErrArchitecture = errors.New("unknown architecture")
 	// ErrConfig reports a configuration that makes no sense.
 	ErrConfig = errors.New("invalid model configuration")
+	// ErrKey reports a key that would change the model, in a way that is not known here.
+	// It comes with ErrConfig.
+	ErrKey = fmt.Errorf("%w: unsupported key", ErrConfig)
 )
 
 // Config says how a decoder-only transformer is built. Architectures are data:

@@ -149,6 +149,7 @@ func parseGGUF(f *gguf.File, tensors ggufTensors) (*Config, error) {
 	c.AttnScale = float32(1 / math.Sqrt(float64(max(1, c.HeadDim))))
 	r.rope(c)
 	h := r.familyKeys(c)
+	h.family = family
 	if r.err != nil {
 		return nil, r.err
 	}

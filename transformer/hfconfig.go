@@ -4,19 +4,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
-// hfConfig is config.json as far as it matters here. Null and a missing key differ
-// where a pointer stands: a missing one has its family's default.
+// hfConfig is config.json as far as it matters here: the keys that keys/config.txt has
+// as read. Null and a missing key differ where a pointer stands: a missing one has its
+// family's default.
 type hfConfig struct {
-	ModelType  string          `json:"model_type"`
-	TextConfig json.RawMessage `json:"text_config"` // of models with more than text
+	family    *family // never nil
+	ModelType string  `json:"model_type"`
 
 	Layers     int     `json:"num_hidden_layers"`
 	Hidden     int     `json:"hidden_size"`
 	FFN        int     `json:"intermediate_size"`
 	Heads      int     `json:"num_attention_heads"`
-	KVHeads    int     `json:"num_key_value_heads"`
+	KVHeads    *int    `json:"num_key_value_heads"`
 	HeadDim    int     `json:"head_dim"`
 	Vocab      int     `json:"vocab_size"`
 	Context    int     `json:"max_position_embeddings"`
@@ -27,13 +31,12 @@ type hfConfig struct {
 	AttnBias   bool    `json:"attention_bias"`
 	FFNBias    bool    `json:"mlp_bias"`
 
-	// Transformers 5 writes rope_parameters, before it was the keys below.
-	RopeParameters *hfRope `json:"rope_parameters"`
-	RopeScaling    *hfRope `json:"rope_scaling"`
 	RopeTheta      float64 `json:"rope_theta"`
 	RopeLocalTheta float64 `json:"rope_local_base_freq"`
 	PartialRotary  float64 `json:"partial_rotary_factor"`
 	Original       int     `json:"original_max_position_embeddings"`
+	// What rope_parameters or rope_scaling say, of local layers too where they have their own.
+	global, local *hfRope
 
 	SlidingWindow        *int     `json:"sliding_window"`
 	SlidingWindowPattern int      `json:"sliding_window_pattern"`
@@ -60,38 +63,46 @@ func ParseConfig(text []byte) (*Config, error) {
 }
 
 func parseConfig(text []byte) (*Config, error) {
-	top := &hfConfig{}
-	if err := unmarshal(text, top); err != nil {
+	top, err := readObject(text)
+	if err != nil {
 		return nil, err
 	}
-	name := top.ModelType
-	if top.TextConfig != nil {
-		text = top.TextConfig
-		inner := &hfConfig{}
-		if err := unmarshal(text, inner); err != nil {
+	own := top
+	if inner, ok := top["text_config"].(map[string]any); ok {
+		own = inner
+		if inner["model_type"] == nil {
+			inner["model_type"] = top["model_type"]
+		}
+		if _, ok := inner["tie_word_embeddings"]; !ok && top["tie_word_embeddings"] != nil {
+			inner["tie_word_embeddings"] = top["tie_word_embeddings"]
+		}
+		delete(top, "text_config")
+		if _, err := configKeys.check(top, "wrapper", "all"); err != nil {
 			return nil, err
 		}
-		if inner.ModelType != "" {
-			name = inner.ModelType
-		}
 	}
+	name, _ := own["model_type"].(string)
 	f, err := findFamily(name)
 	if err != nil {
 		return nil, fmt.Errorf("model_type %w", err)
 	}
-	h := &hfConfig{}
+	read, err := configKeys.check(own, f.section(), "all")
+	if err != nil {
+		return nil, err
+	}
+	h := &hfConfig{family: f}
 	for _, layer := range []string{defaults, f.defaults} {
 		if layer == "" {
 			continue
 		}
-		if err := unmarshal([]byte(layer), h); err != nil {
+		if err := json.Unmarshal([]byte(layer), h); err != nil {
 			return nil, err
 		}
 	}
-	if top.Tied != nil {
-		h.Tied = top.Tied
+	if err := h.ropeParameters(read); err != nil {
+		return nil, err
 	}
-	if err := unmarshal(text, h); err != nil {
+	if err := decode(read, h); err != nil {
 		return nil, err
 	}
 	c, err := h.llama(name)
@@ -101,10 +112,8 @@ func parseConfig(text []byte) (*Config, error) {
 	if err := c.checkSizes(); err != nil {
 		return nil, err
 	}
-	if f.adjust != nil {
-		if err := f.adjust(c, h); err != nil {
-			return nil, err
-		}
+	if err := f.adjust(c, h); err != nil {
+		return nil, err
 	}
 	if c.LocalRope.Theta == 0 {
 		c.LocalRope = c.Rope
@@ -115,8 +124,30 @@ func parseConfig(text []byte) (*Config, error) {
 	return c, nil
 }
 
-func unmarshal(text []byte, h *hfConfig) error {
-	if err := json.Unmarshal(text, h); err != nil {
+// readObject reads the text as Python does, but for keys that occur twice.
+func readObject(text []byte) (map[string]any, error) {
+	d, err := strictjson.NewDecoder(strictjson.FromPython(text), ErrConfig)
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.Value()
+	if err != nil {
+		return nil, err
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("not a JSON object: %w", ErrConfig)
+	}
+	return object, d.Finish()
+}
+
+// decode brings values that were read to their fields.
+func decode(read map[string]any, to any) error {
+	text, err := json.Marshal(read)
+	if err == nil {
+		err = json.Unmarshal(text, to)
+	}
+	if err != nil {
 		return fmt.Errorf("%v: %w", err, ErrConfig)
 	}
 	return nil
@@ -126,12 +157,12 @@ func unmarshal(text []byte, h *hfConfig) error {
 func (h *hfConfig) llama(name string) (*Config, error) {
 	c := &Config{
 		Architecture: name,
-		Layers:       h.Layers, Hidden: h.Hidden, FFN: h.FFN, Heads: h.Heads, KVHeads: h.KVHeads, HeadDim: h.HeadDim,
+		Layers:       h.Layers, Hidden: h.Hidden, FFN: h.FFN, Heads: h.Heads, KVHeads: h.Heads, HeadDim: h.HeadDim,
 		Vocab: h.Vocab, Context: h.Context, NormEps: h.NormEps, TiedHead: h.Tied != nil && *h.Tied, EmbedScale: 1,
 		QKVBias: h.AttnBias, OutBias: h.AttnBias, FFNBias: h.FFNBias,
 	}
-	if c.KVHeads == 0 {
-		c.KVHeads = c.Heads
+	if h.KVHeads != nil {
+		c.KVHeads = *h.KVHeads
 	}
 	if c.HeadDim == 0 && c.Heads > 0 {
 		if c.Hidden%c.Heads != 0 {
@@ -167,13 +198,29 @@ func (h *hfConfig) layerTypes(c *Config) error {
 	}
 	for l, kind := range h.LayerTypes {
 		switch {
+		case kind == "attention": // an older word
+			kind = "full_attention"
 		case kind != "sliding_attention" && kind != "full_attention":
-			return fmt.Errorf("layer_types has %q, not sliding_attention or full_attention: %w", kind, ErrConfig)
+			return fmt.Errorf("layer_types has %q, not sliding_attention or full_attention: %w", kind, ErrKey)
+		}
+		switch {
 		case c.SlidingWindow > 0:
 			c.Local[l] = kind == "sliding_attention"
 		case kind == "sliding_attention":
-			return fmt.Errorf("layer %d has sliding attention, but there is no sliding window: %w", l, ErrConfig)
+			return fmt.Errorf("layer_types: layer %d has sliding attention, but there is no sliding window: %w", l, ErrConfig)
 		}
+	}
+	return nil
+}
+
+// sameLayerTypes refuses a layer_types that asks for other than the family does.
+func (h *hfConfig) sameLayerTypes(c *Config) error {
+	had := slices.Clone(c.Local)
+	if err := h.layerTypes(c); err != nil {
+		return err
+	}
+	if !slices.Equal(had, c.Local) {
+		return fmt.Errorf("layer_types %v is not supported for %s, whose layers are alike: %w", h.LayerTypes, c.Architecture, ErrKey)
 	}
 	return nil
 }

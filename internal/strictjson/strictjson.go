@@ -61,6 +61,11 @@ func (d Decoder) Object(value func(key string) error) error {
 	if err := d.delim('{'); err != nil {
 		return err
 	}
+	return d.members(value)
+}
+
+// members reads an object behind its brace.
+func (d Decoder) members(value func(key string) error) error {
 	seen := map[string]bool{}
 	for d.json.More() {
 		key, err := d.String()

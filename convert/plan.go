@@ -71,7 +71,7 @@ func (p *plannedTensor) compress() bool { return p.reason == "" }
 // keepExact says why a tensor is not compressed, empty if it is.
 func keepExact(t *checkpoint.Tensor, asked string) string {
 	switch {
-	case len(t.Shape) < 2:
+	case len(t.Shape) < 2, isNorm(t):
 		return "not a matrix"
 	case t.Len() == 0:
 		return "empty"
@@ -79,6 +79,11 @@ func keepExact(t *checkpoint.Tensor, asked string) string {
 		return "not floating point"
 	}
 	return asked
+}
+
+// isNorm recognises a norm that is stored as [n, 1] or [1, n].
+func isNorm(t *checkpoint.Tensor) bool {
+	return len(t.Shape) == 2 && slices.Min(t.Shape) == 1 && strings.Contains(t.Name, "norm")
 }
 
 // isEmbedding recognises token and position embeddings by their usual names.

@@ -61,7 +61,8 @@ var families = []family{
 			if h.AttnSoftcap != nil {
 				c.AttnSoftcap = *h.AttnSoftcap
 			}
-			return c.slide(h, func(l int) bool { return l%2 == 0 })
+			pattern := cmp.Or(h.SlidingWindowPattern, 2)
+			return c.slide(h, func(l int) bool { return (l+1)%pattern != 0 })
 		},
 	},
 	{
@@ -77,10 +78,7 @@ var families = []family{
 			if c.LocalRope.Theta == 0 {
 				c.LocalRope = Rope{Theta: cmp.Or(h.RopeLocalTheta, 10000)}
 			}
-			pattern := h.SlidingWindowPattern
-			if pattern == 0 {
-				pattern = 6
-			}
+			pattern := cmp.Or(h.SlidingWindowPattern, 6)
 			return c.slide(h, func(l int) bool { return (l+1)%pattern != 0 })
 		},
 	},

@@ -1,9 +1,11 @@
 package transformer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -45,9 +47,45 @@ type ggufReader struct {
 	err     error
 }
 
-// integer reads a key; without a default (negative) it must be there.
+// check refuses the keys that would change the model without anyone here knowing how.
+func (r *ggufReader) check(f *family) error {
+	if kind, err := r.f.String("general.type"); err == nil && kind != "model" {
+		return fmt.Errorf("general.type %q is not supported (only model): %w", kind, ErrKey)
+	}
+	keys := map[string]any{}
+	for key, value := range r.f.Metadata() {
+		if key, ok := strings.CutPrefix(key, r.arch+"."); ok && !known(key, f) {
+			keys[key] = jsonValue(value)
+		}
+	}
+	if _, err := ggufKeys.check(keys, f.section(), "all"); err != nil {
+		return fmt.Errorf("%s.%w", r.arch, err)
+	}
+	return nil
+}
+
+// known tells whether a key needs no look at its value, which may be long.
+func known(key string, f *family) bool {
+	use, ok := ggufKeys.find(key, f.section(), "all")
+	return ok && use.only == nil
+}
+
+// jsonValue returns a metadata value as JSON has it; numbers that it does not have, as text.
+func jsonValue(v gguf.Value) any {
+	value := v.Any()
+	if f, ok := value.(float32); ok && (f != f || math.IsInf(float64(f), 0)) {
+		return fmt.Sprint(f)
+	}
+	if f, ok := value.(float64); ok && (f != f || math.IsInf(f, 0)) {
+		return fmt.Sprint(f)
+	}
+	return value
+}
+
+// integer reads a key, which may hold one equal number a layer; without a default
+// (negative) it must be there.
 func (r *ggufReader) integer(key string, otherwise int) int {
-	v, err := r.f.Uint(r.arch + "." + key)
+	v, err := r.uint(r.arch + "." + key)
 	if errors.Is(err, gguf.ErrNoKey) && otherwise >= 0 {
 		return otherwise
 	}
@@ -56,6 +94,24 @@ func (r *ggufReader) integer(key string, otherwise int) int {
 	}
 	r.fail(err)
 	return int(v)
+}
+
+// uint reads a number or an array that repeats one.
+func (r *ggufReader) uint(key string) (uint64, error) {
+	v, err := r.f.Uint(key)
+	if !errors.Is(err, gguf.ErrKind) {
+		return v, err
+	}
+	list, listErr := r.f.Ints(key)
+	if listErr != nil || len(list) == 0 {
+		return 0, err
+	}
+	for _, n := range list {
+		if n != list[0] || n < 0 {
+			return 0, fmt.Errorf("%s has %d for one layer and %d for another: not supported: %w", key, list[0], n, ErrKey)
+		}
+	}
+	return uint64(list[0]), nil
 }
 
 func (r *ggufReader) float(key string, otherwise float64) float64 {
@@ -122,6 +178,9 @@ func parseGGUF(f *gguf.File, tensors ggufTensors) (*Config, error) {
 		return nil, fmt.Errorf("general.architecture %w", err)
 	}
 	r := &ggufReader{f: f, tensors: tensors, arch: arch}
+	if err := r.check(family); err != nil {
+		return nil, err
+	}
 	c := &Config{
 		Architecture: arch,
 		Layers:       r.integer("block_count", -1), Hidden: r.integer("embedding_length", -1), FFN: r.integer("feed_forward_length", -1),
@@ -161,6 +220,12 @@ func parseGGUF(f *gguf.File, tensors ggufTensors) (*Config, error) {
 			return nil, err
 		}
 	}
+	if s := r.float("attention.scale", 0); s != 0 && math.Abs(s/float64(c.AttnScale)-1) > 1e-5 {
+		return nil, fmt.Errorf("%s.attention.scale %v is not supported (only %v): %w", arch, s, c.AttnScale, ErrKey)
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
 	c.NormOffset = false // in these files the norms have their 1 added already
 	if c.LocalRope.Theta == 0 {
 		c.LocalRope = c.Rope
@@ -178,29 +243,48 @@ func (r *ggufReader) rope(c *Config) {
 	if d := r.integer("rope.dimension_count", c.HeadDim); d != c.HeadDim {
 		c.Rope.Dim = d
 	}
+	// Of 2023 is scale_linear. A factor without a type is linear, and 0 is none.
+	factor := r.float("rope.scaling.factor", r.float("rope.scale_linear", 1))
+	if factor == 0 {
+		factor = 1
+	}
 	s := Scaling{
-		Type: ScalingType(r.text("rope.scaling.type")), Factor: r.float("rope.scaling.factor", 1),
+		Type: ScalingType(cmp.Or(r.text("rope.scaling.type"), string(ScaleLinear))), Factor: factor,
 		Original: r.integer("rope.scaling.original_context_length", c.Context), Attention: r.float("rope.scaling.attn_factor", 0),
 	}
 	if s.Type == ScaleYaRN && s.Attention != 0 {
 		s.Attention *= yarnAttention(s.Factor, 1) // here it comes on top of YaRN's own
 	}
-	switch s.Type {
-	case ScaleLinear, ScaleYaRN:
+	switch {
+	case s.Type == "none":
+		s.Factor = 1
+	case s.Type == ScaleLinear && s.Factor == 1, s.Type == ScaleLongRoPE:
+	case s.Type == ScaleLinear, s.Type == ScaleYaRN:
 		c.Rope.Scaling = s
-	case NoScaling, "none", ScaleLongRoPE:
 	default:
-		r.fail(fmt.Errorf("rope scaling %q is not none, linear, yarn or longrope", s.Type))
+		r.fail(fmt.Errorf("rope.scaling.type %q is not supported (only none, linear, yarn or longrope)", s.Type))
 	}
 	// Llama 3.1 and Phi-3 store what each pair's angle is divided by.
 	whole, short, long := r.divisors(c, "rope_freqs.weight"), r.divisors(c, "rope_factors_short.weight"), r.divisors(c, "rope_factors_long.weight")
 	if whole != nil {
 		short, long = whole, whole
 	}
-	if short != nil || long != nil || s.Type == ScaleLongRoPE {
-		s.Type, s.Short, s.Long = ScaleLongRoPE, short, long
-		c.Rope.Scaling = s
+	if short == nil && long == nil && s.Type != ScaleLongRoPE {
+		return
 	}
+	if s.Type == ScaleYaRN {
+		r.fail(errors.New("rope.scaling.type yarn together with a tensor of divisors is not supported"))
+	}
+	for _, list := range [][]float64{short, long} { // the factor counts besides
+		for i := range list {
+			list[i] *= s.Factor
+		}
+		if whole != nil {
+			break // both lists are one
+		}
+	}
+	s.Type, s.Short, s.Long = ScaleLongRoPE, short, long
+	c.Rope.Scaling = s
 }
 
 // divisors reads one number for each pair that turns, nil if there is no such
@@ -228,15 +312,20 @@ func (r *ggufReader) divisors(c *Config, name string) []float64 {
 // config.json.
 func (r *ggufReader) familyKeys(c *Config) *hfConfig {
 	h := &hfConfig{
-		RopeLocalTheta:       r.float("rope.freq_base_swa", 0),
-		SlidingWindowPattern: r.integer("attention.sliding_window_pattern", 0),
+		RopeLocalTheta: r.float("rope.freq_base_swa", 0),
 	}
+	h.SlidingWindowPattern, h.LayerTypes = r.windowPattern(c)
 	window, attn, logit := 0, 0.0, 0.0
 	if r.arch == "gemma2" {
 		window, attn, logit = 4096, 50, 30 // its first files leave them out
 	}
 	if w := r.integer("attention.sliding_window", window); w > 0 {
 		h.SlidingWindow = &w
+		if !r.slides() && w < c.Context {
+			r.fail(fmt.Errorf("%s.attention.sliding_window %d is not supported: %w", r.arch, w, ErrKey))
+		}
+	} else {
+		h.LayerTypes = nil
 	}
 	h.AttnSoftcap = r.softcap("attn_logit_softcapping", attn)
 	h.LogitSoftcap = r.softcap("final_logit_softcapping", logit)
@@ -245,6 +334,29 @@ func (r *ggufReader) familyKeys(c *Config) *hfConfig {
 		h.QueryPreAttnScalar = float64(c.Hidden / c.Heads)
 	}
 	return h
+}
+
+// slides tells whether files of this architecture can have sliding windows.
+func (r *ggufReader) slides() bool {
+	return r.arch != "llama" && r.arch != "qwen2" && r.arch != "qwen3"
+}
+
+// windowPattern reads every how many layers one sees all, or which do: an array has true
+// where the window slides.
+func (r *ggufReader) windowPattern(c *Config) (every int, types []string) {
+	const key = "attention.sliding_window_pattern"
+	slides, err := r.f.Bools(r.arch + "." + key)
+	if err != nil {
+		return r.integer(key, 0), nil
+	}
+	for _, local := range slides {
+		kind := "full_attention"
+		if local {
+			kind = "sliding_attention"
+		}
+		types = append(types, kind)
+	}
+	return 0, types
 }
 
 func (s *ggufSource) tensor(name string) (*gguf.Tensor, bool) {

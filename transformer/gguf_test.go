@@ -175,7 +175,7 @@ func TestGGUFRefuses(t *testing.T) {
 		{"llama", func(m *ggufModel) { m.keys["attention.head_count"] = uint32(0) }, "number of heads 0", ErrConfig},
 		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = uint32(3) }, "4 heads share 3", ErrConfig},
 		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = uint32(0) }, "key/value heads 0", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = []uint32{2, 2} }, "head_count_kv", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = []uint32{2, 1} }, "head_count_kv", ErrConfig},
 		{"llama", func(m *ggufModel) {
 			m.keys["attention.key_length"], m.keys["attention.value_length"] = uint32(7), uint32(7)
 			m.keys["rope.dimension_count"] = uint32(7)

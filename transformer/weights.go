@@ -119,10 +119,22 @@ func checkWeights(c *Config, src source) error {
 // check compares a tensor's shape, if it is there, with the one wanted.
 func (t *tensor) check(shape []int, ok bool) error {
 	switch {
-	case !ok && t.optional, ok && slices.Equal(shape, t.shape()):
+	case !ok && t.optional, ok && slices.Equal(shape, t.shape()), ok && t.vector && isVector(shape, t.cols):
 		return nil
 	case !ok:
 		return fmt.Errorf("no tensor %s, which the configuration wants as %v: %w", t.name, t.shape(), ErrWeights)
 	}
 	return fmt.Errorf("%s is %v, the configuration says %v: %w", t.name, shape, t.shape(), ErrWeights)
+}
+
+// isVector tells whether a tensor's shape is [n], but for dimensions of 1.
+func isVector(shape []int, n int) bool {
+	weights := 1
+	for _, d := range shape {
+		if d != 1 && d != n {
+			return false
+		}
+		weights *= d
+	}
+	return weights == n
 }

@@ -33,6 +33,11 @@ func (f *File) Ints(key string) ([]int64, error) {
 	return get(f, key, func(v Value) ([]int64, error) { return list(v, Value.asInt) })
 }
 
+// Bools returns an array of bools.
+func (f *File) Bools(key string) ([]bool, error) {
+	return get(f, key, func(v Value) ([]bool, error) { return list(v, Value.asBool) })
+}
+
 // Floats32 returns an array of numbers, rounded to float32.
 func (f *File) Floats32(key string) ([]float32, error) {
 	return get(f, key, func(v Value) ([]float32, error) {

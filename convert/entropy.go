@@ -33,7 +33,7 @@ func (c *conversion) entropy(ctx context.Context, t *plannedTensor) (*model.Entr
 	if len(t.Shape) < 2 || t.Len() == 0 || !t.IsFloat() {
 		return nil, nil
 	}
-	rows, cols := model.MatrixShape(t.Shape)
+	rows, cols := se.Unfold(t.Shape)
 	policy := c.policy()
 	r, err := se.Compute(ctx, Rows(t, rows, cols), se.Options{
 		Condition: policy.MaxCondition, ItemBytes: float64(t.Size) / float64(t.Len()), Threads: max(1, c.workers/len(c.plan)),

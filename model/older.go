@@ -51,7 +51,8 @@ func (o *olderManifest) into(m *Manifest) error {
 }
 
 // MatrixShape returns the matrix [rows, cols] as which a tensor is stored: [n]
-// is [1, n], and leading dimensions are multiplied together.
+// is [1, n], and leading dimensions are multiplied together. (Structural Entropy
+// sees another: se.Unfold.)
 func MatrixShape(shape []int) (rows, cols int) {
 	if len(shape) == 0 {
 		return 1, 1

@@ -54,7 +54,7 @@ func goldenMatrix(t *testing.T, file string) (Slice, float64) {
 	if err := r.ReadFloat32(w, 0); err != nil {
 		t.Fatal(err)
 	}
-	rows, cols := MatrixShape(r.Shape())
+	rows, cols := Unfold(r.Shape())
 	s, err := NewSlice(w, rows, cols)
 	if err != nil {
 		t.Fatal(err)

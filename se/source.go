@@ -29,9 +29,10 @@ type RowSource interface {
 	ReadRows(dst []float32, a, b int) error
 }
 
-// MatrixShape returns the matrix that Structural Entropy sees in a tensor: [n] is
-// [n, 1], more than two dimensions are [first, all others]; a scalar is [1, 1].
-func MatrixShape(shape []int) (rows, cols int) {
+// Unfold returns the matrix that Structural Entropy sees in a tensor, its mode-1 unfolding:
+// [n] is [n, 1], more than two dimensions are [first, all others]; a scalar is [1, 1]. (A
+// tensor is stored as another matrix: model.MatrixShape.)
+func Unfold(shape []int) (rows, cols int) {
 	if len(shape) == 0 {
 		return 1, 1
 	}
@@ -40,6 +41,32 @@ func MatrixShape(shape []int) (rows, cols int) {
 		cols *= d
 	}
 	return shape[0], cols
+}
+
+// Unfolded returns what Structural Entropy sees in a tensor of this shape that is stored as
+// the matrix m, of as many weights. ErrShape, if rows of m would have to be cut.
+func Unfolded(m RowSource, shape []int) (RowSource, error) {
+	rows, cols := Unfold(shape)
+	switch {
+	case rows == m.Rows() && cols == m.Cols():
+		return m, nil
+	case rows == 0 || m.Rows()%rows != 0 || m.Rows()/rows*m.Cols() != cols:
+		return nil, fmt.Errorf("%d × %d weights stored for a tensor %v: %w", m.Rows(), m.Cols(), shape, ErrShape)
+	}
+	return unfolded{m, rows, m.Rows() / rows}, nil
+}
+
+// unfolded has each rows of a matrix in one.
+type unfolded struct {
+	RowSource
+	rows, each int
+}
+
+func (u unfolded) Rows() int { return u.rows }
+func (u unfolded) Cols() int { return u.each * u.RowSource.Cols() }
+
+func (u unfolded) ReadRows(dst []float32, a, b int) error {
+	return u.RowSource.ReadRows(dst, a*u.each, b*u.each)
 }
 
 // Slice is a matrix in memory, row-major.

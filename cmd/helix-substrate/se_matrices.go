@@ -83,14 +83,11 @@ func openMatrices(env *environment, path, sidecar string) (matrices []namedMatri
 	}
 	closers = append(closers, src.Close)
 	for _, t := range src.Tensors() {
-		if !t.IsFloat() || len(t.Shape) < 2 && len(src.Tensors()) > 1 || t.Len() == 0 {
+		if !t.IsFloat() || len(t.Shape) < 2 && len(src.Tensors()) > 1 {
 			continue
 		}
-		rows, cols := se.MatrixShape(t.Shape)
-		if len(t.Shape) > 2 {
-			rows, cols = model.MatrixShape(t.Shape)
-		}
-		matrices = append(matrices, namedMatrix{convert.Rows(t, rows, cols), t.Name, t.Shape, float64(t.Size) / float64(t.Len()), t.SHA256, ""})
+		rows, cols := se.Unfold(t.Shape)
+		matrices = append(matrices, namedMatrix{convert.Rows(t, rows, cols), t.Name, t.Shape, float64(t.Size) / float64(max(1, t.Len())), t.SHA256, ""})
 	}
 	return matrices, closeAll, nil
 }
@@ -140,11 +137,16 @@ func modelMatrices(dir string) (matrices []namedMatrix, closers []func() error, 
 				return nil, closers, err
 			}
 			closers = append(closers, r.Close)
-			rows, cols := model.MatrixShape(t.Shape)
+			rows, cols := se.Unfold(t.Shape)
 			n.shape, n.RowSource = t.Shape, convert.Rows(r, rows, cols)
 			n.sum = func(ctx context.Context) (string, error) {
 				sum, _, err := model.HashFile(ctx, m.Path(t.File))
 				return sum, err
+			}
+		}
+		if t.Format != model.FormatNPY && len(n.shape) > 2 {
+			if n.RowSource, err = se.Unfolded(n.RowSource, n.shape); err != nil {
+				return nil, closers, fmt.Errorf("tensor %q: %w", t.Name, err)
 			}
 		}
 		n.itemBytes = float64(t.OriginalBytes) / max(1, float64(n.Rows())*float64(n.Cols()))

@@ -2,149 +2,287 @@ package tokenizer
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
+	"sort"
+	"strconv"
 	"strings"
 )
 
-// MaxFileSize is the largest file that is read, in bytes.
-const MaxFileSize = 256 << 20
+// settings are what the files beside a vocabulary say of it: tokenizer_config.json, special_tokens_map.json and added_tokens.json.
+// Which of them counts is transformers' rule: where tokenizer_config.json has added_tokens_decoder, the other two are not asked.
+type settings struct {
+	class           string // tokenizer_class without "Fast"
+	addBOS, addEOS  *bool
+	addPrefixSpace  *bool
+	legacy          *bool
+	names           []string              // of the special tokens, in transformers' order
+	special         map[string]addedToken // by name, such as "bos_token"
+	extra           []addedToken          // special tokens without a name
+	added           []addedToken          // by id
+	chatTemplate    string
+	hasAddedDecoder bool
+}
 
-// Open reads the tokenizer in a model directory, or of the tokenizer.json at the path. Files beside it say the rest, where they are:
-// tokenizer_config.json and special_tokens_map.json (which tokens begin and end a text), generation_config.json (all tokens that end
-// a generation) and chat_template.jinja.
-func Open(path string) (*Tokenizer, error) {
-	file := path
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if info.IsDir() {
-		file = filepath.Join(path, "tokenizer.json")
-	}
-	data, err := readFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", ErrNotFound, path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	t, err := parseTokenizer(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	for _, beside := range []struct {
-		name  string
-		apply func([]byte) error
+// specialNames are the special tokens that every tokenizer may have.
+var specialNames = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
+
+// readSettings reads those of the files that are there.
+func readSettings(files Files) (*settings, error) {
+	s := &settings{names: slices.Clone(specialNames), special: map[string]addedToken{}}
+	for _, file := range []struct {
+		name string
+		read func(data []byte) error
 	}{
-		{"special_tokens_map.json", t.applySpecialTokens},
-		{"tokenizer_config.json", t.applyConfig},
-		{"generation_config.json", t.applyGeneration},
-		{"chat_template.jinja", func(data []byte) error { t.chatTemplate = validUTF8(string(data)); return nil }},
+		{"tokenizer_config.json", s.readConfig},
+		{"special_tokens_map.json", s.readSpecialTokensMap},
+		{"added_tokens.json", s.readAddedTokens},
 	} {
-		file := filepath.Join(filepath.Dir(file), beside.name)
-		data, err := readFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		if s.hasAddedDecoder {
+			break
 		}
-		if err == nil {
-			err = beside.apply(data)
+		data, err := optional(files, file.name)
+		if err == nil && data != nil {
+			err = file.read(data)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, err
 		}
 	}
-	return t, nil
+	return s, nil
 }
 
-func readFile(name string) ([]byte, error) {
-	info, err := os.Stat(name)
+// readConfig reads tokenizer_config.json.
+func (s *settings) readConfig(data []byte) error {
+	const file = "tokenizer_config.json"
+	var v struct {
+		AddBOS         *bool           `json:"add_bos_token"`
+		AddEOS         *bool           `json:"add_eos_token"`
+		AddPrefixSpace *bool           `json:"add_prefix_space"`
+		Legacy         *bool           `json:"legacy"`
+		Class          *string         `json:"tokenizer_class"`
+		ChatTemplate   json.RawMessage `json:"chat_template"`
+	}
+	order, parts, err := readObject(file, data)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if info.Size() > MaxFileSize {
-		return nil, fmt.Errorf("%w: %s has %d bytes", ErrTooLarge, name, info.Size())
+	for _, field := range []struct {
+		key string
+		to  any
+	}{{"add_bos_token", &v.AddBOS}, {"add_eos_token", &v.AddEOS}, {"add_prefix_space", &v.AddPrefixSpace}, {"legacy", &v.Legacy},
+		{"tokenizer_class", &v.Class}, {"chat_template", &v.ChatTemplate}} {
+		if part, ok := parts[field.key]; ok {
+			if err := json.Unmarshal(part, field.to); err != nil {
+				return fmt.Errorf("%w: %s: %s: %v", ErrFormat, file, field.key, err)
+			}
+		}
 	}
-	return os.ReadFile(name)
-}
-
-// tokenName is a token in a configuration: "<s>" or {"content": "<s>", ...}.
-type tokenName string
-
-func (n *tokenName) UnmarshalJSON(data []byte) error {
-	var s string
-	if json.Unmarshal(data, &s) == nil {
-		*n = tokenName(s)
-		return nil
+	s.addBOS, s.addEOS, s.addPrefixSpace, s.legacy = v.AddBOS, v.AddEOS, v.AddPrefixSpace, v.Legacy
+	if v.Class != nil {
+		s.class = strings.TrimSuffix(*v.Class, "Fast")
 	}
-	var token struct{ Content string }
-	err := json.Unmarshal(data, &token)
-	*n = tokenName(token.Content)
-	return err
-}
-
-// bosAndEOS are in tokenizer_config.json and special_tokens_map.json.
-type bosAndEOS struct {
-	BOS *tokenName `json:"bos_token"`
-	EOS *tokenName `json:"eos_token"`
-}
-
-func (t *Tokenizer) applySpecialTokens(data []byte) error {
-	var v bosAndEOS
-	if err := json.Unmarshal(data, &v); err != nil {
-		return fmt.Errorf("%w: special_tokens_map.json: %v", ErrFormat, err)
+	if !absent(v.ChatTemplate) {
+		if s.chatTemplate, err = parseChatTemplate(v.ChatTemplate); err != nil {
+			return err
+		}
 	}
-	t.setEnds(v)
+	if err := s.readNamed(file, order, parts); err != nil {
+		return err
+	}
+	part, ok := parts["added_tokens_decoder"]
+	if s.hasAddedDecoder = ok && !absent(part); s.hasAddedDecoder {
+		return s.readAddedDecoder(part)
+	}
 	return nil
 }
 
-func (t *Tokenizer) setEnds(v bosAndEOS) {
-	if v.BOS != nil {
-		if id, ok := t.ID(string(*v.BOS)); ok {
-			t.bos = id
-		}
+// readSpecialTokensMap reads special_tokens_map.json, whose entries take the place of those in tokenizer_config.json.
+func (s *settings) readSpecialTokensMap(data []byte) error {
+	const file = "special_tokens_map.json"
+	order, parts, err := readObject(file, data)
+	if err != nil {
+		return err
 	}
-	if v.EOS != nil {
-		if id, ok := t.ID(string(*v.EOS)); ok {
-			t.eos = []int{id}
-		}
-	}
+	return s.readNamed(file, order, parts)
 }
 
-// applyConfig reads tokenizer_config.json.
-func (t *Tokenizer) applyConfig(data []byte) error {
-	var v struct {
-		bosAndEOS
-		AddBOS       *bool           `json:"add_bos_token"`
-		AddEOS       *bool           `json:"add_eos_token"`
-		Class        string          `json:"tokenizer_class"`
-		ChatTemplate json.RawMessage `json:"chat_template"`
+// readNamed takes the special tokens among the members of an object.
+func (s *settings) readNamed(file string, order []string, parts map[string]json.RawMessage) error {
+	for _, key := range order {
+		part := parts[key]
+		if !strings.HasSuffix(key, "_token") || absent(part) || part[0] != '"' && part[0] != '{' {
+			continue // add_bos_token is no token
+		}
+		token, err := parseSpecialToken(part)
+		if err != nil {
+			return fmt.Errorf("%w: %s: %s: %v", ErrFormat, file, key, err)
+		}
+		s.name(key, token)
 	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		return fmt.Errorf("%w: tokenizer_config.json: %v", ErrFormat, err)
+	extra := parts["extra_special_tokens"]
+	if absent(extra) || string(extra) == "[]" || string(extra) == "{}" {
+		extra = parts["additional_special_tokens"]
 	}
-	t.setEnds(v.bosAndEOS)
-	switch strings.TrimSuffix(v.Class, "Fast") {
+	switch {
+	case absent(extra):
+	case extra[0] == '{':
+		order, parts, err := readObject(file, extra)
+		if err != nil {
+			return err
+		}
+		for _, key := range order {
+			token, err := parseSpecialToken(parts[key])
+			if err != nil {
+				return fmt.Errorf("%w: %s: extra_special_tokens: %s: %v", ErrFormat, file, key, err)
+			}
+			s.name(key, token)
+		}
+	default:
+		var list []json.RawMessage
+		if err := json.Unmarshal(extra, &list); err != nil {
+			return fmt.Errorf("%w: %s: special tokens: %v", ErrFormat, file, err)
+		}
+		for _, part := range list {
+			token, err := parseSpecialToken(part)
+			if err != nil {
+				return fmt.Errorf("%w: %s: special tokens: %v", ErrFormat, file, err)
+			}
+			s.extra = append(s.extra, token)
+		}
+	}
+	return nil
+}
+
+func (s *settings) name(key string, token addedToken) {
+	if !slices.Contains(s.names, key) {
+		s.names = append(s.names, key)
+	}
+	s.special[key] = token
+}
+
+// readAddedDecoder reads added_tokens_decoder: {"260": {"content": "<|im_start|>", ...}, ...}.
+func (s *settings) readAddedDecoder(data []byte) error {
+	const what = "tokenizer_config.json: added_tokens_decoder"
+	order, parts, err := readObject(what, data)
+	if err != nil {
+		return err
+	}
+	for _, key := range order {
+		id, err := strconv.Atoi(key)
+		if err != nil {
+			return fmt.Errorf("%w: %s: id %q", ErrFormat, what, key)
+		}
+		token, err := read(what, parts[key], addedTokenJSON{})
+		if err != nil {
+			return err
+		}
+		s.added = append(s.added, token.added(id))
+	}
+	s.sortAdded()
+	return nil
+}
+
+// readAddedTokens reads added_tokens.json: {"<|im_start|>": 260, ...}.
+func (s *settings) readAddedTokens(data []byte) error {
+	const file = "added_tokens.json"
+	order, parts, err := readObject(file, data)
+	if err != nil {
+		return err
+	}
+	special := map[string]bool{}
+	for _, token := range s.special {
+		special[token.content] = true
+	}
+	for _, token := range s.extra {
+		special[token.content] = true
+	}
+	for _, content := range order {
+		id, err := read(file, parts[content], 0)
+		if err != nil {
+			return err
+		}
+		s.added = append(s.added, addedToken{content: content, id: id, normalized: !special[content], special: special[content]})
+	}
+	s.sortAdded()
+	return nil
+}
+
+func (s *settings) sortAdded() {
+	sort.SliceStable(s.added, func(i, j int) bool { return s.added[i].id < s.added[j].id })
+}
+
+// parseSpecialToken reads "<s>" or {"content": "<s>", ...}.
+func parseSpecialToken(data json.RawMessage) (addedToken, error) {
+	var content string
+	if json.Unmarshal(data, &content) == nil {
+		return addedToken{content: content, special: true}, nil
+	}
+	var token addedTokenJSON
+	err := json.Unmarshal(data, &token)
+	token.Special = true
+	return token.added(-1), err
+}
+
+// tokens returns the tokens to add to those that a vocabulary has already added.
+func (s *settings) tokens(added []addedToken) []addedToken {
+	known := map[string]bool{}
+	for _, token := range added {
+		known[token.content] = true
+	}
+	var more []addedToken
+	named := map[string]bool{}
+	for _, token := range s.special {
+		named[token.content] = true
+	}
+	for _, token := range s.added {
+		token.special = token.special || named[token.content]
+		more = append(more, token)
+		known[token.content] = true
+	}
+	add := func(token addedToken) {
+		if !known[token.content] {
+			known[token.content] = true
+			more = append(more, token)
+		}
+	}
+	for _, name := range s.names {
+		if token, ok := s.special[name]; ok {
+			add(token)
+		}
+	}
+	for _, token := range s.extra {
+		add(token)
+	}
+	return more
+}
+
+// complete gives the tokenizer the tokens that its vocabulary's file added and those that the settings name.
+func (t *Tokenizer) complete(added []addedToken, s *settings) error {
+	t.addTokens(slices.Concat(added, s.tokens(added)))
+	t.specialTokens = map[string]string{}
+	for name, token := range s.special {
+		t.specialTokens[name] = token.content
+	}
+	if id, ok := t.ID(t.specialTokens["bos_token"]); ok {
+		t.bos = id
+	}
+	if id, ok := t.ID(t.specialTokens["eos_token"]); ok {
+		t.eos = []int{id}
+	}
+	switch s.class {
 	case "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer": // transformers rewrites the post-processor of these
 		var before, after []int
-		if (v.AddBOS == nil || *v.AddBOS) && t.bos >= 0 {
+		if (s.addBOS == nil || *s.addBOS) && t.bos >= 0 {
 			before = []int{t.bos}
 		}
-		if v.AddEOS != nil && *v.AddEOS {
+		if s.addEOS != nil && *s.addEOS {
 			after = t.eos
 		}
 		t.post = []template{around(before, slices.Clone(after))}
 	}
-	if !absent(v.ChatTemplate) {
-		template, err := parseChatTemplate(v.ChatTemplate)
-		if err != nil {
-			return err
-		}
-		t.chatTemplate = template
-	}
-	return nil
+	t.chatTemplate = s.chatTemplate
+	return t.checkPost()
 }
 
 // parseChatTemplate reads a template, or a list of named ones of which "default" is it.
@@ -165,22 +303,35 @@ func parseChatTemplate(data json.RawMessage) (string, error) {
 	return "", nil
 }
 
-// applyGeneration reads generation_config.json, whose eos_token_id is an id or a list of ids.
-func (t *Tokenizer) applyGeneration(data []byte) error {
-	var v struct {
-		EOS json.RawMessage `json:"eos_token_id"`
+// addStops adds the eos_token_id of generation_config.json or config.json, an id or a list of ids; in the latter, a model with
+// several parts has it in text_config.
+func (t *Tokenizer) addStops(file string, data []byte) error {
+	parts, err := parseMembers(file, data) // which leaves alone what else is there, such as Python's Infinity
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		return fmt.Errorf("%w: generation_config.json: %v", ErrFormat, err)
+	if err := t.addStopIDs(file, parts["eos_token_id"]); err != nil {
+		return err
 	}
-	if absent(v.EOS) {
+	text := parts["text_config"]
+	if absent(text) {
+		return nil
+	}
+	if parts, err = parseMembers(file+": text_config", text); err != nil {
+		return err
+	}
+	return t.addStopIDs(file+": text_config", parts["eos_token_id"])
+}
+
+func (t *Tokenizer) addStopIDs(file string, data json.RawMessage) error {
+	if absent(data) {
 		return nil
 	}
 	var ids []int
-	if json.Unmarshal(v.EOS, &ids) != nil {
+	if json.Unmarshal(data, &ids) != nil {
 		ids = []int{0}
-		if err := json.Unmarshal(v.EOS, &ids[0]); err != nil {
-			return fmt.Errorf("%w: generation_config.json: eos_token_id: %v", ErrFormat, err)
+		if err := json.Unmarshal(data, &ids[0]); err != nil {
+			return fmt.Errorf("%w: %s: eos_token_id: %v", ErrFormat, file, err)
 		}
 	}
 	for _, id := range ids {

@@ -152,6 +152,12 @@ func (t *Tokenizer) ggufEnds(meta GGUFVocabulary, addBOS bool) {
 		}
 	}
 	t.post = []template{around(before, after)}
+	t.specialTokens = map[string]string{}
+	for name, id := range map[string]*int{"bos_token": bos, "eos_token": eos, "unk_token": meta.Unknown} {
+		if id != nil {
+			t.specialTokens[name] = t.Token(*id)
+		}
+	}
 	if meta.EOT != nil && !slices.Contains(t.eos, *meta.EOT) {
 		t.eos = append(t.eos, *meta.EOT)
 	}

@@ -123,25 +123,42 @@ func (r *jsonReader) skip() ([]byte, error) {
 
 // parseMembers returns the members of an object as parts of data. Of equal names the last counts.
 func parseMembers(what string, data []byte) (map[string]json.RawMessage, error) {
+	_, members, err := orderedMembers(what, data)
+	return members, err
+}
+
+// orderedMembers is parseMembers with the names in the order of their first appearance.
+func orderedMembers(what string, data []byte) (order []string, members map[string]json.RawMessage, err error) {
 	r := &jsonReader{data: data, what: what}
 	if err := r.expect('{'); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	members := map[string]json.RawMessage{}
+	members = map[string]json.RawMessage{}
 	for more := !r.empty('}'); more; more = r.more('}') {
 		name, err := r.text()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		key := string(name)
 		if err := r.expect(':'); err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if _, again := members[key]; !again {
+			order = append(order, key)
 		}
 		if members[key], err = r.skip(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return members, nil
+	return order, members, nil
+}
+
+// readObject is orderedMembers for data whose syntax nobody has checked.
+func readObject(what string, data []byte) (order []string, members map[string]json.RawMessage, err error) {
+	if !json.Valid(data) {
+		return nil, nil, fmt.Errorf("%w: %s is not JSON, or cut short", ErrFormat, what)
+	}
+	return orderedMembers(what, data)
 }
 
 func (r *jsonReader) int32() (int32, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math"
 )
 
@@ -17,69 +18,76 @@ type addedTokenJSON struct {
 	Special    bool   `json:"special"`
 }
 
-// Parse reads the contents of tokenizer.json and, if config is not nil, of tokenizer_config.json. Errors wrap ErrFormat,
-// ErrUnsupported (naming the component), ErrVocabulary or ErrTooLarge. It keeps neither slice.
-func Parse(tokenizerJSON []byte, config []byte) (*Tokenizer, error) {
-	t, err := parseTokenizer(tokenizerJSON)
-	if err != nil {
-		return nil, err
-	}
-	if config != nil {
-		if err := t.applyConfig(config); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
+func (a addedTokenJSON) added(id int) addedToken {
+	return addedToken{a.Content, id, a.SingleWord, a.LStrip, a.RStrip, a.Normalized, a.Special}
 }
 
-func parseTokenizer(data []byte) (*Tokenizer, error) {
+// Parse reads the contents of tokenizer.json and, if config is not nil, of tokenizer_config.json. See [Read].
+func Parse(tokenizerJSON []byte, config []byte) (*Tokenizer, error) {
+	return Read(func(name string) ([]byte, error) {
+		switch {
+		case name == "tokenizer.json":
+			return tokenizerJSON, nil
+		case name == "tokenizer_config.json" && config != nil:
+			return config, nil
+		}
+		return nil, fs.ErrNotExist
+	})
+}
+
+// parseTokenizer reads tokenizer.json, all but its added tokens, which it returns apart.
+func parseTokenizer(data []byte) (*Tokenizer, []addedToken, error) {
 	if len(data) > MaxFileSize {
-		return nil, fmt.Errorf("%w: tokenizer.json of %d bytes", ErrTooLarge, len(data))
+		return nil, nil, fmt.Errorf("%w: tokenizer.json of %d bytes", ErrTooLarge, len(data))
 	}
 	if !json.Valid(data) {
-		return nil, fmt.Errorf("%w: tokenizer.json is not JSON, or cut short", ErrFormat)
+		return nil, nil, fmt.Errorf("%w: tokenizer.json is not JSON, or cut short", ErrFormat)
 	}
 	parts, err := parseMembers("tokenizer.json", data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t := &Tokenizer{bos: -1}
 	if t.model, err = parseModel(parts["model"]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if t.normalizer, err = parseNormalizer(parts["normalizer"]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if t.pretokenizers, err = parsePreTokenizer(parts["pre_tokenizer"]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if t.post, err = parsePostProcessor(parts["post_processor"]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if t.decoders, err = parseDecoder(parts["decoder"]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var added []addedTokenJSON
 	if !absent(parts["added_tokens"]) {
 		if added, err = read("added_tokens", parts["added_tokens"], added); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	tokens := make([]addedToken, 0, len(added))
 	for _, a := range added {
-		tokens = append(tokens, addedToken{a.Content, -1, a.SingleWord, a.LStrip, a.RStrip, a.Normalized, a.Special})
+		tokens = append(tokens, a.added(-1))
 	}
-	t.addTokens(tokens)
+	return t, tokens, nil
+}
+
+// checkPost checks the ids that are put around texts.
+func (t *Tokenizer) checkPost() error {
 	for _, template := range t.post {
 		for _, item := range template {
 			for _, id := range item.ids {
 				if id < 0 || id >= t.size {
-					return nil, fmt.Errorf("%w: post_processor: id %d of %d", ErrVocabulary, id, t.size)
+					return fmt.Errorf("%w: post_processor: id %d of %d", ErrVocabulary, id, t.size)
 				}
 			}
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // addTokens adds tokens to those of the model. A token that the model knows keeps its id; the others get the next free ones,

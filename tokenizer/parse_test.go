@@ -2,6 +2,8 @@ package tokenizer
 
 import (
 	"errors"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,7 +98,7 @@ func TestConfig(t *testing.T) {
 		if tok.ChatTemplate() != "y" || tok.VocabSize() != 4 || !tok.IsSpecial(3) || tok.IsSpecial(2) {
 			t.Errorf("template %q, size %d, special %v %v", tok.ChatTemplate(), tok.VocabSize(), tok.IsSpecial(3), tok.IsSpecial(2))
 		}
-		if ids := tok.Encode("aab<s>", true); !slices.Equal(ids, []int{3, 0, 2, 3, 1}) {
+		if ids := tok.Encode("aab<s>", true); !slices.Equal(ids, []int{3, 0, 0, 1, 3, 1}) { // "b" ends texts: it is cut out before merges
 			t.Errorf("ids %v", ids)
 		}
 		if id, ok := tok.ID("ab"); !ok || id != 2 || tok.Token(2) != "ab" || tok.Token(-1) != "" || tok.Token(9) != "" {
@@ -113,6 +115,61 @@ func TestConfig(t *testing.T) {
 	write("generation_config.json", `{"eos_token_id":"x"}`)
 	if _, err := Open(dir); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "generation_config.json") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestSettings adds the tokens that only the files beside tokenizer.json name, in transformers' order, and collects what ends a text.
+func TestSettings(t *testing.T) {
+	token := func(content, rest string) string { return `{"content":"` + content + `"` + rest + `}` }
+	for name, c := range map[string]struct {
+		files   map[string]string
+		ids     map[string]int // of tokens that are cut out of texts
+		special map[string]string
+		eos     []int
+	}{
+		"added_tokens_decoder": {
+			map[string]string{
+				"tokenizer_config.json":   `{"eos_token":"<e>","pad_token":null,"added_tokens_decoder":{"9":` + token("<y>", "") + `,"7":` + token("<e>", "") + `,"0":` + token("a", `,"special":true`) + `}}`,
+				"special_tokens_map.json": `{"bos_token":"<z>"}`, "added_tokens.json": `{"<q>":5}`, // not asked
+			},
+			map[string]int{"a": 0, "<s>": 3, "<e>": 4, "<y>": 5}, map[string]string{"eos_token": "<e>"}, []int{4},
+		},
+		"special_tokens_map": {
+			map[string]string{
+				"tokenizer_config.json":   `{"bos_token":"<1>","additional_special_tokens":["<2>",` + token("<3>", `,"lstrip":true`) + `],"image_token":"<4>","add_bos_token":true}`,
+				"special_tokens_map.json": `{"bos_token":"<5>","eos_token":` + token("<6>", "") + `}`,
+				"added_tokens.json":       `{"<8>":8,"<7>":7,"<2>":9}`,
+			},
+			map[string]int{"<s>": 3, "<7>": 4, "<8>": 5, "<2>": 6, "<5>": 7, "<6>": 8, "<4>": 9, "<3>": 10},
+			map[string]string{"bos_token": "<5>", "eos_token": "<6>", "image_token": "<4>"}, []int{8},
+		},
+		"extra_special_tokens": {
+			map[string]string{
+				"tokenizer_config.json":  `{"extra_special_tokens":{"image_token":"<i>","b_token":"b"},"additional_special_tokens":["<no>"]}`,
+				"config.json":            `{"eos_token_id":[1,7],"other":Infinity,"text_config":{"eos_token_id":6,"more":-Infinity}}`,
+				"generation_config.json": `{"eos_token_id":5}`,
+			},
+			map[string]int{"<s>": 3, "b": 1, "<i>": 4}, map[string]string{"image_token": "<i>", "b_token": "b"}, []int{5, 1, 7, 6},
+		},
+		"none": {map[string]string{}, map[string]int{"<s>": 3}, map[string]string{}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tok, err := Read(func(name string) ([]byte, error) {
+				if name == "tokenizer.json" {
+					return []byte(tiny), nil
+				}
+				if text, ok := c.files[name]; ok {
+					return []byte(text), nil
+				}
+				return nil, fs.ErrNotExist
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !maps.Equal(tok.added, c.ids) || !maps.Equal(tok.SpecialTokens(), c.special) || !slices.Equal(tok.EOS(), c.eos) {
+				t.Errorf("added %v, special %v, ends %v; want %v, %v, %v", tok.added, tok.SpecialTokens(), tok.EOS(), c.ids, c.special, c.eos)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"errors"
+	"maps"
 	"sync"
 )
 
@@ -28,10 +29,11 @@ type Tokenizer struct {
 	decoders      []decoderStep
 	spacePrefix   bool // llama.cpp's SentencePiece: a space before the text and after each added token
 
-	size         int // one more than the highest id
-	bos          int // -1: none
-	eos          []int
-	chatTemplate string
+	size          int // one more than the highest id
+	bos           int // -1: none
+	eos           []int
+	chatTemplate  string
+	specialTokens map[string]string // by name, such as "bos_token"
 
 	scratch sync.Pool // of *scratch
 }
@@ -146,6 +148,10 @@ func (t *Tokenizer) EOS() []int { return append([]int(nil), t.eos...) }
 
 // ChatTemplate returns the model's Jinja chat template, or "".
 func (t *Tokenizer) ChatTemplate() string { return t.chatTemplate }
+
+// SpecialTokens returns the special tokens by the names that tokenizer_config.json or special_tokens_map.json give them, which are those
+// that a chat template knows them by: "bos_token", "pad_token", and a model's own, such as "image_token". The map is the caller's.
+func (t *Tokenizer) SpecialTokens() map[string]string { return maps.Clone(t.specialTokens) }
 
 // Token returns the token with this id as the vocabulary spells it, or "" if there is none.
 func (t *Tokenizer) Token(id int) string {

@@ -54,6 +54,9 @@ type Report struct {
 	Output  string `json:"output"`
 	Tensors int    `json:"tensors"`
 	Bytes   int64  `json:"bytes"` // of tensors
+	// Notes say what the output does otherwise than the source, where the program that
+	// reads it has no way to do the same.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // File exports the model at path, a model directory or a checkpoint, to output, a
@@ -102,10 +105,16 @@ type exporter struct {
 // tensor is what becomes of one tensor.
 type tensor struct {
 	*checkpoint.Tensor
-	name string     // in the output
-	to   dtype.Type // what it is written as
+	name  string     // in the output
+	shape []int      // there: the tensor's, or fewer of its rows
+	to    dtype.Type // what it is written as
 	// order, if not nil, is the row that is written at each place.
 	order func(row int) int
+	add   float32 // to every weight
+}
+
+func (e *exporter) note(format string, args ...any) {
+	e.report.Notes = append(e.report.Notes, fmt.Sprintf(format, args...))
 }
 
 // choose returns the type of an exported tensor.
@@ -137,8 +146,17 @@ func (o *Options) choose(t *checkpoint.Tensor) dtype.Type {
 	return dtype.F32
 }
 
+// len is how many weights are written.
+func (t *tensor) len() int {
+	n := 1
+	for _, d := range t.shape {
+		n *= d
+	}
+	return n
+}
+
 // size is how many bytes a tensor takes in the output.
-func (t *tensor) size() int64 { return int64(t.Len()) * int64(t.to.Size()) }
+func (t *tensor) size() int64 { return int64(t.len()) * int64(t.to.Size()) }
 
 // pieceWeights is how many weights are written at a time.
 const pieceWeights = 1 << 16
@@ -149,10 +167,10 @@ func (e *exporter) write(w io.Writer, t *tensor) error {
 	switch {
 	case t.order != nil:
 		err = e.writeRows(w, t)
-	case t.to == t.Type:
+	case t.to == t.Type && t.add == 0:
 		err = e.writeRaw(w, t)
 	default:
-		err = e.writeWeights(w, t, 0, t.Len())
+		err = e.writeWeights(w, t, 0, t.len())
 	}
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", t.Name, err)
@@ -167,12 +185,13 @@ func (e *exporter) write(w io.Writer, t *tensor) error {
 
 // writeRaw copies the stored bytes.
 func (e *exporter) writeRaw(w io.Writer, t *tensor) error {
-	buf := make([]byte, min(4*pieceWeights, t.Size))
-	for at := int64(0); at < t.Size; at += int64(len(buf)) {
+	size := t.size()
+	buf := make([]byte, min(4*pieceWeights, size))
+	for at := int64(0); at < size; at += int64(len(buf)) {
 		if err := e.ctx.Err(); err != nil {
 			return err
 		}
-		buf := buf[:min(int64(len(buf)), t.Size-at)]
+		buf := buf[:min(int64(len(buf)), size-at)]
 		if err := t.ReadRaw(buf, at); err != nil {
 			return err
 		}
@@ -185,8 +204,8 @@ func (e *exporter) writeRaw(w io.Writer, t *tensor) error {
 
 // writeRows writes the rows of a matrix in another order.
 func (e *exporter) writeRows(w io.Writer, t *tensor) error {
-	cols := t.Len() / max(1, t.Shape[0])
-	for row := range t.Shape[0] {
+	cols := t.len() / max(1, t.shape[0])
+	for row := range t.shape[0] {
 		from := t.order(row)
 		if err := e.writeWeights(w, t, from*cols, (from+1)*cols); err != nil {
 			return err
@@ -206,6 +225,11 @@ func (e *exporter) writeWeights(w io.Writer, t *tensor, a, b int) error {
 		piece := weights[:min(len(weights), b-at)]
 		if err := t.ReadFloat32(piece, at); err != nil {
 			return err
+		}
+		if t.add != 0 {
+			for i := range piece {
+				piece[i] += t.add
+			}
 		}
 		out = encode(out[:0], piece, t.to)
 		if _, err := w.Write(out); err != nil {

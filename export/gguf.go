@@ -30,14 +30,14 @@ func writeGGUF(e *exporter, w io.Writer) error {
 	}
 	var entries []gguf.Entry
 	for _, t := range tensors {
-		if t.IsFloat() && len(t.Shape) < 2 {
+		if t.IsFloat() && len(t.shape) < 2 {
 			t.to = dtype.F32 // as llama.cpp wants vectors
 		}
 		kind, ok := ggufTypes[t.to]
 		if !ok {
 			return fmt.Errorf("tensor %q would be %s: %w", t.Name, t.to, ErrDType)
 		}
-		entries = append(entries, gguf.Entry{Name: t.name, Type: kind, Shape: t.Shape})
+		entries = append(entries, gguf.Entry{Name: t.name, Type: kind, Shape: t.shape})
 		e.total += t.size()
 	}
 	out, err := gguf.NewWriter(w, entries, pairs)
@@ -59,7 +59,7 @@ func (e *exporter) plan() ([]gguf.Pair, []*tensor, error) {
 	}
 	var tensors []*tensor
 	for _, t := range e.src.Tensors() {
-		tensors = append(tensors, &tensor{Tensor: t, name: t.Name, to: e.o.choose(t)})
+		tensors = append(tensors, &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)})
 	}
 	return keptMetadata(e.src.GGUF()), tensors, nil
 }

@@ -11,7 +11,7 @@ func writeSafetensors(e *exporter, w io.Writer) error {
 	var tensors []*tensor
 	var entries []safetensors.Entry
 	for _, t := range e.src.Tensors() {
-		out := &tensor{Tensor: t, name: t.Name, to: e.o.choose(t)}
+		out := &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)}
 		tensors = append(tensors, out)
 		entries = append(entries, safetensors.Entry{Name: t.Name, DType: out.to, Shape: t.Shape})
 		e.total += out.size()

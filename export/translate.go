@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
@@ -11,155 +13,163 @@ import (
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
-// ggufArchitectures are GGUF's names of the architectures that are translated.
-var ggufArchitectures = map[string]string{"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
-
 // translate makes metadata of a Hugging Face directory's files, and GGUF names of its
 // tensors'.
 func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
-	const largestConfig, largestTokenizer = 1 << 24, 1 << 28
-	text, err := e.src.ReadFile("config.json", largestConfig)
-	if err != nil {
-		return nil, nil, noFile(err, "config.json")
+	text, err := e.readFile("config.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("no config.json beside the weights: %w", ErrUnsupported)
+	} else if err != nil {
+		return nil, nil, err
 	}
 	config, err := transformer.ParseConfig(text)
 	if err != nil {
 		return nil, nil, err
 	}
-	arch, ok := ggufArchitectures[config.Architecture]
-	if !ok {
-		return nil, nil, fmt.Errorf("architecture %s is not llama, mistral, qwen2 or qwen3: %w", config.Architecture, ErrUnsupported)
-	}
-	if t := config.Rope.Scaling.Type; t != transformer.NoScaling && t != transformer.ScaleLinear {
-		return nil, nil, fmt.Errorf("rotary embeddings scaled by %q: %w", t, ErrUnsupported)
-	}
-	vocabulary, err := e.src.ReadFile("tokenizer.json", largestTokenizer)
-	if err != nil {
-		return nil, nil, noFile(err, "tokenizer.json")
-	}
-	settings, err := e.src.ReadFile("tokenizer_config.json", largestConfig)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, err
-	}
-	v, err := tokenizer.ToGGUF(vocabulary, settings)
+	t, err := findTarget(config)
 	if err != nil {
 		return nil, nil, err
 	}
-	pairs := append(modelMetadata(config, arch), vocabularyMetadata(v)...)
-	tensors, err := e.rename(config, arch)
-	return pairs, tensors, err
-}
-
-func noFile(err error, name string) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no %s beside the weights: %w", name, ErrUnsupported)
+	vocabulary, err := tokenizer.Read(e.readFile)
+	if errors.Is(err, tokenizer.ErrNotFound) {
+		return nil, nil, fmt.Errorf("%w beside the weights: %w", err, ErrUnsupported)
+	} else if err != nil {
+		return nil, nil, err
 	}
-	return err
+	v, notes, err := vocabulary.ToGGUF(config.Vocab)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.report.Notes = append(e.report.Notes, notes...)
+	tensors, err := e.rename(t, config)
+	if err != nil {
+		return nil, nil, err
+	}
+	return append(e.describe(t, config), describeVocabulary(v)...), tensors, nil
 }
 
-// modelMetadata says what config.json says.
-func modelMetadata(c *transformer.Config, arch string) []gguf.Pair {
+// readFile reads a file beside the weights.
+func (e *exporter) readFile(name string) ([]byte, error) {
+	return e.src.ReadFile(name, tokenizer.MaxFileSize)
+}
+
+// metadata are pairs whose keys begin with the architecture.
+type metadata struct {
+	arch  string
+	pairs []gguf.Pair
+}
+
+func (m *metadata) add(key string, value any) {
+	m.pairs = append(m.pairs, gguf.Pair{Key: m.arch + "." + key, Value: value})
+}
+func (m *metadata) number(key string, v int)   { m.add(key, uint32(v)) }
+func (m *metadata) real(key string, v float64) { m.add(key, float32(v)) }
+func (m *metadata) text(key, v string)         { m.add(key, v) }
+
+// describe says what config.json says.
+func (e *exporter) describe(t *target, c *transformer.Config) []gguf.Pair {
+	m := &metadata{arch: t.name, pairs: []gguf.Pair{{Key: "general.architecture", Value: t.name}, {Key: "general.name", Value: c.Architecture}}}
 	context := c.Context
-	if c.SlidingWindow > 0 { // which llama.cpp does not know of these: beyond it, results would differ
-		context = min(context, c.SlidingWindow)
+	if t.window == 0 && slides(c) && context > c.SlidingWindow {
+		context = c.SlidingWindow
+		e.note("llama.cpp knows no sliding window here: the context is cut from %d to the window's %d tokens", c.Context, context)
 	}
-	pairs := []gguf.Pair{{Key: "general.architecture", Value: arch}, {Key: "general.name", Value: c.Architecture}}
-	number := func(key string, v int) {
-		pairs = append(pairs, gguf.Pair{Key: arch + "." + key, Value: uint32(v)})
-	}
-	real := func(key string, v float32) { pairs = append(pairs, gguf.Pair{Key: arch + "." + key, Value: v}) }
-	number("block_count", c.Layers)
-	number("context_length", context)
-	number("embedding_length", c.Hidden)
-	number("feed_forward_length", c.FFN)
-	number("attention.head_count", c.Heads)
-	number("attention.head_count_kv", c.KVHeads)
-	number("attention.key_length", c.HeadDim)
-	number("attention.value_length", c.HeadDim)
-	number("vocab_size", c.Vocab)
-	dim := c.HeadDim
-	if c.Rope.Dim > 0 {
-		dim = c.Rope.Dim
-	}
-	number("rope.dimension_count", dim)
-	real("attention.layer_norm_rms_epsilon", c.NormEps)
-	real("rope.freq_base", float32(c.Rope.Theta))
-	if c.Rope.Scaling.Type == transformer.ScaleLinear {
-		pairs = append(pairs, gguf.Pair{Key: arch + ".rope.scaling.type", Value: "linear"})
-		real("rope.scaling.factor", float32(c.Rope.Scaling.Factor))
-	}
-	return pairs
-}
-
-// vocabularyMetadata says what tokenizer.json says.
-func vocabularyMetadata(v *tokenizer.GGUFVocabulary) []gguf.Pair {
-	const prefix = "tokenizer.ggml."
-	types := make([]int32, len(v.Types))
-	for i, t := range v.Types {
-		types[i] = int32(t)
-	}
-	pairs := []gguf.Pair{{Key: prefix + "model", Value: v.Model}, {Key: prefix + "tokens", Value: v.Tokens}, {Key: prefix + "token_type", Value: types}}
-	add := func(key string, value any) { pairs = append(pairs, gguf.Pair{Key: key, Value: value}) }
-	if v.Pre != "" {
-		add(prefix+"pre", v.Pre)
-	}
-	if v.Scores != nil {
-		add(prefix+"scores", v.Scores)
-	}
-	if v.Merges != nil {
-		add(prefix+"merges", v.Merges)
-	}
-	for _, id := range []struct {
-		key string
-		id  *int
-	}{{"bos_token_id", v.BOS}, {"eos_token_id", v.EOS}, {"eot_token_id", v.EOT}, {"unknown_token_id", v.Unknown}} {
-		if id.id != nil {
-			add(prefix+id.key, uint32(*id.id))
+	m.number("block_count", c.Layers)
+	m.number("context_length", context)
+	m.number("embedding_length", c.Hidden)
+	m.number("feed_forward_length", c.FFN)
+	m.number("attention.head_count", c.Heads)
+	m.number("attention.head_count_kv", c.KVHeads)
+	m.number("attention.key_length", c.HeadDim)
+	m.number("attention.value_length", c.HeadDim)
+	m.number("vocab_size", c.Vocab)
+	m.real("attention.layer_norm_rms_epsilon", float64(c.NormEps))
+	if t.window > 0 && slides(c) {
+		m.number("attention.sliding_window", c.SlidingWindow)
+		if !t.usual(c) {
+			m.add("attention.sliding_window_pattern", slices.Clone(c.Local))
 		}
 	}
-	for _, flag := range []struct {
-		key  string
-		flag *bool
-	}{{"add_bos_token", v.AddBOS}, {"add_eos_token", v.AddEOS}, {"add_space_prefix", v.AddSpacePrefix}} {
-		if flag.flag != nil {
-			add(prefix+flag.key, *flag.flag)
-		}
+	if c.AttnSoftcap != 0 {
+		m.real("attn_logit_softcapping", float64(c.AttnSoftcap))
 	}
-	if v.ChatTemplate != "" {
-		add("tokenizer.chat_template", v.ChatTemplate)
+	if c.LogitSoftcap != 0 {
+		m.real("final_logit_softcapping", float64(c.LogitSoftcap))
 	}
-	return pairs
+	m.rotary(t, c)
+	return m.pairs
 }
 
-// rename gives the tensors GGUF's names and, for Llama, its order of rows: in these
-// files neighbours are turned by rotary embeddings, not halves.
-func (e *exporter) rename(c *transformer.Config, arch string) ([]*tensor, error) {
-	var tensors []*tensor
+// rename gives the tensors that the model is made of GGUF's names and llama.cpp's
+// conventions: its order of rows where neighbours are turned by rotary embeddings, and
+// norms with their 1 added.
+func (e *exporter) rename(t *target, c *transformer.Config) ([]*tensor, error) {
+	all := map[string]*checkpoint.Tensor{}
 	for _, t := range e.src.Tensors() {
-		name := transformer.GGUFName(t.Name, c.PostNorms)
-		if name == "" {
-			if ignored(t) {
-				continue
-			}
-			return nil, fmt.Errorf("tensor %q has no name in GGUF: %w", t.Name, ErrUnsupported)
-		}
-		if name == "output.weight" && c.TiedHead {
+		all[t.Name] = t
+	}
+	stored := func(name string) string {
+		return transformer.Wrapped(name, func(n string) bool { return all[n] != nil })
+	}
+	tensors := ropeTensors(c)
+	used := map[string]bool{}
+	for _, w := range c.Weights(func(name string) bool { return all[stored(name)] != nil }) {
+		src := all[stored(w.Name)]
+		if src == nil && w.Optional {
 			continue
+		} else if src == nil {
+			return nil, fmt.Errorf("no tensor %s: %w", w.Name, transformer.ErrWeights)
 		}
-		out := &tensor{Tensor: t, name: name, to: e.o.choose(t)}
-		if arch == "llama" && len(t.Shape) > 0 {
-			switch heads := headsOf(name, c); {
-			case heads == 0:
-			case t.Shape[0] != heads*c.HeadDim:
-				return nil, fmt.Errorf("tensor %q has %d rows, not %d heads of %d: %w", t.Name, t.Shape[0], heads, c.HeadDim, ErrUnsupported)
-			default:
-				out.order = neighbours(c.HeadDim)
-			}
+		used[src.Name] = true
+		out := &tensor{Tensor: src, name: transformer.GGUFName(w.Name, c.PostNorms), shape: w.Shape, to: e.o.choose(src)}
+		if w.Name == headName && c.TiedHead { // where only the head is stored
+			out.name = "token_embd.weight"
+		}
+		if err := t.place(out, w, c); err != nil {
+			return nil, err
 		}
 		tensors = append(tensors, out)
 	}
-	return tensors, nil
+	return tensors, e.leave(all, used, stored(headName), c)
 }
 
-// ignored tells tensors that a model does without: tables that are computed.
-func ignored(t *checkpoint.Tensor) bool { return !t.IsFloat() || isRotaryTable(t.Name) }
+// headName is Hugging Face's name of the output head.
+const headName = "lm_head.weight"
+
+// place checks a tensor's shape and gives it llama.cpp's conventions.
+func (t *target) place(out *tensor, w transformer.Weight, c *transformer.Config) error {
+	fits := slices.Equal(out.Shape, w.Shape) ||
+		w.Padded && len(out.Shape) == 2 && out.Shape[0] > w.Shape[0] && out.Shape[1] == w.Shape[1]
+	if !fits {
+		return fmt.Errorf("%s is %v, the configuration says %v: %w", out.Name, out.Shape, w.Shape, transformer.ErrWeights)
+	}
+	if part, ok := strings.CutSuffix(out.name, ".bias"); ok && !slices.Contains(t.biases, part[strings.LastIndexByte(part, '.')+1:]) {
+		return fmt.Errorf("llama.cpp knows no %s with a bias %s: %w", t.name, out.Name, ErrUnsupported)
+	}
+	if t.neighbours && headsOf(out.name, c) > 0 {
+		out.order = neighbours(c.HeadDim)
+	}
+	if c.NormOffset && strings.HasSuffix(w.Name, "norm.weight") {
+		out.add = 1
+	}
+	return nil
+}
+
+// leave accounts for the tensors that are not written: tables that are computed, a
+// tied head, and the parts of a model that do not make its text. Others are refused.
+func (e *exporter) leave(all map[string]*checkpoint.Tensor, used map[string]bool, head string, c *transformer.Config) error {
+	others := 0
+	for name, t := range all {
+		switch {
+		case used[name], !t.IsFloat(), isRotaryTable(name), name == head && c.TiedHead:
+		case strings.Contains(name, "vision_tower.") || strings.Contains(name, "multi_modal_projector."):
+			others++
+		default:
+			return fmt.Errorf("tensor %q has no name in GGUF: %w", name, ErrUnsupported)
+		}
+	}
+	if others > 0 {
+		e.note("%d tensors that see images are left out", others)
+	}
+	return nil
+}

@@ -95,7 +95,8 @@ func fromGGUF(f *gguf.File) (*tokenizer.Tokenizer, error) {
 	for _, id := range []struct {
 		key string
 		to  **int
-	}{{"bos_token_id", &v.BOS}, {"eos_token_id", &v.EOS}, {"eot_token_id", &v.EOT}, {"unknown_token_id", &v.Unknown}} {
+	}{{"bos_token_id", &v.BOS}, {"eos_token_id", &v.EOS}, {"eot_token_id", &v.EOT}, {"eom_token_id", &v.EOM}, {"unknown_token_id", &v.Unknown},
+		{"seperator_token_id", &v.Separator}, {"padding_token_id", &v.Padding}, {"cls_token_id", &v.Class}, {"mask_token_id", &v.Mask}} {
 		if n, err := f.Uint(prefix + id.key); note(err) {
 			value := int(n)
 			*id.to = &value

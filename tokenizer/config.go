@@ -21,6 +21,7 @@ type settings struct {
 	extra           []addedToken          // special tokens without a name
 	added           []addedToken          // by id
 	chatTemplate    string
+	namedTemplates  map[string]string // the others
 	hasAddedDecoder bool
 }
 
@@ -83,7 +84,7 @@ func (s *settings) readConfig(data []byte) error {
 		s.class = strings.TrimSuffix(*v.Class, "Fast")
 	}
 	if !absent(v.ChatTemplate) {
-		if s.chatTemplate, err = parseChatTemplate(v.ChatTemplate); err != nil {
+		if s.chatTemplate, s.namedTemplates, err = parseChatTemplate(v.ChatTemplate); err != nil {
 			return err
 		}
 	}
@@ -281,26 +282,28 @@ func (t *Tokenizer) complete(added []addedToken, s *settings) error {
 		}
 		t.post = []template{around(before, slices.Clone(after))}
 	}
-	t.chatTemplate = s.chatTemplate
+	t.chatTemplate, t.namedTemplates = s.chatTemplate, s.namedTemplates
 	return t.checkPost()
 }
 
 // parseChatTemplate reads a template, or a list of named ones of which "default" is it.
-func parseChatTemplate(data json.RawMessage) (string, error) {
-	var template string
+func parseChatTemplate(data json.RawMessage) (template string, others map[string]string, err error) {
 	if json.Unmarshal(data, &template) == nil {
-		return template, nil
+		return template, nil, nil
 	}
 	var named []struct{ Name, Template string }
 	if err := json.Unmarshal(data, &named); err != nil {
-		return "", fmt.Errorf("%w: chat_template: %v", ErrFormat, err)
+		return "", nil, fmt.Errorf("%w: chat_template: %v", ErrFormat, err)
 	}
+	others = map[string]string{}
 	for _, n := range named {
 		if n.Name == "default" {
-			return n.Template, nil
+			template = n.Template
+		} else {
+			others[n.Name] = n.Template
 		}
 	}
-	return "", nil
+	return template, others, nil
 }
 
 // addStops adds the eos_token_id of generation_config.json or config.json, an id or a list of ids; in the latter, a model with

@@ -16,12 +16,14 @@ type GGUFVocabulary struct {
 	Types  []TokenType // by id; nil: all NormalToken
 	Merges []string    // "left right" by rank, for "gpt2"
 
-	BOS, EOS, EOT, Unknown *int // ids; nil: not in the file
+	BOS, EOS, EOT, EOM, Unknown     *int // ids; nil: not in the file
+	Separator, Padding, Class, Mask *int // the same; ids that are no tokens are ignored
 
 	AddBOS, AddEOS *bool // nil: as llama.cpp for this model
 	AddSpacePrefix *bool // nil: true for "llama"; not for "gpt2"
 
-	ChatTemplate string
+	ChatTemplate   string
+	NamedTemplates map[string]string // tokenizer.chat_template.NAME
 }
 
 // TokenType is tokenizer.ggml.token_type.
@@ -48,7 +50,7 @@ func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 	if meta.Types != nil && len(meta.Types) != n || meta.Scores != nil && len(meta.Scores) != n {
 		return nil, fmt.Errorf("%w: GGUF vocabulary of %d tokens, %d types and %d scores", ErrVocabulary, n, len(meta.Types), len(meta.Scores))
 	}
-	for _, id := range []*int{meta.BOS, meta.EOS, meta.EOT, meta.Unknown} {
+	for _, id := range []*int{meta.BOS, meta.EOS, meta.EOT, meta.EOM, meta.Unknown} {
 		if id != nil && (*id < 0 || *id >= n) {
 			return nil, fmt.Errorf("%w: special token %d of %d", ErrVocabulary, *id, n)
 		}
@@ -96,14 +98,9 @@ func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 		m.wholeFirst = pre.wholeFirst
 		m.findSeams()
 		t.model = m
-		for _, expr := range pre.patterns {
-			p, err := newPattern(expr)
-			if err != nil {
-				return nil, err
-			}
-			t.pretokenizers = append(t.pretokenizers, splitter{p, isolated, false})
+		if t.pretokenizers, err = pre.steps(); err != nil {
+			return nil, err
 		}
-		t.pretokenizers = append(t.pretokenizers, byteLevel{})
 		t.decoders = []decoderStep{byteLevelDecoder{}}
 		addBOS = pre.addBOS
 	default:
@@ -153,16 +150,18 @@ func (t *Tokenizer) ggufEnds(meta GGUFVocabulary, addBOS bool) {
 	}
 	t.post = []template{around(before, after)}
 	t.specialTokens = map[string]string{}
-	for name, id := range map[string]*int{"bos_token": bos, "eos_token": eos, "unk_token": meta.Unknown} {
-		if id != nil {
+	for name, id := range map[string]*int{"bos_token": bos, "eos_token": eos, "unk_token": meta.Unknown, "sep_token": meta.Separator,
+		"pad_token": meta.Padding, "cls_token": meta.Class, "mask_token": meta.Mask} {
+		if id != nil && *id >= 0 && *id < len(meta.Tokens) {
 			t.specialTokens[name] = t.Token(*id)
 		}
 	}
-	if meta.EOT != nil && !slices.Contains(t.eos, *meta.EOT) {
-		t.eos = append(t.eos, *meta.EOT)
+	for _, id := range []*int{meta.EOT, meta.EOM} {
+		if id != nil && !slices.Contains(t.eos, *id) {
+			t.eos = append(t.eos, *id)
+		}
 	}
-	for _, name := range []string{"<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<EOT>",
-		"<|return|>", "<|call|>", "<end_of_utterance>", "<｜end▁of▁sentence｜>"} {
+	for _, name := range ggufStops {
 		if id, ok := t.added[name]; ok && t.special[id] && !slices.Contains(t.eos, id) {
 			t.eos = append(t.eos, id)
 		}
@@ -191,11 +190,28 @@ func ggufBPE(v vocabulary, merges []string) (*bpe, error) {
 	return m, nil
 }
 
+// ggufStops are tokens that end a text by their names.
+var ggufStops = []string{"<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<EOT>", "<|return|>", "<|call|>",
+	"<end_of_utterance>", "<｜end▁of▁sentence｜>"}
+
 // ggufPre is a pre-tokenizer that GGUF files know by name.
 type ggufPre struct {
 	patterns   []string // each cuts what the ones before left
 	wholeFirst bool
 	addBOS     bool
+}
+
+// steps returns the pre-tokenizer.
+func (p ggufPre) steps() ([]preTokenizer, error) {
+	var list []preTokenizer
+	for _, expr := range p.patterns {
+		pattern, err := newPattern(expr)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, splitter{pattern, isolated, false})
+	}
+	return append(list, byteLevel{}), nil
 }
 
 func ggufPreTokenizer(name string) (ggufPre, error) {

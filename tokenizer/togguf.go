@@ -1,145 +1,271 @@
 package tokenizer
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// preTokenizers are the names that ToGGUF tries for a byte-level BPE, the common ones
-// first.
-var preTokenizers = []string{"gpt-2", "llama-bpe", "qwen2", "smollm", "tekken", "gpt-4o", "deepseek-v3", "deepseek-llm", "dbrx", "default"}
-
-// probes are texts on which a translated vocabulary must cut as the original does:
-// words, contractions, digits, runs of white space, punctuation, code and scripts.
-var probes = []string{
-	"", " ", "Hello world", "Once upon a time, there was a little girl named Lily. She didn't know what they'd seen!",
-	"I've 3 apples, 12 pears and 1234567 plums; 99.95% of 10,000.", "  two  spaces\n\nlines\r\n\tand tabs\t\t end  ",
-	"for (int i = 0; i < n; i++) { x[i] += f(a, b)->c; } // ok?", "naïve café, Ünïcödé — “quotes” … 5×3=15 €20",
-	"Привет, мир! 你好，世界。こんにちは 한국어 مرحبا עולם नमस्ते", "emoji 🙂👩‍👩‍👧 and \u0301combining", "CamelCaseWord snake_case_word UPPER's WE'LL",
-	"a", "\n", "   \n   x", "http://example.org/a?b=c&d=e#f", "!!! ??? ... --- ***",
-}
-
-// ToGGUF translates the contents of tokenizer.json and, unless it is nil, of
-// tokenizer_config.json for a GGUF file. The result is tried on a set of texts: what
-// does not encode them as the original does is ErrUnsupported, as are models that GGUF
-// does not know. Other errors are those of Parse.
-func ToGGUF(tokenizerJSON, config []byte) (*GGUFVocabulary, error) {
-	original, err := Parse(tokenizerJSON, config)
-	if err != nil {
-		return nil, err
+// ToGGUF returns the vocabulary of a GGUF file for a model with as many rows of embeddings: llama.cpp wants a token for each. Rows
+// without one get tokens "[PAD…]" that no text contains; added tokens without a row are left out. What llama.cpp does differently is
+// told in words.
+//
+// The result is tried on a set of texts: what does not cut and encode them as t does is ErrUnsupported, as are models that GGUF does
+// not know. A model token without a row is ErrVocabulary.
+func (t *Tokenizer) ToGGUF(rows int) (v *GGUFVocabulary, notes []string, err error) {
+	m, ok := t.model.(*bpe)
+	if !ok || m.prefix != "" || m.suffix != "" {
+		return nil, nil, fmt.Errorf("%w: a GGUF file for these models has byte-level BPE or SentencePiece's BPE, not this vocabulary", ErrUnsupported)
 	}
-	var file struct {
-		Added []addedTokenJSON `json:"added_tokens"`
-		Model struct {
-			Type         string          `json:"type"`
-			Unknown      *string         `json:"unk_token"`
-			ByteFallback bool            `json:"byte_fallback"`
-			Merges       json.RawMessage `json:"merges"`
-		} `json:"model"`
+	if m.limit() > rows {
+		return nil, nil, fmt.Errorf("%w: %d tokens for %d rows of embeddings", ErrVocabulary, m.limit(), rows)
 	}
-	if err := json.Unmarshal(tokenizerJSON, &file); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
+	v = &GGUFVocabulary{Tokens: make([]string, rows), Types: make([]TokenType, rows), ChatTemplate: t.chatTemplate, NamedTemplates: t.namedTemplates}
+	v.copyTokens(t)
+	if t.size > rows {
+		notes = append(notes, fmt.Sprintf("added tokens from %d on have no embeddings and are left out", rows))
 	}
-	merges, err := mergeList(file.Model.Merges)
-	if err != nil {
-		return nil, err
-	}
-	if file.Model.Type != "" && file.Model.Type != "BPE" {
-		return nil, fmt.Errorf("%w: model %q in a GGUF file", ErrUnsupported, file.Model.Type)
-	}
-	v := &GGUFVocabulary{Tokens: make([]string, original.VocabSize()), Types: make([]TokenType, original.VocabSize()), ChatTemplate: original.ChatTemplate()}
-	for id := range v.Tokens {
-		token, ok := original.token(id)
-		v.Tokens[id], v.Types[id] = token, NormalToken
-		if !ok {
-			v.Tokens[id], v.Types[id] = fmt.Sprintf("[PAD%d]", id), UnusedToken
-		}
-	}
-	for _, a := range file.Added {
-		if id, ok := original.ID(a.Content); ok {
-			if v.Types[id] = UserDefinedToken; a.Special {
-				v.Types[id] = ControlToken
-			}
-		}
-	}
-	v.ends(original)
-	candidates := []string{""}
-	if file.Model.ByteFallback {
-		v.sentencePiece(merges, file.Model.Unknown, original)
+	notes = append(notes, v.copyEnds(t)...)
+	if m.byteFallback {
+		v.sentencePiece(t, m)
+		err = v.trySpaces(t)
 	} else {
-		v.Model, candidates = "gpt2", preTokenizers
-		for _, m := range merges {
-			v.Merges = append(v.Merges, m[0]+" "+m[1])
-		}
+		v.byteLevel(m)
+		err = v.tryPreTokenizers(t)
 	}
-	for _, prefix := range []bool{true, false} {
-		if v.Model == "llama" {
-			v.AddSpacePrefix = &prefix
-		}
-		for _, v.Pre = range candidates {
-			if v.encodesAs(original) {
-				return v, nil
-			}
-		}
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, fmt.Errorf("%w: no pre-tokenizer of GGUF cuts texts as this one does", ErrUnsupported)
+	return v, append(notes, v.differences(t)...), nil
 }
 
-// ends copies the tokens around a text and those that end it.
-func (v *GGUFVocabulary) ends(original *Tokenizer) {
-	if id, ok := original.BOS(); ok {
-		v.BOS = &id
-	}
-	if ids := original.EOS(); len(ids) > 0 {
-		v.EOS = &ids[0]
-		if len(ids) > 1 {
-			v.EOT = &ids[1]
+// copyTokens copies tokens and their types. No two have the same text: llama.cpp stops at that.
+func (v *GGUFVocabulary) copyTokens(t *Tokenizer) {
+	for id := range v.Tokens {
+		token, ok := t.token(id)
+		if first, same := t.ID(token); ok && same && first == id {
+			v.Tokens[id], v.Types[id] = token, NormalToken
+		} else {
+			v.Tokens[id], v.Types[id] = v.padding(t, id), UnusedToken
 		}
 	}
-	around := original.Encode("", true)
+	for id, content := range t.addedTokens {
+		if id >= len(v.Tokens) || v.Types[id] == UnusedToken {
+			continue
+		}
+		switch inModel, ok := t.model.token(id); {
+		case t.special[id]:
+			v.Types[id] = ControlToken
+		case ok && inModel == content && strings.Contains(content, "▁"):
+			// A run of spaces, which merges make too. llama.cpp would look for "▁" itself in the text.
+		default:
+			v.Types[id] = UserDefinedToken
+		}
+	}
+}
+
+// padding names a row without a token, by a name that is not taken.
+func (v *GGUFVocabulary) padding(t *Tokenizer, id int) string {
+	name := fmt.Sprintf("[PAD%d]", id)
+	for {
+		if _, taken := t.ID(name); !taken {
+			return name
+		}
+		name = "[" + name + "]"
+	}
+}
+
+// copyEnds copies the tokens around a text and those that end it.
+func (v *GGUFVocabulary) copyEnds(t *Tokenizer) (notes []string) {
+	within := func(id int, ok bool) *int {
+		if !ok || id < 0 || id >= len(v.Tokens) {
+			return nil
+		}
+		return &id
+	}
+	v.BOS = within(t.BOS())
+	for _, named := range []struct {
+		name string
+		to   **int
+	}{{"unk_token", &v.Unknown}, {"sep_token", &v.Separator}, {"pad_token", &v.Padding}, {"cls_token", &v.Class}, {"mask_token", &v.Mask}} {
+		if content, ok := t.specialTokens[named.name]; ok {
+			*named.to = within(t.ID(content))
+		}
+	}
+	var stops []*int
+	for _, id := range t.EOS() {
+		if end := within(id, true); end != nil {
+			stops = append(stops, end)
+		}
+	}
+	for i, to := range []**int{&v.EOS, &v.EOT, &v.EOM} {
+		if i < len(stops) {
+			*to = stops[i]
+		}
+	}
+	if len(stops) == 0 {
+		notes = append(notes, "no token that ends a text is known; llama.cpp has a default for it")
+	}
+	for _, id := range stops[min(3, len(stops)):] {
+		if !slices.Contains(ggufStops, v.Tokens[*id]) {
+			notes = append(notes, fmt.Sprintf("a GGUF file names three tokens that end a text; %q is one more", v.Tokens[*id]))
+		}
+	}
+	around := t.Encode("", true)
 	before := v.BOS != nil && len(around) > 0 && around[0] == *v.BOS
 	after := v.EOS != nil && len(around) > 0 && around[len(around)-1] == *v.EOS && (!before || len(around) > 1)
 	v.AddBOS, v.AddEOS = &before, &after
+	return notes
 }
 
-// sentencePiece sets what a vocabulary with byte tokens needs: pairs are merged by
-// falling score, so scores follow the order of merges.
-func (v *GGUFVocabulary) sentencePiece(merges [][2]string, unknown *string, original *Tokenizer) {
-	v.Model = "llama"
-	rank := make(map[string]int, len(merges))
-	for i, m := range merges {
-		if _, ok := rank[m[0]+m[1]]; !ok {
-			rank[m[0]+m[1]] = i + 1
+// byteLevel sets what byte-level BPE needs.
+func (v *GGUFVocabulary) byteLevel(m *bpe) {
+	v.Model, v.Merges = "gpt2", []string{} // llama.cpp wants the list even if it is empty
+	for _, e := range m.merges.byRank() {
+		left, right := e.pair()
+		if a, ok := m.spelling(left); ok {
+			if b, ok := m.spelling(right); ok {
+				v.Merges = append(v.Merges, a+" "+b)
+			}
 		}
 	}
+}
+
+// sentencePiece sets what a vocabulary with byte tokens needs: pairs are merged by falling score, so scores follow the order of
+// merges.
+func (v *GGUFVocabulary) sentencePiece(t *Tokenizer, m *bpe) {
+	v.Model = "llama"
 	v.Scores = make([]float32, len(v.Tokens))
-	for id, token := range v.Tokens {
-		if r, ok := rank[token]; ok {
-			v.Scores[id] = -float32(r)
-		} else if v.Scores[id] = -float32(len(merges) + 1 + id); v.Types[id] != NormalToken {
-			v.Scores[id] = 0
+	merges := m.merges.byRank()
+	lowest := float32(len(merges) + 1)
+	merged := make(map[int32]float32, len(merges))
+	for i, e := range merges {
+		if _, ok := merged[e.id]; !ok {
+			merged[e.id] = -float32(i + 1)
 		}
-		var b byte
-		if n, err := fmt.Sscanf(token, "<0x%02X>", &b); err == nil && n == 1 && len(token) == 6 {
+	}
+	for id, token := range v.Tokens {
+		if score, ok := merged[int32(id)]; ok {
+			v.Scores[id] = score
+		} else {
+			v.Scores[id] = -lowest - float32(id)
+		}
+		if b, ok := byteOf(token); ok && m.bytes[b] == int32(id) {
 			v.Types[id], v.Scores[id] = ByteToken, 0
 		}
 	}
-	if unknown != nil {
-		if id, ok := original.ID(*unknown); ok {
-			v.Unknown, v.Types[id] = &id, UnknownToken
-		}
+	if m.unknown >= 0 && int(m.unknown) < len(v.Tokens) {
+		id := int(m.unknown)
+		v.Unknown, v.Types[id] = &id, UnknownToken
 	}
 }
 
+// byteOf reads the token of a byte, <0x0A>.
+func byteOf(token string) (byte, bool) {
+	var b byte
+	n, err := fmt.Sscanf(token, "<0x%02X>", &b)
+	return b, err == nil && n == 1 && token == byteToken(b)
+}
+
+// trySpaces finds out whether a space comes before a text.
+func (v *GGUFVocabulary) trySpaces(t *Tokenizer) error {
+	for _, prefix := range []bool{true, false} {
+		v.AddSpacePrefix = &prefix
+		if v.encodesAs(t, probes) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: SentencePiece as in GGUF files cuts texts in another way", ErrUnsupported)
+}
+
+// tryPreTokenizers finds the pre-tokenizer by how it cuts texts, whatever the vocabulary then does with the pieces; failing that,
+// one with which this vocabulary gives the same tokens, for every token's text too.
+func (v *GGUFVocabulary) tryPreTokenizers(t *Tokenizer) error {
+	if !composes(t.normalizer) && t.normalizer != nil {
+		return fmt.Errorf("%w: llama.cpp does not rewrite texts, as this normalizer does", ErrUnsupported)
+	}
+	var rest []string
+	for _, v.Pre = range preTokenizers {
+		pre, err := ggufPreTokenizer(v.Pre)
+		if err != nil {
+			return err
+		}
+		switch same, err := pre.cutsAs(t); {
+		case err != nil:
+			return err
+		case same && v.encodesAs(t, probes):
+			return nil
+		case !same:
+			rest = append(rest, v.Pre)
+		}
+	}
+	texts := slices.Clone(probes)
+	for id := range v.Tokens {
+		if v.Types[id] == NormalToken {
+			text := t.Decode([]int{id})
+			texts = append(texts, text, "a"+text+"1 ")
+		}
+	}
+	for _, v.Pre = range rest {
+		if v.encodesAs(t, texts) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: no pre-tokenizer of GGUF cuts texts as this one does", ErrUnsupported)
+}
+
+// composes tells whether a normalizer is Unicode's NFC.
+func composes(n normalizer) bool {
+	if list, ok := n.(normalizers); ok && len(list) == 1 {
+		n = list[0]
+	}
+	form, ok := n.(normalForm)
+	return ok && form == nfc
+}
+
+// cutsAs tells whether a tokenizer takes texts apart into the same pieces, and treats pieces that are tokens alike.
+func (p ggufPre) cutsAs(t *Tokenizer) (bool, error) {
+	if p.wholeFirst != t.model.(*bpe).wholeFirst {
+		return false, nil
+	}
+	steps, err := p.steps()
+	if err != nil {
+		return false, err
+	}
+	for _, text := range probes {
+		if !slices.Equal(cut(text, steps), cut(text, t.pretokenizers)) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// cut returns the pieces that a model gets of a text without added tokens, if nothing normalizes it.
+func cut(text string, steps []preTokenizer) []string {
+	pieces := []piece{{text, true}}
+	for _, pre := range steps {
+		pieces = pre.split(nil, pieces, new(scratch))
+	}
+	var texts []string
+	for _, p := range pieces {
+		if p.text != "" {
+			texts = append(texts, p.text)
+		}
+	}
+	return texts
+}
+
 // encodesAs tries the vocabulary.
-func (v *GGUFVocabulary) encodesAs(original *Tokenizer) bool {
+func (v *GGUFVocabulary) encodesAs(original *Tokenizer, texts []string) bool {
 	t, err := FromGGUF(*v)
 	if err != nil {
 		return false
 	}
-	for _, text := range probes {
+	for _, text := range texts {
+		if original.normalizer != nil && v.Model == "gpt2" {
+			text = original.normalizer.normalize(text)
+		}
 		if !slices.Equal(v.known(t.Encode(text, true)), v.known(original.Encode(text, true))) {
 			return false
 		}
@@ -152,26 +278,45 @@ func (v *GGUFVocabulary) known(ids []int) []int {
 	return slices.CompactFunc(ids, func(a, b int) bool { return v.Unknown != nil && a == b && a == *v.Unknown })
 }
 
-// mergeList reads merges in both spellings: "a b" and ["a", "b"].
-func mergeList(text json.RawMessage) ([][2]string, error) {
-	if text == nil {
-		return nil, nil
+// differences tells what llama.cpp does in its own way with texts that are rare.
+func (v *GGUFVocabulary) differences(t *Tokenizer) (notes []string) {
+	if v.Model == "gpt2" && t.normalizer != nil {
+		notes = append(notes, "llama.cpp does not compose characters (NFC) as this tokenizer does")
 	}
-	var pairs [][2]string
-	if json.Unmarshal(text, &pairs) == nil {
-		return pairs, nil
-	}
-	var lines []string
-	if err := json.Unmarshal(text, &lines); err != nil {
-		return nil, fmt.Errorf("%w: merges: %v", ErrFormat, err)
-	}
-	pairs = pairs[:0]
-	for i, line := range lines {
-		left, right, ok := strings.Cut(line, " ")
-		if !ok {
-			return nil, fmt.Errorf("%w: merge %d, %q, is not two tokens", ErrFormat, i, line)
+	if v.AddSpacePrefix != nil && *v.AddSpacePrefix && v.EOS != nil {
+		if text := "a" + v.Tokens[*v.EOS] + "b"; v.Types[*v.EOS] == ControlToken && !v.encodesAs(t, []string{text}) {
+			notes = append(notes, "llama.cpp puts a space after special tokens, this tokenizer does not")
 		}
-		pairs = append(pairs, [2]string{left, right})
 	}
-	return pairs, nil
+	return notes
+}
+
+// spelling is the text of a token, or of a character that only merges know.
+func (m *bpe) spelling(id int32) (string, bool) {
+	if int(id) < m.size {
+		return m.vocabulary.token(int(id))
+	}
+	for r, i := range m.chars {
+		if i == id {
+			return string(r), true
+		}
+	}
+	return "", false
+}
+
+// pair returns the tokens that a merge joins.
+func (e pairEntry) pair() (left, right int32) {
+	return int32((e.key - 1) >> 32), int32(uint32(e.key - 1))
+}
+
+// byRank lists the merges, the first to happen first.
+func (t *pairTable) byRank() []pairEntry {
+	var list []pairEntry
+	for _, e := range t.entries {
+		if e.key != 0 {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b pairEntry) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.key, b.key)) })
+	return list
 }

@@ -29,11 +29,12 @@ type Tokenizer struct {
 	decoders      []decoderStep
 	spacePrefix   bool // llama.cpp's SentencePiece: a space before the text and after each added token
 
-	size          int // one more than the highest id
-	bos           int // -1: none
-	eos           []int
-	chatTemplate  string
-	specialTokens map[string]string // by name, such as "bos_token"
+	size           int // one more than the highest id
+	bos            int // -1: none
+	eos            []int
+	chatTemplate   string
+	namedTemplates map[string]string // beside the default one
+	specialTokens  map[string]string // by name, such as "bos_token"
 
 	scratch sync.Pool // of *scratch
 }

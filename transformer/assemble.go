@@ -16,7 +16,7 @@ func (m *Model) assemble() error {
 	if m.norm, err = m.vector(normName, c.Hidden); err != nil {
 		return err
 	}
-	m.embeddings = m.matrices[embeddingName(c, m.source)]
+	m.embeddings = m.matrices[embeddingName(c, m.source.has)]
 	head := m.embeddings
 	if !c.TiedHead {
 		head = m.matrices[headName]

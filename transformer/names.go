@@ -14,9 +14,9 @@ const (
 
 func layerName(l int, part string) string { return fmt.Sprintf("model.layers.%d.%s", l, part) }
 
-// wrapped returns the name under which a checkpoint has a tensor: models that do
+// Wrapped returns the name under which a checkpoint has a tensor: models that do
 // more than text, like Gemma 3, put the language model's behind a prefix.
-func wrapped(name string, has func(string) bool) string {
+func Wrapped(name string, has func(string) bool) string {
 	for _, n := range []string{name, "language_model." + name, "model.language_model." + strings.TrimPrefix(name, "model.")} {
 		if has(n) {
 			return n

@@ -156,6 +156,24 @@ func (r Rope) frequencies(headDim, context int) (freq []float64, factor float64)
 	return freq, factor
 }
 
+// Divisors returns what ScaleLlama3 divides each pair's angle by, which GGUF files
+// store in its place.
+func (r Rope) Divisors(headDim int) []float32 {
+	plain := r
+	plain.Scaling = Scaling{}
+	scaled, _ := r.frequencies(headDim, 0)
+	whole, _ := plain.frequencies(headDim, 0)
+	divisors := make([]float32, len(whole))
+	for i := range divisors {
+		divisors[i] = float32(whole[i] / scaled[i])
+	}
+	return divisors
+}
+
+// YaRNAttention is what YaRN multiplies sines and cosines by where the model does not
+// say otherwise (Peng et al. 2023).
+func YaRNAttention(factor float64) float64 { return yarnAttention(factor, 1) }
+
 // llama3 divides long wavelengths by the factor, keeps short ones and blends
 // between them.
 func (s Scaling) llama3(f float64) float64 {

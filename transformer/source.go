@@ -85,7 +85,7 @@ func (s *checkpoint) config() (*Config, error) { return readConfig(s.dir) }
 func (s *checkpoint) close() error             { return s.set.Close() }
 
 func (s *checkpoint) find(name string) (*safetensors.Tensor, bool) {
-	return s.set.Tensor(wrapped(name, func(n string) bool {
+	return s.set.Tensor(Wrapped(name, func(n string) bool {
 		_, ok := s.set.Tensor(n)
 		return ok
 	}))

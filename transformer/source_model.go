@@ -73,7 +73,7 @@ func (s *compressed) find(name string) (model.Tensor, bool) {
 		t, ok := tensors[GGUFName(name, s.postNorms)]
 		return t, ok
 	}
-	t, ok := tensors[wrapped(name, func(n string) bool {
+	t, ok := tensors[Wrapped(name, func(n string) bool {
 		_, ok := tensors[n]
 		return ok
 	})]

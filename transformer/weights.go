@@ -11,6 +11,25 @@ type tensor struct {
 	rows, cols int
 	vector     bool // [cols], not a matrix
 	optional   bool // used where the checkpoint has it
+	padded     bool // a checkpoint may have rows beyond these, which nobody asks for
+}
+
+// Weight is a tensor that a model of a configuration is made of.
+type Weight struct {
+	Name     string // of Hugging Face
+	Shape    []int  // row-major: [rows, columns] or [length]
+	Optional bool   // used where the checkpoint has it
+	Padded   bool   // the checkpoint may have rows beyond these, which nobody asks for
+}
+
+// Weights lists the tensors that a model of this configuration is made of, in the
+// order of use; has tells which the checkpoint has, by their Hugging Face names.
+func (c *Config) Weights(has func(name string) bool) []Weight {
+	var list []Weight
+	for _, t := range tensors(c, has) {
+		list = append(list, Weight{Name: t.name, Shape: t.shape(), Optional: t.optional, Padded: t.padded})
+	}
+	return list
 }
 
 func (t *tensor) shape() []int {
@@ -59,10 +78,23 @@ func layerTensors(c *Config, l int) []tensor {
 	return list
 }
 
+// tensors lists those of a whole model in the order of use.
+func tensors(c *Config, has func(name string) bool) []tensor {
+	list := []tensor{{name: embeddingName(c, has), rows: c.Vocab, cols: c.Hidden, padded: true}}
+	for l := range c.Layers {
+		list = append(list, layerTensors(c, l)...)
+	}
+	list = append(list, tensor{name: normName, rows: 1, cols: c.Hidden, vector: true})
+	if !c.TiedHead {
+		list = append(list, tensor{name: headName, rows: c.Vocab, cols: c.Hidden, padded: true})
+	}
+	return list
+}
+
 // embeddingName is where the embeddings are: some tied checkpoints store only the
 // head.
-func embeddingName(c *Config, src source) string {
-	if c.TiedHead && !src.has(embedName) && src.has(headName) {
+func embeddingName(c *Config, has func(name string) bool) string {
+	if c.TiedHead && !has(embedName) && has(headName) {
 		return headName
 	}
 	return embedName
@@ -71,16 +103,11 @@ func embeddingName(c *Config, src source) string {
 // matrixNames lists the matrices that a model of this configuration has, each
 // once, in the order of use.
 func matrixNames(c *Config, src source) []string {
-	names := []string{embeddingName(c, src)}
-	for l := range c.Layers {
-		for _, t := range layerTensors(c, l) {
-			if !t.vector {
-				names = append(names, t.name)
-			}
+	var names []string
+	for _, t := range tensors(c, src.has) {
+		if !t.vector {
+			names = append(names, t.name)
 		}
-	}
-	if !c.TiedHead {
-		names = append(names, headName)
 	}
 	return names
 }
@@ -88,26 +115,10 @@ func matrixNames(c *Config, src source) []string {
 // checkWeights compares the shapes of all tensors with the configuration, before
 // any is read. The first that does not fit is ErrWeights.
 func checkWeights(c *Config, src source) error {
-	// Embeddings and head may have rows beyond the vocabulary.
-	ends := []tensor{{name: embeddingName(c, src), rows: c.Vocab, cols: c.Hidden}, {name: normName, rows: 1, cols: c.Hidden, vector: true}}
-	if !c.TiedHead {
-		ends = append(ends, tensor{name: headName, rows: c.Vocab, cols: c.Hidden})
-	}
-	for _, t := range ends {
+	for _, t := range tensors(c, src.has) {
 		shape, ok := src.shape(t.name)
-		if ok && !t.vector && len(shape) == 2 && shape[0] >= t.rows && shape[1] == t.cols {
-			continue
-		}
 		if err := t.check(shape, ok); err != nil {
 			return err
-		}
-	}
-	for l := range c.Layers {
-		for _, t := range layerTensors(c, l) {
-			shape, ok := src.shape(t.name)
-			if err := t.check(shape, ok); err != nil {
-				return err
-			}
 		}
 	}
 	if more := layerName(c.Layers, "input_layernorm.weight"); src.has(more) {
@@ -120,6 +131,8 @@ func checkWeights(c *Config, src source) error {
 func (t *tensor) check(shape []int, ok bool) error {
 	switch {
 	case !ok && t.optional, ok && slices.Equal(shape, t.shape()), ok && t.vector && isVector(shape, t.cols):
+		return nil
+	case ok && t.padded && len(shape) == 2 && shape[0] > t.rows && shape[1] == t.cols:
 		return nil
 	case !ok:
 		return fmt.Errorf("no tensor %s, which the configuration wants as %v: %w", t.name, t.shape(), ErrWeights)

@@ -21,7 +21,7 @@ type target struct {
 	tied       bool     // the output head is always the embeddings
 	divisors   []transformer.ScalingType
 	// window tells which layers have the sliding window where a file does not: those
-	// with l mod window < window−1. 0: sliding windows are not known.
+	// with l mod window < window−1. 0: llama.cpp makes nothing of sliding windows.
 	window int
 	// largest is the number of layers of the model whose attention is scaled by its
 	// hidden size per head, 1/√(hidden/heads).

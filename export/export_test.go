@@ -161,9 +161,6 @@ func TestRefused(t *testing.T) {
 	dir := t.TempDir()
 	existing := filepath.Join(dir, "there.gguf")
 	must(t, os.WriteFile(existing, []byte("mine"), 0o666))
-	gemma := checkpointDir(t)
-	must(t, os.WriteFile(filepath.Join(gemma, "config.json"), []byte(`{"model_type": "gemma2", "hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 4,
-		"num_key_value_heads": 2, "intermediate_size": 512, "vocab_size": 1024}`), 0o666))
 	bare := filepath.Join(dir, "bare.safetensors")
 	must(t, safetensors.Create(bare, []safetensors.Entry{safetensors.Float32("w", []int{2, 2}, make([]float32, 4))}, nil))
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -177,7 +174,6 @@ func TestRefused(t *testing.T) {
 		{t.Context(), src, filepath.Join(dir, "o.onnx"), "", ErrFormat},
 		{t.Context(), src, existing, "", ErrExists},
 		{t.Context(), src, filepath.Join(dir, "o.gguf"), "int4", ErrDType},
-		{t.Context(), gemma, filepath.Join(dir, "o.gguf"), "", ErrUnsupported},
 		{t.Context(), bare, filepath.Join(dir, "o.gguf"), "", ErrUnsupported},
 		{t.Context(), filepath.Join(dir, "absent"), filepath.Join(dir, "o.gguf"), "", fs.ErrNotExist},
 		{t.Context(), src, filepath.Join(dir, "absent", "o.gguf"), "", fs.ErrNotExist},

@@ -84,11 +84,11 @@ func (e *exporter) describe(t *target, c *transformer.Config) []gguf.Pair {
 	m.number("attention.value_length", c.HeadDim)
 	m.number("vocab_size", c.Vocab)
 	m.real("attention.layer_norm_rms_epsilon", float64(c.NormEps))
-	if t.window > 0 && slides(c) {
+	if slides(c) && (t.window > 0 || t.name == "phi3") {
 		m.number("attention.sliding_window", c.SlidingWindow)
-		if !t.usual(c) {
-			m.add("attention.sliding_window_pattern", slices.Clone(c.Local))
-		}
+	}
+	if slides(c) && t.window > 0 && !t.usual(c) {
+		m.add("attention.sliding_window_pattern", slices.Clone(c.Local))
 	}
 	if c.AttnSoftcap != 0 {
 		m.real("attn_logit_softcapping", float64(c.AttnSoftcap))
@@ -130,6 +130,7 @@ func (e *exporter) rename(t *target, c *transformer.Config) ([]*tensor, error) {
 		}
 		tensors = append(tensors, out)
 	}
+	slices.SortFunc(tensors, func(a, b *tensor) int { return strings.Compare(a.name, b.name) })
 	return tensors, e.leave(all, used, stored(headName), c)
 }
 

@@ -1,0 +1,196 @@
+package export
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// fixtures are tiny models of every family: see transformer/testdata/fixtures.py.
+const fixtures = "../transformer/testdata/fixtures"
+
+// letters is a tokenizer of 32 tokens: 30 characters, a beginning and an end.
+func letters(t *testing.T, dir string) {
+	t.Helper()
+	vocab := map[string]int{"Ġ": 0, "a": 3}
+	for i := range 28 {
+		vocab[string(rune('b'+i))] = 4 + i
+	}
+	text, err := json.Marshal(vocab)
+	must(t, err)
+	write(t, dir, "tokenizer.json", fmt.Sprintf(`{"added_tokens": [{"id": 1, "content": "<s>", "special": true}, {"id": 2, "content": "</s>", "special": true}],
+		"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}, "decoder": {"type": "ByteLevel"},
+		"model": {"type": "BPE", "vocab": %s, "merges": []}}`, strings.Replace(string(text), "{", `{"<s>": 1, "</s>": 2, `, 1)))
+	write(t, dir, "tokenizer_config.json", `{"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": false}`)
+}
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+}
+
+// family makes a directory of a fixture, with keys of its config.json changed.
+func family(t *testing.T, name string, change map[string]any) string {
+	t.Helper()
+	dir := t.TempDir()
+	var about struct {
+		Weights string `json:"weights"`
+	}
+	text, err := os.ReadFile(filepath.Join(fixtures, name, "case.json"))
+	must(t, err)
+	must(t, json.Unmarshal(text, &about))
+	weights, err := os.ReadFile(filepath.Join(fixtures, about.Weights, "model.safetensors"))
+	must(t, err)
+	write(t, dir, "model.safetensors", string(weights))
+	text, err = os.ReadFile(filepath.Join(fixtures, name, "config.json"))
+	must(t, err)
+	config := map[string]any{}
+	must(t, json.Unmarshal(text, &config))
+	maps.Copy(config, change)
+	text, err = json.Marshal(config)
+	must(t, err)
+	write(t, dir, "config.json", string(text))
+	letters(t, dir)
+	return dir
+}
+
+// ran returns a model's logits for some tokens.
+func ran(t *testing.T, path string) []float32 {
+	t.Helper()
+	m, err := transformer.Open(t.Context(), path, transformer.Options{Context: 24})
+	must(t, err)
+	defer m.Close()
+	tokens := make([]int, 24)
+	for i := range tokens {
+		tokens[i] = (i*i + 5*i + 3) % 60
+	}
+	var rows []float32
+	must(t, m.Forward(t.Context(), tokens, func(_ int, logits []float32) error {
+		rows = append(rows, logits...)
+		return nil
+	}))
+	return rows
+}
+
+// gemmaScale is the scale of attention that llama.cpp has for the fixtures.
+var gemmaScale = map[string]any{"query_pre_attn_scalar": 12}
+
+// rope is a configuration's rope_parameters.
+func rope(kind string, keys map[string]any) map[string]any {
+	r := map[string]any{"rope_theta": 500.0, "rope_type": kind}
+	maps.Copy(r, keys)
+	return map[string]any{"rope_parameters": r}
+}
+
+// TestFamiliesRunAlike: a model exported to GGUF has the logits that it had, from the
+// checkpoint and from a model directory, as do a model directory made of the export and
+// what that exports. llama.cpp's view of the same files: testdata/llamacpp.py.
+func TestFamiliesRunAlike(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change map[string]any
+		arch   string
+	}{
+		{"llama", nil, "llama"},
+		{"llama-linear", nil, "llama"},
+		{"llama-llama3", nil, "llama"},
+		{"llama", rope("yarn", map[string]any{"factor": 4.0, "original_max_position_embeddings": 16}), "llama"},
+		{"llama", rope("yarn", map[string]any{"factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": 1.5}), "llama"},
+		{"llama", rope("longrope", map[string]any{"original_max_position_embeddings": 16, "factor": 4.0,
+			"short_factor": []float64{1, 1, 1, 1, 1, 1, 2, 2}, "long_factor": []float64{1, 2, 3, 4, 5, 6, 7, 8}}), "llama"},
+		{"llama-bias", nil, "llama"},
+		{"mistral", map[string]any{"sliding_window": nil}, "llama"},
+		{"qwen2", nil, "qwen2"},
+		{"qwen3", nil, "qwen3"},
+		{"gemma2", gemmaScale, "gemma2"},
+		{"gemma2", map[string]any{"query_pre_attn_scalar": 12, "layer_types": []string{"full_attention", "sliding_attention"}}, "gemma2"},
+		{"gemma3", gemmaScale, "gemma3"},
+		{"gemma3-linear", gemmaScale, "gemma3"},
+		{"gemma3", map[string]any{"query_pre_attn_scalar": 12, "final_logit_softcapping": 3,
+			"layer_types": []string{"full_attention", "full_attention", "sliding_attention", "full_attention"}}, "gemma3"},
+		{"phi3", nil, "phi3"},
+		{"phi3-partial", nil, "phi3"},
+		{"phi3-longrope-short", nil, "phi3"},
+		{"phi3-longrope-long", nil, "phi3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, out := family(t, c.name, c.change), t.TempDir()
+			first, second, third := filepath.Join(out, "1.gguf"), filepath.Join(out, "2.gguf"), filepath.Join(out, "3.gguf")
+			r, err := File(t.Context(), dir, first, Options{})
+			must(t, err)
+			if len(r.Notes) > 0 != (c.name == "phi3") { // whose window is cut
+				t.Errorf("%q", r.Notes)
+			}
+			_, err = File(t.Context(), converted(t, dir, convert.Options{Method: convert.Lossless}), second, Options{})
+			must(t, err)
+			again := converted(t, first, convert.Options{Method: convert.Lossless})
+			_, err = File(t.Context(), again, third, Options{})
+			must(t, err)
+			a, err := os.ReadFile(first)
+			must(t, err)
+			for _, path := range []string{second, third} {
+				if b, err := os.ReadFile(path); err != nil || string(a) != string(b) {
+					t.Errorf("%s: other bytes, %v", path, err)
+				}
+			}
+			want := ran(t, dir)
+			scale := float64(slices.Max(want) - slices.Min(want))
+			for _, path := range []string{first, again} {
+				got := ran(t, path)
+				for i := range want {
+					if d := math.Abs(float64(got[i] - want[i])); !(d <= 1e-5*scale) {
+						t.Fatalf("%s: logit %d is %v, want %v", path, i, got[i], want[i])
+					}
+				}
+			}
+			f, err := gguf.Open(first)
+			must(t, err)
+			defer f.Close()
+			if arch, err := f.String("general.architecture"); err != nil || arch != c.arch {
+				t.Errorf("architecture %q, %v", arch, err)
+			}
+			embeddings, _ := f.Tensor("token_embd.weight")
+			if tokens, err := f.Strings("tokenizer.ggml.tokens"); err != nil || len(tokens) != embeddings.Shape[0] {
+				t.Errorf("%d tokens for %v, %v", len(tokens), embeddings.Shape, err)
+			}
+		})
+	}
+}
+
+// TestWhatLlamaCppCannot: what a GGUF file cannot say, or llama.cpp would not hear, is
+// refused by its name.
+func TestWhatLlamaCppCannot(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change map[string]any
+		want   string
+	}{
+		{"llama-dynamic", nil, `scaled by "dynamic"`},
+		{"llama-yarn", nil, "betas"},
+		{"llama-yarn-mscale", nil, "bounds"},
+		{"llama", map[string]any{"hidden_act": "gelu_new"}, "activation"},
+		{"llama", map[string]any{"head_dim": 16, "partial_rotary_factor": 0.5}, "turn a part"},
+		{"qwen2", rope("llama3", map[string]any{"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}), `scaled by "llama3"`},
+		{"gemma2", nil, "attention scaled by"},
+		{"gemma3", nil, "attention scaled by"},
+		{"gemma2", map[string]any{"query_pre_attn_scalar": 12, "final_logit_softcapping": nil}, "not capped"},
+		{"gemma2", map[string]any{"query_pre_attn_scalar": 12, "tie_word_embeddings": false}, "head of its own"},
+	} {
+		out := filepath.Join(t.TempDir(), "o.gguf")
+		_, err := File(t.Context(), family(t, c.name, c.change), out, Options{})
+		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %v: %v, want %q", c.name, c.change, err, c.want)
+		}
+	}
+}

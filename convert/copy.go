@@ -7,13 +7,17 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
-// companions are the files beside a checkpoint's weights that a model needs.
+// Companions lists the files beside a checkpoint's weights that a model needs. Not all
+// models have all of them.
+func Companions() []string { return slices.Clone(companions) }
+
 var companions = []string{
 	"config.json",
 	"generation_config.json",

@@ -54,13 +54,18 @@ type Report struct {
 	Output  string `json:"output"`
 	Tensors int    `json:"tensors"`
 	Bytes   int64  `json:"bytes"` // of tensors
+	// Files are the names of what was written beside the output: the configuration and
+	// the tokenizer, with a model.safetensors.
+	Files []string `json:"files,omitempty"`
 	// Notes say what the output does otherwise than the source, where the program that
 	// reads it has no way to do the same.
 	Notes []string `json:"notes,omitempty"`
 }
 
 // File exports the model at path, a model directory or a checkpoint, to output, a
-// .safetensors or .gguf file that must not exist; it appears when it is complete.
+// .safetensors or .gguf file that must not exist; it appears when it is complete. Beside
+// a file called model.safetensors go config.json, the tokenizer and the like, so that its
+// directory is a model's.
 // Errors: ErrFormat, ErrExists, ErrDType, ErrUnsupported, those of reading and writing.
 func File(ctx context.Context, path, output string, o Options) (*Report, error) {
 	write := writeSafetensors
@@ -87,10 +92,33 @@ func File(ctx context.Context, path, output string, o Options) (*Report, error) 
 	}
 	defer src.Close()
 	e := &exporter{ctx: ctx, src: src, o: o, report: Report{Output: output}}
-	if err := atomicfile.Write(output, func(w io.Writer) error { return write(e, w) }); err != nil {
+	if err := e.run(output, write); err != nil {
 		return nil, fmt.Errorf("export %s: %w", path, err)
 	}
 	return &e.report, nil
+}
+
+// run writes the output and what goes along with it.
+func (e *exporter) run(output string, write func(*exporter, io.Writer) error) error {
+	along, err := e.companions(output)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(output, func(w io.Writer) error { return write(e, w) }); err != nil {
+		return err
+	}
+	written := []string{output}
+	for _, c := range along {
+		if err := c.write(); err != nil {
+			for _, path := range written {
+				err = errors.Join(err, os.Remove(path))
+			}
+			return err
+		}
+		written = append(written, c.path)
+		e.report.Files = append(e.report.Files, filepath.Base(c.path))
+	}
+	return nil
 }
 
 // exporter is a running export.

@@ -45,7 +45,12 @@ func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return append(e.describe(t, config), describeVocabulary(v)...), tensors, nil
+	name := v.Name
+	if name == "" {
+		name = strings.TrimRight(t.name, "0123456789") // llama.cpp takes "phi3" for more than a name
+	}
+	general := []gguf.Pair{{Key: "general.architecture", Value: t.name}, {Key: "general.name", Value: name}}
+	return slices.Concat(general, e.describe(t, config), describeVocabulary(v)), tensors, nil
 }
 
 // readFile reads a file beside the weights.
@@ -68,7 +73,7 @@ func (m *metadata) text(key, v string)         { m.add(key, v) }
 
 // describe says what config.json says.
 func (e *exporter) describe(t *target, c *transformer.Config) []gguf.Pair {
-	m := &metadata{arch: t.name, pairs: []gguf.Pair{{Key: "general.architecture", Value: t.name}, {Key: "general.name", Value: c.Architecture}}}
+	m := &metadata{arch: t.name}
 	context := c.Context
 	if t.window == 0 && slides(c) && context > c.SlidingWindow {
 		context = c.SlidingWindow

@@ -78,6 +78,8 @@ func fromGGUF(f *gguf.File) (*tokenizer.Tokenizer, error) {
 	if v.Tokens, err = f.Strings(prefix + "tokens"); err != nil {
 		return nil, err
 	}
+	v.Name, err = f.String("general.name")
+	note(err)
 	v.Pre, err = f.String(prefix + "pre")
 	note(err)
 	v.Scores, err = f.Floats32(prefix + "scores")

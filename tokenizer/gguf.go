@@ -9,6 +9,7 @@ import (
 
 // GGUFVocabulary is the tokenizer in a GGUF file's metadata (tokenizer.ggml.*). FromGGUF keeps none of its slices.
 type GGUFVocabulary struct {
+	Name   string      // general.name, by which llama.cpp knows Phi-3, whose special tokens take the white space after them
 	Model  string      // tokenizer.ggml.model: "llama" (SentencePiece's BPE) or "gpt2" (byte-level BPE)
 	Pre    string      // tokenizer.ggml.pre, for "gpt2": the name of the pre-tokenizer; "" is "default"
 	Tokens []string    // by id
@@ -116,10 +117,24 @@ func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 			added = append(added, addedToken{content: v.tokens[id]})
 		}
 	}
+	if takesSpace(meta.Name) {
+		for i := range added {
+			added[i].rstrip = !slices.Contains(spaceKept, added[i].content)
+		}
+	}
 	t.addTokens(added)
 	t.ggufEnds(meta, addBOS)
 	return t, nil
 }
+
+// takesSpace tells, as llama.cpp does, whether special tokens take the white space after them.
+func takesSpace(name string) bool {
+	name = strings.ToLower(name)
+	return strings.Contains(name, "phi-3") || strings.Contains(name, "phi3")
+}
+
+// spaceKept are those that do not. llama.cpp reads no file of such a model without them.
+var spaceKept = []string{"<unk>", "<s>", "<|endoftext|>"}
 
 // ggufEnds sets the tokens around a text and those that end a generation.
 func (t *Tokenizer) ggufEnds(meta GGUFVocabulary, addBOS bool) {

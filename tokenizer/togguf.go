@@ -27,6 +27,7 @@ func (t *Tokenizer) ToGGUF(rows int) (v *GGUFVocabulary, notes []string, err err
 		notes = append(notes, fmt.Sprintf("added tokens from %d on have no embeddings and are left out", rows))
 	}
 	notes = append(notes, v.copyEnds(t)...)
+	notes = append(notes, v.copySpace(t)...)
 	if m.byteFallback {
 		v.sentencePiece(t, m)
 		err = v.trySpaces(t)
@@ -116,6 +117,34 @@ func (v *GGUFVocabulary) copyEnds(t *Tokenizer) (notes []string) {
 	before := v.BOS != nil && len(around) > 0 && around[0] == *v.BOS
 	after := v.EOS != nil && len(around) > 0 && around[len(around)-1] == *v.EOS && (!before || len(around) > 1)
 	v.AddBOS, v.AddEOS = &before, &after
+	return notes
+}
+
+// copySpace gives the model a name by which llama.cpp knows that special tokens take the white space after them. It knows no other way
+// to say so, nor that one takes the space before it or is only a token between words.
+func (v *GGUFVocabulary) copySpace(t *Tokenizer) (notes []string) {
+	const phi3 = "Phi-3"
+	same := takesSpace(phi3)
+	var others []string
+	for _, m := range []*matcher{&t.raw, &t.normalized} {
+		for _, token := range m.tokens {
+			if token.lstrip || token.singleWord || token.rstrip {
+				others = append(others, token.content)
+			}
+			same = same && !token.lstrip && !token.singleWord && token.rstrip != slices.Contains(spaceKept, token.content)
+		}
+	}
+	for _, token := range append([]string{"</s>"}, spaceKept...) {
+		_, known := t.ID(token)
+		same = same && known
+	}
+	switch {
+	case len(others) == 0:
+	case same:
+		v.Name = phi3
+	default:
+		notes = append(notes, fmt.Sprintf("llama.cpp does not take the white space around %q away, as this tokenizer does", others[0]))
+	}
 	return notes
 }
 

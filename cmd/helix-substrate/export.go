@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/export"
 )
@@ -36,6 +37,12 @@ func (c *exportCommand) Run(env *environment) error {
 	}
 	if !c.Quiet {
 		fmt.Fprintf(env.stdout, "%s: %d tensors, %s\n", r.Output, r.Tensors, size(r.Bytes))
+		if len(r.Files) > 0 {
+			fmt.Fprintf(env.stdout, "beside it: %s\n", strings.Join(r.Files, ", "))
+		}
+		for _, note := range r.Notes {
+			fmt.Fprintf(env.stdout, "note: %s\n", note)
+		}
 	}
 	return nil
 }

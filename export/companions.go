@@ -1,0 +1,111 @@
+package export
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/tokenizer"
+)
+
+// wholeName is the file that Hugging Face's libraries look for in a directory. Beside it
+// they want the configuration and the tokenizer, so these go along.
+const wholeName = "model.safetensors"
+
+// companion is a file that goes along with the weights.
+type companion struct {
+	path string
+	text []byte
+}
+
+// companions returns what lies beside the source's weights, for an output that becomes
+// a directory of its own. ErrExists: something else has such a name there.
+func (e *exporter) companions(output string) ([]companion, error) {
+	if filepath.Base(output) != wholeName || !e.src.Whole() {
+		return nil, nil
+	}
+	if e.src.GGUF() != nil {
+		e.note("the tensors keep GGUF's names, which Hugging Face's libraries do not know")
+		return nil, nil
+	}
+	var list []companion
+	for _, name := range convert.Companions() {
+		text, err := e.src.ReadFile(name, tokenizer.MaxFileSize)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		if name == "config.json" {
+			text = e.exported(text)
+		}
+		path := filepath.Join(filepath.Dir(output), name)
+		there, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			list = append(list, companion{path, text})
+		case err != nil:
+			return nil, err
+		case !bytes.Equal(there, text):
+			return nil, fmt.Errorf("%s, which goes along with %s: %w", path, wholeName, ErrExists)
+		}
+	}
+	return list, nil
+}
+
+// write writes the file.
+func (c companion) write() error {
+	return atomicfile.Write(c.path, func(w io.Writer) error {
+		_, err := w.Write(c.text)
+		return err
+	})
+}
+
+// torchTypes are config.json's names of types.
+var torchTypes = map[dtype.Type]string{dtype.F32: "float32", dtype.F16: "float16", dtype.BF16: "bfloat16"}
+
+// exported returns config.json for the exported weights: no longer quantized, and of the
+// type that most of them have, since that is the one they are loaded in. A text that
+// says so already, or is more than JSON, stays as it is.
+func (e *exporter) exported(text []byte) []byte {
+	sizes := map[dtype.Type]int{}
+	var most dtype.Type
+	for _, t := range e.src.Tensors() {
+		kind := e.o.choose(t)
+		if sizes[kind] += t.Len(); t.IsFloat() && (most == "" || sizes[kind] > sizes[most]) {
+			most = kind
+		}
+	}
+	changed, config := false, map[string]json.RawMessage{}
+	if json.Unmarshal(text, &config) != nil {
+		return text
+	}
+	if _, ok := config["quantization_config"]; ok {
+		delete(config, "quantization_config")
+		changed = true
+	}
+	if name, ok := torchTypes[most]; ok {
+		for _, key := range []string{"dtype", "torch_dtype"} {
+			if old, ok := config[key]; ok && string(old) != `"`+name+`"` {
+				config[key] = json.RawMessage(`"` + name + `"`)
+				changed = true
+			}
+		}
+	}
+	if !changed {
+		return text
+	}
+	edited, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return text
+	}
+	return append(edited, '\n')
+}

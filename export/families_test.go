@@ -65,22 +65,28 @@ func family(t *testing.T, name string, change map[string]any) string {
 	return dir
 }
 
-// ran returns a model's logits for some tokens.
-func ran(t *testing.T, path string) []float32 {
+// forward returns a model's logits for some tokens.
+func forward(t *testing.T, path string, tokens []int) []float32 {
 	t.Helper()
 	m, err := transformer.Open(t.Context(), path, transformer.Options{Context: 24})
 	must(t, err)
 	defer m.Close()
-	tokens := make([]int, 24)
-	for i := range tokens {
-		tokens[i] = (i*i + 5*i + 3) % 60
-	}
 	var rows []float32
 	must(t, m.Forward(t.Context(), tokens, func(_ int, logits []float32) error {
 		rows = append(rows, logits...)
 		return nil
 	}))
 	return rows
+}
+
+// ran is forward for tokens of the fixtures.
+func ran(t *testing.T, path string) []float32 {
+	t.Helper()
+	tokens := make([]int, 24)
+	for i := range tokens {
+		tokens[i] = (i*i + 5*i + 3) % 60
+	}
+	return forward(t, path, tokens)
 }
 
 // gemmaScale is the scale of attention that llama.cpp has for the fixtures.

@@ -197,11 +197,12 @@ func byteOf(token string) (byte, bool) {
 	return b, err == nil && n == 1 && token == byteToken(b)
 }
 
-// trySpaces finds out whether a space comes before a text.
+// trySpaces finds out whether a space comes before a text, by texts that do not begin with one.
 func (v *GGUFVocabulary) trySpaces(t *Tokenizer) error {
+	texts := slices.DeleteFunc(slices.Clone(probes), func(text string) bool { return strings.HasPrefix(text, " ") })
 	for _, prefix := range []bool{true, false} {
 		v.AddSpacePrefix = &prefix
-		if v.encodesAs(t, probes) {
+		if v.encodesAs(t, texts) {
 			return nil
 		}
 	}
@@ -312,10 +313,14 @@ func (v *GGUFVocabulary) differences(t *Tokenizer) (notes []string) {
 	if v.Model == "gpt2" && t.normalizer != nil {
 		notes = append(notes, "llama.cpp does not compose characters (NFC) as this tokenizer does")
 	}
-	if v.AddSpacePrefix != nil && *v.AddSpacePrefix && v.EOS != nil {
-		if text := "a" + v.Tokens[*v.EOS] + "b"; v.Types[*v.EOS] == ControlToken && !v.encodesAs(t, []string{text}) {
-			notes = append(notes, "llama.cpp puts a space after special tokens, this tokenizer does not")
-		}
+	if v.Pre == "tekken" || v.Pre == "gpt-4o" {
+		notes = append(notes, "llama.cpp cuts some words with combining marks, as in Devanagari, otherwise")
+	}
+	if v.Model == "llama" && !v.encodesAs(t, []string{"  two", " one"}) {
+		notes = append(notes, "llama.cpp puts a space before texts that begin with one too, this tokenizer does not")
+	}
+	if v.Model == "llama" && v.EOS != nil && v.Types[*v.EOS] == ControlToken && !v.encodesAs(t, []string{"a" + v.Tokens[*v.EOS] + "b"}) {
+		notes = append(notes, "llama.cpp puts a space after special tokens, this tokenizer does not")
 	}
 	return notes
 }

@@ -10,8 +10,15 @@
 // # GGUF
 //
 // A model that came from GGUF keeps its metadata, vocabulary and names. One that came
-// from Hugging Face has them made of its config.json and tokenizer.json: architectures
-// llama, mistral, qwen2 and qwen3. Rows of Llama's query and key matrices are put in
-// the order that llama.cpp wants, and the vocabulary is tried before it is trusted
-// (tokenizer.ToGGUF).
+// from Hugging Face has them made of its config.json and its tokenizer's files. What
+// llama.cpp computes for each architecture is a table (architecture.go); a model that
+// does otherwise is refused by that. Rows of Llama's query and key matrices are put in
+// the order that llama.cpp wants, Gemma's norms have their 1 added, and the vocabulary is
+// tried before it is trusted ([tokenizer.Tokenizer.ToGGUF]). Report.Notes tells what
+// llama.cpp does in its own way. testdata/llamacpp.py compares with it.
+//
+// # Safetensors
+//
+// Tensors keep their names. A file called model.safetensors gets company: config.json, the
+// tokenizer and the like, which make its directory one for Hugging Face's libraries.
 package export

@@ -259,9 +259,25 @@ func (e *exporter) writeWeights(w io.Writer, t *tensor, a, b int) error {
 				piece[i] += t.add
 			}
 		}
+		if t.to == dtype.F16 {
+			if err := fitsF16(piece); err != nil {
+				return err
+			}
+		}
 		out = encode(out[:0], piece, t.to)
 		if _, err := w.Write(out); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// fitsF16 refuses numbers that would become infinite.
+func fitsF16(weights []float32) error {
+	const beyond = 65520 // rounds to infinity
+	for _, x := range weights {
+		if (x >= beyond || x <= -beyond) && !math.IsInf(float64(x), 0) {
+			return fmt.Errorf("%v does not fit into float16: %w", x, ErrDType)
 		}
 	}
 	return nil

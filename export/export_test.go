@@ -3,7 +3,9 @@ package export
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -188,6 +190,18 @@ func TestRefused(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// TestFloat16: numbers that float16 has not are not made infinite in silence.
+func TestFloat16(t *testing.T) {
+	dir := t.TempDir()
+	for x, want := range map[float32]error{65519: nil, 65520: ErrDType, -1e6: ErrDType, float32(math.Inf(1)): nil} {
+		src, out := filepath.Join(dir, "in.safetensors"), filepath.Join(dir, fmt.Sprint(x)+".safetensors")
+		must(t, safetensors.Create(src, []safetensors.Entry{safetensors.Float32("w", []int{1, 2}, []float32{1, x})}, nil))
+		if _, err := File(t.Context(), src, out, Options{DType: F16}); !errors.Is(err, want) {
+			t.Errorf("%v: %v, want %v", x, err, want)
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package gguf_test
 import (
 	"bytes"
 	"errors"
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
@@ -65,4 +67,66 @@ func TestChunkedWriter(t *testing.T) {
 	if err := w.Close(); err != nil || !bytes.Equal(b.Bytes(), want) {
 		t.Errorf("other bytes, %v", err)
 	}
+}
+
+// FuzzRoundTrip: what can be read is written again with the same metadata, tensors and
+// bytes, and that once more as the same file.
+func FuzzRoundTrip(f *testing.F) {
+	file := small(f)
+	f.Add(file)
+	for i := range 12 {
+		damaged := bytes.Clone(file)
+		damaged[24+i*17] ^= 1 << (i % 8)
+		f.Add(damaged)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		first, err := open(file)
+		if err != nil {
+			return
+		}
+		written := again(t, first)
+		second, err := open(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again(t, second), written) || !slices.Equal(first.Keys(), second.Keys()) || !reflect.DeepEqual(first.Metadata(), second.Metadata()) {
+			t.Fatal("other metadata or bytes")
+		}
+		a, b := first.Tensors(), second.Tensors()
+		if len(a) != len(b) {
+			t.Fatalf("%d tensors, want %d", len(b), len(a))
+		}
+		for i := range a {
+			if a[i].Name != b[i].Name || a[i].Type != b[i].Type || !slices.Equal(a[i].Shape, b[i].Shape) || !bytes.Equal(raw(t, a[i]), raw(t, b[i])) {
+				t.Fatalf("%+v, want %+v", b[i], a[i])
+			}
+		}
+	})
+}
+
+func raw(t *testing.T, x *gguf.Tensor) []byte {
+	t.Helper()
+	data := make([]byte, x.Size())
+	if err := x.ReadRaw(data, 0); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// again writes all that a file holds.
+func again(t *testing.T, f *gguf.File) []byte {
+	t.Helper()
+	var pairs []gguf.Pair
+	for _, key := range f.Keys() {
+		pairs = append(pairs, gguf.Pair{Key: key, Value: f.Metadata()[key]})
+	}
+	var entries []gguf.Entry
+	for _, x := range f.Tensors() {
+		entries = append(entries, gguf.Entry{Name: x.Name, Type: x.Type, Shape: x.Shape, Data: raw(t, x)})
+	}
+	var b bytes.Buffer
+	if err := gguf.Write(&b, entries, pairs); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

@@ -186,7 +186,6 @@ func TestWhatLlamaCppCannot(t *testing.T) {
 		{"llama-yarn", nil, "betas"},
 		{"llama-yarn-mscale", nil, "bounds"},
 		{"llama", map[string]any{"hidden_act": "gelu_new"}, "activation"},
-		{"llama", map[string]any{"head_dim": 16, "partial_rotary_factor": 0.5}, "turn a part"},
 		{"qwen2", rope("llama3", map[string]any{"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}), `scaled by "llama3"`},
 		{"gemma2", nil, "attention scaled by"},
 		{"gemma3", nil, "attention scaled by"},

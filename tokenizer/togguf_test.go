@@ -96,7 +96,7 @@ func TestPreTokenizerByCuts(t *testing.T) {
 		if err != nil || v.Pre != want {
 			t.Errorf("%q, %v, want %q", v.Pre, err, want)
 		}
-		if len(notes) != 1 || !strings.Contains(notes[0], "ends a text") {
+		if len(notes) == 0 || !strings.Contains(notes[0], "ends a text") {
 			t.Errorf("%s: %q", want, notes)
 		}
 		if !slices.Equal(v.Merges, []string{"h e", "Ġ t"}) {

@@ -199,3 +199,16 @@ func TestWhatLlamaCppCannot(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnHead: a head that is stored beside the embeddings and differs counts, whatever
+// config.json says, as in transformers 5.
+func TestOwnHead(t *testing.T) {
+	out := t.TempDir()
+	_, err := File(t.Context(), family(t, "llama", nil), filepath.Join(out, "untied.gguf"), Options{})
+	must(t, err)
+	_, err = File(t.Context(), family(t, "llama", map[string]any{"tie_word_embeddings": true}), filepath.Join(out, "tied.gguf"), Options{})
+	must(t, err)
+	if !slices.Equal(ran(t, filepath.Join(out, "tied.gguf")), ran(t, filepath.Join(out, "untied.gguf"))) {
+		t.Error("other logits")
+	}
+}

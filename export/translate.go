@@ -26,6 +26,9 @@ func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if config.TiedHead, err = e.tied(config.TiedHead); err != nil {
+		return nil, nil, err
+	}
 	t, err := findTarget(config)
 	if err != nil {
 		return nil, nil, err
@@ -109,17 +112,11 @@ func (e *exporter) describe(t *target, c *transformer.Config) []gguf.Pair {
 // conventions: its order of rows where neighbours are turned by rotary embeddings, and
 // norms with their 1 added.
 func (e *exporter) rename(t *target, c *transformer.Config) ([]*tensor, error) {
-	all := map[string]*checkpoint.Tensor{}
-	for _, t := range e.src.Tensors() {
-		all[t.Name] = t
-	}
-	stored := func(name string) string {
-		return transformer.Wrapped(name, func(n string) bool { return all[n] != nil })
-	}
+	stored := e.stored()
 	tensors := ropeTensors(c)
 	used := map[string]bool{}
-	for _, w := range c.Weights(func(name string) bool { return all[stored(name)] != nil }) {
-		src := all[stored(w.Name)]
+	for _, w := range c.Weights(func(name string) bool { return stored(name) != nil }) {
+		src := stored(w.Name)
 		if src == nil && w.Optional {
 			continue
 		} else if src == nil {
@@ -136,11 +133,52 @@ func (e *exporter) rename(t *target, c *transformer.Config) ([]*tensor, error) {
 		tensors = append(tensors, out)
 	}
 	slices.SortFunc(tensors, func(a, b *tensor) int { return strings.Compare(a.name, b.name) })
-	return tensors, e.leave(all, used, stored(headName), c)
+	return tensors, e.leave(used, stored(headName))
 }
 
-// headName is Hugging Face's name of the output head.
-const headName = "lm_head.weight"
+// stored finds tensors by Hugging Face's names.
+func (e *exporter) stored() func(name string) *checkpoint.Tensor {
+	all := map[string]*checkpoint.Tensor{}
+	for _, t := range e.src.Tensors() {
+		all[t.Name] = t
+	}
+	return func(name string) *checkpoint.Tensor {
+		return all[transformer.Wrapped(name, func(n string) bool { return all[n] != nil })]
+	}
+}
+
+// headName and embedName are Hugging Face's names of the output head and the embeddings.
+const (
+	headName  = "lm_head.weight"
+	embedName = "model.embed_tokens.weight"
+)
+
+// tied tells whether the head is the embeddings, if config.json says so. A head that is
+// stored beside them and differs is the one that counts, as in transformers 5.
+func (e *exporter) tied(config bool) (bool, error) {
+	stored := e.stored()
+	head, embeddings := stored(headName), stored(embedName)
+	if !config || head == nil || embeddings == nil {
+		return config, nil
+	}
+	if !slices.Equal(head.Shape, embeddings.Shape) {
+		return false, nil
+	}
+	a, b := make([]float32, min(pieceWeights, head.Len())), make([]float32, min(pieceWeights, head.Len()))
+	for at := 0; at < head.Len(); at += len(a) {
+		if err := e.ctx.Err(); err != nil {
+			return false, err
+		}
+		n := min(len(a), head.Len()-at)
+		if err := errors.Join(head.ReadFloat32(a[:n], at), embeddings.ReadFloat32(b[:n], at)); err != nil {
+			return false, err
+		}
+		if !slices.Equal(a[:n], b[:n]) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
 
 // place checks a tensor's shape and gives it llama.cpp's conventions.
 func (t *target) place(out *tensor, w transformer.Weight, c *transformer.Config) error {
@@ -161,17 +199,18 @@ func (t *target) place(out *tensor, w transformer.Weight, c *transformer.Config)
 	return nil
 }
 
-// leave accounts for the tensors that are not written: tables that are computed, a
-// tied head, and the parts of a model that do not make its text. Others are refused.
-func (e *exporter) leave(all map[string]*checkpoint.Tensor, used map[string]bool, head string, c *transformer.Config) error {
+// leave accounts for the tensors that are not written: tables that are computed, a head
+// that is the embeddings, and the parts of a model that do not make its text. Others are
+// refused.
+func (e *exporter) leave(used map[string]bool, head *checkpoint.Tensor) error {
 	others := 0
-	for name, t := range all {
+	for _, t := range e.src.Tensors() {
 		switch {
-		case used[name], !t.IsFloat(), isRotaryTable(name), name == head && c.TiedHead:
-		case strings.Contains(name, "vision_tower.") || strings.Contains(name, "multi_modal_projector."):
+		case used[t.Name], t == head, !t.IsFloat(), isRotaryTable(t.Name):
+		case strings.Contains(t.Name, "vision_tower.") || strings.Contains(t.Name, "multi_modal_projector."):
 			others++
 		default:
-			return fmt.Errorf("tensor %q has no name in GGUF: %w", name, ErrUnsupported)
+			return fmt.Errorf("tensor %q has no name in GGUF: %w", t.Name, ErrUnsupported)
 		}
 	}
 	if others > 0 {

@@ -40,7 +40,9 @@ func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
 		return nil, nil, err
 	}
 	v, notes, err := vocabulary.ToGGUF(config.Vocab)
-	if err != nil {
+	if errors.Is(err, tokenizer.ErrUnsupported) {
+		return nil, nil, fmt.Errorf("%w: %w", err, ErrUnsupported)
+	} else if err != nil {
 		return nil, nil, err
 	}
 	e.report.Notes = append(e.report.Notes, notes...)

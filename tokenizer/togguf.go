@@ -105,8 +105,12 @@ func (v *GGUFVocabulary) copyEnds(t *Tokenizer) (notes []string) {
 			*to = stops[i]
 		}
 	}
-	if len(stops) == 0 {
-		notes = append(notes, "no token that ends a text is known; llama.cpp has a default for it")
+	if len(stops) == 0 { // llama.cpp would take token 11, or 2
+		if unused := slices.Index(v.Types, UnusedToken); unused >= 0 {
+			v.EOS = &unused
+		} else {
+			notes = append(notes, "no token that ends a text is known; llama.cpp has a default for it")
+		}
 	}
 	for _, id := range stops[min(3, len(stops)):] {
 		if !slices.Contains(ggufStops, v.Tokens[*id]) {

@@ -92,7 +92,7 @@ func TestPreTokenizerByCuts(t *testing.T) {
 		"gpt-2": wordsPre, "qwen2": splitPre(t, qwen2GGUF), "gpt-4o": splitPre(t, o200kPattern), "dbrx": splitPre(t, llama3GGUF),
 		"smollm": `{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, ` + wordsPre + `]}`,
 	} {
-		v, notes, err := small(t, pre, "null", "").ToGGUF(300)
+		v, notes, err := small(t, pre, "null", "").ToGGUF(258)
 		if err != nil || v.Pre != want {
 			t.Errorf("%q, %v, want %q", v.Pre, err, want)
 		}
@@ -121,6 +121,11 @@ func TestToGGUFTokens(t *testing.T) {
 	if want := []TokenType{UserDefinedToken, ControlToken, ControlToken, UnusedToken, UnusedToken}; !slices.Equal(v.Types[258:], want) {
 		t.Errorf("types %v, want %v", v.Types[258:], want)
 	}
+	tok.eos = nil
+	if v, notes, err := tok.ToGGUF(263); err != nil || *v.EOS != 261 || len(notes) != 1 {
+		t.Errorf("nothing ends a text: %v, %q, %v", v.EOS, notes, err)
+	}
+	tok.eos = []int{259, 258, 0, 1, 260}
 	v, notes, err := tok.ToGGUF(260)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"math"
-	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
@@ -93,7 +92,7 @@ func number(f *gguf.File, key string) (any, bool) {
 }
 
 // writeConfig writes config.json, unless the metadata name no architecture.
-func writeConfig(src *checkpoint.Checkpoint, dir string) (wrote bool, err error) {
+func writeConfig(src *checkpoint.Checkpoint, path string) (wrote bool, err error) {
 	config := deriveConfig(src)
 	if config == nil {
 		return false, nil
@@ -102,7 +101,7 @@ func writeConfig(src *checkpoint.Checkpoint, dir string) (wrote bool, err error)
 	if err != nil {
 		return false, err
 	}
-	return true, atomicfile.Write(filepath.Join(dir, "config.json"), func(w io.Writer) error {
+	return true, atomicfile.Write(path, func(w io.Writer) error {
 		_, err := w.Write(append(text, '\n'))
 		return err
 	})

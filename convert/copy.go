@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -39,14 +37,14 @@ var companions = []string{
 // largestCompanion bounds what is copied: vocabularies take tens of MB.
 const largestCompanion = 1 << 30
 
-// copyCompanions copies those that src has to dst and describes them.
-func copyCompanions(ctx context.Context, src *checkpoint.Checkpoint, dst string) ([]model.File, error) {
+// copyCompanions copies those that the source has and describes them.
+func (c *conversion) copyCompanions(ctx context.Context) ([]model.File, error) {
 	var copied []model.File
 	for _, name := range companions {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		in, err := src.OpenFile(name)
+		in, err := c.src.OpenFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
@@ -55,24 +53,33 @@ func copyCompanions(ctx context.Context, src *checkpoint.Checkpoint, dst string)
 		if in.Size() > largestCompanion {
 			err = fmt.Errorf("%d bytes: %w", in.Size(), fs.ErrInvalid)
 		} else {
-			err = copyFile(filepath.Join(dst, name), io.NewSectionReader(in, 0, in.Size()))
+			err = copyFile(ctx, c.stage(name), io.NewSectionReader(in, 0, in.Size()))
 		}
 		in.Close()
 		if err != nil {
 			return nil, fmt.Errorf("copy %s: %w", name, err)
 		}
-		sum, n, err := model.HashFile(ctx, filepath.Join(dst, name))
+		f, err := c.describeFile(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		copied = append(copied, model.File{File: name, Bytes: n, SHA256: sum})
+		copied = append(copied, f)
 	}
 	return copied, nil
 }
 
-func copyFile(path string, r io.Reader) error {
+// copyFile writes what r gives, in pieces, so that it can be stopped.
+func copyFile(ctx context.Context, path string, r io.Reader) error {
 	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := io.Copy(w, r)
-		return err
+		for {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if _, err := io.CopyN(w, r, 1<<20); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
 	})
 }

@@ -92,16 +92,20 @@ type TensorReport struct {
 // the source and of writing.
 func Directory(ctx context.Context, job Job) (*Report, error) {
 	start := time.Now()
+	work, err := reserveWorkplace(job.Output) // before anything that takes time
+	if err != nil {
+		return nil, err
+	}
+	defer work.close()
 	c, err := prepare(ctx, job)
 	if err != nil {
 		return nil, err
 	}
 	defer c.src.Close()
-	if c.work, err = openWorkplace(job.Output); err != nil {
+	if err := work.open(); err != nil {
 		return nil, err
 	}
-	defer c.work.close()
-	c.dir = c.work.dir
+	c.work, c.dir = work, work.dir
 	if err := c.resume(ctx); err != nil {
 		return nil, err
 	}
@@ -115,9 +119,6 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 		return nil, err
 	}
 	if err := c.finish(ctx); err != nil {
-		return nil, err
-	}
-	if err := c.work.publish(); err != nil {
 		return nil, err
 	}
 	c.report.Output = job.Output
@@ -198,7 +199,7 @@ func (j *Job) normalize() (Options, error) {
 	return o.normalize()
 }
 
-// resume takes up what an earlier run has done and removes the rest.
+// resume takes up what an earlier run has done and removes the rest of what it made.
 func (c *conversion) resume(ctx context.Context) error {
 	keep := map[string]bool{}
 	for i, t := range c.plan {
@@ -214,9 +215,8 @@ func (c *conversion) resume(ctx context.Context) error {
 		}
 		c.ready[i], c.entries[i], c.report.Tensors[i] = true, e.Entry, e.Report
 		c.report.Resumed++
-		keep[e.Entry.File] = true
-		if s := e.Entry.Sidecar; s != nil {
-			keep[s.File] = true
+		for name := range e.files() {
+			keep[name] = true
 		}
 	}
 	return c.work.clear(keep)
@@ -290,7 +290,27 @@ func (c *conversion) convert(ctx context.Context, i int) error {
 	if c.work == nil {
 		return nil
 	}
-	return c.work.write(journalEntry{Key: c.key(t), Name: t.Name, Entry: entry, Report: report})
+	names := []string{entry.File}
+	if entry.Sidecar != nil {
+		names = append(names, entry.Sidecar.File)
+	}
+	return c.work.keep(journalLine{Tensor: &journalEntry{Key: c.key(t), Name: t.Name, Entry: entry, Report: report}}, names...)
+}
+
+// stage returns the path under which a file of the output is written first.
+func (c *conversion) stage(name string) string {
+	if c.work == nil {
+		return filepath.Join(c.dir, name)
+	}
+	return c.work.stage(name)
+}
+
+// keepFile gives a staged file that is no tensor's its name.
+func (c *conversion) keepFile(name string) error {
+	if c.work == nil {
+		return nil
+	}
+	return c.work.keep(journalLine{File: name}, name)
 }
 
 // share gives tensors that repeat others those one's files.
@@ -322,7 +342,7 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 	start := time.Now()
 	report := TensorReport{Name: t.Name, Shape: t.Shape, DType: t.DType, SourceBytes: t.Size}
 	entry := model.Tensor{Name: t.Name, File: t.file, OriginalBytes: t.Size, SourceDType: t.DType}
-	release, err := c.src.Pin(ctx, t.Tensor, c.dir)
+	release, err := c.src.Pin(ctx, t.Tensor, c.stage(t.file+".fetched"))
 	if err != nil {
 		return entry, report, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
@@ -341,7 +361,7 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 	if err != nil {
 		return entry, report, err
 	}
-	sum, n, err := model.HashFile(ctx, filepath.Join(c.dir, t.file))
+	sum, n, err := model.HashFile(ctx, c.stage(t.file))
 	if err != nil {
 		return entry, report, err
 	}
@@ -359,7 +379,7 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 // keep copies a tensor without loss.
 func (c *conversion) keep(ctx context.Context, t *plannedTensor, entry *model.Tensor) error {
 	entry.Format, entry.Shape, entry.DType = model.FormatNPY, t.Shape, exactType(t.Tensor).npy
-	if err := writeExact(ctx, filepath.Join(c.dir, t.file), t.Tensor); err != nil {
+	if err := writeExact(ctx, c.stage(t.file), t.Tensor); err != nil {
 		return fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	return nil
@@ -371,7 +391,7 @@ func (c *conversion) compress(ctx context.Context, t *plannedTensor, entry *mode
 		return c.lossless(ctx, t, entry, report)
 	}
 	rows, cols := model.MatrixShape(t.Shape)
-	target := Target{Name: t.Name, File: filepath.Join(c.dir, t.file), Sidecar: filepath.Join(c.dir, t.sidecar)}
+	target := Target{Name: t.Name, File: c.stage(t.file), Sidecar: c.stage(t.sidecar)}
 	src, o := Rows(t, rows, cols), t.options
 	o.Threads = max(1, c.workers/len(c.plan)) // one each, unless tensors are fewer than workers
 	m, err := Matrix(ctx, src, target, o)

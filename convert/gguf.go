@@ -1,15 +1,10 @@
 package convert
 
-import (
-	"path/filepath"
-
-	"github.com/helix-substrate/helix-substrate/internal/gguf"
-	"github.com/helix-substrate/helix-substrate/model"
-)
+import "github.com/helix-substrate/helix-substrate/internal/gguf"
 
 // writeMetadata keeps a GGUF file's metadata, vocabulary included, as a GGUF file
-// without tensors.
-func writeMetadata(f *gguf.File, dir string) error {
+// without tensors at path.
+func writeMetadata(f *gguf.File, path string) error {
 	values := f.Metadata()
 	var pairs []gguf.Pair
 	for _, key := range f.Keys() {
@@ -19,5 +14,5 @@ func writeMetadata(f *gguf.File, dir string) error {
 		}
 		pairs = append(pairs, gguf.Pair{Key: key, Value: values[key]})
 	}
-	return gguf.Create(filepath.Join(dir, model.MetadataName), nil, pairs)
+	return gguf.Create(path, nil, pairs)
 }

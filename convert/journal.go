@@ -2,40 +2,47 @@ package convert
 
 import (
 	"bytes"
-	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
+	"strings"
 
-	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/filelock"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
-// journalName is the journal's file in an unfinished model directory.
-const journalName = "journal.jsonl"
+const (
+	// journalName is the journal's file in an unfinished model directory.
+	journalName = "journal.jsonl"
+	// journalKind and journalVersion tell the journal from whatever else has its name.
+	// Version 1 had no header, and did not say what it may remove.
+	journalKind    = "helix-substrate conversion"
+	journalVersion = 2
+	// maxJournal bounds what is read of one: a million tensors take less.
+	maxJournal = 1 << 30
+)
 
-// workplace is where a conversion builds its directory: .BASE.partial beside the
-// output, with a journal of the tensors that are done. A conversion that ended
-// early, by an error or with its process, is taken up there again.
-type workplace struct {
-	dir    string // where files are written
-	output string
-	lock   *filelock.Lock
-	done   map[string]journalEntry // by key
-
-	mu      sync.Mutex
-	journal *os.File
+// journalLine is a line of the journal, one of its fields set. Before it in the file
+// stand the SHA-256 of its JSON, so that a torn line is told, and a space.
+type journalLine struct {
+	Header *journalHeader `json:"header,omitempty"` // the first line, and no other
+	Tensor *journalEntry  `json:"tensor,omitempty"`
+	File   string         `json:"file,omitempty"` // a file beside the tensors
 }
 
-// journalEntry is a line of the journal: a tensor that is converted. Its files
-// were flushed and renamed before the line was written.
+// journalHeader says whose journal it is.
+type journalHeader struct {
+	Journal string `json:"journal"` // journalKind
+	Version int    `json:"version"`
+	Output  string `json:"output"` // the output's base name: a journal that was copied elsewhere is void
+	ID      string `json:"id"`     // random: no file that has it in its name is anybody else's
+}
+
+// journalEntry is a tensor that is converted. Its files were flushed before the line
+// was written, and got their names after it.
 type journalEntry struct {
 	Key    string       `json:"key"` // of source, options and program; see conversion.key
 	Name   string       `json:"name"`
@@ -43,106 +50,119 @@ type journalEntry struct {
 	Report TensorReport `json:"report"`
 }
 
-// openWorkplace makes the directory for output, or takes up what an earlier
-// conversion left. Errors: ErrExists, ErrBusy.
-func openWorkplace(output string) (w *workplace, err error) {
-	if output, err = filepath.Abs(output); err != nil {
-		return nil, err
+// files are the files of the tensor and their hashes.
+func (e *journalEntry) files() map[string]string {
+	files := map[string]string{e.Entry.File: e.Entry.SHA256}
+	if s := e.Entry.Sidecar; s != nil {
+		files[s.File] = s.SHA256
 	}
-	parent, base := filepath.Split(output)
-	w = &workplace{output: output, dir: filepath.Join(parent, "."+base+".partial"), done: map[string]journalEntry{}}
-	if _, err := os.Stat(parent); err != nil { // else the lock's name would be in the message
-		return nil, err
-	}
-	w.lock, err = filelock.Try(filepath.Join(parent, "."+base+".lock"))
-	if errors.Is(err, filelock.ErrLocked) {
-		return nil, fmt.Errorf("%s: %w", output, ErrBusy)
-	} else if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			w.close()
-		}
-	}()
-	if published(output) { // the process died between the rename and the removal of the journal
-		w.dir = output
-	} else if err := checkOutput(output); err != nil {
-		return w, err
-	} else if err := os.Mkdir(w.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return w, err
-	}
-	return w, w.openJournal()
+	return files
 }
 
-// published tells whether dir is a directory whose conversion has only to remove
-// its journal.
-func published(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, journalName))
-	return err == nil
+// journal is what a journal's file says.
+type journal struct {
+	id    string
+	done  map[string]journalEntry // by key
+	made  map[string]bool         // names of files that the conversion has made, or was about to
+	sound int64                   // bytes of whole lines
 }
 
-// checkOutput refuses an output that is there already.
-func checkOutput(dir string) error {
-	if _, err := os.Lstat(dir); err == nil {
-		if published(dir) {
-			return nil
-		}
-		return fmt.Errorf("%s: %w", dir, ErrExists)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+// newJournal returns an empty one and its first line.
+func newJournal(output string) (j *journal, header []byte, err error) {
+	var id [16]byte
+	rand.Read(id[:])
+	j = &journal{id: hex.EncodeToString(id[:]), done: map[string]journalEntry{}, made: map[string]bool{}}
+	header, err = encodeLine(journalLine{Header: &journalHeader{journalKind, journalVersion, filepath.Base(output), j.id}})
+	j.sound = int64(len(header))
+	return j, header, err
 }
 
-// openJournal reads the journal and begins a new one after its last sound line. A
-// directory of this name that has no journal and holds something is not ours.
-func (w *workplace) openJournal() error {
-	path := filepath.Join(w.dir, journalName)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		entries, err := os.ReadDir(w.dir)
-		if err != nil {
-			return err
-		}
-		if len(entries) > 0 {
-			return fmt.Errorf("%s: holds no journal, so it is no unfinished conversion: %w", w.dir, ErrExists)
-		}
-	} else if err != nil {
-		return err
+// parseJournal reads the journal of output, up to the first torn line. The error says
+// why text is none.
+func parseJournal(text []byte, output string) (*journal, error) {
+	line, rest, whole := bytes.Cut(text, []byte("\n"))
+	first, ok := parseLine(line)
+	h := first.Header
+	switch {
+	case !whole || !ok:
+		return nil, fmt.Errorf("%s in it is no conversion's journal", journalName)
+	case h == nil || h.Journal != journalKind || h.Version != journalVersion || len(h.ID) != 32:
+		return nil, fmt.Errorf("an unfinished conversion by another version of this program, whose journal does not say what may be removed; remove it by hand")
+	case h.Output != filepath.Base(output):
+		return nil, fmt.Errorf("%s in it is of the conversion to %q", journalName, h.Output)
 	}
-	sound := int64(0)
+	j := &journal{id: h.ID, done: map[string]journalEntry{}, made: map[string]bool{}, sound: int64(len(line)) + 1}
 	for {
-		line, rest, ok := bytes.Cut(text, []byte("\n"))
-		if !ok {
-			break
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		l, ok := parseLine(line)
+		if !whole || !ok || !j.take(l) {
+			return j, nil
 		}
-		e, ok := parseJournal(line)
-		if !ok {
-			break
-		}
-		w.done[e.Key] = e
-		sound, text = sound+int64(len(line))+1, rest
+		j.sound, rest = j.sound+int64(len(line))+1, after
 	}
-	if w.journal, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
-		return err
-	}
-	if err := w.journal.Truncate(sound); err != nil {
-		return err
-	}
-	_, err = w.journal.Seek(sound, 0)
-	return err
 }
 
-// parseJournal reads a line: the SHA-256 of the JSON after it, so that a torn line
-// is told.
-func parseJournal(line []byte) (e journalEntry, ok bool) {
-	sum, text, ok := bytes.Cut(line, []byte(" "))
-	if !ok || string(sum) != checksum(text) || json.Unmarshal(text, &e) != nil {
-		return e, false
+// take notes what a line says; false if it cannot be a line of a journal.
+func (j *journal) take(l journalLine) bool {
+	names := []string{l.File}
+	if l.Tensor != nil {
+		names = names[:0]
+		for name := range l.Tensor.files() {
+			names = append(names, name)
+		}
 	}
-	e.Entry.Name = e.Name
-	return e, true
+	for _, name := range names {
+		if name == "" || name == journalName || name != filepath.Base(name) || !filepath.IsLocal(name) {
+			return false
+		}
+	}
+	for _, name := range names {
+		j.made[name] = true
+	}
+	if l.Tensor != nil {
+		j.done[l.Tensor.Key] = *l.Tensor
+	}
+	return true
+}
+
+// isOurs tells whether the conversion made a file of that name in its directory.
+func (j *journal) isOurs(name string) bool {
+	return j.made[name] || strings.Contains(name, j.id)
+}
+
+// tornHeader tells whether text may be the beginning of a header whose writing was cut
+// short.
+func tornHeader(text []byte) bool {
+	const sumLen = 2 * sha256.Size
+	begin := []byte(` {"header":{"journal":"` + journalKind + `"`)
+	for i, c := range text[:min(len(text), sumLen)] {
+		if !strings.ContainsRune("0123456789abcdef", rune(c)) || i >= sumLen {
+			return false
+		}
+	}
+	rest := text[min(len(text), sumLen):]
+	n := min(len(rest), len(begin))
+	return bytes.Equal(rest[:n], begin[:n]) && !bytes.ContainsRune(rest, '\n')
+}
+
+func encodeLine(l journalLine) ([]byte, error) {
+	text, err := json.Marshal(l)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "%s %s\n", checksum(text), text), nil
+}
+
+// parseLine reads a line without its newline.
+func parseLine(line []byte) (l journalLine, ok bool) {
+	sum, text, ok := bytes.Cut(line, []byte(" "))
+	if !ok || string(sum) != checksum(text) || json.Unmarshal(text, &l) != nil {
+		return l, false
+	}
+	if l.Tensor != nil {
+		l.Tensor.Entry.Name = l.Tensor.Name
+	}
+	return l, true
 }
 
 func checksum(text []byte) string {
@@ -150,90 +170,14 @@ func checksum(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// write appends a line and flushes it. It is safe for concurrent use.
-func (w *workplace) write(e journalEntry) error {
-	text, err := json.Marshal(e)
+// appendLine appends a line to the journal's file and flushes it.
+func appendLine(f *os.File, l journalLine) error {
+	text, err := encodeLine(l)
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, err := fmt.Fprintf(w.journal, "%s %s\n", checksum(text), text); err != nil {
+	if _, err := f.Write(text); err != nil {
 		return err
 	}
-	return w.journal.Sync()
-}
-
-// find returns the journal's entry of a key, if its files are still as they were.
-func (w *workplace) find(ctx context.Context, key string) (journalEntry, bool, error) {
-	e, ok := w.done[key]
-	if !ok {
-		return e, false, nil
-	}
-	files := map[string]string{e.Entry.File: e.Entry.SHA256}
-	if s := e.Entry.Sidecar; s != nil {
-		files[s.File] = s.SHA256
-	}
-	for file, want := range files {
-		sum, _, err := model.HashFile(ctx, filepath.Join(w.dir, file))
-		if ctx.Err() != nil {
-			return e, false, ctx.Err()
-		}
-		if err != nil || sum != want {
-			return e, false, nil
-		}
-	}
-	return e, true, nil
-}
-
-// clear removes what does not belong to the tensors that are kept: half-written
-// files of a process that was killed, and files of other options.
-func (w *workplace) clear(keep map[string]bool) error {
-	entries, err := os.ReadDir(w.dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.Name() == journalName || keep[e.Name()] {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(w.dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// publish gives the finished directory its name and removes the journal.
-func (w *workplace) publish() error {
-	if err := w.journal.Close(); err != nil { // before the rename: Windows renames no open file
-		return err
-	}
-	w.journal = nil
-	if w.dir != w.output {
-		if err := checkOutput(w.output); err != nil {
-			return err
-		}
-		if err := os.Rename(w.dir, w.output); err != nil {
-			return err
-		}
-		w.dir = w.output
-	}
-	if err := os.Remove(filepath.Join(w.output, journalName)); err != nil {
-		return err
-	}
-	return errors.Join(atomicfile.SyncDir(w.output), atomicfile.SyncDir(filepath.Dir(w.output)))
-}
-
-// close gives the workplace up. An unfinished directory stays if a tensor in it
-// is done.
-func (w *workplace) close() {
-	if w.journal != nil {
-		info, err := w.journal.Stat()
-		w.journal.Close()
-		if w.dir != w.output && err == nil && info.Size() == 0 {
-			os.RemoveAll(w.dir)
-		}
-	}
-	w.lock.Release()
+	return f.Sync()
 }

@@ -3,7 +3,6 @@ package convert
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
@@ -81,7 +80,7 @@ func (c *conversion) lossless(ctx context.Context, t *plannedTensor, entry *mode
 	o := t.options
 	o.Threads = max(1, c.workers/len(c.plan))
 	m := RawMatrix{DType: t.Type, Rows: rows, Cols: cols, ReadRaw: t.ReadRaw}
-	r, err := LosslessMatrix(ctx, m, t.Name, filepath.Join(c.dir, t.file), o)
+	r, err := LosslessMatrix(ctx, m, t.Name, c.stage(t.file), o)
 	if err != nil {
 		return err
 	}

@@ -6,17 +6,29 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/source"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
-// finish copies the files beside the weights and writes the manifest.
+// finish copies the files beside the weights, writes the manifest, and gives the
+// directory, of these files and the tensors' and no others, its name.
 func (c *conversion) finish(ctx context.Context) error {
 	m, err := c.manifest(ctx)
 	if err != nil {
 		return err
 	}
-	return m.Write(c.dir)
+	if err := atomicfile.Write(c.stage(model.ManifestName), m.Encode); err != nil {
+		return err
+	}
+	if err := c.keepFile(model.ManifestName); err != nil {
+		return err
+	}
+	keep := map[string]bool{model.ManifestName: true}
+	for _, f := range m.AllFiles() {
+		keep[f.File] = true
+	}
+	return c.work.publish(keep)
 }
 
 // manifest writes the other files and describes all.
@@ -71,32 +83,41 @@ func (c *conversion) otherFiles(ctx context.Context) ([]model.File, error) {
 	var files []model.File
 	if c.src.Whole() {
 		var err error
-		if files, err = copyCompanions(ctx, c.src, c.dir); err != nil {
+		if files, err = c.copyCompanions(ctx); err != nil {
 			return nil, err
 		}
 	}
 	if c.src.GGUF() == nil {
 		return files, nil
 	}
-	if err := writeMetadata(c.src.GGUF(), c.dir); err != nil {
+	if err := writeMetadata(c.src.GGUF(), c.stage(model.MetadataName)); err != nil {
 		return nil, err
 	}
 	written := []string{model.MetadataName}
 	if !slices.ContainsFunc(files, func(f model.File) bool { return f.File == "config.json" }) {
-		if ok, err := writeConfig(c.src, c.dir); err != nil {
+		if ok, err := writeConfig(c.src, c.stage("config.json")); err != nil {
 			return nil, err
 		} else if ok {
 			written = append(written, "config.json")
 		}
 	}
 	for _, name := range written {
-		sum, n, err := model.HashFile(ctx, filepath.Join(c.dir, name))
+		f, err := c.describeFile(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, model.File{File: name, Bytes: n, SHA256: sum})
+		files = append(files, f)
 	}
 	return files, nil
+}
+
+// describeFile describes a staged file that is no tensor's and gives it its name.
+func (c *conversion) describeFile(ctx context.Context, name string) (model.File, error) {
+	sum, n, err := model.HashFile(ctx, c.stage(name))
+	if err == nil {
+		err = c.keepFile(name)
+	}
+	return model.File{File: name, Bytes: n, SHA256: sum}, err
 }
 
 // sources describes the files with weights.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -300,12 +301,14 @@ func (e *encoder) publish(sink indexSink) (*MatrixReport, error) {
 		}
 		r.SidecarBytes = n
 		sink.sidecar(sum)
-	} else if err := e.removeSidecar(); err != nil { // of an earlier run: it would not fit
+	} else if err := e.removeStale(); err != nil {
 		return nil, err
 	}
 	n, blocks, err := sink.finish(e.fidelityStats(r))
 	if err != nil {
-		e.removeSidecar()
+		if r.Outliers > 0 {
+			os.Remove(e.target.Sidecar) // written just now
+		}
 		return nil, err
 	}
 	r.Bytes, r.Blocks = n+r.SidecarBytes, blocks

@@ -166,7 +166,7 @@ func Plan(ctx context.Context, job Job) (*ConversionPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkOutput(job.Output); err != nil {
+	if _, err := published(job.Output); err != nil {
 		return nil, err
 	}
 	plan := &ConversionPlan{Source: job.Source, Bytes: c.Bytes()}

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -108,13 +107,14 @@ func (e *encoder) sidecar(c *codebook.Codebook, outliers []codebook.Outlier, row
 	return s
 }
 
-// removeSidecar takes back what writeSidecar wrote.
-func (e *encoder) removeSidecar() error {
+// removeStale removes the sidecar of an earlier run, which would not fit the matrix. What
+// else has its name stays.
+func (e *encoder) removeStale() error {
 	if e.target.Sidecar == "" {
 		return nil
 	}
-	if err := os.Remove(e.target.Sidecar); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	if kind, err := cdna.DetectFile(e.target.Sidecar); err != nil || kind != cdna.KindSidecar {
+		return nil
 	}
-	return nil
+	return os.Remove(e.target.Sidecar)
 }

@@ -2,14 +2,16 @@ package model
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/se"
 )
 
@@ -125,14 +127,17 @@ type Stats struct {
 
 // Write writes the manifest of the model directory dir, whole or not at all.
 func (m *Manifest) Write(dir string) error {
-	return atomicfile.Write(filepath.Join(dir, ManifestName), func(w io.Writer) error {
-		b, err := json.MarshalIndent(m, "", " ")
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(append(b, '\n'))
+	return atomicfile.Write(filepath.Join(dir, ManifestName), m.Encode)
+}
+
+// Encode writes the manifest as its file has it.
+func (m *Manifest) Encode(w io.Writer) error {
+	b, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
 		return err
-	})
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
 }
 
 // maxManifest bounds manifest.json: a million tensors would fit.
@@ -141,17 +146,10 @@ const maxManifest = 1 << 30
 // readManifest reads and checks dir's manifest, in either form.
 func readManifest(dir string) (*Manifest, error) {
 	path := filepath.Join(dir, ManifestName)
-	info, err := os.Stat(path)
-	if os.IsNotExist(err) {
+	b, err := regularfile.ReadAll(path, maxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: no %s in it: %w", dir, ManifestName, ErrNotModel)
 	} else if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxManifest {
-		return nil, fmt.Errorf("%s: %d bytes: %w", path, info.Size(), ErrManifest)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
 		return nil, err
 	}
 	var both struct {

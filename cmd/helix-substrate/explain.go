@@ -12,6 +12,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/export"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/filelock"
 	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
@@ -63,6 +64,7 @@ var remedies = []struct {
 	{fs.ErrNotExist, "check the path"},
 	{fs.ErrPermission, "check the permissions"},
 	{syscall.ENOSPC, "free space on that disk or choose another output"},
+	{filelock.ErrForeign, "move it away, or choose another output"},
 	{convert.ErrBusy, "wait for it, or choose another output"},
 	{convert.ErrSpace, "free space on that disk or choose another output"},
 	{convert.ErrMemory, "raise --memory, or lower --block-rows"},
@@ -83,6 +85,7 @@ var remedies = []struct {
 	{cdna.ErrChecksum, "the file is damaged: copy or convert it again"},
 	{cdna.ErrSidecar, "name the sidecar that was written with this file"},
 	{regularfile.ErrNotRegular, "name a file"},
+	{regularfile.ErrTooLarge, "name another file"},
 	{cdna.ErrTruncated, "the file is incomplete: copy or convert it again"},
 	{cdna.ErrFormat, "see 'helix-substrate inspect FILE' for what a file is"},
 	{cdna.ErrVersion, "update helix-substrate"},

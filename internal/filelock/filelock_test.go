@@ -41,6 +41,38 @@ func TestTry(t *testing.T) {
 	}
 }
 
+// TestForeign: what was there and is no lock's file stays.
+func TestForeign(t *testing.T) {
+	dir := t.TempDir()
+	file, empty, link := filepath.Join(dir, "file"), filepath.Join(dir, "empty"), filepath.Join(dir, "link")
+	for path, text := range map[string]string{file: "mine", empty: ""} {
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := []string{file, dir}
+	if os.Symlink(filepath.Join(dir, "elsewhere"), link) == nil {
+		refused = append(refused, link)
+	}
+	for _, path := range refused {
+		if _, err := Try(path); !errors.Is(err, ErrForeign) {
+			t.Errorf("%s: %v, want ErrForeign", path, err)
+		}
+	}
+	l, err := Try(empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{file: "mine", empty: ""} {
+		if b, err := os.ReadFile(path); err != nil || string(b) != text {
+			t.Errorf("%s: %q, %v", path, b, err)
+		}
+	}
+}
+
 // TestKilled shows that a lock ends with its process.
 func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")

@@ -4,6 +4,7 @@
 package regularfile
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,8 +15,12 @@ import (
 	"os"
 )
 
-// ErrNotRegular reports a path that names something else than a regular file.
-var ErrNotRegular = errors.New("not a regular file")
+var (
+	// ErrNotRegular reports a path that names something else than a regular file.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrTooLarge reports a file that is larger than its kind can be.
+	ErrTooLarge = errors.New("the file is too large")
+)
 
 // Open opens a file for reading and returns its size. Symbolic links are
 // followed. What is not a regular file is ErrNotRegular, at once.
@@ -36,6 +41,23 @@ func Open(path string) (*os.File, int64, error) {
 		return nil, 0, err
 	}
 	return file, info.Size(), nil
+}
+
+// ReadAll reads a whole file of at most limit bytes; a larger one is ErrTooLarge,
+// before anything is read.
+func ReadAll(path string, limit int64) ([]byte, error) {
+	f, size, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > limit {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d are read: %w", path, size, limit, ErrTooLarge)
+	}
+	// Files of /proc and /sys say that they are empty; one that grows is not read on.
+	text := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	_, err = text.ReadFrom(io.LimitReader(f, max(size, min(limit, bytes.MinRead))))
+	return text.Bytes(), err
 }
 
 // Check tells, without opening it, whether path names a regular file, links followed:

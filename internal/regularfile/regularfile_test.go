@@ -31,6 +31,22 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+func TestReadAll(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte("seven b"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := regularfile.ReadAll(path, 7); err != nil || string(text) != "seven b" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if text, err := regularfile.ReadAll(path, 6); !errors.Is(err, regularfile.ErrTooLarge) || text != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := regularfile.ReadAll(filepath.Dir(path), 7); !errors.Is(err, regularfile.ErrNotRegular) {
+		t.Errorf("a directory: %v", err)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	if _, _, err := regularfile.Open(filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) {

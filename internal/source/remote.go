@@ -63,10 +63,10 @@ func (f *remoteFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.Remote.ReadAt(p, off)
 }
 
-// Pin fetches a range into a file in dir that release removes.
-func (f *remoteFile) Pin(ctx context.Context, off, n int64, dir string) (release func(), err error) {
+// Pin fetches a range into a new file at path that release removes.
+func (f *remoteFile) Pin(ctx context.Context, off, n int64, path string) (release func(), err error) {
 	n = min(n, f.Size()-off)
-	file, err := os.CreateTemp(dir, "fetched-*.tmp")
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}

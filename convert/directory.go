@@ -92,26 +92,11 @@ type TensorReport struct {
 // the source and of writing.
 func Directory(ctx context.Context, job Job) (*Report, error) {
 	start := time.Now()
-	work, err := reserveWorkplace(job.Output) // before anything that takes time
+	c, err := begin(ctx, job, (*workplace).clear)
 	if err != nil {
 		return nil, err
 	}
-	defer work.close()
-	c, err := prepare(ctx, job)
-	if err != nil {
-		return nil, err
-	}
-	defer c.src.Close()
-	if err := work.open(); err != nil {
-		return nil, err
-	}
-	c.work, c.dir = work, work.dir
-	if err := c.resume(ctx); err != nil {
-		return nil, err
-	}
-	if err := c.checkSpace(); err != nil {
-		return nil, err
-	}
+	defer c.end()
 	if err := c.tensors(ctx); err != nil {
 		return nil, err
 	}
@@ -144,6 +129,48 @@ type conversion struct {
 	done   int64
 	total  int64 // of bytes to deal with
 	report Report
+}
+
+// begin does what comes before the first tensor: all that can be found out without
+// converting one is found out here. clear gets the files in the workplace that are kept.
+// The caller ends it.
+func begin(ctx context.Context, job Job, clear func(w *workplace, keep map[string]bool) error) (*conversion, error) {
+	work, err := reserveWorkplace(job.Output) // before anything that takes time
+	if err != nil {
+		return nil, err
+	}
+	c, err := prepare(ctx, job)
+	if err != nil {
+		work.close()
+		return nil, err
+	}
+	c.work = work
+	if err := c.takePlace(ctx, clear); err != nil {
+		c.end()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *conversion) takePlace(ctx context.Context, clear func(w *workplace, keep map[string]bool) error) error {
+	if err := c.work.open(); err != nil {
+		return err
+	}
+	c.dir = c.work.dir
+	keep, err := c.resume(ctx)
+	if err != nil {
+		return err
+	}
+	if err := clear(c.work, keep); err != nil {
+		return err
+	}
+	return c.checkSpace()
+}
+
+// end closes the source and the workplace.
+func (c *conversion) end() {
+	c.work.close()
+	c.src.Close()
 }
 
 // prepare opens the source and decides what becomes of every tensor.
@@ -199,16 +226,16 @@ func (j *Job) normalize() (Options, error) {
 	return o.normalize()
 }
 
-// resume takes up what an earlier run has done and removes the rest of what it made.
-func (c *conversion) resume(ctx context.Context) error {
-	keep := map[string]bool{}
+// resume takes up what an earlier run has done and returns its files.
+func (c *conversion) resume(ctx context.Context) (keep map[string]bool, err error) {
+	keep = map[string]bool{}
 	for i, t := range c.plan {
 		if t.sameAs != nil {
 			continue
 		}
 		e, ok, err := c.work.find(ctx, c.key(t))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !ok {
 			continue
@@ -219,7 +246,7 @@ func (c *conversion) resume(ctx context.Context) error {
 			keep[name] = true
 		}
 	}
-	return c.work.clear(keep)
+	return keep, nil
 }
 
 // key tells a tensor's conversion from every other: by the program, the source's

@@ -150,29 +150,23 @@ type TensorPlan struct {
 	File   string `json:"file"`
 }
 
-// Plan reads the source's headers and says what [Directory] would do with job,
-// which it checks as Directory does.
+// Plan does what [Directory] does with job before the first tensor, with the same errors,
+// and says what would become of the tensors. Nothing is left behind. It reads headers, and
+// of weights what decides: embeddings and a head that may repeat them, and with a Size that
+// is not spread at an equal rate all matrices.
 func Plan(ctx context.Context, job Job) (*ConversionPlan, error) {
-	options, err := job.Options.normalize()
+	c, err := begin(ctx, job, func(*workplace, map[string]bool) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	c, err := openSource(ctx, job)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	tensors, err := planTensors(c, job, options)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := published(job.Output); err != nil {
-		return nil, err
-	}
-	plan := &ConversionPlan{Source: job.Source, Bytes: c.Bytes()}
-	for _, t := range tensors {
+	defer c.end()
+	plan := &ConversionPlan{Source: job.Source, Bytes: c.src.Bytes()}
+	for _, t := range c.plan {
 		action := "compress"
-		if !t.compress() {
+		switch {
+		case t.sameAs != nil:
+			action = "same as " + t.sameAs.Name
+		case !t.compress():
 			action = "keep exact (" + t.reason + ")"
 		}
 		plan.Tensors = append(plan.Tensors, TensorPlan{

@@ -28,7 +28,7 @@ type convertCommand struct {
 	SkipEmbeddings bool          `name:"skip-embeddings" help:"--embeddings exact."`
 	SkipLMHead     bool          `name:"skip-lm-head" help:"--lm-head exact."`
 	ModelID        string        `name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
-	DryRun         bool          `name:"dry-run" help:"Read headers only and say what would be done."`
+	DryRun         bool          `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
 	Memory         byteunit.Size `name:"memory" default:"512MiB" help:"Keep the whole process within SIZE."`
 	SE             bool          `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
 	receiptFlags
@@ -56,6 +56,17 @@ func (c *convertCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if err := distinct(append([]string{c.Src, c.Out}, c.Sign...), []string{c.Receipt, c.Log, c.Report}); err != nil {
+		return err
+	}
+	attestation, err := c.newAttestation()
+	if err != nil {
+		return err
+	}
+	if attestation != nil {
+		defer attestation.abort()
+	}
+	debug.SetMemoryLimit(job.Memory - job.Memory/8) // the collector works harder before the limit is near
 	if c.DryRun {
 		plan, err := convert.Plan(env.ctx, job)
 		if err != nil {
@@ -67,23 +78,12 @@ func (c *convertCommand) Run(env *environment) error {
 		printPlan(env, plan)
 		return nil
 	}
-	if err := distinct(append([]string{c.Src, c.Out}, c.Sign...), []string{c.Receipt, c.Log, c.Report}); err != nil {
-		return err
-	}
-	attestation, err := c.newAttestation()
-	if err != nil {
-		return err
-	}
-	if attestation != nil {
-		defer attestation.abort()
-	}
 	if !c.Quiet {
 		progress := newProgress(env.stderr)
 		defer progress.finish()
 		job.Progress = progress.update
 		job.Download = func(done, total int64, file string) { progress.update(done, total, "download "+file) }
 	}
-	debug.SetMemoryLimit(job.Memory - job.Memory/8) // the collector works harder before the limit is near
 	report, err := convert.Directory(env.ctx, job)
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w: %w", errUnfinished, err)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,6 +53,7 @@ func TestScripts(t *testing.T) {
 			"same":      sameNPY,
 			"json":      jsonField,
 			"code":      exitCode,
+			"dry":       dryRun,
 			"claims":    sameClaims,
 			"nanweight": nanWeight,
 			"hub":       serveHub,
@@ -74,15 +76,33 @@ func serveHub(ts *testscript.TestScript, _ bool, args []string) {
 
 // exitCode: code N COMMAND... runs a command that must end with exit code N.
 func exitCode(ts *testscript.TestScript, _ bool, args []string) {
-	err := ts.Exec(args[1], args[2:]...)
-	got := 0
-	if exit := new(exec.ExitError); errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else if err != nil {
-		ts.Fatalf("%v", err)
-	}
-	if fmt.Sprint(got) != args[0] {
+	if got := status(ts, args[1:]...); fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// status runs a command and returns its exit code.
+func status(ts *testscript.TestScript, args ...string) int {
+	err := ts.Exec(args[0], args[1:]...)
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return 0
+}
+
+// dryRun: dry SAYS ARGS... converts with these arguments, with and without --dry-run: both
+// fail with the same exit code and the same line on stderr, which has SAYS in it.
+func dryRun(ts *testscript.TestScript, _ bool, args []string) {
+	command := append([]string{"helix-substrate", "convert"}, args[1:]...)
+	dryCode := status(ts, append(command, "--dry-run")...)
+	dry := ts.ReadFile("stderr")
+	code := status(ts, command...)
+	wet := ts.ReadFile("stderr")
+	random := regexp.MustCompile(`\.[0-9a-f]{8}\.partial`) // of a file's first name
+	dry, wet = random.ReplaceAllString(dry, ""), random.ReplaceAllString(wet, "")
+	if dryCode != code || code == 0 || dry != wet || !strings.Contains(dry, args[0]) {
+		ts.Fatalf("%d: %s\n%d: %s\nwant one code, and %q in both", dryCode, dry, code, wet, args[0])
 	}
 }
 

@@ -115,7 +115,11 @@ func (m *ggufModel) write(t testing.TB) string {
 	}
 	pairs := []gguf.Pair{{Key: "general.architecture", Value: m.arch}}
 	for _, key := range slices.Sorted(maps.Keys(m.keys)) {
-		pairs = append(pairs, gguf.Pair{Key: m.arch + "." + key, Value: m.keys[key]})
+		full := m.arch + "." + key
+		if strings.HasPrefix(key, "general.") {
+			full = key
+		}
+		pairs = append(pairs, gguf.Pair{Key: full, Value: m.keys[key]})
 	}
 	path := filepath.Join(t.TempDir(), "model.gguf")
 	if err := gguf.Create(path, entries, pairs); err != nil {
@@ -139,6 +143,36 @@ func TestGGUF(t *testing.T) {
 		if worst := largestError(t, got, want); !(worst <= 2e-4) {
 			t.Errorf("%s: logits differ by %.2g of the largest", name, worst)
 		}
+	}
+}
+
+// TestGGUFNorms: norms of [n, 1] are norms.
+func TestGGUFNorms(t *testing.T) {
+	f := openFixture(t, "llama")
+	m := toGGUF(t, f)
+	for name, x := range m.tensors {
+		if strings.Contains(name, "norm") {
+			m.tensors[name] = made{[]int{1, len(x.data)}, x.data}
+		}
+	}
+	path := m.write(t)
+	got := allLogits(t, openModel(t, path, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
+	if worst := largestError(t, got, f.logits); !(worst <= 2e-4) {
+		t.Errorf("logits differ by %.2g of the largest", worst)
+	}
+	dir := filepath.Join(t.TempDir(), "model")
+	report, err := convert.Directory(t.Context(), convert.Job{Source: path, Output: dir, Options: convert.Options{SNR: 60}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range report.Tensors {
+		if strings.Contains(r.Name, "norm") && r.Matrix != nil {
+			t.Errorf("%s is compressed", r.Name)
+		}
+	}
+	got = allLogits(t, openModel(t, dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
+	if worst := largestError(t, got, f.logits); !(worst <= 0.15) {
+		t.Errorf("converted: logits differ by %.2g of the largest", worst)
 	}
 }
 
@@ -189,6 +223,19 @@ func TestGGUFRefuses(t *testing.T) {
 		{"llama-llama3", func(m *ggufModel) { m.tensors["rope_freqs.weight"] = made{[]int{3}, []float32{1, 1, 1}} }, "3 values for 8 pairs", ErrWeights},
 		{"phi3-longrope-long", func(m *ggufModel) { delete(m.tensors, "rope_factors_long.weight") }, "8 and 0 divisors", ErrConfig},
 		{"gemma2", func(m *ggufModel) { m.keys["attn_logit_softcapping"] = float32(-1) }, "soft caps", ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.causal"] = false }, "llama.attention.causal false", ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["expert_count"] = uint32(8) }, "llama.expert_count 8", ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["logit_scale"] = float32(0.5) }, "llama.logit_scale 0.5", ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["attention.scale"] = float32(0.5) }, "attention.scale 0.5", ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["attention.sliding_window"] = uint32(5) }, "attention.sliding_window 5", ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["attention.clamp_kqv"] = float32(8) }, "attention.clamp_kqv 8", ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["pooling_type"] = uint32(1) }, "pooling_type 1", ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["final_logit_softcapping"] = float32(30) }, "final_logit_softcapping 30", ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["general.type"] = "adapter" }, `general.type "adapter"`, ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["feed_forward_length"] = []uint32{40, 41} }, "40 for one layer and 41", ErrKey},
+		{"llama-yarn", func(m *ggufModel) { m.keys["rope.scaling.yarn_beta_fast"] = float32(4) }, "yarn_beta_fast 4", ErrKey},
+		{"llama-llama3", func(m *ggufModel) { m.keys["rope.scaling.type"] = "yarn" }, "yarn together with", ErrConfig},
+		{"gemma3", func(m *ggufModel) { m.keys["attention.sliding_window_pattern"] = []bool{true} }, "layer_types names 1 of 4", ErrConfig},
 	} {
 		m := toGGUF(t, openFixture(t, c.fixture))
 		c.change(m)
@@ -214,6 +261,18 @@ func TestGGUFKeys(t *testing.T) {
 		{"Gemma 2's window", "gemma2", edits{"attention.sliding_window": nil}, func(c *Config) float64 { return float64(c.SlidingWindow) }, 4096},
 		{"Gemma 3's local base", "gemma3", nil, func(c *Config) float64 { return c.LocalRope.Theta }, 10000},
 		{"another one", "gemma3", edits{"rope.freq_base_swa": float32(5000)}, func(c *Config) float64 { return c.LocalRope.Theta }, 5000},
+		{"scale_linear of 2023", "llama", edits{"rope.scale_linear": float32(2)}, factor, 2},
+		{"a factor without a type", "llama", edits{"rope.scaling.factor": float32(3)}, factor, 3},
+		{"a factor before scale_linear", "llama", edits{"rope.scaling.factor": float32(3), "rope.scale_linear": float32(2)}, factor, 3},
+		{"a factor of none", "llama", edits{"rope.scaling.factor": float32(3), "rope.scaling.type": "none"}, factor, 0},
+		{"a factor of 0", "llama", edits{"rope.scaling.factor": float32(0), "rope.scaling.type": "linear"}, factor, 0},
+		{"a factor beside divisors", "llama-llama3", edits{"rope.scaling.factor": float32(2)}, func(c *Config) float64 { return c.Rope.Scaling.Short[0] }, 2},
+		{"equal sizes by layer", "llama", edits{"attention.head_count_kv": []int32{2, 2}, "feed_forward_length": []uint32{40, 40}},
+			func(c *Config) float64 { return float64(c.KVHeads * c.FFN) }, 80},
+		{"windows by layer", "gemma3", edits{"attention.sliding_window_pattern": []bool{false, true, false, false}},
+			func(c *Config) float64 { return float64(slices.Index(c.Local, true)) }, 1},
+		{"a window as long as the context", "llama", edits{"attention.sliding_window": uint32(64)}, func(c *Config) float64 { return float64(c.SlidingWindow) }, 0},
+		{"what says nothing", "llama", edits{"general.sampling.temp": float32(0.5), "attention.causal": true, "expert_count": uint32(0), "logit_scale": float32(1)}, factor, 0},
 		{"heads from the width", "llama", edits{"attention.key_length": nil, "attention.value_length": nil, "rope.dimension_count": nil},
 			func(c *Config) float64 { return float64(c.HeadDim) }, 8},
 	} {
@@ -236,6 +295,9 @@ func TestGGUFKeys(t *testing.T) {
 		}
 	}
 }
+
+// factor returns that of the rotary embeddings' scaling.
+func factor(c *Config) float64 { return c.Rope.Scaling.Factor }
 
 // attention returns the factor of sines and cosines.
 func attention(c *Config) float64 {

@@ -152,7 +152,7 @@ func (h *hfConfig) scaling(c *Config, r hfRope) (Scaling, error) {
 		s.Original = c.Context
 		return s, nil
 	}
-	if s.Original = h.Original; s.Original == 0 || h.family.localRope {
+	if s.Original = h.Original; s.Original == 0 {
 		s.Original = r.Original
 	}
 	if s.Original == 0 {

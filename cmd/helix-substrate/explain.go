@@ -76,6 +76,7 @@ var remedies = []struct {
 	{export.ErrFormat, "name the output FILE.safetensors or FILE.gguf"},
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
+	{transformer.ErrKey, "docs/MODELS.md says what is supported; a key that the model does not need can be taken out of the file"},
 	{transformer.ErrMemory, "raise --memory, or lower --context"},
 	{stream.ErrBudget, "raise --memory"},
 	{transformer.ErrContext, "raise --context or shorten the prompt"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
@@ -66,22 +67,40 @@ func deriveConfig(src *checkpoint.Checkpoint) map[string]any {
 			config["tie_word_embeddings"] = false
 		}
 	}
-	if kind, err := f.String(arch + ".rope.scaling.type"); err == nil && kind != "none" {
-		scaling := map[string]any{"rope_type": kind}
-		for _, k := range []struct{ gguf, config string }{
-			{"factor", "factor"}, {"original_context_length", "original_max_position_embeddings"},
-		} {
-			if v, ok := number(f, arch+".rope.scaling."+k.gguf); ok {
-				scaling[k.config] = v
-			}
-		}
+	if scaling := ropeScaling(f, arch); scaling != nil {
 		config["rope_scaling"] = scaling
 	}
 	return config
 }
 
-// number reads a key that holds one number.
+// ropeScaling is that of rotary embeddings, nil for none. A factor without a type is linear.
+func ropeScaling(f *gguf.File, arch string) map[string]any {
+	scaling := map[string]any{"rope_type": "linear"}
+	if kind, err := f.String(arch + ".rope.scaling.type"); err == nil {
+		scaling["rope_type"] = kind
+	}
+	for _, k := range []struct{ gguf, config string }{
+		{"rope.scale_linear", "factor"}, {"rope.scaling.factor", "factor"}, {"rope.scaling.original_context_length", "original_max_position_embeddings"},
+	} {
+		if v, ok := number(f, arch+"."+k.gguf); ok {
+			scaling[k.config] = v
+		}
+	}
+	factor, _ := f.Float(arch + ".rope.scaling.factor")
+	if old, err := f.Float(arch + ".rope.scale_linear"); err == nil && !f.Has(arch+".rope.scaling.factor") {
+		factor = old
+	}
+	if scaling["rope_type"] == "none" || scaling["rope_type"] == "linear" && (factor == 0 || factor == 1) {
+		return nil
+	}
+	return scaling
+}
+
+// number reads a key that holds one number, or the same for every layer.
 func number(f *gguf.File, key string) (any, bool) {
+	if list, err := f.Ints(key); err == nil && len(list) > 0 && slices.Min(list) == slices.Max(list) {
+		return list[0], true
+	}
 	if v, err := f.Uint(key); err == nil {
 		return v, v < math.MaxInt32 // beyond: an unset token
 	}

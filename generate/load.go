@@ -99,7 +99,8 @@ func fromGGUF(f *gguf.File) (*tokenizer.Tokenizer, error) {
 		to  **int
 	}{{"bos_token_id", &v.BOS}, {"eos_token_id", &v.EOS}, {"eot_token_id", &v.EOT}, {"eom_token_id", &v.EOM}, {"unknown_token_id", &v.Unknown},
 		{"seperator_token_id", &v.Separator}, {"padding_token_id", &v.Padding}, {"cls_token_id", &v.Class}, {"mask_token_id", &v.Mask}} {
-		if n, err := f.Uint(prefix + id.key); note(err) {
+		// An id beyond the vocabulary, such as 2^32-1, is none, as llama.cpp has it.
+		if n, err := f.Uint(prefix + id.key); note(err) && n < uint64(len(v.Tokens)) {
 			value := int(n)
 			*id.to = &value
 		}

@@ -173,17 +173,17 @@ func (h *hfConfig) llama(name string) (*Config, error) {
 	if c.HeadDim > 0 {
 		c.AttnScale = float32(1 / math.Sqrt(float64(c.HeadDim)))
 	}
-	act := h.Activation
+	key, act := "hidden_act", h.Activation
 	if h.GemmaAct != "" {
-		act = h.GemmaAct
+		key, act = "hidden_activation", h.GemmaAct
 	}
 	switch act {
 	case "", "silu", "swish":
 		c.Activation = SiLU
-	case "gelu_pytorch_tanh", "gelu_new":
+	case "gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh": // one function
 		c.Activation = GELUTanh
 	default:
-		return nil, fmt.Errorf("hidden_act %q is not silu or gelu_pytorch_tanh: %w", act, ErrConfig)
+		return nil, fmt.Errorf("%s %q is not supported (only silu or gelu_pytorch_tanh): %w", key, act, ErrKey)
 	}
 	return c, h.rope(c)
 }

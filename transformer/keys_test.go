@@ -128,8 +128,8 @@ func TestEveryKeyCounts(t *testing.T) {
 	}
 	yarn, llama3, long := fixtureConfig(t, "llama-yarn-mscale"), fixtureConfig(t, "llama-llama3"), fixtureConfig(t, "phi3-longrope-long")
 	partial := fixtureConfig(t, "phi3-partial")
-	for key := range configKeys["rope"] {
-		if !slices.ContainsFunc([]map[string]any{yarn, llama3, long, partial}, func(base map[string]any) bool {
+	for key, use := range configKeys["rope"] {
+		if use.read && !slices.ContainsFunc([]map[string]any{yarn, llama3, long, partial}, func(base map[string]any) bool {
 			want, err := withRope(t, base, base["rope_parameters"])
 			if err != nil {
 				t.Fatal(err)
@@ -287,6 +287,25 @@ func TestRefusedByName(t *testing.T) {
 	} {
 		if _, err := ParseConfig([]byte(text)); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v; want %q", text, err, says)
+		}
+	}
+}
+
+// TestPublished: keys of published checkpoints that change nothing.
+func TestPublished(t *testing.T) {
+	for fixture, e := range map[string]edits{
+		"llama": {"is_llama_config": true, "rope_interleaved": false, "transformers.js_config": edits{"dtype": "q4"}, "pretraining_tp": 2, "_name_or_path": "x",
+			"_flash_attn_2_enabled": true, "unsloth_version": "2025.1", "activation": "swiglu", "max_length": 20, "quantization_config": nil, "max_window_layers": 28},
+		"llama-yarn": {"rope_parameters": edits{"type": "yarn", "factor": 16.0, "finetuned": true, "attn_factor": 0.8, "original_max_position_embeddings": 4096}},
+		"mistral":    {"torch_dtype": "bfloat16", "use_cache": true, "model_max_length": 32768},
+		"qwen2":      {"use_mrope": false, "use_sliding_window": false, "sliding_window": 131072, "dual_chunk_attention_config": edits{"chunk_size": 262144}},
+		"phi3": {"auto_map": edits{"AutoConfig": "configuration_phi3.Phi3Config"}, "embd_pdrop": 0.0, "resid_pdrop": 0.1, "attention_bias": false, "mlp_bias": false,
+			"lm_head_bias": false, "interpolate_factor": 1, "full_attn_mod": 1},
+		"gemma2": {"cache_implementation": "hybrid", "hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu_pytorch_tanh"},
+		"gemma3": {"cache_implementation": "hybrid", "attn_logit_softcapping": nil, "use_bidirectional_attention": false, "_sliding_window_pattern": 6},
+	} {
+		if _, err := ParseConfig(edited(t, fixture, e)); err != nil {
+			t.Errorf("%s: %v", fixture, err)
 		}
 	}
 }

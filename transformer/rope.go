@@ -79,7 +79,7 @@ func (s Scaling) check(dim int) error {
 		return nil
 	case ScaleLinear, ScaleDynamic, ScaleYaRN, ScaleLlama3, ScaleLongRoPE:
 	default:
-		return fmt.Errorf("rope scaling %q is not linear, dynamic, llama3, yarn or longrope: %w", s.Type, ErrConfig)
+		return fmt.Errorf("rope scaling %q is not supported (only linear, dynamic, llama3, yarn or longrope): %w", s.Type, ErrKey)
 	}
 	switch {
 	case s.Type != ScaleLongRoPE && !(s.Factor >= 1 && s.Factor <= 1e6):

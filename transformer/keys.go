@@ -91,7 +91,7 @@ func (t keyTable) check(object map[string]any, sections ...string) (map[string]a
 		case known:
 			return nil, fmt.Errorf("%s %s is not supported (only %s): %w", key, jsonText(value), strings.Join(use.only, " or "), ErrKey)
 		default:
-			return nil, fmt.Errorf("%s %s is not supported: nobody here knows this key: %w", key, jsonText(value), ErrKey)
+			return nil, fmt.Errorf("%s %s is not supported: the key is not known: %w", key, jsonText(value), ErrKey)
 		}
 	}
 	return read, nil

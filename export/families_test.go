@@ -99,37 +99,40 @@ func rope(kind string, keys map[string]any) map[string]any {
 	return map[string]any{"rope_parameters": r}
 }
 
+// families are models that llama.cpp computes as they are: testdata/llamacpp.py.
+var families = []struct {
+	name   string
+	change map[string]any
+	arch   string
+}{
+	{"llama", nil, "llama"},
+	{"llama-linear", nil, "llama"},
+	{"llama-llama3", nil, "llama"},
+	{"llama", rope("yarn", map[string]any{"factor": 4.0, "original_max_position_embeddings": 16}), "llama"},
+	{"llama", rope("yarn", map[string]any{"factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": 1.5}), "llama"},
+	{"llama", rope("longrope", map[string]any{"original_max_position_embeddings": 16, "factor": 4.0,
+		"short_factor": []float64{1, 1, 1, 1, 1, 1, 2, 2}, "long_factor": []float64{1, 2, 3, 4, 5, 6, 7, 8}}), "llama"},
+	{"llama-bias", nil, "llama"},
+	{"mistral", map[string]any{"sliding_window": nil}, "llama"},
+	{"qwen2", nil, "qwen2"},
+	{"qwen3", nil, "qwen3"},
+	{"gemma2", gemmaScale, "gemma2"},
+	{"gemma2", map[string]any{"query_pre_attn_scalar": 12, "layer_types": []string{"full_attention", "sliding_attention"}}, "gemma2"},
+	{"gemma3", gemmaScale, "gemma3"},
+	{"gemma3-linear", gemmaScale, "gemma3"},
+	{"gemma3", map[string]any{"query_pre_attn_scalar": 12, "final_logit_softcapping": 3,
+		"layer_types": []string{"full_attention", "full_attention", "sliding_attention", "full_attention"}}, "gemma3"},
+	{"phi3", nil, "phi3"},
+	{"phi3-partial", nil, "phi3"},
+	{"phi3-longrope-short", nil, "phi3"},
+	{"phi3-longrope-long", nil, "phi3"},
+}
+
 // TestFamiliesRunAlike: a model exported to GGUF has the logits that it had, from the
 // checkpoint and from a model directory, as do a model directory made of the export and
 // what that exports. llama.cpp's view of the same files: testdata/llamacpp.py.
 func TestFamiliesRunAlike(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		change map[string]any
-		arch   string
-	}{
-		{"llama", nil, "llama"},
-		{"llama-linear", nil, "llama"},
-		{"llama-llama3", nil, "llama"},
-		{"llama", rope("yarn", map[string]any{"factor": 4.0, "original_max_position_embeddings": 16}), "llama"},
-		{"llama", rope("yarn", map[string]any{"factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": 1.5}), "llama"},
-		{"llama", rope("longrope", map[string]any{"original_max_position_embeddings": 16, "factor": 4.0,
-			"short_factor": []float64{1, 1, 1, 1, 1, 1, 2, 2}, "long_factor": []float64{1, 2, 3, 4, 5, 6, 7, 8}}), "llama"},
-		{"llama-bias", nil, "llama"},
-		{"mistral", map[string]any{"sliding_window": nil}, "llama"},
-		{"qwen2", nil, "qwen2"},
-		{"qwen3", nil, "qwen3"},
-		{"gemma2", gemmaScale, "gemma2"},
-		{"gemma2", map[string]any{"query_pre_attn_scalar": 12, "layer_types": []string{"full_attention", "sliding_attention"}}, "gemma2"},
-		{"gemma3", gemmaScale, "gemma3"},
-		{"gemma3-linear", gemmaScale, "gemma3"},
-		{"gemma3", map[string]any{"query_pre_attn_scalar": 12, "final_logit_softcapping": 3,
-			"layer_types": []string{"full_attention", "full_attention", "sliding_attention", "full_attention"}}, "gemma3"},
-		{"phi3", nil, "phi3"},
-		{"phi3-partial", nil, "phi3"},
-		{"phi3-longrope-short", nil, "phi3"},
-		{"phi3-longrope-long", nil, "phi3"},
-	} {
+	for _, c := range families {
 		t.Run(c.name, func(t *testing.T) {
 			dir, out := family(t, c.name, c.change), t.TempDir()
 			first, second, third := filepath.Join(out, "1.gguf"), filepath.Join(out, "2.gguf"), filepath.Join(out, "3.gguf")

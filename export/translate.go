@@ -33,6 +33,10 @@ func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	tensors, err := e.rename(t, config) // first: no vocabulary is padded to more rows than there are
+	if err != nil {
+		return nil, nil, err
+	}
 	vocabulary, err := tokenizer.Read(e.readFile)
 	if errors.Is(err, tokenizer.ErrNotFound) {
 		return nil, nil, fmt.Errorf("%w beside the weights: %w", err, ErrUnsupported)
@@ -46,10 +50,6 @@ func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
 		return nil, nil, err
 	}
 	e.report.Notes = append(e.report.Notes, notes...)
-	tensors, err := e.rename(t, config)
-	if err != nil {
-		return nil, nil, err
-	}
 	name := v.Name
 	if name == "" {
 		name = strings.TrimRight(t.name, "0123456789") // llama.cpp takes "phi3" for more than a name

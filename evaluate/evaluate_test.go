@@ -52,7 +52,11 @@ func open(t *testing.T, path, text string) (*transformer.Model, *transformer.Ses
 	if !ok {
 		bos = -1
 	}
-	return m, s, tok.Encode(string(b), true), bos
+	ids, err := tok.Encode(string(b), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, s, ids, bos
 }
 
 // TestLlamaCppPerplexity compares with llama.cpp's figures.

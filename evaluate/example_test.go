@@ -39,7 +39,10 @@ func ExamplePerplexity() {
 	defer s.Close()
 
 	text := strings.Repeat("One day, Lily went to the park with her mom. She saw a big red ball. ", 6)
-	ids := tokenizer.Encode(text, false)
+	ids, err := tokenizer.Encode(text, false)
+	if err != nil {
+		log.Fatal(err)
+	}
 	result, err := evaluate.Perplexity(ctx, s, ids, 32, -1, nil)
 	if err != nil {
 		log.Fatal(err)

@@ -100,7 +100,9 @@ func logits(t *testing.T, path string) []float32 {
 	must(t, err)
 	defer m.Close()
 	var rows []float32
-	must(t, m.Forward(t.Context(), tok.Encode("Once upon a time, there was a dog.", true), func(_ int, logits []float32) error {
+	ids, err := tok.Encode("Once upon a time, there was a dog.", true)
+	must(t, err)
+	must(t, m.Forward(t.Context(), ids, func(_ int, logits []float32) error {
 		rows = append(rows, logits...)
 		return nil
 	}))

@@ -42,7 +42,11 @@ func Example() {
 	defer session.Close()
 
 	g := generate.Generator{Tokenizer: tokenizer, Sampler: sampler}
-	result, err := g.Run(ctx, session, tokenizer.Encode("Once upon a time", true), 12, func(text string) error {
+	prompt, err := tokenizer.Encode("Once upon a time", true)
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := g.Run(ctx, session, prompt, 12, func(text string) error {
 		_, err := os.Stdout.WriteString(text)
 		return err
 	})

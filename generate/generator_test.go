@@ -63,7 +63,7 @@ func TestRun(t *testing.T) {
 	for _, o := range []transformer.Options{{Context: 200}, {Context: 200, Threads: 3, Chunk: 2}, {Context: 128, Memory: 64 << 20}} {
 		g, s := start(t, dir, o, Options{Temperature: 0.7, TopK: 30, Seed: 4})
 		var emitted strings.Builder
-		r, err := g.Run(t.Context(), s, g.Tokenizer.Encode(opening, true), 40, func(text string) error {
+		r, err := g.Run(t.Context(), s, encode(t, g.Tokenizer, opening, true), 40, func(text string) error {
 			if !utf8.ValidString(text) {
 				t.Errorf("emitted %q, part of a character", text)
 			}
@@ -90,7 +90,7 @@ func TestRun(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	dir := convertDemo(t)
 	g, s := start(t, dir, transformer.Options{Context: 24}, Options{})
-	ids := g.Tokenizer.Encode(opening, true)
+	ids := encode(t, g.Tokenizer, opening, true)
 	emit := func(string) error { return nil }
 
 	if _, err := g.Run(t.Context(), s, nil, 5, emit); !errors.Is(err, ErrPrompt) {
@@ -125,7 +125,7 @@ func TestRunStops(t *testing.T) {
 	}
 
 	s.Reset(0)
-	g.Stop = []int{g.Tokenizer.Encode(" girl", false)[0]}
+	g.Stop = []int{encode(t, g.Tokenizer, " girl", false)[0]}
 	if r, err := g.Run(t.Context(), s, ids, 100, emit); err != nil || r.Stop != StopToken {
 		t.Errorf("stop token: %q, %s, %v", r.Text, r.Stop, err)
 	}
@@ -143,7 +143,7 @@ func TestDamageInMidRun(t *testing.T) {
 	o.Memory = least.Minimum
 	g, s := start(t, dir, o, Options{})
 	n := 0
-	r, err := g.Run(t.Context(), s, g.Tokenizer.Encode(opening, true), 20, func(string) error {
+	r, err := g.Run(t.Context(), s, encode(t, g.Tokenizer, opening, true), 20, func(string) error {
 		if n++; n == 4 {
 			return os.Truncate(filepath.Join(dir, "model_layers_3_mlp_down_proj_weight.cdna2.hxz"), 5000)
 		}
@@ -182,4 +182,14 @@ func TestVocabularies(t *testing.T) {
 	if r, err := g.Run(t.Context(), s, []int{3}, 5, emit); !errors.Is(err, ErrVocabulary) || len(r.OutputIDs) != 0 {
 		t.Errorf("a token too many: %v, %v", r.OutputIDs, err)
 	}
+}
+
+// encode is Encode of a text that the tokenizer must be able to encode.
+func encode(t *testing.T, tok *tokenizer.Tokenizer, text string, special bool) []int {
+	t.Helper()
+	ids, err := tok.Encode(text, special)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
 }

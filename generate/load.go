@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -18,21 +19,15 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if filepath.Base(file) == tokenizerName {
-		t, err := tokenizer.Open(path)
-		if errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("%s has no %s: %w", path, tokenizerName, err)
-		}
-		return t, err
+	if slices.Contains(tokenizer.VocabularyFiles, filepath.Base(file)) {
+		return tokenizer.Open(path)
 	}
 	return openGGUF(file)
 }
 
-// tokenizerName is the file of a Hugging Face tokenizer.
-const tokenizerName = "tokenizer.json"
-
 // tokenizerFile returns the file that holds a model's tokenizer: in a directory,
-// tokenizer.json or the metadata of the GGUF file that it was converted from.
+// one of tokenizer.VocabularyFiles or the metadata of the GGUF file that it was converted
+// from.
 func tokenizerFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
@@ -42,7 +37,13 @@ func tokenizerFile(path string) (string, error) {
 	if _, err := os.Stat(metadata); err == nil {
 		return metadata, nil
 	}
-	return filepath.Join(path, tokenizerName), nil
+	for _, name := range tokenizer.VocabularyFiles {
+		file := filepath.Join(path, name)
+		if _, err := os.Stat(file); err == nil {
+			return file, nil
+		}
+	}
+	return filepath.Join(path, tokenizer.VocabularyFiles[0]), nil
 }
 
 // openGGUF opens the tokenizer in a GGUF file.

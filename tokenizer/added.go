@@ -29,7 +29,7 @@ type matcher struct {
 }
 
 // newMatcher returns a matcher of tokens as normalizer, if not nil, rewrites them.
-func newMatcher(tokens []addedToken, n normalizer) matcher {
+func newMatcher(tokens []addedToken, n normalizer, w *work) matcher {
 	if len(tokens) == 0 {
 		return matcher{}
 	}
@@ -37,21 +37,24 @@ func newMatcher(tokens []addedToken, n normalizer) matcher {
 	for i, t := range tokens {
 		texts[i], values[i] = t.content, int32(i)
 		if n != nil {
-			texts[i] = n.normalize(t.content)
+			texts[i] = n.normalize(t.content, w)
 		}
 	}
 	return matcher{tokens, newTrie(texts, values)}
 }
 
-// split appends the segments of s to dst: at least one, unless s is empty.
-func (m matcher) split(dst []segment, s string) []segment {
+// split appends the segments of s to dst: at least one, unless s is empty. Where the work is used up, it stops early.
+func (m matcher) split(dst []segment, s string, w *work) []segment {
 	start := 0 // of the text not yet in a segment
 	for i := 0; m.trie != nil && i < len(s); {
 		if m.trie.root[s[i]] == 0 {
 			i++
 			continue
 		}
-		value, n := m.trie.longest(s[i:])
+		value, n, walked := m.trie.longest(s[i:])
+		if !w.spend(walked) {
+			return dst
+		}
 		if n == 0 {
 			i++
 			continue
@@ -63,10 +66,14 @@ func (m matcher) split(dst []segment, s string) []segment {
 			continue
 		}
 		if token.lstrip {
-			from = max(len(strings.TrimRightFunc(s[:from], unicode.IsSpace)), start)
+			from = max(len(strings.TrimRightFunc(s[min(start, from):from], unicode.IsSpace))+min(start, from), start)
 		}
 		if token.rstrip {
+			end := to
 			to = len(s) - len(strings.TrimLeftFunc(s[to:], unicode.IsSpace))
+			if !w.spend(to - end) {
+				return dst
+			}
 		}
 		if start < from {
 			dst = append(dst, segment{s[start:from], -1})

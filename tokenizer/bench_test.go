@@ -27,12 +27,12 @@ func BenchmarkEncode(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			tok.Encode(text[:len(text)/4], false)
+			encode(b, tok, text[:len(text)/4], false)
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			b.ResetTimer()
 			for b.Loop() {
-				tok.Encode(text, false)
+				encode(b, tok, text, false)
 			}
 		})
 	}
@@ -59,7 +59,7 @@ func BenchmarkStream(b *testing.B) {
 	if err != nil {
 		b.Skip(err)
 	}
-	ids := tok.Encode(benchText(b)[:20000], false)
+	ids := encode(b, tok, benchText(b)[:20000], false)
 	b.ReportAllocs()
 	for b.Loop() {
 		d := tok.Stream()

@@ -41,26 +41,28 @@ func newCharsmap(encoded string) (charsmap, error) {
 
 // normalize replaces grapheme clusters of up to five bytes, and else single characters, by what the trie has for their shortest
 // prefix in it. That is how the reference works; the rest of the cluster is lost.
-func (m charsmap) normalize(s string) string {
+func (m charsmap) normalize(s string, w *work) string {
 	var b strings.Builder
 	b.Grow(len(s))
-	for state := -1; len(s) > 0; {
+	replaced := func(part string) bool {
+		r, ok := m.lookup(part)
+		if ok && w.spend(len(r)) && w.grow(len(r)-len(part)) {
+			b.WriteString(r)
+		}
+		return ok
+	}
+	for state := -1; len(s) > 0 && w.err == nil; {
 		var cluster string
 		if len(s) > 1 && s[0] < 0x80 && s[1] < 0x80 && s[0] != '\r' {
 			cluster, s, state = s[:1], s[1:], -1
 		} else {
 			cluster, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
 		}
-		if len(cluster) < 6 {
-			if r, ok := m.lookup(cluster); ok {
-				b.WriteString(r)
-				continue
-			}
+		if len(cluster) < 6 && replaced(cluster) {
+			continue
 		}
 		for _, c := range cluster {
-			if r, ok := m.lookup(string(c)); ok {
-				b.WriteString(r)
-			} else {
+			if !replaced(string(c)) {
 				b.WriteRune(c)
 			}
 		}

@@ -260,7 +260,9 @@ func (s *settings) tokens(added []addedToken) []addedToken {
 
 // complete gives the tokenizer the tokens that its vocabulary's file added and those that the settings name.
 func (t *Tokenizer) complete(added []addedToken, s *settings) error {
-	t.addTokens(slices.Concat(added, s.tokens(added)))
+	if err := t.addTokens(slices.Concat(added, s.tokens(added))); err != nil {
+		return err
+	}
 	t.specialTokens = map[string]string{}
 	for name, token := range s.special {
 		t.specialTokens[name] = token.content

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -103,7 +104,8 @@ type replaceDecoder struct {
 func (d replaceDecoder) start() decoderState { return d }
 func (replaceDecoder) flush(func(string))    {}
 func (d replaceDecoder) token(s string, next func(string)) {
-	next(replaceAll(s, d.pattern, d.content))
+	w := work{steps: math.MaxInt, growth: math.MaxInt} // what it may cost was checked when it was made
+	next(replaceAll(s, d.pattern, d.content, &w))
 }
 
 // stripDecoder takes up to left characters content from the beginning of each token, and up to right from its end.

@@ -23,7 +23,10 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	ids := tok.Encode("Hi hi", true)
+	ids, err := tok.Encode("Hi hi", true)
+	if err != nil {
+		panic(err)
+	}
 	fmt.Println(ids)
 	fmt.Println(tok.DecodeSkip(ids, true))
 	// Output:

@@ -122,7 +122,9 @@ func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 			added[i].rstrip = !slices.Contains(spaceKept, added[i].content)
 		}
 	}
-	t.addTokens(added)
+	if err := t.addTokens(added); err != nil {
+		return nil, err
+	}
 	t.ggufEnds(meta, addBOS)
 	return t, nil
 }

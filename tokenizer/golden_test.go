@@ -32,10 +32,10 @@ func TestGoldenTinyStories(t *testing.T) {
 	}
 	readJSON(t, filepath.Join(shared, "golden/tokenizer/tinystories-656k.json"), &golden)
 	for _, g := range golden {
-		if ids := tok.Encode(g.Text, true); !slices.Equal(ids, g.IDs) {
+		if ids := encode(t, tok, g.Text, true); !slices.Equal(ids, g.IDs) {
 			t.Errorf("%q: got %v, want %v", g.Text, ids, g.IDs)
 		}
-		if ids := tok.Encode(g.Text, false); !slices.Equal(ids, g.Plain) {
+		if ids := encode(t, tok, g.Text, false); !slices.Equal(ids, g.Plain) {
 			t.Errorf("%q without special tokens: got %v, want %v", g.Text, ids, g.Plain)
 		}
 		if text := tok.Decode(g.Plain); text != g.Decoded {
@@ -59,10 +59,10 @@ func TestGoldenHelixDemo(t *testing.T) {
 		GreedyText   string `json:"greedy_text"`
 	}
 	readJSON(t, filepath.Join(shared, "models/helix-demo/golden.json"), &golden)
-	if ids := tok.Encode(golden.Text, true); !slices.Equal(ids, golden.IDs) {
+	if ids := encode(t, tok, golden.Text, true); !slices.Equal(ids, golden.IDs) {
 		t.Errorf("text: got %v, want %v", ids, golden.IDs)
 	}
-	if ids := tok.Encode(golden.Prompt, true); !slices.Equal(ids, golden.PromptIDs) {
+	if ids := encode(t, tok, golden.Prompt, true); !slices.Equal(ids, golden.PromptIDs) {
 		t.Errorf("prompt: got %v, want %v", ids, golden.PromptIDs)
 	}
 	if text := tok.DecodeSkip(golden.IDs, true); text != golden.Text {

@@ -153,10 +153,37 @@ func orderedMembers(what string, data []byte) (order []string, members map[strin
 	return order, members, nil
 }
 
+// maxNesting bounds how deep values lie in each other; those of known models lie 8 deep.
+const maxNesting = 64
+
+// nesting returns how deep values lie in each other in valid JSON, up to a little more than maxNesting.
+func nesting(data []byte) int {
+	depth, deepest := 0, 0
+	for i := 0; i < len(data) && deepest <= maxNesting; i++ {
+		switch data[i] {
+		case '"':
+			for i++; i < len(data) && data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case '}', ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
 // readObject is orderedMembers for data whose syntax nobody has checked.
 func readObject(what string, data []byte) (order []string, members map[string]json.RawMessage, err error) {
 	if !json.Valid(data) {
 		return nil, nil, fmt.Errorf("%w: %s is not JSON, or cut short", ErrFormat, what)
+	}
+	if nesting(data) > maxNesting {
+		return nil, nil, fmt.Errorf("%w: %s nested deeper than %d", ErrLimit, what, maxNesting)
 	}
 	return orderedMembers(what, data)
 }

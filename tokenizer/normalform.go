@@ -21,7 +21,7 @@ const (
 	nfkd = normalForm(norm.NFKD)
 )
 
-func (f normalForm) normalize(s string) string {
+func (f normalForm) normalize(s string, w *work) string {
 	form := norm.Form(f)
 	if form.IsNormalString(s) {
 		return s

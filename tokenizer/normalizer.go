@@ -7,15 +7,19 @@ import (
 
 // normalizer rewrites a text before it is cut into pieces.
 type normalizer interface {
-	normalize(s string) string
+	// normalize returns s rewritten. Where the work is used up, any result will do.
+	normalize(s string, w *work) string
 }
 
 // normalizers are applied one after the other.
 type normalizers []normalizer
 
-func (n normalizers) normalize(s string) string {
+func (n normalizers) normalize(s string, w *work) string {
 	for _, one := range n {
-		s = one.normalize(s)
+		if !w.spend(1 + len(s)) {
+			return s
+		}
+		s = one.normalize(s, w)
 	}
 	return s
 }
@@ -23,8 +27,8 @@ func (n normalizers) normalize(s string) string {
 // prepend puts itself before a text that is not empty.
 type prepend string
 
-func (p prepend) normalize(s string) string {
-	if s == "" {
+func (p prepend) normalize(s string, w *work) string {
+	if s == "" || !w.grow(len(p)) {
 		return s
 	}
 	return string(p) + s
@@ -36,12 +40,14 @@ type replace struct {
 	content string
 }
 
-func (r replace) normalize(s string) string { return replaceAll(s, r.pattern, r.content) }
+func (r replace) normalize(s string, w *work) string {
+	return replaceAll(s, r.pattern, r.content, w)
+}
 
 // strip takes white space from the ends.
 type strip struct{ left, right bool }
 
-func (n strip) normalize(s string) string {
+func (n strip) normalize(s string, _ *work) string {
 	if n.left {
 		s = strings.TrimLeftFunc(s, unicode.IsSpace)
 	}
@@ -54,7 +60,7 @@ func (n strip) normalize(s string) string {
 // lowercase maps each character by itself, as Rust's char::to_lowercase.
 type lowercase struct{}
 
-func (lowercase) normalize(s string) string {
+func (lowercase) normalize(s string, w *work) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return lowerOf(r) != r || r == 'İ' }) {
 		return s
 	}
@@ -93,7 +99,7 @@ func lowerOf(r rune) rune {
 // stripAccents takes marks away; a normal form has set them apart before.
 type stripAccents struct{}
 
-func (stripAccents) normalize(s string) string {
+func (stripAccents) normalize(s string, _ *work) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.M, r) && !lateMarks.has(r) || r == 0x1cf2 || r == 0x1cf3 {
 			return -1
@@ -105,7 +111,7 @@ func (stripAccents) normalize(s string) string {
 // nmt cleans text as SentencePiece's nmt rules begin.
 type nmt struct{}
 
-func (nmt) normalize(s string) string {
+func (nmt) normalize(s string, w *work) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case 1 <= r && r <= 8, r == 0xb, 0xe <= r && r <= 0x1f, r == 0x7f, r == 0x8f, r == 0x9f:
@@ -121,7 +127,7 @@ func (nmt) normalize(s string) string {
 // bertNormalizer is that of BERT's basic tokenizer.
 type bertNormalizer struct{ clean, chinese, stripAccents, lowercase bool }
 
-func (n bertNormalizer) normalize(s string) string {
+func (n bertNormalizer) normalize(s string, w *work) string {
 	if n.clean {
 		s = strings.Map(func(r rune) rune {
 			switch {
@@ -154,10 +160,10 @@ func (n bertNormalizer) normalize(s string) string {
 				return -1
 			}
 			return r
-		}, nfd.normalize(s))
+		}, nfd.normalize(s, w))
 	}
 	if n.lowercase {
-		s = lowercase{}.normalize(s)
+		s = lowercase{}.normalize(s, w)
 	}
 	return s
 }
@@ -171,7 +177,10 @@ func isIdeograph(r rune) bool {
 // byteLevelNormalizer writes each byte as a character of the byte alphabet.
 type byteLevelNormalizer struct{}
 
-func (byteLevelNormalizer) normalize(s string) string {
+func (byteLevelNormalizer) normalize(s string, w *work) string {
+	if !w.grow(len(s)) {
+		return s
+	}
 	out := make([]byte, 0, 2*len(s))
 	for i := range len(s) {
 		out = append(out, byteAlphabet[s[i]]...)

@@ -11,6 +11,9 @@ import (
 // MaxFileSize is the largest file that is read, in bytes.
 const MaxFileSize = 256 << 20
 
+// VocabularyFiles are the files that may hold a model's vocabulary; the first that is there counts.
+var VocabularyFiles = []string{"tokenizer.json"}
+
 // Files gives the contents of a file beside a model's weights by its name. Where there is none, the error wraps [fs.ErrNotExist].
 // The contents stay the giver's: what is read from them keeps no part of them.
 type Files func(name string) ([]byte, error)

@@ -43,6 +43,9 @@ func parseTokenizer(data []byte) (*Tokenizer, []addedToken, error) {
 	if !json.Valid(data) {
 		return nil, nil, fmt.Errorf("%w: tokenizer.json is not JSON, or cut short", ErrFormat)
 	}
+	if depth := nesting(data); depth > maxNesting {
+		return nil, nil, fmt.Errorf("%w: tokenizer.json nested deeper than %d", ErrLimit, maxNesting)
+	}
 	parts, err := parseMembers("tokenizer.json", data)
 	if err != nil {
 		return nil, nil, err
@@ -51,16 +54,17 @@ func parseTokenizer(data []byte) (*Tokenizer, []addedToken, error) {
 	if t.model, err = parseModel(parts["model"]); err != nil {
 		return nil, nil, err
 	}
-	if t.normalizer, err = parseNormalizer(parts["normalizer"]); err != nil {
+	var components componentParser
+	if t.normalizer, err = components.parseNormalizer(parts["normalizer"]); err != nil {
 		return nil, nil, err
 	}
-	if t.pretokenizers, err = parsePreTokenizer(parts["pre_tokenizer"]); err != nil {
+	if t.pretokenizers, err = components.parsePreTokenizer(parts["pre_tokenizer"]); err != nil {
 		return nil, nil, err
 	}
-	if t.post, err = parsePostProcessor(parts["post_processor"]); err != nil {
+	if t.post, err = components.parsePostProcessor(parts["post_processor"]); err != nil {
 		return nil, nil, err
 	}
-	if t.decoders, err = parseDecoder(parts["decoder"]); err != nil {
+	if t.decoders, err = components.parseDecoder(parts["decoder"]); err != nil {
 		return nil, nil, err
 	}
 	var added []addedTokenJSON
@@ -92,7 +96,7 @@ func (t *Tokenizer) checkPost() error {
 
 // addTokens adds tokens to those of the model. A token that the model knows keeps its id; the others get the next free ones,
 // whatever the file says, as in the reference.
-func (t *Tokenizer) addTokens(tokens []addedToken) {
+func (t *Tokenizer) addTokens(tokens []addedToken) error {
 	t.added, t.addedTokens, t.special = map[string]int{}, map[int]string{}, map[int]bool{}
 	t.size = t.model.limit()
 	byID := map[int]addedToken{}
@@ -115,13 +119,14 @@ func (t *Tokenizer) addTokens(tokens []addedToken) {
 	}
 	// Special tokens come first, so that of equal ones they are found; the last description of an id counts.
 	var raw, normalized []addedToken
-	seen := map[string]bool{}
+	seen, size := map[string]bool{}, 0
 	for _, special := range []bool{true, false} {
 		for _, a := range tokens {
 			if a.content == "" || t.special[t.added[a.content]] != special || seen[a.content] {
 				continue
 			}
 			seen[a.content] = true
+			size += len(a.content)
 			b := byID[t.added[a.content]]
 			b.content, b.id = a.content, t.added[a.content]
 			if b.normalized {
@@ -131,7 +136,12 @@ func (t *Tokenizer) addTokens(tokens []addedToken) {
 			}
 		}
 	}
-	t.raw, t.normalized = newMatcher(raw, nil), newMatcher(normalized, t.normalizer)
+	w := allowance(size)
+	t.raw, t.normalized = newMatcher(raw, nil, &w), newMatcher(normalized, t.normalizer, &w)
+	if w.err != nil {
+		return fmt.Errorf("%w: added_tokens", w.err)
+	}
+	return nil
 }
 
 // component is what parts of tokenizer.json have in common.
@@ -226,6 +236,9 @@ func parseModel(data json.RawMessage) (model, error) {
 	}
 	switch m.Type {
 	case "WordPiece":
+		if m.MaxChars != nil && *m.MaxChars > maxWordPiece {
+			return nil, fmt.Errorf("%w: model: words of %d characters", ErrLimit, *m.MaxChars)
+		}
 		w := &wordPiece{vocabulary: v, unknown: unknown, prefix: "##", maxChars: 100}
 		if m.Prefix != nil {
 			w.prefix = *m.Prefix
@@ -236,6 +249,11 @@ func parseModel(data json.RawMessage) (model, error) {
 		return w, nil
 	case "WordLevel":
 		return &wordLevel{v, unknown}, nil
+	}
+	for _, affix := range []*string{m.Prefix, m.Suffix} {
+		if affix != nil && len(*affix) > maxAffix {
+			return nil, fmt.Errorf("%w: model: a prefix or suffix of %d bytes", ErrLimit, len(*affix))
+		}
 	}
 	b := newBPE(v)
 	b.unknown, b.fuseUnknown, b.byteFallback, b.wholeFirst = unknown, m.FuseUnknown, m.ByteFallback, m.WholeFirst
@@ -254,6 +272,11 @@ func parseModel(data json.RawMessage) (model, error) {
 	b.findSeams()
 	return b, nil
 }
+
+const (
+	maxAffix     = 256  // of the spelling of a character inside a word, in bytes
+	maxWordPiece = 1024 // characters of a word that is cut in pieces; BERT's is 100
+)
 
 // merger returns a function that adds the merge of rank i.
 func (m *bpe) merger() func(i int, left, right []byte) error {

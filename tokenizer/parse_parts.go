@@ -12,6 +12,29 @@ type patternJSON struct {
 	Regex  *string
 }
 
+// componentParser counts the components of a tokenizer: each takes work for every text.
+type componentParser struct {
+	components, depth int
+	growth            int // how many times as long decoders may make a text
+}
+
+const (
+	maxComponents = 512 // known models have at most some dozens
+	maxDepth      = 16  // of sequences in sequences
+)
+
+// enter notes a component; the caller leaves it when its parts are read.
+func (c *componentParser) enter(what string) error {
+	c.components++
+	c.depth++
+	if c.components > maxComponents || c.depth > maxDepth {
+		return fmt.Errorf("%w: %s: more than %d components, or nested deeper than %d", ErrLimit, what, maxComponents, maxDepth)
+	}
+	return nil
+}
+
+func (c *componentParser) leave() { c.depth-- }
+
 func (p patternJSON) compile() (pattern, error) {
 	switch {
 	case p.String != nil && *p.String == "":
@@ -24,11 +47,15 @@ func (p patternJSON) compile() (pattern, error) {
 	return nil, fmt.Errorf("%w: a pattern is neither String nor Regex", ErrFormat)
 }
 
-func parseNormalizer(data json.RawMessage) (normalizer, error) {
+func (c *componentParser) parseNormalizer(data json.RawMessage) (normalizer, error) {
 	const what = "normalizer"
 	if absent(data) {
 		return nil, nil
 	}
+	if err := c.enter(what); err != nil {
+		return nil, err
+	}
+	defer c.leave()
 	name, err := typeOf(what, data)
 	if err != nil {
 		return nil, err
@@ -57,7 +84,7 @@ func parseNormalizer(data json.RawMessage) (normalizer, error) {
 		}
 		var all normalizers
 		for _, part := range v.Normalizers {
-			n, err := parseNormalizer(part)
+			n, err := c.parseNormalizer(part)
 			if err != nil {
 				return nil, err
 			}
@@ -158,11 +185,15 @@ func parseBehavior(name string) (behavior, error) {
 }
 
 // parsePreTokenizer returns the pre-tokenizers to apply one after the other.
-func parsePreTokenizer(data json.RawMessage) ([]preTokenizer, error) {
+func (c *componentParser) parsePreTokenizer(data json.RawMessage) ([]preTokenizer, error) {
 	const what = "pre_tokenizer"
 	if absent(data) {
 		return nil, nil
 	}
+	if err := c.enter(what); err != nil {
+		return nil, err
+	}
+	defer c.leave()
 	name, err := typeOf(what, data)
 	if err != nil {
 		return nil, err
@@ -176,7 +207,7 @@ func parsePreTokenizer(data json.RawMessage) ([]preTokenizer, error) {
 		}
 		var all []preTokenizer
 		for _, part := range v.Pretokenizers {
-			p, err := parsePreTokenizer(part)
+			p, err := c.parsePreTokenizer(part)
 			if err != nil {
 				return nil, err
 			}
@@ -258,11 +289,15 @@ func parsePreTokenizer(data json.RawMessage) ([]preTokenizer, error) {
 }
 
 // parsePostProcessor returns the templates to apply one after the other.
-func parsePostProcessor(data json.RawMessage) ([]template, error) {
+func (c *componentParser) parsePostProcessor(data json.RawMessage) ([]template, error) {
 	const what = "post_processor"
 	if absent(data) {
 		return nil, nil
 	}
+	if err := c.enter(what); err != nil {
+		return nil, err
+	}
+	defer c.leave()
 	name, err := typeOf(what, data)
 	if err != nil {
 		return nil, err
@@ -277,7 +312,7 @@ func parsePostProcessor(data json.RawMessage) ([]template, error) {
 		}
 		var all []template
 		for _, part := range v.Processors {
-			p, err := parsePostProcessor(part)
+			p, err := c.parsePostProcessor(part)
 			if err != nil {
 				return nil, err
 			}
@@ -308,6 +343,9 @@ func (t *tokenAndID) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &[]any{&token, &t.id})
 }
 
+// maxTemplate bounds the tokens that are put around a text.
+const maxTemplate = 256
+
 func parseTemplate(data json.RawMessage) (template, error) {
 	v, err := read("post_processor", data, struct {
 		Single []struct {
@@ -320,14 +358,21 @@ func parseTemplate(data json.RawMessage) (template, error) {
 		return nil, err
 	}
 	var t template
+	ids, texts := 0, 0
 	for i, item := range v.Single {
 		switch {
 		case item.Sequence != nil && item.Sequence.ID == "A":
+			if texts++; texts > 1 {
+				return nil, fmt.Errorf("%w: TemplateProcessing with the text more than once", ErrUnsupported)
+			}
 			t = append(t, templateItem{text: true})
 		case item.SpecialToken != nil:
 			special, ok := v.SpecialTokens[item.SpecialToken.ID]
 			if !ok {
 				return nil, fmt.Errorf("%w: TemplateProcessing: special token %q has no ids", ErrVocabulary, item.SpecialToken.ID)
+			}
+			if ids += len(special.IDs) + 1; ids > maxTemplate {
+				return nil, fmt.Errorf("%w: TemplateProcessing of more than %d tokens", ErrLimit, maxTemplate)
 			}
 			t = append(t, templateItem{ids: special.IDs})
 		default:
@@ -337,12 +382,35 @@ func parseTemplate(data json.RawMessage) (template, error) {
 	return t, nil
 }
 
+// longestDecoded bounds the texts that a decoder looks for: what may begin one is held back and looked at again for each token.
+const longestDecoded = 256
+
+// parseReplaceDecoder appends a decoder that replaces. Decoding has no errors, so whatever it may cost is bounded here: together these
+// decoders make a text at most growthFactor times as long, and the patterns take linear time.
+func (c *componentParser) parseReplaceDecoder(dst []decoderStep, p pattern, content string) ([]decoderStep, error) {
+	shortest := 1
+	switch p := p.(type) {
+	case literal:
+		if shortest = len(p); shortest > longestDecoded {
+			return nil, fmt.Errorf("%w: decoder: it looks for a text of %d bytes", ErrLimit, shortest)
+		}
+	case *expression:
+		if !p.linear() {
+			return nil, fmt.Errorf("%w: decoder: a regular expression with look-arounds, atomic groups or repetitions of nothing", ErrUnsupported)
+		}
+	}
+	if c.growth = max(c.growth, 1) * max((len(content)+shortest-1)/shortest, 1); c.growth > growthFactor {
+		return nil, fmt.Errorf("%w: decoder: it makes texts more than %d times as long", ErrLimit, growthFactor)
+	}
+	return append(dst, replaceDecoder{p, content}), nil
+}
+
 // parseDecoder returns the decoders to apply one after the other.
-func parseDecoder(data json.RawMessage) ([]decoderStep, error) {
+func (c *componentParser) parseDecoder(data json.RawMessage) ([]decoderStep, error) {
 	if absent(data) {
 		return []decoderStep{joined}, nil
 	}
-	steps, err := parseDecoders(nil, data)
+	steps, err := c.parseDecoders(nil, data)
 	if err != nil {
 		return nil, err
 	}
@@ -359,8 +427,12 @@ func parseDecoder(data json.RawMessage) ([]decoderStep, error) {
 	return steps, nil
 }
 
-func parseDecoders(dst []decoderStep, data json.RawMessage) ([]decoderStep, error) {
+func (c *componentParser) parseDecoders(dst []decoderStep, data json.RawMessage) ([]decoderStep, error) {
 	const what = "decoder"
+	if err := c.enter(what); err != nil {
+		return nil, err
+	}
+	defer c.leave()
 	name, err := typeOf(what, data)
 	if err != nil {
 		return nil, err
@@ -378,7 +450,7 @@ func parseDecoders(dst []decoderStep, data json.RawMessage) ([]decoderStep, erro
 			return nil, err
 		}
 		for _, part := range v.Decoders {
-			if dst, err = parseDecoders(dst, part); err != nil {
+			if dst, err = c.parseDecoders(dst, part); err != nil {
 				return nil, err
 			}
 		}
@@ -405,7 +477,10 @@ func parseDecoders(dst []decoderStep, data json.RawMessage) ([]decoderStep, erro
 			return nil, err
 		}
 		p, err := v.Pattern.compile()
-		return append(dst, replaceDecoder{p, v.Content}), err
+		if err != nil {
+			return nil, err
+		}
+		return c.parseReplaceDecoder(dst, p, v.Content)
 	case "Metaspace":
 		v, err := read(what, data, metaspaceJSON{})
 		if err != nil {

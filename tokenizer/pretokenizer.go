@@ -8,7 +8,7 @@ import (
 
 // preTokenizer cuts pieces into smaller ones.
 type preTokenizer interface {
-	// split appends the parts of the pieces of src to dst; empty ones may be among them.
+	// split appends the parts of the pieces of src to dst; empty ones may be among them. Where the work is used up, it stops early.
 	split(dst, src []piece, s *scratch) []piece
 }
 
@@ -32,7 +32,7 @@ type splitter struct {
 
 func (p splitter) split(dst, src []piece, s *scratch) []piece {
 	for _, whole := range src {
-		s.spans = p.pattern.find(s.spans[:0], whole.text)
+		s.spans = p.pattern.find(s.spans[:0], whole.text, &s.work)
 		dst = p.cut(dst, whole, s.spans)
 	}
 	return dst
@@ -117,7 +117,7 @@ func (p byteLevel) split(dst, src []piece, s *scratch) []piece {
 			dst = append(dst, whole)
 			continue
 		}
-		s.spans = p.words.find(s.spans[:0], whole.text)
+		s.spans = p.words.find(s.spans[:0], whole.text, &s.work)
 		dst = splitter{behavior: isolated}.cut(dst, whole, s.spans)
 	}
 	// One string holds all pieces.
@@ -166,7 +166,7 @@ func (p metaspace) split(dst, src []piece, s *scratch) []piece {
 			dst = append(dst, whole)
 			continue
 		}
-		s.spans = literal(p.replacement).find(s.spans[:0], whole.text)
+		s.spans = literal(p.replacement).find(s.spans[:0], whole.text, &s.work)
 		dst = splitter{behavior: mergedWithNext}.cut(dst, whole, s.spans)
 	}
 	return dst
@@ -175,7 +175,7 @@ func (p metaspace) split(dst, src []piece, s *scratch) []piece {
 // wordRuns matches \w+|[^\w\s]+.
 type wordRuns struct{}
 
-func (wordRuns) find(dst []span, s string) []span {
+func (wordRuns) find(dst []span, s string, _ *work) []span {
 	const (
 		none = iota
 		word

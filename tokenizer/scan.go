@@ -14,7 +14,7 @@ type scanner struct {
 // matchFunc returns the end of the match that begins at s[i:], which is not empty, or -1.
 type matchFunc func(c *classTable, s string, i int) int
 
-func (p scanner) find(dst []span, s string) []span {
+func (p scanner) find(dst []span, s string, _ *work) []span {
 	for i := 0; i < len(s); {
 		if end := p.match(p.classes, s, i); end > i {
 			dst = append(dst, span{i, end})

@@ -2,9 +2,12 @@ package tokenizer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // ToGGUF returns the vocabulary of a GGUF file for a model with as many rows of embeddings: llama.cpp wants a token for each. Rows
@@ -26,8 +29,11 @@ func (t *Tokenizer) ToGGUF(rows int) (v *GGUFVocabulary, notes []string, err err
 	if t.size > rows {
 		notes = append(notes, fmt.Sprintf("added tokens from %d on have no embeddings and are left out", rows))
 	}
-	notes = append(notes, v.copyEnds(t)...)
-	notes = append(notes, v.copySpace(t)...)
+	ends, err := v.copyEnds(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	notes = slices.Concat(notes, ends, v.copySpace(t))
 	if m.byteFallback {
 		v.sentencePiece(t, m)
 		err = v.trySpaces(t)
@@ -78,7 +84,7 @@ func (v *GGUFVocabulary) padding(t *Tokenizer, id int) string {
 }
 
 // copyEnds copies the tokens around a text and those that end it.
-func (v *GGUFVocabulary) copyEnds(t *Tokenizer) (notes []string) {
+func (v *GGUFVocabulary) copyEnds(t *Tokenizer) (notes []string, err error) {
 	within := func(id int, ok bool) *int {
 		if !ok || id < 0 || id >= len(v.Tokens) {
 			return nil
@@ -117,11 +123,14 @@ func (v *GGUFVocabulary) copyEnds(t *Tokenizer) (notes []string) {
 			notes = append(notes, fmt.Sprintf("a GGUF file names three tokens that end a text; %q is one more", v.Tokens[*id]))
 		}
 	}
-	around := t.Encode("", true)
+	around, err := t.Encode("", true)
+	if err != nil {
+		return nil, err
+	}
 	before := v.BOS != nil && len(around) > 0 && around[0] == *v.BOS
 	after := v.EOS != nil && len(around) > 0 && around[len(around)-1] == *v.EOS && (!before || len(around) > 1)
 	v.AddBOS, v.AddEOS = &before, &after
-	return notes
+	return notes, nil
 }
 
 // copySpace gives the model a name by which llama.cpp knows that special tokens take the white space after them. It knows no other way
@@ -268,7 +277,12 @@ func (p ggufPre) cutsAs(t *Tokenizer) (bool, error) {
 		return false, err
 	}
 	for _, text := range probes {
-		if !slices.Equal(cut(text, steps), cut(text, t.pretokenizers)) {
+		got, err := cut(text, steps)
+		want, err2 := cut(text, t.pretokenizers)
+		if err := errors.Join(err, err2); err != nil {
+			return false, err
+		}
+		if !slices.Equal(got, want) {
 			return false, nil
 		}
 	}
@@ -276,10 +290,10 @@ func (p ggufPre) cutsAs(t *Tokenizer) (bool, error) {
 }
 
 // cut returns the pieces that a model gets of a text without added tokens, if nothing normalizes it.
-func cut(text string, steps []preTokenizer) []string {
-	pieces := []piece{{text, true}}
+func cut(text string, steps []preTokenizer) ([]string, error) {
+	pieces, s := []piece{{text, true}}, &scratch{work: allowance(len(text))}
 	for _, pre := range steps {
-		pieces = pre.split(nil, pieces, new(scratch))
+		pieces = pre.split(nil, pieces, s)
 	}
 	var texts []string
 	for _, p := range pieces {
@@ -287,7 +301,7 @@ func cut(text string, steps []preTokenizer) []string {
 			texts = append(texts, p.text)
 		}
 	}
-	return texts
+	return texts, s.work.err
 }
 
 // encodesAs tries the vocabulary.
@@ -298,9 +312,11 @@ func (v *GGUFVocabulary) encodesAs(original *Tokenizer, texts []string) bool {
 	}
 	for _, text := range texts {
 		if original.normalizer != nil && v.Model == "gpt2" {
-			text = original.normalizer.normalize(text)
+			text = norm.NFC.String(text)
 		}
-		if !slices.Equal(v.known(t.Encode(text, true)), v.known(original.Encode(text, true))) {
+		got, err := t.Encode(text, true)
+		want, err2 := original.Encode(text, true)
+		if err != nil || err2 != nil || !slices.Equal(v.known(got), v.known(want)) {
 			return false
 		}
 	}

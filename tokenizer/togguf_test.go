@@ -46,7 +46,7 @@ func TestToGGUF(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := translated.Encode(string(text), true), original.Encode(string(text), true); !slices.Equal(a, b) {
+		if a, b := encode(t, translated, string(text), true), encode(t, original, string(text), true); !slices.Equal(a, b) {
 			t.Errorf("%s: %d and %d tokens", dir, len(a), len(b))
 		}
 		if a, b := translated.EOS(), original.EOS(); len(a) == 0 || len(b) == 0 || a[0] != b[0] {

@@ -12,6 +12,7 @@ var (
 	ErrUnsupported = errors.New("unsupported tokenizer")          // a component this package does not know; the message names it
 	ErrVocabulary  = errors.New("inconsistent vocabulary")        // ids out of range, merges of unknown tokens, missing tokens
 	ErrTooLarge    = errors.New("tokenizer file too large")       // beyond MaxFileSize
+	ErrLimit       = errors.New("tokenizer beyond its limits")    // its files ask for more work, memory or depth than any known model's
 	ErrNotFound    = errors.New("no tokenizer in this directory") // no tokenizer.json
 )
 
@@ -41,7 +42,7 @@ type Tokenizer struct {
 
 // model turns one piece of text into ids.
 type model interface {
-	// tokenize appends the ids of piece, which is valid UTF-8 and not empty, to dst.
+	// tokenize appends the ids of piece, which is valid UTF-8 and not empty, to dst. What cannot be done it notes in s.work.
 	tokenize(dst []int, piece string, s *scratch) []int
 	id(token string) (int, bool)
 	token(id int) (string, bool)
@@ -62,18 +63,24 @@ type scratch struct {
 	spans        []span
 	bpe          bpeScratch
 	paths        []path
+	work         work // what is left for this text
 }
 
 // Encode returns the ids of text. Bytes that are not UTF-8 count as U+FFFD. Added tokens written out in the text, such as <|im_end|>,
 // become their ids. With special, the tokens that the model wants around a text (most often one that begins it) are put there.
-func (t *Tokenizer) Encode(text string, special bool) []int {
+//
+// The error is ErrLimit where the components that the tokenizer's files ask for take more steps or make a longer text than any known
+// model's (which a text given by a stranger can bring about only with files by a stranger), or ErrVocabulary for a character that the
+// vocabulary has no token for where it should have one for all unknown.
+func (t *Tokenizer) Encode(text string, special bool) ([]int, error) {
 	text = validUTF8(text)
 	s, _ := t.scratch.Get().(*scratch)
 	if s == nil {
 		s = new(scratch)
 	}
+	s.work = allowance(len(text))
 	ids := make([]int, 0, len(text)/3+8)
-	s.outer = t.raw.split(s.outer[:0], text)
+	s.outer = t.raw.split(s.outer[:0], text, &s.work)
 	afterAdded := true
 	for i, outer := range s.outer {
 		if outer.id >= 0 {
@@ -87,9 +94,9 @@ func (t *Tokenizer) Encode(text string, special bool) []int {
 		}
 		afterAdded = false
 		if t.normalizer != nil {
-			rest = t.normalizer.normalize(rest)
+			rest = t.normalizer.normalize(rest, &s.work)
 		}
-		s.inner = t.normalized.split(s.inner[:0], rest)
+		s.inner = t.normalized.split(s.inner[:0], rest, &s.work)
 		for j, inner := range s.inner {
 			if inner.id >= 0 {
 				ids = append(ids, inner.id)
@@ -100,23 +107,39 @@ func (t *Tokenizer) Encode(text string, special bool) []int {
 	}
 	clear(s.outer) // keep no text alive
 	clear(s.inner)
+	err := s.work.err
 	t.scratch.Put(s)
+	if err != nil {
+		return nil, err
+	}
 	if special {
 		for _, p := range t.post {
 			ids = p.apply(ids)
 		}
 	}
-	return ids
+	return ids, nil
 }
 
 // encodePlain appends the ids of a normalized text without added tokens.
 func (t *Tokenizer) encodePlain(ids []int, p piece, s *scratch) []int {
 	s.pieces = append(s.pieces[:0], p)
+	size := len(p.text)
 	for _, pre := range t.pretokenizers {
 		s.next = pre.split(s.next[:0], s.pieces, s)
 		s.pieces, s.next = s.next, s.pieces
+		before := size
+		size = len(s.pieces)
+		for _, p := range s.pieces {
+			size += len(p.text)
+		}
+		if !s.work.spend(size) || !s.work.grow(size-before) {
+			break
+		}
 	}
 	for _, p := range s.pieces {
+		if s.work.err != nil {
+			break
+		}
 		if p.text != "" {
 			ids = t.model.tokenize(ids, p.text, s)
 		}

@@ -78,10 +78,11 @@ func (t *trie) child(node int32, b byte) int32 {
 	return 0
 }
 
-// longest returns the value and length of the longest text that s begins with; length 0 if there is none.
-func (t *trie) longest(s string) (value int32, length int) {
+// longest returns the value and length of the longest text that s begins with, length 0 if there is none, and how many bytes it read.
+func (t *trie) longest(s string) (value int32, length, walked int) {
 	node := int32(0)
 	for i := range len(s) {
+		walked++
 		if node = t.child(node, s[i]); node == 0 {
 			break
 		}
@@ -89,5 +90,5 @@ func (t *trie) longest(s string) (value int32, length int) {
 			value, length = v, i+1
 		}
 	}
-	return value, length
+	return value, length, walked
 }

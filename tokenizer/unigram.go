@@ -69,7 +69,8 @@ func (m *unigram) tokenize(dst []int, piece string, s *scratch) []int {
 		_, n := utf8.DecodeRuneInString(piece[i:])
 		here, single := best[i].score, false
 		node := int32(0)
-		for j := i; j < len(piece); j++ {
+		j := i
+		for ; j < len(piece); j++ {
 			if node = m.texts.child(node, piece[j]); node == 0 {
 				break
 			}
@@ -77,6 +78,9 @@ func (m *unigram) tokenize(dst []int, piece string, s *scratch) []int {
 				best[j+1].improve(path{here + m.scores[id], int32(i), id})
 				single = single || j+1 == i+n
 			}
+		}
+		if !s.work.spend(j - i + 1) {
+			return dst
 		}
 		if !single {
 			best[i+n].improve(path{here + m.unknownScore, int32(i), m.unknown})

@@ -15,7 +15,7 @@ const maxID = 1 << 24
 func newVocabulary(ids map[string]int32) (vocabulary, error) {
 	v := vocabulary{ids: ids}
 	for token, id := range ids {
-		if id < 0 || int(id) >= min(maxID, 64*len(ids)+1<<16) {
+		if id < 0 || int(id) >= min(maxID, 4*len(ids)+1<<16) {
 			return v, fmt.Errorf("%w: token %q has id %d among %d tokens", ErrVocabulary, token, id, len(ids))
 		}
 		v.size = max(v.size, int(id)+1)

@@ -10,7 +10,7 @@ type wordPiece struct {
 	maxChars int // longer words are unknown
 }
 
-func (m *wordPiece) tokenize(dst []int, piece string, _ *scratch) []int {
+func (m *wordPiece) tokenize(dst []int, piece string, s *scratch) []int {
 	if utf8.RuneCountInString(piece) > m.maxChars {
 		return m.appendUnknown(dst)
 	}
@@ -18,6 +18,9 @@ func (m *wordPiece) tokenize(dst []int, piece string, _ *scratch) []int {
 	for start := 0; start < len(piece); {
 		end := len(piece)
 		for ; end > start; end-- {
+			if !s.work.spend(1 + (end-start)/16) { // a look into the vocabulary reads the part
+				return dst
+			}
 			if end < len(piece) && !utf8.RuneStart(piece[end]) {
 				continue
 			}

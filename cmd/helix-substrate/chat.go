@@ -112,7 +112,10 @@ func (c *conversation) encode() ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		ids := c.loaded.tokenizer.Encode(text, false)
+		ids, err := c.loaded.tokenizer.Encode(text, false)
+		if err != nil {
+			return nil, err
+		}
 		if len(ids)+room <= context || len(c.messages) < c.system+3 {
 			if dropped > 0 {
 				fmt.Fprintf(c.env.stderr, "helix-substrate: the context of %d tokens is full; oldest turns forgotten: %d\n", context, dropped)

@@ -141,7 +141,11 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	}
 	generation.Measurements.Paths["model"] = "model"
 	c.say(env, "%s", c.Prompt)
-	result, err := generation.run(env.ctx, &g, l.session, l.tokenizer.Encode(c.Prompt, true), func(text string) error {
+	ids, err := l.tokenizer.Encode(c.Prompt, true)
+	if err != nil {
+		return err
+	}
+	result, err := generation.run(env.ctx, &g, l.session, ids, func(text string) error {
 		return c.say(env, "%s", text)
 	})
 	if err != nil {

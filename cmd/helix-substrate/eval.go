@@ -63,7 +63,9 @@ func (f *textFlags) memory(text string) int64 { return 12 * int64(len(text)) }
 
 // ids encodes the text.
 func (f *textFlags) ids(l *loaded, text string) (ids []int, bos int, err error) {
-	ids = l.tokenizer.Encode(text, true)
+	if ids, err = l.tokenizer.Encode(text, true); err != nil {
+		return nil, 0, err
+	}
 	if n := f.Limit * f.Window; n > 0 && n < len(ids) {
 		ids = ids[:n]
 	}

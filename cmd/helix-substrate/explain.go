@@ -23,6 +23,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
 	"github.com/helix-substrate/helix-substrate/stream"
+	"github.com/helix-substrate/helix-substrate/tokenizer"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -54,6 +55,8 @@ var remedies = []struct {
 	{errLogChanged, "compare it with a copy; receipts go on in another log"},
 	{chain.ErrProof, "make it again with 'helix-substrate receipt log prove' or 'head'"},
 	{chain.ErrRange, "'helix-substrate receipt log verify' says how many there are"},
+	{tokenizer.ErrLimit, "its files are damaged or hostile: take the tokenizer from the model's own source"},
+	{tokenizer.ErrNotFound, "copy the tokenizer's files of the original beside the weights"},
 	{receipt.ErrJSON, "name a receipt"},
 	{receipt.ErrUTF8, "name a receipt"},
 	{receipt.ErrNumber, "it was changed, or is damaged"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // maxPrompt bounds a prompt, and a line of a conversation.
@@ -22,7 +23,16 @@ func readPrompt(ctx context.Context, r io.Reader) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the prompt: %w", err)
 	}
-	return string(text), nil
+	return withoutLineEnd(string(text)), nil
+}
+
+// withoutLineEnd drops the one line end that a file or an echo ends with.
+func withoutLineEnd(text string) string {
+	text, cut := strings.CutSuffix(text, "\n")
+	if cut {
+		text = strings.TrimSuffix(text, "\r")
+	}
+	return text
 }
 
 // lineReader reads lines. It is for one goroutine.

@@ -38,7 +38,7 @@ func (f *modelFlags) options(reserve int64) (transformer.Options, error) {
 type loaded struct {
 	model     *transformer.Model
 	session   *transformer.Session
-	tokenizer *tokenizer.Tokenizer
+	tokenizer *tokenizer.Tokenizer // nil where only ids are read
 }
 
 // open opens a model within the memory that the flags allow, reserve bytes of it aside.
@@ -72,13 +72,20 @@ func (f *modelFlags) loadFor(env *environment, path string, reserve func(vocab i
 	if err != nil {
 		return nil, err
 	}
-	m, err := f.open(env, path, tokenizerMemory(path)+reserve(t.VocabSize()))
+	return f.start(env, path, t, tokenizerMemory(path)+reserve(t.VocabSize()))
+}
+
+// start opens a model that works with a tokenizer, nil where only ids are read, and needs reserve bytes besides.
+func (f *modelFlags) start(env *environment, path string, t *tokenizer.Tokenizer, reserve int64) (*loaded, error) {
+	m, err := f.open(env, path, reserve)
 	if err != nil {
 		return nil, err
 	}
-	if err := generate.CheckVocabulary(t, m.Config.Vocab); err != nil {
-		m.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if t != nil {
+		if err := generate.CheckVocabulary(t, m.Config.Vocab); err != nil {
+			m.Close()
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	if f.Context > m.Config.Context {
 		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s was made for sequences of %d tokens; beyond them its predictions fall off\n",

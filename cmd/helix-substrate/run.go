@@ -94,10 +94,14 @@ func (r *running) once() error {
 	if strings.TrimSpace(prompt) == "" {
 		return fmt.Errorf("%w: give one as an argument or on standard input", generate.ErrPrompt)
 	}
+	ids, err := r.loaded.tokenizer.Encode(prompt, true)
+	if err != nil {
+		return err
+	}
 	if err := r.say(prompt); err != nil {
 		return err
 	}
-	_, err := r.generate(r.loaded.tokenizer.Encode(prompt, true))
+	_, err = r.generate(ids)
 	return cmp.Or(err, r.say("\n"))
 }
 

@@ -22,6 +22,11 @@ func newCharsmap(encoded string) (charsmap, error) {
 	if err != nil {
 		return charsmap{}, fmt.Errorf("%w: precompiled_charsmap: %v", ErrFormat, err)
 	}
+	return parseCharsmap(data)
+}
+
+// parseCharsmap reads the size of the trie, the trie and the replacements. It keeps no part of data.
+func parseCharsmap(data []byte) (charsmap, error) {
 	if len(data) < 4 {
 		return charsmap{}, fmt.Errorf("%w: precompiled_charsmap of %d bytes", ErrFormat, len(data))
 	}

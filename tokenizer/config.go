@@ -23,6 +23,7 @@ type settings struct {
 	chatTemplate    string
 	namedTemplates  map[string]string // the others
 	hasAddedDecoder bool
+	wrap            bool // the file of the vocabulary does not say which tokens come around a text
 }
 
 // specialNames are the special tokens that every tokenizer may have.
@@ -273,8 +274,8 @@ func (t *Tokenizer) complete(added []addedToken, s *settings) error {
 	if id, ok := t.ID(t.specialTokens["eos_token"]); ok {
 		t.eos = []int{id}
 	}
-	switch s.class {
-	case "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer": // transformers rewrites the post-processor of these
+	switch {
+	case s.wrap, s.class == "LlamaTokenizer", s.class == "CodeLlamaTokenizer", s.class == "GemmaTokenizer": // transformers rewrites the post-processor of these
 		var before, after []int
 		if (s.addBOS == nil || *s.addBOS) && t.bos >= 0 {
 			before = []int{t.bos}

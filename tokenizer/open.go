@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // MaxFileSize is the largest file that is read, in bytes.
 const MaxFileSize = 256 << 20
 
 // VocabularyFiles are the files that may hold a model's vocabulary; the first that is there counts.
-var VocabularyFiles = []string{"tokenizer.json"}
+var VocabularyFiles = []string{"tokenizer.json", "tokenizer.model"}
 
 // Files gives the contents of a file beside a model's weights by its name. Where there is none, the error wraps [fs.ErrNotExist].
 // The contents stay the giver's: what is read from them keeps no part of them.
@@ -51,23 +52,17 @@ func readFile(name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// Read makes a tokenizer of a model's files, as transformers does: the vocabulary of tokenizer.json; the special and added tokens
+// Read makes a tokenizer of a model's files, as transformers does: the vocabulary of tokenizer.json
+// or else tokenizer.model; the special and added tokens
 // of tokenizer_config.json and, where that lists no added tokens, of special_tokens_map.json and added_tokens.json; the ids that
 // end a generation of generation_config.json and config.json too; the chat template of chat_template.jinja or tokenizer_config.json.
 // Errors wrap ErrNotFound, ErrFormat, ErrUnsupported (naming the component), ErrVocabulary or ErrTooLarge, or are those of files.
 func Read(files Files) (*Tokenizer, error) {
-	data, err := files("tokenizer.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: looked for tokenizer.json", ErrNotFound)
-	}
-	if err != nil {
-		return nil, err
-	}
-	t, added, err := parseTokenizer(data)
-	if err != nil {
-		return nil, err
-	}
 	s, err := readSettings(files)
+	if err != nil {
+		return nil, err
+	}
+	t, added, err := readVocabulary(files, s)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +86,25 @@ func Read(files Files) (*Tokenizer, error) {
 		t.chatTemplate = validUTF8(string(template))
 	}
 	return t, nil
+}
+
+// readVocabulary reads the first of VocabularyFiles that is there, all but its added tokens, which it returns apart.
+func readVocabulary(files Files, s *settings) (*Tokenizer, []addedToken, error) {
+	for _, name := range VocabularyFiles {
+		data, err := optional(files, name)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case data == nil:
+		case len(data) > MaxFileSize:
+			return nil, nil, fmt.Errorf("%w: %s of %d bytes", ErrTooLarge, name, len(data))
+		case name == "tokenizer.model":
+			return fromSentencePiece(data, s)
+		default:
+			return parseTokenizer(data)
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: looked for %s", ErrNotFound, strings.Join(VocabularyFiles, ", "))
 }
 
 // optional is files, and nil for a file that does not exist.

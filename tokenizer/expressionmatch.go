@@ -37,7 +37,12 @@ const (
 
 // find appends the matches in s to dst, as the reference does with Oniguruma: an empty match does not follow another at once.
 func (e *expression) find(dst []span, s string, w *work) []span {
-	m := search{e: e, text: s, limit: max(w.steps, 0), rememberFrom: 4096 + rememberAfter*len(s)}
+	return e.search(dst, s, w, 4096+rememberAfter*len(s))
+}
+
+// search is find that remembers failures after so many steps.
+func (e *expression) search(dst []span, s string, w *work, rememberFrom int) []span {
+	m := search{e: e, text: s, limit: max(w.steps, 0), rememberFrom: rememberFrom}
 	if len(s) > maxSearched {
 		m.steps = m.limit + 1
 	}

@@ -46,7 +46,7 @@ func plenty() *work {
 // otherEngine is regexp2, for comparison.
 type otherEngine struct{ re *regexp2.Regexp }
 
-func newOther(t testing.TB, expr string) otherEngine {
+func newOther(t rapid.TB, expr string) otherEngine {
 	t.Helper()
 	re, err := regexp2.Compile(expr, regexp2.Multiline)
 	if err != nil {

@@ -42,7 +42,7 @@ type Tokenizer struct {
 
 // model turns one piece of text into ids.
 type model interface {
-	// tokenize appends the ids of piece, which is valid UTF-8 and not empty, to dst. What cannot be done it notes in s.work.
+	// tokenize appends the ids of piece, which is valid UTF-8 and not empty, to dst. Where s.work is used up, any ids will do.
 	tokenize(dst []int, piece string, s *scratch) []int
 	id(token string) (int, bool)
 	token(id int) (string, bool)
@@ -70,8 +70,7 @@ type scratch struct {
 // become their ids. With special, the tokens that the model wants around a text (most often one that begins it) are put there.
 //
 // The error is ErrLimit where the components that the tokenizer's files ask for take more steps or make a longer text than any known
-// model's (which a text given by a stranger can bring about only with files by a stranger), or ErrVocabulary for a character that the
-// vocabulary has no token for where it should have one for all unknown.
+// model's. What is counted is work, not time, so the same text always gives the same.
 func (t *Tokenizer) Encode(text string, special bool) ([]int, error) {
 	text = validUTF8(text)
 	s, _ := t.scratch.Get().(*scratch)

@@ -1,0 +1,500 @@
+package jinja
+
+// resolver gives every name of a tree its variable, and checks what Jinja2 checks when it compiles: filters and tests that exist,
+// breaks within loops, blocks of one name.
+type resolver struct {
+	blocks map[string]*namedBlock
+}
+
+// frame is where the resolver is.
+type frame struct {
+	*symbols
+	top    bool // sets are seen by blocks
+	inLoop bool // break has a loop to leave
+	soft   bool // within an if: an unknown filter matters only when it is reached
+}
+
+func (f frame) inner(function *functionBuilder) frame {
+	return frame{symbols: newSymbols(f.symbols, function), inLoop: f.inLoop}
+}
+
+func newFunction(outer *functionBuilder) *functionBuilder {
+	return &functionBuilder{outer: outer, slots: map[slotName]int{}}
+}
+
+// resolve returns the scope and the function of a whole template.
+func resolve(body []statement) (scope, *functionBuilder, map[string]*namedBlock) {
+	r := &resolver{blocks: map[string]*namedBlock{}}
+	f := newFunction(nil)
+	top := frame{symbols: newSymbols(nil, f), top: true}
+	if uses(body, "self")["self"] {
+		top.parameter("self")
+	}
+	top.analyze(body)
+	r.statements(body, top)
+	return top.scope(true), f, r.blocks
+}
+
+// analyze notes the names that statements of one scope read and set, in their order.
+func (s *symbols) analyze(body []statement) {
+	for _, n := range body {
+		switch n := n.(type) {
+		case *output:
+			s.reads(n.x)
+		case *assign:
+			s.reads(n.x)
+			s.targets(n.target, false)
+		case *assignBlock:
+			s.targets(n.target, false)
+		case *ifElse:
+			s.reads(n.tests[0])
+			var branches []*symbols
+			for i, body := range n.bodies {
+				b := s.branch()
+				if i > 0 && i < len(n.tests) {
+					b.reads(n.tests[i])
+				}
+				b.analyze(body)
+				branches = append(branches, b)
+			}
+			s.branches(branches)
+		case *forLoop:
+			s.reads(n.x)
+		case *macroDefinition:
+			s.store(n.target.name)
+		case *callBlock:
+			s.reads(&n.x)
+		case *filterBlock:
+			s.reads(n.filter)
+		case *with:
+			for _, x := range n.values {
+				s.reads(x)
+			}
+		}
+	}
+}
+
+// reads notes the names in an expression.
+func (s *symbols) reads(x expression) { walk(x, func(n *name) { s.load(n.name) }) }
+
+// targets notes the names that are assigned to.
+func (s *symbols) targets(x expression, parameter bool) {
+	switch x := x.(type) {
+	case *name:
+		if parameter {
+			s.parameter(x.name)
+		} else {
+			s.store(x.name)
+		}
+	case *namespaceTarget:
+		s.load(x.name.name)
+	case *tupleOf:
+		for _, item := range x.items {
+			s.targets(item, parameter)
+		}
+	}
+}
+
+// walk visits the names that an expression reads.
+func walk(x expression, visit func(*name)) {
+	walkAll(x, func(x expression) {
+		if n, ok := x.(*name); ok {
+			visit(n)
+		}
+	})
+}
+
+// walkAll visits an expression and all within it.
+func walkAll(x expression, visit func(expression)) {
+	if x == nil {
+		return
+	}
+	visit(x)
+	all := func(items ...expression) {
+		for _, x := range items {
+			walkAll(x, visit)
+		}
+	}
+	args := func(a *arguments) {
+		all(a.positional...)
+		all(a.named...)
+		all(a.starred, a.doubleStarred)
+	}
+	switch x := x.(type) {
+	case *tupleOf:
+		all(x.items...)
+	case *listOf:
+		all(x.items...)
+	case *dictOf:
+		all(x.keys...)
+		all(x.values...)
+	case *unary:
+		all(x.x)
+	case *binary:
+		all(x.x, x.y)
+	case *concat:
+		all(x.items...)
+	case *compare:
+		all(x.first)
+		for _, op := range x.ops {
+			all(op.x)
+		}
+	case *conditional:
+		all(x.test, x.yes, x.no)
+	case *attribute:
+		all(x.x)
+	case *item:
+		all(x.x, x.index)
+	case *slice:
+		all(x.x, x.start, x.stop, x.step)
+	case *call:
+		all(x.x)
+		args(&x.arguments)
+	case *filter:
+		all(x.x)
+		args(&x.arguments)
+	case *test:
+		all(x.x)
+		args(&x.arguments)
+	}
+}
+
+// resolveNames gives the names of an expression their variables and checks filters and tests.
+func (f frame) resolveNames(x expression) {
+	soft := map[expression]bool{} // below a conditional
+	walkAll(x, func(x expression) {
+		switch x := x.(type) {
+		case *name:
+			owner := f.find(x.name)
+			if owner == nil { // in a filter of a set block, which Jinja2 forgets to look at
+				f.load(x.name)
+				owner = f.symbols
+			}
+			x.variable = f.variable(owner, x.name)
+		case *conditional:
+			for _, part := range []expression{x.test, x.yes, x.no} {
+				walkAll(part, func(x expression) { soft[x] = true })
+			}
+		case *filter:
+			if filters[x.name] == nil && !f.soft && !soft[x] {
+				fail(ErrSyntax, x.line, "no filter named '%s'", x.name)
+			}
+		case *test:
+			if tests[x.name] == nil && !f.soft && !soft[x] {
+				fail(ErrSyntax, x.line, "no test named '%s'", x.name)
+			}
+		}
+	})
+}
+
+func (f frame) resolveTarget(x expression) {
+	switch x := x.(type) {
+	case *name:
+		x.variable = f.variable(f.find(x.name), x.name)
+	case *namespaceTarget:
+		x.name.variable = f.variable(f.find(x.name.name), x.name.name)
+	case *tupleOf:
+		for _, item := range x.items {
+			f.resolveTarget(item)
+		}
+	}
+}
+
+func (r *resolver) statements(body []statement, f frame) {
+	for _, n := range body {
+		r.statement(n, f)
+	}
+}
+
+// block resolves statements in a scope of their own, whose names are analyzed here.
+func (r *resolver) block(b *block, inner frame) {
+	inner.analyze(b.statements)
+	r.statements(b.statements, inner)
+	b.scope = inner.scope(false)
+}
+
+func (r *resolver) statement(n statement, f frame) {
+	switch n := n.(type) {
+	case *output:
+		f.resolveNames(n.x)
+	case *assign:
+		f.resolveNames(n.x)
+		f.resolveTarget(n.target)
+		n.exported = f.top
+	case *assignBlock:
+		inner := f.inner(f.function)
+		inner.analyze(n.body.statements)
+		r.statements(n.body.statements, inner)
+		inner.resolveNames(n.filter)
+		n.body.scope = inner.scope(false)
+		f.resolveTarget(n.target)
+		n.exported = f.top
+	case *ifElse:
+		f.soft = true
+		for _, x := range n.tests {
+			f.resolveNames(x)
+		}
+		for _, body := range n.bodies {
+			r.statements(body, f)
+		}
+	case *forLoop:
+		r.loop(n, f)
+	case *loopControl:
+		if !f.inLoop {
+			fail(ErrSyntax, n.line, "break or continue outside a loop")
+		}
+	case *macroDefinition:
+		r.macro(&n.macroBody, f, n.line)
+		f.resolveTarget(&n.target)
+		n.exported = f.top
+	case *callBlock:
+		f.resolveNames(&n.x)
+		r.macro(&n.macroBody, f, n.line)
+	case *generation:
+		r.macro(&n.macroBody, f, n.line)
+	case *filterBlock:
+		inner := f.inner(f.function)
+		inner.analyze(n.body.statements)
+		inner.reads(n.filter)
+		r.statements(n.body.statements, inner)
+		inner.resolveNames(n.filter)
+		n.body.scope = inner.scope(false)
+	case *with:
+		inner := f.inner(f.function)
+		for _, t := range n.targets {
+			inner.targets(t, true)
+		}
+		for _, x := range n.values {
+			f.resolveNames(x)
+		}
+		r.block(&n.body, inner)
+		for _, t := range n.targets {
+			inner.resolveTarget(t)
+		}
+	case *scoped:
+		r.block(&n.body, f.inner(f.function))
+	case *namedBlock:
+		r.named(n, f)
+	}
+}
+
+func (r *resolver) loop(n *forLoop, f frame) {
+	if line, ok := assignsLoop(n); ok {
+		fail(ErrSyntax, line, "can't assign to special loop variable")
+	}
+	f.resolveNames(n.x)
+	function := f.function
+	if n.recursive {
+		function = newFunction(f.function)
+	}
+	inner := f.inner(function)
+	inner.inLoop = true
+	inner.parameter("loop")
+	inner.targets(n.target, true)
+	inner.analyze(n.body.statements)
+	r.statements(n.body.statements, inner)
+	inner.resolveTarget(n.target)
+	n.loop = inner.variable(inner.symbols, "loop")
+	n.body.scope = inner.scope(n.recursive && n.otherwise.statements == nil)
+	if n.otherwise.statements != nil {
+		otherwise := f.inner(function)
+		r.block(&n.otherwise, otherwise)
+	}
+	if n.test != nil {
+		testFunction := newFunction(f.function)
+		inner := f.inner(testFunction)
+		inner.targets(n.target, true)
+		inner.reads(n.test)
+		inner.resolveNames(n.test)
+		n.testTarget = copyTarget(n.target)
+		inner.resolveTarget(n.testTarget)
+		n.testScope = inner.scope(true)
+		n.testFunction = testFunction
+	}
+	n.function = function
+}
+
+// copyTarget returns a target whose names may get variables of their own.
+func copyTarget(x expression) expression {
+	switch x := x.(type) {
+	case *name:
+		c := *x
+		return &c
+	case *tupleOf:
+		c := &tupleOf{}
+		for _, item := range x.items {
+			c.items = append(c.items, copyTarget(item))
+		}
+		return c
+	}
+	return x
+}
+
+func (r *resolver) macro(m *macroBody, f frame, line int) {
+	m.function = newFunction(f.function)
+	inner := f.inner(m.function)
+	inner.inLoop = false
+	explicit := -1
+	declared := map[string]bool{}
+	for i, p := range m.parameters {
+		if declared[p.name] {
+			fail(ErrSyntax, line, "duplicate argument '%s'", p.name)
+		}
+		declared[p.name] = true
+		inner.parameter(p.name)
+		if p.name == "caller" {
+			explicit = i
+		}
+	}
+	for _, x := range m.defaults {
+		inner.reads(x)
+	}
+	inner.analyze(m.body)
+	special := uses(m.body, "caller", "kwargs", "varargs")
+	if special["caller"] {
+		m.usesCaller = true
+		if explicit >= 0 && explicit < len(m.parameters)-len(m.defaults) {
+			fail(ErrSyntax, line, "the special argument 'caller' must be omitted or be given a default")
+		}
+	}
+	place := func(name string) *variable {
+		if !special[name] || declared[name] {
+			return nil
+		}
+		inner.parameter(name)
+		v := inner.variable(inner.symbols, name)
+		return &v
+	}
+	m.caller, m.kwargs, m.varargs = place("caller"), place("kwargs"), place("varargs")
+	for i := range m.parameters {
+		inner.resolveTarget(&m.parameters[i])
+	}
+	for _, x := range m.defaults {
+		inner.resolveNames(x)
+	}
+	r.statements(m.body, inner)
+	m.scope = inner.scope(true)
+}
+
+func (r *resolver) named(n *namedBlock, f frame) {
+	if r.blocks[n.name] != nil {
+		fail(ErrSyntax, n.line, "block '%s' defined twice", n.name)
+	}
+	if n.required {
+		fail(ErrSyntax, n.line, "required block '%s' not found", n.name)
+	}
+	r.blocks[n.name] = n
+	n.visible = map[string]variable{}
+	for s := f.symbols; n.scoped && s != nil; s = s.parent {
+		for name := range s.stored {
+			if _, ok := n.visible[name]; !ok {
+				n.visible[name] = f.variable(f.find(name), name)
+			}
+		}
+	}
+	n.function = newFunction(nil)
+	inner := frame{symbols: newSymbols(nil, n.function)}
+	if uses(n.body.statements, "self")["self"] {
+		inner.parameter("self")
+		v := inner.variable(inner.symbols, "self")
+		n.self = &v
+	}
+	r.block(&n.body, inner)
+}
+
+// assignsLoop tells whether something in a loop sets the variable "loop".
+func assignsLoop(n *forLoop) (line int, found bool) {
+	eachName([]statement{n}, func(n *name, store bool) {
+		if store && n.name == "loop" {
+			line, found = n.line, true
+		}
+	})
+	return line, found
+}
+
+// uses tells which of the names statements read before anything in them sets them; blocks do not count.
+func uses(body []statement, names ...string) map[string]bool {
+	looking, found := map[string]bool{}, map[string]bool{}
+	for _, n := range names {
+		looking[n] = true
+	}
+	eachName(body, func(n *name, store bool) {
+		if store {
+			delete(looking, n.name)
+		} else if looking[n.name] {
+			found[n.name] = true
+		}
+	})
+	return found
+}
+
+// eachName visits every name in statements and all within them, in the order of Jinja2's tree.
+func eachName(body []statement, visit func(n *name, store bool)) {
+	read := func(x expression) { walk(x, func(n *name) { visit(n, false) }) }
+	var store func(x expression)
+	store = func(x expression) {
+		switch x := x.(type) {
+		case *name:
+			visit(x, true)
+		case *tupleOf:
+			for _, item := range x.items {
+				store(item)
+			}
+		}
+	}
+	macro := func(m *macroBody) {
+		for i := range m.parameters {
+			store(&m.parameters[i])
+		}
+		for _, x := range m.defaults {
+			read(x)
+		}
+		eachName(m.body, visit)
+	}
+	for _, n := range body {
+		switch n := n.(type) {
+		case *output:
+			read(n.x)
+		case *assign:
+			store(n.target)
+			read(n.x)
+		case *assignBlock:
+			store(n.target)
+			read(n.filter)
+			eachName(n.body.statements, visit)
+		case *ifElse:
+			for i, body := range n.bodies {
+				if i < len(n.tests) {
+					read(n.tests[i])
+				}
+				eachName(body, visit)
+			}
+		case *forLoop:
+			store(n.target)
+			read(n.x)
+			eachName(n.body.statements, visit)
+			eachName(n.otherwise.statements, visit)
+			read(n.test)
+		case *macroDefinition:
+			macro(&n.macroBody)
+		case *callBlock:
+			read(&n.x)
+			macro(&n.macroBody)
+		case *generation:
+			macro(&n.macroBody)
+		case *filterBlock:
+			eachName(n.body.statements, visit)
+			read(n.filter)
+		case *with:
+			for _, t := range n.targets {
+				store(t)
+			}
+			for _, x := range n.values {
+				read(x)
+			}
+			eachName(n.body.statements, visit)
+		case *scoped:
+			eachName(n.body.statements, visit)
+		}
+	}
+}

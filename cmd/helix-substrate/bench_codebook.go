@@ -8,7 +8,7 @@ import (
 )
 
 type benchCodebookCommand struct {
-	File string `arg:"" name:"file" placeholder:"FILE" help:"Real weights: a .npy matrix or a .safetensors file, of which all matrices are used."`
+	File string `input:"model" arg:"" name:"file" placeholder:"FILE" help:"Real weights: a .npy matrix or a .safetensors file, of which all matrices are used."`
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 

@@ -19,7 +19,7 @@ type benchGenerateCommand struct {
 	Prompt int           `name:"prompt" default:"128" help:"Tokens of the prompt."`
 	N      int           `name:"n" short:"n" default:"32" help:"Tokens to generate; a quarter as many when streamed."`
 	Memory byteunit.Size `name:"memory" default:"300MiB" help:"The limit of the streamed run."`
-	Dir    string        `name:"dir" placeholder:"DIR" help:"Where the synthetic 1.1 B models are written and kept (default: a temporary directory, removed at the end)."`
+	Dir    string        `output:"scratch" name:"dir" placeholder:"DIR" help:"Where the synthetic 1.1 B models are written and kept (default: a temporary directory, removed at the end)."`
 	JSON   bool          `name:"json" help:"Print JSON."`
 }
 
@@ -106,7 +106,7 @@ func (c *benchGenerateCommand) phase(env *environment, name, dir string, memory 
 
 // benchGenerationCommand is the child of bench generate.
 type benchGenerationCommand struct {
-	Model  string `name:"model" required:""`
+	Model  string `input:"model" name:"model" required:""`
 	Limit  int64  `name:"limit"`
 	Prompt int    `name:"prompt"`
 	N      int    `name:"n" short:"n"`

@@ -12,9 +12,9 @@ import (
 )
 
 type benchKernelsCommand struct {
-	Python string `name:"python" default:"python3" help:"An interpreter with NumPy, whose OpenBLAS is the yardstick; without one those rows stay empty."`
+	Python string `text:"" name:"python" default:"python3" help:"An interpreter with NumPy, whose OpenBLAS is the yardstick; without one those rows stay empty."`
 	Rounds int    `name:"rounds" default:"9" help:"Every product runs once a round; the best one counts."`
-	Dir    string `name:"dir" placeholder:"DIR" help:"Where matrices are written (default: the system's temporary directory)."`
+	Dir    string `output:"scratch" name:"dir" placeholder:"DIR" help:"Where matrices are written (default: the system's temporary directory)."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 

@@ -18,7 +18,7 @@ type benchMatMulCommand struct {
 	Rounds    int           `name:"rounds" default:"7" help:"Every product runs once a round; the best one counts."`
 	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
 	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Bound the resident matrix and block buffers of each product; a resident matrix that does not fit is an error that says what would."`
-	Dir       string        `name:"dir" placeholder:"DIR" help:"Where matrices are written (default: the system's temporary directory)."`
+	Dir       string        `output:"scratch" name:"dir" placeholder:"DIR" help:"Where matrices are written (default: the system's temporary directory)."`
 	JSON      bool          `name:"json" help:"Print JSON."`
 }
 

@@ -20,7 +20,7 @@ type benchMemoryCommand struct {
 	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
 	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Bound the streamed product's block buffers."`
 	NoDense   bool          `name:"no-dense" help:"Skip the dense product, which holds the whole matrix as float32."`
-	Dir       string        `name:"dir" placeholder:"DIR" help:"Where the matrix is written (default: the system's temporary directory)."`
+	Dir       string        `output:"scratch" name:"dir" placeholder:"DIR" help:"Where the matrix is written (default: the system's temporary directory)."`
 	JSON      bool          `name:"json" help:"Print JSON."`
 }
 
@@ -132,9 +132,9 @@ func (c *benchMemoryCommand) print(env *environment, r memoryReport) {
 // benchPhaseCommand is the child of bench memory.
 type benchPhaseCommand struct {
 	Mode    string `name:"mode" enum:"streamed,dense" required:""`
-	W       string `name:"w" required:""`
-	X       string `name:"x" required:""`
-	Out     string `name:"out" required:""`
+	W       string `input:"file" name:"w" required:""`
+	X       string `input:"file" name:"x" required:""`
+	Out     string `output:"file" name:"out" required:""`
 	Threads int    `name:"threads"`
 	Memory  int64  `name:"memory"`
 }

@@ -22,7 +22,7 @@ type compressionFlags struct {
 	Full      bool    `name:"full-precision" help:"Keep float32 codebook values; the default rounds them to bfloat16, for faster products."`
 	Codec     string  `name:"codec" enum:"zstd,brotli,huff0,lz4,none" default:"zstd" help:"How blocks are packed: ${enum}."`
 	Level     int     `name:"level" help:"The codec's effort; 0 codes literals only, which is all that indices need."`
-	BlockRows string  `name:"block-rows" placeholder:"N" default:"auto" help:"Rows of a block; auto: the Fibonacci number whose block is nearest 256 KiB."`
+	BlockRows string  `text:"" name:"block-rows" placeholder:"N" default:"auto" help:"Rows of a block; auto: the Fibonacci number whose block is nearest 256 KiB."`
 	NonFinite string  `name:"nonfinite" enum:"refuse,sidecar" default:"refuse" help:"NaN and ±Inf: refuse, or keep them in the sidecar."`
 	Threads   int     `name:"threads" help:"Workers; 0 means all cores. The output does not depend on it."`
 }

@@ -14,26 +14,26 @@ import (
 const defaultConvertMemory = 512 << 20
 
 type convertCommand struct {
-	Src            string        `arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory; one file: safetensors or its index, GGUF (any part), PyTorch, .npy; or a repository of the hub, owner/name[@revision]."`
-	Out            string        `name:"out" short:"o" aliases:"output" required:"" placeholder:"DIR" help:"The model directory to make; it must not exist yet."`
+	Src            string        `input:"model" arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory; one file: safetensors or its index, GGUF (any part), PyTorch, .npy; or a repository of the hub, owner/name[@revision]."`
+	Out            string        `output:"directory" name:"out" short:"o" aliases:"output" required:"" placeholder:"DIR" help:"The model directory to make; it must not exist yet."`
 	Remote         bool          `name:"remote" help:"Read a repository tensor by tensor instead of downloading it."`
-	Token          string        `name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
-	File           string        `name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
+	Token          string        `text:"" name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
+	File           string        `text:"" name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
 	Preset         string        `name:"preset" enum:"archive,balanced,fast," default:"" help:"${enum}: the smallest files, the default, the fastest to unpack; same error."`
 	Size           byteunit.Size `name:"size" placeholder:"SIZE" help:"The most that all tensors together may take, such as 3.2GB, instead of --bits or --snr."`
 	Allocate       string        `name:"allocate" enum:"rate,snr,error" default:"rate" help:"How --size is spread: equal rate, equal SNR, or least sum of squared errors."`
-	Embeddings     string        `name:"embeddings" placeholder:"SETTINGS" help:"Settings of the embeddings, as for --tensor: exact, or snr=45,codec=brotli."`
-	LMHead         string        `name:"lm-head" placeholder:"SETTINGS" help:"Settings of the output head."`
-	Tensor         []string      `name:"tensor" sep:"none" placeholder:"REGEX=SETTINGS" help:"Settings of the tensors whose name matches, such as 'mlp=bits=3.5'; may be repeated, later ones win."`
+	Embeddings     string        `text:"" name:"embeddings" placeholder:"SETTINGS" help:"Settings of the embeddings, as for --tensor: exact, or snr=45,codec=brotli."`
+	LMHead         string        `text:"" name:"lm-head" placeholder:"SETTINGS" help:"Settings of the output head."`
+	Tensor         []string      `text:"" name:"tensor" sep:"none" placeholder:"REGEX=SETTINGS" help:"Settings of the tensors whose name matches, such as 'mlp=bits=3.5'; may be repeated, later ones win."`
 	SkipEmbeddings bool          `name:"skip-embeddings" help:"--embeddings exact."`
 	SkipLMHead     bool          `name:"skip-lm-head" help:"--lm-head exact."`
-	ModelID        string        `name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
+	ModelID        string        `text:"" name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
 	DryRun         bool          `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
 	Memory         byteunit.Size `name:"memory" default:"512MiB" help:"Keep the whole process within SIZE."`
 	SE             bool          `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
 	receiptFlags
-	Sign   []string `name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
-	Report string   `name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
+	Sign   []string `input:"file" name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
+	Report string   `output:"file" name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
 	compressionFlags
 	Quiet bool `name:"quiet" short:"q" help:"No progress, no table."`
 	JSON  bool `name:"json" help:"Print a JSON report."`
@@ -54,9 +54,6 @@ method=, entries=, codec=, level=, block-rows=, full-precision, exact, compress.
 func (c *convertCommand) Run(env *environment) error {
 	job, err := c.job()
 	if err != nil {
-		return err
-	}
-	if err := distinct(append([]string{c.Src, c.Out}, c.Sign...), []string{c.Receipt, c.Log, c.Report}); err != nil {
 		return err
 	}
 	attestation, err := c.newAttestation()

@@ -2,9 +2,9 @@ package main
 
 // convertGGUFCommand is the original's verb, with its flags.
 type convertGGUFCommand struct {
-	File      string `arg:"" name:"file" placeholder:"FILE" help:"A GGUF file, any part of a split one."`
-	Output    string `name:"output" short:"o" required:"" placeholder:"DIR" help:"The model directory to make."`
-	BlockRows string `name:"block-rows" placeholder:"N" default:"auto" help:"Rows of a block."`
+	File      string `input:"model" arg:"" name:"file" placeholder:"FILE" help:"A GGUF file, any part of a split one."`
+	Output    string `output:"directory" name:"output" short:"o" required:"" placeholder:"DIR" help:"The model directory to make."`
+	BlockRows string `text:"" name:"block-rows" placeholder:"N" default:"auto" help:"Rows of a block."`
 	Codec     string `name:"codec" enum:"zstd,brotli,huff0,lz4,none" default:"zstd" help:"How blocks are packed: ${enum}."`
 	Quiet     bool   `name:"quiet" short:"q" help:"No progress, no table."`
 }

@@ -18,9 +18,9 @@ import (
 )
 
 type decodeCommand struct {
-	File    string `arg:"" name:"file" placeholder:"FILE" help:"A CDNA file, version 1, 2 or lossless."`
-	Out     string `name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the matrix goes, as float32; a lossless float64 or float16 one as it is."`
-	Sidecar string `name:"sidecar" placeholder:"S.hxzo" help:"The file of outliers, which are put back in their places."`
+	File    string `input:"file" arg:"" name:"file" placeholder:"FILE" help:"A CDNA file, version 1, 2 or lossless."`
+	Out     string `output:"file" name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the matrix goes, as float32; a lossless float64 or float16 one as it is."`
+	Sidecar string `input:"file" name:"sidecar" placeholder:"S.hxzo" help:"The file of outliers, which are put back in their places."`
 	receiptFlags
 	JSON bool `name:"json" help:"Print a JSON report."`
 }
@@ -30,9 +30,6 @@ func (c *decodeCommand) Help() string {
 }
 
 func (c *decodeCommand) Run(env *environment) error {
-	if err := distinct([]string{c.File, c.Sidecar}, []string{c.Out, c.Receipt, c.Log}); err != nil {
-		return err
-	}
 	kind, err := cdna.DetectFile(c.File)
 	if err != nil {
 		return err

@@ -18,8 +18,8 @@ import (
 )
 
 type demoCommand struct {
-	Out    string `name:"out" short:"o" placeholder:"DIR" help:"Keep the demo's files in this new directory (default: a temporary one, removed at the end)."`
-	Prompt string `name:"prompt" default:"Once upon a time, there was a little" help:"The story's beginning."`
+	Out    string `output:"directory" name:"out" short:"o" placeholder:"DIR" help:"Keep the demo's files in this new directory (default: a temporary one, removed at the end)."`
+	Prompt string `text:"" name:"prompt" default:"Once upon a time, there was a little" help:"The story's beginning."`
 	Seed   uint64 `name:"seed" default:"1" help:"Another seed, another story."`
 	JSON   bool   `name:"json" help:"Print a JSON report."`
 }

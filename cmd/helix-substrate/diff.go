@@ -8,8 +8,8 @@ import (
 )
 
 type diffCommand struct {
-	A     string `arg:"" name:"a" placeholder:"A" help:"A model directory, or a checkpoint as for convert."`
-	B     string `arg:"" name:"b" placeholder:"B" help:"Another."`
+	A     string `input:"model" arg:"" name:"a" placeholder:"A" help:"A model directory, or a checkpoint as for convert."`
+	B     string `input:"model" arg:"" name:"b" placeholder:"B" help:"Another."`
 	Quiet bool   `name:"quiet" short:"q" help:"Print nothing; the exit code says it."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 }

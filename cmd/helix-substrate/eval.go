@@ -16,7 +16,7 @@ type evalCommand struct {
 
 // textFlags are the options of both evaluations.
 type textFlags struct {
-	Text   string `name:"text" required:"" placeholder:"FILE" help:"The text to predict."`
+	Text   string `input:"file" name:"text" required:"" placeholder:"FILE" help:"The text to predict."`
 	Window int    `name:"window" default:"256" help:"Tokens of a window; its second half is scored."`
 	Limit  int    `name:"limit" placeholder:"N" help:"Use the first N windows only; 0: all."`
 	JSON   bool   `name:"json" help:"Print JSON."`
@@ -77,7 +77,7 @@ func (f *textFlags) ids(l *loaded, text string) (ids []int, bos int, err error) 
 }
 
 type evalPPLCommand struct {
-	Dir string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Dir string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
 	textFlags
 	modelFlags
 }
@@ -123,8 +123,8 @@ func (c *evalPPLCommand) Run(env *environment) error {
 }
 
 type evalKLDCommand struct {
-	Dir       string `arg:"" name:"dir" placeholder:"DIR" help:"The model to judge."`
-	Reference string `name:"reference" required:"" placeholder:"DIR" help:"The original: a Hugging Face directory, GGUF file or model directory."`
+	Dir       string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"The model to judge."`
+	Reference string `input:"model" name:"reference" required:"" placeholder:"DIR" help:"The original: a Hugging Face directory, GGUF file or model directory."`
 	textFlags
 	modelFlags
 }

@@ -8,8 +8,8 @@ import (
 )
 
 type exportCommand struct {
-	Path  string `arg:"" name:"path" placeholder:"DIR" help:"A model directory, or a checkpoint as for convert."`
-	Out   string `name:"out" short:"o" required:"" placeholder:"FILE" help:"A .safetensors or .gguf file; it must not exist yet. Beside a model.safetensors go config.json and the tokenizer."`
+	Path  string `input:"model" arg:"" name:"path" placeholder:"DIR" help:"A model directory, or a checkpoint as for convert."`
+	Out   string `output:"file" name:"out" short:"o" required:"" placeholder:"FILE" help:"A .safetensors or .gguf file; it must not exist yet. Beside a model.safetensors go config.json and the tokenizer."`
 	DType string `name:"dtype" enum:"source,f32,f16,bf16" default:"source" help:"${enum}: what weights are written as; source: as they were before converting."`
 	Quiet bool   `name:"quiet" short:"q" help:"No progress, no summary."`
 	JSON  bool   `name:"json" help:"Print JSON."`

@@ -12,10 +12,10 @@ import (
 )
 
 type forwardCommand struct {
-	Dir  string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
-	Text string `arg:"" optional:"" name:"text" placeholder:"TEXT" help:"The text to read."`
+	Dir  string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Text string `text:"" arg:"" optional:"" name:"text" placeholder:"TEXT" help:"The text to read."`
 	IDs  []int  `name:"ids" placeholder:"1,2,3" help:"Token ids instead of a text."`
-	Out  string `name:"out" short:"o" required:"" placeholder:"LOGITS.npy" help:"Where the logits [tokens, vocabulary] go: row i follows token i."`
+	Out  string `output:"file" name:"out" short:"o" required:"" placeholder:"LOGITS.npy" help:"Where the logits [tokens, vocabulary] go: row i follows token i."`
 	receiptFlags
 	modelFlags
 }
@@ -38,12 +38,6 @@ func (c *forwardCommand) loadForward(env *environment) (*loaded, error) {
 func (c *forwardCommand) Run(env *environment) error {
 	if (c.Text == "") == (len(c.IDs) == 0) {
 		return usageError("give a text or --ids, one of them")
-	}
-	if err := distinct([]string{c.Dir}, []string{c.Out, c.Receipt, c.Log}); err != nil {
-		return err
-	}
-	if err := apart(c.Out, c.Dir); err != nil {
-		return err
 	}
 	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"model": c.Dir, "logits": c.Out})
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 )
 
 type inspectCommand struct {
-	Path   string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar, a model directory, or a checkpoint as for convert: of a repository, headers are read in ranges."`
-	Token  string `name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
-	File   string `name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
+	Path   string `input:"model" arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar, a model directory, or a checkpoint as for convert: of a repository, headers are read in ranges."`
+	Token  string `text:"" name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
+	File   string `text:"" name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
 	Blocks bool   `name:"blocks" help:"List a file's blocks too."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }

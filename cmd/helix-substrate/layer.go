@@ -12,12 +12,12 @@ import (
 )
 
 type layerCommand struct {
-	Dir   string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Dir   string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
 	Layer int    `name:"layer" default:"0" placeholder:"N" help:"Which layer, counted from 0."`
 	Part  string `name:"part" enum:"block,attention,ffn" default:"block" help:"${enum}: a block takes raw vectors, its parts normalized ones."`
-	X     string `name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`
+	X     string `input:"file" name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`
 	Start int    `name:"start" default:"0" help:"The position of the first vector."`
-	Out   string `name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
+	Out   string `output:"file" name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
 	receiptFlags
 	modelFlags
 }
@@ -27,12 +27,6 @@ func (c *layerCommand) Help() string {
 }
 
 func (c *layerCommand) Run(env *environment) error {
-	if err := distinct([]string{c.X}, []string{c.Out, c.Receipt, c.Log}); err != nil {
-		return err
-	}
-	if err := apart(c.Out, c.Dir); err != nil {
-		return err
-	}
 	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"model": c.Dir, "x": c.X, "y": c.Out})
 	if err != nil {
 		return err

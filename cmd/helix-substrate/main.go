@@ -82,6 +82,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "helix-substrate: %v (see helix-substrate --help)\n", err)
 		return exitUsage
 	}
+	if err := checkOutputs(parsed.Selected()); err != nil {
+		fmt.Fprintf(stderr, "helix-substrate: %v\n", err)
+		return exitUsage
+	}
 	signal.Ignore(syscall.SIGPIPE) // a reader that left is an error of writing, and verbs clean up
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

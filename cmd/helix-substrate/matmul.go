@@ -13,18 +13,18 @@ import (
 )
 
 type matmulCommand struct {
-	X         string        `name:"x" required:"" placeholder:"X.npy" help:"The vectors: a .npy array of 1 to 3 dimensions."`
-	W         string        `name:"w" required:"" placeholder:"FILE" help:"The matrix: a CDNA file."`
-	Out       string        `name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the product goes."`
+	X         string        `input:"file" name:"x" required:"" placeholder:"X.npy" help:"The vectors: a .npy array of 1 to 3 dimensions."`
+	W         string        `input:"file" name:"w" required:"" placeholder:"FILE" help:"The matrix: a CDNA file."`
+	Out       string        `output:"file" name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the product goes."`
 	Transpose bool          `name:"transpose" help:"Compute X @ Wᵀ instead of X @ W."`
-	Sidecar   string        `name:"sidecar" placeholder:"S.hxzo" help:"Exact values for outliers."`
+	Sidecar   string        `input:"file" name:"sidecar" placeholder:"S.hxzo" help:"Exact values for outliers."`
 	Quality   string        `name:"quality" placeholder:"MODE" enum:"accurate,fast," default:"" help:"Apply the sidecar only where the file's own cosine is below 0.999 (accurate) or 0.998 (fast)."`
 	MinCosine float64       `name:"min-cosine" placeholder:"C" help:"Apply the sidecar only where the file's own cosine is below C."`
 	Verify    string        `name:"verify" enum:"always,sampled,trust-cached" default:"trust-cached" help:"When blocks are checked against their SHA-256: always, sampled (about 10 %) or trust-cached (on first use)."`
 	Seed      uint64        `name:"seed" help:"Chooses the blocks of --verify sampled."`
 	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
 	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE, such as 64MiB; refused, with the smallest workable size, where that is too small."`
-	Compare   string        `name:"compare" placeholder:"Y0.npy" help:"Compare Y with a canonical result: PASS from a cosine of 0.999 on, ACCEPTABLE from 0.99."`
+	Compare   string        `input:"file" name:"compare" placeholder:"Y0.npy" help:"Compare Y with a canonical result: PASS from a cosine of 0.999 on, ACCEPTABLE from 0.99."`
 	receiptFlags
 	JSON bool `name:"json" help:"Print the receipt."`
 }
@@ -42,9 +42,6 @@ func (c *matmulCommand) Run(env *environment) error {
 	}
 	if c.Sidecar == "" && (c.Quality != "" || c.MinCosine != 0) {
 		return usageError("--quality and --min-cosine decide about a sidecar: name it with --sidecar")
-	}
-	if err := distinct([]string{c.X, c.W, c.Sidecar, c.Compare}, []string{c.Out, c.Receipt, c.Log}); err != nil {
-		return err
 	}
 	policy, err := cdna.ParsePolicy(c.Verify)
 	if err != nil {

@@ -1,77 +1,65 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
+	"github.com/alecthomas/kong"
 
-	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/internal/overwrite"
 )
 
-// distinct refuses outputs that are inputs, or each other: a verb never destroys
-// what it reads. Empty paths are skipped.
-func distinct(inputs, outputs []string) error {
-	for i, out := range outputs {
-		if out == "" {
-			continue
-		}
-		if out == "-" {
-			return usageError("output -: standard output is not supported, name a file")
-		}
-		for _, other := range append(append([]string(nil), inputs...), outputs[:i]...) {
-			if other != "" && sameFile(out, other) {
-				return usageError(fmt.Sprintf("%s would be overwritten by %s: choose another output", other, out))
+// checkOutputs refuses a command line by which a verb would destroy or change what it
+// reads. It sees every verb's paths, by the tags of its fields: input:"KIND" and
+// output:"KIND", of the kinds that package overwrite knows; text:"" is on strings that
+// are no paths.
+func checkOutputs(verb *kong.Node) error {
+	if verb == nil {
+		return nil
+	}
+	var inputs []overwrite.Input
+	var outputs []overwrite.Output
+	for _, v := range pathValues(verb) {
+		for _, path := range v.paths() {
+			if v.Tag.Has("input") {
+				inputs = append(inputs, overwrite.Input{Flag: v.name, Path: path, Kind: overwrite.InputKind(v.Tag.Get("input"))})
+			} else if v.Tag.Has("output") {
+				outputs = append(outputs, overwrite.Output{Flag: v.name, Path: path, Kind: overwrite.OutputKind(v.Tag.Get("output"))})
 			}
 		}
 	}
+	if more, ok := verb.Target.Addr().Interface().(interface{ unnamedOutputs() []overwrite.Output }); ok {
+		outputs = append(outputs, more.unnamedOutputs()...)
+	}
+	return overwrite.Check(inputs, outputs)
+}
+
+// pathValue is a flag or an argument and what a user calls it.
+type pathValue struct {
+	*kong.Value
+	name string
+}
+
+// pathValues are the flags and arguments of a verb.
+func pathValues(verb *kong.Node) []pathValue {
+	var list []pathValue
+	for _, v := range verb.Positional {
+		name := v.Tag.PlaceHolder
+		if name == "" {
+			name = v.Name
+		}
+		list = append(list, pathValue{v, name})
+	}
+	for _, f := range verb.Flags {
+		list = append(list, pathValue{f.Value, "--" + f.Name})
+	}
+	return list
+}
+
+// paths are the strings that a value has.
+func (v *pathValue) paths() []string {
+	switch value := v.Target.Interface().(type) {
+	case string:
+		return []string{value}
+	case []string:
+		return value
+	}
 	return nil
-}
-
-func sameFile(a, b string) bool {
-	if infoA, err := os.Stat(a); err == nil {
-		if infoB, err := os.Stat(b); err == nil {
-			return os.SameFile(infoA, infoB)
-		}
-	}
-	absA, errA := filepath.Abs(a)
-	absB, errB := filepath.Abs(b)
-	return errA == nil && errB == nil && absA == absB
-}
-
-// apart refuses an output that is a file of the model at path or lies in its
-// directory, also by way of links.
-func apart(output, path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return distinct(gguf.PartNames(path), []string{output})
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return err
-	}
-	files := make([]string, len(entries))
-	for i, e := range entries {
-		files[i] = filepath.Join(path, e.Name())
-	}
-	if err := distinct(files, []string{output}); err != nil {
-		return err
-	}
-	dir, err := filepath.Abs(filepath.Dir(output))
-	if err != nil {
-		return err
-	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return err
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if sameFile(dir, path) {
-			return usageError(fmt.Sprintf("%s lies in the model's directory: choose another output", output))
-		}
-		if dir == filepath.Dir(dir) {
-			return nil
-		}
-	}
 }

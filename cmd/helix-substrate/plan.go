@@ -8,7 +8,7 @@ import (
 )
 
 type planCommand struct {
-	Dir string `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Dir string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
 	modelFlags
 	JSON bool `name:"json" help:"Print JSON."`
 }

@@ -11,8 +11,8 @@ import (
 )
 
 type receiptDiffCommand struct {
-	A string `arg:"" name:"a" placeholder:"A" help:"A receipt, signed or not."`
-	B string `arg:"" name:"b" placeholder:"B" help:"Another."`
+	A string `input:"file" arg:"" name:"a" placeholder:"A" help:"A receipt, signed or not."`
+	B string `input:"file" arg:"" name:"b" placeholder:"B" help:"Another."`
 }
 
 func (c *receiptDiffCommand) Help() string {

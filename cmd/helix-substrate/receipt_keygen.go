@@ -7,7 +7,7 @@ import (
 )
 
 type receiptKeygenCommand struct {
-	Out  string `name:"out" short:"o" required:"" placeholder:"FILE" help:"The private key; the public one goes to FILE.pub. Neither may exist."`
+	Out  string `output:"keys" name:"out" short:"o" required:"" placeholder:"FILE" help:"The private key; the public one goes to FILE.pub. Neither may exist."`
 	Kind string `name:"kind" enum:"ed25519,ecdsa-p256" default:"ed25519" help:"${enum}; OpenSSF's model_signing verifies the second."`
 }
 

@@ -20,8 +20,8 @@ type receiptLogCommand struct {
 }
 
 type receiptLogAppendCommand struct {
-	Log     string `arg:"" name:"log" placeholder:"LOG" help:"The log; it is made if it is not there."`
-	Receipt string `arg:"" name:"receipt" placeholder:"R" help:"A receipt, not signed."`
+	Log     string `output:"log" arg:"" name:"log" placeholder:"LOG" help:"The log; it is made if it is not there."`
+	Receipt string `input:"file" arg:"" name:"receipt" placeholder:"R" help:"A receipt, not signed."`
 }
 
 func (c *receiptLogAppendCommand) Help() string {
@@ -40,8 +40,8 @@ func (c *receiptLogAppendCommand) Run(env *environment) error {
 }
 
 type receiptLogVerifyCommand struct {
-	Log  string `arg:"" name:"log" placeholder:"LOG" help:"The log."`
-	Head string `name:"head" placeholder:"HEAD" help:"A head from earlier, which the log must begin with."`
+	Log  string `input:"file" arg:"" name:"log" placeholder:"LOG" help:"The log."`
+	Head string `input:"file" name:"head" placeholder:"HEAD" help:"A head from earlier, which the log must begin with."`
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
@@ -83,7 +83,7 @@ func (c *receiptLogVerifyCommand) Run(env *environment) error {
 }
 
 type receiptLogHeadCommand struct {
-	Log string `arg:"" name:"log" placeholder:"LOG" help:"The log."`
+	Log string `input:"file" arg:"" name:"log" placeholder:"LOG" help:"The log."`
 }
 
 func (c *receiptLogHeadCommand) Help() string {
@@ -111,7 +111,7 @@ func intact(env *environment, log string) (*chain.Report, error) {
 }
 
 type receiptLogProveCommand struct {
-	Log   string `arg:"" name:"log" placeholder:"LOG" help:"The log."`
+	Log   string `input:"file" arg:"" name:"log" placeholder:"LOG" help:"The log."`
 	Entry int64  `name:"entry" default:"-1" placeholder:"N" help:"Prove that entry N, counted from 0, is in the log."`
 	Since int64  `name:"since" default:"-1" placeholder:"N" help:"Prove that the first N entries are still the log's beginning."`
 }
@@ -142,9 +142,9 @@ func (c *receiptLogProveCommand) Run(env *environment) error {
 }
 
 type receiptLogCheckCommand struct {
-	Proof   string `arg:"" name:"proof" placeholder:"PROOF" help:"What receipt log prove printed."`
-	Receipt string `arg:"" optional:"" name:"receipt" placeholder:"R" help:"The receipt that is said to be in the log; none for a proof of growth."`
-	Head    string `name:"head" placeholder:"HEAD" help:"The head that the proof must be about, from a place to trust: a proof brings a head of its own, which anybody can make."`
+	Proof   string `input:"file" arg:"" name:"proof" placeholder:"PROOF" help:"What receipt log prove printed."`
+	Receipt string `input:"file" arg:"" optional:"" name:"receipt" placeholder:"R" help:"The receipt that is said to be in the log; none for a proof of growth."`
+	Head    string `input:"file" name:"head" placeholder:"HEAD" help:"The head that the proof must be about, from a place to trust: a proof brings a head of its own, which anybody can make."`
 }
 
 func (c *receiptLogCheckCommand) Help() string {

@@ -10,13 +10,13 @@ import (
 )
 
 type receiptReplayCommand struct {
-	Path    string   `arg:"" name:"receipt" placeholder:"R" help:"The receipt of a generated text, signed or not; of a forward pass, a layer, a product or a conversion."`
-	Model   string   `name:"model" placeholder:"DIR" help:"The model (default: where the receipt says it was)."`
-	Key     []string `name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
-	X       string   `name:"x" placeholder:"X.npy" help:"Of a product or a layer: the vectors."`
-	W       string   `name:"w" placeholder:"FILE" help:"Of a product: the matrix (default: where the receipt says it was)."`
-	Source  string   `name:"source" placeholder:"SRC" help:"Of a conversion: what was converted (default: where the receipt says it was)."`
-	Sidecar string   `name:"sidecar" placeholder:"S.hxzo" help:"Of a product: the sidecar (default: where the receipt says it was)."`
+	Path    string   `input:"file" arg:"" name:"receipt" placeholder:"R" help:"The receipt of a generated text, signed or not; of a forward pass, a layer, a product or a conversion."`
+	Model   string   `input:"model" name:"model" placeholder:"DIR" help:"The model (default: where the receipt says it was)."`
+	Key     []string `input:"file" name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
+	X       string   `input:"file" name:"x" placeholder:"X.npy" help:"Of a product or a layer: the vectors."`
+	W       string   `input:"file" name:"w" placeholder:"FILE" help:"Of a product: the matrix (default: where the receipt says it was)."`
+	Source  string   `input:"model" name:"source" placeholder:"SRC" help:"Of a conversion: what was converted (default: where the receipt says it was)."`
+	Sidecar string   `input:"file" name:"sidecar" placeholder:"S.hxzo" help:"Of a product: the sidecar (default: where the receipt says it was)."`
 	modelFlags
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 type receiptShowCommand struct {
-	Path string `arg:"" name:"receipt" placeholder:"R" help:"A receipt, signed or not."`
+	Path string `input:"file" arg:"" name:"receipt" placeholder:"R" help:"A receipt, signed or not."`
 }
 
 func (c *receiptShowCommand) Help() string {

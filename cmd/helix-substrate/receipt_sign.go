@@ -4,17 +4,17 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/overwrite"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 )
 
 type receiptSignCommand struct {
-	Path    string   `arg:"" name:"receipt" placeholder:"R" help:"A receipt; a signed one, which gets further signatures; or a model directory."`
-	Key     []string `name:"key" required:"" placeholder:"FILE" help:"A private key; may be repeated."`
-	Out     string   `name:"out" short:"o" placeholder:"FILE" help:"The envelope (DSSE with an in-toto statement); of a model directory, its signature (default: model.sig in it)."`
-	Subject []string `name:"subject" placeholder:"FILE" help:"A file, or a model directory, that the receipt is about; may be repeated. Default: the claims themselves."`
+	Path    string   `input:"model" arg:"" name:"receipt" placeholder:"R" help:"A receipt; a signed one, which gets further signatures; or a model directory."`
+	Key     []string `input:"file" name:"key" required:"" placeholder:"FILE" help:"A private key; may be repeated."`
+	Out     string   `output:"signature" name:"out" short:"o" placeholder:"FILE" help:"The envelope (DSSE with an in-toto statement); of a model directory, its signature (default: model.sig in it)."`
+	Subject []string `input:"model" name:"subject" placeholder:"FILE" help:"A file, or a model directory, that the receipt is about; may be repeated. Default: the claims themselves."`
 }
 
 func (c *receiptSignCommand) Help() string {
@@ -22,6 +22,14 @@ func (c *receiptSignCommand) Help() string {
   helix-substrate receipt sign r.json --key alice.key -o r.dsse.json --subject model-dir
   helix-substrate receipt sign r.dsse.json --key bob.key -o both.dsse.json
   helix-substrate receipt sign model-dir --key alice.key`
+}
+
+// unnamedOutputs are those of no flag.
+func (c *receiptSignCommand) unnamedOutputs() []overwrite.Output {
+	if c.Out != "" || !isDir(c.Path) {
+		return nil
+	}
+	return []overwrite.Output{{Flag: "the signature", Path: filepath.Join(c.Path, attest.ModelSignatureName), Kind: overwrite.Signature}}
 }
 
 func (c *receiptSignCommand) Run(env *environment) error {
@@ -37,9 +45,6 @@ func (c *receiptSignCommand) Run(env *environment) error {
 	}
 	if c.Out == "" {
 		return usageError("-o: name the envelope's file")
-	}
-	if err := distinct(slices.Concat([]string{c.Path}, c.Key, c.Subject), []string{c.Out}); err != nil {
-		return err
 	}
 	r, err := readReceipt(env, c.Path, nil)
 	if err != nil {
@@ -93,12 +98,6 @@ func (c *receiptSignCommand) model(env *environment, keys []*attest.PrivateKey) 
 	out := c.Out
 	if out == "" {
 		out = filepath.Join(c.Path, attest.ModelSignatureName)
-	} else if err := distinct(c.Key, []string{out}); err != nil {
-		return err
-	} else if filepath.Base(out) != attest.ModelSignatureName {
-		if err := apart(out, c.Path); err != nil {
-			return err
-		}
 	}
 	if err := attest.SignModel(env.ctx, c.Path, out, keys[0]); err != nil {
 		return err

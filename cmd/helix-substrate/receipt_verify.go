@@ -9,12 +9,12 @@ import (
 )
 
 type receiptVerifyCommand struct {
-	Path       string   `arg:"" name:"receipt" placeholder:"R" help:"A receipt, signed or not; or a model directory with its model.sig."`
-	Key        []string `name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
+	Path       string   `input:"model" arg:"" name:"receipt" placeholder:"R" help:"A receipt, signed or not; or a model directory with its model.sig."`
+	Key        []string `input:"file" name:"key" placeholder:"FILE.pub" help:"A public key whose signature must be there and valid; may be repeated."`
 	RequireKey bool     `name:"require-key" help:"Fail where no key was given: a receipt without a checked signature proves nothing about who wrote it."`
-	Subject    []string `name:"subject" placeholder:"FILE" help:"A file, or a model directory, that must be among the subjects as it is now; may be repeated."`
+	Subject    []string `input:"model" name:"subject" placeholder:"FILE" help:"A file, or a model directory, that must be among the subjects as it is now; may be repeated."`
 	AnyLayout  bool     `name:"any-layout" help:"Accept a model.sig that another program wrote: changes to what no signature covers in it, such as the key's name, go unseen."`
-	Signature  string   `name:"signature" placeholder:"FILE" help:"A model directory's signature (default: model.sig in it)."`
+	Signature  string   `input:"file" name:"signature" placeholder:"FILE" help:"A model directory's signature (default: model.sig in it)."`
 }
 
 func (c *receiptVerifyCommand) Help() string {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"os"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
@@ -20,37 +18,15 @@ import (
 
 // receiptFlags are the options of every verb that leaves a receipt.
 type receiptFlags struct {
-	Receipt string `name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
-	Log     string `name:"log" placeholder:"LOG" help:"Append the receipt to this log, which links it to the one before."`
+	Receipt string `output:"file" name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
+	Log     string `output:"log" name:"log" placeholder:"LOG" help:"Append the receipt to this log, which links it to the one before."`
 }
 
 // wanted tells that somebody will see a receipt.
 func (f *receiptFlags) wanted() bool { return f.Receipt != "" || f.Log != "" }
 
-// create opens the receipt's file, if one is wanted, and looks at the log. Neither may be
-// the other, one of the paths, or lie in one.
-func (f *receiptFlags) create(paths []string) (*atomicfile.File, error) {
-	outputs := []string{f.Receipt}
-	if f.Log != "" {
-		outputs = append(outputs, f.Log, f.Log+chain.TreeSuffix)
-	}
-	slices.Sort(paths)
-	if err := distinct(paths, outputs); err != nil {
-		return nil, err
-	}
-	for _, path := range paths {
-		if _, err := os.Stat(path); err != nil {
-			continue // an output, or a repository of the hub
-		}
-		for _, output := range outputs {
-			if output == "" {
-				continue
-			}
-			if err := apart(output, path); err != nil {
-				return nil, err
-			}
-		}
-	}
+// create opens the receipt's file, if one is wanted, and looks at the log.
+func (f *receiptFlags) create() (*atomicfile.File, error) {
 	if f.Log != "" {
 		if err := chain.Check(f.Log); err != nil {
 			return nil, err
@@ -70,7 +46,7 @@ type record struct {
 }
 
 // newRecord opens the receipt's file and looks at the log, if they are wanted, before
-// the work. Neither may be one of the paths or lie in one.
+// the work. The paths go into the measurements.
 func newRecord(f receiptFlags, threads int, paths map[string]string) (*record, error) {
 	r := &record{Recorder: receipt.NewRecorder(time.Now()), log: f.Log}
 	if threads <= 0 {
@@ -85,7 +61,7 @@ func newRecord(f receiptFlags, threads int, paths map[string]string) (*record, e
 	m.Executor = receipt.Executor{Used: string(kernels.Level()), Workers: threads}
 	maps.DeleteFunc(paths, func(_, path string) bool { return path == "" })
 	m.Paths = paths
-	r.file, err = f.create(slices.Collect(maps.Values(paths)))
+	r.file, err = f.create()
 	return r, err
 }
 

@@ -14,8 +14,8 @@ import (
 )
 
 type runCommand struct {
-	Dir           string  `arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
-	Prompt        string  `arg:"" optional:"" name:"prompt" placeholder:"PROMPT" help:"The text to continue; without one it is read from standard input."`
+	Dir           string  `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Prompt        string  `text:"" arg:"" optional:"" name:"prompt" placeholder:"PROMPT" help:"The text to continue; without one it is read from standard input."`
 	N             int     `name:"n" short:"n" default:"128" help:"Tokens to generate at most."`
 	Temperature   float32 `name:"temp" default:"0.8" help:"0 always takes the most likely token."`
 	TopK          int     `name:"top-k" default:"40" help:"Only the k most likely tokens; 0: all."`
@@ -24,7 +24,7 @@ type runCommand struct {
 	RepeatPenalty float32 `name:"repeat-penalty" default:"1" help:"Logits of the last 64 tokens are divided by it."`
 	Seed          uint64  `name:"seed" help:"Chooses the random numbers: the same seed gives the same text."`
 	Chat          bool    `name:"chat" help:"Use the model's chat template and keep a conversation: a line of input is a turn."`
-	System        string  `name:"system" placeholder:"TEXT" help:"With --chat: the system message."`
+	System        string  `text:"" name:"system" placeholder:"TEXT" help:"With --chat: the system message."`
 	receiptFlags
 	Private bool `name:"private" help:"Leave prompt and text out of the receipt, as token ids too: only their hashes are in it."`
 	modelFlags
@@ -43,7 +43,7 @@ func (c *runCommand) Run(env *environment) error {
 	if c.N < 1 {
 		return usageError("-n must be positive")
 	}
-	file, err := c.create([]string{c.Dir})
+	file, err := c.create()
 	if err != nil {
 		return err
 	}

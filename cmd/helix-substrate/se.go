@@ -13,9 +13,9 @@ import (
 )
 
 type seCommand struct {
-	Path         string        `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a model directory, or a checkpoint as for convert, .npy included."`
-	Plot         string        `name:"plot" placeholder:"FILE" help:"Draw the plane of Se and coherence, and Se by tensor: .png or .svg."`
-	Sidecar      string        `name:"sidecar" placeholder:"S.hxzo" help:"The outliers of a CDNA file."`
+	Path         string        `input:"model" arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a model directory, or a checkpoint as for convert, .npy included."`
+	Plot         string        `output:"file" name:"plot" placeholder:"FILE" help:"Draw the plane of Se and coherence, and Se by tensor: .png or .svg."`
+	Sidecar      string        `input:"file" name:"sidecar" placeholder:"S.hxzo" help:"The outliers of a CDNA file."`
 	Estimator    string        `name:"estimator" enum:"auto,gram,lanczos,original" default:"auto" help:"${enum}: all singular values up to 1024 and a sample beyond; all; a sample; the original's constants beyond 512."`
 	Seed         uint64        `name:"seed" help:"Of the sample's random numbers."`
 	Low          float64       `name:"low" default:"0.30" help:"Below this Se: zone 1."`
@@ -24,7 +24,7 @@ type seCommand struct {
 	VRAM         byteunit.Size `name:"vram" default:"4GB" help:"The accelerator's memory: a tensor beyond 0.8 of it goes to the CPU."`
 	Condition    float64       `name:"max-condition" default:"100" help:"Beyond this condition number: zone 2."`
 	Sparsity     float64       `name:"max-sparsity" default:"0.40" help:"Beyond this share of zeros in blocks: zone 1."`
-	ForceBackend string        `name:"force-backend" placeholder:"cpu|gpu|qpu" help:"Send all there, whatever was measured."`
+	ForceBackend string        `text:"" name:"force-backend" placeholder:"cpu|gpu|qpu" help:"Send all there, whatever was measured."`
 	Threads      int           `name:"threads" help:"Workers; 0 means all cores. The result does not depend on it."`
 	receiptFlags
 	JSON bool `name:"json" help:"Print JSON."`
@@ -78,9 +78,6 @@ func (c *seCommand) Run(env *environment) error {
 		return err
 	}
 	defer done()
-	if err := distinct([]string{c.Path, c.Sidecar}, []string{c.Plot, c.Receipt, c.Log}); err != nil {
-		return err
-	}
 	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"path": c.Path})
 	if err != nil {
 		return err

@@ -14,8 +14,8 @@ import (
 )
 
 type verifyCommand struct {
-	Path    string `arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
-	Rebuild string `name:"rebuild" placeholder:"SRC" help:"Convert SRC again with the directory's own options and compare every file: proves that it came from SRC."`
+	Path    string `input:"model" arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
+	Rebuild string `input:"model" name:"rebuild" placeholder:"SRC" help:"Convert SRC again with the directory's own options and compare every file: proves that it came from SRC."`
 	Threads int    `name:"threads" help:"Workers; 0 means all cores."`
 	receiptFlags
 	JSON bool `name:"json" help:"Print a JSON report."`

@@ -19,6 +19,7 @@ type Blocks struct {
 	grid    grid
 	blocks  []Block
 	maxComp int
+	headSum string // in hex, see headsum.go; empty for v1
 
 	data   io.ReaderAt // what Block.Offset counts in: the file, or the inflated indices of a v1 file
 	codec  codec.Codec // nil when blocks are stored as they are

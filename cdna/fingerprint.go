@@ -4,37 +4,24 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"math"
 )
 
 // Fingerprint returns a SHA-256, in hex, that stands for all that the file holds. For
-// version 2 it is that of the head, which has the blocks' own sums; in files that carry
-// a head_sha256 it is that number. For version 1 it is that of the codebook as
-// little-endian float32 and the indices. It reads no blocks of version 2.
+// version 2 it is that of the head as it was when the file was opened, which has the
+// blocks' own sums; in files that carry a head_sha256 it is that number. For version 1 it
+// is that of the codebook as little-endian float32 and the indices. It reads nothing of
+// version 2.
 func (f *File) Fingerprint() (string, error) {
 	if f.version == 1 {
 		return f.contentSum()
 	}
-	return f.headSum()
+	return f.headSum, nil
 }
 
 // Fingerprint returns a SHA-256, in hex, that stands for all that the file holds: that of
-// the head, which has the blocks' own sums. It reads no blocks.
-func (f *Lossless) Fingerprint() (string, error) { return f.headSum() }
-
-func (f *Blocks) headSum() (string, error) {
-	head := make([]byte, f.blocks[0].Offset)
-	if err := readAt(f.data, head, 0, "head"); err != nil {
-		return "", fmt.Errorf("%s: %w", f.name, err)
-	}
-	headerEnd := prefixLen + int(binary.LittleEndian.Uint16(head[6:]))
-	if digits := headSumDigits(head, headerEnd); digits != nil {
-		copy(digits, noHeadSum)
-	}
-	sum := sha256.Sum256(head)
-	return hex.EncodeToString(sum[:]), nil
-}
+// the head as it was when the file was opened, which has the blocks' own sums.
+func (f *Lossless) Fingerprint() (string, error) { return f.headSum, nil }
 
 func (f *File) contentSum() (string, error) {
 	h := sha256.New()

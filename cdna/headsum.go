@@ -32,23 +32,30 @@ func headSumDigits(head []byte, end int) []byte {
 
 // sealHead computes the sum and writes it in its place.
 func sealHead(head []byte, end int) {
-	digits := headSumDigits(head, end)
-	copy(digits, noHeadSum)
-	sum := sha256.Sum256(head)
-	hex.Encode(digits, sum[:])
+	copy(headSumDigits(head, end), sumHead(head, end))
 }
 
-// checkHead compares the sum, which the header gives as want, with the head. It leaves head as it was.
-func checkHead(head []byte, end int, want string) error {
+// sumHead returns the SHA-256, in hex, of a head, its own digits, if it has them, counted as '0'.
+func sumHead(head []byte, end int) string {
 	digits := headSumDigits(head, end)
-	if string(digits) != want {
-		return fmt.Errorf("%w: %s is not the last member", ErrHeader, keyHeadSum)
+	recorded := string(digits)
+	copy(digits, noHeadSum)
+	sum := sha256.Sum256(head)
+	copy(digits, recorded)
+	return hex.EncodeToString(sum[:])
+}
+
+// checkHead returns the sum of the head and compares it with what the header gives as want, unless that is empty.
+func checkHead(head []byte, end int, want string) (string, error) {
+	got := sumHead(head, end)
+	if want == "" {
+		return got, nil
 	}
-	sealHead(head, end)
-	got := string(digits)
-	copy(digits, want)
+	if digits := headSumDigits(head, end); string(digits) != want {
+		return "", fmt.Errorf("%w: %s is not the last member", ErrHeader, keyHeadSum)
+	}
 	if got != want {
-		return fmt.Errorf("%w: header, codebook or block index changed: SHA-256 %s, recorded %s", ErrChecksum, got, want)
+		return "", fmt.Errorf("%w: header, codebook or block index changed: SHA-256 %s, recorded %s", ErrChecksum, got, want)
 	}
-	return nil
+	return got, nil
 }

@@ -52,7 +52,7 @@ func (f *Blocks) readHeader(kind Kind) ([]byte, error) {
 }
 
 // readTable reads the number of blocks and their index, which follow the head so far, and checks the head's sum, unless
-// that is empty; the header's text ends at headerEnd.
+// that is empty; the header's text ends at headerEnd. It keeps the sum as the file's fingerprint.
 func (f *Blocks) readTable(head []byte, headerEnd int, sum string) error {
 	tableStart := len(head) + 4
 	head, err := f.extendHead(head, tableStart, "number of blocks")
@@ -70,10 +70,8 @@ func (f *Blocks) readTable(head []byte, headerEnd int, sum string) error {
 	if head, err = f.extendHead(head, tableStart+int(count)*indexEntryLen, "block index"); err != nil {
 		return err
 	}
-	if sum != "" {
-		if err := checkHead(head, headerEnd, sum); err != nil {
-			return err
-		}
+	if f.headSum, err = checkHead(head, headerEnd, sum); err != nil {
+		return err
 	}
 	return f.readIndex(head[tableStart:], int64(len(head)))
 }

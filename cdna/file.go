@@ -21,6 +21,8 @@ type Blocks struct {
 	maxComp int
 	headSum string // in hex, see headsum.go; empty for v1
 
+	packedSums []uint32 // see packedsums.go; nil if they are not known
+
 	data   io.ReaderAt // what Block.Offset counts in: the file, or the inflated indices of a v1 file
 	codec  codec.Codec // nil when blocks are stored as they are
 	closer io.Closer   // what Open opened

@@ -19,6 +19,10 @@ func (f *File) Fingerprint() (string, error) {
 	return f.headSum, nil
 }
 
+// HeadSHA256 returns the SHA-256, in hex, of the head as it was when the file was opened;
+// "" for version 1.
+func (f *Blocks) HeadSHA256() string { return f.headSum }
+
 // Fingerprint returns a SHA-256, in hex, that stands for all that the file holds: that of
 // the head as it was when the file was opened, which has the blocks' own sums.
 func (f *Lossless) Fingerprint() (string, error) { return f.headSum, nil }

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// ReadCompressed reads the packed bytes of block i; len(dst) must be Block(i).CompLen.
+// ReadCompressed reads the packed bytes of block i; len(dst) must be Block(i).CompLen. It checks them where ExpectPacked
+// has said what they must be.
 func (f *Blocks) ReadCompressed(dst []byte, i int) error {
 	if err := f.checkBuffer(i, len(dst), func(b *Block) int { return b.CompLen }); err != nil {
 		return err
@@ -14,7 +15,7 @@ func (f *Blocks) ReadCompressed(dst []byte, i int) error {
 	if err := readAt(f.data, dst, f.blocks[i].Offset, "data"); err != nil {
 		return f.blockError(i, err)
 	}
-	return nil
+	return f.checkPacked(i, dst)
 }
 
 // Decompress unpacks comp, the packed bytes of block i, to dst; len(dst) must be Block(i).DecompLen. It checks that

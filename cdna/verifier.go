@@ -14,17 +14,18 @@ const (
 	Always      Policy = "always"       // every block, every time
 	Sampled     Policy = "sampled"      // a fixed sample of about 10 % of the blocks, every time
 	TrustCached Policy = "trust-cached" // every block, the first time
+	Off         Policy = "off"          // none: what is damaged gives wrong results, unnoticed
 )
 
 // ParsePolicy returns the policy of that name; "trust_cached" is read too. Other names are an error.
 func ParsePolicy(s string) (Policy, error) {
 	switch p := Policy(s); p {
-	case Always, Sampled, TrustCached:
+	case Always, Sampled, TrustCached, Off:
 		return p, nil
 	case "trust_cached":
 		return TrustCached, nil
 	}
-	return "", fmt.Errorf("unknown verification policy %q: choose %s, %s or %s", s, Always, Sampled, TrustCached)
+	return "", fmt.Errorf("unknown verification policy %q: choose %s, %s, %s or %s", s, Always, Sampled, TrustCached, Off)
 }
 
 // A Verifier carries out a Policy for the blocks of one file. It is safe for concurrent use. A nil *Verifier is the
@@ -41,6 +42,8 @@ type Verifier struct {
 func NewVerifier(p Policy, blocks int, seed uint64) *Verifier {
 	v := &Verifier{policy: p, blocks: blocks}
 	switch p {
+	case Off:
+		v.need = make([]atomic.Uint64, (blocks+63)/64)
 	case TrustCached:
 		v.need = make([]atomic.Uint64, (blocks+63)/64)
 		for i := range v.need {
@@ -71,6 +74,9 @@ func (v *Verifier) Need(i int) bool {
 	}
 	return v.need[i/64].Load()>>(i%64)&1 == 1
 }
+
+// Off reports whether nothing is to be checked.
+func (v *Verifier) Off() bool { return v != nil && v.policy == Off }
 
 // Done records that block i was checked and found right. ReadBlock and ReadRows call it themselves.
 func (v *Verifier) Done(i int) {

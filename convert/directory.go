@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -252,7 +253,7 @@ func (c *conversion) resume(ctx context.Context) (keep map[string]bool, err erro
 // key tells a tensor's conversion from every other: by the program, the source's
 // content and the options.
 func (c *conversion) key(t *plannedTensor) string {
-	text := model.Tool
+	text := fmt.Sprintf("%s %d", model.Tool, model.RootScheme)
 	for _, file := range c.src.WeightFiles() {
 		text += "\n" + file + " " + c.src.Stamp(file)
 	}
@@ -395,12 +396,36 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 	entry.SHA256 = sum
 	if report.Bytes = n; !t.compress() {
 		entry.Bytes = n
+	} else if err := seal(&entry, c.stage(t.file)); err != nil {
+		return entry, report, err
 	}
 	if entry.Sidecar != nil {
 		report.Bytes += entry.Sidecar.Bytes
 	}
 	report.Seconds = time.Since(start).Seconds()
 	return entry, report, nil
+}
+
+// seal fills in the sums of a matrix's file that was written.
+func seal(entry *model.Tensor, path string) (err error) {
+	var f *cdna.Blocks
+	if entry.Format == model.FormatLossless {
+		l, err := cdna.OpenLossless(path)
+		if err != nil {
+			return err
+		}
+		f = &l.Blocks
+	} else {
+		m, err := cdna.Open(path)
+		if err != nil {
+			return err
+		}
+		f = &m.Blocks
+	}
+	defer f.Close()
+	entry.HeadSHA256 = f.HeadSHA256()
+	entry.BlockCRC32C, err = f.PackedSums()
+	return err
 }
 
 // keep copies a tensor without loss.

@@ -72,6 +72,7 @@ func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
 	}
 	m.Stats.TensorCount = len(c.entries)
 	m.Stats.OverallRatio = float64(m.Stats.OriginalBytes) / float64(max(1, m.Stats.CompressedBytes))
+	m.RootScheme = model.RootScheme
 	m.RootSHA256 = m.Root()
 	c.report.Stats, c.report.Root = m.Stats, m.RootSHA256
 	c.report.BitsPerWeight = bits / max(1, weights)

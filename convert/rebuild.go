@@ -21,8 +21,8 @@ import (
 var ErrRebuild = errors.New("the source gives another file")
 
 // Rebuild converts the source again with the options of the manifest in dir and
-// compares every file, and every tensor of the source, with that by SHA-256: it
-// proves that dir came from the source. Files are made one by one in a temporary
+// compares every file, and every tensor of the source, with that by SHA-256, and every
+// field of the manifest but the model's name: it proves that dir came from the source. Files are made one by one in a temporary
 // directory and removed; of job, Source, Memory, Progress and Options.Threads
 // count. It returns one Check for each tensor, by name, and each other file; the
 // error is for what stopped it early.
@@ -102,7 +102,7 @@ func sidecarSum(t model.Tensor) string {
 }
 
 // compareManifests compares what is not a tensor's own: other files, tensors that
-// the source lacks, and, if all else is well, the root.
+// the source lacks, and, if all else is well, every field.
 func compareManifests(want, got *model.Manifest, done []model.Check) (checks []model.Check) {
 	sums := map[string]string{}
 	for _, f := range got.Files {
@@ -126,10 +126,22 @@ func compareManifests(want, got *model.Manifest, done []model.Check) (checks []m
 		}
 	}
 	root := model.Check{Name: model.ManifestName}
-	if want.RootSHA256 != "" && want.RootSHA256 != got.RootSHA256 {
-		root.Err = fmt.Errorf("the root is %s, the manifest says %s: %w", got.RootSHA256, want.RootSHA256, ErrRebuild)
+	if want.RootScheme != 0 && want.Repository != "" && got.Repository == "" {
+		root.Note = fmt.Sprintf("source_repository %s: a source on this machine cannot confirm it", want.Repository)
+		got.Repository = want.Repository
 	}
+	root.Err = compareFields(want, got)
 	return append(checks, root)
+}
+
+// compareFields compares all fields of two manifests but the roots, and names the first that
+// differs. A manifest of an earlier release need not have those that it did not know.
+func compareFields(want, got *model.Manifest) error {
+	field, says, gives, err := model.FirstDifference(want, got)
+	if err != nil || field == "" {
+		return err
+	}
+	return fmt.Errorf("%s is %s, the manifest says %s: %w", field, gives, says, ErrRebuild)
 }
 
 // restore sets the job's options to those that the manifest was written with.
@@ -168,6 +180,7 @@ func (j *Job) restore(m *model.Manifest) error {
 		MinSNR: d.MinSNR, MinCosine: d.MinCosine, Entries: d.Entries, BlockRows: d.BlockRows, NonFinite: d.NonFinite == "sidecar",
 		NoSidecar: d.NoSidecar, Threads: j.Options.Threads,
 	}
+	j.ModelID = m.ModelID // which is whatever the one who converted called it
 	j.Size, j.margin, j.Allocate, j.Overrides = d.Size, d.Margin, d.Allocate, nil
 	j.Entropy, j.Policy = d.Entropy, d.Policy
 	for _, s := range []struct {

@@ -2,14 +2,15 @@ package generate
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
 // Fingerprint tells which model and which tokenizer path holds, but for the
@@ -21,47 +22,68 @@ import (
 // weights, or the file or its parts. The tokenizer's hash is that of the file that
 // OpenTokenizer reads.
 func Fingerprint(ctx context.Context, path string) (receipt.ModelClaim, error) {
-	claim, err := root(ctx, path)
+	if model.IsModel(path) {
+		m, err := model.Open(path)
+		if err != nil {
+			return receipt.ModelClaim{}, err
+		}
+		return ModelFingerprint(ctx, m)
+	}
+	info, err := os.Stat(path)
 	if err != nil {
 		return receipt.ModelClaim{}, err
 	}
-	file, err := tokenizerFile(path)
+	dir, names, err := weightFiles(path, info.IsDir())
 	if err != nil {
 		return receipt.ModelClaim{}, err
+	}
+	list, err := model.HashFiles(ctx, dir, names)
+	if err != nil {
+		return receipt.ModelClaim{}, err
+	}
+	claim := receipt.ModelClaim{RootSHA256: model.Root(list)}
+	file := path
+	if info.IsDir() {
+		name := vocabularyFile(func(name string) bool { return exists(filepath.Join(path, name)) })
+		if name == "" { // a model for ids alone
+			return claim, nil
+		}
+		file = filepath.Join(path, name)
 	}
 	claim.TokenizerSHA256, _, err = model.HashFile(ctx, file)
-	if errors.Is(err, os.ErrNotExist) { // a model for ids alone
-		err = nil
+	return claim, err
+}
+
+// ModelFingerprint is Fingerprint of an open model directory.
+func ModelFingerprint(ctx context.Context, m *model.Model) (claim receipt.ModelClaim, err error) {
+	if claim.RootSHA256, err = m.Root(ctx); err != nil {
+		return claim, err
+	}
+	if claim.ContentSHA256, err = m.Content(ctx); err != nil {
+		return claim, err
+	}
+	file := model.MetadataName
+	if !m.Has(file) {
+		file = vocabularyFile(m.Has)
+	}
+	if file != "" {
+		claim.TokenizerSHA256, _, err = m.Hash(ctx, file)
 	}
 	return claim, err
 }
 
-// root returns root and content of a model of any kind.
-func root(ctx context.Context, path string) (claim receipt.ModelClaim, err error) {
-	m, err := model.Open(path)
-	if err == nil {
-		if claim.RootSHA256, err = m.Root(ctx); err == nil {
-			claim.ContentSHA256, err = m.Content(ctx)
-		}
-		return claim, err
+// vocabularyFile returns the name of the file in which a directory has its vocabulary, "" if
+// it has none.
+func vocabularyFile(has func(name string) bool) string {
+	if i := slices.IndexFunc(tokenizer.VocabularyFiles, has); i >= 0 {
+		return tokenizer.VocabularyFiles[i]
 	}
-	info, statErr := os.Stat(path)
-	if statErr != nil {
-		return claim, statErr
-	}
-	if info.IsDir() && !errors.Is(err, model.ErrNotModel) {
-		return claim, err
-	}
-	dir, names, err := weightFiles(path, info.IsDir())
-	if err != nil {
-		return claim, err
-	}
-	list, err := model.HashFiles(ctx, dir, names)
-	if err != nil {
-		return claim, err
-	}
-	claim.RootSHA256 = model.Root(list)
-	return claim, nil
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // weightFiles returns the files that say what a Hugging Face directory or a GGUF file

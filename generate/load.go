@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -15,54 +13,57 @@ import (
 // OpenTokenizer opens the tokenizer of a model directory, a Hugging Face directory
 // or a GGUF file.
 func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	file, err := tokenizerFile(path)
+	if model.IsModel(path) {
+		m, err := model.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		return ModelTokenizer(m)
+	}
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if slices.Contains(tokenizer.VocabularyFiles, filepath.Base(file)) {
+	if info.IsDir() {
 		return tokenizer.Open(path)
 	}
-	return openGGUF(file)
-}
-
-// tokenizerFile returns the file that holds a model's tokenizer: in a directory,
-// one of tokenizer.VocabularyFiles or the metadata of the GGUF file that it was converted
-// from.
-func tokenizerFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return path, err
-	}
-	metadata := filepath.Join(path, model.MetadataName)
-	if _, err := os.Stat(metadata); err == nil {
-		return metadata, nil
-	}
-	for _, name := range tokenizer.VocabularyFiles {
-		file := filepath.Join(path, name)
-		if _, err := os.Stat(file); err == nil {
-			return file, nil
-		}
-	}
-	return filepath.Join(path, tokenizer.VocabularyFiles[0]), nil
-}
-
-// openGGUF opens the tokenizer in a GGUF file.
-func openGGUF(path string) (*tokenizer.Tokenizer, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	t, err := fromGGUF(f)
+	return fromGGUF(f)
+}
+
+// ModelTokenizer opens the tokenizer of an open model directory: that of its files, or
+// the one in the metadata of the GGUF file that the model was converted from.
+func ModelTokenizer(m *model.Model) (*tokenizer.Tokenizer, error) {
+	f, err := m.OpenMetadata()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
+	}
+	if f != nil {
+		return fromGGUF(f)
+	}
+	t, err := tokenizer.Read(func(name string) ([]byte, error) { return m.ReadFile(name, tokenizer.MaxFileSize) })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Dir, err)
 	}
 	return t, nil
 }
 
-// fromGGUF reads the vocabulary in a GGUF file's metadata. Keys that are absent
-// leave their fields empty.
+// fromGGUF reads the tokenizer in a GGUF file's metadata.
 func fromGGUF(f *gguf.File) (*tokenizer.Tokenizer, error) {
+	t, err := vocabulary(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return t, nil
+}
+
+// vocabulary is fromGGUF with errors that do not name the file. Keys that are absent leave
+// their fields empty.
+func vocabulary(f *gguf.File) (*tokenizer.Tokenizer, error) {
 	const prefix = "tokenizer.ggml."
 	var v tokenizer.GGUFVocabulary
 	var errs []error

@@ -31,7 +31,7 @@ func (m *Model) Content(ctx context.Context) (string, error) {
 			sum, err = m.fingerprint(t)
 		} else {
 			kind = "file"
-			sum, _, err = HashFile(ctx, m.Path(f.File))
+			sum, _, err = m.Hash(ctx, f.File)
 		}
 		if err != nil {
 			return "", err
@@ -64,11 +64,28 @@ func (m *Model) fingerprint(t Tensor) (string, error) {
 	return f.Fingerprint()
 }
 
+// CheckCompanions compares every file beside the tensors, such as config.json, with its
+// hash and size, whoever reads it. They are small. Errors are those of OpenFile, for the
+// first by name; of OpenUnverified there are none.
+func (m *Model) CheckCompanions() error {
+	if !m.checked {
+		return nil
+	}
+	for _, f := range slices.SortedFunc(slices.Values(m.Manifest.Files), byName) {
+		r, err := m.OpenFile(f.File)
+		if err != nil {
+			return err
+		}
+		r.Close()
+	}
+	return nil
+}
+
 // CheckFiles compares every file that the manifest lists with its SHA-256 there. Errors
 // are ErrMissing and ErrMismatch, for the first by name.
 func (m *Model) CheckFiles(ctx context.Context) error {
 	for _, f := range m.Manifest.AllFiles() {
-		if _, _, err := m.checkHash(ctx, f.File, f.SHA256); err != nil {
+		if _, _, err := m.checkHash(ctx, f); err != nil {
 			return err
 		}
 	}

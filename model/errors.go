@@ -11,4 +11,8 @@ var (
 	ErrMissing = errors.New("missing file")
 	// ErrMismatch reports a file that is not the one the manifest describes.
 	ErrMismatch = errors.New("file does not match the manifest")
+	// ErrUnlisted reports a file that would be read if the manifest listed it.
+	ErrUnlisted = errors.New("file is not in the manifest")
+	// ErrOutside reports a link that leads outside the model directory.
+	ErrOutside = errors.New("link leads outside the model directory")
 )

@@ -1,17 +1,17 @@
 package model
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 	"github.com/helix-substrate/helix-substrate/se"
 )
 
@@ -54,7 +54,10 @@ type Manifest struct {
 	BlockRows    int               `json:"block_rows"` // 0: chosen for each tensor
 	Tensors      map[string]Tensor `json:"tensors"`
 	Stats        Stats             `json:"stats"`
-	RootSHA256   string            `json:"root_sha256,omitempty"` // see Root
+	RootScheme   int               `json:"root_scheme,omitempty"` // what RootSHA256 is of: see Root
+	RootSHA256   string            `json:"root_sha256,omitempty"` // the last key
+
+	text string // SHA-256 of the text that it was read from, its own digits as zeros: see Root
 }
 
 // File is a file that is not a tensor.
@@ -72,6 +75,11 @@ type Tensor struct {
 	Format string `json:"format"`
 	File   string `json:"file"`
 	SHA256 string `json:"sha256,omitempty"` // of File
+	// HeadSHA256 is a compressed matrix's fingerprint (see cdna.File.Fingerprint), which
+	// tells its header, codebook and block index as soon as it is opened.
+	HeadSHA256 string `json:"head_sha256,omitempty"`
+	// BlockCRC32C are the sums of its blocks as they are packed: see cdna.Blocks.PackedSums.
+	BlockCRC32C string `json:"block_crc32c,omitempty"`
 	// SameAs is another tensor whose files this one shares: their bytes were the same.
 	SameAs       string `json:"same_as,omitempty"`
 	SourceSHA256 string `json:"source_sha256,omitempty"` // of the bytes in the source
@@ -125,6 +133,23 @@ type Stats struct {
 	OverallRatio    float64 `json:"overall_ratio"`
 }
 
+// Uncovered names what the manifest says and no root covers, so that anybody may have
+// written it; nil for a manifest with a root scheme. What derives from the files, such as
+// hashes, is covered by them.
+func (m *Manifest) Uncovered() []string {
+	if m.RootScheme != 0 {
+		return nil
+	}
+	names := []string{
+		"fidelity", "structural_entropy", "stats", "codec", "options", "model_id", "source_repository", "sources", "tool",
+		"original_shape", "source_dtype", "quant_type",
+	}
+	if m.RootSHA256 == "" {
+		names = append(names, "the list of files and their hashes")
+	}
+	return names
+}
+
 // Write writes the manifest of the model directory dir, whole or not at all.
 func (m *Manifest) Write(dir string) error {
 	return atomicfile.Write(filepath.Join(dir, ManifestName), m.Encode)
@@ -132,57 +157,82 @@ func (m *Manifest) Write(dir string) error {
 
 // Encode writes the manifest as its file has it.
 func (m *Manifest) Encode(w io.Writer) error {
-	b, err := json.MarshalIndent(m, "", " ")
+	b, err := m.encode()
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(b, '\n'))
+	_, err = w.Write(b)
 	return err
 }
 
-// maxManifest bounds manifest.json: a million tensors would fit.
-const maxManifest = 1 << 30
+// encode returns the text of the manifest.
+func (m *Manifest) encode() ([]byte, error) {
+	b, err := json.MarshalIndent(m, "", " ")
+	return append(b, '\n'), err
+}
 
-// readManifest reads and checks dir's manifest, in either form.
-func readManifest(dir string) (*Manifest, error) {
-	path := filepath.Join(dir, ManifestName)
-	b, err := regularfile.ReadAll(path, maxManifest)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no %s in it: %w", dir, ManifestName, ErrNotModel)
-	} else if err != nil {
-		return nil, err
-	}
+// parseManifest reads and checks a manifest's text, in either form. Errors wrap
+// ErrManifest.
+func parseManifest(text []byte) (*Manifest, error) {
 	var both struct {
 		Manifest
 		olderManifest
 	}
-	if err := json.Unmarshal(b, &both); err != nil {
-		return nil, fmt.Errorf("%s: %v: %w", path, err, ErrManifest)
+	if err := json.Unmarshal(text, &both); err != nil {
+		return nil, fmt.Errorf("%v: %w", err, ErrManifest)
 	}
 	m := &both.Manifest
-	if m.Tensors == nil && both.Shards != nil {
-		if err := both.olderManifest.into(m); err != nil {
-			return nil, fmt.Errorf("%s: %v: %w", path, err, ErrManifest)
+	if m.RootScheme != 0 {
+		var err error
+		if m, err = parseSealed(text); err != nil {
+			return nil, err
 		}
+	} else if m.Tensors == nil && both.Shards != nil {
+		if err := both.olderManifest.into(m); err != nil {
+			return nil, fmt.Errorf("%v: %w", err, ErrManifest)
+		}
+	}
+	if m.Tensors == nil {
+		return nil, fmt.Errorf("neither tensors nor shards: %w", ErrManifest)
 	}
 	for name, t := range m.Tensors {
 		t.Name = name
 		m.Tensors[name] = t
 	}
 	for _, t := range m.sorted() {
-		if err := t.check(); err != nil {
-			return nil, fmt.Errorf("%s: tensor %q: %v: %w", path, t.Name, err, ErrManifest)
+		err := t.check()
+		if err == nil && m.RootScheme != 0 {
+			err = t.checkSums()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %v: %w", t.Name, err, ErrManifest)
 		}
 	}
 	for _, f := range m.Files {
-		if err := checkFile(f.File); err != nil {
-			return nil, fmt.Errorf("%s: %v: %w", path, err, ErrManifest)
+		err := checkFile(f.File)
+		if err == nil && m.RootScheme != 0 {
+			err = checkSum("sha256 of "+f.File, f.SHA256)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", err, ErrManifest)
 		}
 	}
-	if m.Tensors == nil {
-		return nil, fmt.Errorf("%s: neither tensors nor shards: %w", path, ErrManifest)
-	}
 	return m, nil
+}
+
+// parseSealed reads a manifest whose root covers its text. It is strict: what two
+// readers could take for two things is refused.
+func parseSealed(text []byte) (*Manifest, error) {
+	m := &Manifest{}
+	if err := strictjson.Unmarshal(text, m, ErrManifest); err != nil {
+		return nil, err
+	}
+	if m.RootScheme != RootScheme {
+		return nil, fmt.Errorf("root_scheme %d is not known here, only %d: %w", m.RootScheme, RootScheme, ErrManifest)
+	}
+	var err error
+	m.text, err = sumText(text, m.RootSHA256)
+	return m, err
 }
 
 // check refuses entries that point outside the directory or lack what readers need.
@@ -200,9 +250,48 @@ func (t *Tensor) check() error {
 		if len(t.CDNAShape) != 2 || t.CDNAShape[0] < 0 || t.CDNAShape[1] < 0 {
 			return fmt.Errorf("cdna_shape %v is not [rows, cols]", t.CDNAShape)
 		}
+		if t.OriginalShape == nil {
+			break
+		}
+		if _, ok := elements(t.OriginalShape); !ok {
+			return fmt.Errorf("original_shape %v", t.OriginalShape)
+		}
+		if rows, cols := MatrixShape(t.OriginalShape); rows != t.CDNAShape[0] || cols != t.CDNAShape[1] {
+			return fmt.Errorf("original_shape %v is stored as [%d, %d], not as cdna_shape %v", t.OriginalShape, rows, cols, t.CDNAShape)
+		}
 	case FormatNPY:
+		if _, ok := elements(t.Shape); !ok {
+			return fmt.Errorf("shape %v", t.Shape)
+		}
 	default:
 		return fmt.Errorf("unknown format %q", t.Format)
+	}
+	return nil
+}
+
+// checkSums refuses an entry that lacks a hash which a root scheme demands.
+func (t *Tensor) checkSums() error {
+	if err := checkSum("sha256", t.SHA256); err != nil {
+		return err
+	}
+	if t.Format != FormatNPY {
+		if err := checkSum("head_sha256", t.HeadSHA256); err != nil {
+			return err
+		}
+		if t.BlockCRC32C == "" {
+			return errors.New("no block_crc32c")
+		}
+	}
+	if t.Sidecar != nil {
+		return checkSum("sha256 of the sidecar", t.Sidecar.SHA256)
+	}
+	return nil
+}
+
+// checkSum refuses what is not a SHA-256 in hex.
+func checkSum(name, sum string) error {
+	if len(sum) != 2*sha256.Size || strings.Trim(sum, "0123456789abcdef") != "" {
+		return fmt.Errorf("%s: %q is not 64 lower-case hexadecimal digits", name, sum)
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func TestVerifyNames(t *testing.T) {
 		{"sidecar missing", func(dir string, _ *Manifest) { os.Remove(filepath.Join(dir, "w.hxzo")) }, ErrMissing},
 		{"another shape", func(_ string, m *Manifest) {
 			w := m.Tensors["w"]
-			w.CDNAShape = []int{3, 4}
+			w.OriginalShape, w.CDNAShape = []int{3, 4}, []int{3, 4}
 			m.Tensors["w"] = w
 		}, ErrMismatch},
 		{"another name", func(_ string, m *Manifest) {

@@ -32,12 +32,8 @@ func (o *olderManifest) into(m *Manifest) error {
 		if _, twice := m.Tensors[s.TensorName]; twice {
 			return fmt.Errorf("tensor %q occurs twice", s.TensorName)
 		}
-		weights := 1
-		for _, d := range s.Shape {
-			if d < 0 || d > 0 && weights > math.MaxInt/d {
-				return fmt.Errorf("tensor %q has shape %v", s.TensorName, s.Shape)
-			}
-			weights *= max(1, d)
+		if _, ok := elements(s.Shape); !ok {
+			return fmt.Errorf("tensor %q has shape %v", s.TensorName, s.Shape)
 		}
 		rows, cols := MatrixShape(s.Shape)
 		t := Tensor{Format: FormatCDNA2, File: s.Path, OriginalShape: s.Shape, CDNAShape: []int{rows, cols}}
@@ -48,6 +44,22 @@ func (o *olderManifest) into(m *Manifest) error {
 	}
 	m.Stats.TensorCount = len(m.Tensors)
 	return nil
+}
+
+// elements returns how many elements a shape has, false where that is no number.
+func elements(shape []int) (n int, ok bool) {
+	n, empty := 1, false
+	for _, d := range shape {
+		if d < 0 || d > 0 && n > math.MaxInt/d {
+			return 0, false
+		}
+		n *= max(1, d)
+		empty = empty || d == 0
+	}
+	if empty {
+		return 0, true
+	}
+	return n, true
 }
 
 // MatrixShape returns the matrix [rows, cols] as which a tensor is stored: [n]

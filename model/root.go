@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,11 +13,69 @@ import (
 	"strings"
 )
 
-// Root returns the hash, in hex, that stands for the whole conversion: the SHA-256
-// of these lines, sorted as bytes, names quoted as Go quotes strings: for each file
-// "file SHA256 BYTES NAME"; for each tensor "tensor NAME FILE SIDECAR", the sidecar
-// "" if it has none, and, where its source's hash is known, "source SHA256 NAME".
+// RootScheme is that of the manifests that are written here.
+const RootScheme = 2
+
+// Root returns the hash, in hex, that stands for the whole conversion. By the scheme of
+// RootScheme it is the SHA-256 of the manifest's text with the 64 digits of root_sha256,
+// which end it, as zeros: of a manifest that was read, of the text that it was read from.
+//
+// Without a scheme, as in manifests of earlier releases, it covers the files' hashes only:
+// it is the SHA-256 of these lines, sorted as bytes, names quoted as Go quotes strings: for
+// each file "file SHA256 BYTES NAME"; for each tensor "tensor NAME FILE SIDECAR", the
+// sidecar "" if it has none, and, where its source's hash is known, "source SHA256 NAME".
 func (m *Manifest) Root() string {
+	switch {
+	case m.RootScheme == 0:
+		return m.filesRoot()
+	case m.text != "":
+		return m.text
+	}
+	c := *m
+	c.RootSHA256 = noSum
+	text, err := c.encode()
+	if err != nil {
+		return "" // nor will it be written
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+var noSum = strings.Repeat("0", 2*sha256.Size)
+
+// sumText returns the root of a manifest's text, which must end in root_sha256, the digits
+// of root. Errors wrap ErrManifest.
+func sumText(text []byte, root string) (string, error) {
+	const end = "\"\n}\n"
+	at := len(text) - len(end) - len(noSum)
+	if checkSum("", root) != nil || at < 0 || !bytes.HasSuffix(text, []byte("\n \"root_sha256\": \""+root+end)) {
+		return "", fmt.Errorf("it does not end in root_sha256: %w", ErrManifest)
+	}
+	h := sha256.New()
+	h.Write(text[:at])
+	io.WriteString(h, noSum+end)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// checkRoot compares the root with what the manifest says of it, if it does. The error,
+// ErrMismatch, names the field that was changed where something contradicts it.
+func (m *Model) checkRoot() error {
+	want := m.Manifest.RootSHA256
+	if want == "" {
+		return nil
+	}
+	got := m.Manifest.Root()
+	if got == want {
+		return nil
+	}
+	if err := m.contradiction(); err != nil {
+		return fmt.Errorf("%s: changed since its root was taken: %w", m.Path(ManifestName), err)
+	}
+	return fmt.Errorf("%s: its root is %s, root_sha256 says %s: %w", m.Path(ManifestName), got, want, ErrMismatch)
+}
+
+// filesRoot is Root without a scheme.
+func (m *Manifest) filesRoot() string {
 	lines := map[string]bool{} // tensors may share files
 	file := func(sum string, bytes int64, name string) {
 		lines[fmt.Sprintf("file %s %d %q\n", sum, bytes, name)] = true
@@ -88,11 +147,14 @@ func HashFiles(ctx context.Context, dir string, names []string) ([]File, error) 
 // Root returns the root of the model directory: the manifest's, with the hashes of
 // the files as they are where an older manifest lacks them.
 func (m *Model) Root(ctx context.Context) (string, error) {
+	if m.Manifest.RootScheme != 0 {
+		return m.Manifest.Root(), nil
+	}
 	full := *m.Manifest
 	full.Tensors = make(map[string]Tensor, len(m.Manifest.Tensors))
 	for name, t := range m.Manifest.Tensors {
 		if t.SHA256 == "" {
-			sum, _, err := HashFile(ctx, m.Path(t.File))
+			sum, _, err := m.Hash(ctx, t.File)
 			if err != nil {
 				return "", err
 			}

@@ -45,7 +45,7 @@ func TestRoot(t *testing.T) {
 	if got := m.Root(); got != want {
 		t.Errorf("root %s, want %s", got, want)
 	}
-	open := &Model{Dir: dir, Manifest: m}
+	open := openIn(t, dir, m)
 	if got, err := open.Root(t.Context()); got != want || err != nil {
 		t.Errorf("root %s, %v, want %s", got, err, want)
 	}
@@ -57,7 +57,7 @@ func TestRoot(t *testing.T) {
 		tensor.SHA256 = ""
 		older.Tensors[name] = tensor
 	}
-	open.Manifest = &older
+	open = openIn(t, dir, &older)
 	if got, err := open.Root(t.Context()); older.Root() == want || got != want || err != nil {
 		t.Errorf("root %s, %v, want %s", got, err, want)
 	}
@@ -76,4 +76,17 @@ func TestRoot(t *testing.T) {
 func hexSum(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// openIn writes a manifest to dir and opens it.
+func openIn(t *testing.T, dir string, m *Manifest) *Model {
+	t.Helper()
+	if err := m.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	open, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open
 }

@@ -2,15 +2,12 @@ package model
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
@@ -22,15 +19,17 @@ type Check struct {
 	Want   string // SHA-256 of the tensor's file as the manifest has it, "" if it has none
 	SHA256 string // the file's as it is
 	Took   time.Duration
-	Err    error // nil when all is well
+	Err    error  // nil when all is well
+	Note   string // what could not be checked, if there was such
 }
 
 // Verify checks every tensor: its files are there, have the manifest's SHA-256,
 // shape and name, and every block unpacks to the bytes its own hash names; and
-// every other file that the manifest lists, such as config.json; and the manifest's
-// own root hash. It goes on after
-// a bad one and returns one Check each, tensors by name, then files; the error is
-// for what stopped it early, such as the context.
+// every other file that the manifest lists, such as config.json; and the manifest
+// itself: its root, and whatever in it derives from elsewhere, such as sums, ratios, and
+// the fidelity that the files' heads have. It goes on after a bad one and returns one
+// Check each, tensors by name, then files; the error is for what stopped it early, such as
+// the context. It compares all hashes, also for OpenUnverified.
 func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 	tensors := m.Tensors()
 	checks := make([]Check, len(tensors)+len(m.Manifest.Files))
@@ -49,7 +48,7 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 			start := time.Now()
 			c := &checks[len(tensors)+i]
 			c.Name, c.Want = f.File, f.SHA256
-			c.SHA256, c.Bytes, c.Err = m.checkHash(ctx, f.File, f.SHA256)
+			c.SHA256, c.Bytes, c.Err = m.checkHash(ctx, f)
 			c.Took = time.Since(start)
 			return ctx.Err()
 		})
@@ -57,11 +56,13 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	if root := m.Manifest.RootSHA256; root != "" {
-		c := Check{Name: ManifestName}
-		if got := m.Manifest.Root(); got != root {
-			c.Err = fmt.Errorf("%s: the root of its hashes is %s, not %s: %w", m.Path(ManifestName), got, root, ErrMismatch)
+	c := Check{Name: ManifestName, Err: m.checkRoot()}
+	if c.Err == nil {
+		if c.Err = m.Manifest.checkArithmetic(); c.Err != nil {
+			c.Err = fmt.Errorf("%s: %w", m.Path(ManifestName), c.Err)
 		}
+	}
+	if m.Manifest.RootSHA256 != "" || c.Err != nil {
 		checks = append(checks, c)
 	}
 	return checks, nil
@@ -69,12 +70,15 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 
 func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 	c.Name, c.Want = t.Name, t.SHA256
-	if c.SHA256, c.Bytes, c.Err = m.checkHash(ctx, t.File, t.SHA256); c.Err != nil {
+	if c.SHA256, c.Bytes, c.Err = m.checkHash(ctx, m.files[t.File]); c.Err != nil {
 		return c
 	}
 	switch t.Format {
 	case FormatNPY:
-		c.Err = m.checkNPY(t)
+		a, err := m.OpenArray(t)
+		if c.Err = err; err == nil {
+			a.Close()
+		}
 		return c
 	case FormatLossless:
 		c.Blocks, c.Err = m.checkLossless(ctx, t)
@@ -91,32 +95,41 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 		return c
 	}
 	c.Blocks = f.NumBlocks()
-	if c.Err = f.Verify(ctx, 1); c.Err != nil || t.Sidecar == nil {
+	if c.Err = f.Verify(ctx, 1); c.Err != nil {
 		return c
 	}
-	_, n, err := m.checkHash(ctx, t.Sidecar.File, t.Sidecar.SHA256)
-	c.Bytes += n
-	if c.Err = err; err != nil {
-		return c
+	if t.Sidecar != nil {
+		c.Bytes, c.Err = m.checkSidecar(ctx, t, f, c.Bytes)
+	}
+	if c.Err == nil {
+		c.Err = m.checkMatrix(t, &f.Blocks)
+	}
+	return c
+}
+
+// checkSidecar verifies the sidecar of the matrix f and returns bytes with its own.
+func (m *Model) checkSidecar(ctx context.Context, t Tensor, f *cdna.File, bytes int64) (int64, error) {
+	_, n, err := m.checkHash(ctx, m.files[t.Sidecar.File])
+	if bytes += n; err != nil {
+		return bytes, err
 	}
 	s, err := m.OpenSidecar(t)
 	if err == nil {
 		err = f.CheckSidecar(s)
 	}
-	c.Err = err
-	return c
+	return bytes, err
 }
 
-// checkHash reads a file and compares its SHA-256, in hex, with want, unless that
-// is empty (older manifests have none). It returns the file's hash and size.
-func (m *Model) checkHash(ctx context.Context, file, want string) (sum string, bytes int64, err error) {
-	path := m.Path(file)
-	got, n, err := HashFile(ctx, path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", 0, fmt.Errorf("%s: %w", path, ErrMissing)
-	}
-	if err == nil && want != "" && got != want {
-		err = fmt.Errorf("%s: sha256 is %s, the manifest says %s: %w", path, got, want, ErrMismatch)
+// checkHash reads a file and compares its SHA-256, in hex, with the manifest's, unless that
+// is empty (older manifests have none), and its size. It returns the file's as they are.
+func (m *Model) checkHash(ctx context.Context, f File) (sum string, bytes int64, err error) {
+	got, n, err := m.Hash(ctx, f.File)
+	switch {
+	case err != nil:
+	case f.SHA256 != "" && got != f.SHA256:
+		err = m.compare(f.File, got, f.SHA256)
+	case m.Manifest.RootScheme != 0 && n != f.Bytes:
+		err = fmt.Errorf("%s: %d bytes, the manifest says %d: %w", m.Path(f.File), n, f.Bytes, ErrMismatch)
 	}
 	return got, n, err
 }
@@ -128,23 +141,13 @@ func (m *Model) checkLossless(ctx context.Context, t Tensor) (blocks int, err er
 		return 0, err
 	}
 	defer f.Close()
-	if name := f.Header().TensorName; name != t.Name {
+	if name := f.Header().TensorName; name != t.Name && name != t.SameAs {
 		return 0, fmt.Errorf("%s: holds tensor %q, the manifest says %q: %w", f.Name(), name, t.Name, ErrMismatch)
 	}
-	return f.NumBlocks(), f.Verify(ctx, 1)
-}
-
-func (m *Model) checkNPY(t Tensor) error {
-	path := m.Path(t.File)
-	r, err := npy.Open(path)
-	if err != nil {
-		return err
+	if err := f.Verify(ctx, 1); err != nil {
+		return f.NumBlocks(), err
 	}
-	defer r.Close()
-	if !slices.Equal(r.Shape(), t.Shape) {
-		return fmt.Errorf("%s: has shape %v, the manifest says %v: %w", path, r.Shape(), t.Shape, ErrMismatch)
-	}
-	return nil
+	return f.NumBlocks(), m.checkMatrix(t, &f.Blocks)
 }
 
 // HashFile returns the SHA-256, in hex, and the size of the file at path.

@@ -18,6 +18,7 @@ type MatMulClaims struct {
 	Transpose bool          `json:"transpose_w"`          // Y = X @ Wᵀ, else X @ W
 	Quality   string        `json:"quality,omitempty"`    // with MinCosine, when a sidecar applies
 	MinCosine Float         `json:"min_cosine,omitempty"` // docs/RECEIPTS.md
+	Verify    string        `json:"verify,omitempty"`     // as in GenerationClaims
 	X         ArrayClaim    `json:"x"`
 	Y         ArrayClaim    `json:"y"`
 }
@@ -28,6 +29,7 @@ type ForwardClaims struct {
 	Model        ModelClaim `json:"model"`
 	Context      int        `json:"context"` // rotary embeddings may depend on it
 	CacheType    string     `json:"cache_type"`
+	Verify       string     `json:"verify,omitempty"` // as in GenerationClaims
 	TokenIDs     []int      `json:"token_ids"`
 	LogitsSHA256 []string   `json:"logits_sha256"` // of those that follow each token, as little-endian float32
 }
@@ -38,6 +40,7 @@ type LayerClaims struct {
 	Model     ModelClaim `json:"model"`
 	Context   int        `json:"context"`    // rotary embeddings may depend on it; of an FFN, 0
 	CacheType string     `json:"cache_type"` // of an FFN, ""
+	Verify    string     `json:"verify,omitempty"`
 	Layer     int        `json:"layer"`
 	Start     int        `json:"start_pos"` // of the first vector
 	X         ArrayClaim `json:"x"`

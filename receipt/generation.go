@@ -14,6 +14,7 @@ type GenerationClaims struct {
 	Model     ModelClaim `json:"model"`
 	Context   int        `json:"context"`
 	CacheType string     `json:"cache_type"`
+	Verify    string     `json:"verify,omitempty"` // "off" or "sampled": blocks were used unchecked
 	Sampling  Sampling   `json:"sampling"`
 	N         int        `json:"n"` // tokens of a turn at most
 	StopIDs   []int      `json:"stop_ids"`

@@ -23,15 +23,19 @@ type Lossless struct {
 	dense  *Dense // nil while streamed; guarded by engine.mu
 }
 
-// OpenLossless opens the lossless file at path; each block is verified on its first
-// use. Close the matrix after use.
-func (e *Engine) OpenLossless(path string) (*Lossless, error) {
+// OpenLossless opens the lossless file at path. verify says when a block's hash is
+// checked, as in MatrixOptions. Close the matrix after use.
+func (e *Engine) OpenLossless(path string, verify cdna.Policy) (*Lossless, error) {
+	verify, err := checkPolicy(verify)
+	if err != nil {
+		return nil, err
+	}
 	f, closeFile, err := openFile(e, path, cdna.OpenLossless, cdna.NewLossless)
 	if err != nil {
 		return nil, err
 	}
 	return &Lossless{
-		blocks: blocks{e, &f.Blocks, cdna.NewVerifier(cdna.TrustCached, f.NumBlocks(), 0)},
+		blocks: blocks{e, &f.Blocks, cdna.NewVerifier(verify, f.NumBlocks(), 0)},
 		file:   f, close: closeFile,
 	}, nil
 }
@@ -47,6 +51,9 @@ func (m *Lossless) Rows() int { return m.file.Rows() }
 
 // Cols returns the number of columns of W.
 func (m *Lossless) Cols() int { return m.file.Cols() }
+
+// File returns the file behind the matrix.
+func (m *Lossless) File() *cdna.Lossless { return m.file }
 
 // denseWidth is the bytes of a weight in memory: bfloat16 stays as it is, all else
 // becomes float32.
@@ -227,10 +234,9 @@ func (m *Lossless) load(ctx context.Context, d *Dense) error {
 		if err := m.blocks.unpack(raw, w, i, new(Stats)); err != nil {
 			return err
 		}
-		if err := m.file.CheckBlock(i, raw); err != nil {
+		if err := m.blocks.checkLoaded(i, raw); err != nil {
 			return err
 		}
-		m.blocks.verifier.Done(i)
 		if widens(kind) {
 			dtype.Decode(d.f32[from:from+n], raw, kind)
 		} else {

@@ -68,7 +68,7 @@ func TestLosslessHasTheBitsOfDense(t *testing.T) {
 				if _, err := d.RowsDot(t.Context(), want, x.Data, 0, rows); err != nil {
 					t.Fatal(err)
 				}
-				m, err := e.OpenLossless(path)
+				m, err := e.OpenLossless(path, "")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -135,7 +135,7 @@ func TestLosslessWithinTheBudget(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := e.OpenLossless(path)
+			m, err := e.OpenLossless(path, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +170,7 @@ func TestLosslessDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	m, err := e.OpenLossless(path)
+	m, err := e.OpenLossless(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}

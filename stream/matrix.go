@@ -81,11 +81,9 @@ func openFile[F File](e *Engine, path string, open func(string) (F, error), read
 // New returns the matrix in an open CDNA file, which stays the caller's and must
 // outlive the matrix.
 func (e *Engine) New(f *cdna.File, o MatrixOptions) (*Matrix, error) {
-	if o.Verify == "" {
-		o.Verify = cdna.TrustCached
-	}
-	if _, err := cdna.ParsePolicy(string(o.Verify)); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrOption, err)
+	var err error
+	if o.Verify, err = checkPolicy(o.Verify); err != nil {
+		return nil, err
 	}
 	if err := o.Quality.check(); err != nil {
 		return nil, err
@@ -111,6 +109,18 @@ func (e *Engine) New(f *cdna.File, o MatrixOptions) (*Matrix, error) {
 		m.sidecar = s
 	}
 	return m, nil
+}
+
+// checkPolicy returns a policy, or the usual one for none.
+func checkPolicy(p cdna.Policy) (cdna.Policy, error) {
+	if p == "" {
+		return cdna.TrustCached, nil
+	}
+	p, err := cdna.ParsePolicy(string(p))
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrOption, err)
+	}
+	return p, nil
 }
 
 // Close frees what [Matrix.Load] took and closes the file if [Engine.Open] opened

@@ -90,7 +90,7 @@ func (m *Matrix) ResidentBits() int {
 }
 
 // Load makes the matrix resident: it reads every block once, checks its hash
-// whatever the policy, and keeps the indices in 8, 6 or 4 bits each. Products no
+// whatever the policy, unless that is cdna.Off, and keeps the indices in 8, 6 or 4 bits each. Products no
 // longer touch the file then. Loading a resident matrix does nothing. Errors are
 // ErrBudget, those of package cdna and the context's; the matrix stays streamed.
 func (m *Matrix) Load(ctx context.Context) error {
@@ -139,7 +139,7 @@ func (m *Matrix) load(ctx context.Context, bits int) (*resident, error) {
 		if err := m.blocks().unpack(buf, w, i, new(Stats)); err != nil {
 			return err
 		}
-		if err := m.file.CheckBlock(i, buf); err != nil {
+		if err := m.blocks().checkLoaded(i, buf); err != nil {
 			return err
 		}
 		m.learn(i, buf)
@@ -151,9 +151,6 @@ func (m *Matrix) load(ctx context.Context, bits int) (*resident, error) {
 	if err != nil {
 		a.release()
 		return nil, fmt.Errorf("load %s: %w", m.file.Name(), err)
-	}
-	for i := range m.file.NumBlocks() {
-		m.verifier.Done(i)
 	}
 	return r, nil
 }

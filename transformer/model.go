@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
@@ -33,6 +34,10 @@ type Options struct {
 	Threads int
 	// CPU forces a kernel level, empty for HELIX_CPU or the best.
 	CPU string
+	// Verify says when the blocks of a model directory's matrices are checked against
+	// their hashes; empty means cdna.TrustCached. Every other file is checked when it is
+	// read, unless it is cdna.Off: then no hash is compared at all.
+	Verify cdna.Policy
 
 	cgroup int64 // what the process's cgroup allows, 0 for all
 }
@@ -75,7 +80,7 @@ func (m *Model) Routes() map[string]int {
 // are ErrArchitecture and ErrConfig, before any weights are read; ErrMemory, with
 // the smallest workable limit; ErrWeights; and those of reading.
 func Open(ctx context.Context, path string, o Options) (*Model, error) {
-	src, err := openSource(path)
+	src, err := openSource(path, o.Verify)
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +205,17 @@ func (m *Model) closeMatrices() error {
 	}
 	m.matrices = nil
 	return errors.Join(append(errs, m.engine.Close())...)
+}
+
+// Version1 tells whether weights are in files of version 1 of the format, which have no
+// hashes.
+func (m *Model) Version1() bool {
+	for _, w := range m.matrices {
+		if s, ok := w.(*stream.Matrix); ok && s.File().Version() == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // CPU returns the level of the kernels in use.

@@ -236,7 +236,7 @@ func (p *Plan) Totals() map[string]int64 {
 
 // PlanFor plans a model without opening its weights, with the errors of [Open].
 func PlanFor(path string, o Options) (*Plan, error) {
-	src, err := openSource(path)
+	src, err := openSource(path, o.Verify)
 	if err != nil {
 		return nil, err
 	}

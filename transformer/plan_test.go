@@ -26,7 +26,7 @@ func convertDemo(t *testing.T) string {
 // planWith plans as Open does in a cgroup with a limit, 0 for none.
 func planWith(t *testing.T, dir string, o Options, cgroup int64) (*Plan, error) {
 	t.Helper()
-	src, err := openSource(dir)
+	src, err := openSource(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -37,9 +38,9 @@ type size struct {
 	dense    int64
 }
 
-// openSource tells a model directory, a Hugging Face directory and a GGUF file
-// apart.
-func openSource(path string) (source, error) {
+// openSource tells a model directory, whose hashes are checked as verify says, a
+// Hugging Face directory and a GGUF file apart.
+func openSource(path string, verify cdna.Policy) (source, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -47,12 +48,8 @@ func openSource(path string) (source, error) {
 	if !info.IsDir() {
 		return openGGUF(path)
 	}
-	if _, err := os.Stat(filepath.Join(path, model.ManifestName)); err == nil {
-		m, err := model.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		return openCompressed(m)
+	if model.IsModel(path) {
+		return openCompressed(path, verify)
 	}
 	set, err := safetensors.OpenDir(path)
 	if err != nil {
@@ -68,6 +65,11 @@ func readConfig(dir string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseConfigOf(dir, text)
+}
+
+// parseConfigOf parses the config.json of a directory.
+func parseConfigOf(dir string, text []byte) (*Config, error) {
 	c, err := ParseConfig(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)

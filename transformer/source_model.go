@@ -2,17 +2,16 @@ package transformer
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
-	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/se"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
+
+// largestConfig bounds config.json.
+const largestConfig = 1 << 24
 
 // compressed is a model directory, converted from a Hugging Face checkpoint or,
 // with metadata and tensor names of that, from a GGUF file.
@@ -21,20 +20,24 @@ type compressed struct {
 	metadata  *gguf.File // nil: config.json says it all
 	postNorms bool
 	machine   se.Registry // where matrices can be computed
+	verify    cdna.Policy
 }
 
-func openCompressed(m *model.Model) (*compressed, error) {
-	s := &compressed{m: m, machine: se.Machine()}
-	var err error
-	if path := filepath.Join(m.Dir, model.MetadataName); exists(path) {
-		s.metadata, err = gguf.Open(path)
+func openCompressed(path string, verify cdna.Policy) (*compressed, error) {
+	open := model.Open
+	if verify == cdna.Off {
+		open = model.OpenUnverified
 	}
+	m, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.CheckCompanions(); err != nil {
+		return nil, err
+	}
+	s := &compressed{m: m, machine: se.Machine(), verify: verify}
+	s.metadata, err = m.OpenMetadata()
 	return s, err
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 func (s *compressed) config() (*Config, error) {
@@ -50,7 +53,11 @@ func (s *compressed) config() (*Config, error) {
 
 func (s *compressed) readConfig() (*Config, error) {
 	if s.metadata == nil {
-		return readConfig(s.m.Dir)
+		text, err := s.m.ReadFile("config.json", largestConfig)
+		if err != nil {
+			return nil, err
+		}
+		return parseConfigOf(s.m.Dir, text)
 	}
 	c, err := parseGGUF(s.metadata, manifestTensors{s})
 	if err != nil {
@@ -60,12 +67,7 @@ func (s *compressed) readConfig() (*Config, error) {
 	return c, nil
 }
 
-func (s *compressed) close() error {
-	if s.metadata == nil {
-		return nil
-	}
-	return s.metadata.Close()
-}
+func (s *compressed) close() error { return nil }
 
 func (s *compressed) find(name string) (model.Tensor, bool) {
 	tensors := s.m.Manifest.Tensors
@@ -92,8 +94,7 @@ func (t manifestTensors) shape(name string) ([]int, bool) {
 }
 
 func (t manifestTensors) values(name string) ([]float32, error) {
-	x, _, err := npy.ReadFloat32(t.s.m.Path(t.s.m.Manifest.Tensors[name].File))
-	return x, err
+	return t.s.array(t.s.m.Manifest.Tensors[name])
 }
 
 func (s *compressed) has(name string) bool {
@@ -139,16 +140,17 @@ func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sidecar != nil && t.Sidecar.Outliers > 0 && len(sidecar.Positions) != t.Sidecar.Outliers { // the plan counts on it
-		return nil, fmt.Errorf("%s: %d outliers, the manifest says %d: %w", s.m.Path(t.Sidecar.File), len(sidecar.Positions), t.Sidecar.Outliers, model.ErrMismatch)
-	}
-	m, err := e.Open(s.m.Path(t.File), stream.MatrixOptions{Sidecar: sidecar, Route: route})
+	path, err := s.m.MatrixPath(t)
 	if err != nil {
 		return nil, err
 	}
-	if m.Rows() != t.CDNAShape[0] || m.Cols() != t.CDNAShape[1] {
+	m, err := e.Open(path, stream.MatrixOptions{Sidecar: sidecar, Route: route, Verify: s.verify})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.m.CheckHead(t, &m.File().Blocks); err != nil {
 		m.Close()
-		return nil, fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", s.m.Path(t.File), m.Rows(), m.Cols(), t.CDNAShape, model.ErrMismatch)
+		return nil, err
 	}
 	return m, nil
 }
@@ -199,49 +201,41 @@ func (s *compressed) sidecarSize(t model.Tensor) (size, error) {
 	if t.Sidecar == nil {
 		return size{}, nil
 	}
-	info, err := os.Stat(s.m.Path(t.Sidecar.File))
+	if n, bytes := t.Sidecar.Outliers, t.Sidecar.Bytes; n > 0 && bytes > 0 {
+		return size{outliers: n, sidecar: bytes}, nil
+	}
+	f, err := s.m.OpenFile(t.Sidecar.File)
 	if err != nil {
 		return size{}, err
 	}
-	if n := t.Sidecar.Outliers; n > 0 {
-		return size{outliers: n, sidecar: info.Size()}, nil
-	}
+	defer f.Close()
 	sidecar, err := s.m.OpenSidecar(t)
 	if err != nil {
 		return size{}, err
 	}
-	return size{outliers: len(sidecar.Positions), sidecar: info.Size()}, nil
+	return size{outliers: len(sidecar.Positions), sidecar: f.Size()}, nil
 }
 
 // lossless opens a matrix that is compressed without loss.
 func (s *compressed) lossless(e *stream.Engine, t model.Tensor) (Projection, error) {
-	m, err := e.OpenLossless(s.m.Path(t.File))
+	path, err := s.m.MatrixPath(t)
 	if err != nil {
 		return nil, err
 	}
-	if m.Rows() != t.CDNAShape[0] || m.Cols() != t.CDNAShape[1] {
+	m, err := e.OpenLossless(path, s.verify)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.m.CheckHead(t, &m.File().Blocks); err != nil {
 		m.Close()
-		return nil, fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", s.m.Path(t.File), m.Rows(), m.Cols(), t.CDNAShape, model.ErrMismatch)
+		return nil, err
 	}
 	return m, nil
 }
 
-// openNPY opens an exact tensor's file and compares its shape with the manifest.
-func (s *compressed) openNPY(t model.Tensor) (*npy.Reader, error) {
-	r, err := npy.Open(s.m.Path(t.File))
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Equal(r.Shape(), t.Shape) {
-		r.Close()
-		return nil, fmt.Errorf("%s: is %v, the manifest says %v: %w", s.m.Path(t.File), r.Shape(), t.Shape, model.ErrMismatch)
-	}
-	return r, nil
-}
-
 // exact reads a matrix that conversion kept as it was.
 func (s *compressed) exact(e *stream.Engine, t model.Tensor) (Projection, error) {
-	r, err := s.openNPY(t)
+	r, err := s.m.OpenArray(t)
 	if err != nil {
 		return nil, err
 	}
@@ -256,13 +250,7 @@ func (s *compressed) vector(name string) ([]float32, error) {
 		return nil, err
 	}
 	if t.Format == model.FormatNPY {
-		r, err := s.openNPY(t)
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		x := make([]float32, r.Len())
-		return x, r.ReadFloat32(x, 0)
+		return s.array(t)
 	}
 	if t.Format == model.FormatLossless {
 		f, err := s.m.OpenLossless(t)
@@ -274,14 +262,25 @@ func (s *compressed) vector(name string) ([]float32, error) {
 			return nil, err
 		}
 		x := make([]float32, f.Rows()*f.Cols())
-		return x, f.ReadFloat32(x, 0, nil)
+		return x, f.ReadFloat32(x, 0, cdna.NewVerifier(s.verify, f.NumBlocks(), 0))
 	}
 	f, err := s.m.OpenMatrix(t)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return decodeVector(f)
+	return decodeVector(f, cdna.NewVerifier(s.verify, f.NumBlocks(), 0))
+}
+
+// array reads an exact tensor.
+func (s *compressed) array(t model.Tensor) ([]float32, error) {
+	r, err := s.m.OpenArray(t)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	x := make([]float32, r.Len())
+	return x, r.ReadFloat32(x, 0)
 }
 
 // checkVector refuses a matrix that is too large for a vector.
@@ -294,12 +293,12 @@ func checkVector(f stream.File) error {
 }
 
 // decodeVector expands a compressed tensor that is used as a vector.
-func decodeVector(f *cdna.File) ([]float32, error) {
+func decodeVector(f *cdna.File, v *cdna.Verifier) ([]float32, error) {
 	if err := checkVector(f); err != nil {
 		return nil, err
 	}
 	indices := make([]byte, f.Rows()*f.Cols())
-	if err := f.ReadRows(indices, 0, f.Rows(), nil); err != nil {
+	if err := f.ReadRows(indices, 0, f.Rows(), v); err != nil {
 		return nil, err
 	}
 	values, x := f.Codebook(), make([]float32, len(indices))

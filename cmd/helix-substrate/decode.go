@@ -45,6 +45,7 @@ func (c *decodeCommand) Run(env *environment) error {
 		return err
 	}
 	defer f.Close()
+	noteVersion1(env, f)
 	var s *cdna.Sidecar
 	if c.Sidecar != "" {
 		if s, err = cdna.OpenSidecar(c.Sidecar); err != nil {

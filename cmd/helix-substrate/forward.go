@@ -5,7 +5,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/receipt"
@@ -56,11 +55,11 @@ func (c *forwardCommand) Run(env *environment) error {
 		}
 	}
 	claims := receipt.ForwardClaims{
-		Operation: receipt.OpForward, Context: l.model.Plan.Context, CacheType: c.Cache,
+		Operation: receipt.OpForward, Context: l.model.Plan.Context, CacheType: c.Cache, Verify: c.claim(),
 		TokenIDs: ids,
 	}
 	if c.wanted() {
-		if claims.Model, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+		if claims.Model, err = c.fingerprint(env, c.Dir); err != nil {
 			return err
 		}
 	}

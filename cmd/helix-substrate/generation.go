@@ -34,12 +34,12 @@ func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*gener
 	claims := &g.Claims
 	if g.wanted {
 		var err error
-		if claims.Model, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+		if claims.Model, err = c.fingerprint(env, c.Dir); err != nil {
 			return nil, err
 		}
 	}
 	claims.Model.Architecture = l.model.Config.Architecture
-	claims.CacheType, claims.Context = c.Cache, l.model.Plan.Context
+	claims.CacheType, claims.Context, claims.Verify = c.Cache, l.model.Plan.Context, c.claim()
 	claims.Sampling = c.sampling().Claim()
 	claims.N, claims.StopIDs, claims.Private = c.N, append(claims.StopIDs, stop...), c.Private
 	m := &g.Measurements

@@ -6,7 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -32,7 +32,7 @@ func (c *inspectCommand) Run(env *environment) error {
 		return err
 	}
 	if info.IsDir() {
-		if _, err := os.Stat(filepath.Join(c.Path, model.ManifestName)); err == nil {
+		if model.IsModel(c.Path) {
 			return c.model(env)
 		}
 		return c.source(env)
@@ -57,15 +57,20 @@ func (c *inspectCommand) model(env *environment) error {
 	if err != nil {
 		return err
 	}
+	uncovered := m.Manifest.Uncovered()
 	if c.JSON {
-		return writeJSON(env.stdout, m.Manifest)
+		return writeJSON(env.stdout, modelReport{m.Manifest, uncovered})
 	}
 	var rows [][]string
 	for _, t := range m.Tensors() {
 		row := []string{t.Name, t.Format, shape(t.Shape...), size(t.Bytes), "exact", "", ""}
 		if t.Format != model.FormatNPY {
-			row = append(row[:2], shape(t.OriginalShape...), size(t.CompressedBytes))
-			if f := t.Fidelity; f != nil {
+			dims := t.OriginalShape
+			if uncovered != nil {
+				dims = t.CDNAShape // which the file has too
+			}
+			row = append(row[:2], shape(dims...), size(t.CompressedBytes))
+			if f := t.Fidelity; f != nil && uncovered == nil {
 				row = append(row, decimal(f.BitsPerWeight, 3), snr(f.SNRdB), decimal(f.Cosine, 6))
 			} else {
 				row = append(row, "", "", "")
@@ -75,15 +80,26 @@ func (c *inspectCommand) model(env *environment) error {
 	}
 	writeTable(env.stdout, []string{"tensor", "format", "shape", "size", "bits", "SNR", "cosine"}, rows)
 	s := m.Manifest.Stats
+	if uncovered != nil {
+		fmt.Fprintf(env.stdout, "\n%s: %d tensors; unverified, and left out above: %s\n", c.Path, len(rows), strings.Join(uncovered, ", "))
+		return nil
+	}
 	fmt.Fprintf(env.stdout, "\n%s: %d tensors, codec %s, %s from %s (%.2f×)\n", c.Path, len(rows), m.Manifest.Codec,
 		size(s.CompressedBytes), size(s.OriginalBytes), s.OverallRatio)
 	return nil
+}
+
+// modelReport is what inspect prints of a model directory as JSON.
+type modelReport struct {
+	*model.Manifest
+	Unverified []string `json:"unverified,omitempty"` // what no root covers
 }
 
 // fileReport is what inspect prints of a CDNA file as JSON.
 type fileReport struct {
 	Path      string        `json:"path"`
 	Version   int           `json:"version"`
+	Hashed    bool          `json:"hashed"` // damage is noticed; false for version 1
 	Tensor    string        `json:"tensor_name"`
 	Shape     [2]int        `json:"shape"`
 	Encoding  string        `json:"encoding"`
@@ -116,7 +132,8 @@ func (c *inspectCommand) file(env *environment) error {
 	defer f.Close()
 	h := f.Header()
 	r := c.report(&f.Blocks)
-	r.Version = f.Version()
+	noteVersion1(env, f)
+	r.Version, r.Hashed = f.Version(), f.Version() > 1
 	if h.Fidelity != nil {
 		r.Fidelity = h.Fidelity
 	}
@@ -135,7 +152,7 @@ func (c *inspectCommand) report(f *cdna.Blocks) *fileReport {
 	h := f.Header()
 	r := &fileReport{
 		Path: c.Path, Version: 1, Tensor: h.TensorName, Shape: [2]int{f.Rows(), f.Cols()}, Encoding: h.Encoding,
-		BlockRows: h.BlockRows, NumBlocks: f.NumBlocks(), Bytes: f.Size(), Created: h.CreatedUTC,
+		BlockRows: h.BlockRows, NumBlocks: f.NumBlocks(), Bytes: f.Size(), Created: h.CreatedUTC, Hashed: true,
 		Bits: float64(f.Size()) * 8 / max(1, float64(f.Rows())*float64(f.Cols())),
 	}
 	if len(h.Extra) > 0 {

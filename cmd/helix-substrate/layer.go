@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -42,9 +41,9 @@ func (c *layerCommand) Run(env *environment) error {
 	}
 	defer m.Close()
 	ran(&rec.Measurements, &c.modelFlags, m)
-	claims := receipt.LayerClaims{Operation: layerOperations[c.Part], Layer: c.Layer, Start: c.Start, CacheType: c.Cache}
+	claims := receipt.LayerClaims{Operation: layerOperations[c.Part], Layer: c.Layer, Start: c.Start, CacheType: c.Cache, Verify: c.claim()}
 	if c.wanted() {
-		if claims.Model, err = generate.Fingerprint(env.ctx, c.Dir); err != nil {
+		if claims.Model, err = c.fingerprint(env, c.Dir); err != nil {
 			return err
 		}
 	}

@@ -133,6 +133,20 @@ type environment struct {
 	ctx            context.Context
 	stdin          io.Reader
 	stdout, stderr io.Writer
+
+	noted map[string]bool
+}
+
+// note prints a line about the run to standard error, once.
+func (env *environment) note(text string) {
+	if env.noted[text] {
+		return
+	}
+	if env.noted == nil {
+		env.noted = map[string]bool{}
+	}
+	env.noted[text] = true
+	fmt.Fprintf(env.stderr, "helix-substrate: %s\n", text)
 }
 
 // usageError is a command line that parses and makes no sense.

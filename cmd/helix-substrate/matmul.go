@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/receipt"
@@ -20,11 +19,11 @@ type matmulCommand struct {
 	Sidecar   string        `input:"file" name:"sidecar" placeholder:"S.hxzo" help:"Exact values for outliers."`
 	Quality   string        `name:"quality" placeholder:"MODE" enum:"accurate,fast," default:"" help:"Apply the sidecar only where the file's own cosine is below 0.999 (accurate) or 0.998 (fast)."`
 	MinCosine float64       `name:"min-cosine" placeholder:"C" help:"Apply the sidecar only where the file's own cosine is below C."`
-	Verify    string        `name:"verify" enum:"always,sampled,trust-cached" default:"trust-cached" help:"When blocks are checked against their SHA-256: always, sampled (about 10 %) or trust-cached (on first use)."`
 	Seed      uint64        `name:"seed" help:"Chooses the blocks of --verify sampled."`
 	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
 	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE, such as 64MiB; refused, with the smallest workable size, where that is too small."`
 	Compare   string        `input:"file" name:"compare" placeholder:"Y0.npy" help:"Compare Y with a canonical result: PASS from a cosine of 0.999 on, ACCEPTABLE from 0.99."`
+	verifyFlag
 	receiptFlags
 	JSON bool `name:"json" help:"Print the receipt."`
 }
@@ -43,13 +42,9 @@ func (c *matmulCommand) Run(env *environment) error {
 	if c.Sidecar == "" && (c.Quality != "" || c.MinCosine != 0) {
 		return usageError("--quality and --min-cosine decide about a sidecar: name it with --sidecar")
 	}
-	policy, err := cdna.ParsePolicy(c.Verify)
-	if err != nil {
-		return err
-	}
 	p := &product{
 		x: c.X, w: c.W, sidecar: c.Sidecar, transpose: c.Transpose, threads: c.Threads, memory: c.Memory,
-		options: stream.MatrixOptions{Verify: policy, Seed: c.Seed, Quality: stream.Quality{Mode: c.Quality, MinCosine: c.MinCosine}},
+		options: stream.MatrixOptions{Verify: c.policy(env), Seed: c.Seed, Quality: stream.Quality{Mode: c.Quality, MinCosine: c.MinCosine}},
 	}
 	// The receipt's file comes first: a product without it would be no success.
 	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"x": c.X, "w": c.W, "sidecar": c.Sidecar})
@@ -57,7 +52,7 @@ func (c *matmulCommand) Run(env *environment) error {
 		return err
 	}
 	defer rec.abort()
-	x, y, r, err := p.run(env.ctx)
+	x, y, r, err := p.run(env)
 	if err != nil {
 		return err
 	}
@@ -91,6 +86,7 @@ func (c *matmulCommand) record(env *environment, rec *record, p *product, r *rec
 	if err != nil {
 		return err
 	}
+	claims.Verify = c.claim()
 	rec.Detail = r
 	rec.Measurements.Memory.Limit = int64(c.Memory)
 	operation := r.Operation()

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
@@ -21,6 +22,7 @@ type modelFlags struct {
 	Chunk   int           `name:"chunk" hidden:"" help:"Tokens of a prompt that go together."`
 	Threads int           `name:"threads" help:"Workers; 0 means all cores. Results do not depend on it."`
 	CPU     string        `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" help:"Force a kernel level: ${enum}."`
+	verifyFlag
 }
 
 // options checks the flags; reserve is memory needed besides the model's.
@@ -30,7 +32,7 @@ func (f *modelFlags) options(reserve int64) (transformer.Options, error) {
 	}
 	return transformer.Options{
 		Memory: int64(f.Memory), Reserve: reserve, Context: f.Context, CacheType: transformer.CacheType(f.Cache),
-		Chunk: f.Chunk, Threads: f.Threads, CPU: f.CPU,
+		Chunk: f.Chunk, Threads: f.Threads, CPU: f.CPU, Verify: cdna.Policy(f.Verify),
 	}, nil
 }
 
@@ -50,11 +52,18 @@ func (f *modelFlags) open(env *environment, path string, reserve int64) (*transf
 	if err != nil {
 		return nil, err
 	}
+	f.policy(env)
 	m, err := transformer.Open(env.ctx, path, o)
-	if err == nil && m.Plan.Limit > 0 {
+	if err != nil {
+		return nil, err
+	}
+	if m.Plan.Limit > 0 {
 		debug.SetMemoryLimit(m.Plan.Program) // the collector's share
 	}
-	return m, err
+	if m.Version1() {
+		env.note(fmt.Sprintf("%s: %s", path, version1Note))
+	}
+	return m, nil
 }
 
 // load opens a model and its tokenizer within the memory that the flags allow; the
@@ -68,7 +77,7 @@ func (f *modelFlags) loadFor(env *environment, path string, reserve func(vocab i
 	if f.Memory > 0 {
 		lean()
 	}
-	t, err := generate.OpenTokenizer(path)
+	t, err := f.tokenizer(path)
 	if err != nil {
 		return nil, err
 	}

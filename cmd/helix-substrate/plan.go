@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -19,8 +18,10 @@ func (c *planCommand) Help() string {
 
 func (c *planCommand) Run(env *environment) error {
 	reserve := int64(0)
-	if _, err := generate.OpenTokenizer(c.Dir); err == nil { // a model can be planned without one
+	if _, err := c.tokenizer(c.Dir); err == nil { // a model can be planned without one
 		reserve = tokenizerMemory(c.Dir)
+	} else if damaged(err) {
+		return err
 	}
 	o, err := c.options(reserve)
 	if err != nil {

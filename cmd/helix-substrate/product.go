@@ -26,7 +26,7 @@ type product struct {
 }
 
 // run multiplies and returns the original's receipt of it.
-func (p *product) run(ctx context.Context) (x, y stream.Tensor, r *receipt.StreamXW, err error) {
+func (p *product) run(env *environment) (x, y stream.Tensor, r *receipt.StreamXW, err error) {
 	o := p.options
 	if p.sidecar != "" {
 		if o.Sidecar, err = cdna.OpenSidecar(p.sidecar); err != nil {
@@ -50,6 +50,7 @@ func (p *product) run(ctx context.Context) (x, y stream.Tensor, r *receipt.Strea
 		return x, y, nil, err
 	}
 	defer w.Close()
+	noteVersion1(env, w.File())
 	if x.Data, x.Shape, err = npy.ReadFloat32(p.x); err != nil {
 		return x, y, nil, err
 	}
@@ -58,7 +59,7 @@ func (p *product) run(ctx context.Context) (x, y stream.Tensor, r *receipt.Strea
 	if p.transpose {
 		multiply, record = w.MatMulTransposed, recorder.MatMulTransposed
 	}
-	y, stats, err := multiply(ctx, x)
+	y, stats, err := multiply(env.ctx, x)
 	if err != nil {
 		return x, y, nil, err
 	}

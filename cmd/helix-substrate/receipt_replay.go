@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -71,7 +70,7 @@ func (c *receiptReplayCommand) sameModel(env *environment, claimed receipt.Model
 	if c.Model == "" {
 		return usageError("--model: the receipt does not say where the model is")
 	}
-	found, err := generate.Fingerprint(env.ctx, c.Model)
+	found, err := c.fingerprint(env, c.Model)
 	if err != nil {
 		return err
 	}

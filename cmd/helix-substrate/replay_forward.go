@@ -15,6 +15,9 @@ func (c *receiptReplayCommand) forward(env *environment, r *signedReceipt) error
 	if len(claims.TokenIDs) == 0 || len(claims.TokenIDs) != len(claims.LogitsSHA256) {
 		return fmt.Errorf("%s: %d ids, logits of %d: %w", c.Path, len(claims.TokenIDs), len(claims.LogitsSHA256), receipt.ErrInvalid)
 	}
+	if err := c.replayed(c.Path, claims.Verify); err != nil {
+		return err
+	}
 	if err := c.sameModel(env, claims.Model); err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ func (c *receiptReplayCommand) generation(env *environment, r *signedReceipt) er
 	if len(claims.Turns) == 0 {
 		return fmt.Errorf("%s: it has no turns, so there is nothing to replay: %w", c.Path, receipt.ErrInvalid)
 	}
+	if err := c.replayed(c.Path, claims.Verify); err != nil {
+		return err
+	}
 	if err := c.sameModel(env, claims.Model); err != nil {
 		return err
 	}

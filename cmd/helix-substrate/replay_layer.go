@@ -17,6 +17,9 @@ func (c *receiptReplayCommand) layer(env *environment, r *signedReceipt) error {
 	if c.X == "" {
 		return usageError("--x: name the vectors that the layer took")
 	}
+	if err := c.replayed(c.Path, claims.Verify); err != nil {
+		return err
+	}
 	if err := c.sameModel(env, claims.Model); err != nil {
 		return err
 	}

@@ -25,8 +25,14 @@ func (c *receiptReplayCommand) product(env *environment, r *signedReceipt) error
 	if err != nil {
 		return err
 	}
+	if err := c.replayed(c.Path, claims.Verify); err != nil {
+		return err
+	}
+	if claims.Verify != "" {
+		p.options.Verify = c.policy(env)
+	}
 	p.options.Quality = stream.Quality{Mode: claims.Quality, MinCosine: float64(claims.MinCosine)}
-	x, y, original, err := p.run(env.ctx)
+	x, y, original, err := p.run(env)
 	if err != nil {
 		return err
 	}
@@ -34,6 +40,7 @@ func (c *receiptReplayCommand) product(env *environment, r *signedReceipt) error
 	if err != nil {
 		return err
 	}
+	again.Verify = claims.Verify
 	if err := c.same(r, again); err != nil {
 		return err
 	}
@@ -90,7 +97,7 @@ func (c *receiptReplayCommand) originalProduct(env *environment, r *receipt.Stre
 	if err != nil {
 		return err
 	}
-	_, _, again, err := p.run(env.ctx)
+	_, _, again, err := p.run(env)
 	if err != nil {
 		return err
 	}

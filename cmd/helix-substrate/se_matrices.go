@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/source"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/se"
@@ -56,7 +54,7 @@ func openMatrices(env *environment, path, sidecar string) (matrices []namedMatri
 	info, statErr := os.Stat(path)
 	switch {
 	case statErr == nil && info.IsDir():
-		if _, err := os.Stat(filepath.Join(path, model.ManifestName)); err == nil {
+		if model.IsModel(path) {
 			matrices, closers, err = modelMatrices(path)
 			return matrices, closeAll, err
 		}
@@ -132,7 +130,7 @@ func modelMatrices(dir string) (matrices []namedMatrix, closers []func() error, 
 			if len(t.Shape) < 2 {
 				continue
 			}
-			r, err := npy.Open(m.Path(t.File))
+			r, err := m.OpenArray(t)
 			if err != nil {
 				return nil, closers, err
 			}
@@ -140,7 +138,7 @@ func modelMatrices(dir string) (matrices []namedMatrix, closers []func() error, 
 			rows, cols := se.Unfold(t.Shape)
 			n.shape, n.RowSource = t.Shape, convert.Rows(r, rows, cols)
 			n.sum = func(ctx context.Context) (string, error) {
-				sum, _, err := model.HashFile(ctx, m.Path(t.File))
+				sum, _, err := m.Hash(ctx, t.File)
 				return sum, err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -80,6 +81,9 @@ func (c *verifyCommand) Run(env *environment) error {
 	var bytes int64
 	blocks, damaged := 0, 0
 	for _, k := range checks {
+		if k.Note != "" {
+			env.note(c.Path + ": " + k.Note)
+		}
 		t := tensorCheck{Name: k.Name, Blocks: k.Blocks, Bytes: k.Bytes}
 		if k.Err != nil {
 			t.Error, r.OK = explain(k.Err), false
@@ -138,7 +142,7 @@ func (c *verifyCommand) claims(env *environment, isModel bool, checks []model.Ch
 		return claims, nil
 	}
 	claims.Kind = "model"
-	m, err := model.Open(c.Path)
+	m, err := model.OpenUnverified(c.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -167,16 +171,20 @@ func (c *verifyCommand) rebuild(env *environment, threads int) ([]model.Check, e
 	return convert.Rebuild(env.ctx, c.Path, convert.Job{Source: c.Rebuild, Options: convert.Options{Threads: threads}, Progress: progress.update})
 }
 
+// verifyModel verifies a directory whatever its root: all that is wrong is to be found.
 func verifyModel(env *environment, dir string, threads int) ([]model.Check, error) {
-	m, err := model.Open(dir)
+	m, err := model.OpenUnverified(dir)
 	if err != nil {
 		return nil, err
+	}
+	if names := m.Manifest.Uncovered(); names != nil {
+		env.note(fmt.Sprintf("%s: an earlier release's or another program's: no hash covers %s", m.Path(model.ManifestName), strings.Join(names, ", ")))
 	}
 	return m.Verify(env.ctx, threads)
 }
 
 // openBlocks opens a file of blocks, with or without a codebook.
-func openBlocks(path string, kind cdna.Kind) (*cdna.Blocks, error) {
+func openBlocks(env *environment, path string, kind cdna.Kind) (*cdna.Blocks, error) {
 	if kind == cdna.KindLossless {
 		f, err := cdna.OpenLossless(path)
 		if err != nil {
@@ -188,6 +196,7 @@ func openBlocks(path string, kind cdna.Kind) (*cdna.Blocks, error) {
 	if err != nil {
 		return nil, err
 	}
+	noteVersion1(env, f)
 	return &f.Blocks, nil
 }
 
@@ -203,7 +212,7 @@ func verifyFile(env *environment, path string, info os.FileInfo, threads int) ([
 		}
 		return []model.Check{{Name: s.Header.TensorName, Bytes: info.Size()}}, nil
 	}
-	f, err := openBlocks(path, kind)
+	f, err := openBlocks(env, path, kind)
 	if err != nil {
 		return nil, err
 	}

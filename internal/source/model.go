@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -13,14 +11,13 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
-	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // OpenAny is Open for model directories too, whose tensors then read as the weights
 // that they stand for. Those of lossless files have the source's bytes.
 func OpenAny(ctx context.Context, name string, o Options) (*checkpoint.Checkpoint, error) {
-	if _, err := os.Stat(filepath.Join(name, model.ManifestName)); err != nil {
+	if !model.IsModel(name) {
 		return Open(ctx, name, o)
 	}
 	m, err := model.Open(name)
@@ -40,12 +37,9 @@ func OpenAny(ctx context.Context, name string, o Options) (*checkpoint.Checkpoin
 	}
 	var metadata *gguf.File
 	if err == nil {
-		metadata, err = openMetadata(m)
+		metadata, err = m.OpenMetadata()
 	}
-	if metadata != nil {
-		closers = append(closers, metadata.Close)
-	}
-	c := checkpoint.New(checkpoint.Dir(name), name, tensors, metadata, closers)
+	c := checkpoint.New(modelPlace{m}, name, tensors, metadata, closers)
 	if err != nil {
 		c.Close()
 		return nil, err
@@ -53,17 +47,46 @@ func OpenAny(ctx context.Context, name string, o Options) (*checkpoint.Checkpoin
 	return c, nil
 }
 
-// openMetadata opens what was kept of a GGUF source; nil if it was none.
-func openMetadata(m *model.Model) (*gguf.File, error) {
-	path := m.Path(model.MetadataName)
-	if _, err := os.Stat(path); err != nil {
-		return nil, nil
+// modelPlace are a model directory's files, each compared with the manifest when it is
+// opened.
+type modelPlace struct{ m *model.Model }
+
+// Names lists the files that the manifest does.
+func (p modelPlace) Names() ([]string, error) {
+	var names []string
+	for _, f := range p.m.Manifest.AllFiles() {
+		names = append(names, f.File)
 	}
-	return gguf.Open(path)
+	return names, nil
 }
 
-// openTensor opens one tensor of a model directory.
+// Path returns the path of a file.
+func (p modelPlace) Path(name string) string { return p.m.Path(name) }
+
+// Open opens a file and checks it.
+func (p modelPlace) Open(name string) (checkpoint.File, error) {
+	f, err := p.m.OpenFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return modelFile{f}, nil
+}
+
+type modelFile struct{ *model.FileReader }
+
+// Stamp tells nothing but the size: what the manifest says of the file was checked.
+func (f modelFile) Stamp() string { return fmt.Sprintf("%d bytes", f.Size()) }
+
+// openTensor opens one tensor of a model directory. What only the manifest of an earlier
+// release says, which nothing covers, is not believed: the source's type, which decides how
+// weights are rounded, and how a matrix's rows were laid out in more than two dimensions.
 func openTensor(m *model.Model, t model.Tensor, add func(*checkpoint.Tensor, checkpoint.Data, func() error)) error {
+	if m.Manifest.RootScheme == 0 {
+		if t.SourceDType, t.QuantType = "", ""; len(t.OriginalShape) > 2 {
+			return fmt.Errorf("%s: tensor %q: nothing covers original_shape %v in a manifest of an earlier release; convert it again: %w",
+				m.Path(model.ManifestName), t.Name, t.OriginalShape, model.ErrManifest)
+		}
+	}
 	view := &checkpoint.Tensor{Name: t.Name, DType: t.SourceDType, Shape: t.OriginalShape, File: t.File}
 	if t.QuantType != "" {
 		view.DType = t.QuantType
@@ -90,7 +113,7 @@ func openTensor(m *model.Model, t model.Tensor, add func(*checkpoint.Tensor, che
 		view.Size = int64(view.Len()) * int64(view.Type.Size())
 		add(view, &lossless{file: f}, f.Close)
 	default:
-		r, err := npy.Open(m.Path(t.File))
+		r, err := m.OpenArray(t)
 		if err != nil {
 			return err
 		}

@@ -31,6 +31,11 @@ type Check struct {
 // Check each, tensors by name, then files; the error is for what stopped it early, such as
 // the context. It compares all hashes, also for OpenUnverified.
 func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
+	if !m.checked {
+		checked := *m
+		checked.checked = true
+		m = &checked
+	}
 	tensors := m.Tensors()
 	checks := make([]Check, len(tensors)+len(m.Manifest.Files))
 	g, ctx := errgroup.WithContext(ctx)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -174,23 +175,13 @@ func (m *Manifest) encode() ([]byte, error) {
 // parseManifest reads and checks a manifest's text, in either form. Errors wrap
 // ErrManifest.
 func parseManifest(text []byte) (*Manifest, error) {
-	var both struct {
-		Manifest
-		olderManifest
+	parse := parseUnsealed
+	if bytes.Contains(text, []byte(`"root_scheme"`)) {
+		parse = parseSealed
 	}
-	if err := json.Unmarshal(text, &both); err != nil {
-		return nil, fmt.Errorf("%v: %w", err, ErrManifest)
-	}
-	m := &both.Manifest
-	if m.RootScheme != 0 {
-		var err error
-		if m, err = parseSealed(text); err != nil {
-			return nil, err
-		}
-	} else if m.Tensors == nil && both.Shards != nil {
-		if err := both.olderManifest.into(m); err != nil {
-			return nil, fmt.Errorf("%v: %w", err, ErrManifest)
-		}
+	m, err := parse(text)
+	if err != nil {
+		return nil, err
 	}
 	if m.Tensors == nil {
 		return nil, fmt.Errorf("neither tensors nor shards: %w", ErrManifest)
@@ -214,6 +205,27 @@ func parseManifest(text []byte) (*Manifest, error) {
 			err = checkSum("sha256 of "+f.File, f.SHA256)
 		}
 		if err != nil {
+			return nil, fmt.Errorf("%v: %w", err, ErrManifest)
+		}
+	}
+	return m, nil
+}
+
+// parseUnsealed reads a manifest of an earlier release or another program, in either form.
+func parseUnsealed(text []byte) (*Manifest, error) {
+	var both struct {
+		Manifest
+		olderManifest
+	}
+	if err := json.Unmarshal(text, &both); err != nil {
+		return nil, fmt.Errorf("%v: %w", err, ErrManifest)
+	}
+	m := &both.Manifest
+	if m.RootScheme != 0 { // the key in other letters, or with escapes
+		return parseSealed(text)
+	}
+	if m.Tensors == nil && both.Shards != nil {
+		if err := both.olderManifest.into(m); err != nil {
 			return nil, fmt.Errorf("%v: %w", err, ErrManifest)
 		}
 	}

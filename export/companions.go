@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
@@ -48,7 +48,7 @@ func (e *exporter) companions(output string) ([]companion, error) {
 			text = e.exported(text)
 		}
 		path := filepath.Join(filepath.Dir(output), name)
-		there, err := os.ReadFile(path)
+		there, err := regularfile.ReadAll(path, tokenizer.MaxFileSize)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			list = append(list, companion{path, text})

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // MaxFileSize is the largest file that is read, in bytes.
@@ -42,14 +44,11 @@ func Open(path string) (*Tokenizer, error) {
 }
 
 func readFile(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
+	text, err := regularfile.ReadAll(name, MaxFileSize)
+	if errors.Is(err, regularfile.ErrTooLarge) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
-	if info.Size() > MaxFileSize {
-		return nil, fmt.Errorf("%w: %s has %d bytes", ErrTooLarge, filepath.Base(name), info.Size())
-	}
-	return os.ReadFile(name)
+	return text, err
 }
 
 // Read makes a tokenizer of a model's files, as transformers does: the vocabulary of tokenizer.json

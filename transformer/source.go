@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -58,10 +59,13 @@ func openSource(path string, verify cdna.Policy) (source, error) {
 	return &checkpoint{path, set}, nil
 }
 
+// maxConfig bounds config.json: real ones have a few kB.
+const maxConfig = 64 << 20
+
 // readConfig reads a directory's config.json.
 func readConfig(dir string) (*Config, error) {
 	path := filepath.Join(dir, "config.json")
-	text, err := os.ReadFile(path)
+	text, err := regularfile.ReadAll(path, maxConfig)
 	if err != nil {
 		return nil, err
 	}

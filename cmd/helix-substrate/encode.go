@@ -34,6 +34,9 @@ func (c *encodeCommand) Run(env *environment) error {
 	if o.NonFinite && c.Sidecar == "" {
 		return usageError("--nonfinite=sidecar needs --sidecar OUT.hxzo")
 	}
+	if err := sayRounded(env, c.In); err != nil {
+		return err
+	}
 	in, err := npy.Open(c.In)
 	if err != nil {
 		return err

@@ -7,7 +7,24 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
+
+// sayRounded says in one line how many values of a .npy file are not exactly those that
+// are used, because they are read as float32; one beyond its range is an error.
+func sayRounded(env *environment, path string) error {
+	r, err := npy.Open(path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	n, err := r.Rounded(env.ctx)
+	if n > 0 {
+		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s: %d of %d values are rounded to float32\n", path, n, r.Len())
+	}
+	return err
+}
 
 // maxPrompt bounds a prompt, and a line of a conversation.
 const maxPrompt = 16 << 20

@@ -31,6 +31,9 @@ func (c *layerCommand) Run(env *environment) error {
 		return err
 	}
 	defer rec.abort()
+	if err := sayRounded(env, c.X); err != nil {
+		return err
+	}
 	var x stream.Tensor
 	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {
 		return err

@@ -87,9 +87,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	signal.Ignore(syscall.SIGPIPE) // a reader that left is an error of writing, and verbs clean up
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(stderr)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	out := &checkedWriter{w: stdout}
 	err = parsed.Run(&environment{ctx: ctx, stdin: stdin, stdout: out, stderr: stderr})
 	if err == nil && out.err != nil {

@@ -52,6 +52,9 @@ func (c *matmulCommand) Run(env *environment) error {
 		return err
 	}
 	defer rec.abort()
+	if err := sayRounded(env, c.X); err != nil {
+		return err
+	}
 	x, y, r, err := p.run(env)
 	if err != nil {
 		return err

@@ -3,12 +3,12 @@ package chain
 import (
 	"context"
 	"fmt"
-	"os"
 	"sort"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
@@ -107,7 +107,7 @@ func (v *verification) note(kind ProblemKind, entry int, format string, args ...
 
 // readLog hashes the lines and checks each by itself and against the one before.
 func (v *verification) readLog(ctx context.Context, path string) error {
-	f, err := os.Open(path)
+	f, _, err := regularfile.Open(path)
 	if err != nil {
 		return err
 	}

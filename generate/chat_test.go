@@ -24,9 +24,11 @@ var templates = map[string]struct{ source, want string }{
 
 var conversation = []Message{{"user", "Hi <b>&amp;</b>!"}, {"assistant", "Hello."}, {"user", "Why?"}}
 
+var ends = TemplateOptions{SpecialTokens: map[string]string{"bos_token": "<s>", "eos_token": "</s>"}}
+
 func TestChatTemplates(t *testing.T) {
 	for name, c := range templates {
-		tmpl, err := NewChatTemplate(c.source, "<s>", "</s>")
+		tmpl, err := NewChatTemplate(c.source, ends)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -42,11 +44,11 @@ func TestChatTemplates(t *testing.T) {
 
 func TestChatTemplateErrors(t *testing.T) {
 	for name, source := range map[string]string{"none": "", "cut": "{% for m in messages %}", "unknown": "{% frobnicate %}"} {
-		if _, err := NewChatTemplate(source, "", ""); !errors.Is(err, ErrTemplate) {
+		if _, err := NewChatTemplate(source, TemplateOptions{}); !errors.Is(err, ErrTemplate) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	tmpl, err := NewChatTemplate("{% if messages[0].role != 'system' %}{{ raise_exception('a system message must come first') }}{% endif %}", "", "")
+	tmpl, err := NewChatTemplate("{% if messages[0].role != 'system' %}{{ raise_exception('a system message must come first') }}{% endif %}", TemplateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,9 @@ type GenerationClaims struct {
 	N         int        `json:"n"` // tokens of a turn at most
 	StopIDs   []int      `json:"stop_ids"`
 	Private   bool       `json:"private"` // ids are left out, their hashes are here
-	Turns     []Turn     `json:"turns"`
+	// TemplateTime is what a chat template that asks for the time was told, in RFC 3339.
+	TemplateTime string `json:"template_time,omitempty"`
+	Turns        []Turn `json:"turns"`
 	// TokensSHA256 is over all ids of all turns, in order, as little-endian u32.
 	TokensSHA256 string `json:"tokens_sha256"`
 }

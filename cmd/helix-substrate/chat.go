@@ -7,12 +7,13 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
 	"github.com/helix-substrate/helix-substrate/generate"
-	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
 // conversation is a chat on its way: the messages that the model still sees.
@@ -25,7 +26,7 @@ type conversation struct {
 
 // chat keeps a conversation: a line of standard input is a turn of the user's.
 func (r *running) chat() error {
-	template, err := chatTemplate(r.loaded.tokenizer)
+	template, err := r.chatTemplate()
 	if err != nil {
 		return err
 	}
@@ -51,16 +52,41 @@ func (r *running) chat() error {
 	}
 }
 
-// chatTemplate opens the template that comes with a tokenizer.
-func chatTemplate(t *tokenizer.Tokenizer) (*generate.ChatTemplate, error) {
-	bos, eos := "", ""
-	if id, ok := t.BOS(); ok {
-		bos = t.Token(id)
+// chatTemplate opens the template that comes with the tokenizer, for a conversation that begins now.
+func (r *running) chatTemplate() (*generate.ChatTemplate, error) {
+	now, err := templateTime()
+	if err != nil {
+		return nil, err
 	}
-	if ids := t.EOS(); len(ids) > 0 {
-		eos = t.Token(ids[0])
+	t := r.loaded.tokenizer
+	template, err := generate.NewChatTemplate(t.ChatTemplate(), generate.TemplateOptions{
+		SpecialTokens: t.SpecialTokens(), Now: now, Memory: r.c.templateMemory(),
+	})
+	if err == nil && template.TellsTime() {
+		r.receipt.Claims.TemplateTime = now.Format(time.RFC3339Nano)
 	}
-	return generate.NewChatTemplate(t.ChatTemplate(), bos, eos)
+	return template, err
+}
+
+// templateTime is what a template is told when it asks for the time: now, or what SOURCE_DATE_EPOCH says.
+func templateTime() (time.Time, error) {
+	epoch := os.Getenv("SOURCE_DATE_EPOCH")
+	if epoch == "" {
+		return time.Now(), nil
+	}
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: SOURCE_DATE_EPOCH=%q is not a number of seconds", generate.ErrTemplate, epoch)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// templateMemory is what a chat template may use: a sixteenth of the limit.
+func (c *runCommand) templateMemory() int64 {
+	if c.Memory == 0 {
+		return generate.TemplateMemory
+	}
+	return min(max(int64(c.Memory)/16, 1<<20), generate.TemplateMemory)
 }
 
 // lines gives the user's lines: the prompt of the command line, then standard

@@ -22,6 +22,9 @@ func (c *runCommand) receiptWanted() bool { return c.wanted() || c.JSON }
 // memoryFor is what the run needs besides the model: for drawing tokens and for hashing.
 func (c *runCommand) memoryFor(vocab int) int64 {
 	n := c.sampling().MemoryFor(vocab)
+	if c.Chat {
+		n += c.templateMemory()
+	}
 	if c.receiptWanted() {
 		n += receipt.HasherMemory(vocab)
 	}

@@ -4,7 +4,7 @@ package jinja
 type Limits struct {
 	// Steps are evaluated nodes, elements passed and, by the dozen, bytes looked at: some 10 to 20 million a second.
 	Steps int64
-	// Memory is the bytes of all values that one rendering makes, and of the tree that Parse makes; what is no longer used counts too.
+	// Memory is the bytes of the tree that Parse makes and of all values that one rendering makes; what is no longer used counts too.
 	Memory int64
 	// Output is the bytes of the text.
 	Output int64

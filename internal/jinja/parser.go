@@ -20,10 +20,12 @@ type parser struct {
 // nodeBytes is what a node of the tree takes with what points to it.
 const nodeBytes = 128
 
-func parseTemplate(source string, limits Limits) []statement {
+// parseTemplate returns a template's tree and how many bytes it takes.
+func parseTemplate(source string, limits Limits) ([]statement, int64) {
 	p := &parser{lexer: newLexer(source), limit: limits.Memory}
 	p.next()
-	return p.statements(nil)
+	body := p.statements(nil)
+	return body, p.nodes
 }
 
 // made pays for a node.

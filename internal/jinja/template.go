@@ -11,6 +11,7 @@ type Template struct {
 	scope    scope
 	function *functionBuilder
 	blocks   map[string]*namedBlock
+	size     int64 // bytes
 }
 
 // Parse reads a template of at most MaxSource bytes whose tree takes no more than limits.Memory. Errors are ErrSyntax,
@@ -20,7 +21,8 @@ func Parse(source string, limits Limits) (t *Template, err error) {
 	if len(source) > MaxSource {
 		fail(ErrLimit, 0, "the template has %d bytes, more than %d", len(source), MaxSource)
 	}
-	t = &Template{body: parseTemplate(strings.ToValidUTF8(source, "\uFFFD"), limits)}
+	t = &Template{}
+	t.body, t.size = parseTemplate(strings.ToValidUTF8(source, "\uFFFD"), limits)
 	t.scope, t.function, t.blocks = resolve(t.body)
 	return t, nil
 }
@@ -30,7 +32,7 @@ func Parse(source string, limits Limits) (t *Template, err error) {
 func (t *Template) Render(variables map[string]Value, now time.Time, limits Limits) (text string, err error) {
 	defer recovered(&err)
 	r := &renderer{
-		meter: &meter{limits: limits}, template: t, globals: variables, exported: map[string]Value{}, out: new(strings.Builder), now: now,
+		meter: &meter{limits: limits, memory: t.size}, template: t, globals: variables, exported: map[string]Value{}, out: new(strings.Builder), now: now,
 	}
 	a := r.activate(t.function, nil)
 	r.enterScope(&t.scope, a)

@@ -20,7 +20,8 @@ import (
 var (
 	// ErrUnknown reports a path that holds no checkpoint of a known kind.
 	ErrUnknown = errors.New("no checkpoint")
-	// ErrScale reports a float8 matrix whose scales do not fit it.
+	// ErrScale reports a quantized matrix whose scales and the like do not fit it, or
+	// settings of its quantization that make no sense.
 	ErrScale = errors.New("bad scales")
 )
 
@@ -33,7 +34,7 @@ type Tensor struct {
 	Size  int64  // bytes in the source
 	File  string // name of the file that holds it
 	// Type is how each element is stored, empty if several share what they decode
-	// to: GGUF's blocks, float8 with scales.
+	// to: GGUF's blocks, quantized weights.
 	Type dtype.Type
 	data Data
 }
@@ -104,6 +105,8 @@ type Checkpoint struct {
 	tensors []*Tensor // sorted by name
 	gguf    *gguf.File
 	closers []func() error
+	// quantization says how weights are stored, for people; empty if they are as they are.
+	quantization string
 }
 
 // New returns a checkpoint of tensors that were opened elsewhere, sorted by name. It
@@ -112,38 +115,48 @@ func New(place Place, name string, tensors []*Tensor, metadata *gguf.File, close
 	return &Checkpoint{name: name, place: place, whole: true, tensors: tensors, gguf: metadata, closers: closers}
 }
 
-// Open opens a checkpoint on disk: a directory, an index of shards, or a file. The
-// errors are those of reading its kind of file, and ErrUnknown.
-func Open(path string) (*Checkpoint, error) {
+// Options say how a checkpoint is opened.
+type Options struct {
+	// File, if not empty, is the file to open of several candidates in a directory or
+	// repository; or what a GGUF file's name says of its quantization, such as "Q4_K_M".
+	File string
+	// Stored leaves quantized weights as they are stored: codes, scales and the like.
+	Stored bool
+}
+
+// Open is OpenPath without options.
+func Open(path string) (*Checkpoint, error) { return OpenPath(path, Options{}) }
+
+// OpenPath opens a checkpoint on disk: a directory (also that of a repository in the hub's
+// cache, models--OWNER--NAME), an index of shards, or a file. The errors are those of reading
+// its kind of file, ErrUnknown, ErrQuantization and ErrScale.
+func OpenPath(path string, o Options) (*Checkpoint, error) {
+	path, err := snapshot(path)
+	if err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		return OpenPlace(Dir(path), path, "")
+	if info.IsDir() || o.File != "" {
+		return OpenPlace(Dir(path), path, o)
 	}
-	return open(Dir(filepath.Dir(path)), filepath.Base(path), path)
+	return open(Dir(filepath.Dir(path)), filepath.Base(path), path, o.Stored)
 }
 
 // OpenPlace opens the checkpoint among the files of a place, which is called name
 // in messages.
-//
-// file, if not empty, is the file to open of several candidates.
-func OpenPlace(place Place, name, file string) (*Checkpoint, error) {
+func OpenPlace(place Place, name string, o Options) (*Checkpoint, error) {
 	names, err := place.Names()
 	if err != nil {
 		return nil, err
 	}
-	weights := file
-	if file == "" {
-		weights, err = choose(names)
-	} else if !slices.Contains(names, file) {
-		err = fmt.Errorf("no file %q in it: %w", file, ErrUnknown)
-	}
+	weights, err := choose(names, o.File)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	c, err := open(place, weights, name)
+	c, err := open(place, weights, name, o.Stored)
 	if err != nil {
 		return nil, err
 	}
@@ -152,16 +165,18 @@ func OpenPlace(place Place, name, file string) (*Checkpoint, error) {
 }
 
 // open opens the checkpoint whose first file is called file.
-func open(place Place, file, name string) (*Checkpoint, error) {
+func open(place Place, file, name string, stored bool) (*Checkpoint, error) {
 	c := &Checkpoint{name: name, place: place, files: map[string]File{}}
 	if err := c.read(file); err != nil {
 		c.Close()
 		return nil, err
 	}
 	slices.SortFunc(c.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
-	if err := c.scale(); err != nil {
-		c.Close()
-		return nil, err
+	if !stored {
+		if err := c.quantize(); err != nil {
+			c.Close()
+			return nil, err
+		}
 	}
 	for file := range c.files {
 		if !strings.HasSuffix(file, ".json") {
@@ -199,6 +214,10 @@ func (c *Checkpoint) Tensors() []*Tensor { return slices.Clone(c.tensors) }
 
 // GGUF returns the file with the metadata of a GGUF model, nil for other kinds.
 func (c *Checkpoint) GGUF() *gguf.File { return c.gguf }
+
+// Quantization says how the weights are stored, such as "GPTQ, 4 bits"; empty if they are
+// as they are, or GGUF's, whose tensors say so each.
+func (c *Checkpoint) Quantization() string { return c.quantization }
 
 // Bytes returns the size of all tensors.
 func (c *Checkpoint) Bytes() int64 {

@@ -16,18 +16,17 @@ import (
 )
 
 // choose tells which of a directory's files is its checkpoint, the first of it if
-// there are several: safetensors before GGUF before PyTorch.
-func choose(names []string) (string, error) {
+// there are several: safetensors before GGUF before PyTorch. wanted, if not empty, is a
+// file's name or a GGUF file's quantization.
+func choose(names []string, wanted string) (string, error) {
+	if wanted != "" {
+		return chooseWanted(names, wanted)
+	}
 	name, err := safetensors.Choose(names)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return name, err
 	}
-	var models []string // a GGUF model by its first part
-	for _, n := range names {
-		if parts := gguf.PartNames(n); strings.HasSuffix(n, ".gguf") && parts[0] == n {
-			models = append(models, n)
-		}
-	}
+	models := ggufModels(names)
 	switch len(models) {
 	case 0:
 	case 1:
@@ -39,6 +38,43 @@ func choose(names []string) (string, error) {
 		return "", fmt.Errorf("no safetensors, GGUF or PyTorch file in it: %w", ErrUnknown)
 	}
 	return name, err
+}
+
+// ggufModels returns the GGUF models among files, each by its first part. Vision
+// projectors, which go with a model, are none.
+func ggufModels(names []string) []string {
+	var models []string
+	for _, n := range names {
+		if parts := gguf.PartNames(n); strings.HasSuffix(n, ".gguf") && parts[0] == n && n[0] != '.' && !strings.Contains(n, "mmproj") {
+			models = append(models, n)
+		}
+	}
+	return models
+}
+
+// chooseWanted finds a file by its name or a GGUF file by its quantization, which its name
+// has as a part of its own: "Q4_K_M" is in "model-Q4_K_M.gguf" and not in "model-Q4_K.gguf".
+func chooseWanted(names []string, wanted string) (string, error) {
+	if slices.Contains(names, wanted) {
+		return wanted, nil
+	}
+	var found []string
+	models := ggufModels(names)
+	for _, n := range models {
+		parts := strings.FieldsFunc(n, func(r rune) bool { return r == '-' || r == '.' })
+		if slices.ContainsFunc(parts, func(p string) bool { return strings.EqualFold(p, wanted) }) {
+			found = append(found, n)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return "", fmt.Errorf("several GGUF models of %q, name one of %s: %w", wanted, strings.Join(found, ", "), ErrUnknown)
+	case len(models) > 0:
+		return "", fmt.Errorf("no file %q in it, but %s: %w", wanted, strings.Join(models, ", "), ErrUnknown)
+	}
+	return "", fmt.Errorf("no file %q in it: %w", wanted, ErrUnknown)
 }
 
 // read opens the checkpoint whose first file is given, by what that begins with.
@@ -160,10 +196,19 @@ func (c *Checkpoint) readGGUF(name string) error {
 	}
 	for _, t := range c.gguf.Tensors() {
 		c.tensors = append(c.tensors, &Tensor{
-			Name: t.Name, DType: t.Type.String(), Shape: t.Shape, Size: t.Size(), File: filepath.Base(t.File), Type: plain[t.Type], data: t,
+			Name: t.Name, DType: t.Type.String(), Shape: trimGGUF(t.Shape), Size: t.Size(), File: filepath.Base(t.File), Type: plain[t.Type], data: t,
 		})
 	}
 	return nil
+}
+
+// trimGGUF leaves out the ones in front of a shape: in these files shapes are padded
+// with them, and a vector may be [1, n].
+func trimGGUF(shape []int) []int {
+	for len(shape) > 1 && shape[0] == 1 {
+		shape = shape[1:]
+	}
+	return shape
 }
 
 // plain are GGUF's types without blocks.

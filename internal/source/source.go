@@ -35,8 +35,10 @@ type Options struct {
 	// Token is used instead of that of the environment.
 	Token string
 	// File is the one to open of several candidates in a directory or repository,
-	// such as one of its GGUF files.
+	// such as one of its GGUF files; or what a GGUF file's name says of its quantization.
 	File string
+	// Stored leaves quantized weights as they are stored (see checkpoint.Options).
+	Stored bool
 	// Progress, if not nil, is called while a file is downloaded with the bytes
 	// that have arrived and the file's size.
 	Progress func(done, total int64, file string)
@@ -45,15 +47,13 @@ type Options struct {
 // Open opens a checkpoint. Requests end with ctx, which must live as long as the
 // checkpoint. Errors: those of checkpoint.Open and of package hub.
 func Open(ctx context.Context, name string, o Options) (*checkpoint.Checkpoint, error) {
+	how := checkpoint.Options{File: o.File, Stored: o.Stored}
 	repo, ok := repository(name)
 	if !ok {
 		if o.Remote {
 			return nil, fmt.Errorf("%s: only a repository can be read remotely: %w", name, hub.ErrRepo)
 		}
-		if o.File != "" {
-			return checkpoint.OpenPlace(checkpoint.Dir(name), name, o.File)
-		}
-		return checkpoint.Open(name)
+		return checkpoint.OpenPath(name, how)
 	}
 	client, err := hub.FromEnvironment()
 	if err != nil {
@@ -68,9 +68,9 @@ func Open(ctx context.Context, name string, o Options) (*checkpoint.Checkpoint, 
 	}
 	place := repositoryPlace{ctx: ctx, client: client, snapshot: snapshot}
 	if o.Remote || o.Headers && !client.Offline {
-		return checkpoint.OpenPlace(&remotePlace{place, hub.NewWindow(hub.DefaultWindow)}, repo.String(), o.File)
+		return checkpoint.OpenPlace(&remotePlace{place, hub.NewWindow(hub.DefaultWindow)}, repo.String(), how)
 	}
-	return checkpoint.OpenPlace(&cachedPlace{place, o.Progress}, repo.String(), o.File)
+	return checkpoint.OpenPlace(&cachedPlace{place, o.Progress}, repo.String(), how)
 }
 
 // repository tells whether a name means a repository: it is no path here, and has

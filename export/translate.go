@@ -163,23 +163,7 @@ func (e *exporter) tied(config bool) (bool, error) {
 	if !config || head == nil || embeddings == nil {
 		return config, nil
 	}
-	if !slices.Equal(head.Shape, embeddings.Shape) {
-		return false, nil
-	}
-	a, b := make([]float32, min(pieceWeights, head.Len())), make([]float32, min(pieceWeights, head.Len()))
-	for at := 0; at < head.Len(); at += len(a) {
-		if err := e.ctx.Err(); err != nil {
-			return false, err
-		}
-		n := min(len(a), head.Len()-at)
-		if err := errors.Join(head.ReadFloat32(a[:n], at), embeddings.ReadFloat32(b[:n], at)); err != nil {
-			return false, err
-		}
-		if !slices.Equal(a[:n], b[:n]) {
-			return false, nil
-		}
-	}
-	return true, nil
+	return checkpoint.Same(e.ctx, head, embeddings)
 }
 
 // place checks a tensor's shape and gives it llama.cpp's conventions.

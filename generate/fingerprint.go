@@ -6,8 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/helix-substrate/helix-substrate/internal/gguf"
-	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
@@ -89,20 +88,19 @@ func exists(path string) bool {
 // weightFiles returns the files that say what a Hugging Face directory or a GGUF file
 // holds.
 func weightFiles(path string, isDir bool) (dir string, names []string, err error) {
-	if !isDir {
-		for _, part := range gguf.PartNames(path) {
-			names = append(names, filepath.Base(part))
-		}
-		return filepath.Dir(path), names, nil
-	}
-	set, err := safetensors.OpenDir(path)
+	c, err := checkpoint.Open(path)
 	if err != nil {
 		return "", nil, err
 	}
-	defer set.Close()
-	names = []string{"config.json"}
-	for _, f := range set.Files() {
-		names = append(names, filepath.Base(f.Path()))
+	defer c.Close()
+	names = c.WeightFiles()
+	if c.GGUF() == nil && isDir {
+		names = append([]string{"config.json"}, names...)
 	}
-	return path, names, nil
+	if dir = path; !isDir {
+		dir = filepath.Dir(path)
+	} else if d, ok := c.Place().(checkpoint.Dir); ok {
+		dir = string(d)
+	}
+	return dir, names, nil
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
@@ -13,6 +15,10 @@ import (
 // OpenTokenizer opens the tokenizer of a model directory, a Hugging Face directory
 // or a GGUF file.
 func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
+	path, err := checkpoint.Locate(path)
+	if err != nil {
+		return nil, err
+	}
 	if model.IsModel(path) {
 		m, err := model.Open(path)
 		if err != nil {
@@ -24,9 +30,17 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
+	switch ext := filepath.Ext(path); {
+	case info.IsDir():
 		return tokenizer.Open(path)
+	case ext == ".safetensors" || ext == ".bin": // the weights of a directory
+		return tokenizer.Open(filepath.Dir(path))
 	}
+	return openGGUF(path)
+}
+
+// openGGUF opens the tokenizer in a GGUF file.
+func openGGUF(path string) (*tokenizer.Tokenizer, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
 		return nil, err

@@ -7,35 +7,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
-	"github.com/helix-substrate/helix-substrate/model"
-	"github.com/helix-substrate/helix-substrate/stream"
 )
-
-// ggufSource is a GGUF file, run dequantized.
-type ggufSource struct {
-	file      *gguf.File
-	postNorms bool
-}
-
-func openGGUF(path string) (source, error) {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	return &ggufSource{file: f}, nil
-}
-
-func (s *ggufSource) close() error { return s.file.Close() }
-
-// config derives the configuration from metadata.
-func (s *ggufSource) config() (*Config, error) {
-	c, err := parseGGUF(s.file, fileTensors{s.file})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.file.Name(), err)
-	}
-	s.postNorms = c.PostNorms
-	return c, nil
-}
 
 // ggufReader reads an architecture's keys, which begin with its name; the first
 // error stays.
@@ -145,26 +117,6 @@ func (r *ggufReader) softcap(key string, otherwise float64) *float32 {
 type ggufTensors interface {
 	shape(name string) ([]int, bool)
 	values(name string) ([]float32, error) // of a small one
-}
-
-// fileTensors are those of a GGUF file.
-type fileTensors struct{ f *gguf.File }
-
-func (t fileTensors) shape(name string) ([]int, bool) {
-	e, ok := t.f.Tensor(name)
-	if !ok {
-		return nil, false
-	}
-	return e.Shape, true
-}
-
-func (t fileTensors) values(name string) ([]float32, error) {
-	e, ok := t.f.Tensor(name)
-	if !ok || e.Len() > 1<<16 {
-		return nil, fmt.Errorf("%s is no small tensor: %w", name, ErrWeights)
-	}
-	x := make([]float32, e.Len())
-	return x, e.ReadFloat32(x, 0)
 }
 
 func parseGGUF(f *gguf.File, tensors ggufTensors) (*Config, error) {
@@ -284,59 +236,4 @@ func (r *ggufReader) windowPattern(c *Config) (every int, types []string) {
 		types = append(types, kind)
 	}
 	return 0, types
-}
-
-func (s *ggufSource) tensor(name string) (*gguf.Tensor, bool) {
-	translated := GGUFName(name, s.postNorms)
-	if translated == "" {
-		return nil, false
-	}
-	return s.file.Tensor(translated)
-}
-
-func (s *ggufSource) find(name string) (*gguf.Tensor, error) {
-	t, ok := s.tensor(name)
-	if !ok {
-		return nil, fmt.Errorf("%s: no tensor %s (%s): %w", s.file.Name(), GGUFName(name, s.postNorms), name, ErrWeights)
-	}
-	return t, nil
-}
-
-func (s *ggufSource) has(name string) bool {
-	_, ok := s.tensor(name)
-	return ok
-}
-
-func (s *ggufSource) shape(name string) ([]int, bool) {
-	t, ok := s.tensor(name)
-	if !ok {
-		return nil, false
-	}
-	return t.Shape, true
-}
-
-func (s *ggufSource) matrix(e *stream.Engine, name string) (Projection, error) {
-	t, err := s.find(name)
-	if err != nil {
-		return nil, err
-	}
-	rows, cols := model.MatrixShape(t.Shape)
-	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return t.ReadFloat32(dst, a*cols) })
-}
-
-func (s *ggufSource) size(name string) (size, error) {
-	t, err := s.find(name)
-	if err != nil {
-		return size{}, err
-	}
-	return size{dense: 4 * int64(t.Len())}, nil
-}
-
-func (s *ggufSource) vector(name string) ([]float32, error) {
-	t, err := s.find(name)
-	if err != nil {
-		return nil, err
-	}
-	x := make([]float32, t.Len())
-	return x, t.ReadFloat32(x, 0)
 }

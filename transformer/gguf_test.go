@@ -282,12 +282,12 @@ func TestGGUFKeys(t *testing.T) {
 				delete(m.keys, key)
 			}
 		}
-		f, err := gguf.Open(m.write(t))
+		s, err := openDense(m.write(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
-		config, err := parseGGUF(f, fileTensors{f})
+		defer s.close()
+		config, err := s.config()
 		if err != nil {
 			t.Errorf("%s: %v", c.what, err)
 		} else if got := c.got(config); math.Abs(got-c.want) > 1e-6 {

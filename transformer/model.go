@@ -47,6 +47,7 @@ type Options struct {
 type Model struct {
 	Config *Config
 	Plan   *Plan
+	Notes  []string // what a user should know about how the weights were taken
 
 	source   source
 	engine   *stream.Engine
@@ -92,15 +93,27 @@ func Open(ctx context.Context, path string, o Options) (*Model, error) {
 	return m, nil
 }
 
+// configure returns a source's configuration. A head that is stored beside the embeddings and
+// differs from them is one of its own whatever config.json says, as in transformers 5; 4 tied them.
+func configure(ctx context.Context, src source) (c *Config, notes []string, err error) {
+	if c, err = src.config(); err != nil || !c.TiedHead || !src.has(headName) || !src.has(embedName) {
+		return c, nil, err
+	}
+	if c.TiedHead, err = src.same(ctx, headName, embedName); err == nil && !c.TiedHead {
+		notes = []string{"config.json ties the output head to the embeddings, but another head is stored: that one is used, as in transformers 5"}
+	}
+	return c, notes, err
+}
+
 func open(ctx context.Context, src source, o Options) (_ *Model, err error) {
-	config, err := src.config()
+	config, notes, err := configure(ctx, src)
 	if err != nil {
 		return nil, err
 	}
 	if o, err = o.normalize(config); err != nil {
 		return nil, err
 	}
-	m := &Model{Config: config, source: src, threads: o.Threads, matrices: map[string]Projection{}}
+	m := &Model{Config: config, Notes: notes, source: src, threads: o.Threads, matrices: map[string]Projection{}}
 	if m.kernels, err = pickKernels(o.CPU); err != nil {
 		return nil, err
 	}

@@ -14,10 +14,23 @@ const (
 
 func layerName(l int, part string) string { return fmt.Sprintf("model.layers.%d.%s", l, part) }
 
-// Wrapped returns the name under which a checkpoint has a tensor: models that do
-// more than text, like Gemma 3, put the language model's behind a prefix.
+// prefixes are what checkpoints put before the language model's names: those of models
+// that do more than text, like Gemma 3, and those that torch.compile and DistributedDataParallel leave.
+var prefixes = []string{"language_model.", "_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module."}
+
+// Wrapped returns the name under which a checkpoint has a tensor: behind a prefix, or
+// without "model.", as models that were saved without a head have them.
 func Wrapped(name string, has func(string) bool) string {
-	for _, n := range []string{name, "language_model." + name, "model.language_model." + strings.TrimPrefix(name, "model.")} {
+	if has(name) {
+		return name
+	}
+	for _, prefix := range prefixes {
+		if n := prefix + name; has(n) {
+			return n
+		}
+	}
+	bare := strings.TrimPrefix(name, "model.")
+	for _, n := range []string{bare, "model.language_model." + bare, "transformer." + bare, "language_model." + bare} {
 		if has(n) {
 			return n
 		}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -40,6 +41,10 @@ func (s *memory) shape(name string) ([]int, bool) {
 }
 
 func (s *memory) vector(name string) ([]float32, error) { return s.tensors[name].data, nil }
+
+func (s *memory) same(_ context.Context, a, b string) (bool, error) {
+	return slices.Equal(s.tensors[a].data, s.tensors[b].data), nil
+}
 
 func (s *memory) size(name string) (size, error) {
 	return size{dense: 4 * int64(len(s.tensors[name].data))}, nil

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -241,7 +242,7 @@ func PlanFor(path string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	defer src.close()
-	c, err := src.config()
+	c, _, err := configure(context.Background(), src)
 	if err == nil {
 		o, err = o.normalize(c)
 	}

@@ -1,14 +1,13 @@
 package transformer
 
 import (
-	"encoding/binary"
+	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
-	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -27,6 +26,8 @@ type source interface {
 	size(name string) (size, error)
 	// vector reads a small tensor, widened to float32.
 	vector(name string) ([]float32, error)
+	// same tells whether two tensors have the same shape and values.
+	same(ctx context.Context, a, b string) (bool, error)
 	close() error
 }
 
@@ -39,24 +40,17 @@ type size struct {
 	dense    int64
 }
 
-// openSource tells a model directory, whose hashes are checked as verify says, a
-// Hugging Face directory and a GGUF file apart.
+// openSource tells a model directory, whose hashes are checked as verify says, from
+// checkpoints of other kinds.
 func openSource(path string, verify cdna.Policy) (source, error) {
-	info, err := os.Stat(path)
+	path, err := checkpoint.Locate(path)
 	if err != nil {
 		return nil, err
-	}
-	if !info.IsDir() {
-		return openGGUF(path)
 	}
 	if model.IsModel(path) {
 		return openCompressed(path, verify)
 	}
-	set, err := safetensors.OpenDir(path)
-	if err != nil {
-		return nil, err
-	}
-	return &checkpoint{path, set}, nil
+	return openDense(path)
 }
 
 // maxConfig bounds config.json: real ones have a few kB.
@@ -79,86 +73,4 @@ func parseConfigOf(dir string, text []byte) (*Config, error) {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return c, nil
-}
-
-// checkpoint is a Hugging Face directory, run dense.
-type checkpoint struct {
-	dir string
-	set *safetensors.Set
-}
-
-func (s *checkpoint) config() (*Config, error) { return readConfig(s.dir) }
-func (s *checkpoint) close() error             { return s.set.Close() }
-
-func (s *checkpoint) find(name string) (*safetensors.Tensor, bool) {
-	return s.set.Tensor(Wrapped(name, func(n string) bool {
-		_, ok := s.set.Tensor(n)
-		return ok
-	}))
-}
-
-func (s *checkpoint) has(name string) bool {
-	_, ok := s.find(name)
-	return ok
-}
-
-func (s *checkpoint) shape(name string) ([]int, bool) {
-	t, ok := s.find(name)
-	if !ok {
-		return nil, false
-	}
-	return t.Shape, true
-}
-
-func (s *checkpoint) tensor(name string) (*safetensors.Tensor, error) {
-	t, ok := s.find(name)
-	if !ok {
-		return nil, fmt.Errorf("%s: no tensor %s: %w", s.dir, name, ErrWeights)
-	}
-	return t, nil
-}
-
-func (s *checkpoint) matrix(e *stream.Engine, name string) (Projection, error) {
-	t, err := s.tensor(name)
-	if err != nil {
-		return nil, err
-	}
-	rows, cols := model.MatrixShape(t.Shape)
-	if t.DType != safetensors.BF16 {
-		return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return t.ReadFloat32(dst, a*cols) })
-	}
-	raw := make([]byte, 64<<10)
-	return e.NewDenseBF16(rows, cols, func(dst []uint16, a, _ int) error {
-		for at := 2 * int64(a) * int64(cols); len(dst) > 0; {
-			part := raw[:min(len(raw), 2*len(dst))]
-			if err := t.ReadRaw(part, at); err != nil {
-				return err
-			}
-			for i := range len(part) / 2 {
-				dst[i] = binary.LittleEndian.Uint16(part[2*i:])
-			}
-			dst, at = dst[len(part)/2:], at+int64(len(part))
-		}
-		return nil
-	})
-}
-
-func (s *checkpoint) size(name string) (size, error) {
-	t, err := s.tensor(name)
-	if err != nil {
-		return size{}, err
-	}
-	if t.DType == safetensors.BF16 {
-		return size{dense: 2 * int64(t.Len())}, nil
-	}
-	return size{dense: 4 * int64(t.Len())}, nil
-}
-
-func (s *checkpoint) vector(name string) ([]float32, error) {
-	t, err := s.tensor(name)
-	if err != nil {
-		return nil, err
-	}
-	x := make([]float32, t.Len())
-	return x, t.ReadFloat32(x, 0)
 }

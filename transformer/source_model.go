@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -111,6 +112,16 @@ func (s *compressed) shape(name string) ([]int, bool) {
 		return []int{t.CDNAShape[0] * t.CDNAShape[1]}, ok
 	}
 	return t.CDNAShape, ok
+}
+
+// same looks at the files: conversion stores what is the same once.
+func (s *compressed) same(_ context.Context, a, b string) (bool, error) {
+	x, err := s.tensor(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := s.tensor(b)
+	return x.File == y.File, err
 }
 
 func (s *compressed) tensor(name string) (model.Tensor, error) {

@@ -34,6 +34,9 @@ var remedies = []struct {
 }{
 	{convert.ErrNoTensors, "name a checkpoint that holds some"},
 	{checkpoint.ErrUnknown, "name a Hugging Face directory, or a file of safetensors, GGUF, PyTorch or NumPy"},
+	{regularfile.ErrLFSPointer, "fetch it with 'git lfs pull'"},
+	{checkpoint.ErrQuantization, "docs/SOURCES.md lists what is read; name the original, unquantized model, or a GGUF file"},
+	{checkpoint.ErrScale, "the download is incomplete, or its configuration is another's"},
 	{hub.ErrNoToken, "give --token or set HF_TOKEN"},
 	{hub.ErrGated, "accept its terms on its page at the hub, and give --token or set HF_TOKEN"},
 	{hub.ErrToken, "check the token: --token, HF_TOKEN"},

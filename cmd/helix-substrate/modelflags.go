@@ -57,6 +57,9 @@ func (f *modelFlags) open(env *environment, path string, reserve int64) (*transf
 	if err != nil {
 		return nil, err
 	}
+	for _, note := range m.Notes {
+		env.note(fmt.Sprintf("%s: %s", path, note))
+	}
 	if m.Plan.Limit > 0 {
 		debug.SetMemoryLimit(m.Plan.Program) // the collector's share
 	}

@@ -94,6 +94,28 @@ func (t *Tensor) SHA256(ctx context.Context) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// Same tells whether two tensors have the same shape and values. It reads as far as they do.
+func Same(ctx context.Context, a, b *Tensor) (bool, error) {
+	if !slices.Equal(a.Shape, b.Shape) {
+		return false, nil
+	}
+	const piece = 1 << 16
+	x, y := make([]float32, min(piece, a.Len())), make([]float32, min(piece, a.Len()))
+	for at := 0; at < a.Len(); at += len(x) {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		n := min(len(x), a.Len()-at)
+		if err := errors.Join(a.ReadFloat32(x[:n], at), b.ReadFloat32(y[:n], at)); err != nil {
+			return false, err
+		}
+		if !slices.Equal(x[:n], y[:n]) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // Checkpoint is an open checkpoint. Its methods, but for Close, are safe for
 // concurrent use.
 type Checkpoint struct {

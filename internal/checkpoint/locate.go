@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // Locate returns the path of the file or directory that says how the model at path is to be
@@ -17,7 +19,7 @@ func Locate(path string) (string, error) {
 		return "", err
 	}
 	names, err := Dir(path).Names()
-	if err != nil {
+	if err != nil || slices.Contains(names, model.ManifestName) { // the model directory's own GGUF file has no tensors
 		return path, nil
 	}
 	if file, err := choose(names, ""); err == nil && strings.HasSuffix(file, ".gguf") {

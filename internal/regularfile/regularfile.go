@@ -22,8 +22,28 @@ var (
 	ErrTooLarge = errors.New("the file is too large")
 )
 
+// ErrLFSPointer reports a file that holds what Git keeps in place of a large one.
+var ErrLFSPointer = errors.New("a Git LFS pointer, not the file itself")
+
+// lfsPointer begins a pointer file (Git LFS specification, version 1), which is shorter
+// than 1024 bytes.
+const lfsPointer = "version https://git-lfs.github.com/spec/v1"
+
+// CheckLFS refuses what begins as a Git LFS pointer, of a file of size bytes.
+func CheckLFS(r io.ReaderAt, size int64, name string) error {
+	if size < int64(len(lfsPointer)) || size >= 1024 {
+		return nil
+	}
+	begin := make([]byte, len(lfsPointer))
+	if n, _ := r.ReadAt(begin, 0); string(begin[:n]) == lfsPointer {
+		return fmt.Errorf("%s: %w", name, ErrLFSPointer)
+	}
+	return nil
+}
+
 // Open opens a file for reading and returns its size. Symbolic links are
-// followed. What is not a regular file is ErrNotRegular, at once.
+// followed. What is not a regular file is ErrNotRegular, at once; a Git LFS pointer
+// ErrLFSPointer.
 func Open(path string) (*os.File, int64, error) {
 	if err := Check(path); err != nil { // before opening: a pipe would block
 		return nil, 0, err
@@ -35,6 +55,9 @@ func Open(path string) (*os.File, int64, error) {
 	info, err := file.Stat()
 	if err == nil { // it may be another by now
 		err = check(path, info)
+	}
+	if err == nil {
+		err = CheckLFS(file, info.Size(), path)
 	}
 	if err != nil {
 		file.Close()

@@ -88,8 +88,9 @@ func Choose(names []string) (string, error) {
 	return "", fmt.Errorf("no safetensors file: %w", fs.ErrNotExist)
 }
 
-// OpenIndex opens the shards that an index names, which lie beside it. The index
-// must tell exactly what the shards hold.
+// OpenIndex opens the shards that an index names, which lie beside it. What they hold counts,
+// as in transformers: published indices list tensors that no shard has, such as a tied head, and
+// leave some out. The index decides only where several shards have a tensor.
 func OpenIndex(path string) (*Set, error) {
 	file, size, err := regularfile.Open(path)
 	if err != nil {
@@ -116,31 +117,32 @@ func NewIndexed(r io.ReaderAt, size int64, name string, open func(shard string) 
 			set = nil
 		}
 	}()
-	shards := map[string]*File{}
-	for _, tensor := range slices.Sorted(maps.Keys(weightMap)) {
-		shard := weightMap[tensor]
-		f, ok := shards[shard]
-		if !ok {
-			if f, err = open(shard); err != nil {
-				return set, fmt.Errorf("%s: %w", name, err)
+	of := map[string]*File{}
+	for _, shard := range slices.Compact(slices.Sorted(maps.Values(weightMap))) {
+		f, err := open(shard)
+		if err != nil {
+			return set, fmt.Errorf("%s: %w", name, err)
+		}
+		set.files = append(set.files, f)
+		for _, t := range f.tensors {
+			if other, ok := of[t.Name]; ok && weightMap[t.Name] != shard {
+				if weightMap[t.Name] != filepath.Base(other.path) {
+					return set, fmt.Errorf("%s: %w: tensor %q is in %s and %s, and mapped to neither", name, ErrIndex, t.Name, filepath.Base(other.path), shard)
+				}
+				continue
 			}
-			shards[shard] = f
-			set.files = append(set.files, f)
+			of[t.Name] = f
 		}
-		t, ok := f.Tensor(tensor)
-		if !ok {
-			return set, fmt.Errorf("%s: %w: tensor %q is not in %s", name, ErrIndex, tensor, shard)
-		}
-		set.tensors = append(set.tensors, t)
 	}
-	slices.SortFunc(set.files, func(a, b *File) int { return strings.Compare(a.path, b.path) })
 	for _, f := range set.files {
 		for _, t := range f.tensors {
-			if shards[weightMap[t.Name]] != f {
-				return set, fmt.Errorf("%s: %w: tensor %q of %s is not mapped to it", name, ErrIndex, t.Name, filepath.Base(f.path))
+			if of[t.Name] == f {
+				set.tensors = append(set.tensors, t)
 			}
 		}
 	}
+	slices.SortFunc(set.files, func(a, b *File) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(set.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
 	return set, nil
 }
 

@@ -97,8 +97,8 @@ func Choose(names []string) (string, error) {
 	return "", fmt.Errorf("no PyTorch file: %w", fs.ErrNotExist)
 }
 
-// OpenIndex opens the shards that an index names, which lie beside it. The index
-// must tell exactly what the shards hold.
+// OpenIndex opens the shards that an index names, which lie beside it. What they hold counts,
+// as in transformers; the index decides only where several shards have a tensor.
 func OpenIndex(path string) (*Set, error) {
 	file, size, err := regularfile.Open(path)
 	if err != nil {
@@ -140,20 +140,29 @@ func (s *Set) load(r io.ReaderAt, size int64, open func(shard string) (*File, er
 			return err
 		}
 		s.files = append(s.files, f)
+	}
+	of := map[string]*File{}
+	for _, f := range s.files {
 		for _, t := range f.tensors {
-			if shardOf[t.Name] != shard {
-				return fmt.Errorf("%w: tensor %q of %s is not mapped to it", ErrIndex, t.Name, shard)
+			shard := filepath.Base(f.path)
+			if other, ok := of[t.Name]; ok && shardOf[t.Name] != shard {
+				if shardOf[t.Name] != filepath.Base(other.path) {
+					return fmt.Errorf("%w: tensor %q is in %s and %s, and mapped to neither", ErrIndex, t.Name, filepath.Base(other.path), shard)
+				}
+				continue
+			}
+			of[t.Name] = f
+		}
+	}
+	for _, f := range s.files {
+		for _, t := range f.tensors {
+			if of[t.Name] == f {
+				s.tensors = append(s.tensors, t)
 			}
 		}
-		s.tensors = append(s.tensors, f.tensors...)
 	}
 	slices.SortFunc(s.files, func(a, b *File) int { return strings.Compare(a.path, b.path) })
 	slices.SortFunc(s.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
-	for _, name := range slices.Sorted(maps.Keys(shardOf)) {
-		if _, ok := s.Tensor(name); !ok {
-			return fmt.Errorf("%w: tensor %q is not in %s", ErrIndex, name, shardOf[name])
-		}
-	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
@@ -88,18 +89,23 @@ func exists(path string) bool {
 // weightFiles returns the files that say what a Hugging Face directory or a GGUF file
 // holds.
 func weightFiles(path string, isDir bool) (dir string, names []string, err error) {
+	if !isDir { // whatever it holds
+		for _, part := range gguf.PartNames(path) {
+			names = append(names, filepath.Base(part))
+		}
+		return filepath.Dir(path), names, nil
+	}
 	c, err := checkpoint.Open(path)
 	if err != nil {
 		return "", nil, err
 	}
 	defer c.Close()
 	names = c.WeightFiles()
-	if c.GGUF() == nil && isDir {
+	if c.GGUF() == nil {
 		names = append([]string{"config.json"}, names...)
 	}
-	if dir = path; !isDir {
-		dir = filepath.Dir(path)
-	} else if d, ok := c.Place().(checkpoint.Dir); ok {
+	dir = path
+	if d, ok := c.Place().(checkpoint.Dir); ok {
 		dir = string(d)
 	}
 	return dir, names, nil

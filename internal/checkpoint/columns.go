@@ -169,7 +169,11 @@ func (c *columns) parameters(scales, zeros []float32, a, b int) error {
 				bit := o*c.bits - 32*first
 				code = uint32(binary.LittleEndian.Uint64(raw[bit/32*4:]) >> (bit % 32))
 			}
-			zeros[g*n+i] = float32((code&mask + c.offset) & mask)
+			if code &= mask; code == mask && c.offset != 0 {
+				// Whoever wrote it meant −1 + 1, and spoilt its neighbours on the way.
+				return fmt.Errorf("GPTQ zero point %d, which some programs read as 0 and others as %d: %w", code, code+1, ErrQuantization)
+			}
+			zeros[g*n+i] = float32(code + c.offset)
 		}
 	}
 	return nil

@@ -196,17 +196,20 @@ func (c *Checkpoint) readGGUF(name string) error {
 	}
 	for _, t := range c.gguf.Tensors() {
 		c.tensors = append(c.tensors, &Tensor{
-			Name: t.Name, DType: t.Type.String(), Shape: trimGGUF(t.Shape), Size: t.Size(), File: filepath.Base(t.File), Type: plain[t.Type], data: t,
+			Name: t.Name, DType: t.Type.String(), Shape: trimGGUF(t), Size: t.Size(), File: filepath.Base(t.File), Type: plain[t.Type], data: t,
 		})
 	}
 	return nil
 }
 
-// trimGGUF leaves out the ones in front of a shape: in these files shapes are padded
-// with them, and a vector may be [1, n].
-func trimGGUF(shape []int) []int {
-	for len(shape) > 1 && shape[0] == 1 {
-		shape = shape[1:]
+// trimGGUF leaves out the ones in front of a norm's or bias's shape: shapes are padded
+// with them in these files, and such a vector may be [1, n].
+func trimGGUF(t *gguf.Tensor) []int {
+	shape := t.Shape
+	if strings.HasSuffix(t.Name, "norm.weight") || strings.HasSuffix(t.Name, ".bias") {
+		for len(shape) > 1 && shape[0] == 1 {
+			shape = shape[1:]
+		}
 	}
 	return shape
 }

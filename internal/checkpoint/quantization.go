@@ -193,6 +193,8 @@ func parseMethod(text []byte, fallback string) (*quantization, error) {
 		return nil, refusal("a quantization_config without a quant_method")
 	}
 	switch method(name) {
+	case "none":
+		return nil, nil
 	case scaledFloat, "fbgemm_fp8":
 		return parseFloat8(s)
 	case scaledExponents:

@@ -58,7 +58,11 @@ func TestOpenDir(t *testing.T) {
 		"any one name": {map[string]string{"model.blocks.safetensors": "x", "config.json": "{}"}, "x", 1},
 		"shards": {map[string]string{"m-1.safetensors": "b d", "m-2.safetensors": "a c", "stray.safetensors": "z",
 			indexName: index("a=m-2.safetensors", "b=m-1.safetensors", "c=m-2.safetensors", "d=m-1.safetensors")}, "a b c d", 2},
-		"other index": {map[string]string{"m.safetensors": "a", "weights.safetensors.index.json": index("a=m.safetensors")}, "a", 1},
+		"listed but absent":      {map[string]string{"m.safetensors": "a", indexName: index("a=m.safetensors", "b=m.safetensors")}, "a", 1},
+		"there but not listed":   {map[string]string{"m.safetensors": "a b", indexName: index("a=m.safetensors")}, "a b", 1},
+		"listed for another":     {map[string]string{"m.safetensors": "a", "n.safetensors": "b", indexName: index("a=n.safetensors", "b=m.safetensors")}, "a b", 2},
+		"in two, listed for one": {map[string]string{"m.safetensors": "a b", "n.safetensors": "b c", indexName: index("a=m.safetensors", "b=n.safetensors", "c=n.safetensors")}, "a b c", 2},
+		"other index":            {map[string]string{"m.safetensors": "a", "weights.safetensors.index.json": index("a=m.safetensors")}, "a", 1},
 	} {
 		set, err := safetensors.OpenSet(directory(t, c.files))
 		if err != nil {
@@ -101,9 +105,7 @@ func TestOpenDirRefuses(t *testing.T) {
 		"nothing":            {nil, fs.ErrNotExist},
 		"several":            {map[string]string{"a.safetensors": "a", "b.safetensors": "b"}, safetensors.ErrIndex},
 		"missing shard":      {map[string]string{indexName: index("a=m.safetensors")}, fs.ErrNotExist},
-		"missing tensor":     {map[string]string{"m.safetensors": "a", indexName: index("a=m.safetensors", "b=m.safetensors")}, safetensors.ErrIndex},
-		"extra tensor":       {map[string]string{"m.safetensors": "a b", indexName: index("a=m.safetensors")}, safetensors.ErrIndex},
-		"in two shards":      {map[string]string{"m.safetensors": "a b", "n.safetensors": "b c", indexName: index("a=m.safetensors", "b=m.safetensors", "c=n.safetensors")}, safetensors.ErrIndex},
+		"in two shards":      {map[string]string{"m.safetensors": "a b", "n.safetensors": "b c", indexName: index("a=m.safetensors", "c=n.safetensors")}, safetensors.ErrIndex},
 		"parent":             {map[string]string{indexName: index("a=../m.safetensors")}, safetensors.ErrIndex},
 		"absolute":           {map[string]string{indexName: index("a=/m.safetensors")}, safetensors.ErrIndex},
 		"backslash":          {map[string]string{indexName: index(`a=..\m.safetensors`)}, safetensors.ErrIndex},

@@ -31,9 +31,15 @@ func (c *Checkpoint) quantize() error {
 	for _, t := range c.tensors {
 		m.byName[t.Name] = t
 	}
-	for _, t := range c.tensors {
-		if err := m.make(t); err != nil {
-			return fmt.Errorf("%s: tensor %q: %w", c.place.Path(t.File), t.Name, err)
+	// Packed codes first: scales of theirs are float8 too.
+	for _, make := range []func(*Tensor) error{m.unpack, m.scale} {
+		for _, t := range c.tensors {
+			if m.used[t] {
+				continue
+			}
+			if err := make(t); err != nil {
+				return fmt.Errorf("%s: tensor %q: %w", c.place.Path(t.File), t.Name, err)
+			}
 		}
 	}
 	if len(m.made) > 0 {
@@ -84,8 +90,8 @@ func (m *maker) add(name, kind string, shape []int, rows rows, parts ...*Tensor)
 	m.made = append(m.made, w.tensor(name))
 }
 
-// make makes a weight of t and what belongs to it, if it is the first of such.
-func (m *maker) make(t *Tensor) error {
+// unpack makes a weight of t and what belongs to it, if t is packed codes.
+func (m *maker) unpack(t *Tensor) error {
 	switch {
 	case strings.HasSuffix(t.Name, ".qweight"):
 		return m.columns(t, strings.TrimSuffix(t.Name, "qweight"))
@@ -95,14 +101,15 @@ func (m *maker) make(t *Tensor) error {
 		return m.experts(t, strings.TrimSuffix(t.Name, "_blocks"))
 	case t.Type == dtype.U8 && strings.HasSuffix(t.Name, ".weight") && m.byName[t.Name+"_scale_2"] != nil:
 		return m.modelOptFP4(t)
-	case len(t.Shape) >= 2 && (t.Type == dtype.F8E4M3 || t.Type == dtype.F8E5M2 || t.Type == dtype.I8):
-		return m.scaled(t)
 	}
 	return nil
 }
 
-// scaled pairs float8 and int8 with their scales.
-func (m *maker) scaled(t *Tensor) error {
+// scale pairs t, if it is float8 or int8, with its scales.
+func (m *maker) scale(t *Tensor) error {
+	if len(t.Shape) < 2 || t.Type != dtype.F8E4M3 && t.Type != dtype.F8E5M2 && t.Type != dtype.I8 {
+		return nil
+	}
 	if largest := m.byName[strings.TrimSuffix(t.Name, "weight")+"SCB"]; largest != nil && t.Type == dtype.I8 {
 		return m.rowwise(t, largest)
 	}

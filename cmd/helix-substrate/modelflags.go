@@ -10,6 +10,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
+	"github.com/helix-substrate/helix-substrate/internal/source"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -79,6 +80,9 @@ func (f *modelFlags) load(env *environment, path string, reserve int64) (*loaded
 func (f *modelFlags) loadFor(env *environment, path string, reserve func(vocab int) int64) (*loaded, error) {
 	if f.Memory > 0 {
 		lean()
+	}
+	if source.IsRepository(path) {
+		return nil, fmt.Errorf("no path %s here; if it is a repository of the hub, convert it first: helix-substrate convert %[1]s -o DIR", path)
 	}
 	t, err := f.tokenizer(path)
 	if err != nil {

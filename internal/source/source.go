@@ -48,12 +48,15 @@ type Options struct {
 // checkpoint. Errors: those of checkpoint.Open and of package hub.
 func Open(ctx context.Context, name string, o Options) (*checkpoint.Checkpoint, error) {
 	how := checkpoint.Options{File: o.File, Stored: o.Stored}
-	repo, ok := repository(name)
+	repo, file, ok := repository(name)
 	if !ok {
 		if o.Remote {
 			return nil, fmt.Errorf("%s: only a repository can be read remotely: %w", name, hub.ErrRepo)
 		}
 		return checkpoint.OpenPath(name, how)
+	}
+	if how.File == "" {
+		how.File = file
 	}
 	client, err := hub.FromEnvironment()
 	if err != nil {
@@ -73,14 +76,19 @@ func Open(ctx context.Context, name string, o Options) (*checkpoint.Checkpoint, 
 	return checkpoint.OpenPlace(&cachedPlace{place, o.Progress}, repo.String(), how)
 }
 
-// repository tells whether a name means a repository: it is no path here, and has
-// an owner or a revision.
-func repository(name string) (hub.Repo, bool) {
-	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(name, "/@") {
-		return hub.Repo{}, false
+// repository tells whether a name means a repository, and perhaps a file of it: it is no path
+// here, and reads as one (see reference).
+func repository(name string) (hub.Repo, string, bool) {
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) && !strings.Contains(name, "://") {
+		return hub.Repo{}, "", false
 	}
-	repo, err := hub.ParseRepo(name)
-	return repo, err == nil
+	return reference(name)
+}
+
+// IsRepository tells whether a name would be opened as a repository of the hub.
+func IsRepository(name string) bool {
+	_, _, ok := repository(name)
+	return ok
 }
 
 // Repository returns the repository and commit that a checkpoint's files come

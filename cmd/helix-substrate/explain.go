@@ -14,6 +14,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/filelock"
 	"github.com/helix-substrate/helix-substrate/internal/hub"
+	"github.com/helix-substrate/helix-substrate/internal/jinja"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -86,6 +87,8 @@ var remedies = []struct {
 	{transformer.ErrMemory, "raise --memory, or lower --context"},
 	{stream.ErrBudget, "raise --memory"},
 	{transformer.ErrContext, "raise --context or shorten the prompt"},
+	{jinja.ErrLimit, "the template does more than a conversation needs: leave --chat out, or raise --memory"},
+	{jinja.ErrUnsupported, "leave --chat out"},
 	{generate.ErrLogits, "the weights hold NaN or infinities, or are damaged: see 'helix-substrate verify'"},
 	{generate.ErrVocabulary, "use the tokenizer that came with the model"},
 	{codebook.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},

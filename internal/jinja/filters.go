@@ -178,7 +178,7 @@ func filterInt(r *renderer, v Value, a *callArguments) Value {
 	p := a.bind(r, "int", "default?", "base?")
 	r.defined(v)
 	if s, ok := asText(v); ok {
-		r.scan(len(s) * len(s) / 16)
+		r.scan(min(len(s)*len(s)/16, 1<<20))
 		if i, ok := parseInteger(s, int(r.index(or(p[1], int64(10))))); ok {
 			return r.integer(i)
 		}

@@ -13,7 +13,7 @@ type Limits struct {
 }
 
 // DefaultLimits suit conversations of some hundred kB; see For.
-var DefaultLimits = Limits{Steps: 3 << 20, Memory: 8 << 20, Output: 2 << 20, Depth: 100}
+var DefaultLimits = Limits{Steps: 3 << 20, Memory: 8 << 20, Output: 2 << 20, Depth: 400}
 
 // For returns the limits for a conversation of n bytes: what a template does to each byte and message may cost more for more of them.
 func (l Limits) For(n int) Limits {
@@ -28,7 +28,9 @@ const MaxSource = 256 << 10
 
 const (
 	maxNesting     = 100     // of blocks and parentheses in a template; Python gives up before
-	maxChain       = 1000    // of operators, filters and attributes in a row
+	maxChain       = 1000    // of operators, filters, attributes or arguments in a row
+	maxTreeDepth   = 2000    // of an expression: chains in parentheses in chains
+	maxCopies      = 1 << 19 // of names, one for each branch of an if that they may be changed in
 	maxIntegerBits = 1 << 15 // of an integer; Python prints at most 4,300 digits, 14,285 bits
 	bytesPerStep   = 16      // what scanning text costs
 )

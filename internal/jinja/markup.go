@@ -6,10 +6,8 @@ var htmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'
 
 // escape writes a text for HTML, as markupsafe does.
 func (m *meter) escape(s string) string {
-	m.alloc(int64(len(s)))
-	s = htmlEscapes.Replace(s)
-	m.alloc(int64(len(s)))
-	return s
+	m.alloc(int64(5 * len(s))) // at most
+	return htmlEscapes.Replace(s)
 }
 
 // escaped is escape for any value: what is marked safe stays.

@@ -86,7 +86,7 @@ func textAffix(has func(s, affix string) bool) methodFunction {
 			s = part
 		}
 		for _, x := range affixes {
-			r.step(1)
+			r.scan(len(x))
 			if has(s, x) {
 				return true
 			}

@@ -142,6 +142,7 @@ func (m *meter) arithmetic(op tokenKind, x, y Value) Value {
 	switch op {
 	case "/":
 		if xWhole && yWhole {
+			m.step((a.BitLen() + b.BitLen()) / 2)
 			q, _ := new(big.Rat).SetFrac(a, b).Float64()
 			return q
 		}
@@ -153,7 +154,7 @@ func (m *meter) arithmetic(op tokenKind, x, y Value) Value {
 }
 
 func (m *meter) whole(op tokenKind, a, b *big.Int) Value {
-	m.step((a.BitLen() + b.BitLen()) / 64)
+	m.step((a.BitLen() + b.BitLen()) / 16)
 	z := new(big.Int)
 	switch op {
 	case "+":

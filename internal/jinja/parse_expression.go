@@ -213,9 +213,9 @@ func (p *parser) primary() expression {
 		return &name{name: t.text, line: t.line}
 	case tokenString:
 		s := p.next().text
-		for p.current.kind == tokenString { // "a" "b"
+		for n := 0; p.current.kind == tokenString; { // "a" "b"
+			p.chain(&n)
 			s += p.next().text
-			p.made()
 		}
 		return &constant{s}
 	case tokenInteger, tokenFloat:
@@ -328,13 +328,13 @@ func (p *parser) call(x expression) expression {
 func (p *parser) arguments() arguments {
 	var a arguments
 	p.expect("(")
-	for first := true; p.current.kind != ")"; first = false {
-		if !first {
+	for n := 0; p.current.kind != ")"; {
+		if n > 0 {
 			if p.expect(","); p.current.kind == ")" {
 				break
 			}
 		}
-		p.made()
+		p.chain(&n)
 		switch {
 		case p.current.kind == "*" && a.starred == nil && a.doubleStarred == nil:
 			p.next()

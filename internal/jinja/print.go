@@ -62,6 +62,7 @@ func (m *meter) repr(b *strings.Builder, v Value) {
 	case int64:
 		write(sprintf("%d", v))
 	case *big.Int:
+		m.step(v.BitLen() / 16)
 		s := v.String()
 		if len(strings.TrimPrefix(s, "-")) > 4300 {
 			m.raise("Exceeds the limit (4300 digits) for integer string conversion")
@@ -70,9 +71,11 @@ func (m *meter) repr(b *strings.Builder, v Value) {
 	case float64:
 		write(floatRepr(v))
 	case string:
-		write(quote(v))
+		m.alloc(int64(4 * len(v))) // at most
+		b.WriteString(quote(v))
 	case markup:
-		write("Markup(" + quote(string(v)) + ")")
+		m.alloc(int64(4 * len(v)))
+		b.WriteString("Markup(" + quote(string(v)) + ")")
 	case *undefined:
 		write("Undefined")
 	case *List:

@@ -4,6 +4,7 @@ package jinja
 // breaks within loops, blocks of one name.
 type resolver struct {
 	blocks map[string]*namedBlock
+	copied int
 }
 
 // frame is where the resolver is.
@@ -27,6 +28,7 @@ func resolve(body []statement) (scope, *functionBuilder, map[string]*namedBlock)
 	r := &resolver{blocks: map[string]*namedBlock{}}
 	f := newFunction(nil)
 	top := frame{symbols: newSymbols(nil, f), top: true}
+	top.copied = &r.copied
 	if uses(body, "self")["self"] {
 		top.parameter("self")
 	}
@@ -97,22 +99,26 @@ func (s *symbols) targets(x expression, parameter bool) {
 
 // walk visits the names that an expression reads.
 func walk(x expression, visit func(*name)) {
-	walkAll(x, func(x expression) {
+	walkAll(x, false, 0, func(x expression, _ bool) {
 		if n, ok := x.(*name); ok {
 			visit(n)
 		}
 	})
 }
 
-// walkAll visits an expression and all within it.
-func walkAll(x expression, visit func(expression)) {
+// walkAll visits an expression and all within it; soft tells that it stands within a conditional. It bounds how deep a tree is, for
+// all that walk it later.
+func walkAll(x expression, soft bool, depth int, visit func(x expression, soft bool)) {
 	if x == nil {
 		return
 	}
-	visit(x)
+	if depth++; depth > maxTreeDepth {
+		fail(ErrLimit, 0, "an expression of more than %d levels", maxTreeDepth)
+	}
+	visit(x, soft)
 	all := func(items ...expression) {
 		for _, x := range items {
-			walkAll(x, visit)
+			walkAll(x, soft, depth, visit)
 		}
 	}
 	args := func(a *arguments) {
@@ -140,6 +146,7 @@ func walkAll(x expression, visit func(expression)) {
 			all(op.x)
 		}
 	case *conditional:
+		soft = true
 		all(x.test, x.yes, x.no)
 	case *attribute:
 		all(x.x)
@@ -161,8 +168,7 @@ func walkAll(x expression, visit func(expression)) {
 
 // resolveNames gives the names of an expression their variables and checks filters and tests.
 func (f frame) resolveNames(x expression) {
-	soft := map[expression]bool{} // below a conditional
-	walkAll(x, func(x expression) {
+	walkAll(x, f.soft, 0, func(x expression, soft bool) {
 		switch x := x.(type) {
 		case *name:
 			owner := f.find(x.name)
@@ -171,16 +177,12 @@ func (f frame) resolveNames(x expression) {
 				owner = f.symbols
 			}
 			x.variable = f.variable(owner, x.name)
-		case *conditional:
-			for _, part := range []expression{x.test, x.yes, x.no} {
-				walkAll(part, func(x expression) { soft[x] = true })
-			}
 		case *filter:
-			if filters[x.name] == nil && !f.soft && !soft[x] {
+			if filters[x.name] == nil && !soft {
 				fail(ErrSyntax, x.line, "no filter named '%s'", x.name)
 			}
 		case *test:
-			if tests[x.name] == nil && !f.soft && !soft[x] {
+			if tests[x.name] == nil && !soft {
 				fail(ErrSyntax, x.line, "no test named '%s'", x.name)
 			}
 		}
@@ -394,6 +396,7 @@ func (r *resolver) named(n *namedBlock, f frame) {
 	}
 	n.function = newFunction(nil)
 	inner := frame{symbols: newSymbols(nil, n.function)}
+	inner.copied = &r.copied
 	if uses(n.body.statements, "self")["self"] {
 		inner.parameter("self")
 		v := inner.variable(inner.symbols, "self")

@@ -56,12 +56,13 @@ type symbols struct {
 	own      map[string]loadKind
 	copies   map[string]*symbols // of loadCopy: whose
 	stored   map[string]bool
+	copied   *int // how many names branches have copied, in all scopes
 }
 
 func newSymbols(parent *symbols, f *functionBuilder) *symbols {
 	s := &symbols{parent: parent, function: f, own: map[string]loadKind{}, copies: map[string]*symbols{}, stored: map[string]bool{}}
 	if parent != nil {
-		s.level = parent.level + 1
+		s.level, s.copied = parent.level+1, parent.copied
 	}
 	return s
 }
@@ -143,6 +144,9 @@ func (s *symbols) branches(branches []*symbols) {
 
 // branch returns a copy for one branch of an if.
 func (s *symbols) branch() *symbols {
+	if *s.copied += 1 + len(s.own) + len(s.copies) + len(s.stored); *s.copied > maxCopies {
+		fail(ErrLimit, 0, "too many names in too many branches")
+	}
 	c := *s
 	c.order = append([]string(nil), s.order...)
 	c.own, c.copies, c.stored = clone(s.own), clone(s.copies), clone(s.stored)

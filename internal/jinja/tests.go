@@ -59,8 +59,8 @@ func init() { // some lead back here
 			return false
 		}),
 		"escaped": plain(func(r *renderer, v Value) bool { _, ok := v.(markup); return ok }),
-		"lower":   plain(func(r *renderer, v Value) bool { return isLower(r.str(v)) }),
-		"upper":   plain(func(r *renderer, v Value) bool { return isUpper(r.str(v)) }),
+		"lower":   plain(func(r *renderer, v Value) bool { return isLower(r.meter.text(r.str(v))) }),
+		"upper":   plain(func(r *renderer, v Value) bool { return isUpper(r.meter.text(r.str(v))) }),
 		"filter":  plain(func(r *renderer, v Value) bool { s, ok := asText(v); return ok && filters[s] != nil }),
 		"test":    plain(func(r *renderer, v Value) bool { s, ok := asText(v); return ok && tests[s] != nil }),
 		"sameas":  with(func(r *renderer, v, x Value) bool { return same(v, x) }),

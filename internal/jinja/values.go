@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"sort"
+	"strings"
 )
 
 // Value is what a template works with: nil (None), bool, int64, *big.Int (beyond int64 only), float64, string, or a *List or *Dict of
@@ -95,7 +96,7 @@ type (
 	noneHash      struct{}
 	undefinedHash struct{}
 	bigHash       string
-	tupleHash     struct{ first, rest any }
+	tupleHash     string
 )
 
 // hash returns what tells keys apart in a dict: equal for equal keys (1, 1.0 and True are). ok is false for what has none in Python.
@@ -108,10 +109,12 @@ func (m *meter) hash(v Value) (hash any, ok bool) {
 			return int64(1), true
 		}
 		return int64(0), true
-	case string, int64:
+	case int64:
 		return v, true
-	case markup:
-		return string(v), true
+	case string, markup:
+		s, _ := asText(v)
+		m.scan(len(s))
+		return s, true
 	case float64:
 		if v == math.Trunc(v) && math.Abs(v) < 1<<62 {
 			return int64(v), true
@@ -122,20 +125,22 @@ func (m *meter) hash(v Value) (hash any, ok bool) {
 		}
 		return v, true
 	case *big.Int:
+		m.step(v.BitLen() / 16)
 		return bigHash(v.String()), true
 	case *tuple:
 		m.enter()
 		defer m.leave()
-		var h any = tupleHash{}
+		var b strings.Builder
 		for _, item := range v.items {
-			m.step(1)
-			x, ok := m.hash(item)
+			h, ok := m.hash(item)
 			if !ok {
 				return nil, false
 			}
-			h = tupleHash{x, h}
+			s := sprintf("%T %v", h, h)
+			m.alloc(int64(len(s)) + 16)
+			b.WriteString(sprintf("%d:%s", len(s), s))
 		}
-		return h, true
+		return tupleHash(b.String()), true
 	case *undefined:
 		return undefinedHash{}, true
 	case *List, *Dict, *view:
@@ -357,6 +362,8 @@ func (m *meter) iterate(v Value) (next func() (Value, bool), ok bool) {
 	case *iterator:
 		return func() (Value, bool) {
 			m.step(1)
+			m.enter()
+			defer m.leave()
 			return v.next()
 		}, true
 	case *undefined:

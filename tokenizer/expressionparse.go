@@ -48,6 +48,7 @@ const (
 )
 
 const (
+	maxExpression       = 1 << 16 // bytes; those of known models have less than 4,000
 	maxExpressionDepth  = 64
 	maxExpressionRepeat = 1000
 )
@@ -65,6 +66,9 @@ var errBackReference = errors.New("a back-reference")
 
 // parseExpression returns the tree of an expression, or what in it is not supported or malformed.
 func parseExpression(text string) (*node, error) {
+	if len(text) > maxExpression {
+		return nil, fmt.Errorf("%d bytes, at most %d are read", len(text), maxExpression)
+	}
 	if !utf8.ValidString(text) {
 		return nil, errors.New("not UTF-8")
 	}

@@ -36,7 +36,7 @@ func hostileFiles() map[string]string {
 	}
 	for name, expr := range map[string]string{
 		"repetitions": `(((a{1000}){1000}){1000}){1000}`, "nothing often": `((((){1000}){1000}){1000}){1000}`, "groups": strings.Repeat("(", 5000) + strings.Repeat(")", 5000),
-		"brackets": strings.Repeat("[", 5000), "long": strings.Repeat("a?", 50000), "quantifiers": "a" + strings.Repeat("*", 5000), "alternatives": strings.Repeat("a|", 50000),
+		"brackets": strings.Repeat("[", 5000), "long": strings.Repeat("a?", 50000), "longer": strings.Repeat("x", 1<<20), "quantifiers": "a" + strings.Repeat("*", 5000), "alternatives": strings.Repeat("a|", 50000),
 		"back-reference": `(a+)\1+$`, "recursion": `(?<x>a\g<x>)`, "look-behind": `(?<=a*)b`, "conditional": `(?(1)a|b)`,
 	} {
 		all["expression of "+name] = with("pre_tokenizer", `{"type":"Split","pattern":{"Regex":`+quote(expr)+`},"behavior":"Isolated"}`)
@@ -70,6 +70,7 @@ func hostileFiles() map[string]string {
 		fmt.Fprintf(&prefixes, `,{"id":%d,"content":%s,"lstrip":true,"rstrip":true}`, i+4, quote(strings.Repeat("a", i+1)+"b"))
 	}
 	all["added prefixes"] = strings.Replace(tiny, `"special":true}`, `"special":true}`+prefixes.String(), 1)
+	all["added token of 1 MB"] = strings.Replace(tiny, `"special":true}`, `"special":true},{"id":4,"content":`+quote(strings.Repeat("a", 1<<20))+`}`, 1)
 	all["added blanks"] = strings.Replace(tiny, `"special":true}`, `"special":true},{"id":4,"content":" ","lstrip":true,"rstrip":true}`, 1)
 	unigram := func(rest string) string {
 		return `{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0]` + rest + `]}}`

@@ -94,6 +94,13 @@ func (t *Tokenizer) checkPost() error {
 	return nil
 }
 
+// The most bytes of an added token, and of all: finding them takes some 40 bytes of memory for each. Those of known models have
+// less than 100, and 200,000 in all.
+const (
+	maxAddedToken  = 1 << 16
+	maxAddedTokens = 1 << 23
+)
+
 // addTokens adds tokens to those of the model. A token that the model knows keeps its id; the others get the next free ones,
 // whatever the file says, as in the reference.
 func (t *Tokenizer) addTokens(tokens []addedToken) error {
@@ -126,7 +133,9 @@ func (t *Tokenizer) addTokens(tokens []addedToken) error {
 				continue
 			}
 			seen[a.content] = true
-			size += len(a.content)
+			if size += len(a.content); len(a.content) > maxAddedToken || size > maxAddedTokens {
+				return fmt.Errorf("%w: added tokens of more than %d bytes, or %d in all", ErrLimit, maxAddedToken, maxAddedTokens)
+			}
 			b := byID[t.added[a.content]]
 			b.content, b.id = a.content, t.added[a.content]
 			if b.normalized {

@@ -8,8 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/helix-substrate/helix-substrate/internal/procmem"
 )
 
 // arena is where attacks take place: the program, a folder, and random numbers that
@@ -85,6 +88,9 @@ func (a *arena) try(ctx context.Context, stdin string, args ...string) (*outcome
 	cmd := exec.CommandContext(ctx, a.binary, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = a.dir, strings.NewReader(stdin), &stdout, &stderr
+	// What this process holds, and held since its peak was reset, counts as the other's.
+	debug.FreeOSMemory()
+	procmem.ResetPeak()
 	start := time.Now()
 	err := cmd.Run()
 	if cmd.ProcessState == nil {

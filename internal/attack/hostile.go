@@ -37,14 +37,14 @@ func hostile(ctx context.Context, a *arena, n int) error {
 		if i := try / 2; try%2 == 0 {
 			t := templates[(first+i)%len(templates)]
 			name, file = t.name, "tokenizer_config.json"
-			config, err := json.Marshal(map[string]string{"chat_template": t.text, "bos_token": "<s>", "eos_token": "</s>"})
+			config, err := json.Marshal(map[string]string{"chat_template": t.text(), "bos_token": "<s>", "eos_token": "</s>"})
 			if err != nil {
 				return err
 			}
 			text = config
 		} else {
 			t := tokenizers[(first+i)%len(tokenizers)]
-			name, file, text = t.name, "tokenizer.json", []byte(t.text)
+			name, file, text = t.name, "tokenizer.json", []byte(t.text())
 		}
 		if err := a.plant(ctx, name, file, text); err != nil {
 			return err
@@ -82,5 +82,9 @@ func (a *arena) plant(ctx context.Context, name, file string, text []byte) error
 	return nil
 }
 
-// specimen is a hostile file's text with a name to report it by.
-type specimen struct{ name, text string }
+// specimen is a hostile file with a name to report it by. Its text is made when it is
+// wanted: what this process holds counts as the peak of those that it starts.
+type specimen struct {
+	name string
+	text func() string
+}

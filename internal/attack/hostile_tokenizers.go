@@ -22,16 +22,17 @@ func hostileTokenizers(sound []byte) ([]specimen, error) {
 	}
 	var list []specimen
 	add := func(name, part, format string, args ...any) {
-		changed := maps.Clone(base)
-		changed[part] = json.RawMessage(fmt.Sprintf(format, args...))
-		list = append(list, specimen{"tokenizer " + name, encode(changed)})
+		list = append(list, specimen{"tokenizer " + name, func() string {
+			changed := maps.Clone(base)
+			changed[part] = json.RawMessage(fmt.Sprintf(format, args...))
+			return encode(changed)
+		}})
 	}
 	addModel := func(name, part, text string) {
 		changed := maps.Clone(model)
 		changed[part] = json.RawMessage(text)
 		add(name, "model", "%s", encode(changed))
 	}
-
 	for _, pattern := range []string{
 		`(a+)+$`, `(a|a)*$`, `(a|aa)+$`, `(.*a){20}$`, `(a*)*b`, `((a+)+)+c`, `(?:a?){40}a{40}`, `(?=(a+)+$)b`, `(?<=(a+)+)b`, `(?!(a+)+$)c`,
 		`(\w+\s?)+!$`, `(a+)\1+$`, `^(([a-z])+.)+[A-Z]([a-z])+$`, `(x+x+)+y`, `(?>a+)+$`, `((((((a*)*)*)*)*)*)*b`, `a{1000}{1000}`, `(a{0,1000}){0,1000}b`,
@@ -50,8 +51,9 @@ func hostileTokenizers(sound []byte) ([]specimen, error) {
 		add(fmt.Sprintf("%d prepends", n), "normalizer", `{"type": "Sequence", "normalizers": [%s]}`,
 			strings.TrimSuffix(strings.Repeat(`{"type": "Prepend", "prepend": "`+strings.Repeat("x", 1000)+`"},`, n), ","))
 		add(fmt.Sprintf("%d decodings", n), "decoder", `{"type": "Sequence", "decoders": [%s]}`, strings.TrimSuffix(blow, ","))
-		for part, kind := range map[string]string{"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "decoder": "decoders", "post_processor": "processors"} {
-			add(fmt.Sprintf("%d nested %s", n, kind), part, `%s{"type": "Sequence", "%s": []}%s`,
+		for _, nested := range [][2]string{{"normalizer", "normalizers"}, {"pre_tokenizer", "pretokenizers"}, {"decoder", "decoders"}, {"post_processor", "processors"}} {
+			kind := nested[1]
+			add(fmt.Sprintf("%d nested %s", n, kind), nested[0], `%s{"type": "Sequence", "%s": []}%s`,
 				strings.Repeat(`{"type": "Sequence", "`+kind+`": [`, n), kind, strings.Repeat("]}", n))
 		}
 		add(fmt.Sprintf("%d long template", n), "post_processor", `{"type": "TemplateProcessing", "single": [%s{"Sequence": {"id": "A", "type_id": 0}}], "pair": [], "special_tokens": {"<|bos|>": {"id": "<|bos|>", "ids": [0], "tokens": ["<|bos|>"]}}}`,
@@ -89,7 +91,8 @@ func hostileTokenizers(sound []byte) ([]specimen, error) {
 	add("100,000 added tokens", "added_tokens", "[%s]", strings.TrimSuffix(added.String(), ","))
 	add("an empty added token", "added_tokens", `[{"id": 0, "content": "", "special": true}]`)
 	add("a long added token", "added_tokens", `[{"id": 0, "content": "%s", "special": true}]`, strings.Repeat("a", 10<<20))
-	list = append(list, specimen{"tokenizer of nothing", ""}, specimen{"tokenizer null", "null"}, specimen{"tokenizer of zeros", strings.Repeat("\x00", 1<<20)})
+	list = append(list, specimen{"tokenizer of nothing", func() string { return "" }}, specimen{"tokenizer null", func() string { return "null" }},
+		specimen{"tokenizer of zeros", func() string { return strings.Repeat("\x00", 1<<20) }})
 	return list, nil
 }
 

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 
 // Locate returns the path of the file or directory that says how the model at path is to be
 // read: of a repository in the hub's cache its snapshot, of a directory whose weights are one
-// GGUF model that file. Any other path is returned as it is, one that is not there too.
+// GGUF model that file; several are ErrUnknown. Any other path is returned as it is, one that is not there too.
 func Locate(path string) (string, error) {
 	path, err := snapshot(path)
 	if err != nil {
@@ -22,8 +23,11 @@ func Locate(path string) (string, error) {
 	if err != nil || slices.Contains(names, model.ManifestName) { // the model directory's own GGUF file has no tensors
 		return path, nil
 	}
-	if file, err := choose(names, ""); err == nil && strings.HasSuffix(file, ".gguf") {
+	switch file, err := choose(names, ""); {
+	case err == nil && strings.HasSuffix(file, ".gguf"):
 		return filepath.Join(path, file), nil
+	case errors.Is(err, ErrUnknown) && len(ggufModels(names)) > 1:
+		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return path, nil
 }

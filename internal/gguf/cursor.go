@@ -7,46 +7,54 @@ import (
 )
 
 // cursor walks through the header of a file, whose length is known only at its
-// end: it reads as far as it must, in steps that double, and checks every length
+// end. It holds a window of it, passes by what is long, and checks every length
 // against the file before it reads or allocates.
 type cursor struct {
-	file io.ReaderAt
-	size int64  // of the file
-	buf  []byte // its beginning, as far as read
-	pos  int    // in buf
+	file  io.ReaderAt
+	size  int64  // of the file
+	buf   []byte // the window
+	start int    // where it begins in the file
+	pos   int    // in the file
 }
 
-// firstRead is enough for the header of a small model.
-const firstRead = 64 << 10
+// window is enough for the header of a small model, but for its vocabulary.
+const window = 64 << 10
 
-// next returns the next n bytes.
+// next returns the next n bytes, few; they are valid until the call after.
 func (c *cursor) next(n uint64) ([]byte, error) {
-	if left := uint64(c.size - int64(c.pos)); n > left {
-		return nil, fmt.Errorf("byte %d: %w: %d bytes expected, %d left", c.pos, ErrTruncated, n, left)
+	from := c.pos
+	if err := c.pass(n); err != nil {
+		return nil, err
 	}
-	if n > uint64(maxHeader-c.pos) {
-		return nil, fmt.Errorf("byte %d: %w: longer than %d bytes", c.pos, ErrHeader, maxHeader)
-	}
-	end := c.pos + int(n)
-	if end > len(c.buf) {
-		if err := c.fill(end); err != nil {
+	if from < c.start || c.pos > c.start+len(c.buf) {
+		if err := c.fill(from, int(n)); err != nil {
 			return nil, err
 		}
 	}
-	b := c.buf[c.pos:end:end]
-	c.pos = end
-	return b, nil
+	at := from - c.start
+	return c.buf[at : at+int(n) : at+int(n)], nil
 }
 
-// fill reads on, at least to byte end.
-func (c *cursor) fill(end int) error {
-	grown := make([]byte, min(c.size, int64(max(end, 2*len(c.buf), firstRead))))
-	n := copy(grown, c.buf)
-	if err := readFull(c.file, grown[n:], int64(n)); err != nil {
-		return err
+// pass goes n bytes on without reading them.
+func (c *cursor) pass(n uint64) error {
+	if left := uint64(c.size - int64(c.pos)); n > left {
+		return fmt.Errorf("byte %d: %w: %d bytes expected, %d left", c.pos, ErrTruncated, n, left)
 	}
-	c.buf = grown
+	if n > uint64(maxHeader-c.pos) {
+		return fmt.Errorf("byte %d: %w: longer than %d bytes", c.pos, ErrHeader, maxHeader)
+	}
+	c.pos += int(n)
 	return nil
+}
+
+// fill moves the window to a place where at least n bytes are wanted.
+func (c *cursor) fill(at, n int) error {
+	size := int(min(c.size-int64(at), int64(max(n, window))))
+	if cap(c.buf) < size {
+		c.buf = make([]byte, size)
+	}
+	c.buf, c.start = c.buf[:size], at
+	return readFull(c.file, c.buf, int64(at))
 }
 
 func (c *cursor) uint32() (uint32, error) {
@@ -85,9 +93,25 @@ type span struct {
 	start, end int
 }
 
-// in returns the value once the bytes are there.
-func (s span) in(header []byte) Value {
-	return Value{kind: s.kind, elem: s.elem, n: s.n, raw: header[s.start:s.end:s.end]}
+// in returns the value in raw, the bytes from the file's start on.
+func (s span) in(raw []byte) Value {
+	return Value{kind: s.kind, elem: s.elem, n: s.n, raw: raw[s.start:s.end:s.end]}
+}
+
+// keep returns the value just passed. What is long stays in the file.
+func (c *cursor) keep(s span) (Value, error) {
+	v := Value{kind: s.kind, elem: s.elem, n: s.n}
+	size := s.end - s.start
+	switch {
+	case size > window:
+		v.file, v.at, v.size = c.file, int64(s.start), size
+		return v, nil
+	case s.start >= c.start && s.end <= c.start+len(c.buf):
+		v.raw = append([]byte{}, c.buf[s.start-c.start:s.end-c.start]...)
+		return v, nil
+	}
+	v.raw = make([]byte, size)
+	return v, readFull(c.file, v.raw, int64(s.start))
 }
 
 // value reads past a value and checks that it is well-formed. Arrays may be nested
@@ -144,7 +168,7 @@ func (c *cursor) skip(kind Kind, n, nesting int) error {
 			if err != nil {
 				return err
 			}
-			if _, err := c.next(length); err != nil {
+			if err := c.pass(length); err != nil {
 				return err
 			}
 		}
@@ -154,19 +178,21 @@ func (c *cursor) skip(kind Kind, n, nesting int) error {
 				return err
 			}
 		}
-	default:
-		b, err := c.next(uint64(n) * uint64(kind.size()))
-		if err != nil {
-			return err
-		}
-		if kind != KindBool {
-			break
-		}
-		for i, v := range b {
-			if v > 1 {
-				return fmt.Errorf("byte %d: %w: bool of value %d", c.pos-n+i, ErrHeader, v)
+	case KindBool:
+		for at := 0; at < n; at += window {
+			start := c.pos
+			b, err := c.next(uint64(min(window, n-at)))
+			if err != nil {
+				return err
+			}
+			for i, v := range b {
+				if v > 1 {
+					return fmt.Errorf("byte %d: %w: bool of value %d", start+i, ErrHeader, v)
+				}
 			}
 		}
+	default:
+		return c.pass(uint64(n) * uint64(kind.size()))
 	}
 	return nil
 }

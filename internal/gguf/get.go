@@ -60,7 +60,11 @@ func get[T any](f *File, key string, as func(Value) (T, error)) (T, error) {
 		var none T
 		return none, fmt.Errorf("%s: %w %q", f.name, ErrNoKey, key)
 	}
-	x, err := as(v)
+	var x T
+	v, err := v.read()
+	if err == nil {
+		x, err = as(v)
+	}
 	if err != nil {
 		return x, fmt.Errorf("%s: metadata key %q: %w", f.name, key, err)
 	}

@@ -82,27 +82,27 @@ func (p *part) readStart(c *cursor) (tensors, pairs uint64, err error) {
 }
 
 func (p *part) readMetadata(c *cursor, pairs uint64) error {
-	spans := map[string]span{}
 	for range pairs {
 		start := c.pos
 		key, err := c.name()
 		if err != nil {
 			return fmt.Errorf("metadata pair %d: %w", len(p.keys), err)
 		}
-		if _, ok := spans[key]; ok {
+		if _, ok := p.values[key]; ok {
 			return fmt.Errorf("byte %d: %w: metadata key %q appears twice", start, ErrHeader, key)
 		}
 		kind, err := c.uint32()
 		if err != nil {
 			return fmt.Errorf("metadata key %q: %w", key, err)
 		}
-		if spans[key], err = c.value(Kind(kind), maxNesting); err != nil {
+		s, err := c.value(Kind(kind), maxNesting)
+		if err == nil {
+			p.values[key], err = c.keep(s)
+		}
+		if err != nil {
 			return fmt.Errorf("metadata key %q: %w", key, err)
 		}
 		p.keys = append(p.keys, key)
-	}
-	for key, s := range spans {
-		p.values[key] = s.in(c.buf) // which has moved while it grew
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package gguf
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 )
@@ -49,11 +50,33 @@ func (k Kind) known() bool { return uint64(k) < uint64(len(kinds)) }
 // size returns the bytes of a value of a known kind, 0 if they vary.
 func (k Kind) size() int { return kinds[k].size }
 
-// Value is one metadata value, kept as the bytes of the file. It is immutable.
+// Value is one metadata value, kept as the bytes of the file. It is immutable. What is
+// long, such as a vocabulary, is left in the file, which must then be open when the
+// value is asked for.
 type Value struct {
 	kind, elem Kind
 	n          int    // elements of an array
 	raw        []byte // well-formed; of an array, its elements
+
+	file io.ReaderAt // nil if raw is all of it
+	at   int64       // where the bytes lie there
+	size int
+}
+
+// isZero tells the zero Value from all others.
+func (v Value) isZero() bool { return v.raw == nil && v.file == nil }
+
+// length returns how many bytes the value has.
+func (v Value) length() int { return len(v.raw) + v.size }
+
+// read returns the value with all its bytes.
+func (v Value) read() (Value, error) {
+	if v.file == nil {
+		return v, nil
+	}
+	raw := make([]byte, v.size)
+	err := readFull(v.file, raw, v.at)
+	return Value{kind: v.kind, elem: v.elem, n: v.n, raw: raw}, err
 }
 
 // Kind returns what the value is.
@@ -74,9 +97,11 @@ func (v Value) describe() string {
 }
 
 // Any returns the value as a Go value: uint8 … int64, float32, float64, bool,
-// string, or []any of these; nil for the zero Value.
+// string, or []any of these; nil for the zero Value, and for one that its file no
+// longer gives.
 func (v Value) Any() any {
-	if v.raw == nil {
+	v, err := v.read()
+	if err != nil || v.isZero() {
 		return nil
 	}
 	switch v.kind {

@@ -29,7 +29,7 @@ type Entry struct {
 func NewValue(v any) (Value, error) {
 	switch v := v.(type) {
 	case Value:
-		if v.raw == nil {
+		if v.isZero() {
 			return v, fmt.Errorf("%w: the zero Value", ErrKind)
 		}
 		return v, nil
@@ -197,7 +197,7 @@ func Create(path string, entries []Entry, metadata []Pair) error {
 // encodeHeader returns everything before the data and a Writer of what follows.
 func encodeHeader(entries []Entry, metadata []Pair) ([]byte, *Writer, error) {
 	le := binary.LittleEndian
-	b := []byte(magic)
+	b := append(make([]byte, 0, headerRoom(entries, metadata)), magic...)
 	b = le.AppendUint32(b, 3)
 	b = le.AppendUint64(b, uint64(len(entries)))
 	b = le.AppendUint64(b, uint64(len(metadata)))
@@ -220,6 +220,9 @@ func encodeHeader(entries []Entry, metadata []Pair) ([]byte, *Writer, error) {
 		if v.kind == KindArray {
 			b = le.AppendUint32(b, uint32(v.elem))
 			b = le.AppendUint64(b, uint64(v.n))
+		}
+		if v, err = v.read(); err != nil {
+			return nil, nil, fmt.Errorf("metadata key %q: %w", p.Key, err)
 		}
 		b = append(b, v.raw...)
 	}
@@ -262,6 +265,21 @@ func encodeHeader(entries []Entry, metadata []Pair) ([]byte, *Writer, error) {
 		return nil, nil, fmt.Errorf("%w: %d bytes, limit %d", ErrHeader, len(b), maxHeader)
 	}
 	return append(b, make([]byte, align(int64(len(b)), alignment)-int64(len(b)))...), w, nil
+}
+
+// headerRoom is at least what a header takes, so that it grows in one piece.
+func headerRoom(entries []Entry, metadata []Pair) int {
+	n := 1 << 10
+	for _, p := range metadata {
+		n += len(p.Key) + 64
+		if v, ok := p.Value.(Value); ok {
+			n += v.length()
+		}
+	}
+	for _, e := range entries {
+		n += len(e.Name) + 8*len(e.Shape) + 64
+	}
+	return n
 }
 
 // appendString appends a string as the format has it.

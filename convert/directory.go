@@ -15,6 +15,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/se"
 )
@@ -46,8 +47,9 @@ type Job struct {
 	Size     int64
 	Allocate Allocation
 	margin   int64 // by how much less is aimed at, since estimates are what they are
-	// Memory bounds how many tensors are converted at once, 0 for one a thread. The
-	// output does not depend on it. Too little for one is ErrMemory.
+	// Memory bounds the whole process, and so how many tensors are converted at once; 0
+	// is 90 % of what the process's cgroup allows (Linux), or no limit. The output does
+	// not depend on it. Too little for one tensor is ErrMemory.
 	Memory int64
 	// Entropy measures every matrix of the source and writes what was found, and what
 	// Policy decides from it, into the manifest. It takes longer than the conversion.
@@ -180,6 +182,8 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 	if c.options, err = job.normalize(); err != nil {
 		return nil, err
 	}
+	limit := memory.Allowed(job.Memory)
+	limit.Begin()
 	src, err := openSource(ctx, job)
 	if err != nil {
 		return nil, err
@@ -193,7 +197,7 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 	if c.plan, err = planTensors(c.src, job, c.options); err != nil {
 		return nil, err
 	}
-	if c.workers, err = c.fitWorkers(); err != nil {
+	if c.workers, err = c.fitWorkers(limit); err != nil {
 		return nil, err
 	}
 	if err = shareFiles(ctx, c.plan); err != nil {

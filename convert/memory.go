@@ -1,34 +1,34 @@
 package convert
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // ErrMemory reports a Job.Memory in which not even one tensor can be converted.
-var ErrMemory = errors.New("not enough memory")
+var ErrMemory = memory.ErrLimit
 
 // What converting takes besides the rows at work, as measured.
 const (
-	// programMemory is the program itself, and what the collector leaves lying.
-	programMemory = 32 << 20
 	// designMemory is a histogram with the sums that designs work on.
 	designMemory = 24 << 20
 	// remoteMemory is the window that a repository is read through, and connections.
 	remoteMemory = 40 << 20
+	// entryMemory is a tensor's place in the plan, the journal, the manifest and the
+	// report.
+	entryMemory = 8 << 10
 )
 
 // fitWorkers returns how many tensors are converted at once: one for each thread,
-// fewer where Job.Memory has no room for that many of the largest.
-func (c *conversion) fitWorkers() (int, error) {
+// fewer where the limit has no room for that many of the largest.
+func (c *conversion) fitWorkers(limit memory.Limit) (int, error) {
 	var most int64
 	var largest *plannedTensor
 	for _, t := range c.plan {
-		n := t.memory()
+		n := t.memory(c.job.Size > 0)
 		if c.job.Entropy {
 			n += entropyMemory
 		}
@@ -36,22 +36,24 @@ func (c *conversion) fitWorkers() (int, error) {
 			most, largest = n, t
 		}
 	}
-	if c.job.Memory == 0 {
+	if limit.Source == memory.None {
 		return c.options.Threads, nil
 	}
-	fixed := int64(programMemory)
+	later := entryMemory * int64(len(c.plan))
 	if c.job.Remote {
-		fixed += remoteMemory
+		later += remoteMemory
 	}
-	if fit := (c.job.Memory - fixed) / max(1, most); fit > 0 {
+	fixed := memory.Share(memory.Held(), later)
+	each := most + most/8 // what one leaves behind is garbage until it is collected
+	if fit := (limit.Bytes - fixed) / max(1, each); fit > 0 {
 		return int(min(fit, int64(c.options.Threads))), nil
 	}
-	return 0, fmt.Errorf("memory %s: tensor %q needs %s: %w", byteunit.Format(c.job.Memory), largest.Name,
-		byteunit.FormatUp(fixed+most), ErrMemory)
+	return 0, limit.TooSmall(fmt.Sprintf("for tensor %q", largest.Name), fixed+each)
 }
 
-// memory is the most that converting the tensor with one worker holds.
-func (t *plannedTensor) memory() int64 {
+// memory is the most that converting the tensor with one worker holds. Where the size of
+// all is given, a rate is chosen for it, which is measured.
+func (t *plannedTensor) memory(sized bool) int64 {
 	if !t.compress() {
 		return 5 * chunkWeights
 	}
@@ -67,8 +69,8 @@ func (t *plannedTensor) memory() int64 {
 	}
 	block := int64(min(blockRows, rows)) * int64(cols)
 	n := designMemory + 2*chunk + 4*block // of the blocks: filling, packing, packed, and room to grow
-	if t.options.Bits > 0 {
-		n += 6*min(sampleWeights+block, int64(rows)*int64(cols)) + 4*block
+	if t.options.Bits > 0 || sized {
+		n += 9*min(sampleWeights+block, int64(rows)*int64(cols)) + 4*block // the sample, its indices, packed; as measured
 	}
 	return n
 }

@@ -36,7 +36,6 @@ func TestMemoryChild(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		t.Fatal(err)
 	}
-	debug.SetMemoryLimit(r.Memory - r.Memory/8) // as the command does
 	convertAll(t, Job{Source: r.Source, Output: r.Output, Memory: r.Memory, Options: r.Options, Size: r.Size})
 	peak, ok := procmem.PeakRSS()
 	if !ok {

@@ -135,12 +135,18 @@ func TestRunStops(t *testing.T) {
 // text so far is kept, and the error names the file.
 func TestDamageInMidRun(t *testing.T) {
 	dir := convertDemo(t)
-	o := transformer.Options{Context: 64}
+	o := transformer.Options{Context: 64, Threads: 4}
+	start(t, dir, o, Options{}) // another model is open, as when the one to break opens
 	least, err := transformer.PlanFor(dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Memory = least.Minimum
+	o.Memory = least.Minimum + 2<<20
+	for err == nil { // until there is no room for weights
+		o.Reserve += 64 << 10
+		_, err = transformer.PlanFor(dir, o)
+	}
+	o.Reserve -= 256 << 10
 	g, s := start(t, dir, o, Options{})
 	n := 0
 	r, err := g.Run(t.Context(), s, encode(t, g.Tokenizer, opening, true), 20, func(string) error {

@@ -43,13 +43,11 @@ func newSPM(v vocabulary, scores []float32, unknown int32) (*bpe, error) {
 
 	m := newBPE(v)
 	m.byteFallback, m.unknown = true, unknown
-	cuts := 0
 	for _, token := range v.tokens {
 		if !utf8.ValidString(token) {
 			continue
 		}
 		if n := utf8.RuneCountInString(token); n > 1 {
-			cuts += n - 1
 			for _, r := range token {
 				if m.char(r) < 0 {
 					m.addChar(r, int32(v.size+len(m.spelled)))
@@ -58,23 +56,29 @@ func newSPM(v vocabulary, scores []float32, unknown int32) (*bpe, error) {
 			}
 		}
 	}
-	m.merges = newPairTable(cuts)
-	for id, token := range v.tokens {
-		if !utf8.ValidString(token) || v.ids[token] != int32(id) {
+	n := 0
+	m.eachCut(func(int, int32, int32) { n++ })
+	m.merges = newPairTable(n)
+	m.eachCut(func(id int, left, right int32) { m.merges.put(left, right, rank(scores[id]), int32(id)) })
+	m.findSeams()
+	return m, nil
+}
+
+// eachCut calls do for every way to cut a token in two that are tokens or characters.
+func (m *bpe) eachCut(do func(id int, left, right int32)) {
+	for id, token := range m.tokens {
+		if !utf8.ValidString(token) || m.ids[token] != int32(id) {
 			continue
 		}
 		for i := range token {
 			if i == 0 {
 				continue
 			}
-			left, right := m.symbolID(token[:i]), m.symbolID(token[i:])
-			if left >= 0 && right >= 0 {
-				m.merges.put(left, right, rank(scores[id]), int32(id))
+			if left, right := m.symbolID(token[:i]), m.symbolID(token[i:]); left >= 0 && right >= 0 {
+				do(id, left, right)
 			}
 		}
 	}
-	m.findSeams()
-	return m, nil
 }
 
 // symbolID returns the id of a token or a character, or -1.

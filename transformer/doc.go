@@ -28,7 +28,7 @@
 // With [Options.Memory] the whole process stays within the limit: [Plan] reserves
 // the program, the key/value cache, activations and block buffers first, holds the
 // matrices that still fit and streams the rest, block by block, for every chunk of
-// tokens. A limit that is too small is refused with the smallest that would do. The
-// collector's share is [Plan.Program]: a program that means to keep a limit sets
-// debug.SetMemoryLimit to it. Models that run dense are held whole, embeddings too.
+// tokens. A limit that is too small is refused with the smallest that would do. What the
+// process holds already is measured, and [Open] sets the collector's limit to its share
+// (package memory). Models that run dense are held whole, embeddings too.
 package transformer

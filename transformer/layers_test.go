@@ -97,7 +97,7 @@ func TestLayerReceipts(t *testing.T) {
 		t.Fatal(err)
 	}
 	resident := openModel(t, dir, Options{Context: 32, Chunk: 8})
-	streamed := openModel(t, dir, Options{Context: 32, Chunk: 8, Memory: resident.Plan.Minimum})
+	streamed := openStreamed(t, dir, Options{Context: 32, Chunk: 8})
 	var first *receipt.Block
 	for _, m := range []*Model{resident, streamed, openModel(t, f.dir, Options{Context: 32})} {
 		x := embedded(t, m, f.Tokens[:4])

@@ -10,7 +10,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
-	"github.com/helix-substrate/helix-substrate/internal/procmem"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -19,10 +19,16 @@ import (
 type Options struct {
 	// Memory bounds the whole process: what does not fit is streamed. With 0 there
 	// is no limit, unless the model does not fit in the process's cgroup (Linux);
-	// then it is 90 % of what that allows.
+	// then it is 90 % of what that allows. What the process holds already when a model is
+	// opened, a tokenizer, say, is measured and counts.
 	Memory int64
-	// Reserve is memory that the caller needs besides, for a tokenizer, say.
+	// Reserve is memory of the Go heap that the caller will need besides, later.
 	Reserve int64
+	// ReservePerToken is more of it for each token of the context.
+	ReservePerToken int64
+	// Opening, if not 0, is what the process has held at its highest so far, if no
+	// smaller limit is to be named.
+	Opening int64
 	// Context is the longest sequence, 0 for the model's own, at most 4096.
 	Context int
 	// CacheType says how keys and values are kept, empty for CacheF32.
@@ -38,8 +44,6 @@ type Options struct {
 	// their hashes; empty means cdna.TrustCached. Every other file is checked when it is
 	// read, unless it is cdna.Off: then no hash is compared at all.
 	Verify cdna.Policy
-
-	cgroup int64 // what the process's cgroup allows, 0 for all
 }
 
 // Model is an open model: its weights, resident or streamed as the plan says. It
@@ -80,12 +84,16 @@ func (m *Model) Routes() map[string]int {
 // Open opens a model directory, a Hugging Face directory or a GGUF file. Errors
 // are ErrArchitecture and ErrConfig, before any weights are read; ErrMemory, with
 // the smallest workable limit; ErrWeights; and those of reading.
+//
+// Under a limit Open sets the collector's, and expects it to stay (see package memory).
 func Open(ctx context.Context, path string, o Options) (*Model, error) {
+	limit := memory.Allowed(o.Memory)
+	limit.Begin()
 	src, err := openSource(path, o.Verify)
 	if err != nil {
 		return nil, err
 	}
-	m, err := open(ctx, src, o)
+	m, err := open(ctx, src, limit, o)
 	if err != nil {
 		src.close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -105,7 +113,7 @@ func configure(ctx context.Context, src source) (c *Config, notes []string, err 
 	return c, notes, err
 }
 
-func open(ctx context.Context, src source, o Options) (_ *Model, err error) {
+func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Model, err error) {
 	config, notes, err := configure(ctx, src)
 	if err != nil {
 		return nil, err
@@ -121,11 +129,12 @@ func open(ctx context.Context, src source, o Options) (_ *Model, err error) {
 		return nil, err
 	}
 	names := matrixNames(config, src)
-	if m.Plan, err = planModel(config, src, names, o); err != nil {
+	if m.Plan, err = planModel(config, src, names, limit, o); err != nil {
 		return nil, err
 	}
-	if m.Plan.Limit > 0 {
-		m.budget = stream.NewBudget(m.Plan.managed())
+	if p := m.Plan; p.Limit > 0 {
+		m.budget = stream.NewBudget(p.managed())
+		memory.Settle(p.Program + scratchHeap(config, p.Chunk, p.Workers))
 	}
 	if m.engine, err = stream.NewEngine(stream.EngineOptions{Threads: o.Threads, CPU: o.CPU, Budget: m.budget}); err != nil {
 		return nil, err
@@ -158,17 +167,14 @@ func (o Options) normalize(c *Config) (Options, error) {
 		o.CacheType = CacheF32
 	}
 	switch {
-	case o.Threads < 0 || o.Memory < 0 || o.Chunk < 0 || o.Reserve < 0:
-		return o, errors.New("threads, memory, chunk and reserve must not be negative")
+	case o.Threads < 0 || o.Memory < 0 || o.Chunk < 0 || o.Reserve < 0 || o.ReservePerToken < 0 || o.Opening < 0:
+		return o, errors.New("threads, memory, chunk, reserve and opening must not be negative")
 	case o.Context < 1 || o.Context > 1<<20:
 		return o, fmt.Errorf("context %d is not in 1..%d: %w", o.Context, 1<<20, ErrConfig)
 	case o.CacheType != CacheF32 && o.CacheType != CacheF16:
 		return o, fmt.Errorf("cache type %q is not %s or %s: %w", o.CacheType, CacheF32, CacheF16, ErrConfig)
 	}
 	o.Threads, o.Chunk = min(o.Threads, 1024), min(o.Chunk, o.Context)
-	if limit, ok := procmem.CgroupLimit(); ok {
-		o.cgroup = limit
-	}
 	return o, nil
 }
 

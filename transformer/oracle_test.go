@@ -12,12 +12,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // memory is a source of made-up weights.
-type memory struct {
+type inMemory struct {
 	c       *Config
 	tensors map[string]made
 }
@@ -27,30 +28,30 @@ type made struct {
 	data  []float32
 }
 
-func (s *memory) config() (*Config, error) { return s.c, nil }
-func (s *memory) close() error             { return nil }
+func (s *inMemory) config() (*Config, error) { return s.c, nil }
+func (s *inMemory) close() error             { return nil }
 
-func (s *memory) has(name string) bool {
+func (s *inMemory) has(name string) bool {
 	_, ok := s.tensors[name]
 	return ok
 }
 
-func (s *memory) shape(name string) ([]int, bool) {
+func (s *inMemory) shape(name string) ([]int, bool) {
 	t, ok := s.tensors[name]
 	return t.shape, ok
 }
 
-func (s *memory) vector(name string) ([]float32, error) { return s.tensors[name].data, nil }
+func (s *inMemory) vector(name string) ([]float32, error) { return s.tensors[name].data, nil }
 
-func (s *memory) same(_ context.Context, a, b string) (bool, error) {
+func (s *inMemory) same(_ context.Context, a, b string) (bool, error) {
 	return slices.Equal(s.tensors[a].data, s.tensors[b].data), nil
 }
 
-func (s *memory) size(name string) (size, error) {
+func (s *inMemory) size(name string) (size, error) {
 	return size{dense: 4 * int64(len(s.tensors[name].data))}, nil
 }
 
-func (s *memory) matrix(e *stream.Engine, name string) (Projection, error) {
+func (s *inMemory) matrix(e *stream.Engine, name string) (Projection, error) {
 	t := s.tensors[name]
 	rows, cols := model.MatrixShape(t.shape)
 	return e.NewDense(rows, cols, func(dst []float32, a, b int) error {
@@ -60,7 +61,7 @@ func (s *memory) matrix(e *stream.Engine, name string) (Projection, error) {
 }
 
 // float64s are the weights as the oracle wants them.
-func (s *memory) float64s() map[string][]float64 {
+func (s *inMemory) float64s() map[string][]float64 {
 	w := map[string][]float64{}
 	for name, t := range s.tensors {
 		wide := make([]float64, len(t.data))
@@ -73,14 +74,14 @@ func (s *memory) float64s() map[string][]float64 {
 }
 
 // readWeights reads all tensors of a Hugging Face directory.
-func readWeights(t testing.TB, c *Config, dir string) *memory {
+func readWeights(t testing.TB, c *Config, dir string) *inMemory {
 	t.Helper()
 	f, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	s := &memory{c: c, tensors: map[string]made{}}
+	s := &inMemory{c: c, tensors: map[string]made{}}
 	for _, x := range f.Tensors() {
 		data := make([]float32, x.Len())
 		if err := x.ReadFloat32(data, 0); err != nil {
@@ -93,9 +94,9 @@ func readWeights(t testing.TB, c *Config, dir string) *memory {
 
 // inventWeights makes random weights for a configuration; every optional tensor
 // is there or not.
-func inventWeights(c *Config, seed uint64) *memory {
+func inventWeights(c *Config, seed uint64) *inMemory {
 	random := rand.New(rand.NewPCG(seed, 1))
-	s := &memory{c: c, tensors: map[string]made{}}
+	s := &inMemory{c: c, tensors: map[string]made{}}
 	invent := func(t tensor) {
 		scale := 1 / math.Sqrt(float64(t.cols))
 		if t.vector {
@@ -206,7 +207,7 @@ func TestForwardOnInventions(t *testing.T) {
 
 // runOnce opens a source, runs tokens and closes everything.
 func runOnce(src source, o Options, tokens []int, cut int) (logits []float32, err error) {
-	m, err := open(context.Background(), src, o)
+	m, err := open(context.Background(), src, memory.Allowed(o.Memory), o)
 	if err != nil {
 		return nil, err
 	}

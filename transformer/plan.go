@@ -2,29 +2,27 @@ package transformer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // ErrMemory reports a memory limit that is too small; the message names the
 // smallest that would do.
-var ErrMemory = errors.New("not enough memory")
+var ErrMemory = memory.ErrLimit
 
 // Plan says where a model's memory goes, in bytes, all of it reserved up front.
 type Plan struct {
-	Limit       int64       `json:"limit"`        // of the process, 0 for none
-	LimitSource LimitSource `json:"limit_source"` // who set the limit
-	Minimum     int64       `json:"minimum"`      // the smallest limit that works with this context and cache
-	Program     int64       `json:"program"`      // the program, its runtime, small tables and outliers
-	Cache       int64       `json:"cache"`        // keys and values
-	Scratch     int64       `json:"scratch"`      // activations
-	Buffers     int64       `json:"buffers"`      // blocks in flight
-	Resident    int64       `json:"resident"`     // weights held
+	Limit       int64         `json:"limit"`        // of the process, 0 for none
+	LimitSource memory.Source `json:"limit_source"` // who set the limit
+	Minimum     int64         `json:"minimum"`      // the smallest limit that works with this context and cache
+	Program     int64         `json:"program"`      // the program, and what Go holds: tokenizer, tables, outliers
+	Cache       int64         `json:"cache"`        // keys and values
+	Scratch     int64         `json:"scratch"`      // activations
+	Buffers     int64         `json:"buffers"`      // blocks in flight
+	Resident    int64         `json:"resident"`     // weights held
 	// Streamed is what is read from files for a token, or for every chunk of a
 	// prompt: the matrices that are not resident, as they lie in the files, but of
 	// the embeddings one block (and all, where they are the output head too).
@@ -34,18 +32,9 @@ type Plan struct {
 	Chunk     int       `json:"chunk"`             // tokens of a prompt that go together
 	Workers   int       `json:"attention_workers"` // each with scores of its own
 	Matrices  []Place   `json:"matrices"`
+
+	least int64 // what Minimum was rounded up from
 }
-
-// LimitSource says where a plan's limit comes from.
-type LimitSource string
-
-// The sources of limits: Options.Memory, or 90 % of what the process's cgroup
-// allows, where a model does not fit in that and Options.Memory is 0.
-const (
-	NoLimit     LimitSource = ""
-	FlagLimit   LimitSource = "flag"
-	CgroupLimit LimitSource = "cgroup"
-)
 
 // Place says where a matrix lives.
 type Place struct {
@@ -62,72 +51,72 @@ func (p *Plan) Total() int64 {
 // managed is the part of the limit that is accounted byte by byte.
 func (p *Plan) managed() int64 { return p.Limit - p.Program }
 
-// programMemory is what the program itself takes: its code, the runtime, and a Go
-// heap of small things, of which the runtime keeps some apart for every processor
-// that Go may use. Measured on Linux at 13 to 16 MiB with 1 or 2 processors, and up
-// to 18 with 8.
-func programMemory() int64 { return 18<<20 + 256<<10*int64(runtime.GOMAXPROCS(0)-1) }
+// chunks are the chunk sizes that a plan chooses from. Streamed weights are unpacked once
+// a chunk, which costs about as much as multiplying 8 to 16 tokens by them: below
+// leastChunk a prompt would take several times as long as with a little more memory.
+var chunks = []int{128, 64, 32, leastChunk}
 
-// chunks are the chunk sizes that a plan chooses from.
-var chunks = []int{128, 64, 32, 16, 8, 4, 2, 1}
+// What the smallest limit has room for, whatever the number of threads: the figure is the
+// same for all, and more memory makes no run several times faster.
+const (
+	leastChunk   = 16
+	leastWorkers = 4
+)
 
 // planModel decides what is resident under the options' limit, or the cgroup's
-// where the model does not fit in that.
-func planModel(c *Config, src source, names []string, o Options) (*Plan, error) {
+// where the model does not fit in that. What Go holds now is a part of the plan.
+func planModel(c *Config, src source, names []string, limit memory.Limit, o Options) (*Plan, error) {
 	w, err := survey(src, names)
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
-	p, err := w.plan(c, o)
-	if err != nil {
-		return nil, err
+	w.held = memory.Held()
+	if limit.Source != memory.Cgroup {
+		return w.plan(c, limit, o)
 	}
-	if o.Memory > 0 {
-		p.LimitSource = FlagLimit
-		return p, nil
+	if p, err := w.plan(c, memory.Limit{}, o); err != nil || p.Total() <= limit.Bytes {
+		return p, err
 	}
-	if o.Memory = o.cgroup / 10 * 9; o.Memory == 0 || p.Total() <= o.Memory {
-		return p, nil
-	}
-	if p, err = w.plan(c, o); err != nil {
-		return nil, fmt.Errorf("90 %% of the cgroup's memory: %w", err)
-	}
-	p.LimitSource = CgroupLimit
-	return p, nil
+	return w.plan(c, limit, o)
 }
 
-// plan decides what is resident within o.Memory, 0 for no limit.
-func (w *weights) plan(c *Config, o Options) (*Plan, error) {
+// plan decides what is resident within the limit.
+func (w *weights) plan(c *Config, limit memory.Limit, o Options) (*Plan, error) {
 	files := present(w.files)
 	p := &Plan{
-		Limit: o.Memory, Context: o.Context, CacheType: o.CacheType, Matrices: slices.Clone(w.places),
-		Program: programMemory() + o.Reserve + tables(c, files) + w.outliers + w.reading,
+		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType, Matrices: slices.Clone(w.places),
+		Program: memory.Share(w.held, o.Reserve+o.ReservePerToken*int64(o.Context)+tables(c, files)+w.outliers+w.reading),
 		Cache:   cacheBytes(c, o.Context, o.CacheType),
 	}
 	one, _ := stream.PlanResidency(1<<62, 1, files)
-	smallest := max(1, o.Chunk)
-	p.Minimum = p.Program + p.Cache + scratchBytes(c, o.Context, smallest, 1, o.CacheType) + w.dense + one.Minimum
-	if o.Memory > 0 && o.Memory < p.Minimum {
-		return nil, fmt.Errorf("a limit of %s: at least %s would do with a context of %d: %w",
-			byteunit.Format(o.Memory), byteunit.FormatUp(p.Minimum), o.Context, ErrMemory)
+	smallest := o.Chunk
+	if smallest == 0 {
+		smallest = min(leastChunk, o.Context)
+	}
+	buffers := leastWorkers * one.Minimum
+	least := p.Program + p.Cache + scratchBytes(c, o.Context, smallest, leastWorkers, o.CacheType) + w.dense + buffers
+	least = max(least, o.Opening)
+	p.least, p.Minimum = least, memory.Named(least)
+	if limit.Source != memory.None && limit.Bytes < least {
+		return nil, limit.TooSmall(fmt.Sprintf("with a context of %d", o.Context), least)
 	}
 	free := int64(1 << 62)
-	if o.Memory > 0 {
-		free = o.Memory - p.Program - p.Cache - w.dense
+	if limit.Source != memory.None {
+		free = limit.Bytes - p.Program - p.Cache - w.dense
 	}
 	// As many workers, then as long a chunk, as a quarter of what is free has room for.
 	fits := func(chunk, workers int) bool {
 		p.Scratch = scratchBytes(c, o.Context, chunk, workers, o.CacheType)
-		return p.Scratch <= free/4 && p.Scratch <= free-one.Minimum
+		return p.Scratch <= free/4 && p.Scratch <= free-buffers
 	}
-	for p.Workers = o.Threads; p.Workers > 1 && !fits(smallest, p.Workers); {
+	for p.Workers = o.Threads; p.Workers > leastWorkers && !fits(smallest, p.Workers); {
 		p.Workers--
 	}
 	p.Chunk = smallest
 	if o.Chunk == 0 {
 		if i := slices.IndexFunc(chunks, func(n int) bool { return fits(n, p.Workers) }); i >= 0 {
-			p.Chunk = chunks[i]
+			p.Chunk = min(chunks[i], o.Context)
 		}
 	}
 	p.Scratch = scratchBytes(c, o.Context, p.Chunk, p.Workers, o.CacheType)
@@ -164,13 +153,18 @@ func streamed(f stream.File, embeddings, tied bool) int64 {
 	return f.Size()
 }
 
-// scratchBytes returns the memory of a session's chunk, with what lies in the Go
-// heap: activations packed once more for the kernels, in lane order, rotations.
+// scratchBytes returns the memory of a session's chunk, with what lies in the Go heap.
 func scratchBytes(c *Config, context, chunk, workers int, t CacheType) int64 {
+	return 4*scratchFloats(c, context, chunk, workers, t) + scratchHeap(c, chunk, workers)
+}
+
+// scratchHeap is the part of it in the Go heap: activations packed once more for the
+// kernels, in lane order, and rotations.
+func scratchHeap(c *Config, chunk, workers int) int64 {
 	packed := int64(chunk) * int64(max(c.Hidden, c.FFN, c.Heads*c.HeadDim)+63) * 4
 	queries := int64(workers) * int64(c.Heads/c.KVHeads) * int64(c.HeadDim+63) * 4
 	rotations := int64(chunk) * 2 * int64(4*c.HeadDim+128)
-	return 4*scratchFloats(c, context, chunk, workers, t) + packed + queries + rotations
+	return packed + queries + rotations
 }
 
 // weights are a model's matrices as a plan sees them: opened, but no block read.
@@ -180,6 +174,7 @@ type weights struct {
 	dense    int64         // bytes of these
 	outliers int64         // bytes of all sidecars in the Go heap
 	reading  int64         // and, at first, those of reading the largest
+	held     int64         // bytes that Go holds with all of them open
 }
 
 // survey opens the matrices' files.
@@ -217,14 +212,10 @@ func present(files []stream.File) []stream.File {
 	return slices.DeleteFunc(slices.Clone(files), func(f stream.File) bool { return f == nil })
 }
 
-// tables is the Go heap that grows with the model: block indices, norms, lookup
-// tables, and a sampler's list of all tokens.
+// tables is the Go heap that a model takes besides what is open when it is planned:
+// norms, and for each matrix its lookup tables.
 func tables(c *Config, files []stream.File) int64 {
-	n := int64(c.Layers)*int64(4*c.Hidden+2*c.HeadDim)*4 + 8*int64(c.Vocab)
-	for _, f := range files {
-		n += int64(f.NumBlocks())*128 + 16<<10
-	}
-	return n
+	return int64(c.Layers)*int64(4*c.Hidden+2*c.HeadDim)*4 + int64(len(files))*(16<<10)
 }
 
 // Totals returns the plan's sums by name, for a receipt.
@@ -237,6 +228,8 @@ func (p *Plan) Totals() map[string]int64 {
 
 // PlanFor plans a model without opening its weights, with the errors of [Open].
 func PlanFor(path string, o Options) (*Plan, error) {
+	limit := memory.Allowed(o.Memory)
+	limit.Begin()
 	src, err := openSource(path, o.Verify)
 	if err != nil {
 		return nil, err
@@ -249,7 +242,7 @@ func PlanFor(path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p, err := planModel(c, src, matrixNames(c, src), o)
+	p, err := planModel(c, src, matrixNames(c, src), limit, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

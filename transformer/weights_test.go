@@ -13,22 +13,23 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // untouched is a source whose tensors must not be read.
 type untouched struct {
-	*memory
+	*inMemory
 	t *testing.T
 }
 
 func (s untouched) vector(name string) ([]float32, error) {
 	s.t.Errorf("%s is read", name)
-	return s.memory.vector(name)
+	return s.inMemory.vector(name)
 }
 
 func (s untouched) size(name string) (size, error) {
 	s.t.Errorf("the plan asks for %s", name)
-	return s.memory.size(name)
+	return s.inMemory.size(name)
 }
 
 // TestWeightsThatDoNotFit: a configuration and weights that disagree are refused,
@@ -67,7 +68,7 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 		f := openFixture(t, c.fixture)
 		s := readWeights(t, f.config, f.dir)
 		c.change(s.c, s.tensors)
-		_, err := open(t.Context(), untouched{s, t}, Options{})
+		_, err := open(t.Context(), untouched{s, t}, memory.Limit{}, Options{})
 		if !errors.Is(err, ErrWeights) {
 			t.Errorf("%s: %v, want %q in an ErrWeights", c.fixture, err, c.says)
 			continue

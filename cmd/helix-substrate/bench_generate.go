@@ -12,6 +12,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/bench"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -113,7 +114,7 @@ type benchGenerationCommand struct {
 }
 
 func (c *benchGenerationCommand) Run(env *environment) error {
-	lean()
+	memory.Lean()
 	o := transformer.Options{Memory: c.Limit, Context: c.Prompt + c.N + 1}
 	g, err := bench.Generate(env.ctx, c.Model, o, c.Prompt, c.N)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/bench"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 type benchMemoryCommand struct {
@@ -140,7 +141,7 @@ type benchPhaseCommand struct {
 }
 
 func (c *benchPhaseCommand) Run(env *environment) error {
-	lean()
+	memory.Lean()
 	x, _, err := npy.ReadFloat32(c.X)
 	if err != nil {
 		return err

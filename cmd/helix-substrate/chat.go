@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // conversation is a chat on its way: the messages that the model still sees.
@@ -60,7 +61,7 @@ func (r *running) chatTemplate() (*generate.ChatTemplate, error) {
 	}
 	t := r.loaded.tokenizer
 	template, err := generate.NewChatTemplate(t.ChatTemplate(), generate.TemplateOptions{
-		SpecialTokens: t.SpecialTokens(), Now: now, Memory: r.c.templateMemory(),
+		SpecialTokens: t.SpecialTokens(), Now: now, Memory: templateMemory(r.loaded.model.Plan.Limit > 0),
 	})
 	if err == nil && template.TellsTime() {
 		r.receipt.Claims.TemplateTime = now.Format(time.RFC3339Nano)
@@ -81,20 +82,12 @@ func templateTime() (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// templateMemory is what a chat template may use: a sixteenth of the limit.
-func (c *runCommand) templateMemory() int64 {
-	if c.Memory == 0 {
-		return generate.TemplateMemory
-	}
-	return min(max(int64(c.Memory)/16, 1<<20), generate.TemplateMemory)
-}
-
 // lines gives the user's lines: the prompt of the command line, then standard
 // input's, asked for where a person types them.
 func (r *running) lines() func() (string, error) {
 	f, isFile := r.env.stdin.(*os.File)
 	interactive := isFile && term.IsTerminal(int(f.Fd()))
-	input := newLineReader(r.env.stdin)
+	input := newLineReader(r.env.stdin, int(min(maxPrompt, memory.Room()/4)))
 	first := r.c.Prompt
 	return func() (string, error) {
 		if line := first; line != "" {
@@ -138,6 +131,9 @@ func (c *conversation) encode() ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := c.fits(text); err != nil {
+			return nil, err
+		}
 		ids, err := c.loaded.tokenizer.Encode(text, false)
 		if err != nil {
 			return nil, err
@@ -151,6 +147,16 @@ func (c *conversation) encode() ([]int, error) {
 		c.messages = slices.Delete(c.messages, c.system, c.system+2)
 		dropped++
 	}
+}
+
+// receiptPerToken is about what a token takes in a receipt that is being written.
+const receiptPerToken = 400
+
+// fits returns an error if memory has no room for encoding the conversation, and for the
+// receipt of all that was said.
+func (c *conversation) fits(text string) error {
+	s := &c.receipt.Speed
+	return memory.Fits("the conversation", generate.EncodingCost(c.loaded.tokenizer, text)+receiptPerToken*int64(s.PromptTokens+s.OutputTokens))
 }
 
 // unseen cuts off the tokens that the session holds already and has session and

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
-// defaultConvertMemory is the default of --memory.
+// defaultConvertMemory is the default of --memory, where no control group allows less.
 const defaultConvertMemory = 512 << 20
 
 type convertCommand struct {
@@ -29,7 +29,7 @@ type convertCommand struct {
 	SkipLMHead     bool          `name:"skip-lm-head" help:"--lm-head exact."`
 	ModelID        string        `text:"" name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
 	DryRun         bool          `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
-	Memory         byteunit.Size `name:"memory" default:"512MiB" help:"Keep the whole process within SIZE."`
+	Memory         byteunit.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE (default: 512MiB, or 90 % of what the control group allows if that is less)."`
 	SE             bool          `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
 	receiptFlags
 	Sign   []string `input:"file" name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
@@ -63,7 +63,7 @@ func (c *convertCommand) Run(env *environment) error {
 	if attestation != nil {
 		defer attestation.abort()
 	}
-	debug.SetMemoryLimit(job.Memory - job.Memory/8) // the collector works harder before the limit is near
+	memory.Allowed(job.Memory).Begin()
 	if c.DryRun {
 		plan, err := convert.Plan(env.ctx, job)
 		if err != nil {
@@ -102,6 +102,12 @@ var errUnfinished = errors.New("the same command continues it")
 func (c *convertCommand) job() (convert.Job, error) {
 	job := convert.Job{
 		Source: c.Src, File: c.File, Remote: c.Remote, Token: c.Token, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), Memory: int64(c.Memory), Entropy: c.SE,
+	}
+	if job.Memory == 0 {
+		job.Memory = defaultConvertMemory
+		if limit := memory.Allowed(0); limit.Source != memory.None {
+			job.Memory = min(job.Memory, limit.Bytes)
+		}
 	}
 	if err := c.preset(); err != nil {
 		return job, err

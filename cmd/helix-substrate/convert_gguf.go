@@ -15,7 +15,7 @@ func (c *convertGGUFCommand) Help() string {
 
 func (c *convertGGUFCommand) Run(env *environment) error {
 	return (&convertCommand{
-		Src: c.File, Out: c.Output, Quiet: c.Quiet, Memory: defaultConvertMemory,
+		Src: c.File, Out: c.Output, Quiet: c.Quiet,
 		compressionFlags: compressionFlags{Method: "entropy", Codec: c.Codec, BlockRows: c.BlockRows, NonFinite: "refuse"},
 	}).Run(env)
 }

@@ -125,7 +125,15 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	}
 	debug.FreeOSMemory() // what converting took; where the peak cannot be reset, it counts all the same
 	_ = procmem.ResetPeak()
-	l, err := run.loadFor(env, dst, run.memoryFor)
+	o, err := run.begin(dst)
+	if err != nil {
+		return err
+	}
+	ids, err := o.encode(c.Prompt)
+	if err != nil {
+		return err
+	}
+	l, err := o.load(env)
 	if err != nil {
 		return err
 	}
@@ -141,10 +149,6 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	}
 	generation.Measurements.Paths["model"] = "model"
 	c.say(env, "%s", c.Prompt)
-	ids, err := l.tokenizer.Encode(c.Prompt, true)
-	if err != nil {
-		return err
-	}
 	result, err := generation.run(env.ctx, &g, l.session, ids, func(text string) error {
 		return c.say(env, "%s", text)
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/evaluate"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -42,7 +43,7 @@ func (f *textFlags) check(m *modelFlags) error {
 const bytesPerToken = 16
 
 // read reads the text, or as much of it as --limit needs.
-func (f *textFlags) read() (string, error) {
+func (f *textFlags) read(o *opening) (string, error) {
 	file, n, err := regularfile.Open(f.Text)
 	if err != nil {
 		return "", err
@@ -51,25 +52,30 @@ func (f *textFlags) read() (string, error) {
 	if most := int64(f.Limit) * int64(f.Window) * bytesPerToken; most > 0 {
 		n = min(n, most)
 	}
-	text := make([]byte, n)
-	if _, err := io.ReadFull(file, text); err != nil {
+	if n > textMemory && o.limit.Need("", readingCost*n) != nil {
+		return "", o.tooLong(n, readingCost*n)
+	}
+	var text strings.Builder
+	text.Grow(int(n))
+	if _, err := io.CopyN(&text, file, n); err != nil {
 		return "", fmt.Errorf("%s: %w", f.Text, err)
 	}
-	return string(text), nil
+	return text.String(), nil
 }
 
-// memory is what a text of that length takes: itself, its ids, and encoding it.
-func (f *textFlags) memory(text string) int64 { return 12 * int64(len(text)) }
-
-// ids encodes the text.
-func (f *textFlags) ids(l *loaded, text string) (ids []int, bos int, err error) {
-	if ids, err = l.tokenizer.Encode(text, true); err != nil {
+// ids reads and encodes the text.
+func (f *textFlags) ids(o *opening) (ids []int, bos int, err error) {
+	text, err := f.read(o)
+	if err != nil {
+		return nil, 0, err
+	}
+	if ids, err = o.encode(text); err != nil {
 		return nil, 0, err
 	}
 	if n := f.Limit * f.Window; n > 0 && n < len(ids) {
-		ids = ids[:n]
+		ids = ids[:n:n]
 	}
-	bos, ok := l.tokenizer.BOS()
+	bos, ok := o.tokenizer.BOS()
 	if !ok {
 		bos = -1
 	}
@@ -90,19 +96,19 @@ func (c *evalPPLCommand) Run(env *environment) error {
 	if err := c.check(&c.modelFlags); err != nil {
 		return err
 	}
-	text, err := c.read()
+	opening, err := c.begin(c.Dir)
 	if err != nil {
 		return err
 	}
-	l, err := c.load(env, c.Dir, c.memory(text))
+	ids, bos, err := c.ids(opening)
+	if err != nil {
+		return err
+	}
+	l, err := opening.load(env)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	ids, bos, err := c.ids(l, text)
-	if err != nil {
-		return err
-	}
 	p := newProgress(env.stderr)
 	defer p.finish()
 	r, err := evaluate.Perplexity(env.ctx, l.session, ids, c.Window, bos, func(done, total int, ppl float64) {
@@ -140,26 +146,26 @@ func (c *evalKLDCommand) Run(env *environment) error {
 	if c.Memory > 0 {
 		return usageError("--memory bounds one model; eval kld holds two: leave it out")
 	}
-	text, err := c.read()
-	if err != nil {
-		return err
-	}
-	l, err := c.load(env, c.Dir, 0)
+	l, err := c.load(env, c.Dir)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	reference, err := c.load(env, c.Reference, 0)
+	opening, err := c.begin(c.Reference)
+	if err != nil {
+		return err
+	}
+	ids, bos, err := c.ids(opening)
+	if err != nil {
+		return err
+	}
+	reference, err := opening.load(env)
 	if err != nil {
 		return err
 	}
 	defer reference.close()
 	if a, b := l.model.Config.Vocab, reference.model.Config.Vocab; a != b {
 		return fmt.Errorf("%s has a vocabulary of %d, %s of %d: %w", c.Dir, a, c.Reference, b, transformer.ErrConfig)
-	}
-	ids, bos, err := c.ids(reference, text)
-	if err != nil {
-		return err
 	}
 	p := newProgress(env.stderr)
 	defer p.finish()

@@ -19,6 +19,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
@@ -74,7 +75,6 @@ var remedies = []struct {
 	{filelock.ErrForeign, "move it away, or choose another output"},
 	{convert.ErrBusy, "wait for it, or choose another output"},
 	{convert.ErrSpace, "free space on that disk or choose another output"},
-	{convert.ErrMemory, "raise --memory, or lower --block-rows"},
 	{convert.ErrQuality, "lower --min-snr or --min-cosine, or keep the tensor with --tensor 'NAME=exact'"},
 	{convert.ErrSize, "raise --size"},
 	{convert.ErrRebuild, "the directory is not from this source, or another version made it"},
@@ -84,7 +84,7 @@ var remedies = []struct {
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
 	{transformer.ErrKey, "docs/MODELS.md says what is supported; a key that the model does not need can be taken out of the file"},
-	{transformer.ErrMemory, "raise --memory, or lower --context"},
+	{memory.ErrLimit, "raise --memory; a smaller --context, or --block-rows in a conversion, takes less"},
 	{stream.ErrBudget, "raise --memory"},
 	{transformer.ErrContext, "raise --context or shorten the prompt"},
 	{jinja.ErrLimit, "the template does more than a conversation needs: leave --chat out, or raise --memory"},

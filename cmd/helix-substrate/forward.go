@@ -23,17 +23,6 @@ func (c *forwardCommand) Help() string {
 	return "Example:\n  helix-substrate forward tinystories \"Once upon a time\" -o logits.npy --receipt r.json"
 }
 
-// largestVocabulary is that of Gemma: a receipt's hash takes memory for as many logits.
-const largestVocabulary = 1 << 18
-
-// loadForward loads the model, and its tokenizer only where there is a text to read.
-func (c *forwardCommand) loadForward(env *environment) (*loaded, error) {
-	if c.Text == "" {
-		return c.start(env, c.Dir, nil, receipt.HasherMemory(largestVocabulary))
-	}
-	return c.loadFor(env, c.Dir, receipt.HasherMemory)
-}
-
 func (c *forwardCommand) Run(env *environment) error {
 	if (c.Text == "") == (len(c.IDs) == 0) {
 		return usageError("give a text or --ids, one of them")
@@ -43,17 +32,21 @@ func (c *forwardCommand) Run(env *environment) error {
 		return err
 	}
 	defer rec.abort()
-	l, err := c.loadForward(env)
+	var opening *opening
+	ids := c.IDs
+	if c.Text == "" { // the tokenizer is not needed
+		opening, err = c.beginIDs(c.Dir), nil
+	} else if opening, err = c.begin(c.Dir); err == nil {
+		ids, err = opening.encode(c.Text)
+	}
+	if err != nil {
+		return err
+	}
+	l, err := opening.load(env)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	ids := c.IDs
-	if c.Text != "" {
-		if ids, err = l.tokenizer.Encode(c.Text, true); err != nil {
-			return err
-		}
-	}
 	claims := receipt.ForwardClaims{
 		Operation: receipt.OpForward, Context: l.model.Plan.Context, CacheType: c.Cache, Verify: c.claim(),
 		TokenIDs: ids,

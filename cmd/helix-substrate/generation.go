@@ -19,18 +19,6 @@ type generation struct {
 // receiptWanted tells that somebody will see the receipt.
 func (c *runCommand) receiptWanted() bool { return c.wanted() || c.JSON }
 
-// memoryFor is what the run needs besides the model: for drawing tokens and for hashing.
-func (c *runCommand) memoryFor(vocab int) int64 {
-	n := c.sampling().MemoryFor(vocab)
-	if c.Chat {
-		n += c.templateMemory()
-	}
-	if c.receiptWanted() {
-		n += receipt.HasherMemory(vocab)
-	}
-	return n
-}
-
 // newReceipt notes what is claimed before anything runs.
 func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*generation, error) {
 	g := &generation{Generation: receipt.NewGeneration(time.Now()), wanted: c.receiptWanted()}

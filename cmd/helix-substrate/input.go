@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // sayRounded says in one line how many values of a .npy file are not exactly those that
@@ -29,18 +30,47 @@ func sayRounded(env *environment, path string) error {
 // maxPrompt bounds a prompt, and a line of a conversation.
 const maxPrompt = 16 << 20
 
-var errLongPrompt = errors.New("the prompt is larger than 16 MiB")
+var errLongPrompt = errors.New("the prompt is larger than 16 MiB, or than the memory limit has room for")
 
-// readPrompt reads all of r, or stops waiting for it when ctx ends.
-func readPrompt(ctx context.Context, r io.Reader) (string, error) {
-	text, err := await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxPrompt+1)) })
+// readPrompt reads all of r, or stops waiting for it when ctx ends. What the limit has no
+// room for is read to its end but not kept, so that refuse, which returns the error, can
+// say what would do.
+func readPrompt(ctx context.Context, r io.Reader, refuse func(bytes, cost int64) error) (string, error) {
+	text, err := await(ctx, func() (string, error) {
+		const step = 1 << 20
+		room := max(memory.Room()/readingCost, 64<<10)
+		r := io.LimitReader(r, maxPrompt+1)
+		var text strings.Builder
+		for {
+			n, err := io.CopyN(&text, r, min(step, room-int64(text.Len())))
+			if err == io.EOF {
+				return text.String(), nil
+			}
+			if err != nil {
+				return "", err
+			}
+			if n < step {
+				break
+			}
+		}
+		n := int64(text.Len())
+		text.Reset()
+		rest, err := io.Copy(io.Discard, r)
+		if n += rest; err == nil && n <= maxPrompt {
+			err = refuse(n, readingCost*n)
+		}
+		if err == nil {
+			err = errLongPrompt
+		}
+		return "", err
+	})
 	if err == nil && len(text) > maxPrompt {
 		err = errLongPrompt
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the prompt: %w", err)
 	}
-	return withoutLineEnd(string(text)), nil
+	return withoutLineEnd(text), nil
 }
 
 // withoutLineEnd drops the one line end that a file or an echo ends with.
@@ -52,14 +82,19 @@ func withoutLineEnd(text string) string {
 	return text
 }
 
+// readingCost is what a byte of a prompt takes while it is read, in a buffer that grows,
+// and then encoded, at least.
+const readingCost = 16
+
 // lineReader reads lines. It is for one goroutine.
 type lineReader struct {
 	scanner *bufio.Scanner
 }
 
-func newLineReader(r io.Reader) *lineReader {
+// newLineReader reads lines of at most so many bytes.
+func newLineReader(r io.Reader, most int) *lineReader {
 	s := bufio.NewScanner(r)
-	s.Buffer(nil, maxPrompt)
+	s.Buffer(nil, most)
 	return &lineReader{s}
 }
 

@@ -9,21 +9,21 @@ import (
 )
 
 func TestReadPrompt(t *testing.T) {
-	text, err := readPrompt(t.Context(), strings.NewReader("Once\nupon"))
+	text, err := readPrompt(t.Context(), strings.NewReader("Once\nupon"), nil)
 	if err != nil || text != "Once\nupon" {
 		t.Errorf("%q, %v", text, err)
 	}
 	long := strings.Repeat("x", maxPrompt)
-	if text, err := readPrompt(t.Context(), strings.NewReader(long)); err != nil || len(text) != maxPrompt {
+	if text, err := readPrompt(t.Context(), strings.NewReader(long), nil); err != nil || len(text) != maxPrompt {
 		t.Errorf("16 MiB: %d bytes, %v", len(text), err)
 	}
-	if _, err := readPrompt(t.Context(), strings.NewReader(long+"x")); !errors.Is(err, errLongPrompt) {
+	if _, err := readPrompt(t.Context(), strings.NewReader(long+"x"), nil); !errors.Is(err, errLongPrompt) {
 		t.Errorf("more than 16 MiB: %v", err)
 	}
 }
 
 func TestLineReader(t *testing.T) {
-	l := newLineReader(strings.NewReader("one\r\n\ntwo"))
+	l := newLineReader(strings.NewReader("one\r\n\ntwo"), maxPrompt)
 	for _, want := range []string{"one", "", "two"} {
 		if got, err := l.next(t.Context()); err != nil || got != want {
 			t.Errorf("%q, %v, want %q", got, err, want)
@@ -32,7 +32,7 @@ func TestLineReader(t *testing.T) {
 	if _, err := l.next(t.Context()); err != io.EOF {
 		t.Errorf("at the end: %v", err)
 	}
-	if _, err := newLineReader(strings.NewReader(strings.Repeat("x", maxPrompt+1))).next(t.Context()); !errors.Is(err, errLongPrompt) {
+	if _, err := newLineReader(strings.NewReader(strings.Repeat("x", maxPrompt+1)), maxPrompt).next(t.Context()); !errors.Is(err, errLongPrompt) {
 		t.Errorf("a long line: %v", err)
 	}
 }
@@ -43,10 +43,10 @@ func TestReadingEndsWithContext(t *testing.T) {
 	defer w.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := readPrompt(ctx, r); !errors.Is(err, context.Canceled) {
+	if _, err := readPrompt(ctx, r, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("prompt: %v", err)
 	}
-	if _, err := newLineReader(r).next(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := newLineReader(r, maxPrompt).next(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("line: %v", err)
 	}
 }

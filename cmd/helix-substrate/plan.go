@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -17,17 +19,18 @@ func (c *planCommand) Help() string {
 }
 
 func (c *planCommand) Run(env *environment) error {
-	reserve := int64(0)
-	if _, err := c.tokenizer(c.Dir); err == nil { // a model can be planned without one
-		reserve = tokenizerMemory(c.Dir)
-	} else if damaged(err) {
+	memory.Lean() // as a run under a limit does
+	opening, err := c.begin(c.Dir)
+	if damaged(err) { // else a model can be planned without a tokenizer
 		return err
 	}
-	o, err := c.options(reserve)
+	o, err := c.options()
 	if err != nil {
 		return err
 	}
+	opening.reserve(&o)
 	p, err := transformer.PlanFor(c.Dir, o)
+	runtime.KeepAlive(opening) // its tokenizer is a part of what was measured
 	if err != nil {
 		return err
 	}
@@ -43,7 +46,7 @@ func (c *planCommand) Run(env *environment) error {
 	limit := "none"
 	if p.Limit > 0 {
 		limit = size(p.Limit)
-		if p.LimitSource == transformer.CgroupLimit {
+		if p.LimitSource == memory.Cgroup {
 			limit += ", most of what the control group allows"
 		}
 	}

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -35,8 +33,8 @@ func (p *product) run(env *environment) (x, y stream.Tensor, r *receipt.StreamXW
 	}
 	engineOptions := stream.EngineOptions{Threads: p.threads, CPU: p.cpu}
 	if p.memory > 0 {
-		lean()
-		if engineOptions.Budget, err = p.budget(); err != nil {
+		memory.Allowed(int64(p.memory)).Begin()
+		if engineOptions.Budget, err = p.budget(o.Sidecar); err != nil {
 			return x, y, nil, err
 		}
 	}
@@ -90,7 +88,7 @@ func (p *product) claims(ctx context.Context, x, y stream.Tensor, r *receipt.Str
 
 // budget leaves to the blocks what the limit does not need for the program, X and Y,
 // and says how much would do where that is not enough for one block.
-func (p *product) budget() (*stream.Budget, error) {
+func (p *product) budget(sidecar *cdna.Sidecar) (*stream.Budget, error) {
 	x, err := npy.Open(p.x)
 	if err != nil {
 		return nil, err
@@ -105,23 +103,23 @@ func (p *product) budget() (*stream.Budget, error) {
 	if p.transpose {
 		in, out = out, in
 	}
+	held := memory.Held() // with the sidecar and the blocks' index
 	batch := int64(x.Len() / in)
-	fixed := programMemory + 4*int64(x.Len()) + 4*batch*int64(out)
-	if p.sidecar != "" {
-		fixed += 4 * batch * int64(out) // X @ W sums corrections apart
+	vectors := 4*int64(x.Len()) + 4*batch*int64(out)
+	if sidecar != nil {
+		vectors += 4 * batch * int64(out) // X @ W sums corrections apart
+		vectors += stream.SidecarSize(w, len(sidecar.Positions))
 	}
-	plan, err := stream.PlanResidency(int64(p.memory)-fixed, 1, []*cdna.File{w})
+	// The vectors are packed once more, and a receipt names every block.
+	share := memory.Share(held, vectors+4*int64(x.Len())+int64(w.NumBlocks())*receiptPerBlock)
+	limit := memory.Limit{Bytes: int64(p.memory), Source: memory.Flag}
+	plan, err := stream.PlanResidency(limit.Bytes-share, 1, []*cdna.File{w})
 	if err != nil {
-		return nil, fmt.Errorf("--memory %s is too small, at least %s would do: %w",
-			byteunit.Format(int64(p.memory)), byteunit.FormatUp(fixed+plan.Minimum), errMemory)
+		return nil, limit.TooSmall("for this product", share+plan.Minimum)
 	}
-	debug.SetMemoryLimit(fixed) // the collector's share: all but the blocks
-	return stream.NewBudget(int64(p.memory) - fixed), nil
+	memory.Settle(share)
+	return stream.NewBudget(limit.Bytes - share), nil
 }
 
-// programMemory is what the program itself takes, its code and a small heap
-// included; measured at 11 to 13 MiB on Linux.
-const programMemory = 18 << 20
-
-// errMemory refuses a --memory that is too small.
-var errMemory = errors.New("not enough memory")
+// receiptPerBlock is about what a block takes in the receipt of a product.
+const receiptPerBlock = 512

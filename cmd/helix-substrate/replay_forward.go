@@ -24,7 +24,7 @@ func (c *receiptReplayCommand) forward(env *environment, r *signedReceipt) error
 	if err := c.runAs(claims.Context, claims.CacheType); err != nil {
 		return err
 	}
-	l, err := c.load(env, c.Model, 0)
+	l, err := c.load(env, c.Model)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (c *receiptReplayCommand) generateAgain(env *environment, claims *receipt.G
 		return nil, err
 	}
 	options := generate.Options(claims.Sampling)
-	l, err := c.loadFor(env, c.Model, options.MemoryFor)
+	l, err := c.load(env, c.Model)
 	if err != nil {
 		return nil, err
 	}

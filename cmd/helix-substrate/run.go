@@ -50,7 +50,18 @@ func (c *runCommand) Run(env *environment) error {
 	if file != nil {
 		defer file.Abort()
 	}
-	l, err := c.loadFor(env, c.Dir, c.memoryFor)
+	o, err := c.begin(c.Dir)
+	if err != nil {
+		return err
+	}
+	var prompt string
+	var ids []int
+	if !c.Chat {
+		if prompt, ids, err = c.prompt(env, o); err != nil {
+			return err
+		}
+	}
+	l, err := o.load(env)
 	if err != nil {
 		return err
 	}
@@ -62,7 +73,7 @@ func (c *runCommand) Run(env *environment) error {
 	if c.Chat {
 		err = r.chat()
 	} else {
-		err = r.once()
+		err = r.once(prompt, ids)
 	}
 	return errors.Join(err, r.finish(file))
 }
@@ -82,26 +93,26 @@ type running struct {
 	receipt   *generation
 }
 
-// once continues one text.
-func (r *running) once() error {
-	prompt := r.c.Prompt
-	if prompt == "" {
-		var err error
-		if prompt, err = readPrompt(r.env.ctx, r.env.stdin); err != nil {
-			return err
+// prompt returns the text to continue and its ids.
+func (c *runCommand) prompt(env *environment, o *opening) (text string, ids []int, err error) {
+	if text = c.Prompt; text == "" {
+		if text, err = readPrompt(env.ctx, env.stdin, o.tooLong); err != nil {
+			return "", nil, err
 		}
 	}
-	if strings.TrimSpace(prompt) == "" {
-		return fmt.Errorf("%w: give one as an argument or on standard input", generate.ErrPrompt)
+	if strings.TrimSpace(text) == "" {
+		return "", nil, fmt.Errorf("%w: give one as an argument or on standard input", generate.ErrPrompt)
 	}
-	ids, err := r.loaded.tokenizer.Encode(prompt, true)
-	if err != nil {
-		return err
-	}
+	ids, err = o.encode(text)
+	return text, ids, err
+}
+
+// once continues one text.
+func (r *running) once(prompt string, ids []int) error {
 	if err := r.say(prompt); err != nil {
 		return err
 	}
-	_, err = r.generate(ids)
+	_, err := r.generate(ids)
 	return cmp.Or(err, r.say("\n"))
 }
 

@@ -4,7 +4,8 @@
 //	go run ./internal/attack -n 500 kills     # one, so many times
 //
 // kills ends conversions by SIGKILL at random moments, flips damages every file of
-// model directories, hostile gives it templates and tokenizers made to hang it. Each
+// model directories, hostile gives it templates and tokenizers made to hang it, limits
+// runs it within memory limits, the smallest that it names among them. Each
 // works on the built-in demo model, with the real binary, in a temporary folder;
 // findings are printed as they come, with the seed that gives them again, and the exit
 // code says whether there were any.
@@ -32,6 +33,7 @@ var attacks = []attack{
 	{"kills", 25, kills},
 	{"flips", 300, flips},
 	{"hostile", 60, hostile},
+	{"limits", 24, limits},
 }
 
 func main() {

@@ -13,7 +13,8 @@ func cgroupLimit() (int64, bool) { return readCgroupLimit(os.DirFS("/")) }
 // readCgroupLimit takes the smallest of the limits of the groups that
 // /proc/self/cgroup names, in lines such as "0::/user.slice" (v2) and
 // "4:memory:/user.slice" (v1), and of those above them. A container may see its own
-// group as the root: groups whose directories are not there have no say.
+// group as the root: groups whose directories are not there have no say. Above
+// memory.high (v2) a group is slowed down until it is of no use, so it counts too.
 func readCgroupLimit(root fs.FS) (limit int64, ok bool) {
 	groups, err := fs.ReadFile(root, "proc/self/cgroup")
 	if err != nil {
@@ -24,16 +25,18 @@ func readCgroupLimit(root fs.FS) (limit int64, ok bool) {
 		if len(fields) != 3 {
 			continue
 		}
-		mount, file := "sys/fs/cgroup", "memory.max"
+		mount, files := "sys/fs/cgroup", []string{"memory.max", "memory.high"}
 		if fields[0] != "0" {
-			mount, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+			mount, files = "sys/fs/cgroup/memory", []string{"memory.limit_in_bytes"}
 			if fields[1] != "memory" {
 				continue
 			}
 		}
 		for group := path.Clean("/" + fields[2]); ; group = path.Dir(group) {
-			if n, found := readLimit(root, path.Join(mount, group, file)); found && (!ok || n < limit) {
-				limit, ok = n, true
+			for _, file := range files {
+				if n, found := readLimit(root, path.Join(mount, group, file)); found && (!ok || n < limit) {
+					limit, ok = n, true
+				}
 			}
 			if group == "/" {
 				break

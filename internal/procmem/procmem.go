@@ -23,12 +23,16 @@ func PeakRSS() (bytes int64, ok bool) { return peakRSS() }
 // CurrentRSS returns the resident set size.
 func CurrentRSS() (bytes int64, ok bool) { return currentRSS() }
 
+// MappedRSS returns the part of the resident set that is mapped from files: the program
+// itself (Linux).
+func MappedRSS() (bytes int64, ok bool) { return mappedRSS() }
+
 // ResetPeak sets the peak to the current value, so that one piece of work can be
 // measured. It returns ErrUnsupported on all systems but Linux; there too a
 // sandbox may forbid it.
 func ResetPeak() error { return resetPeak() }
 
 // CgroupLimit returns how much memory this process's control group, or one that it
-// lies in, allows (Linux: cgroup v2 memory.max, v1 memory.limit_in_bytes); not ok
+// lies in, allows (Linux: cgroup v2 memory.max and memory.high, v1 memory.limit_in_bytes); not ok
 // where there is no limit.
 func CgroupLimit() (bytes int64, ok bool) { return cgroupLimit() }

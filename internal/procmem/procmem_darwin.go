@@ -13,4 +13,5 @@ func peakRSS() (int64, bool) {
 // currentRSS would need a Mach call, which Go cannot make without cgo.
 func currentRSS() (int64, bool) { return 0, false }
 
-func resetPeak() error { return ErrUnsupported }
+func mappedRSS() (int64, bool) { return 0, false }
+func resetPeak() error         { return ErrUnsupported }

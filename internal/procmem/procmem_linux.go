@@ -9,6 +9,7 @@ import (
 func peakRSS() (int64, bool)    { return statusField("VmHWM:") }
 func currentRSS() (int64, bool) { return statusField("VmRSS:") }
 
+func mappedRSS() (int64, bool) { return statusField("RssFile:") }
 func resetPeak() error {
 	f, err := os.OpenFile("/proc/self/clear_refs", os.O_WRONLY, 0)
 	if err != nil {

@@ -41,4 +41,5 @@ func currentRSS() (int64, bool) {
 	return int64(c.workingSetSize), ok
 }
 
-func resetPeak() error { return ErrUnsupported }
+func mappedRSS() (int64, bool) { return 0, false }
+func resetPeak() error         { return ErrUnsupported }

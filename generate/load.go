@@ -57,6 +57,7 @@ func ModelTokenizer(m *model.Model) (*tokenizer.Tokenizer, error) {
 		return nil, err
 	}
 	if f != nil {
+		defer f.Close()
 		return fromGGUF(f)
 	}
 	t, err := tokenizer.Read(func(name string) ([]byte, error) { return m.ReadFile(name, tokenizer.MaxFileSize) })

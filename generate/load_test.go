@@ -1,9 +1,13 @@
 package generate
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/export"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 )
 
@@ -25,5 +29,48 @@ func TestSpecialBeyondVocabulary(t *testing.T) {
 	}
 	if tok.VocabSize() != 4 {
 		t.Errorf("%d tokens, want 4", tok.VocabSize())
+	}
+}
+
+// TestLargeVocabulary: one that is too long to be read with the rest of the metadata is
+// there for the tokenizer and for the export of a model directory that came from GGUF.
+func TestLargeVocabulary(t *testing.T) {
+	const n = 20_000
+	tokens, scores := []string{"<unk>", "<s>", "</s>"}, make([]float32, n)
+	for len(tokens) < n {
+		tokens = append(tokens, fmt.Sprintf("token%d", len(tokens)))
+	}
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "m.gguf"), filepath.Join(dir, "model")
+	err := gguf.Create(path, []gguf.Entry{{Name: "token_embd.weight", Type: gguf.F32, Shape: []int{8, 32}, Data: make([]byte, 4*8*32)}}, []gguf.Pair{
+		{Key: "general.architecture", Value: "llama"}, {Key: "tokenizer.ggml.model", Value: "llama"},
+		{Key: "tokenizer.ggml.tokens", Value: tokens}, {Key: "tokenizer.ggml.scores", Value: scores},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := convert.Directory(t.Context(), convert.Job{Source: path, Output: out}); err != nil {
+		t.Fatal(err)
+	}
+	for _, where := range []string{path, out} {
+		tok, err := OpenTokenizer(where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tok.VocabSize() != n || tok.Token(n-1) != tokens[n-1] {
+			t.Errorf("%s: %d tokens, the last %q", where, tok.VocabSize(), tok.Token(n-1))
+		}
+	}
+	again := filepath.Join(dir, "again.gguf")
+	if _, err := export.File(t.Context(), out, again, export.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := gguf.Open(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if got, err := f.Strings("tokenizer.ggml.tokens"); err != nil || !slices.Equal(got, tokens) {
+		t.Errorf("exported: %d tokens, %v", len(got), err)
 	}
 }

@@ -189,8 +189,9 @@ func (m *Model) OpenSidecar(t Tensor) (*cdna.Sidecar, error) {
 	return s, nil
 }
 
-// OpenMetadata reads the metadata of the GGUF file that the model was converted from; nil
-// without error if it was converted from something else.
+// OpenMetadata opens the metadata of the GGUF file that the model was converted from; nil
+// without error if it was converted from something else. The caller closes it, after the
+// last value was asked for: long ones stay in the file until then.
 func (m *Model) OpenMetadata() (*gguf.File, error) {
 	f, err := m.OpenFile(MetadataName)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -198,6 +199,11 @@ func (m *Model) OpenMetadata() (*gguf.File, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	defer f.Close() // metadata is read at once
-	return gguf.NewFile(f, f.Size(), m.Path(MetadataName))
+	g, err := gguf.NewFile(f, f.Size(), m.Path(MetadataName))
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	g.CloseWith(f)
+	return g, nil
 }

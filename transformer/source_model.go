@@ -68,7 +68,12 @@ func (s *compressed) readConfig() (*Config, error) {
 	return c, nil
 }
 
-func (s *compressed) close() error { return nil }
+func (s *compressed) close() error {
+	if s.metadata == nil {
+		return nil
+	}
+	return s.metadata.Close()
+}
 
 func (s *compressed) find(name string) (model.Tensor, bool) {
 	tensors := s.m.Manifest.Tensors

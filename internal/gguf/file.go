@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -22,7 +21,7 @@ type File struct {
 	values  map[string]Value
 	tensors []*Tensor // sorted by name
 	byName  map[string]*Tensor
-	files   []*os.File
+	files   []io.Closer
 }
 
 // Part is one file of a model.
@@ -35,7 +34,7 @@ type Part struct {
 // Open opens a model by the path of its file or of any of its parts
 // ("NAME-00001-of-00003.gguf"), which lie side by side.
 func Open(path string) (f *File, err error) {
-	var files []*os.File
+	var files []io.Closer
 	defer func() {
 		if err != nil {
 			for _, file := range files {
@@ -121,6 +120,10 @@ func (f *File) Tensor(name string) (*Tensor, bool) {
 	t, ok := f.byName[name]
 	return t, ok
 }
+
+// CloseWith has Close close c too, such as the file that NewFile was given: long values are
+// read from it when they are asked for.
+func (f *File) CloseWith(c io.Closer) { f.files = append(f.files, c) }
 
 // Close closes the files opened by Open.
 func (f *File) Close() error {

@@ -39,6 +39,9 @@ func OpenAny(ctx context.Context, name string, o Options) (*checkpoint.Checkpoin
 	if err == nil {
 		metadata, err = m.OpenMetadata()
 	}
+	if metadata != nil {
+		closers = append(closers, metadata.Close)
+	}
 	c := checkpoint.New(modelPlace{m}, name, tensors, metadata, closers)
 	if err != nil {
 		c.Close()

@@ -90,6 +90,16 @@ func Fits(what string, n int64) error {
 	return nil
 }
 
+// FitsFile returns ErrLimit if there is no room for a whole file of size bytes and as much
+// again for what is made of it. Small files are not looked at: Room collects the garbage.
+func FitsFile(path string, size int64) error {
+	const small = 1 << 20
+	if size < small {
+		return nil
+	}
+	return Fits(path, 2*size)
+}
+
 // TooSmall returns the error of a limit that is smaller than the process needs for what.
 func (l Limit) TooSmall(what string, need int64) error {
 	limit := "a limit of " + byteunit.Format(l.Bytes)

@@ -68,10 +68,24 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	Settle(Share(Held(), 4<<20))
-	if room := Room(); room < 4<<20 || room > 16<<20 {
+	if room := Room(); room < 4<<20-64<<10 || room > 16<<20 {
 		t.Errorf("room for %d bytes where 4 MiB were to come", room)
 	}
 	if err := Fits("this", 1<<25); !errors.Is(err, ErrLimit) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestFitsFile refuses a file that is larger than the limit before it is read.
+func TestFitsFile(t *testing.T) {
+	if err := FitsFile("large", 1<<40); err != nil {
+		t.Errorf("without a limit: %v", err)
+	}
+	withLimit(t)
+	debug.SetMemoryLimit(64 << 20)
+	for size, fits := range map[int64]bool{0: true, 1 << 20: true, 60 << 20: false, 1 << 40: false} {
+		if err := FitsFile("x", size); (err == nil) != fits || err != nil && !errors.Is(err, ErrLimit) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // FileReader is an open file of a model directory whose content was compared with the
@@ -63,6 +64,9 @@ func (m *Model) ReadFile(name string, limit int64) ([]byte, error) {
 	defer f.Close()
 	if f.size > limit {
 		return nil, fmt.Errorf("%s: %d bytes, at most %d expected: %w", m.Path(name), f.size, limit, fs.ErrInvalid)
+	}
+	if err := memory.FitsFile(m.Path(name), f.size); err != nil {
+		return nil, err
 	}
 	data := make([]byte, f.size)
 	if _, err := io.ReadFull(io.NewSectionReader(f, 0, f.size), data); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"unicode/utf8"
+
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // The vocabulary and the merges of a large model are tens of megabytes of JSON of two simple shapes, which this file reads several
@@ -205,13 +207,23 @@ func (r *jsonReader) int32() (int32, error) {
 	return int32(n), nil
 }
 
+// A vocabulary of many tokens is asked for before it is made: each takes about this in
+// bytes, for its text, its places in the list and in the map.
+const manyTokens, bytesPerToken = 1 << 15, 80
+
 // parseVocabulary reads {"token": id, ...}. Of equal tokens the last counts.
 func parseVocabulary(data []byte) (vocabulary, error) {
 	r := &jsonReader{data: data, what: "model.vocab"}
 	if err := r.expect('{'); err != nil {
 		return vocabulary{}, err
 	}
-	ids := make(map[string]int32, bytes.Count(data, []byte{':'}))
+	n := bytes.Count(data, []byte{':'})
+	if n > manyTokens {
+		if err := memory.Fits(fmt.Sprintf("a vocabulary of %d tokens", n), bytesPerToken*int64(n)); err != nil {
+			return vocabulary{}, err
+		}
+	}
+	ids := make(map[string]int32, n)
 	for more := !r.empty('}'); more; more = r.more('}') {
 		text, err := r.text()
 		if err != nil {

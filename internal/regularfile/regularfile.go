@@ -13,6 +13,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 var (
@@ -67,7 +69,7 @@ func Open(path string) (*os.File, int64, error) {
 }
 
 // ReadAll reads a whole file of at most limit bytes; a larger one is ErrTooLarge,
-// before anything is read.
+// before anything is read, and so is memory.ErrLimit where the process has no room for it.
 func ReadAll(path string, limit int64) ([]byte, error) {
 	f, size, err := Open(path)
 	if err != nil {
@@ -76,6 +78,9 @@ func ReadAll(path string, limit int64) ([]byte, error) {
 	defer f.Close()
 	if size > limit {
 		return nil, fmt.Errorf("%s: %d bytes, at most %d are read: %w", path, size, limit, ErrTooLarge)
+	}
+	if err := memory.FitsFile(path, size); err != nil {
+		return nil, err
 	}
 	// Files of /proc and /sys say that they are empty; one that grows is not read on.
 	text := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))

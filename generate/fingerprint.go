@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -18,10 +19,14 @@ import (
 //
 // A model directory's root is the one that its manifest has (see model.Manifest.Root),
 // and its content that of its files as they are (see model.Model.Content). The root of a
-// Hugging Face directory or a GGUF file is model.Root over its files: config.json and the
-// weights, or the file or its parts. The tokenizer's hash is that of the file that
-// OpenTokenizer reads.
+// checkpoint is model.Root over the files that say what it is: config.json and the files
+// with weights, or the GGUF file or its parts. The tokenizer's hash is that of the file that
+// OpenTokenizer reads the vocabulary from.
 func Fingerprint(ctx context.Context, path string) (receipt.ModelClaim, error) {
+	path, err := checkpoint.Locate(path)
+	if err != nil {
+		return receipt.ModelClaim{}, err
+	}
 	if model.IsModel(path) {
 		m, err := model.Open(path)
 		if err != nil {
@@ -29,26 +34,26 @@ func Fingerprint(ctx context.Context, path string) (receipt.ModelClaim, error) {
 		}
 		return ModelFingerprint(ctx, m)
 	}
-	info, err := os.Stat(path)
+	dir, err := tokenizerDir(path)
 	if err != nil {
 		return receipt.ModelClaim{}, err
 	}
-	dir, names, err := weightFiles(path, info.IsDir())
+	names, err := weightFiles(path, dir)
 	if err != nil {
 		return receipt.ModelClaim{}, err
 	}
-	list, err := model.HashFiles(ctx, dir, names)
+	list, err := model.HashFiles(ctx, cmp.Or(dir, filepath.Dir(path)), names)
 	if err != nil {
 		return receipt.ModelClaim{}, err
 	}
 	claim := receipt.ModelClaim{RootSHA256: model.Root(list)}
 	file := path
-	if info.IsDir() {
-		name := vocabularyFile(func(name string) bool { return exists(filepath.Join(path, name)) })
+	if dir != "" {
+		name := vocabularyFile(func(name string) bool { return exists(filepath.Join(dir, name)) })
 		if name == "" { // a model for ids alone
 			return claim, nil
 		}
-		file = filepath.Join(path, name)
+		file = filepath.Join(dir, name)
 	}
 	claim.TokenizerSHA256, _, err = model.HashFile(ctx, file)
 	return claim, err
@@ -86,27 +91,19 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// weightFiles returns the files that say what a Hugging Face directory or a GGUF file
-// holds.
-func weightFiles(path string, isDir bool) (dir string, names []string, err error) {
-	if !isDir { // whatever it holds
+// weightFiles returns the names of the files that say what the checkpoint at path is, whose
+// directory is dir; "" for a GGUF file.
+func weightFiles(path, dir string) (names []string, err error) {
+	if dir == "" { // whatever it holds
 		for _, part := range gguf.PartNames(path) {
 			names = append(names, filepath.Base(part))
 		}
-		return filepath.Dir(path), names, nil
+		return names, nil
 	}
 	c, err := checkpoint.Open(path)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	defer c.Close()
-	names = c.WeightFiles()
-	if c.GGUF() == nil {
-		names = append([]string{"config.json"}, names...)
-	}
-	dir = path
-	if d, ok := c.Place().(checkpoint.Dir); ok {
-		dir = string(d)
-	}
-	return dir, names, nil
+	return append([]string{"config.json"}, c.WeightFiles()...), nil
 }

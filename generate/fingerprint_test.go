@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,8 +13,11 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 func hashOf(t *testing.T, file string) string {
@@ -137,5 +141,55 @@ func TestFingerprintOfChangedFiles(t *testing.T) {
 		if after, err := Fingerprint(t.Context(), dir); err == nil && after.ContentSHA256 == before.ContentSHA256 {
 			t.Fatalf("byte %d of the head: the same content", i)
 		}
+	}
+}
+
+// TestFingerprintByAnyPath: a checkpoint is the same one, with the same tokenizer, by its
+// directory, its index, the hub's cache around it or, if it is one GGUF file, that file.
+func TestFingerprintByAnyPath(t *testing.T) {
+	dir := t.TempDir()
+	cache := filepath.Join(dir, "models--owner--name")
+	whole := filepath.Join(cache, "snapshots", "0123")
+	if err := demo.Extract(whole); err != nil {
+		t.Fatal(err)
+	}
+	index := filepath.Join(whole, "model.safetensors.index.json")
+	c, err := checkpoint.Open(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{}
+	for _, x := range c.Tensors() {
+		names[x.Name] = "model.safetensors"
+	}
+	c.Close()
+	text, err := json.Marshal(map[string]any{"weight_map": names})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "gguf", "m.gguf")
+	if err := errors.Join(os.WriteFile(index, text, 0o666), os.Mkdir(filepath.Dir(file), 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	if err := gguf.Create(file, nil, []gguf.Pair{{Key: "general.architecture", Value: "llama"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, same := range [][]string{{whole, index, filepath.Join(whole, "model.safetensors"), cache}, {file, filepath.Dir(file)}} {
+		var want receipt.ModelClaim
+		for i, path := range same {
+			got, err := Fingerprint(t.Context(), path)
+			if err != nil || got.TokenizerSHA256 == "" {
+				t.Errorf("%s: %+v, %v", path, got, err)
+			}
+			if i == 0 {
+				want = got
+			}
+			if got != want {
+				t.Errorf("%s: %+v, %s: %+v", path, got, same[0], want)
+			}
+		}
+	}
+	if _, err := OpenTokenizer(index); err != nil {
+		t.Error(err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
@@ -26,17 +28,29 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 		}
 		return ModelTokenizer(m)
 	}
-	info, err := os.Stat(path)
+	dir, err := tokenizerDir(path)
 	if err != nil {
 		return nil, err
 	}
-	switch ext := filepath.Ext(path); {
-	case info.IsDir():
-		return tokenizer.Open(path)
-	case ext == ".safetensors" || ext == ".bin": // the weights of a directory
-		return tokenizer.Open(filepath.Dir(path))
+	if dir == "" {
+		return openGGUF(path)
 	}
-	return openGGUF(path)
+	return tokenizer.Open(dir)
+}
+
+// tokenizerDir returns the directory with the tokenizer's files of the checkpoint at path, as
+// checkpoint.Locate has it; "" if the checkpoint is a GGUF file, which has its tokenizer in it.
+func tokenizerDir(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", err
+	case info.IsDir():
+		return path, nil
+	case strings.HasSuffix(path, ".index.json") || slices.Contains([]string{".safetensors", ".bin", ".pth", ".pt"}, filepath.Ext(path)):
+		return filepath.Dir(path), nil // the weights of a directory
+	}
+	return "", nil
 }
 
 // openGGUF opens the tokenizer in a GGUF file.

@@ -14,9 +14,9 @@ import (
 // ratios from sizes, fidelity from the files' heads. A root covers it all, but only for
 // those who know the root from elsewhere; so it is checked against what it derives from.
 
-// contradiction returns an error, ErrMismatch, for the first field that does not agree with
+// CheckDerived returns an error, ErrMismatch, for the first field that does not agree with
 // what it derives from; nil if there is none, or it does not show without reading blocks.
-func (m *Model) contradiction() error {
+func (m *Model) CheckDerived() error {
 	if err := m.Manifest.checkArithmetic(); err != nil {
 		return err
 	}

@@ -136,6 +136,29 @@ func TestForgedFields(t *testing.T) {
 	}
 }
 
+// TestCheckDerived: what derives from the files' heads is found without reading blocks.
+func TestCheckDerived(t *testing.T) {
+	for field, change := range map[string]func(m *Manifest, w *Tensor){
+		"":                         func(*Manifest, *Tensor) {},
+		"head":                     func(_ *Manifest, w *Tensor) { w.HeadSHA256 = strings.Repeat("0", 64) },
+		"fidelity.bits_per_weight": func(_ *Manifest, w *Tensor) { w.Fidelity.BitsPerWeight = 1 },
+		"stats.overall_ratio":      func(m *Manifest, _ *Tensor) { m.Stats.OverallRatio++ },
+	} {
+		dir, m := sealed(t)
+		w := m.Tensors["w"]
+		change(m, &w)
+		m.Tensors["w"] = w
+		reseal(t, dir, m)
+		open, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := open.CheckDerived(); (err != nil) != (field != "") || err != nil && (!errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), field)) {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
 // TestDowngrade: a manifest written again as an earlier release did has another root, and
 // says what nothing covers.
 func TestDowngrade(t *testing.T) {

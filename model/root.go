@@ -68,7 +68,7 @@ func (m *Model) checkRoot() error {
 	if got == want {
 		return nil
 	}
-	if err := m.contradiction(); err != nil {
+	if err := m.CheckDerived(); err != nil {
 		return fmt.Errorf("%s: changed since its root was taken: %w", m.Path(ManifestName), err)
 	}
 	return fmt.Errorf("%s: its root is %s, root_sha256 says %s: %w", m.Path(ManifestName), got, want, ErrMismatch)

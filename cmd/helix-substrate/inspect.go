@@ -57,6 +57,9 @@ func (c *inspectCommand) model(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if err := m.CheckDerived(); err != nil {
+		return fmt.Errorf("%s: %w", m.Path(model.ManifestName), err)
+	}
 	uncovered := m.Manifest.Uncovered()
 	if c.JSON {
 		return writeJSON(env.stdout, modelReport{m.Manifest, uncovered})

@@ -65,6 +65,11 @@ func (c *Checkpoint) quantize() error {
 			return fmt.Errorf("%s: %q is there both quantized and not: %w", c.place.Path(t.File), t.Name, ErrScale)
 		}
 	}
+	for _, t := range rest {
+		if name := m.weightOf(t.Name); name != "" {
+			return c.unread(t, fmt.Sprintf("it lies beside %q, which is read without it", name))
+		}
+	}
 	c.tensors = append(rest, m.made...)
 	slices.SortFunc(c.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
 	return nil
@@ -88,6 +93,22 @@ func (m *maker) add(name, kind string, shape []int, rows rows, parts ...*Tensor)
 		}
 	}
 	m.made = append(m.made, w.tensor(name))
+}
+
+// weightOf returns the weight that was made of other tensors and that a tensor belongs to by its
+// name: "a.weight" for "a.weight_g_idx" and "a.pre_quant_scale"; empty if there is none. A bias is a
+// tensor by itself.
+func (m *maker) weightOf(name string) string {
+	for _, t := range m.made {
+		module, ok := strings.CutSuffix(t.Name, ".weight")
+		if rest, found := strings.CutPrefix(name, t.Name+"_"); found && rest != "bias" {
+			return t.Name
+		}
+		if rest, found := strings.CutPrefix(name, module+"."); ok && found && rest != "bias" {
+			return t.Name
+		}
+	}
+	return ""
 }
 
 // unpack makes a weight of t and what belongs to it, if t is packed codes.
@@ -134,7 +155,7 @@ func (m *maker) scale(t *Tensor) error {
 		m.add(t.Name, string(t.Type)+"_SCALED", t.Shape, s, t, scales, zeros)
 		return nil
 	}
-	if float8 && m.q.method != unquantized && m.q.method != compressedTensors {
+	if m.q.method != unquantized && (float8 || strings.HasSuffix(t.Name, ".weight")) {
 		return fmt.Errorf("no scales %s_scale or %[1]s_scale_inv, but %s: %w", t.Name, m.q.name, ErrScale)
 	}
 	return nil

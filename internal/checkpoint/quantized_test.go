@@ -82,6 +82,10 @@ func TestQuantizationRefused(t *testing.T) {
 		return safetensors.Entry{Name: name, DType: kind, Shape: shape, Data: make([]byte, n)}
 	}
 	method := func(rest string) string { return `{"quantization_config": {` + rest + `}}` }
+	const (
+		float8  = `"quant_method": "compressed-tensors", "format": "float-quantized"`
+		grouped = `"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 8, "type": "int", "strategy": "group", "group_size": 2}}}`
+	)
 	for _, c := range []struct {
 		config, names string
 		tensors       []safetensors.Entry
@@ -108,6 +112,12 @@ func TestQuantizationRefused(t *testing.T) {
 		{"{}", "m.weight", []safetensors.Entry{bytes("m.weight", safetensors.U8, 32, 1), bytes("m.weight.absmax", safetensors.F32, 1)}},
 		{"{}", "m.weight", []safetensors.Entry{bytes("m.weight", safetensors.F8E4M3, 4, 4), bytes("m.scale", safetensors.F32, 1)}},
 		{method(`"quant_method": "fp8"`), "m.weight", []safetensors.Entry{bytes("m.weight", safetensors.I8, 4, 4), bytes("m.weight_scale", safetensors.F32, 1)}},
+		// What lies beside a weight changes it: an order of columns, another scale, smoothing.
+		{method(grouped), "m.weight_g_idx", []safetensors.Entry{bytes("m.weight", safetensors.I8, 4, 4), bytes("m.weight_scale", safetensors.F32, 4, 2), bytes("m.weight_g_idx", safetensors.I32, 4)}},
+		{method(float8), "m.weight_scale_2", []safetensors.Entry{bytes("m.weight", safetensors.F8E4M3, 4, 4), bytes("m.weight_scale", safetensors.F32, 1), bytes("m.weight_scale_2", safetensors.F32, 1)}},
+		{method(float8), "m.weight_scale", []safetensors.Entry{bytes("m.weight", safetensors.F8E4M3, 4, 4), bytes("m.weight_scale", safetensors.F32, 1), bytes("m.weight_scale_inv", safetensors.F32, 1)}},
+		{method(float8), "m.pre_quant_scale", []safetensors.Entry{bytes("m.weight", safetensors.F8E4M3, 4, 4), bytes("m.weight_scale", safetensors.F32, 1), bytes("m.pre_quant_scale", safetensors.F32, 4)}},
+		{method(float8), "x_scale_2", []safetensors.Entry{bytes("x", safetensors.F8E4M3, 4, 4), bytes("x_scale", safetensors.F32, 1), bytes("x_scale_2", safetensors.F32, 1)}},
 	} {
 		dir := t.TempDir()
 		must(t, safetensors.Create(filepath.Join(dir, "model.safetensors"), c.tensors, nil))

@@ -11,7 +11,7 @@
 // the collector keeps the garbage of parsing small. What is parsed (tokenizers, headers,
 // the ids of a text) is then measured, not guessed: [Held] collects the garbage and looks
 // at what is left. [Share] adds what is known to come and room for the collector, and
-// [Settle] gives the collector exactly that much. [Need] refuses, before it is done, a
+// [Settle] gives the collector exactly that much. [Limit.Need] refuses, before it is done, a
 // piece of work that would not fit.
 //
 //	limit := memory.Allowed(512 << 20)

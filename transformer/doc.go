@@ -10,7 +10,7 @@
 //	err = s.Forward(ctx, ids, len(ids)-1, func(_ int, logits []float32) error { ... })
 //
 // [Model.Forward] does that for one whole sequence. [Open] takes a model directory,
-// or a Hugging Face directory or GGUF file to run dense, as a reference.
+// or a checkpoint (Hugging Face, GGUF, PyTorch) to run dense, as a reference.
 // Architectures are data: [Config] holds what differs between the families known
 // here, and an unknown one is refused by name. The shape of every tensor is compared
 // with it before any is read. One layer runs by itself, with a receipt, in

@@ -5,17 +5,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
-// OpenTokenizer opens the tokenizer of a model directory, a Hugging Face directory
-// or a GGUF file.
+// OpenTokenizer opens the tokenizer of a model directory, a Hugging Face directory, a
+// file of weights in one, or a GGUF file.
 func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	path, err := checkpoint.Locate(path)
 	if err != nil {
@@ -28,6 +27,23 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 		}
 		return ModelTokenizer(m)
 	}
+	t, err := checkpointTokenizer(path)
+	if !errors.Is(err, tokenizer.ErrNotFound) {
+		return t, err
+	}
+	c, unknown := checkpoint.Open(path)
+	if errors.Is(unknown, checkpoint.ErrUnknown) {
+		return nil, unknown // where there is no model, a tokenizer is not what is missing
+	}
+	if unknown == nil {
+		c.Close()
+	}
+	return nil, err
+}
+
+// checkpointTokenizer opens the tokenizer of a checkpoint: a GGUF file's own, or the one
+// in the directory of the weights.
+func checkpointTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	dir, err := tokenizerDir(path)
 	if err != nil {
 		return nil, err
@@ -41,16 +57,22 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 // tokenizerDir returns the directory with the tokenizer's files of the checkpoint at path, as
 // checkpoint.Locate has it; "" if the checkpoint is a GGUF file, which has its tokenizer in it.
 func tokenizerDir(path string) (string, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if info, err := os.Stat(path); err != nil {
 		return "", err
-	case info.IsDir():
+	} else if info.IsDir() {
 		return path, nil
-	case strings.HasSuffix(path, ".index.json") || slices.Contains([]string{".safetensors", ".bin", ".pth", ".pt"}, filepath.Ext(path)):
-		return filepath.Dir(path), nil // the weights of a directory
 	}
-	return "", nil
+	f, _, err := regularfile.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var magic [4]byte
+	n, _ := f.ReadAt(magic[:], 0)
+	if string(magic[:n]) == "GGUF" || filepath.Ext(path) == ".gguf" {
+		return "", nil
+	}
+	return filepath.Dir(path), nil // of the weights
 }
 
 // openGGUF opens the tokenizer in a GGUF file.

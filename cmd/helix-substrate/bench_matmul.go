@@ -14,7 +14,7 @@ type benchMatMulCommand struct {
 	Batch     int           `name:"batch" default:"1" help:"Vectors in X."`
 	BlockRows int           `name:"block-rows" help:"Rows of a block; 0: automatic."`
 	Codec     string        `name:"codec" enum:"all,none,huff0,zstd,lz4,brotli" default:"all" help:"Streamed products to run: ${enum}."`
-	CPU       string        `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" help:"Force a kernel level: ${enum}."`
+	CPU       string        `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
 	Rounds    int           `name:"rounds" default:"7" help:"Every product runs once a round; the best one counts."`
 	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
 	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Bound the resident matrix and block buffers of each product; a resident matrix that does not fit is an error that says what would."`

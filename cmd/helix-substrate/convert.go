@@ -19,7 +19,7 @@ type convertCommand struct {
 	Remote         bool          `name:"remote" help:"Read a repository tensor by tensor instead of downloading it."`
 	Token          string        `text:"" name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
 	File           string        `text:"" name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
-	Preset         string        `name:"preset" enum:"archive,balanced,fast," default:"" help:"${enum}: the smallest files, the default, the fastest to unpack; same error."`
+	Preset         string        `name:"preset" enum:"archive,balanced,fast," default:"" placeholder:"NAME" help:"archive (the smallest files), balanced (the default) or fast (the fastest to unpack); the same error."`
 	Size           byteunit.Size `name:"size" placeholder:"SIZE" help:"The most that all tensors together may take, such as 3.2GB, instead of --bits or --snr."`
 	Allocate       string        `name:"allocate" enum:"rate,snr,error" default:"rate" help:"How --size is spread: equal rate, equal SNR, or least sum of squared errors."`
 	Embeddings     string        `text:"" name:"embeddings" placeholder:"SETTINGS" help:"Settings of the embeddings, as for --tensor: exact, or snr=45,codec=brotli."`

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/compare"
 )
@@ -64,11 +65,11 @@ func printDifferences(env *environment, r *compare.Report) {
 		rows[i] = row
 	}
 	writeTable(env.stdout, []string{"tensor", "", "shape", "SNR", "cosine", "largest error", "different"}, rows)
-	fmt.Fprintf(env.stdout, "\n%d tensors:", len(r.Tensors))
+	var counts []string
 	for _, s := range []compare.Status{compare.Identical, compare.Differs, compare.Reshaped, compare.OnlyA, compare.OnlyB} {
 		if n := r.Counts[s]; n > 0 {
-			fmt.Fprintf(env.stdout, " %d %s", n, s)
+			counts = append(counts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	fmt.Fprintln(env.stdout)
+	fmt.Fprintf(env.stdout, "\n%d tensors: %s\n", len(r.Tensors), strings.Join(counts, ", "))
 }

@@ -70,11 +70,16 @@ func warnMissed(env *environment, tensor string, r *convert.MatrixReport) {
 	}
 }
 
+// blockSummary says how a matrix is cut; the last block may have fewer rows.
+func blockSummary(blocks, rows int, codec string) string {
+	return fmt.Sprintf("%d of %d rows, %s", blocks, rows, codec)
+}
+
 func matrixFields(r *convert.MatrixReport) []field {
 	fields := []field{
 		{"shape", shape(r.Rows, r.Cols)},
 		{"codebook", fmt.Sprintf("%d values, %s", r.Entries, r.Method)},
-		{"blocks", fmt.Sprintf("%d of %d rows, %s", r.Blocks, r.BlockRows, r.Codec)},
+		{"blocks", blockSummary(r.Blocks, min(r.BlockRows, r.Rows), r.Codec)},
 		{"size", fmt.Sprintf("%s, %.3f bits per weight", size(r.Bytes), r.BitsPerWeight)},
 		{"SNR", snr(r.SNRdB)},
 		{"cosine", decimal(r.Cosine, 7)},

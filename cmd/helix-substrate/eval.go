@@ -83,7 +83,7 @@ func (f *textFlags) ids(o *opening) (ids []int, bos int, err error) {
 }
 
 type evalPPLCommand struct {
-	Dir string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Dir string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or run dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
 	textFlags
 	modelFlags
 }

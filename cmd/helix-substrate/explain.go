@@ -9,6 +9,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/evaluate"
 	"github.com/helix-substrate/helix-substrate/export"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
@@ -70,6 +71,7 @@ var remedies = []struct {
 	{receipt.ErrSchema, "name a receipt that helix-substrate or the Python original wrote"},
 	{receipt.ErrInvalid, "it was changed, or is damaged"},
 	{fs.ErrNotExist, "check the path"},
+	{fs.ErrExist, "choose another output"},
 	{fs.ErrPermission, "check the permissions"},
 	{syscall.ENOSPC, "free space on that disk or choose another output"},
 	{filelock.ErrForeign, "move it away, or choose another output"},
@@ -89,6 +91,7 @@ var remedies = []struct {
 	{transformer.ErrContext, "raise --context or shorten the prompt"},
 	{jinja.ErrLimit, "the template does more than a conversation needs: leave --chat out, or raise --memory"},
 	{jinja.ErrUnsupported, "leave --chat out"},
+	{evaluate.ErrText, "give a longer text, or a smaller --window"},
 	{generate.ErrLogits, "the weights hold NaN or infinities, or are damaged: see 'helix-substrate verify'"},
 	{generate.ErrVocabulary, "use the tokenizer that came with the model"},
 	{codebook.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},

@@ -186,7 +186,7 @@ func (c *inspectCommand) lossless(env *environment) error {
 		{"tensor", r.Tensor},
 		{"shape", shape(f.Rows(), f.Cols())},
 		{"dtype", r.DType},
-		{"blocks", fmt.Sprintf("%d of %d rows, %s", r.NumBlocks, r.BlockRows, r.Encoding)},
+		{"blocks", blockSummary(r.NumBlocks, min(r.BlockRows, f.Rows()), r.Encoding)},
 		{"size", fmt.Sprintf("%s, %.3f bits per weight", size(r.Bytes), r.Bits)},
 		{"created", r.Created},
 	})
@@ -204,7 +204,7 @@ func printFile(w io.Writer, r *fileReport, h *cdna.Header, f *cdna.File) {
 		{"format", fmt.Sprintf("CDNA version %d", r.Version)},
 		{"tensor", r.Tensor},
 		{"shape", shape(f.Rows(), f.Cols())},
-		{"blocks", fmt.Sprintf("%d of %d rows, %s", r.NumBlocks, r.BlockRows, r.Encoding)},
+		{"blocks", blockSummary(r.NumBlocks, min(r.BlockRows, f.Rows()), r.Encoding)},
 		{"size", fmt.Sprintf("%s, %.3f bits per weight", size(r.Bytes), r.Bits)},
 		{"codebook", fmt.Sprintf("%g … %g", low, high)},
 		{"created", r.Created},

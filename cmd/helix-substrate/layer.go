@@ -11,7 +11,7 @@ import (
 )
 
 type layerCommand struct {
-	Dir   string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Dir   string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or run dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
 	Layer int    `name:"layer" default:"0" placeholder:"N" help:"Which layer, counted from 0."`
 	Part  string `name:"part" enum:"block,attention,ffn" default:"block" help:"${enum}: a block takes raw vectors, its parts normalized ones."`
 	X     string `input:"file" name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -30,11 +32,11 @@ const (
 
 // commandLine is the whole command line: one field and one file a verb.
 type commandLine struct {
-	Convert     convertCommand     `cmd:"" help:"Compress a Hugging Face checkpoint into a model directory."`
+	Convert     convertCommand     `cmd:"" help:"Compress a checkpoint (Hugging Face, GGUF, PyTorch, .npy) into a model directory."`
 	ConvertGGUF convertGGUFCommand `cmd:"" name:"convert-gguf" help:"Compress a GGUF file: convert, by the original's name."`
 	Encode      encodeCommand      `cmd:"" help:"Compress one .npy matrix into a CDNA file."`
 	Decode      decodeCommand      `cmd:"" help:"Expand a CDNA file into a .npy matrix."`
-	Inspect     inspectCommand     `cmd:"" help:"Show what a CDNA file, sidecar or model directory holds, reading headers only."`
+	Inspect     inspectCommand     `cmd:"" help:"Show what a CDNA file, model directory or checkpoint holds, reading headers only."`
 	Verify      verifyCommand      `cmd:"" help:"Check every block and file of a CDNA file, sidecar or model directory."`
 	MatMul      matmulCommand      `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
 	Run         runCommand         `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
@@ -62,7 +64,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	exited := -1
 	parser, err := kong.New(&c,
 		kong.Name("helix-substrate"),
-		kong.Description("Compress model weights, prove what the compression did, and multiply straight from the compressed form."),
+		kong.Description("Compress model weights, prove what the compression did, and run models straight from the compressed form."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
@@ -79,7 +81,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exited // --help
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "helix-substrate: %v (see helix-substrate --help)\n", err)
+		fmt.Fprintf(stderr, "helix-substrate: %v (%s)\n", err, helpHint(err))
 		return exitUsage
 	}
 	if err := checkOutputs(parsed.Selected()); err != nil {
@@ -111,6 +113,23 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fmt.Fprintf(stderr, "helix-substrate: %s\n", explain(err))
 	return exitFailure
 }
+
+// helpHint says where a command line that does not parse finds help: with its verb, if it names one.
+func helpHint(err error) string {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || parse.Context == nil || parse.Context.Selected() == nil {
+		return "see helix-substrate --help"
+	}
+	verb := parse.Context.Selected()
+	hint := "see " + verb.FullPath() + " --help"
+	if strings.HasPrefix(err.Error(), "unexpected argument") && slices.ContainsFunc(verb.Positional, isText) {
+		return "a text of several words goes in quotes; " + hint
+	}
+	return hint
+}
+
+// isText tells an argument that is a text, not a file.
+func isText(argument *kong.Positional) bool { return argument.Tag.Has("text") }
 
 // checkedWriter remembers the first error, so that a report that got lost is no
 // success.

@@ -17,7 +17,7 @@ type modelFlags struct {
 	Cache   string        `name:"cache" enum:"f32,f16" default:"f32" help:"How keys and values are kept: ${enum}."`
 	Chunk   int           `name:"chunk" hidden:"" help:"Tokens of a prompt that go together."`
 	Threads int           `name:"threads" help:"Workers; 0 means all cores. Results do not depend on it."`
-	CPU     string        `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" help:"Force a kernel level: ${enum}."`
+	CPU     string        `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
 	verifyFlag
 }
 

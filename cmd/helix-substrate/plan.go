@@ -9,7 +9,7 @@ import (
 )
 
 type planCommand struct {
-	Dir string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Dir string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or run dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
 	modelFlags
 	JSON bool `name:"json" help:"Print JSON."`
 }

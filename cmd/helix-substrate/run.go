@@ -14,7 +14,7 @@ import (
 )
 
 type runCommand struct {
-	Dir           string  `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or a Hugging Face directory or GGUF file, run dense."`
+	Dir           string  `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or run dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
 	Prompt        string  `text:"" arg:"" optional:"" name:"prompt" placeholder:"PROMPT" help:"The text to continue; without one it is read from standard input."`
 	N             int     `name:"n" short:"n" default:"128" help:"Tokens to generate at most."`
 	Temperature   float32 `name:"temp" default:"0.8" help:"0 always takes the most likely token."`
@@ -152,9 +152,10 @@ func (r *running) finish(file *atomicfile.File) error {
 			return e.Write(r.env.stdout)
 		}
 	}
-	s := &r.receipt.Speed
-	fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s; %s\n",
-		rate(s.PromptTokens, s.PromptPerSecond()), rate(s.OutputTokens, s.OutputPerSecond()), memory)
+	if s := &r.receipt.Speed; s.PromptTokens > 0 { // else nothing was computed
+		fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s; %s\n",
+			rate(s.PromptTokens, s.PromptPerSecond()), rate(s.OutputTokens, s.OutputPerSecond()), memory)
+	}
 	if c := r.c.Memory; c > 0 && peak > int64(c) {
 		fmt.Fprintf(r.env.stderr, "helix-substrate: warning: the limit was exceeded; please report this\n")
 	}

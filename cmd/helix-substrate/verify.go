@@ -79,7 +79,7 @@ func (c *verifyCommand) Run(env *environment) error {
 	}
 	r := verifyReport{Path: c.Path, OK: true}
 	var bytes int64
-	blocks, damaged := 0, 0
+	blocks, damaged, foreign := 0, 0, 0
 	for _, k := range checks {
 		if k.Note != "" {
 			env.note(c.Path + ": " + k.Note)
@@ -88,6 +88,9 @@ func (c *verifyCommand) Run(env *environment) error {
 		if k.Err != nil {
 			t.Error, r.OK = explain(k.Err), false
 			damaged++
+			if errors.Is(k.Err, convert.ErrRebuild) {
+				foreign++
+			}
 		}
 		bytes, blocks = bytes+k.Bytes, blocks+k.Blocks
 		o := receipt.Operation{
@@ -119,11 +122,17 @@ func (c *verifyCommand) Run(env *environment) error {
 				fmt.Fprintf(env.stdout, "FAIL %s: %s\n", t.Name, t.Error)
 			}
 		}
-		if r.OK {
+		switch {
+		case r.OK && c.Rebuild != "":
+			fmt.Fprintf(env.stdout, "OK %s: made again from %s, with the same bytes: %d tensors and files, %s\n", c.Path, c.Rebuild, len(checks), size(bytes))
+		case r.OK:
 			fmt.Fprintf(env.stdout, "OK %s: %d tensors and files, %d blocks, %s\n", c.Path, len(checks), blocks, size(bytes))
 		}
 	}
-	if !r.OK {
+	switch {
+	case foreign > 0:
+		return fmt.Errorf("%s: %d of %d tensors and files are not what %s gives: %w", c.Path, foreign, len(checks), c.Rebuild, errDamaged)
+	case !r.OK:
 		return fmt.Errorf("%s: %d of %d tensors and files damaged: %w", c.Path, damaged, len(checks), errDamaged)
 	}
 	return nil

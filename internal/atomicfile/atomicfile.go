@@ -78,7 +78,10 @@ func createPartial(path string) (*os.File, error) {
 	for try := 1; ; try++ {
 		partial := filepath.Join(dir, fmt.Sprintf(".%s.%08x.partial", base, rand.Uint32()))
 		file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) || try == attempts {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("%s: no directory %s: %w", path, dir, fs.ErrNotExist)
+		case !errors.Is(err, fs.ErrExist) || try == attempts:
 			return file, err
 		}
 	}

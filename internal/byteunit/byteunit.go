@@ -15,6 +15,8 @@ var (
 	ErrUnit = errors.New("unknown unit; use B, KiB, MiB, GiB, TiB (1024) or KB, MB, GB, TB (1000)")
 	// ErrRange reports a size above 2^63-1 bytes.
 	ErrRange = errors.New("size too large")
+	// ErrZero reports an option that asks for nothing, which is not the same as no limit.
+	ErrZero = errors.New("not a size; leave the option out for the default")
 )
 
 // Parse reads a size: digits, perhaps with a decimal point, and a unit. KiB, MiB,
@@ -100,6 +102,9 @@ func (s Size) String() string { return Format(int64(s)) }
 // UnmarshalText sets s by Parse.
 func (s *Size) UnmarshalText(text []byte) error {
 	n, err := Parse(string(text))
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%q: %w", text, ErrZero)
+	}
 	if err == nil {
 		*s = Size(n)
 	}

@@ -71,6 +71,11 @@ func TestSize(t *testing.T) {
 	if err := s.UnmarshalText([]byte("1.5KiB")); err != nil || s != 1536 || s.String() != "1.5KiB" {
 		t.Errorf("%v %v", s, err)
 	}
+	for _, none := range []string{"0", "0MiB", "0.4"} {
+		if err := s.UnmarshalText([]byte(none)); !errors.Is(err, byteunit.ErrZero) || s != 1536 {
+			t.Errorf("%q: %v, %v", none, s, err)
+		}
+	}
 	if err := s.UnmarshalText([]byte("much")); err == nil || s != 1536 {
 		t.Errorf("%v %v", s, err)
 	}

@@ -98,7 +98,7 @@ func (c *Checkpoint) read(name string) error {
 		return c.readNPY(name, f)
 	case strings.HasPrefix(begin, "PK"), slices.Contains([]string{".bin", ".pth", ".pt"}, filepath.Ext(name)):
 		return c.readTorch(name, f)
-	case filepath.Ext(name) == ".safetensors", n == len(magic) && begin[8] == '{':
+	case filepath.Ext(name) == ".safetensors", n == len(magic) && begin[4:] == "\x00\x00\x00\x00{": // a header below 4 GiB
 		return c.readSafetensors(name, f)
 	}
 	return fmt.Errorf("%s: %w", c.place.Path(name), ErrUnknown)

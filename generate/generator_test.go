@@ -137,14 +137,14 @@ func TestDamageInMidRun(t *testing.T) {
 	dir := convertDemo(t)
 	o := transformer.Options{Context: 64, Threads: 4}
 	start(t, dir, o, Options{}) // another model is open, as when the one to break opens
-	least, err := transformer.PlanFor(dir, o)
+	least, err := transformer.PlanFor(t.Context(), dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.Memory = least.Minimum + 2<<20
 	for err == nil { // until there is no room for weights
 		o.Reserve += 64 << 10
-		_, err = transformer.PlanFor(dir, o)
+		_, err = transformer.PlanFor(t.Context(), dir, o)
 	}
 	o.Reserve -= 256 << 10
 	g, s := start(t, dir, o, Options{})

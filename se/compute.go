@@ -223,12 +223,13 @@ func (c *computation) spectrum(ctx context.Context, energy float64, e Estimator)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := context.Cause(ctx); err != nil {
-		return nil, "", err
-	}
 	resolution := 0x1p-46
 	if p > doubleLimit {
 		resolution = 0x1p-18
 	}
-	return spectrumOf(symmetricEigenvalues(g, p), resolution), Exact, nil
+	eigenvalues, err := symmetricEigenvalues(ctx, g, p)
+	if err != nil {
+		return nil, "", err
+	}
+	return spectrumOf(eigenvalues, resolution), Exact, nil
 }

@@ -1,6 +1,7 @@
 package se
 
 import (
+	"context"
 	"math"
 	"slices"
 )
@@ -12,9 +13,13 @@ import (
 // results must have the same bits: every product is rounded before it is added.
 
 // symmetricEigenvalues returns the eigenvalues of the symmetric matrix whose lower
-// triangle is that of a, row-major n × n, largest first. It overwrites a.
-func symmetricEigenvalues(a []float64, n int) []float64 {
-	d, e := tridiagonal(a, n)
+// triangle is that of a, row-major n × n, largest first. It overwrites a. Its error is
+// ctx's.
+func symmetricEigenvalues(ctx context.Context, a []float64, n int) ([]float64, error) {
+	d, e, err := tridiagonal(ctx, a, n)
+	if err != nil {
+		return nil, err
+	}
 	qlImplicit(d, e, nil)
 	slices.SortFunc(d, func(x, y float64) int {
 		switch {
@@ -25,17 +30,20 @@ func symmetricEigenvalues(a []float64, n int) []float64 {
 		}
 		return 0
 	})
-	return d
+	return d, nil
 }
 
 // tridiagonal reduces the lower triangle of a to its diagonal d and subdiagonal e,
 // e[i] between i and i+1. From the last row up, a reflection H = I − u·uᵀ/h clears row
 // i left of its subdiagonal element, and the leading part becomes
 // H·A·H = A − u·qᵀ − q·uᵀ with p = A·u/h, q = p − (uᵀp/2h)·u.
-func tridiagonal(a []float64, n int) (d, e []float64) {
+func tridiagonal(ctx context.Context, a []float64, n int) (d, e []float64, err error) {
 	d, e = make([]float64, n), make([]float64, n)
 	q := make([]float64, n)
 	for i := n - 1; i >= 1; i-- {
+		if err := context.Cause(ctx); err != nil {
+			return nil, nil, err
+		}
 		u := a[i*n : i*n+i] // row i left of the diagonal, becomes the reflection's vector
 		d[i] = a[i*n+i]
 		largest := 0.0
@@ -74,7 +82,7 @@ func tridiagonal(a []float64, n int) (d, e []float64) {
 	if n > 0 {
 		d[0] = a[0]
 	}
-	return d, e
+	return d, e, nil
 }
 
 // symmetricTimes sets p = A·u for the leading len(u) rows of a's lower triangle.

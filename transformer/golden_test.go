@@ -42,7 +42,7 @@ func readJSON(t testing.TB, path string, v any) {
 func openStreamed(t testing.TB, path string, o Options) *Model {
 	t.Helper()
 	o.Memory = 0
-	p, err := PlanFor(path, o)
+	p, err := PlanFor(t.Context(), path, o)
 	if err != nil {
 		t.Fatal(err)
 	}

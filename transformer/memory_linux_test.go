@@ -149,7 +149,7 @@ func TestPeakMemory(t *testing.T) {
 			if outliers > 0 {
 				testOutlierCount(t, dir)
 			}
-			p, err := PlanFor(dir, Options{Context: memoryContext})
+			p, err := PlanFor(t.Context(), dir, Options{Context: memoryContext})
 			if err != nil {
 				t.Fatal(err)
 			}

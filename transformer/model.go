@@ -129,7 +129,7 @@ func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Mo
 		return nil, err
 	}
 	names := matrixNames(config, src)
-	if m.Plan, err = planModel(config, src, names, limit, o); err != nil {
+	if m.Plan, err = planModel(ctx, config, src, names, limit, o); err != nil {
 		return nil, err
 	}
 	if p := m.Plan; p.Limit > 0 {

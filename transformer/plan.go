@@ -65,8 +65,8 @@ const (
 
 // planModel decides what is resident under the options' limit, or the cgroup's
 // where the model does not fit in that. What Go holds now is a part of the plan.
-func planModel(c *Config, src source, names []string, limit memory.Limit, o Options) (*Plan, error) {
-	w, err := survey(src, names)
+func planModel(ctx context.Context, c *Config, src source, names []string, limit memory.Limit, o Options) (*Plan, error) {
+	w, err := survey(ctx, src, names)
 	if err != nil {
 		return nil, err
 	}
@@ -178,9 +178,13 @@ type weights struct {
 }
 
 // survey opens the matrices' files.
-func survey(src source, names []string) (*weights, error) {
+func survey(ctx context.Context, src source, names []string) (*weights, error) {
 	w := &weights{places: make([]Place, len(names)), files: make([]stream.File, len(names))}
 	for i, name := range names {
+		if err := ctx.Err(); err != nil {
+			w.close()
+			return nil, err
+		}
 		s, err := src.size(name)
 		if err != nil {
 			w.close()
@@ -227,7 +231,7 @@ func (p *Plan) Totals() map[string]int64 {
 }
 
 // PlanFor plans a model without opening its weights, with the errors of [Open].
-func PlanFor(path string, o Options) (*Plan, error) {
+func PlanFor(ctx context.Context, path string, o Options) (*Plan, error) {
 	limit := memory.Allowed(o.Memory)
 	limit.Begin()
 	src, err := openSource(path, o.Verify)
@@ -235,14 +239,14 @@ func PlanFor(path string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	defer src.close()
-	c, _, err := configure(context.Background(), src)
+	c, _, err := configure(ctx, src)
 	if err == nil {
 		o, err = o.normalize(c)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p, err := planModel(c, src, matrixNames(c, src), limit, o)
+	p, err := planModel(ctx, c, src, matrixNames(c, src), limit, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

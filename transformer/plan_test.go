@@ -45,7 +45,7 @@ func planWith(t *testing.T, dir string, o Options, cgroup int64) (*Plan, error) 
 	} else if o.Memory == 0 {
 		limit = memory.Limit{}
 	}
-	return planModel(c, src, matrixNames(c, src), limit, o)
+	return planModel(t.Context(), c, src, matrixNames(c, src), limit, o)
 }
 
 func TestPlanLimits(t *testing.T) {
@@ -112,7 +112,7 @@ func TestPlanStreamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := survey(src, matrixNames(c, src))
+	w, err := survey(t.Context(), src, matrixNames(c, src))
 	if err != nil {
 		t.Fatal(err)
 	}

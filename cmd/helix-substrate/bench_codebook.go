@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/internal/bench"
@@ -17,7 +18,7 @@ func (c *benchCodebookCommand) Help() string {
 }
 
 func (c *benchCodebookCommand) Run(env *environment) error {
-	matrices, err := loadMatrices(c.File)
+	matrices, err := loadMatrices(env.ctx, c.File)
 	if err != nil {
 		return err
 	}
@@ -26,7 +27,7 @@ func (c *benchCodebookCommand) Run(env *environment) error {
 		if err := env.ctx.Err(); err != nil {
 			return err
 		}
-		r, err := bench.Codebook(s, matrices)
+		r, err := bench.Codebook(env.ctx, s, matrices)
 		if err != nil {
 			return err
 		}
@@ -47,7 +48,7 @@ func (c *benchCodebookCommand) Run(env *environment) error {
 }
 
 // loadMatrices reads the matrices of a checkpoint, or one array, into memory.
-func loadMatrices(path string) ([]bench.Matrix, error) {
+func loadMatrices(ctx context.Context, path string) ([]bench.Matrix, error) {
 	f, err := checkpoint.Open(path)
 	if err != nil {
 		return nil, err
@@ -58,6 +59,9 @@ func loadMatrices(path string) ([]bench.Matrix, error) {
 	for _, t := range tensors {
 		if !t.IsFloat() || t.Len() == 0 || len(t.Shape) < 2 && len(tensors) > 1 {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		m := bench.Matrix{Name: t.Name, Weights: make([]float32, t.Len())}
 		if err := t.ReadFloat32(m.Weights, 0); err != nil {

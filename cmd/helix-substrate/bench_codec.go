@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -21,7 +22,7 @@ func (c *benchCodecCommand) Help() string {
 const benchIndices = 1 << 22
 
 func (c *benchCodecCommand) Run(env *environment) error {
-	indices, cols, err := c.indices()
+	indices, cols, err := c.indices(env.ctx)
 	if err != nil {
 		return err
 	}
@@ -52,12 +53,12 @@ func (c *benchCodecCommand) Run(env *environment) error {
 	return nil
 }
 
-func (c *benchCodecCommand) indices() (indices []byte, cols int, err error) {
+func (c *benchCodecCommand) indices(ctx context.Context) (indices []byte, cols int, err error) {
 	if c.File == "" {
 		indices, err = bench.GaussianIndices(benchIndices, c.SNR)
 		return indices, 4096, err
 	}
-	f, err := cdna.Open(c.File)
+	f, err := openCDNA(ctx, c.File)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/bench"
 	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -48,8 +49,8 @@ func (c *benchGenerateCommand) Run(env *environment) error {
 		entries int
 	}{{"resident 8-bit", 256}, {"resident 6-bit", 64}, {"resident 4-bit", 16}} {
 		dir := filepath.Join(root, fmt.Sprintf("llama1b-%d", w.entries))
-		if _, err := os.Stat(filepath.Join(dir, "manifest.json")); err != nil {
-			if err := bench.Llama1B().Write(dir, w.entries, "zstd"); err != nil {
+		if !model.IsModel(dir) {
+			if err := bench.Llama1B().Make(env.ctx, dir, w.entries, "zstd"); err != nil {
 				return err
 			}
 		}

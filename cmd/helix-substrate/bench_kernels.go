@@ -140,7 +140,7 @@ func (c *benchKernelsCommand) memory(env *environment) (int64, error) {
 	defer os.RemoveAll(dir)
 	const n = 16384
 	w, x := filepath.Join(dir, "w.cdna2.hxz"), filepath.Join(dir, "x.npy")
-	if err := bench.WriteGaussianMatrix(w, n, n, 32, "zstd"); err != nil {
+	if err := bench.WriteGaussianMatrix(env.ctx, w, n, n, 32, "zstd"); err != nil {
 		return 0, err
 	}
 	if err := npy.Create(x, []int{n}, bench.Gaussian(n, 4)); err != nil {

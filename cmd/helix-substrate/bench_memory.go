@@ -52,7 +52,7 @@ func (c *benchMemoryCommand) Run(env *environment) error {
 	}
 	defer os.RemoveAll(dir)
 	w, x := filepath.Join(dir, "w.cdna2.hxz"), filepath.Join(dir, "x.npy")
-	if err := bench.WriteGaussianMatrix(w, c.Rows, c.Cols, c.BlockRows, c.Codec); err != nil {
+	if err := bench.WriteGaussianMatrix(env.ctx, w, c.Rows, c.Cols, c.BlockRows, c.Codec); err != nil {
 		return err
 	}
 	if err := npy.Create(x, []int{c.Rows}, bench.Gaussian(c.Rows, 4)); err != nil {
@@ -151,7 +151,7 @@ func (c *benchPhaseCommand) Run(env *environment) error {
 	if c.Mode == "streamed" {
 		y, p, err = bench.Streamed(env.ctx, c.W, x, c.Threads, c.Memory)
 	} else {
-		y, p, err = bench.Dense(c.W, x)
+		y, p, err = bench.Dense(env.ctx, c.W, x)
 	}
 	if err != nil {
 		return err

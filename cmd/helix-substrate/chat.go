@@ -127,14 +127,14 @@ func (c *conversation) encode() ([]int, error) {
 	room := min(c.c.N, context/4)
 	dropped := 0
 	for {
-		text, err := c.template.Render(c.messages)
+		text, err := await(c.env.ctx, func() (string, error) { return c.template.Render(c.messages) })
 		if err != nil {
 			return nil, err
 		}
 		if err := c.fits(text); err != nil {
 			return nil, err
 		}
-		ids, err := c.loaded.tokenizer.Encode(text, false)
+		ids, err := encode(c.env.ctx, c.loaded.tokenizer, text, false)
 		if err != nil {
 			return nil, err
 		}

@@ -40,7 +40,7 @@ func (c *decodeCommand) Run(env *environment) error {
 		}
 		return c.lossless(env)
 	}
-	f, err := cdna.Open(c.File)
+	f, err := openCDNA(env.ctx, c.File)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	}
 	debug.FreeOSMemory() // what converting took; where the peak cannot be reset, it counts all the same
 	_ = procmem.ResetPeak()
-	o, err := run.begin(dst)
+	o, err := run.begin(env, dst)
 	if err != nil {
 		return err
 	}

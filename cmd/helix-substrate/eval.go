@@ -96,7 +96,7 @@ func (c *evalPPLCommand) Run(env *environment) error {
 	if err := c.check(&c.modelFlags); err != nil {
 		return err
 	}
-	opening, err := c.begin(c.Dir)
+	opening, err := c.begin(env, c.Dir)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (c *evalKLDCommand) Run(env *environment) error {
 		return err
 	}
 	defer l.close()
-	opening, err := c.begin(c.Reference)
+	opening, err := c.begin(env, c.Reference)
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,8 @@ func (c *forwardCommand) Run(env *environment) error {
 	var opening *opening
 	ids := c.IDs
 	if c.Text == "" { // the tokenizer is not needed
-		opening, err = c.beginIDs(c.Dir), nil
-	} else if opening, err = c.begin(c.Dir); err == nil {
+		opening, err = c.beginIDs(env, c.Dir), nil
+	} else if opening, err = c.begin(env, c.Dir); err == nil {
 		ids, err = opening.encode(c.Text)
 	}
 	if err != nil {

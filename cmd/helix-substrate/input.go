@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/memory"
 )
@@ -116,16 +117,22 @@ func (l *lineReader) next(ctx context.Context) (string, error) {
 	return line, err
 }
 
-// await waits for read, which nothing can interrupt, but no longer than ctx lasts:
-// a read that is left behind ends with the process.
-func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
+// openCDNA opens a CDNA file, or returns ctx's error as soon as that ends: one of version 1
+// is inflated whole.
+func openCDNA(ctx context.Context, path string) (*cdna.File, error) {
+	return await(ctx, func() (*cdna.File, error) { return cdna.Open(path) })
+}
+
+// await waits for do, which nothing can interrupt, but no longer than ctx lasts: what is
+// left behind ends with the process. It must only read.
+func await[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
 	done := make(chan result, 1)
 	go func() {
-		value, err := read()
+		value, err := do()
 		done <- result{value, err}
 	}()
 	select {

@@ -128,7 +128,7 @@ type blockReport struct {
 }
 
 func (c *inspectCommand) file(env *environment) error {
-	f, err := cdna.Open(c.Path)
+	f, err := openCDNA(env.ctx, c.Path)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/generate"
@@ -13,6 +14,7 @@ import (
 // opening is a model of which only the tokenizer is open: texts are read and encoded
 // before the model's memory is planned, so that the plan has what they leave.
 type opening struct {
+	env       *environment
 	flags     *modelFlags
 	path      string
 	limit     memory.Limit
@@ -21,19 +23,19 @@ type opening struct {
 }
 
 // begin opens a model's tokenizer.
-func (f *modelFlags) begin(path string) (*opening, error) {
-	o := f.beginIDs(path)
+func (f *modelFlags) begin(env *environment, path string) (*opening, error) {
+	o := f.beginIDs(env, path)
 	if source.IsRepository(path) {
 		return o, fmt.Errorf("no path %s here; if it is a repository of the hub, convert it first: helix-substrate convert %[1]s -o DIR", path)
 	}
 	var err error
-	o.tokenizer, err = f.tokenizer(path)
+	o.tokenizer, err = await(env.ctx, func() (*tokenizer.Tokenizer, error) { return f.tokenizer(path) })
 	return o, err
 }
 
 // beginIDs is begin where ids are all that is read: the tokenizer is not needed.
-func (f *modelFlags) beginIDs(path string) *opening {
-	o := &opening{flags: f, path: path, limit: memory.Allowed(int64(f.Memory))}
+func (f *modelFlags) beginIDs(env *environment, path string) *opening {
+	o := &opening{env: env, flags: f, path: path, limit: memory.Allowed(int64(f.Memory))}
 	o.limit.Begin()
 	return o
 }
@@ -43,12 +45,18 @@ func (o *opening) encode(text string) ([]int, error) {
 	if err := o.fits(text); err != nil {
 		return nil, err
 	}
-	ids, err := o.tokenizer.Encode(text, true)
+	ids, err := encode(o.env.ctx, o.tokenizer, text, true)
 	if err != nil {
 		return nil, err
 	}
 	o.texts += int64(len(text) + 8*len(ids))
 	return ids, nil
+}
+
+// encode returns a text's ids, or ctx's error as soon as that ends: a long text takes
+// seconds.
+func encode(ctx context.Context, t *tokenizer.Tokenizer, text string, special bool) ([]int, error) {
+	return await(ctx, func() ([]int, error) { return t.Encode(text, special) })
 }
 
 // fits returns an error if the limit has no room for encoding a text.
@@ -71,7 +79,7 @@ func (o *opening) tooLong(bytes, cost int64) error {
 	}
 	options.Memory = 0
 	o.reserve(&options)
-	if p, err := transformer.PlanFor(o.path, options); err == nil {
+	if p, err := transformer.PlanFor(o.env.ctx, o.path, options); err == nil {
 		need = max(need, p.Minimum-1<<20) // which TooSmall rounds up to it
 	}
 	return o.limit.TooSmall(what, need)
@@ -139,7 +147,7 @@ func (o *opening) load(env *environment) (*loaded, error) {
 
 // load opens a model and its tokenizer, for a verb that reads no text before.
 func (f *modelFlags) load(env *environment, path string) (*loaded, error) {
-	o, err := f.begin(path)
+	o, err := f.begin(env, path)
 	if err != nil {
 		return nil, err
 	}

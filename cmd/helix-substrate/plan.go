@@ -20,7 +20,7 @@ func (c *planCommand) Help() string {
 
 func (c *planCommand) Run(env *environment) error {
 	memory.Lean() // as a run under a limit does
-	opening, err := c.begin(c.Dir)
+	opening, err := c.begin(env, c.Dir)
 	if damaged(err) { // else a model can be planned without a tokenizer
 		return err
 	}
@@ -29,7 +29,7 @@ func (c *planCommand) Run(env *environment) error {
 		return err
 	}
 	opening.reserve(&o)
-	p, err := transformer.PlanFor(c.Dir, o)
+	p, err := transformer.PlanFor(env.ctx, c.Dir, o)
 	runtime.KeepAlive(opening) // its tokenizer is a part of what was measured
 	if err != nil {
 		return err

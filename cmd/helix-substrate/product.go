@@ -34,7 +34,7 @@ func (p *product) run(env *environment) (x, y stream.Tensor, r *receipt.StreamXW
 	engineOptions := stream.EngineOptions{Threads: p.threads, CPU: p.cpu}
 	if p.memory > 0 {
 		memory.Allowed(int64(p.memory)).Begin()
-		if engineOptions.Budget, err = p.budget(o.Sidecar); err != nil {
+		if engineOptions.Budget, err = p.budget(env.ctx, o.Sidecar); err != nil {
 			return x, y, nil, err
 		}
 	}
@@ -73,7 +73,7 @@ func (p *product) claims(ctx context.Context, x, y stream.Tensor, r *receipt.Str
 		X: receipt.ArrayClaim{Shape: x.Shape, SHA256: r.ComputeProof.InputSHA256},
 		Y: receipt.ArrayClaim{Shape: y.Shape, SHA256: r.ComputeProof.OutputSHA256},
 	}
-	f, err := cdna.Open(p.w)
+	f, err := openCDNA(ctx, p.w)
 	if err != nil {
 		return claims, err
 	}
@@ -88,13 +88,13 @@ func (p *product) claims(ctx context.Context, x, y stream.Tensor, r *receipt.Str
 
 // budget leaves to the blocks what the limit does not need for the program, X and Y,
 // and says how much would do where that is not enough for one block.
-func (p *product) budget(sidecar *cdna.Sidecar) (*stream.Budget, error) {
+func (p *product) budget(ctx context.Context, sidecar *cdna.Sidecar) (*stream.Budget, error) {
 	x, err := npy.Open(p.x)
 	if err != nil {
 		return nil, err
 	}
 	defer x.Close()
-	w, err := cdna.Open(p.w)
+	w, err := openCDNA(ctx, p.w)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (c *runCommand) Run(env *environment) error {
 	if file != nil {
 		defer file.Abort()
 	}
-	o, err := c.begin(c.Dir)
+	o, err := c.begin(env, c.Dir)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func openMatrices(env *environment, path, sidecar string) (matrices []namedMatri
 			return nil, nil, err
 		}
 		if kind != cdna.KindUnknown {
-			m, closer, err := fileMatrix(path, sidecar, kind)
+			m, closer, err := fileMatrix(env.ctx, path, sidecar, kind)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -157,7 +157,7 @@ func modelMatrices(dir string) (matrices []namedMatrix, closers []func() error, 
 }
 
 // fileMatrix opens the matrix of one file.
-func fileMatrix(path, sidecar string, kind cdna.Kind) (n namedMatrix, closer func() error, err error) {
+func fileMatrix(ctx context.Context, path, sidecar string, kind cdna.Kind) (n namedMatrix, closer func() error, err error) {
 	switch kind {
 	case cdna.KindSidecar:
 		return n, nil, fmt.Errorf("%s: a sidecar alone is no matrix: %w", path, errors.ErrUnsupported)
@@ -168,7 +168,7 @@ func fileMatrix(path, sidecar string, kind cdna.Kind) (n namedMatrix, closer fun
 		}
 		return namedMatrix{losslessRows{f}, f.Header().TensorName, []int{f.Rows(), f.Cols()}, float64(f.DType().Size()), fingerprint(f), ""}, f.Close, nil
 	}
-	f, err := cdna.Open(path)
+	f, err := openCDNA(ctx, path)
 	if err != nil {
 		return n, nil, err
 	}

@@ -201,7 +201,7 @@ func openBlocks(env *environment, path string, kind cdna.Kind) (*cdna.Blocks, er
 		}
 		return &f.Blocks, nil
 	}
-	f, err := cdna.Open(path)
+	f, err := openCDNA(env.ctx, path)
 	if err != nil {
 		return nil, err
 	}

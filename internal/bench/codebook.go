@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/codebook"
@@ -31,6 +33,9 @@ type CodebookSetting struct {
 	Options codebook.Options
 }
 
+// pieceWeights is about a hundredth of a second's work.
+const pieceWeights = 1 << 20
+
 // CodebookSettings are the ones worth comparing.
 func CodebookSettings() []CodebookSetting {
 	s := []CodebookSetting{
@@ -46,8 +51,9 @@ func CodebookSettings() []CodebookSetting {
 	return s
 }
 
-// Codebook applies one setting to all matrices on one core.
-func Codebook(s CodebookSetting, matrices []Matrix) (CodebookResult, error) {
+// Codebook applies one setting to all matrices on one core. It looks at ctx between
+// pieces of a matrix.
+func Codebook(ctx context.Context, s CodebookSetting, matrices []Matrix) (CodebookResult, error) {
 	r := CodebookResult{Setting: s.Name}
 	var total codebook.ErrorSum
 	var bits float64
@@ -57,15 +63,27 @@ func Codebook(s CodebookSetting, matrices []Matrix) (CodebookResult, error) {
 		indices := make([]byte, len(m.Weights))
 		start := time.Now()
 		h := codebook.NewHistogram()
-		if err := h.Add(m.Weights); err != nil {
-			return r, fmt.Errorf("%s: %w", m.Name, err)
+		for piece := range slices.Chunk(m.Weights, pieceWeights) {
+			if err := context.Cause(ctx); err != nil {
+				return r, err
+			}
+			if err := h.Add(piece); err != nil {
+				return r, fmt.Errorf("%s: %w", m.Name, err)
+			}
 		}
 		book, err := codebook.Design(h, s.Options)
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", m.Name, err)
 		}
 		var sum codebook.ErrorSum
-		book.Quantizer().Quantize(indices, m.Weights, &sum)
+		quantizer := book.Quantizer()
+		for at := 0; at < len(indices); at += pieceWeights {
+			if err := context.Cause(ctx); err != nil {
+				return r, err
+			}
+			end := min(at+pieceWeights, len(indices))
+			quantizer.Quantize(indices[at:end], m.Weights[at:end], &sum)
+		}
 		elapsed += time.Since(start)
 		total.Merge(&sum)
 		weights += len(m.Weights)

@@ -60,6 +60,9 @@ func Codec(ctx context.Context, s CodecSetting, indices []byte, cols, blockRows 
 	packed = make([][]byte, len(blocks))
 	r.EncodeMBs, err = rate(ctx, len(indices), func() error {
 		for i, b := range blocks {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
 			if packed[i], err = c.Encode(packed[i][:0], b); err != nil {
 				return err
 			}
@@ -77,6 +80,9 @@ func Codec(ctx context.Context, s CodecSetting, indices []byte, cols, blockRows 
 	scratch := make([]byte, r.BlockBytes)
 	r.DecodeMBs, err = rate(ctx, len(indices), func() error {
 		for i, p := range packed {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
 			if err := c.Decode(scratch[:len(blocks[i])], p); err != nil {
 				return err
 			}

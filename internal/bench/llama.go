@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -35,11 +36,29 @@ func (l Llama) Weights() int64 {
 	return int64(l.Layers)*int64(layer) + 2*int64(l.Vocab)*int64(l.Hidden)
 }
 
-// Write makes a model directory with codebooks of the given number of entries.
-func (l Llama) Write(dir string, entries int, codec string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+// Make makes a model directory with codebooks of the given number of entries, under
+// another name until it is whole; after an error nothing is left. What is at dir already
+// is not touched: that is fs.ErrExist.
+func (l Llama) Make(ctx context.Context, dir string, entries int, codec string) error {
+	if _, err := os.Lstat(dir); err == nil {
+		return fmt.Errorf("%s: %w, and is no model directory: choose another place", dir, fs.ErrExist)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return err
 	}
+	partial, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*.partial")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(partial)
+	if err := l.write(ctx, partial, entries, codec); err != nil {
+		return err
+	}
+	return os.Rename(partial, dir)
+}
+
+// write fills an empty directory.
+func (l Llama) write(ctx context.Context, dir string, entries int, codec string) error {
 	config := fmt.Sprintf(`{"model_type": "llama", "hidden_size": %d, "intermediate_size": %d, "num_hidden_layers": %d, `+
 		`"num_attention_heads": %d, "num_key_value_heads": %d, "vocab_size": %d, "max_position_embeddings": 2048, "rms_norm_eps": 1e-5}`+"\n",
 		l.Hidden, l.FFN, l.Layers, l.Heads, l.KVHeads, l.Vocab)
@@ -50,7 +69,7 @@ func (l Llama) Write(dir string, entries int, codec string) error {
 	matrix := func(name string, rows, cols int) error {
 		file := fmt.Sprintf("t%d.cdna2.hxz", len(m.Tensors))
 		m.Tensors[name] = model.Tensor{Format: model.FormatCDNA2, File: file, OriginalShape: []int{rows, cols}, CDNAShape: []int{rows, cols}}
-		return writeMatrix(filepath.Join(dir, file), rows, cols, 0, codec, entries)
+		return writeMatrix(ctx, filepath.Join(dir, file), rows, cols, 0, codec, entries)
 	}
 	ones := make([]float32, l.Hidden)
 	for i := range ones {
@@ -153,7 +172,7 @@ func Generate(ctx context.Context, dir string, o transformer.Options, prompt, n 
 // options streams for a token, and does nothing with them: what a streamed token
 // takes at least.
 func Unpack(ctx context.Context, dir string, o transformer.Options) error {
-	plan, err := transformer.PlanFor(dir, o)
+	plan, err := transformer.PlanFor(ctx, dir, o)
 	if err != nil {
 		return err
 	}

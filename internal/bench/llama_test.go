@@ -12,7 +12,7 @@ import (
 func TestSyntheticLlama(t *testing.T) {
 	l := Llama{Layers: 2, Hidden: 64, FFN: 96, Heads: 4, KVHeads: 2, Vocab: 128}
 	dir := filepath.Join(t.TempDir(), "model")
-	if err := l.Write(dir, 64, "zstd"); err != nil {
+	if err := l.Make(t.Context(), dir, 64, "zstd"); err != nil {
 		t.Fatal(err)
 	}
 	g, err := Generate(t.Context(), dir, transformer.Options{Context: 64}, 9, 3)
@@ -31,7 +31,7 @@ func BenchmarkGenerate(b *testing.B) {
 	for _, entries := range []int{256, 64, 16} {
 		dir := filepath.Join(root, fmt.Sprintf("llama1b-%d", entries))
 		if _, err := os.Stat(filepath.Join(dir, "manifest.json")); err != nil {
-			if err := Llama1B().Write(dir, entries, "zstd"); err != nil {
+			if err := Llama1B().Make(b.Context(), dir, entries, "zstd"); err != nil {
 				b.Fatal(err)
 			}
 		}

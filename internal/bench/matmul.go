@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -97,10 +98,10 @@ func (o MatMul) Run(ctx context.Context) (*MatMulReport, error) {
 		}
 		return err
 	}
-	if err := add(o.read(k)); err != nil {
+	if err := add(o.read(ctx, k)); err != nil {
 		return nil, err
 	}
-	if err := add(o.dense(k, x)); err != nil {
+	if err := add(o.dense(ctx, k, x)); err != nil {
 		return nil, err
 	}
 	var outputs []func() []float32
@@ -123,7 +124,7 @@ func (o MatMul) Run(ctx context.Context) (*MatMulReport, error) {
 			var c *contestant
 			var y func() []float32
 			if mode == "decode" {
-				c, err = o.decode(dir, codec)
+				c, err = o.decode(ctx, dir, codec)
 			} else {
 				c, y, err = o.matrix(ctx, dir, "streamed "+codec, codec, 256, x, false, nil)
 				outputs = append(outputs, y)
@@ -168,14 +169,20 @@ func (o MatMul) split(n, unit int, f func(a, b int)) {
 
 // read is the yardstick: plain reading of as many bytes as there are indices, but
 // enough to come from memory.
-func (o MatMul) read(k *kernel.Kernels) (*contestant, error) {
+func (o MatMul) read(ctx context.Context, k *kernel.Kernels) (*contestant, error) {
 	n := max(o.Rows*o.Cols, 256<<20)
 	buf, err := offheap.Alloc(n)
 	if err != nil {
 		return nil, err
 	}
-	for i := range buf {
-		buf[i] = byte(i)
+	for at := 0; at < n; at += 1 << 20 {
+		if err := context.Cause(ctx); err != nil {
+			offheap.Free(buf)
+			return nil, err
+		}
+		for i := at; i < min(n, at+1<<20); i++ {
+			buf[i] = byte(i)
+		}
 	}
 	return &contestant{
 		name: "read", bytes: int64(n), memory: true, best: math.MaxInt64, cleanup: func() { offheap.Free(buf) },
@@ -187,7 +194,7 @@ func (o MatMul) read(k *kernel.Kernels) (*contestant, error) {
 }
 
 // dense is the same product with float32 weights and the same kernels' canon.
-func (o MatMul) dense(k *kernel.Kernels, x []float32) (*contestant, error) {
+func (o MatMul) dense(ctx context.Context, k *kernel.Kernels, x []float32) (*contestant, error) {
 	n := o.Rows * o.Cols
 	buf, err := offheap.Alloc(4 * n)
 	if err != nil {
@@ -196,6 +203,10 @@ func (o MatMul) dense(k *kernel.Kernels, x []float32) (*contestant, error) {
 	w := offheap.Float32s(buf)
 	row := Gaussian(o.Cols, 5)
 	for at := 0; at < n; at += o.Cols {
+		if err := context.Cause(ctx); err != nil {
+			offheap.Free(buf)
+			return nil, err
+		}
 		copy(w[at:], row)
 	}
 	y := make([]float32, o.Batch*o.Rows)
@@ -206,23 +217,23 @@ func (o MatMul) dense(k *kernel.Kernels, x []float32) (*contestant, error) {
 			a.Pack(x, o.Batch, o.Cols)
 			const rows = 256 // at a time: a worker's share, in runs that stay even
 			o.split(o.Rows, rows, func(first, last int) {
-				for r := first; r < last; r += rows {
+				for r := first; r < last && ctx.Err() == nil; r += rows {
 					n := min(rows, last-r)
 					k.DotRowsF32(y[r:], o.Rows, &a, w[r*o.Cols:(r+n)*o.Cols], n)
 				}
 			})
-			return nil
+			return context.Cause(ctx)
 		},
 	}, nil
 }
 
 // file writes the matrix for one codec and codebook size, once.
-func (o MatMul) file(dir, codec string, entries int) (string, error) {
+func (o MatMul) file(ctx context.Context, dir, codec string, entries int) (string, error) {
 	path := filepath.Join(dir, fmt.Sprintf("%s-%d.cdna2.hxz", codec, entries))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	return path, writeMatrix(path, o.Rows, o.Cols, o.BlockRows, codec, entries)
+	return path, writeMatrix(ctx, path, o.Rows, o.Cols, o.BlockRows, codec, entries)
 }
 
 // sidecar has one outlier in 200 weights, evenly spread.
@@ -237,7 +248,7 @@ func (o MatMul) sidecar() *cdna.Sidecar {
 
 // matrix is a product with a CDNA file, resident or streamed from the page cache.
 func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int, x []float32, resident bool, s *cdna.Sidecar) (*contestant, func() []float32, error) {
-	path, err := o.file(dir, codec, entries)
+	path, err := o.file(ctx, dir, codec, entries)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -278,8 +289,8 @@ func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int
 
 // decode is a streamed product without the product: reading and unpacking every
 // block or, of stored blocks, reading and hashing them.
-func (o MatMul) decode(dir, codec string) (*contestant, error) {
-	path, err := o.file(dir, codec, 256)
+func (o MatMul) decode(ctx context.Context, dir, codec string) (*contestant, error) {
+	path, err := o.file(ctx, dir, codec, 256)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +310,7 @@ func (o MatMul) decode(dir, codec string) (*contestant, error) {
 			var first error
 			o.split(f.NumBlocks(), 1, func(a, b int) {
 				buf := make([]byte, f.MaxBlockLen())
-				for i := a; i < b; i++ {
+				for i := a; i < b && ctx.Err() == nil; i++ {
 					if _, err := f.ReadBlock(buf[:f.Block(i).DecompLen], i, v); err != nil {
 						mu.Lock()
 						first = err
@@ -308,7 +319,7 @@ func (o MatMul) decode(dir, codec string) (*contestant, error) {
 					}
 				}
 			})
-			return first
+			return cmp.Or(first, context.Cause(ctx))
 		},
 	}, nil
 }

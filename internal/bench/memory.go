@@ -49,7 +49,7 @@ func Streamed(ctx context.Context, path string, x []float32, threads int, memory
 
 // Dense computes the same product the ordinary way: the whole matrix as float32 in
 // memory, then a plain loop.
-func Dense(path string, x []float32) ([]float32, Phase, error) {
+func Dense(ctx context.Context, path string, x []float32) ([]float32, Phase, error) {
 	f, err := cdna.Open(path)
 	if err != nil {
 		return nil, Phase{}, err
@@ -63,6 +63,9 @@ func Dense(path string, x []float32) ([]float32, Phase, error) {
 	values := f.Codebook()
 	indices := make([]byte, f.MaxBlockLen())
 	for i := range f.NumBlocks() {
+		if err := context.Cause(ctx); err != nil {
+			return nil, Phase{}, err
+		}
 		b := f.Block(i)
 		if _, err := f.ReadBlock(indices[:b.DecompLen], i, cdna.NewVerifier(cdna.Always, f.NumBlocks(), 0)); err != nil {
 			return nil, Phase{}, err

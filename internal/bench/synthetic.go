@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"math/rand/v2"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -40,13 +41,13 @@ func GaussianIndices(n int, snr float64) ([]byte, error) {
 
 // WriteGaussianMatrix writes a CDNA v2 file of rows × cols normal weights, a block
 // at a time.
-func WriteGaussianMatrix(path string, rows, cols, blockRows int, codec string) error {
-	return writeMatrix(path, rows, cols, blockRows, codec, 256)
+func WriteGaussianMatrix(ctx context.Context, path string, rows, cols, blockRows int, codec string) error {
+	return writeMatrix(ctx, path, rows, cols, blockRows, codec, 256)
 }
 
 // writeMatrix writes normal weights at 35 dB, or with k-means codebooks of 64 or
 // 16 entries.
-func writeMatrix(path string, rows, cols, blockRows int, codec string, entries int) error {
+func writeMatrix(ctx context.Context, path string, rows, cols, blockRows int, codec string, entries int) error {
 	o := codebook.Options{Method: codebook.Entropy, SNR: 35, Outliers: codebook.Never}
 	if entries < 256 {
 		o = codebook.Options{Method: codebook.KMeans, Entries: entries}
@@ -70,6 +71,9 @@ func writeMatrix(path string, rows, cols, blockRows int, codec string, entries i
 	indices := make([]byte, len(weights))
 	q.Quantize(indices, weights, nil)
 	for r := range rows {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		at := (r * 7919) % cols
 		if _, err := w.Write(indices[at : at+cols]); err != nil {
 			return err

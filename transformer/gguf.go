@@ -26,7 +26,10 @@ func (r *ggufReader) check(f *family) error {
 	keys := map[string]any{}
 	for key, value := range r.f.Metadata() {
 		if key, ok := strings.CutPrefix(key, r.arch+"."); ok && !known(key, f) {
-			keys[key] = jsonValue(value)
+			var err error
+			if keys[key], err = jsonValue(value); err != nil {
+				return fmt.Errorf("%s.%s: %w", r.arch, key, err)
+			}
 		}
 	}
 	if _, err := ggufKeys.check(keys, f.section(), "all"); err != nil {
@@ -42,15 +45,15 @@ func known(key string, f *family) bool {
 }
 
 // jsonValue returns a metadata value as JSON has it; numbers that it does not have, as text.
-func jsonValue(v gguf.Value) any {
-	value := v.Any()
+func jsonValue(v gguf.Value) (any, error) {
+	value, err := v.Any()
 	if f, ok := value.(float32); ok && (f != f || math.IsInf(float64(f), 0)) {
-		return fmt.Sprint(f)
+		return fmt.Sprint(f), nil
 	}
 	if f, ok := value.(float64); ok && (f != f || math.IsInf(f, 0)) {
-		return fmt.Sprint(f)
+		return fmt.Sprint(f), nil
 	}
-	return value
+	return value, err
 }
 
 // integer reads a key, which may hold one equal number a layer; without a default

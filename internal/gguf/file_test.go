@@ -56,7 +56,11 @@ func TestMetadataRoundTrip(t *testing.T) {
 		}
 		v := f.Metadata()[key]
 		again = append(again, gguf.Pair{Key: key, Value: v})
-		got, want := v.Any(), values[key]
+		got, err := v.Any()
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+		want := values[key]
 		if list, ok := got.([]any); ok { // compare as printed, with their types
 			if r := reflect.ValueOf(want); r.Len() != len(list) || v.Len() != len(list) {
 				t.Errorf("%s has %d elements", key, len(list))

@@ -178,8 +178,8 @@ func TestNestedArrays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]string{"a": "[[1 2] [] [3]]", "b": "[[x yz]]", "c": "[[[[7]]]]"} {
-		if got := fmt.Sprint(f.Metadata()[key].Any()); got != want {
-			t.Errorf("%s is %s, want %s", key, got, want)
+		if got, err := f.Metadata()[key].Any(); err != nil || fmt.Sprint(got) != want {
+			t.Errorf("%s is %v, %v, want %s", key, got, err, want)
 		}
 	}
 	if _, err := f.Ints("a"); !errors.Is(err, gguf.ErrKind) {
@@ -207,7 +207,9 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		for _, v := range m.Metadata() {
-			v.Any()
+			if _, err := v.Any(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for _, key := range m.Keys() {
 			_, _ = m.Strings(key)

@@ -97,18 +97,23 @@ func (v Value) describe() string {
 }
 
 // Any returns the value as a Go value: uint8 … int64, float32, float64, bool,
-// string, or []any of these; nil for the zero Value, and for one that its file no
-// longer gives.
-func (v Value) Any() any {
+// string, or []any of these; nil for the zero Value. The error is that of reading a long
+// one from its file.
+func (v Value) Any() (any, error) {
 	v, err := v.read()
 	if err != nil || v.isZero() {
-		return nil
+		return nil, err
 	}
+	return v.decode(), nil
+}
+
+// decode is Any of a value that has all its bytes.
+func (v Value) decode() any {
 	switch v.kind {
 	case KindArray:
 		list := make([]any, 0, v.n)
 		for e := range v.elements() {
-			list = append(list, e.Any())
+			list = append(list, e.decode())
 		}
 		return list
 	case KindString:

@@ -1,7 +1,9 @@
 package generate
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/export"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
 // TestSpecialBeyondVocabulary: ids of special tokens that no token has are none.
@@ -72,5 +75,29 @@ func TestLargeVocabulary(t *testing.T) {
 	defer f.Close()
 	if got, err := f.Strings("tokenizer.ggml.tokens"); err != nil || !slices.Equal(got, tokens) {
 		t.Errorf("exported: %d tokens, %v", len(got), err)
+	}
+}
+
+// TestTooLargeTokenizer: a file beyond the limit is ErrTooLarge of package tokenizer, in a
+// checkpoint and in a model directory.
+func TestTooLargeTokenizer(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"checkpoint", "model"} {
+		at := filepath.Join(dir, name)
+		if err := os.Mkdir(at, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if name == "model" {
+			if err := os.WriteFile(filepath.Join(at, "manifest.json"), []byte(`{"tensors": {}}`), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		file := filepath.Join(at, "tokenizer.json")
+		if err := errors.Join(os.WriteFile(file, nil, 0o666), os.Truncate(file, tokenizer.MaxFileSize+1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenTokenizer(at); !errors.Is(err, tokenizer.ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
-	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // FileReader is an open file of a model directory whose content was compared with the
@@ -55,22 +54,16 @@ func (m *Model) OpenFile(name string) (*FileReader, error) {
 }
 
 // ReadFile returns the content of a file of the directory, of at most limit bytes, compared
-// like OpenFile's. Beyond the limit it is fs.ErrInvalid.
+// like OpenFile's. Beyond the limit it is regularfile.ErrTooLarge.
 func (m *Model) ReadFile(name string, limit int64) ([]byte, error) {
 	want, f, err := m.open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if f.size > limit {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d expected: %w", m.Path(name), f.size, limit, fs.ErrInvalid)
-	}
-	if err := memory.FitsFile(m.Path(name), f.size); err != nil {
+	data, err := regularfile.Content(f, f.size, limit, m.Path(name))
+	if err != nil {
 		return nil, err
-	}
-	data := make([]byte, f.size)
-	if _, err := io.ReadFull(io.NewSectionReader(f, 0, f.size), data); err != nil {
-		return nil, fmt.Errorf("%s: %w", m.Path(name), err)
 	}
 	if want != "" {
 		sum := sha256.Sum256(data)

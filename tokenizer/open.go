@@ -35,20 +35,12 @@ func Open(path string) (*Tokenizer, error) {
 		if name == "tokenizer.json" && vocabulary != "" {
 			name = vocabulary
 		}
-		return readFile(filepath.Join(dir, name))
+		return regularfile.ReadAll(filepath.Join(dir, name), MaxFileSize)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return t, nil
-}
-
-func readFile(name string) ([]byte, error) {
-	text, err := regularfile.ReadAll(name, MaxFileSize)
-	if errors.Is(err, regularfile.ErrTooLarge) {
-		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
-	}
-	return text, err
 }
 
 // Read makes a tokenizer of a model's files, as transformers does: the vocabulary of tokenizer.json
@@ -106,11 +98,14 @@ func readVocabulary(files Files, s *settings) (*Tokenizer, []addedToken, error) 
 	return nil, nil, fmt.Errorf("%w: looked for %s", ErrNotFound, strings.Join(VocabularyFiles, ", "))
 }
 
-// optional is files, and nil for a file that does not exist.
+// optional is files, and nil for a file that does not exist; one that is too large is ErrTooLarge.
 func optional(files Files, name string) ([]byte, error) {
 	data, err := files(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case errors.Is(err, regularfile.ErrTooLarge):
+		return nil, fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	if err == nil && data == nil {
 		data = []byte{}

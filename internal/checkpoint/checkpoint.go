@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 var (
@@ -287,21 +287,14 @@ func (c *Checkpoint) Hash(ctx context.Context, file string) (string, int64, erro
 func (c *Checkpoint) OpenFile(name string) (File, error) { return c.place.Open(name) }
 
 // ReadFile returns the content of a file beside the weights, such as config.json.
-// One larger than limit bytes is refused; a missing one is fs.ErrNotExist.
+// One larger than limit bytes is regularfile.ErrTooLarge; a missing one is fs.ErrNotExist.
 func (c *Checkpoint) ReadFile(name string, limit int64) ([]byte, error) {
 	f, err := c.OpenFile(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if f.Size() > limit {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d expected: %w", c.place.Path(name), f.Size(), limit, fs.ErrInvalid)
-	}
-	text := make([]byte, f.Size())
-	if n, err := f.ReadAt(text, 0); n < len(text) {
-		return nil, fmt.Errorf("%s: %w", c.place.Path(name), err)
-	}
-	return text, nil
+	return regularfile.Content(f, f.Size(), limit, c.place.Path(name))
 }
 
 // Close closes all files.

@@ -164,7 +164,7 @@ func TestChoose(t *testing.T) {
 	if text, err := src.ReadFile("model.safetensors.index.json", 1000); err != nil || !strings.Contains(string(text), "weight_map") {
 		t.Errorf("%s, %v", text, err)
 	}
-	if _, err := src.ReadFile("model.safetensors.index.json", 10); !errors.Is(err, fs.ErrInvalid) {
+	if _, err := src.ReadFile("model.safetensors.index.json", 10); !errors.Is(err, regularfile.ErrTooLarge) {
 		t.Errorf("beyond the limit: %v", err)
 	}
 	if _, err := src.ReadFile("absent", 10); !errors.Is(err, fs.ErrNotExist) {

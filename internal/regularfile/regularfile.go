@@ -76,16 +76,35 @@ func ReadAll(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if size > limit {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d are read: %w", path, size, limit, ErrTooLarge)
-	}
-	if err := memory.FitsFile(path, size); err != nil {
+	if err := readable(path, size, limit); err != nil {
 		return nil, err
 	}
 	// Files of /proc and /sys say that they are empty; one that grows is not read on.
 	text := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 	_, err = text.ReadFrom(io.LimitReader(f, max(size, min(limit, bytes.MinRead))))
 	return text.Bytes(), err
+}
+
+// Content reads all size bytes of an open file, which is called name in messages; more than
+// limit are ErrTooLarge, and more than the process has room for memory.ErrLimit, before
+// anything is read.
+func Content(f io.ReaderAt, size, limit int64, name string) ([]byte, error) {
+	if err := readable(name, size, limit); err != nil {
+		return nil, err
+	}
+	text := make([]byte, size)
+	if n, err := f.ReadAt(text, 0); n < len(text) {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return text, nil
+}
+
+// readable tells whether a file may be read whole, by its size and the process's memory.
+func readable(name string, size, limit int64) error {
+	if size > limit {
+		return fmt.Errorf("%s: %d bytes, at most %d are read: %w", name, size, limit, ErrTooLarge)
+	}
+	return memory.FitsFile(name, size)
 }
 
 // Check tells, without opening it, whether path names a regular file, links followed:

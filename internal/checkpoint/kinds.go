@@ -13,6 +13,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/internal/torch"
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // choose tells which of a directory's files is its checkpoint, the first of it if
@@ -34,7 +35,11 @@ func choose(names []string, wanted string) (string, error) {
 	default:
 		return "", fmt.Errorf("several GGUF models, name one of %s: %w", strings.Join(models, ", "), ErrUnknown)
 	}
-	if name, err = torch.Choose(names); errors.Is(err, fs.ErrNotExist) {
+	name, err = torch.Choose(names)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && slices.Contains(names, model.ManifestName):
+		return "", fmt.Errorf("a model directory, which is converted already: %w", ErrUnknown)
+	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("no safetensors, GGUF or PyTorch file in it: %w", ErrUnknown)
 	}
 	return name, err

@@ -64,6 +64,9 @@ func (c *convertCommand) Run(env *environment) error {
 		defer attestation.abort()
 	}
 	memory.Allowed(job.Memory).Begin()
+	if err := sayRoundedSource(env, c.Src); err != nil {
+		return err
+	}
 	if c.DryRun {
 		plan, err := convert.Plan(env.ctx, job)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -13,8 +14,8 @@ import (
 	"github.com/helix-substrate/helix-substrate/memory"
 )
 
-// sayRounded says in one line how many values of a .npy file are not exactly those that
-// are used, because they are read as float32; one beyond its range is an error.
+// sayRounded says in one line, once, how many values of a .npy file are not exactly those
+// that are used, because they are read as float32; one beyond its range is an error.
 func sayRounded(env *environment, path string) error {
 	r, err := npy.Open(path)
 	if err != nil {
@@ -23,9 +24,18 @@ func sayRounded(env *environment, path string) error {
 	defer r.Close()
 	n, err := r.Rounded(env.ctx)
 	if n > 0 {
-		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s: %d of %d values are rounded to float32\n", path, n, r.Len())
+		env.note(fmt.Sprintf("warning: %s: %d of %d values are rounded to float32", path, n, r.Len()))
 	}
 	return err
+}
+
+// sayRoundedSource is sayRounded for a path that may be any kind of checkpoint: in others a
+// float64 is what weights are counted from, and the error of compressing them is far larger.
+func sayRoundedSource(env *environment, path string) error {
+	if filepath.Ext(path) != ".npy" || isDir(path) {
+		return nil
+	}
+	return sayRounded(env, path)
 }
 
 // maxPrompt bounds a prompt, and a line of a conversation.

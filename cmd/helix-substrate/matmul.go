@@ -52,14 +52,11 @@ func (c *matmulCommand) Run(env *environment) error {
 		return err
 	}
 	defer rec.abort()
-	if err := sayRounded(env, c.X); err != nil {
-		return err
-	}
 	x, y, r, err := p.run(env)
 	if err != nil {
 		return err
 	}
-	if err := c.compare(r, y); err != nil {
+	if err := c.compare(env, r, y); err != nil {
 		return err
 	}
 	if err := npy.Create(c.Out, y.Shape, y.Data); err != nil {
@@ -102,9 +99,12 @@ func (c *matmulCommand) record(env *environment, rec *record, p *product, r *rec
 }
 
 // compare adds to the receipt how near y comes to the canonical result, if there is one.
-func (c *matmulCommand) compare(r *receipt.StreamXW, y stream.Tensor) error {
+func (c *matmulCommand) compare(env *environment, r *receipt.StreamXW, y stream.Tensor) error {
 	if c.Compare == "" {
 		return nil
+	}
+	if err := sayRounded(env, c.Compare); err != nil {
+		return err
 	}
 	canonical, _, err := npy.ReadFloat32(c.Compare)
 	if err != nil {

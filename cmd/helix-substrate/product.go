@@ -49,6 +49,9 @@ func (p *product) run(env *environment) (x, y stream.Tensor, r *receipt.StreamXW
 	}
 	defer w.Close()
 	noteVersion1(env, w.File())
+	if err := sayRounded(env, p.x); err != nil {
+		return x, y, nil, err
+	}
 	if x.Data, x.Shape, err = npy.ReadFloat32(p.x); err != nil {
 		return x, y, nil, err
 	}

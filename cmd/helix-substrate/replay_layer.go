@@ -23,6 +23,9 @@ func (c *receiptReplayCommand) layer(env *environment, r *signedReceipt) error {
 	if err := c.sameModel(env, claims.Model); err != nil {
 		return err
 	}
+	if err := sayRounded(env, c.X); err != nil {
+		return err
+	}
 	var x stream.Tensor
 	var err error
 	if x.Data, x.Shape, err = npy.ReadFloat32(c.X); err != nil {

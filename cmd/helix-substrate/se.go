@@ -73,6 +73,9 @@ func (c *seCommand) Run(env *environment) error {
 			return usageError(err.Error())
 		}
 	}
+	if err := sayRoundedSource(env, c.Path); err != nil {
+		return err
+	}
 	matrices, done, err := openMatrices(env, c.Path, c.Sidecar)
 	if err != nil {
 		return err

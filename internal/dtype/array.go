@@ -26,7 +26,8 @@ const bufferSize = 256 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// ReadFloat32 fills dst with elements [off, off+len(dst)). It allocates nothing
+// ReadFloat32 fills dst with elements [off, off+len(dst)); what float32 cannot stand for
+// is ErrValue, as Check says. It allocates nothing
 // once its buffers are warm.
 func (a *Array) ReadFloat32(dst []float32, off int) error {
 	if off < 0 || off > a.Len || len(dst) > a.Len-off {
@@ -43,6 +44,9 @@ func (a *Array) ReadFloat32(dst []float32, off int) error {
 		}
 		if a.BigEndian {
 			SwapBytes(raw, size)
+		}
+		if i, err := Check(raw, a.Type); err != nil {
+			return fmt.Errorf("element %d: %w", off+i, err)
 		}
 		Decode(dst[:n], raw, a.Type)
 		dst, off = dst[n:], off+n

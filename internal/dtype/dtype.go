@@ -4,7 +4,8 @@
 // Decode converts a run of little-endian elements; Array does so for elements in
 // a file, window by window, through small pooled buffers. Conversions are exact
 // where float32 can hold the value and otherwise round to nearest, ties to even,
-// on every machine alike; values beyond the range of float32 become infinities.
+// on every machine alike; values beyond the range of float32 become infinities, which
+// Check finds beforehand.
 package dtype
 
 import "math"

@@ -1,6 +1,7 @@
 package torch
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -91,14 +92,19 @@ func (v *view) readFloat32(r io.ReaderAt, dst []float32, off int) error {
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	return v.gather(r, s, off, off+len(dst), func(at, step int, elements []byte) {
+	var refused error
+	err := v.gather(r, s, off, off+len(dst), func(at, step int, elements []byte) {
 		values := s.values[:len(elements)/v.storage.dtype.Size()]
+		if i, err := dtype.Check(elements, v.storage.dtype); err != nil {
+			refused = fmt.Errorf("stored element %d of a run: %w", i, err)
+		}
 		dtype.Decode(values, elements, v.storage.dtype)
 		for _, x := range values {
 			dst[at] = x
 			at += step
 		}
 	})
+	return cmp.Or(err, refused)
 }
 
 // readRaw is Tensor.ReadRaw for a tensor that is not contiguous or big-endian.

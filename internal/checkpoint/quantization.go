@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // ErrQuantization reports weights that are quantized in a way that is not read.
@@ -95,7 +96,7 @@ func parseConfig(text []byte) (*quantization, error) {
 			Quantization json.RawMessage `json:"quantization_config"`
 		} `json:"text_config"`
 	}
-	if err := json.Unmarshal(plainNumbers(text), &config); err != nil {
+	if err := json.Unmarshal(strictjson.FromPython(text), &config); err != nil {
 		return &quantization{broken: fmt.Errorf("%v: %w", err, ErrScale)}, nil
 	}
 	switch {
@@ -110,12 +111,6 @@ func parseConfig(text []byte) (*quantization, error) {
 	}
 	return nil, nil
 }
-
-// pythonNumbers are what Python writes for numbers that JSON has not.
-var pythonNumbers = regexp.MustCompile(`([:\[,]\s*)(-?Infinity|NaN)(\s*[,\]}])`)
-
-// plainNumbers replaces Python's numbers by null: no setting of a quantization is one.
-func plainNumbers(text []byte) []byte { return pythonNumbers.ReplaceAll(text, []byte("${1}null${3}")) }
 
 // named tells whether a key is there with something in it.
 func named(value json.RawMessage) bool {

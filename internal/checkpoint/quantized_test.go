@@ -95,6 +95,7 @@ func TestQuantizationRefused(t *testing.T) {
 		{`{"quantization": {"group_size": 64, "bits": 4}}`, "MLX", plain},
 		{method(`"bits": 4, "group_size": 64`), "quant_method", plain},
 		{method(`"quant_method": "hqq"`), "hqq", plain},
+		{`{"limits": [NaN, -Infinity, Infinity], "name": "a, NaN", "quantization_config": {"quant_method": "hqq"}}`, "hqq", plain},
 		{method(`"quant_method": "torchao"`), "torchao", plain},
 		{method(`"quant_method": "quark"`), "quark", plain},
 		{method(`"quant_method": "gptq", "bits": 5`), "5", plain},

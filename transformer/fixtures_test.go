@@ -50,7 +50,11 @@ func openFixture(t testing.TB, name string) *fixture {
 	if f.logits, _, err = npy.ReadFloat32(filepath.Join(f.dir, "logits.npy")); err != nil {
 		t.Fatal(err)
 	}
-	if f.config, err = readConfig(f.dir); err != nil {
+	text, err := os.ReadFile(filepath.Join(f.dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.config, err = ParseConfig(text); err != nil {
 		t.Fatal(err)
 	}
 	if f.Weights != name {

@@ -3,11 +3,9 @@ package transformer
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -54,23 +52,13 @@ func openSource(path string, verify cdna.Policy) (source, error) {
 }
 
 // maxConfig bounds config.json: real ones have a few kB.
-const maxConfig = 64 << 20
+const maxConfig = 1 << 24
 
-// readConfig reads a directory's config.json.
-func readConfig(dir string) (*Config, error) {
-	path := filepath.Join(dir, "config.json")
-	text, err := regularfile.ReadAll(path, maxConfig)
-	if err != nil {
-		return nil, err
-	}
-	return parseConfigOf(dir, text)
-}
-
-// parseConfigOf parses the config.json of a directory.
-func parseConfigOf(dir string, text []byte) (*Config, error) {
+// parseConfigOf parses the config.json of what is called name.
+func parseConfigOf(name string, text []byte) (*Config, error) {
 	c, err := ParseConfig(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, nil
 }

@@ -36,16 +36,11 @@ func (s *dense) close() error { return s.file.Close() }
 
 func (s *dense) config() (*Config, error) {
 	if s.file.GGUF() == nil {
-		const largest = 1 << 24
-		text, err := s.file.ReadFile("config.json", largest)
+		text, err := s.file.ReadFile("config.json", maxConfig)
 		if err != nil {
 			return nil, err
 		}
-		c, err := ParseConfig(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.file.Name(), err)
-		}
-		return c, nil
+		return parseConfigOf(s.file.Name(), text)
 	}
 	c, err := parseGGUF(s.file.GGUF(), denseTensors{s})
 	if err != nil {

@@ -11,9 +11,6 @@ import (
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
-// largestConfig bounds config.json.
-const largestConfig = 1 << 24
-
 // compressed is a model directory, converted from a Hugging Face checkpoint or,
 // with metadata and tensor names of that, from a GGUF file.
 type compressed struct {
@@ -54,7 +51,7 @@ func (s *compressed) config() (*Config, error) {
 
 func (s *compressed) readConfig() (*Config, error) {
 	if s.metadata == nil {
-		text, err := s.m.ReadFile("config.json", largestConfig)
+		text, err := s.m.ReadFile("config.json", maxConfig)
 		if err != nil {
 			return nil, err
 		}

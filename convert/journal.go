@@ -135,8 +135,8 @@ func (j *journal) isOurs(name string) bool {
 func tornHeader(text []byte) bool {
 	const sumLen = 2 * sha256.Size
 	begin := []byte(` {"header":{"journal":"` + journalKind + `"`)
-	for i, c := range text[:min(len(text), sumLen)] {
-		if !strings.ContainsRune("0123456789abcdef", rune(c)) || i >= sumLen {
+	for _, c := range text[:min(len(text), sumLen)] {
+		if !strings.ContainsRune("0123456789abcdef", rune(c)) {
 			return false
 		}
 	}

@@ -170,7 +170,7 @@ func (r *renderer) callMacro(m *macro, args *callArguments) string {
 	foundCaller := false
 	for i := range m.parameters {
 		p := &m.parameters[i]
-		v := Value(missing)
+		var v Value
 		if i < len(args.positional) {
 			v = args.positional[i]
 		} else {

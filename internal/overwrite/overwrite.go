@@ -67,9 +67,17 @@ const (
 // signatureName is what a signature is called that lies in its model.
 const signatureName = "model.sig"
 
+// trim drops the separators that a path ends with.
+func trim(path string) string {
+	for path != "" && os.IsPathSeparator(path[len(path)-1]) {
+		path = path[:len(path)-1]
+	}
+	return path
+}
+
 // files returns all paths that are written for an output.
 func (o Output) files() []string {
-	trimmed := strings.TrimRight(o.Path, "/"+string(filepath.Separator))
+	trimmed := trim(o.Path)
 	if trimmed == "" {
 		trimmed = o.Path
 	}
@@ -211,7 +219,7 @@ func resolve(path string, links int) string {
 			return abs
 		}
 	}
-	path = strings.TrimRight(path, "/"+string(filepath.Separator))
+	path = trim(path)
 	if to, err := os.Readlink(path); err == nil && links > 0 {
 		if !filepath.IsAbs(to) {
 			dir, _ := filepath.Split(path)

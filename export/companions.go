@@ -26,10 +26,24 @@ type companion struct {
 	text []byte
 }
 
+// Companions returns the paths that File may write besides output: none, unless that
+// becomes a directory of its own.
+func Companions(output string) []string {
+	if filepath.Base(output) != wholeName {
+		return nil
+	}
+	paths := convert.Companions()
+	for i, name := range paths {
+		paths[i] = filepath.Join(filepath.Dir(output), name)
+	}
+	return paths
+}
+
 // companions returns what lies beside the source's weights, for an output that becomes
 // a directory of its own. ErrExists: something else has such a name there.
 func (e *exporter) companions(output string) ([]companion, error) {
-	if filepath.Base(output) != wholeName || !e.src.Whole() {
+	paths := Companions(output)
+	if paths == nil || !e.src.Whole() {
 		return nil, nil
 	}
 	if e.src.GGUF() != nil {
@@ -37,7 +51,8 @@ func (e *exporter) companions(output string) ([]companion, error) {
 		return nil, nil
 	}
 	var list []companion
-	for _, name := range convert.Companions() {
+	for _, path := range paths {
+		name := filepath.Base(path)
 		text, err := e.src.ReadFile(name, tokenizer.MaxFileSize)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -47,7 +62,6 @@ func (e *exporter) companions(output string) ([]companion, error) {
 		if name == "config.json" {
 			text = e.exported(text)
 		}
-		path := filepath.Join(filepath.Dir(output), name)
 		there, err := regularfile.ReadAll(path, tokenizer.MaxFileSize)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/export"
+	"github.com/helix-substrate/helix-substrate/internal/overwrite"
 )
 
 type exportCommand struct {
@@ -19,6 +20,15 @@ func (c *exportCommand) Help() string {
 	return `Examples:
   helix-substrate export tinystories-cdna -o model.safetensors
   helix-substrate export tinystories-cdna -o model.gguf --dtype f16`
+}
+
+// unnamedOutputs are those of no flag: what may be written beside the weights.
+func (c *exportCommand) unnamedOutputs() []overwrite.Output {
+	var list []overwrite.Output
+	for _, path := range export.Companions(c.Out) {
+		list = append(list, overwrite.Output{Flag: "beside -o:", Path: path, Kind: overwrite.File})
+	}
+	return list
 }
 
 func (c *exportCommand) Run(env *environment) error {

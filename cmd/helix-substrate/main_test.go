@@ -32,10 +32,15 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sentencepiece, err := filepath.Abs("../../tokenizer/testdata/sentencepiece")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SHARED", shared)
+			env.Setenv("SENTENCEPIECE", sentencepiece)
 			env.Setenv("HELIX_CPU", os.Getenv("HELIX_CPU"))
 			return nil
 		},

@@ -33,7 +33,7 @@ type convertCommand struct {
 	SE             bool          `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
 	receiptFlags
 	Sign   []string `input:"file" name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
-	Report string   `output:"file" name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
+	Report string   `output:"report" name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
 	compressionFlags
 	Quiet bool `name:"quiet" short:"q" help:"No progress, no table."`
 	JSON  bool `name:"json" help:"Print a JSON report."`

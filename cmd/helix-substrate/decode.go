@@ -19,7 +19,7 @@ import (
 
 type decodeCommand struct {
 	File    string `input:"file" arg:"" name:"file" placeholder:"FILE" help:"A CDNA file, version 1, 2 or lossless."`
-	Out     string `output:"file" name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the matrix goes, as float32; a lossless float64 or float16 one as it is."`
+	Out     string `output:"array" name:"out" short:"o" required:"" placeholder:"OUT.npy" help:"Where the matrix goes, as float32; a lossless float64 or float16 one as it is."`
 	Sidecar string `input:"file" name:"sidecar" placeholder:"S.hxzo" help:"The file of outliers, which are put back in their places."`
 	receiptFlags
 	JSON bool `name:"json" help:"Print a JSON report."`

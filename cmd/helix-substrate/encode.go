@@ -12,8 +12,8 @@ import (
 
 type encodeCommand struct {
 	In      string `input:"file" arg:"" name:"in" placeholder:"IN.npy" help:"The matrix: a .npy array; more dimensions than two are folded into rows."`
-	Out     string `output:"file" name:"out" short:"o" required:"" placeholder:"OUT.cdna2.hxz" help:"Where it goes; an ending of .cdna writes version 1."`
-	Sidecar string `output:"file" name:"sidecar" placeholder:"OUT.hxzo" help:"Allow outliers to be kept apart, as float16, in this file, where that is smaller at the same error."`
+	Out     string `output:"matrix" name:"out" short:"o" required:"" placeholder:"OUT.cdna2.hxz" help:"Where it goes; an ending of .cdna writes version 1."`
+	Sidecar string `output:"outliers" name:"sidecar" placeholder:"OUT.hxzo" help:"Allow outliers to be kept apart, as float16, in this file, where that is smaller at the same error."`
 	Name    string `text:"" name:"name" help:"The tensor's name (default: the input's file name)."`
 	compressionFlags
 	JSON bool `name:"json" help:"Print a JSON report."`

@@ -14,7 +14,7 @@ type forwardCommand struct {
 	Dir  string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or run dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
 	Text string `text:"" arg:"" optional:"" name:"text" placeholder:"TEXT" help:"The text to read."`
 	IDs  []int  `name:"ids" placeholder:"1,2,3" help:"Token ids instead of a text."`
-	Out  string `output:"file" name:"out" short:"o" required:"" placeholder:"LOGITS.npy" help:"Where the logits [tokens, vocabulary] go: row i follows token i."`
+	Out  string `output:"array" name:"out" short:"o" required:"" placeholder:"LOGITS.npy" help:"Where the logits [tokens, vocabulary] go: row i follows token i."`
 	receiptFlags
 	modelFlags
 }

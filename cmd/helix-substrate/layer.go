@@ -16,7 +16,7 @@ type layerCommand struct {
 	Part  string `name:"part" enum:"block,attention,ffn" default:"block" help:"${enum}: a block takes raw vectors, its parts normalized ones."`
 	X     string `input:"file" name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`
 	Start int    `name:"start" default:"0" help:"The position of the first vector."`
-	Out   string `output:"file" name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
+	Out   string `output:"array" name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
 	receiptFlags
 	modelFlags
 }

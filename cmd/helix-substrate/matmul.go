@@ -14,7 +14,7 @@ import (
 type matmulCommand struct {
 	X         string        `input:"file" name:"x" required:"" placeholder:"X.npy" help:"The vectors: a .npy array of 1 to 3 dimensions."`
 	W         string        `input:"file" name:"w" required:"" placeholder:"FILE" help:"The matrix: a CDNA file."`
-	Out       string        `output:"file" name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the product goes."`
+	Out       string        `output:"array" name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the product goes."`
 	Transpose bool          `name:"transpose" help:"Compute X @ Wᵀ instead of X @ W."`
 	Sidecar   string        `input:"file" name:"sidecar" placeholder:"S.hxzo" help:"Exact values for outliers."`
 	Quality   string        `name:"quality" placeholder:"MODE" enum:"accurate,fast," default:"" help:"Apply the sidecar only where the file's own cosine is below 0.999 (accurate) or 0.998 (fast)."`

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func verbs(t *testing.T) map[string]*kong.Node {
 // read or written, or none.
 func TestPathsAreMarked(t *testing.T) {
 	inputs := []overwrite.InputKind{overwrite.One, overwrite.Model}
-	outputs := []overwrite.OutputKind{overwrite.File, overwrite.Directory, overwrite.Log, overwrite.Keys, overwrite.Signature, overwrite.Scratch}
+	outputs := []overwrite.OutputKind{overwrite.File, overwrite.Array, overwrite.Matrix, overwrite.Outliers, overwrite.Report, overwrite.Plot, overwrite.Receipt, overwrite.Directory, overwrite.Log, overwrite.Keys, overwrite.Signature, overwrite.Scratch}
 	known := func(kind string, kinds any) bool {
 		list := reflect.ValueOf(kinds)
 		for i := range list.Len() {
@@ -106,7 +107,7 @@ func TestNoOutputIsAnInput(t *testing.T) {
 						args := arguments(t, words, values, map[int]string{i: "in", o: path})
 						if code := run(args, strings.NewReader(""), &stdout, &stderr); code != exitUsage {
 							t.Errorf("%s: exit code %d\n%s", strings.Join(args, " "), code, &stderr)
-						} else if n := strings.Count(stderr.String(), "\n"); n != 1 || !strings.Contains(stderr.String(), overwrite.ErrOutput.Error()) {
+						} else if n := strings.Count(stderr.String(), "\n"); n != 1 || !strings.Contains(stderr.String(), overwrite.ErrOutput.Error()) || strings.Contains(stderr.String(), "a file is there") {
 							t.Errorf("%s: %q", strings.Join(args, " "), &stderr)
 						}
 						if after := snapshot(t, dir); !reflect.DeepEqual(before, after) {
@@ -121,6 +122,43 @@ func TestNoOutputIsAnInput(t *testing.T) {
 		t.Errorf("only %d command lines were tried", tried)
 	}
 	t.Logf("%d command lines", tried)
+}
+
+// TestNoFileIsReplaced: no output of any verb replaces a file that is none of its kind.
+func TestNoFileIsReplaced(t *testing.T) {
+	tried := 0
+	for words, verb := range verbs(t) {
+		values := pathValues(verb)
+		for o, out := range values {
+			kind := overwrite.OutputKind(out.Tag.Get("output"))
+			if !out.Tag.Has("output") || kind == overwrite.Scratch {
+				continue
+			}
+			for _, text := range []string{"my diary\n", "{\n  \"architectures\": []\n}\n", "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"} {
+				tried++
+				dir := t.TempDir()
+				t.Chdir(dir)
+				layInputs(t, true)
+				if err := os.WriteFile("precious.svg", []byte(text), 0o666); err != nil {
+					t.Fatal(err)
+				}
+				before := snapshot(t, dir)
+				var stdout, stderr bytes.Buffer
+				args := arguments(t, words, values, map[int]string{o: "precious.svg"})
+				if code := run(args, strings.NewReader(""), &stdout, &stderr); code == 0 {
+					t.Errorf("%s: %s", strings.Join(args, " "), &stdout)
+				} else if !slices.Contains([]overwrite.OutputKind{overwrite.File, overwrite.Directory, overwrite.Log, overwrite.Keys}, kind) && (code != exitUsage || !strings.Contains(stderr.String(), "a file is there")) {
+					t.Errorf("%s: exit code %d\n%s", strings.Join(args, " "), code, &stderr)
+				}
+				if after := snapshot(t, dir); !reflect.DeepEqual(before, after) {
+					t.Errorf("%s: files have changed", strings.Join(args, " "))
+				}
+			}
+		}
+	}
+	if tried < 60 {
+		t.Errorf("only %d command lines were tried", tried)
+	}
 }
 
 // clashes are outputs that must not be where the input is "in", by what they are called.

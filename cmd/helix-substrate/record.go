@@ -18,7 +18,7 @@ import (
 
 // receiptFlags are the options of every verb that leaves a receipt.
 type receiptFlags struct {
-	Receipt string `output:"file" name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
+	Receipt string `output:"receipt" name:"receipt" placeholder:"R.json" help:"Write the receipt there."`
 	Log     string `output:"log" name:"log" placeholder:"LOG" help:"Append the receipt to this log, which links it to the one before."`
 }
 

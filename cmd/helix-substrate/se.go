@@ -14,7 +14,7 @@ import (
 
 type seCommand struct {
 	Path         string        `input:"model" arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a model directory, or a checkpoint as for convert, .npy included."`
-	Plot         string        `output:"file" name:"plot" placeholder:"FILE" help:"Draw the plane of Se and coherence, and Se by tensor: .png or .svg."`
+	Plot         string        `output:"plot" name:"plot" placeholder:"FILE" help:"Draw the plane of Se and coherence, and Se by tensor: .png or .svg."`
 	Sidecar      string        `input:"file" name:"sidecar" placeholder:"S.hxzo" help:"The outliers of a CDNA file."`
 	Estimator    string        `name:"estimator" enum:"auto,gram,lanczos,original" default:"auto" help:"${enum}: all singular values up to 1024 and a sample beyond; all; a sample; the original's constants beyond 512."`
 	Seed         uint64        `name:"seed" help:"Of the sample's random numbers."`

@@ -20,11 +20,19 @@ type file struct {
 	info os.FileInfo
 }
 
+// manifest is the file that makes a directory a model's (package model).
+const manifest = "manifest.json"
+
 // dirsOf returns the directories that are read as a whole with an input: itself, or the
-// hub's cache if it is no path here but a repository's name.
+// hub's cache if it is no path here but a repository's name. A file that lies in a model
+// directory goes with all of that, which more files, or others, would spoil.
 func dirsOf(in Input) []place {
 	if in.Kind != Model {
-		return nil
+		dir := filepath.Dir(in.Path)
+		if info, err := os.Stat(filepath.Join(dir, manifest)); err != nil || !info.Mode().IsRegular() {
+			return nil
+		}
+		return []place{locate(dir)}
 	}
 	info, err := os.Stat(in.Path)
 	if err == nil {

@@ -1,4 +1,5 @@
-// Package overwrite refuses outputs that would destroy, or change, what is read.
+// Package overwrite refuses outputs that would destroy, or change, what is read, or what
+// the program did not write.
 //
 //	err := overwrite.Check(
 //		[]overwrite.Input{{Flag: "SRC", Path: "model", Kind: overwrite.Model}},
@@ -17,7 +18,8 @@ import (
 	"strings"
 )
 
-// ErrOutput reports an output that would destroy an input, or another output.
+// ErrOutput reports an output that would destroy an input, another output, or a file of
+// somebody else.
 var ErrOutput = errors.New("choose another output")
 
 // Input is a path that is read.
@@ -31,7 +33,7 @@ type Input struct {
 type InputKind string
 
 const (
-	// One is a file alone.
+	// One is a file alone, or with the model directory that it lies in.
 	One InputKind = "file"
 	// Model is a model directory or a checkpoint: a directory with all that is in it, a
 	// file with the other parts or shards of its model, or a repository of the hub, with
@@ -50,8 +52,20 @@ type Output struct {
 type OutputKind string
 
 const (
-	// File is a file that is written whole and then gets its name.
+	// File is a file that is written whole and then gets its name, and must not be there yet.
 	File OutputKind = "file"
+	// Array is a .npy file. It and the next ones may replace files of their kind, and no others.
+	Array OutputKind = "array"
+	// Matrix is a CDNA file.
+	Matrix OutputKind = "matrix"
+	// Outliers is a sidecar.
+	Outliers OutputKind = "outliers"
+	// Report is a report of a conversion, for people.
+	Report OutputKind = "report"
+	// Plot is a drawing of Structural Entropy.
+	Plot OutputKind = "plot"
+	// Receipt is a receipt, signed or not.
+	Receipt OutputKind = "receipt"
 	// Directory is a new directory, which is built under other names beside it.
 	Directory OutputKind = "directory"
 	// Log is a log of receipts, and its tree.
@@ -97,7 +111,8 @@ func (o Output) files() []string {
 
 // Check refuses, as ErrOutput, an output that is an input or a link to one, that is a
 // directory around an input, or lies in one that is read as a whole; and outputs that are
-// each other or lie in each other. Empty paths count for nothing. Inputs that are not
+// each other or lie in each other; and outputs in whose place there is a file that is none of
+// their kind. Empty paths count for nothing. Inputs that are not
 // there are other people's errors.
 func Check(inputs []Input, outputs []Output) error {
 	read := make([]*reading, len(inputs))
@@ -124,6 +139,9 @@ func Check(inputs []Input, outputs []Output) error {
 				if why := w.meets(other); why != "" {
 					return fmt.Errorf("%s %s: %s %s %s: %w", o.Flag, o.Path, why, other.Flag, other.Path, ErrOutput)
 				}
+			}
+			if w.foreign() {
+				return fmt.Errorf("%s %s: a file is there that is no %s of this program: %w", o.Flag, o.Path, o.Kind, ErrOutput)
 			}
 			these = append(these, w)
 		}

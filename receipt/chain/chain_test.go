@@ -255,7 +255,7 @@ func TestInterruptedAppend(t *testing.T) {
 	if err := Append(t.Context(), path, execution(t, 7)); !errors.Is(err, ErrLog) {
 		t.Errorf("no tree: %v", err)
 	}
-	for _, text := range []string{"my only line\n", "my only line", "{}\n", "{}", string(longer[len(log):])} {
+	for _, text := range []string{"my only line\n", "my only line", "{}\n", "{}", "{\\rtf1 my thesis", "{\"architectures\": [", string(longer[len(log):])} {
 		write(t, path, []byte(text))
 		write(t, path+TreeSuffix, nil)
 		if err := Append(t.Context(), path, execution(t, 7)); !errors.Is(err, ErrLog) {
@@ -266,6 +266,18 @@ func TestInterruptedAppend(t *testing.T) {
 		}
 		if got := read(t, path); string(got) != text {
 			t.Errorf("%.20q became %.20q", text, got)
+		}
+		if strings.HasPrefix(text, entryStart) {
+			continue
+		}
+		if err := os.Remove(path + TreeSuffix); err != nil {
+			t.Fatal(err)
+		}
+		if err := Append(t.Context(), path, execution(t, 7)); !errors.Is(err, ErrLog) {
+			t.Errorf("%.20q: %v", text, err)
+		}
+		if _, err := os.Stat(path + TreeSuffix); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%.20q has a tree now: %v", text, err)
 		}
 	}
 	// One entry is as good as its tree.

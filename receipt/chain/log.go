@@ -93,6 +93,9 @@ func edit(path string, use func(log *os.File, t *tree, last []byte, end int64) e
 	if err := checkRegular(path); err != nil {
 		return err
 	}
+	if err := checkForeign(path); err != nil {
+		return err
+	}
 	file, err := lockedfile.Edit(path + TreeSuffix) // also keeps other writers out
 	if err != nil {
 		return err
@@ -168,10 +171,42 @@ func lastEntry(log *os.File, t *tree) (last []byte, end int64, err error) {
 			size++
 		}
 		return line, size, t.add(line)
-	case !whole && rest[0] == '{' && !json.Valid(rest): // the beginning of an entry
+	case !whole && beginsEntry(rest) && !json.Valid(rest):
 		return last, end, nil
 	}
 	return nil, 0, fmt.Errorf("%w: what follows entry %d is in no tree: see 'receipt log verify'", ErrLog, t.size-1)
+}
+
+// entryStart begins every entry: its first key, in canonical form.
+const entryStart = `{"avg_cosine_similarity":`
+
+// beginsEntry tells whether text can be an entry that was cut short. It is overwritten, so
+// nothing else must be taken for one.
+func beginsEntry(text []byte) bool {
+	n := min(len(text), len(entryStart))
+	return string(text[:n]) == entryStart[:n]
+}
+
+// checkForeign refuses a file without a tree that begins unlike a log, before anything is
+// made beside it.
+func checkForeign(path string) error {
+	if _, err := os.Lstat(path + TreeSuffix); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	log, err := os.Open(path)
+	if err != nil {
+		return nil // it is made, or what opens it for writing says why not
+	}
+	defer log.Close()
+	start := make([]byte, len(entryStart))
+	n, err := io.ReadFull(log, start)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	if !beginsEntry(start[:n]) {
+		return fmt.Errorf("%s: %w: it begins unlike a log, and is in no tree", path, ErrLog)
+	}
+	return nil
 }
 
 // follows tells whether a line is a receipt that names the one before it.

@@ -44,8 +44,8 @@ func (c *computation) gramOfCols(ctx context.Context) ([]float64, error) {
 		t := &panels[worker]
 		t.transpose(w, p)
 		parts[worker].clear()
-		parts[worker].add(t, t, true)
-		return nil
+		parts[worker].add(ctx, t, t, true)
+		return context.Cause(ctx)
 	}, func(worker, _ int) {
 		parts[worker].addTo(g, p, 0, 0)
 	})
@@ -86,10 +86,10 @@ func (c *computation) gramOfRows(ctx context.Context) ([]float64, error) {
 				last := min(c.cols, first+gramSegment)
 				right[worker].cut(held, b-a, c.cols, first, last)
 				left[worker].cut(w, hi-lo, c.cols, first, last)
-				part.add(&left[worker], &right[worker], j == 0)
+				part.add(ctx, &left[worker], &right[worker], j == 0)
 			}
 			part.addTo(g, p, lo, a) // no other worker's place
-			return nil
+			return context.Cause(ctx)
 		}, nil)
 		if err != nil {
 			return nil, err
@@ -161,10 +161,10 @@ func (q *product) addTo(g []float64, p, row, col int) {
 }
 
 // add adds l·rᵀ. With lower, of a square product, what is above the diagonal is not
-// needed.
-func (q *product) add(l, r *panel, lower bool) {
+// needed. Once ctx has ended the sum is worth nothing.
+func (q *product) add(ctx context.Context, l, r *panel, lower bool) {
 	if q.kernels != nil {
-		q.addSingle(l, r, lower)
+		q.addSingle(ctx, l, r, lower)
 		return
 	}
 	q.addDouble(l, r, lower)
@@ -173,8 +173,8 @@ func (q *product) add(l, r *panel, lower bool) {
 // stripe is the number of rows of a product that are summed at a time.
 const stripe = 64
 
-func (q *product) addSingle(l, r *panel, lower bool) {
-	for a := 0; a < q.rows; a += stripe {
+func (q *product) addSingle(ctx context.Context, l, r *panel, lower bool) {
+	for a := 0; a < q.rows && ctx.Err() == nil; a += stripe { // all at once may take a second
 		b := min(q.rows, a+stripe)
 		across := q.cols
 		if lower {

@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"github.com/helix-substrate/helix-substrate/codebook"
+	"github.com/helix-substrate/helix-substrate/internal/codec"
 )
 
 var (
@@ -98,6 +99,9 @@ func (o Options) normalize() (Options, error) {
 	}
 	if o.Codec == "" {
 		o.Codec = "zstd"
+	}
+	if err := codec.Check(o.Codec, o.Level); err != nil {
+		return o, fmt.Errorf("%w: %w", err, ErrOption)
 	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)

@@ -43,6 +43,9 @@ func (c *runCommand) Run(env *environment) error {
 	if c.N < 1 {
 		return usageError("-n must be positive")
 	}
+	if c.System != "" && !c.Chat {
+		return usageError("--system is for --chat")
+	}
 	file, err := c.create()
 	if err != nil {
 		return err

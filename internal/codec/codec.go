@@ -71,16 +71,24 @@ type Codec interface {
 // Names lists the codecs, simplest first.
 func Names() []string { return []string{"none", "huff0", "zstd", "lz4", "brotli"} }
 
+// Check returns the error of New: ErrUnknown, ErrLevel or none.
+func Check(name string, level int) error {
+	highest, known := map[string]int{"none": 0, "huff0": 0, "zstd": 22, "lz4": 9, "brotli": 11}[name]
+	if !known {
+		return fmt.Errorf("%w %q (have %q)", ErrUnknown, name, Names())
+	}
+	if level < 0 || level > highest {
+		return fmt.Errorf("%w: %s has levels 0 to %d, not %d", ErrLevel, name, highest, level)
+	}
+	return nil
+}
+
 // New returns the codec of that name. Level 0 is the codec's fast default;
 // higher levels, where there are any (zstd 1..22, lz4 1..9, brotli 1..11), look
 // for matches and take longer. Levels matter to Encode only.
 func New(name string, level int) (Codec, error) {
-	highest, known := map[string]int{"none": 0, "huff0": 0, "zstd": 22, "lz4": 9, "brotli": 11}[name]
-	if !known {
-		return nil, fmt.Errorf("%w %q (have %q)", ErrUnknown, name, Names())
-	}
-	if level < 0 || level > highest {
-		return nil, fmt.Errorf("%w: %s has levels 0 to %d, not %d", ErrLevel, name, highest, level)
+	if err := Check(name, level); err != nil {
+		return nil, err
 	}
 	switch name {
 	case "huff0":

@@ -41,7 +41,7 @@ func (l Llama) Weights() int64 {
 // is not touched: that is fs.ErrExist.
 func (l Llama) Make(ctx context.Context, dir string, entries int, codec string) error {
 	if _, err := os.Lstat(dir); err == nil {
-		return fmt.Errorf("%s: %w, and is no model directory: choose another place", dir, fs.ErrExist)
+		return fmt.Errorf("%s: %w, and is no model directory", dir, fs.ErrExist)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return err

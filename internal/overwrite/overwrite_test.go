@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,9 @@ func TestCheck(t *testing.T) {
 		t.Skip(err)
 	}
 	directory, weights := Input{"SRC", "model", Model}, Input{"--x", "w.npy", One}
+	if err := os.WriteFile("model/model.sig", []byte(inToto), 0o666); err != nil { // of an earlier signing
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		in   Input
 		out  string
@@ -114,5 +118,26 @@ func TestParts(t *testing.T) {
 	}
 	if err := Check(in, []Output{{"-o", "n-00001-of-00002.gguf", File}}); err != nil {
 		t.Errorf("another model's part: %v", err)
+	}
+}
+
+// TestForeign: a file is replaced by those of its kind alone.
+func TestForeign(t *testing.T) {
+	for kind, begin := range beginnings {
+		for other, texts := range beginnings {
+			for _, text := range texts {
+				t.Chdir(t.TempDir())
+				if err := os.WriteFile("there", []byte(text+"..."), 0o666); err != nil {
+					t.Fatal(err)
+				}
+				known := slices.Contains(begin, text)
+				if err := Check(nil, []Output{{"-o", "there", kind}}); errors.Is(err, ErrOutput) == known {
+					t.Errorf("%s over %s, %.20q: %v", kind, other, text, err)
+				}
+			}
+			if len(texts[0]) > longestBeginning {
+				t.Errorf("%s begins in more than is read", other)
+			}
+		}
 	}
 }

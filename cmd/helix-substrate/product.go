@@ -20,7 +20,7 @@ type product struct {
 	options       stream.MatrixOptions // but for the sidecar
 	threads       int
 	cpu           string
-	memory        byteunit.Size // of the whole process, 0 is without a limit
+	memory        byteunit.Size // of the whole process, 0 is what the control group allows
 }
 
 // run multiplies and returns the original's receipt of it.
@@ -32,9 +32,10 @@ func (p *product) run(env *environment) (x, y stream.Tensor, r *receipt.StreamXW
 		}
 	}
 	engineOptions := stream.EngineOptions{Threads: p.threads, CPU: p.cpu}
-	if p.memory > 0 {
-		memory.Allowed(int64(p.memory)).Begin()
-		if engineOptions.Budget, err = p.budget(env.ctx, o.Sidecar); err != nil {
+	limit := memory.Allowed(int64(p.memory))
+	if limit.Source != memory.None {
+		limit.Begin()
+		if engineOptions.Budget, err = p.budget(env.ctx, limit, o.Sidecar); err != nil {
 			return x, y, nil, err
 		}
 	}
@@ -65,7 +66,7 @@ func (p *product) run(env *environment) (x, y stream.Tensor, r *receipt.StreamXW
 		return x, y, nil, err
 	}
 	r = record(x, y, stats)
-	r.Memory.LimitMB = float64(p.memory) / (1 << 20)
+	r.Memory.LimitMB = float64(limit.Bytes) / (1 << 20)
 	return x, y, r, nil
 }
 
@@ -91,7 +92,7 @@ func (p *product) claims(ctx context.Context, x, y stream.Tensor, r *receipt.Str
 
 // budget leaves to the blocks what the limit does not need for the program, X and Y,
 // and says how much would do where that is not enough for one block.
-func (p *product) budget(ctx context.Context, sidecar *cdna.Sidecar) (*stream.Budget, error) {
+func (p *product) budget(ctx context.Context, limit memory.Limit, sidecar *cdna.Sidecar) (*stream.Budget, error) {
 	x, err := npy.Open(p.x)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (p *product) budget(ctx context.Context, sidecar *cdna.Sidecar) (*stream.Bu
 		in, out = out, in
 	}
 	held := memory.Held() // with the sidecar and the blocks' index
-	batch := int64(x.Len() / in)
+	batch := int64(x.Len() / max(1, in))
 	vectors := 4*int64(x.Len()) + 4*batch*int64(out)
 	if sidecar != nil {
 		vectors += 4 * batch * int64(out) // X @ W sums corrections apart
@@ -115,7 +116,6 @@ func (p *product) budget(ctx context.Context, sidecar *cdna.Sidecar) (*stream.Bu
 	}
 	// The vectors are packed once more, and a receipt names every block.
 	share := memory.Share(held, vectors+4*int64(x.Len())+int64(w.NumBlocks())*receiptPerBlock)
-	limit := memory.Limit{Bytes: int64(p.memory), Source: memory.Flag}
 	plan, err := stream.PlanResidency(limit.Bytes-share, 1, []*cdna.File{w})
 	if err != nil {
 		return nil, limit.TooSmall("for this product", share+plan.Minimum)

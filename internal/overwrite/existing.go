@@ -2,8 +2,9 @@ package overwrite
 
 import (
 	"io"
-	"os"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // beginnings are how the files of a kind begin that the program writes: what is there and
@@ -32,7 +33,7 @@ func (w written) foreign() bool {
 	if !replaced || w.info == nil || !w.info.Mode().IsRegular() || w.info.Size() == 0 {
 		return false
 	}
-	f, err := os.Open(w.real)
+	f, _, err := regularfile.Open(w.real)
 	if err != nil {
 		return true // nobody can tell
 	}

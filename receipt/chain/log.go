@@ -193,7 +193,7 @@ func checkForeign(path string) error {
 	if _, err := os.Lstat(path + TreeSuffix); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	log, err := os.Open(path)
+	log, _, err := regularfile.Open(path)
 	if err != nil {
 		return nil // it is made, or what opens it for writing says why not
 	}

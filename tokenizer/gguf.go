@@ -42,7 +42,7 @@ const (
 
 // FromGGUF returns the tokenizer of a GGUF file, which works as llama.cpp's with special tokens parsed. Only for the pre-tokenizers
 // "tekken" and "gpt-4o" it takes the models' own patterns where llama.cpp has approximations. Errors wrap ErrFormat, ErrUnsupported
-// (naming the model or pre-tokenizer) or ErrVocabulary.
+// (naming the model or pre-tokenizer) or ErrVocabulary, or are memory.ErrLimit where the process has no room for it.
 func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 	n := len(meta.Tokens)
 	if n == 0 || n > maxID {
@@ -55,6 +55,9 @@ func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 		if id != nil && (*id < 0 || *id >= n) {
 			return nil, fmt.Errorf("%w: special token %d of %d", ErrVocabulary, *id, n)
 		}
+	}
+	if err := fits(n); err != nil {
+		return nil, err
 	}
 	v := vocabulary{make(map[string]int32, n), slices.Clone(meta.Tokens), n}
 	for id, token := range v.tokens {

@@ -207,9 +207,16 @@ func (r *jsonReader) int32() (int32, error) {
 	return int32(n), nil
 }
 
-// A vocabulary of many tokens is asked for before it is made: each takes about this in
-// bytes, for its text, its places in the list and in the map.
-const manyTokens, bytesPerToken = 1 << 15, 80
+// fits returns memory.ErrLimit if the process has no room for a vocabulary of n tokens, each
+// of which takes about 80 bytes for its text, its places in the list and in the map. Short
+// ones are not asked for.
+func fits(n int) error {
+	const short, bytesPerToken = 1 << 15, 80
+	if n <= short {
+		return nil
+	}
+	return memory.Fits(fmt.Sprintf("a vocabulary of %d tokens", n), bytesPerToken*int64(n))
+}
 
 // parseVocabulary reads {"token": id, ...}. Of equal tokens the last counts.
 func parseVocabulary(data []byte) (vocabulary, error) {
@@ -218,10 +225,8 @@ func parseVocabulary(data []byte) (vocabulary, error) {
 		return vocabulary{}, err
 	}
 	n := bytes.Count(data, []byte{':'})
-	if n > manyTokens {
-		if err := memory.Fits(fmt.Sprintf("a vocabulary of %d tokens", n), bytesPerToken*int64(n)); err != nil {
-			return vocabulary{}, err
-		}
+	if err := fits(n); err != nil {
+		return vocabulary{}, err
 	}
 	ids := make(map[string]int32, n)
 	for more := !r.empty('}'); more; more = r.more('}') {

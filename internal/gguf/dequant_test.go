@@ -153,11 +153,11 @@ func randomBlocks(t gguf.Type, n int) []byte {
 	return raw
 }
 
-// highBytes tells where a block has the high bytes of float16 numbers.
+// highBytes tells where a block has the high bytes of floating-point numbers.
 var highBytes = map[gguf.Type][]int{
 	gguf.Q4_0: {1}, gguf.Q4_1: {1, 3}, gguf.Q5_0: {1}, gguf.Q5_1: {1, 3}, gguf.Q8_0: {1},
 	gguf.Q2_K: {81, 83}, gguf.Q3_K: {109}, gguf.Q4_K: {1, 3}, gguf.Q5_K: {1, 3}, gguf.Q6_K: {209},
 	gguf.IQ2XXS: {1}, gguf.IQ2XS: {1}, gguf.IQ2S: {1}, gguf.IQ3XXS: {1}, gguf.IQ3S: {1}, gguf.IQ1S: {1}, gguf.IQ1M: {55},
 	gguf.IQ4NL: {1}, gguf.IQ4XS: {1}, gguf.TQ1_0: {53}, gguf.TQ2_0: {65}, gguf.Q1_0: {1}, gguf.Q2_0: {1},
-	gguf.F16: {1}, gguf.BF16: {1}, gguf.F32: {3},
+	gguf.F16: {1}, gguf.BF16: {1}, gguf.F32: {3}, gguf.F64: {7},
 }

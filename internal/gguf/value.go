@@ -6,6 +6,8 @@ import (
 	"io"
 	"iter"
 	"math"
+
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // Kind is what a metadata value is. The values are those in files.
@@ -73,6 +75,9 @@ func (v Value) length() int { return len(v.raw) + v.size }
 func (v Value) read() (Value, error) {
 	if v.file == nil {
 		return v, nil
+	}
+	if err := memory.FitsFile("a value of the metadata", int64(v.size)); err != nil {
+		return v, err
 	}
 	raw := make([]byte, v.size)
 	err := readFull(v.file, raw, v.at)

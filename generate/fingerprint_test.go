@@ -54,8 +54,11 @@ func TestFingerprint(t *testing.T) {
 	if err := os.WriteFile(list, []byte(sums), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(filepath.Dir(list), "file")
-	if err := os.WriteFile(file, []byte(line(t, filepath.Join(checkpoint, "config.json"))), 0o666); err != nil {
+	single, file := filepath.Join(t.TempDir(), "m.gguf"), filepath.Join(filepath.Dir(list), "file")
+	if err := os.WriteFile(single, []byte("GGUF and so on"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(line(t, single)), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	converted, err := model.Open(dir)
@@ -66,7 +69,7 @@ func TestFingerprint(t *testing.T) {
 	for _, c := range []struct{ path, model, tokenizer string }{
 		{dir, converted.Manifest.RootSHA256, filepath.Join(dir, "tokenizer.json")},
 		{checkpoint, hashOf(t, list), filepath.Join(checkpoint, "tokenizer.json")},
-		{filepath.Join(checkpoint, "config.json"), hashOf(t, file), filepath.Join(checkpoint, "config.json")},
+		{single, hashOf(t, file), single},
 	} {
 		m, err := Fingerprint(t.Context(), c.path)
 		if err != nil || m.RootSHA256 != c.model || m.TokenizerSHA256 != hashOf(t, c.tokenizer) || (m.ContentSHA256 != "") != (c.path == dir) {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/tokenizer"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -21,7 +24,7 @@ func (c *planCommand) Help() string {
 func (c *planCommand) Run(env *environment) error {
 	memory.Lean() // as a run under a limit does
 	opening, err := c.begin(env, c.Dir)
-	if damaged(err) { // else a model can be planned without a tokenizer
+	if err != nil && !errors.Is(err, tokenizer.ErrNotFound) && !errors.Is(err, gguf.ErrNoKey) { // a model can be planned without one
 		return err
 	}
 	o, err := c.options()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -77,16 +76,6 @@ func (f *verifyFlag) fingerprint(env *environment, path string) (receipt.ModelCl
 		return generate.Fingerprint(env.ctx, path)
 	}
 	return generate.ModelFingerprint(env.ctx, m)
-}
-
-// damaged tells an error about a model directory whose files are not those of its manifest.
-func damaged(err error) bool {
-	for _, damage := range []error{model.ErrManifest, model.ErrMismatch, model.ErrMissing, model.ErrUnlisted, model.ErrOutside} {
-		if errors.Is(err, damage) {
-			return true
-		}
-	}
-	return false
 }
 
 // noteVersion1 says that a file of version 1 can be damaged unnoticed.

@@ -40,7 +40,9 @@ func untilSignal(stderr io.Writer) (ctx context.Context, stop func()) {
 		os.Exit(exitInterrupted)
 	}()
 	return ctx, func() {
-		signal.Stop(signals)
+		if ctx.Err() == nil { // else the process is about to end with the code of the first signal, not by the next
+			signal.Stop(signals)
+		}
 		close(done)
 		cancel()
 	}

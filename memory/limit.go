@@ -93,7 +93,7 @@ func Fits(what string, n int64) error {
 // FitsFile returns ErrLimit if there is no room for a whole file of size bytes and as much
 // again for what is made of it. Small files are not looked at: Room collects the garbage.
 func FitsFile(path string, size int64) error {
-	const small = 1 << 20
+	const small = 1 << 24
 	if size < small {
 		return nil
 	}

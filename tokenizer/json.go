@@ -211,7 +211,7 @@ func (r *jsonReader) int32() (int32, error) {
 // of which takes about 80 bytes for its text, its places in the list and in the map. Short
 // ones are not asked for.
 func fits(n int) error {
-	const short, bytesPerToken = 1 << 15, 80
+	const short, bytesPerToken = 1 << 18, 80
 	if n <= short {
 		return nil
 	}

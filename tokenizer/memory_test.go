@@ -13,7 +13,7 @@ import (
 // TestVocabularyFits: a vocabulary that the process's limit has no room for is refused
 // before it is made, in both forms.
 func TestVocabularyFits(t *testing.T) {
-	const n = 100_000
+	const n = 300_000
 	var json strings.Builder
 	tokens := make([]string, n)
 	for i := range n {

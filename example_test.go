@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	helix "github.com/helix-substrate/helix-substrate"
-	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -72,7 +72,7 @@ func ExampleDecode() {
 	if _, err := helix.Encode(context.Background(), path, "w", w, 64, helix.Options{}); err != nil {
 		log.Fatal(err)
 	}
-	got, rows, cols, err := helix.Decode(path)
+	got, rows, cols, err := helix.Decode(context.Background(), path)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -107,25 +107,21 @@ func ExampleConvert() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	src, dst := filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "model")
-	err = safetensors.Create(src, []safetensors.Entry{
-		safetensors.Float32("layer.weight", []int{48, 64}, weights()),
-		safetensors.Float32("norm.weight", []int{2}, []float32{1, 1}),
-	}, nil)
-	if err != nil {
+	src, dst := filepath.Join(dir, "TinyStories"), filepath.Join(dir, "tinystories")
+	if err := demo.Extract(src); err != nil { // a checkpoint as they come from a hub
 		log.Fatal(err)
 	}
-	if _, err := helix.Convert(ctx, src, dst, helix.Options{}); err != nil {
+	if _, err := helix.Convert(ctx, src, dst, helix.Options{Method: "entropy"}); err != nil {
 		log.Fatal(err)
 	}
 	m, err := model.Open(dst)
 	if err != nil {
 		log.Fatal(err)
 	}
+	formats := map[string]int{}
 	for _, t := range m.Tensors() {
-		fmt.Println(t.Name, t.Format)
+		formats[t.Format]++
 	}
-	// Output:
-	// layer.weight cdna_v2
-	// norm.weight npy
+	fmt.Println(formats)
+	// Output: map[cdna_v2:29 npy:9]
 }

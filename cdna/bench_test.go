@@ -31,7 +31,7 @@ func BenchmarkReadBlock(b *testing.B) {
 				b.SetBytes(int64(len(dst)))
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := f.ReadBlock(dst, 0, v); err != nil {
+					if _, err := f.ReadBlock(context.Background(), dst, 0, v); err != nil {
 						b.Fatal(err)
 					}
 				}

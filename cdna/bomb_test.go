@@ -2,6 +2,7 @@ package cdna
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -74,7 +75,7 @@ func TestConstantMatrixIsBelieved(t *testing.T) {
 			o := WriterOptions{Rows: shape[0], Cols: shape[1], Codec: name}
 			f := mustOpen(t, writeV2(t, o, plain, nil))
 			got := make([]byte, n)
-			if err := f.ReadRows(got, 0, shape[0], nil); err != nil || !bytes.Equal(got, plain) {
+			if err := f.ReadRows(context.Background(), got, 0, shape[0], nil); err != nil || !bytes.Equal(got, plain) {
 				t.Errorf("%s, %v: %v", name, shape, err)
 			}
 		}

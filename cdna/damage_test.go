@@ -36,7 +36,7 @@ func verifyBytes(b []byte) error {
 	if err := f.Verify(context.Background(), 1); err != nil {
 		return err
 	}
-	return f.ReadRows(make([]byte, f.Rows()*f.Cols()), 0, f.Rows(), nil)
+	return f.ReadRows(context.Background(), make([]byte, f.Rows()*f.Cols()), 0, f.Rows(), nil)
 }
 
 // A forgery is a v2 file of stored blocks put together by hand, without a head sum: [5, 3] in blocks of 2 rows.
@@ -363,11 +363,11 @@ func TestOpenForeign(t *testing.T) {
 
 func TestDetect(t *testing.T) {
 	for text, want := range map[string]Kind{"": KindUnknown, "HXZ": KindUnknown, "HXZC": KindCDNA1, "HXZ2": KindCDNA2, "HXZO1": KindSidecar, "hxz2": KindUnknown} {
-		if got, err := Detect(strings.NewReader(text)); got != want || err != nil {
+		if got, err := Detect(context.Background(), strings.NewReader(text)); got != want || err != nil {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
-	if _, err := Detect(brokenReader{}); !errors.Is(err, errBroken) {
+	if _, err := Detect(context.Background(), brokenReader{}); !errors.Is(err, errBroken) {
 		t.Error(err)
 	}
 }
@@ -401,10 +401,10 @@ func (brokenReader) ReadAt([]byte, int64) (int, error) { return 0, errBroken }
 
 // An error of the disk is passed on, not called damage.
 func TestBrokenDisk(t *testing.T) {
-	if _, err := NewFile(brokenReader{}, 5000, "f"); !errors.Is(err, errBroken) || isSentinel(err) {
+	if _, err := NewFile(context.Background(), brokenReader{}, 5000, "f"); !errors.Is(err, errBroken) || isSentinel(err) {
 		t.Error(err)
 	}
-	if _, err := ReadSidecar(brokenReader{}, 5000, "f"); !errors.Is(err, errBroken) || isSentinel(err) {
+	if _, err := ReadSidecar(context.Background(), brokenReader{}, 5000, "f"); !errors.Is(err, errBroken) || isSentinel(err) {
 		t.Error(err)
 	}
 }

@@ -1,11 +1,13 @@
 package cdna
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // Kind is a file format this package knows, told by the first four bytes.
@@ -18,6 +20,7 @@ const (
 	KindCDNA2         // "HXZ2"
 	KindSidecar       // "HXZO"
 	KindLossless      // "HXZL"
+	KindLattice       // "HXZZ"
 )
 
 const (
@@ -25,6 +28,7 @@ const (
 	magicV2       = "HXZ2"
 	magicSidecar  = "HXZO"
 	magicLossless = "HXZL"
+	magicLattice  = "HXZZ"
 )
 
 // String names the format in words.
@@ -38,15 +42,17 @@ func (k Kind) String() string {
 		return "HXZO sidecar"
 	case KindLossless:
 		return "CDNA lossless"
+	case KindLattice:
+		return "CDNA lattice"
 	}
 	return "unknown format"
 }
 
 // Detect tells the format of r by its first four bytes. A file too short to have them, or with others, is
 // KindUnknown and no error; the error is r's own.
-func Detect(r io.ReaderAt) (Kind, error) {
+func Detect(ctx context.Context, r io.ReaderAt) (Kind, error) {
 	var magic [4]byte
-	n, err := r.ReadAt(magic[:], 0)
+	n, err := storage.ReadAt(ctx, r, magic[:], 0)
 	if n < len(magic) {
 		if errors.Is(err, io.EOF) {
 			err = nil
@@ -62,6 +68,8 @@ func Detect(r io.ReaderAt) (Kind, error) {
 		return KindSidecar, nil
 	case magicLossless:
 		return KindLossless, nil
+	case magicLattice:
+		return KindLattice, nil
 	}
 	return KindUnknown, nil
 }
@@ -74,7 +82,7 @@ func DetectFile(path string) (Kind, error) {
 		return KindUnknown, err
 	}
 	defer file.Close()
-	kind, err := Detect(file)
+	kind, err := Detect(context.Background(), file)
 	if err != nil {
 		return KindUnknown, fmt.Errorf("%s: reading magic: %w", path, err)
 	}

@@ -1,5 +1,5 @@
-// Package cdna reads and writes compressed weight matrices: CDNA v1 and v2 files, HXZO outlier sidecars and lossless
-// files.
+// Package cdna reads and writes compressed weight matrices: CDNA v1 and v2 files, HXZO outlier sidecars, lossless
+// and lattice files.
 //
 // A matrix [rows, cols] is stored as a codebook of 256 float32 values and one byte per weight, the index of its
 // value, row by row. In v2 the indices are cut into blocks of whole rows; each block is packed by itself and has its
@@ -12,7 +12,7 @@
 //	defer f.Close()
 //	v := cdna.NewVerifier(cdna.TrustCached, f.NumBlocks(), 0)
 //	rows := make([]byte, 10*f.Cols())
-//	err = f.ReadRows(rows, 100, 110, v)
+//	err = f.ReadRows(ctx, rows, 100, 110, v)
 //	table := f.Codebook() // weight = table[index]
 //
 // Everything in a file is checked against the file's real length before it is used; a damaged or hostile file gives
@@ -43,8 +43,19 @@
 //	stats, err := w.Finish()
 //
 //	f, err := cdna.OpenLossless(path)
-//	err = f.ReadRows(elements, 100, 110, v)
-//	err = f.ReadFloat32(values, 100*f.Cols(), v)
+//	err = f.ReadRows(ctx, elements, 100, 110, v)
+//	err = f.ReadFloat32(ctx, values, 100*f.Cols(), v)
+//
+// # Lattice
+//
+// A lattice file holds integers Z, a step per column s and a scale per row t: weights are diag(t)·Z·diag(s). Its blocks
+// are the integers' codes, with the columns of a row in an order of its own; it is written whole, from memory.
+//
+//	stats, err := cdna.CreateLattice(path, &cdna.LatticeMatrix{Rows: r, Cols: c, Codes: codes, ...}, cdna.LatticeOptions{TensorName: "w"})
+//
+//	f, err := cdna.OpenLattice(path)
+//	err = f.ReadFloat32(ctx, values, 100*f.Cols(), v) // in the matrix's own order
+//	err = f.ReadRows(ctx, codes, 100, 110, v)         // column f.Order()[p] at place p of each row
 //
 // # Sidecars
 //

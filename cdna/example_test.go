@@ -1,6 +1,7 @@
 package cdna_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -39,7 +40,7 @@ func Example() {
 	defer f.Close()
 	verifier := cdna.NewVerifier(cdna.TrustCached, f.NumBlocks(), 0)
 	rows := make([]byte, 2*f.Cols())
-	if err := f.ReadRows(rows, 1, 3, verifier); err != nil {
+	if err := f.ReadRows(context.Background(), rows, 1, 3, verifier); err != nil {
 		log.Fatal(err)
 	}
 	table := f.Codebook()

@@ -2,6 +2,7 @@ package cdna
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -9,11 +10,11 @@ import (
 
 func fingerprint(t *testing.T, b []byte) string {
 	t.Helper()
-	f, err := NewFile(bytes.NewReader(b), int64(len(b)), "a file")
+	f, err := NewFile(context.Background(), bytes.NewReader(b), int64(len(b)), "a file")
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := f.Fingerprint()
+	sum, err := f.Fingerprint(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func readAll(t *testing.T, b []byte) {
 		t.Fatalf("not a sentinel: %v", err)
 	}
 	a, z := f.Rows()/3, (f.Rows()+1)/2
-	if err := f.ReadRows(make([]byte, (z-a)*f.Cols()), a, z, nil); err != nil && !isSentinel(err) {
+	if err := f.ReadRows(context.Background(), make([]byte, (z-a)*f.Cols()), a, z, nil); err != nil && !isSentinel(err) {
 		t.Fatalf("not a sentinel: %v", err)
 	}
 }

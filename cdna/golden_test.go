@@ -70,7 +70,7 @@ func decodeFile(t testing.TB, f *File) (indices, weights []byte) {
 		t.Fatal(err)
 	}
 	indices = make([]byte, f.Rows()*f.Cols())
-	if err := f.ReadRows(indices, 0, f.Rows(), nil); err != nil {
+	if err := f.ReadRows(context.Background(), indices, 0, f.Rows(), nil); err != nil {
 		t.Fatal(err)
 	}
 	codebook := f.Codebook()
@@ -204,7 +204,7 @@ func rewriteLikeOriginal(t *testing.T, f *File, original []byte) {
 	h := f.Header()
 	codebook := f.Codebook()
 	indices := make([]byte, f.Rows()*f.Cols())
-	if err := f.ReadRows(indices, 0, f.Rows(), nil); err != nil {
+	if err := f.ReadRows(context.Background(), indices, 0, f.Rows(), nil); err != nil {
 		t.Fatal(err)
 	}
 	written := writeV2(t, WriterOptions{

@@ -1,12 +1,12 @@
 package cdna
 
 import (
+	"context"
 	"fmt"
 	"io"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/codec"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // LosslessSuffix is the usual ending of a lossless file's name.
@@ -20,30 +20,20 @@ type Lossless struct{ Blocks }
 
 // OpenLossless opens a lossless file. Close releases it.
 func OpenLossless(path string) (*Lossless, error) {
-	file, size, err := regularfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := NewLossless(file, size, path)
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	f.closer = file
-	return f, nil
+	return openPath(context.Background(), path, NewLossless)
 }
 
 // NewLossless reads a lossless file of size bytes from r, as NewFile does others.
-func NewLossless(r io.ReaderAt, size int64, name string) (*Lossless, error) {
+func NewLossless(ctx context.Context, r io.ReaderAt, size int64, name string) (*Lossless, error) {
 	f := &Lossless{Blocks{name: name, size: size, data: r}}
-	kind, err := Detect(r)
+	kind, err := Detect(ctx, r)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("reading magic: %w", err)
 	case size < 4:
 		err = fmt.Errorf("%w: %d bytes", ErrTruncated, size)
 	case kind == KindLossless:
-		err = f.readHead()
+		err = f.readHead(ctx)
 	default:
 		err = fmt.Errorf("%w: it is %v, not %v", ErrFormat, kind, KindLossless)
 	}
@@ -56,34 +46,8 @@ func NewLossless(r io.ReaderAt, size int64, name string) (*Lossless, error) {
 // DType returns the type of the elements.
 func (f *Lossless) DType() dtype.Type { return f.header.DType }
 
-// MaxBlockWeights returns the number of elements in a full block.
-func (f *Lossless) MaxBlockWeights() int { return f.MaxBlockLen() / f.grid.width }
-
-// ReadFloat32 reads len(dst) weights from weight offset on, row by row, as float32. It reads the blocks that hold them
-// and checks these as ReadBlock does with v. Errors wrap ErrShape when there are not so many.
-func (f *Lossless) ReadFloat32(dst []float32, offset int, v *Verifier) error {
-	width := f.grid.width
-	raw := take(&f.plain, f.MaxBlockLen())
-	defer f.plain.Put(raw)
-	if n := int64(f.grid.rows) * int64(f.grid.cols); offset < 0 || int64(offset) > n-int64(len(dst)) {
-		return fmt.Errorf("%s: %w: %d weights from %d on, it has %d", f.name, ErrShape, len(dst), offset, n)
-	}
-	full := f.MaxBlockLen() / width
-	for len(dst) > 0 {
-		i, skip := offset/full, offset%full
-		block := (*raw)[:f.blocks[i].DecompLen]
-		if _, err := f.ReadBlock(block, i, v); err != nil {
-			return err
-		}
-		n := min(len(dst), len(block)/width-skip)
-		dtype.Decode(dst[:n], block[skip*width:], f.header.DType)
-		dst, offset = dst[n:], offset+n
-	}
-	return nil
-}
-
-func (f *Lossless) readHead() error {
-	head, err := f.readHeader(KindLossless)
+func (f *Lossless) readHead(ctx context.Context) error {
+	head, err := f.readHeader(ctx, KindLossless)
 	if err != nil {
 		return err
 	}
@@ -98,7 +62,7 @@ func (f *Lossless) readHead() error {
 	if f.codec, err = openPlanes(f.header.Encoding, 0, width); err != nil {
 		return err
 	}
-	return f.readTable(head, len(head), sum)
+	return f.readTable(ctx, head, len(head), sum)
 }
 
 // openPlanes returns nil for "none": such blocks are not even split.

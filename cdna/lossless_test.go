@@ -17,7 +17,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // floats returns n weights of a bell curve as elements of type t.
@@ -67,7 +67,7 @@ func writeLossless(t testing.TB, o LosslessOptions, data []byte) []byte {
 }
 
 func openLosslessBytes(b []byte) (*Lossless, error) {
-	return NewLossless(bytes.NewReader(b), int64(len(b)), "test")
+	return NewLossless(context.Background(), bytes.NewReader(b), int64(len(b)), "test")
 }
 
 // verifyLossless opens and verifies b, and reads all of it.
@@ -80,7 +80,7 @@ func verifyLossless(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	data := make([]byte, f.Rows()*f.Cols()*f.DType().Size())
-	return data, f.ReadRows(data, 0, f.Rows(), nil)
+	return data, f.ReadRows(context.Background(), data, 0, f.Rows(), nil)
 }
 
 func TestLosslessRoundTrip(t *testing.T) {
@@ -107,12 +107,12 @@ func TestLosslessRoundTrip(t *testing.T) {
 				t.Fatalf("%s, %s: %v", kind, codec, err)
 			}
 			part := make([]byte, 9*cols*width)
-			if err := f.ReadRows(part, 3, 12, nil); err != nil || !bytes.Equal(part, data[3*cols*width:12*cols*width]) {
+			if err := f.ReadRows(context.Background(), part, 3, 12, nil); err != nil || !bytes.Equal(part, data[3*cols*width:12*cols*width]) {
 				t.Errorf("rows: %v", err)
 			}
 			want, got := make([]float32, rows*cols), make([]float32, 300)
 			dtype.Decode(want, data, kind)
-			if err := f.ReadFloat32(got, 200, nil); err != nil {
+			if err := f.ReadFloat32(context.Background(), got, 200, nil); err != nil {
 				t.Error(err)
 			}
 			for i := range got {
@@ -121,7 +121,7 @@ func TestLosslessRoundTrip(t *testing.T) {
 				}
 			}
 			for _, offset := range []int{-1, rows*cols - 299} {
-				if err := f.ReadFloat32(got, offset, nil); !errors.Is(err, ErrShape) {
+				if err := f.ReadFloat32(context.Background(), got, offset, nil); !errors.Is(err, ErrShape) {
 					t.Errorf("offset %d: %v", offset, err)
 				}
 			}
@@ -356,7 +356,7 @@ func FuzzOpenLossless(f *testing.F) {
 			if err := g.Verify(context.Background(), 1); err != nil && !isSentinel(err) {
 				t.Fatalf("not a sentinel: %v", err)
 			}
-			if err := g.ReadFloat32(make([]float32, min(5, g.Rows()*g.Cols())), 0, nil); err != nil && !isSentinel(err) {
+			if err := g.ReadFloat32(context.Background(), make([]float32, min(5, g.Rows()*g.Cols())), 0, nil); err != nil && !isSentinel(err) {
 				t.Fatalf("not a sentinel: %v", err)
 			}
 		}

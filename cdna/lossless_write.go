@@ -3,8 +3,8 @@ package cdna
 import (
 	"fmt"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
 )
 
 // LosslessOptions describe a lossless file to be written.

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // An objectReader takes the members of one JSON object apart. The first error stays, and wraps ErrHeader or ErrShape.
@@ -15,39 +17,17 @@ type objectReader struct {
 	err     error
 }
 
-// readObject is stricter than encoding/json: the text must be UTF-8 and no key may come twice, because two readers
-// could then believe two different things.
+// readObject reads an object strictly, because two readers could else believe two different things. Values that nobody
+// takes stay as they are.
 func readObject(text []byte) *objectReader {
 	o := &objectReader{members: map[string]json.RawMessage{}}
-	if !utf8.Valid(text) {
-		o.fail("not UTF-8")
-		return o
-	}
-	if !json.Valid(text) {
-		o.fail("not JSON")
-		return o
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		o.fail("not a JSON object")
-		return o
-	}
-	for d.More() {
-		t, err := d.Token()
-		key, _ := t.(string)
-		var value json.RawMessage
-		if err == nil {
-			err = d.Decode(&value)
-		}
-		if err != nil {
-			o.fail("%v", err)
-			return o
-		}
-		if _, twice := o.members[key]; twice {
-			o.fail("key %q comes twice", key)
-			return o
-		}
-		o.members[key] = value
+	d := strictjson.NewDecoder(text, ErrHeader)
+	o.err = d.Object(func(key string) (err error) {
+		o.members[key], err = d.Raw()
+		return err
+	})
+	if o.err == nil {
+		o.err = d.Finish()
 	}
 	return o
 }
@@ -65,8 +45,8 @@ func (o *objectReader) take(key string, v any) bool {
 	if !ok || string(raw) == "null" {
 		return false
 	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		o.fail("%s: %v", key, err)
+	if err := strictjson.Unmarshal(raw, v, ErrHeader); err != nil && o.err == nil {
+		o.err = fmt.Errorf("%s: %w", key, err)
 	}
 	return true
 }
@@ -88,9 +68,13 @@ func needEqual[T comparable](o *objectReader, key string, want T) {
 
 // needShape takes "shape", which must be two numbers.
 func (o *objectReader) needShape() (rows, cols int) {
+	if o.err != nil {
+		return 0, 0
+	}
 	var shape []int
-	o.need("shape", &shape)
-	if o.err == nil && len(shape) != 2 {
+	if o.need("shape", &shape); o.err != nil {
+		o.err = fmt.Errorf("%w: %w", ErrShape, o.err)
+	} else if len(shape) != 2 {
 		o.err = fmt.Errorf("%w: %d dimensions, want 2", ErrShape, len(shape))
 	}
 	if o.err != nil {

@@ -1,6 +1,7 @@
 package cdna
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -15,7 +16,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // PackedSums returns the CRC-32C of the packed bytes of each block, in order, as 8 hexadecimal digits each. It reads all
 // blocks. For version 1 it is "".
-func (f *Blocks) PackedSums() (string, error) {
+func (f *Blocks) PackedSums(ctx context.Context) (string, error) {
 	if f.headSum == "" {
 		return "", nil
 	}
@@ -23,7 +24,7 @@ func (f *Blocks) PackedSums() (string, error) {
 	buf := make([]byte, f.maxComp)
 	for i := range f.blocks {
 		comp := buf[:f.blocks[i].CompLen]
-		if err := f.ReadCompressed(comp, i); err != nil {
+		if err := f.ReadCompressed(ctx, comp, i); err != nil {
 			return "", err
 		}
 		sums = binary.BigEndian.AppendUint32(sums, crc32.Checksum(comp, castagnoli))

@@ -1,6 +1,7 @@
 package cdna
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"sync"
@@ -8,11 +9,11 @@ import (
 
 // ReadCompressed reads the packed bytes of block i; len(dst) must be Block(i).CompLen. It checks them where ExpectPacked
 // has said what they must be.
-func (f *Blocks) ReadCompressed(dst []byte, i int) error {
+func (f *Blocks) ReadCompressed(ctx context.Context, dst []byte, i int) error {
 	if err := f.checkBuffer(i, len(dst), func(b *Block) int { return b.CompLen }); err != nil {
 		return err
 	}
-	if err := readAt(f.data, dst, f.blocks[i].Offset, "data"); err != nil {
+	if err := readAt(ctx, f.data, dst, f.blocks[i].Offset, "data"); err != nil {
 		return f.blockError(i, err)
 	}
 	return f.checkPacked(i, dst)
@@ -42,6 +43,7 @@ func (f *Blocks) Decompress(dst, comp []byte, i int) error {
 func (f *Blocks) Stored() bool { return f.codec == nil }
 
 // CheckBlock compares the SHA-256 of plain, the unpacked bytes of block i, with the block index; ErrChecksum if they differ.
+// Codes of a lattice file that the head contradicts are ErrCorrupt.
 func (f *Blocks) CheckBlock(i int, plain []byte) error {
 	if err := f.checkBuffer(i, len(plain), func(b *Block) int { return b.DecompLen }); err != nil {
 		return err
@@ -49,18 +51,23 @@ func (f *Blocks) CheckBlock(i int, plain []byte) error {
 	if sum := sha256.Sum256(plain); sum != f.blocks[i].SHA256 {
 		return f.blockError(i, fmt.Errorf("%w: SHA-256 %x, the index has %x", ErrChecksum, sum, f.blocks[i].SHA256))
 	}
+	if f.plainRule != nil {
+		if err := f.plainRule(i, plain); err != nil {
+			return f.blockError(i, err)
+		}
+	}
 	return nil
 }
 
 // ReadBlock reads and unpacks block i to dst, whose length must be Block(i).DecompLen, and checks its SHA-256 if v asks
 // for it; verified says whether it did. A nil v checks always. dst is undefined after an error.
-func (f *Blocks) ReadBlock(dst []byte, i int, v *Verifier) (verified bool, err error) {
+func (f *Blocks) ReadBlock(ctx context.Context, dst []byte, i int, v *Verifier) (verified bool, err error) {
 	if f.codec == nil {
-		err = f.ReadCompressed(dst, i)
+		err = f.ReadCompressed(ctx, dst, i)
 	} else if err = f.checkBuffer(i, len(dst), func(b *Block) int { return b.DecompLen }); err == nil {
 		buf := take(&f.packed, f.maxComp)
 		comp := (*buf)[:f.blocks[i].CompLen]
-		if err = f.ReadCompressed(comp, i); err == nil {
+		if err = f.ReadCompressed(ctx, comp, i); err == nil {
 			err = f.Decompress(dst, comp, i)
 		}
 		f.packed.Put(buf)
@@ -78,7 +85,7 @@ func (f *Blocks) ReadBlock(dst []byte, i int, v *Verifier) (verified bool, err e
 // ReadRows reads the indices, or in a lossless file the elements' bytes, of rows a to b-1 to dst, whose length must be
 // theirs: (b-a)*Cols() times the size of an element. It reads the blocks that hold
 // them and checks these as ReadBlock does. Errors wrap ErrShape when the range or the length is wrong.
-func (f *Blocks) ReadRows(dst []byte, a, b int, v *Verifier) error {
+func (f *Blocks) ReadRows(ctx context.Context, dst []byte, a, b int, v *Verifier) error {
 	if a < 0 || b < a || b > f.grid.rows {
 		return fmt.Errorf("%s: %w: rows %d to %d of %d", f.name, ErrShape, a, b, f.grid.rows)
 	}
@@ -91,7 +98,7 @@ func (f *Blocks) ReadRows(dst []byte, a, b int, v *Verifier) error {
 		block := &f.blocks[i]
 		end := min(b, block.FirstRow+block.Rows)
 		part := dst[:(end-a)*row]
-		if err := f.readPart(part, i, (a-block.FirstRow)*row, v); err != nil {
+		if err := f.readPart(ctx, part, i, (a-block.FirstRow)*row, v); err != nil {
 			return err
 		}
 		dst, a = dst[len(part):], end
@@ -100,15 +107,15 @@ func (f *Blocks) ReadRows(dst []byte, a, b int, v *Verifier) error {
 }
 
 // readPart reads block i, unpacked, from byte skip on. A whole block goes straight to dst.
-func (f *Blocks) readPart(dst []byte, i, skip int, v *Verifier) error {
+func (f *Blocks) readPart(ctx context.Context, dst []byte, i, skip int, v *Verifier) error {
 	n := f.blocks[i].DecompLen
 	if len(dst) == n {
-		_, err := f.ReadBlock(dst, i, v)
+		_, err := f.ReadBlock(ctx, dst, i, v)
 		return err
 	}
 	buf := take(&f.plain, f.MaxBlockLen())
 	defer f.plain.Put(buf)
-	if _, err := f.ReadBlock((*buf)[:n], i, v); err != nil {
+	if _, err := f.ReadBlock(ctx, (*buf)[:n], i, v); err != nil {
 		return err
 	}
 	copy(dst, (*buf)[skip:])

@@ -19,28 +19,28 @@ func TestReadRejectsWrongBuffers(t *testing.T) {
 		err  error
 		want error
 	}{
-		"block -1":       {f.ReadCompressed(comp, -1), ErrBlockIndex},
+		"block -1":       {f.ReadCompressed(context.Background(), comp, -1), ErrBlockIndex},
 		"block 3":        {f.CheckBlock(3, buf[:120]), ErrBlockIndex},
-		"compressed":     {f.ReadCompressed(buf[:b.CompLen-1], 1), ErrBlockSize},
+		"compressed":     {f.ReadCompressed(context.Background(), buf[:b.CompLen-1], 1), ErrBlockSize},
 		"decompress src": {f.Decompress(buf[:120], comp[1:], 1), ErrBlockSize},
 		"decompress dst": {f.Decompress(buf[:119], comp, 1), ErrBlockSize},
 		"check":          {f.CheckBlock(1, buf[:121]), ErrBlockSize},
-		"rows backwards": {f.ReadRows(nil, 3, 2, nil), ErrShape},
-		"rows -1":        {f.ReadRows(buf[:80], -1, 1, nil), ErrShape},
-		"rows beyond":    {f.ReadRows(buf[:80], 6, 8, nil), ErrShape},
-		"rows buffer":    {f.ReadRows(buf[:79], 1, 3, nil), ErrShape},
-		"no rows":        {f.ReadRows(nil, 7, 7, nil), nil},
+		"rows backwards": {f.ReadRows(context.Background(), nil, 3, 2, nil), ErrShape},
+		"rows -1":        {f.ReadRows(context.Background(), buf[:80], -1, 1, nil), ErrShape},
+		"rows beyond":    {f.ReadRows(context.Background(), buf[:80], 6, 8, nil), ErrShape},
+		"rows buffer":    {f.ReadRows(context.Background(), buf[:79], 1, 3, nil), ErrShape},
+		"no rows":        {f.ReadRows(context.Background(), nil, 7, 7, nil), nil},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v, want %v", name, c.err, c.want)
 		}
 	}
 	for _, i := range []int{-1, 3} {
-		if _, err := f.ReadBlock(buf[:120], i, nil); !errors.Is(err, ErrBlockIndex) {
+		if _, err := f.ReadBlock(context.Background(), buf[:120], i, nil); !errors.Is(err, ErrBlockIndex) {
 			t.Errorf("ReadBlock %d: %v", i, err)
 		}
 	}
-	if _, err := f.ReadBlock(buf[:119], 0, nil); !errors.Is(err, ErrBlockSize) {
+	if _, err := f.ReadBlock(context.Background(), buf[:119], 0, nil); !errors.Is(err, ErrBlockSize) {
 		t.Errorf("ReadBlock: %v", err)
 	}
 }
@@ -79,7 +79,7 @@ func TestConcurrentReadRows(t *testing.T) {
 					a := r.IntN(91)
 					b := a + r.IntN(91-a)
 					got := make([]byte, (b-a)*33)
-					if err := f.ReadRows(got, a, b, v); err != nil {
+					if err := f.ReadRows(context.Background(), got, a, b, v); err != nil {
 						t.Error(err)
 					} else if !bytes.Equal(got, indices[a*33:b*33]) {
 						t.Errorf("rows %d to %d differ", a, b)
@@ -96,7 +96,7 @@ func TestReadBlockVerifies(t *testing.T) {
 	buf := make([]byte, f.MaxBlockLen())
 	read := func(i int, v *Verifier) bool {
 		t.Helper()
-		verified, err := f.ReadBlock(buf[:f.Block(i).DecompLen], i, v)
+		verified, err := f.ReadBlock(context.Background(), buf[:f.Block(i).DecompLen], i, v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestReadBlockVerifies(t *testing.T) {
 	last := f.NumBlocks() - 1
 	cached = NewVerifier(TrustCached, f.NumBlocks(), 0)
 	for range 2 { // a failed check does not count as done
-		if _, err := f.ReadBlock(buf[:f.Block(last).DecompLen], last, cached); !errors.Is(err, ErrChecksum) {
+		if _, err := f.ReadBlock(context.Background(), buf[:f.Block(last).DecompLen], last, cached); !errors.Is(err, ErrChecksum) {
 			t.Error(err)
 		}
 	}
@@ -127,7 +127,7 @@ func TestReadBlockDoesNotAllocate(t *testing.T) {
 		f := mustOpen(t, writeV2(t, WriterOptions{Rows: 64, Cols: 500, Codec: encoding}, bell(32000), nil))
 		dst := make([]byte, f.MaxBlockLen())
 		n := testing.AllocsPerRun(100, func() {
-			if _, err := f.ReadBlock(dst, 0, nil); err != nil {
+			if _, err := f.ReadBlock(context.Background(), dst, 0, nil); err != nil {
 				t.Fatal(err)
 			}
 		})

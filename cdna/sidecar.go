@@ -1,6 +1,7 @@
 package cdna
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -11,7 +12,7 @@ import (
 
 	"github.com/x448/float16"
 
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 const schemaSidecar = "hxzo_outlier_sidecar_v1"
@@ -50,18 +51,18 @@ type ThresholdPolicy struct {
 
 // OpenSidecar reads a sidecar file whole.
 func OpenSidecar(path string) (*Sidecar, error) {
-	file, size, err := regularfile.Open(path)
+	file, err := storage.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return ReadSidecar(file, size, path)
+	return ReadSidecar(context.Background(), file, file.Size(), path)
 }
 
 // ReadSidecar reads a sidecar of size bytes from r, whole. The name is for error messages only. Errors about the content
 // wrap ErrSidecar and one of the other sentinels.
-func ReadSidecar(r io.ReaderAt, size int64, name string) (*Sidecar, error) {
-	data, err := readSidecarBytes(r, size)
+func ReadSidecar(ctx context.Context, r io.ReaderAt, size int64, name string) (*Sidecar, error) {
+	data, err := readSidecarBytes(ctx, r, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -73,8 +74,8 @@ func ReadSidecar(r io.ReaderAt, size int64, name string) (*Sidecar, error) {
 }
 
 // readSidecarBytes looks at the magic before it reads the rest: the file may be a large one of another kind.
-func readSidecarBytes(r io.ReaderAt, size int64) ([]byte, error) {
-	kind, err := Detect(r)
+func readSidecarBytes(ctx context.Context, r io.ReaderAt, size int64) ([]byte, error) {
+	kind, err := Detect(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func readSidecarBytes(r io.ReaderAt, size int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w: it does not start with %s (%v)", ErrSidecar, ErrFormat, magicSidecar, kind)
 	}
 	data := make([]byte, max(size, 0))
-	return data, readAt(r, data, 0, "sidecar")
+	return data, readAt(ctx, r, data, 0, "sidecar")
 }
 
 func parseSidecar(data []byte) (*Sidecar, error) {
@@ -146,7 +147,7 @@ func (s *Sidecar) parsePayload(stream []byte, count int) error {
 	if err := checkInflated(int64(len(stream)), 4+3*int64(count)); err != nil {
 		return fmt.Errorf("%d outliers: %w", count, err)
 	}
-	z, err := newInflater(stream)
+	z, err := newInflater(context.Background(), stream)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cdna
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,7 @@ func sidecarBytes(t testing.TB, s *Sidecar) []byte {
 }
 
 func readSidecar(b []byte) (*Sidecar, error) {
-	return ReadSidecar(bytes.NewReader(b), int64(len(b)), "test.hxzo")
+	return ReadSidecar(context.Background(), bytes.NewReader(b), int64(len(b)), "test.hxzo")
 }
 
 func TestSidecarProperty(t *testing.T) {

@@ -52,7 +52,7 @@ func Upgrade(ctx context.Context, dst string, src *File, o WriterOptions) (Write
 			return WriteStats{}, err
 		}
 		indices := buf[:src.Block(i).DecompLen]
-		if _, err := src.ReadBlock(indices, i, nil); err != nil {
+		if _, err := src.ReadBlock(ctx, indices, i, nil); err != nil {
 			return WriteStats{}, err
 		}
 		if _, err := w.Write(indices); err != nil {

@@ -2,14 +2,16 @@ package cdna
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 const (
@@ -18,11 +20,12 @@ const (
 	zlibLevelV1 = 6
 )
 
-// loadV1 inflates a v1 file and cuts the indices into virtual blocks.
-func (f *File) loadV1() error {
+// loadV1 inflates a v1 file, for as long as ctx lasts, and cuts the indices into virtual blocks.
+func (f *File) loadV1(ctx context.Context) error {
 	f.version = 1
+	file := storage.Uncached(f.data) // it is read once
 	head := make([]byte, headV1)
-	if err := readAt(f.data, head, 0, "header"); err != nil {
+	if err := readAt(ctx, file, head, 0, "header"); err != nil {
 		return err
 	}
 	if v := binary.LittleEndian.Uint32(head[4:]); v != 1 {
@@ -49,11 +52,11 @@ func (f *File) loadV1() error {
 		return err
 	}
 	stream := make([]byte, packed)
-	if err := readAt(f.data, stream, headV1, "packed indices"); err != nil {
+	if err := readAt(ctx, file, stream, headV1, "packed indices"); err != nil {
 		return err
 	}
 	var indices []byte
-	z, err := newInflater(stream)
+	z, err := newInflater(ctx, stream)
 	if err == nil {
 		indices, err = z.next(plain)
 	}
@@ -67,6 +70,9 @@ func (f *File) loadV1() error {
 	f.data = bytes.NewReader(indices)
 	f.blocks = make([]Block, f.grid.blocks())
 	for i := range f.blocks {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		first, n := f.grid.span(i)
 		part := indices[first*f.grid.cols:][:n*f.grid.cols]
 		f.blocks[i] = Block{

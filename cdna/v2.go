@@ -1,6 +1,7 @@
 package cdna
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,9 +16,9 @@ const (
 )
 
 // readHead reads and checks everything of a v2 file but its blocks.
-func (f *File) readHead() error {
+func (f *File) readHead(ctx context.Context) error {
 	f.version = 2
-	head, err := f.readHeader(KindCDNA2)
+	head, err := f.readHeader(ctx, KindCDNA2)
 	if err != nil {
 		return err
 	}
@@ -32,30 +33,30 @@ func (f *File) readHead() error {
 	if f.codec, err = openCodec(f.header.Encoding, 0); err != nil {
 		return err
 	}
-	if head, err = f.extendHead(head, headerEnd+codebookBytes, "codebook"); err != nil {
+	if head, err = f.extendHead(ctx, head, headerEnd+codebookBytes, "codebook"); err != nil {
 		return err
 	}
 	parseCodebook(&f.codebook, head[headerEnd:])
-	return f.readTable(head, headerEnd, sum)
+	return f.readTable(ctx, head, headerEnd, sum)
 }
 
 // readHeader reads the head up to the end of the header's text, which begins at prefixLen.
-func (f *Blocks) readHeader(kind Kind) ([]byte, error) {
-	head, err := f.extendHead(nil, prefixLen, "header")
+func (f *Blocks) readHeader(ctx context.Context, kind Kind) ([]byte, error) {
+	head, err := f.extendHead(ctx, nil, prefixLen, "header")
 	if err != nil {
 		return nil, err
 	}
 	if v := binary.LittleEndian.Uint16(head[4:]); v != 1 {
 		return nil, fmt.Errorf("%w: %v revision %d, want 1", ErrVersion, kind, v)
 	}
-	return f.extendHead(head, prefixLen+int(binary.LittleEndian.Uint16(head[6:])), "header")
+	return f.extendHead(ctx, head, prefixLen+int(binary.LittleEndian.Uint16(head[6:])), "header")
 }
 
 // readTable reads the number of blocks and their index, which follow the head so far, and checks the head's sum, unless
 // that is empty; the header's text ends at headerEnd. It keeps the sum as the file's fingerprint.
-func (f *Blocks) readTable(head []byte, headerEnd int, sum string) error {
+func (f *Blocks) readTable(ctx context.Context, head []byte, headerEnd int, sum string) error {
 	tableStart := len(head) + 4
-	head, err := f.extendHead(head, tableStart, "number of blocks")
+	head, err := f.extendHead(ctx, head, tableStart, "number of blocks")
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (f *Blocks) readTable(head []byte, headerEnd int, sum string) error {
 	if int64(tableStart)+count*indexEntryLen > f.size {
 		return fmt.Errorf("%w: block index at byte %d needs %d bytes, the file has %d", ErrTruncated, tableStart, count*indexEntryLen, f.size)
 	}
-	if head, err = f.extendHead(head, tableStart+int(count)*indexEntryLen, "block index"); err != nil {
+	if head, err = f.extendHead(ctx, head, tableStart+int(count)*indexEntryLen, "block index"); err != nil {
 		return err
 	}
 	if f.headSum, err = checkHead(head, headerEnd, sum); err != nil {
@@ -77,13 +78,13 @@ func (f *Blocks) readTable(head []byte, headerEnd int, sum string) error {
 }
 
 // extendHead reads on until the head has n bytes; n has to be reasonable for the file's size.
-func (f *Blocks) extendHead(head []byte, n int, what string) ([]byte, error) {
+func (f *Blocks) extendHead(ctx context.Context, head []byte, n int, what string) ([]byte, error) {
 	if int64(n) > f.size {
 		return nil, fmt.Errorf("%w: %s ends at byte %d, the file has %d", ErrTruncated, what, n, f.size)
 	}
 	longer := make([]byte, n)
 	have := copy(longer, head)
-	return longer, readAt(f.data, longer[have:], int64(have), what)
+	return longer, readAt(ctx, f.data, longer[have:], int64(have), what)
 }
 
 // readIndex takes over the block index. Blocks must follow each other from the end of the head to the end of the file,

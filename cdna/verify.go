@@ -31,7 +31,7 @@ func (f *Blocks) Verify(ctx context.Context, threads int) error {
 				if i >= len(f.blocks) {
 					return
 				}
-				if _, err := f.ReadBlock((*buf)[:f.blocks[i].DecompLen], i, nil); err != nil {
+				if _, err := f.ReadBlock(ctx, (*buf)[:f.blocks[i].DecompLen], i, nil); err != nil {
 					stop.Store(true)
 					mu.Lock()
 					if i < bad {

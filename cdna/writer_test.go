@@ -14,8 +14,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/internal/codec"
 	"pgregory.net/rapid"
+
+	"github.com/helix-substrate/helix-substrate/internal/codec"
 )
 
 // memory is an io.WriterAt and io.ReaderAt. A limit above 0 makes it a disk of that many bytes.
@@ -59,7 +60,7 @@ func writeV2(t testing.TB, o WriterOptions, indices []byte, fidelity *FidelitySt
 }
 
 func openBytes(b []byte) (*File, error) {
-	return NewFile(bytes.NewReader(b), int64(len(b)), "test.cdna2.hxz")
+	return NewFile(context.Background(), bytes.NewReader(b), int64(len(b)), "test.cdna2.hxz")
 }
 
 func mustOpen(t testing.TB, b []byte) *File {
@@ -151,7 +152,7 @@ func TestWriterAndReadRowsProperty(t *testing.T) {
 		a := rapid.IntRange(0, rows).Draw(t, "first row")
 		b := rapid.IntRange(a, rows).Draw(t, "end row")
 		got := make([]byte, (b-a)*cols)
-		if err := f.ReadRows(got, a, b, nil); err != nil {
+		if err := f.ReadRows(context.Background(), got, a, b, nil); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, indices[a*cols:b*cols]) {

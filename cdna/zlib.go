@@ -2,6 +2,7 @@ package cdna
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 
@@ -16,25 +17,35 @@ func checkInflated(packed, plain int64) error {
 	return nil
 }
 
-// An inflater takes a zlib stream apart whose inflated length is known beforehand. Errors wrap ErrCorrupt.
+// An inflater takes a zlib stream apart whose inflated length is known beforehand, for as long as ctx lasts. Other errors
+// wrap ErrCorrupt.
 type inflater struct {
-	in *bytes.Reader // an io.ByteReader: what follows the stream is left in it
-	z  io.ReadCloser
+	ctx context.Context
+	in  *bytes.Reader // an io.ByteReader: what follows the stream is left in it
+	z   io.ReadCloser
 }
 
-func newInflater(stream []byte) (*inflater, error) {
+func newInflater(ctx context.Context, stream []byte) (*inflater, error) {
 	in := bytes.NewReader(stream)
 	z, err := zlib.NewReader(in)
 	if err != nil {
 		return nil, fmt.Errorf("%w: zlib: %w", ErrCorrupt, err)
 	}
-	return &inflater{in, z}, nil
+	return &inflater{ctx, in, z}, nil
 }
 
 // fill takes the next len(dst) bytes.
 func (f *inflater) fill(dst []byte) error {
-	if _, err := io.ReadFull(f.z, dst); err != nil {
-		return fmt.Errorf("%w: zlib: %w", ErrCorrupt, err)
+	const piece = 1 << 20 // a few milliseconds
+	for len(dst) > 0 {
+		if err := context.Cause(f.ctx); err != nil {
+			return err
+		}
+		n := min(len(dst), piece)
+		if _, err := io.ReadFull(f.z, dst[:n]); err != nil {
+			return fmt.Errorf("%w: zlib: %w", ErrCorrupt, err)
+		}
+		dst = dst[n:]
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func TestWeightedEntropy(t *testing.T) {
 		if b := huffmanBits(idx, 11); b > 4 {
 			t.Errorf("%.4f bits", b)
 		}
-		Decode(y, idx, c.Values)
+		decode(y, idx, c.Values)
 		for i := range x {
 			d := float64(x[i]) - float64(y[i])
 			sum += []float64{0.1, 10}[i%2] * d * d

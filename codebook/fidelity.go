@@ -49,6 +49,16 @@ func (e *ErrorSum) Merge(o *ErrorSum) {
 	e.nonFinite += o.nonFinite
 }
 
+// Add adds the errors of got, which are decoded as they are, to want, which has the same length. Places where want is not
+// finite are left out.
+func (e *ErrorSum) Add(want, got []float32) {
+	for i, w := range want {
+		if isFinite(w) {
+			e.inside.add(w, got[i])
+		}
+	}
+}
+
 // Outliers is the number of weights that belong in the sidecar, NaN and infinities included.
 func (e *ErrorSum) Outliers() uint64 { return e.outliers.count + e.nonFinite }
 
@@ -93,11 +103,7 @@ func (s *sums) fidelity() Fidelity {
 // Compare is the fidelity of got to want, which have the same length: the plain reading of what Quantize sums up.
 // Places where want is not finite are left out.
 func Compare(want, got []float32) Fidelity {
-	var s sums
-	for i, w := range want {
-		if isFinite(w) {
-			s.add(w, got[i])
-		}
-	}
-	return s.fidelity()
+	var e ErrorSum
+	e.Add(want, got)
+	return e.Fidelity()
 }

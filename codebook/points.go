@@ -204,9 +204,6 @@ func (b *bins) any(k, end int) bool {
 // total is the number of weights.
 func (p *points) total() float64 { return p.count[len(p.x)] }
 
-// totalMass is what all weights count for.
-func (p *points) totalMass() float64 { return p.mass[len(p.x)] }
-
 // edge is the last weight that point i stands for towards sign, +1 or -1.
 func (p *points) edge(i int, sign float32) float64 {
 	const low = 1<<binShift - 1

@@ -194,13 +194,3 @@ func (q *Quantizer) outlier(w float32) bool {
 	c := q.cells[q.index(w)].value
 	return math.Abs(float64(stored)-float64(w)) < math.Abs(float64(c)-float64(w))
 }
-
-// Decode sets dst[i] to values[idx[i]]; an index beyond the values gives 0. The slices have the same length.
-func Decode(dst []float32, idx []byte, values []float32) {
-	var table [256]float32
-	copy(table[:], values)
-	dst = dst[:len(idx)]
-	for i, j := range idx {
-		dst[i] = table[j]
-	}
-}

@@ -41,10 +41,10 @@ func newSolver(p *points, o Options) *solver {
 
 // forSNR finds the solution of fewest bits that reaches snr, or else that of least error.
 func (s *solver) forSNR(snr float64, mode OutlierMode) (best solution, ok bool) {
-	best, ok = s.reach(snr)
+	best, ok = s.fewestBits(snr)
 	if mode == Auto {
 		for _, clipped := range s.clips(best) {
-			t, reached := clipped.reach(snr)
+			t, reached := clipped.fewestBits(snr)
 			if reached && (!ok || t.bits < best.bits) || !reached && !ok && t.snr > best.snr {
 				best, ok = t, reached
 			}
@@ -53,8 +53,8 @@ func (s *solver) forSNR(snr float64, mode OutlierMode) (best solution, ok bool) 
 	return best.ladder(ok, s.snrGoal(snr))
 }
 
-// reach is forSNR without a choice of sidecars. It gives up bfloat16 values where only that reaches snr.
-func (s *solver) reach(snr float64) (solution, bool) {
+// fewestBits is forSNR without a choice of sidecars. It gives up bfloat16 values where only that meets snr.
+func (s *solver) fewestBits(snr float64) (solution, bool) {
 	t, ok := s.search(s.lambdaFor(snr), s.snrGoal(snr))
 	if ok || !s.bf16 {
 		return t, ok

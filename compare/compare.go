@@ -19,8 +19,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
-	"github.com/helix-substrate/helix-substrate/internal/source"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 )
 
 // Status says how a tensor of one model is in the other.
@@ -63,16 +62,25 @@ type Report struct {
 // weights compared, those in all, and the tensor just finished. Errors are those of
 // reading.
 func Models(ctx context.Context, a, b string, progress func(done, total int64, tensor string)) (*Report, error) {
-	first, err := source.OpenAny(ctx, a, source.Options{})
+	first, err := checkpoint.Open(ctx, a, checkpoint.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer first.Close()
-	second, err := source.OpenAny(ctx, b, source.Options{})
+	second, err := checkpoint.Open(ctx, b, checkpoint.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer second.Close()
+	r, err := Checkpoints(ctx, first, second, progress)
+	if err == nil {
+		r.A, r.B = a, b
+	}
+	return r, err
+}
+
+// Checkpoints is Models of open checkpoints, wherever they lie; they stay the caller's.
+func Checkpoints(ctx context.Context, first, second *checkpoint.Checkpoint, progress func(done, total int64, tensor string)) (*Report, error) {
 	others := map[string]*checkpoint.Tensor{}
 	var done, total int64
 	for _, t := range second.Tensors() {
@@ -81,11 +89,12 @@ func Models(ctx context.Context, a, b string, progress func(done, total int64, t
 	for _, t := range first.Tensors() {
 		total += int64(t.Len())
 	}
-	r := &Report{A: a, B: b, Identical: true, Counts: map[Status]int{}}
+	r := &Report{A: first.Name(), B: second.Name(), Identical: true, Counts: map[Status]int{}}
 	for _, t := range first.Tensors() {
 		d := Tensor{Name: t.Name, Status: OnlyA, Shape: t.Shape, DType: t.DType}
 		if other, ok := others[t.Name]; ok {
 			delete(others, t.Name)
+			var err error
 			if d, err = compare(ctx, t, other); err != nil {
 				return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 			}
@@ -134,10 +143,10 @@ func compare(ctx context.Context, a, b *checkpoint.Tensor) (Tensor, error) {
 			return d, err
 		}
 		x, y := x[:min(len(x), a.Len()-at)], y[:min(len(y), a.Len()-at)]
-		if err := a.ReadFloat32(x, at); err != nil {
+		if err := a.ReadFloat32(ctx, x, at); err != nil {
 			return d, err
 		}
-		if err := b.ReadFloat32(y, at); err != nil {
+		if err := b.ReadFloat32(ctx, y, at); err != nil {
 			return d, err
 		}
 		for i, v := range x {

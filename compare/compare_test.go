@@ -74,7 +74,7 @@ func TestModels(t *testing.T) {
 func TestConverted(t *testing.T) {
 	a := create(t, safetensors.Float32("w", []int{300, 200}, wave(60_000, 1)), safetensors.Float32("norm", []int{7}, wave(7, 1)))
 	out := filepath.Join(t.TempDir(), "model")
-	report, err := convert.Directory(t.Context(), convert.Job{Source: a, Output: out})
+	report, err := convert.Directory(t.Context(), convert.Job{Source: a, Output: out, Options: convert.Options{Method: convert.Entropy}})
 	if err != nil {
 		t.Fatal(err)
 	}

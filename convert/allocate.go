@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/helix-substrate/helix-substrate/codebook"
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/matrix"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -21,17 +22,13 @@ const (
 	EqualRate  Allocation = "rate"  // the same bits per weight in every matrix
 	EqualSNR   Allocation = "snr"   // the same signal-to-noise ratio in every matrix
 	LeastError Allocation = "error" // the least sum of squared errors: a bit goes where it takes most away
+	// LeastDivergence is for lattice matrices, of a size, a rate or a divergence: each is tried as
+	// it is at equal rates, and a bit goes where it changes the predictions most.
+	LeastDivergence Allocation = "divergence"
 )
 
-// DefaultAllocation is what --size means by itself; docs/QUALITY.md compares them.
+// DefaultAllocation is what --size means by itself where matrices become codebooks; docs/QUALITY.md compares them.
 const DefaultAllocation = EqualRate
-
-func (a Allocation) orDefault() Allocation {
-	if a == "" {
-		return DefaultAllocation
-	}
-	return a
-}
 
 // ErrSize reports a Job.Size that cannot be met.
 var ErrSize = errors.New("size out of reach")
@@ -77,15 +74,15 @@ func (c *conversion) allocate(ctx context.Context) error {
 		case t.compress() && !t.rate:
 			free = append(free, t)
 			weights += float64(t.Len())
-			budget -= t.overhead()
+			budget -= t.storage.overhead(t)
 		default:
-			budget -= t.estimate() + t.overhead()
+			budget -= t.storage.estimate(t) + t.storage.overhead(t)
 		}
 	}
 	if len(free) == 0 || budget <= 0 {
-		return fmt.Errorf("size %s: what is not to be chosen takes %s: %w", byteunit.Format(c.job.Size), byteunit.FormatUp(c.job.Size-int64(budget)), ErrSize)
+		return fmt.Errorf("size %s: what is not to be chosen takes %s: %w", memory.FormatSize(c.job.Size), memory.FormatSizeUp(c.job.Size-int64(budget)), ErrSize)
 	}
-	if c.job.Allocate.orDefault() == EqualRate {
+	if c.job.Allocate == EqualRate || c.job.spreads() {
 		return c.equalRate(free, 8*budget, weights)
 	}
 	if c.choices == nil {
@@ -95,12 +92,12 @@ func (c *conversion) allocate(ctx context.Context) error {
 		}
 	}
 	pick := leastError
-	if c.job.Allocate.orDefault() == EqualSNR {
+	if c.job.Allocate == EqualSNR {
 		pick = equalSNR
 	}
 	picked, total := pick(c.choices, budget)
 	if picked == nil {
-		return fmt.Errorf("size %s: these matrices need %s: %w", byteunit.Format(c.job.Size), byteunit.FormatUp(c.job.Size-int64(budget)+int64(total)), ErrSize)
+		return fmt.Errorf("size %s: these matrices need %s: %w", memory.FormatSize(c.job.Size), memory.FormatSizeUp(c.job.Size-int64(budget)+int64(total)), ErrSize)
 	}
 	for i, t := range free {
 		t.options.SNR, t.options.Bits = picked[i], 0
@@ -115,7 +112,7 @@ func (c *conversion) fitSize(ctx context.Context) error {
 	for range 4 {
 		var total int64
 		for _, r := range c.report.Tensors {
-			total += r.Bytes
+			total += r.counted()
 		}
 		excess := total - c.job.Size
 		if c.job.Size == 0 || excess <= 0 {
@@ -137,29 +134,28 @@ func (c *conversion) fitSize(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%s: the tensors do not fit %s: %w", c.job.Source, byteunit.Format(c.job.Size), ErrSize)
+	return fmt.Errorf("%s: the tensors do not fit %s: %w", c.job.Source, memory.FormatSize(c.job.Size), ErrSize)
+}
+
+// counted is what a tensor takes of Job.Size.
+func (r *TensorReport) counted() int64 {
+	if m := r.Matrix; m != nil && m.InMemory {
+		return int64(math.Ceil(m.BitsInMemory * float64(m.Rows) * float64(m.Cols) / 8))
+	}
+	return r.Bytes
 }
 
 // equalRate gives every matrix the same share of the bits.
 func (c *conversion) equalRate(free []*plannedTensor, bits, weights float64) error {
 	rate := min(bits/weights, 9)
 	if rate < 1 {
-		return fmt.Errorf("size %s leaves %.2f bits per weight: %w", byteunit.Format(c.job.Size), rate, ErrSize)
+		return fmt.Errorf("size %s leaves %.2f bits per weight: %w", memory.FormatSize(c.job.Size), rate, ErrSize)
 	}
 	for _, t := range free {
-		t.options.SNR, t.options.Bits = 0, rate+float64(8*t.overhead())/float64(t.Len()) // Bits counts the file's overhead
+		bits := rate + float64(8*t.storage.overhead(t))/float64(t.Len()) // Bits counts the file's overhead
+		t.options.SNR, t.options.Bits = 0, c.job.spreadRate(bits, t.Name)
 	}
 	return nil
-}
-
-// overhead is about what a tensor's file takes beside its packed indices: the
-// header, the codebook, an index entry for each block; or the header of a .npy.
-func (t *plannedTensor) overhead() float64 {
-	if !t.compress() {
-		return 128
-	}
-	const head = 1024 + 1024 // codebook; JSON with room for the fidelity
-	return head + bytesPerBlockIndex*math.Ceil(float64(t.Len())/(128<<10))
 }
 
 // survey reads every matrix once and returns what it may choose among, by rising
@@ -193,7 +189,7 @@ func (t *plannedTensor) choices(ctx context.Context, snrs []float64) ([]choice, 
 	rows, cols := model.MatrixShape(t.Shape)
 	o := t.options
 	o.Threads = 1
-	e := &encoder{ctx: ctx, src: Rows(t, rows, cols), o: o}
+	e := &encoder{ctx: ctx, src: matrix.Of(t, rows, cols), o: o}
 	h, err := e.histogram()
 	if err != nil {
 		return nil, err

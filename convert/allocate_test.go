@@ -25,6 +25,9 @@ func unequal(t *testing.T) string {
 }
 
 func TestSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("surveys and converts nine times")
+	}
 	src := unequal(t)
 	squares := map[Allocation]float64{}
 	for _, allocation := range []Allocation{EqualRate, EqualSNR, LeastError} {
@@ -142,5 +145,22 @@ func TestSizeWithFixedTensors(t *testing.T) {
 	}
 	if m := byName(t, r, "strong").Matrix; *m.SNRdB < 40 {
 		t.Errorf("%v dB, the override wants 40", *m.SNRdB)
+	}
+}
+
+// TestAllocationGivenUp: where nothing is calibrated, a size is spread as without calibrations.
+func TestAllocationGivenUp(t *testing.T) {
+	for size, want := range map[int64]Allocation{0: "", 1 << 20: DefaultAllocation} {
+		j := Job{Source: "model", Output: "out", Size: size}
+		if _, err := j.normalize(); err != nil || j.Allocate != LeastDivergence {
+			t.Fatal(j.Allocate, err)
+		}
+		if j.dropUsual(); j.Allocate != want {
+			t.Errorf("size %d: %q, want %q", size, j.Allocate, want)
+		}
+		j.Allocate = LeastDivergence // asked for
+		if j.dropUsual(); j.Allocate != LeastDivergence {
+			t.Errorf("size %d: %q", size, j.Allocate)
+		}
 	}
 }

@@ -1,12 +1,14 @@
 package convert
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/matrix"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -77,7 +79,7 @@ func BenchmarkReadSource(b *testing.B) {
 	if err := safetensors.Create(path, []safetensors.Entry{matrixEntry("w", 4096, 1024, 1)}, nil); err != nil {
 		b.Fatal(err)
 	}
-	c, err := checkpoint.Open(path)
+	c, err := checkpoint.Open(b.Context(), path, checkpoint.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -87,7 +89,7 @@ func BenchmarkReadSource(b *testing.B) {
 	buf := make([]float32, rows*cols)
 	b.SetBytes(t.Size)
 	for b.Loop() {
-		if err := Rows(t, rows, cols).ReadRows(buf, 0, rows); err != nil {
+		if err := matrix.Of(t, rows, cols).ReadRows(context.Background(), buf, 0, rows); err != nil {
 			b.Fatal(err)
 		}
 	}

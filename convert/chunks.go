@@ -3,9 +3,11 @@ package convert
 import (
 	"context"
 	"sync"
+
+	"github.com/helix-substrate/helix-substrate/matrix"
 )
 
-// chunkWeights is about how many weights a chunk of rows holds.
+// chunkWeights is about how many weights a chunk of rows holds: 1 MiB of float32.
 const chunkWeights = 1 << 18
 
 // chunk is a run of whole rows [a, b) on its way through a pass.
@@ -22,7 +24,7 @@ type chunk struct {
 // workers at once, then collect in the order of rows on the calling goroutine. It
 // holds at most threads+1 chunks. The first error in the order of rows stops it
 // and is returned, so that errors repeat.
-func forChunks(ctx context.Context, src RowSource, threads int, work func(worker int, c *chunk) error, collect func(c *chunk) error) error {
+func forChunks(ctx context.Context, src matrix.Source, threads int, work func(worker int, c *chunk) error, collect func(c *chunk) error) error {
 	rows, cols := src.Rows(), src.Cols()
 	step := max(1, chunkWeights/cols)
 	free := make(chan *chunk, threads+1)
@@ -58,7 +60,7 @@ func forChunks(ctx context.Context, src RowSource, threads int, work func(worker
 		wg.Go(func() {
 			for c := range jobs {
 				if c.err = ctx.Err(); c.err == nil {
-					if c.err = src.ReadRows(c.weights, c.a, c.b); c.err == nil {
+					if c.err = src.ReadRows(ctx, c.weights, c.a, c.b); c.err == nil {
 						c.err = work(w, c)
 					}
 				}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/model"
+	place "github.com/helix-substrate/helix-substrate/storage"
 )
 
 // Companions lists the files beside a checkpoint's weights that a model needs. Not all
@@ -44,7 +45,7 @@ func (c *conversion) copyCompanions(ctx context.Context) ([]model.File, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		in, err := c.src.OpenFile(name)
+		in, err := c.src.OpenFile(ctx, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
@@ -53,7 +54,7 @@ func (c *conversion) copyCompanions(ctx context.Context) ([]model.File, error) {
 		if in.Size() > largestCompanion {
 			err = fmt.Errorf("%d bytes: %w", in.Size(), fs.ErrInvalid)
 		} else {
-			err = copyFile(ctx, c.stage(name), io.NewSectionReader(in, 0, in.Size()))
+			err = copyFile(ctx, c.stage(name), io.NewSectionReader(place.WithContext(ctx, in), 0, in.Size()))
 		}
 		in.Close()
 		if err != nil {

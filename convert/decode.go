@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
 
@@ -18,26 +17,26 @@ func Decode(ctx context.Context, w io.Writer, f *cdna.File, s *cdna.Sidecar) err
 			return err
 		}
 	}
+	return decodeBlocks(w, &f.Blocks, func(dst []float32, offset int) error { return f.ReadFloat32(ctx, dst, offset, s, nil) })
+}
+
+// DecodeLattice writes the matrix in f as Decode does.
+func DecodeLattice(ctx context.Context, w io.Writer, f *cdna.Lattice) error {
+	return decodeBlocks(w, &f.Blocks, func(dst []float32, offset int) error { return f.ReadFloat32(ctx, dst, offset, nil) })
+}
+
+// decodeBlocks writes the weights that read gives, from an offset on, block by block.
+func decodeBlocks(w io.Writer, f *cdna.Blocks, read func(dst []float32, offset int) error) error {
 	out, err := npy.NewWriter(w, []int{f.Rows(), f.Cols()})
 	if err != nil {
 		return err
 	}
-	always := cdna.NewVerifier(cdna.Always, f.NumBlocks(), 0)
-	indices := make([]byte, f.MaxBlockLen())
-	weights := make([]float32, f.MaxBlockLen())
-	values := f.Codebook()
+	weights := make([]float32, f.MaxBlockWeights())
 	for i := range f.NumBlocks() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		b := f.Block(i)
-		indices, weights := indices[:b.DecompLen], weights[:b.DecompLen]
-		if _, err := f.ReadBlock(indices, i, always); err != nil {
+		weights := weights[:b.DecompLen]
+		if err := read(weights, b.FirstRow*f.Cols()); err != nil {
 			return err
-		}
-		codebook.Decode(weights, indices, values[:])
-		if s != nil {
-			s.Apply(weights, uint64(b.FirstRow)*uint64(f.Cols()))
 		}
 		if err := out.Write(weights); err != nil {
 			return err

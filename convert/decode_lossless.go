@@ -5,7 +5,7 @@ import (
 	"io"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
 
@@ -27,11 +27,8 @@ func DecodeLossless(ctx context.Context, w io.Writer, f *cdna.Lossless) (dtype.T
 	var widened []float32
 	var out []byte
 	for i := range f.NumBlocks() {
-		if err := ctx.Err(); err != nil {
-			return as, err
-		}
 		block := raw[:f.Block(i).DecompLen]
-		if _, err := f.ReadBlock(block, i, nil); err != nil {
+		if _, err := f.ReadBlock(ctx, block, i, nil); err != nil {
 			return as, err
 		}
 		if as != kind {

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -32,20 +34,20 @@ func TestAllKindsOfTensors(t *testing.T) {
 	src, dst := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	create(t, filepath.Join(src, "model-00001-of-00002.safetensors"),
 		matrixEntry("model.embed_tokens.weight", 40, 16, 1),
-		safetensors.Entry{Name: "half", DType: safetensors.F16, Shape: []int{2, 2}, Data: []byte{0, 0x3c, 0, 0xbc, 0, 0x40, 0, 0}},
-		safetensors.Entry{Name: "brain", DType: safetensors.BF16, Shape: []int{2, 2}, Data: []byte{0x80, 0x3f, 0x80, 0xbf, 0, 0x40, 0, 0}},
-		safetensors.Entry{Name: "double", DType: safetensors.F64, Shape: []int{1, 1}, Data: []byte{0, 0, 0, 0, 0, 0, 0xf0, 0x3f}},
-		safetensors.Entry{Name: "quarter3", DType: safetensors.F8E4M3, Shape: []int{1, 2}, Data: []byte{0x38, 0xb8}},
-		safetensors.Entry{Name: "quarter2", DType: safetensors.F8E5M2, Shape: []int{1, 2}, Data: []byte{0x3c, 0xbc}},
-		safetensors.Entry{Name: "norm16", DType: safetensors.BF16, Shape: []int{2}, Data: []byte{0x80, 0x3f, 0, 0x40}},
+		safetensors.Entry{Name: "half", DType: dtype.F16, Shape: []int{2, 2}, Data: []byte{0, 0x3c, 0, 0xbc, 0, 0x40, 0, 0}},
+		safetensors.Entry{Name: "brain", DType: dtype.BF16, Shape: []int{2, 2}, Data: []byte{0x80, 0x3f, 0x80, 0xbf, 0, 0x40, 0, 0}},
+		safetensors.Entry{Name: "double", DType: dtype.F64, Shape: []int{1, 1}, Data: []byte{0, 0, 0, 0, 0, 0, 0xf0, 0x3f}},
+		safetensors.Entry{Name: "quarter3", DType: dtype.F8E4M3, Shape: []int{1, 2}, Data: []byte{0x38, 0xb8}},
+		safetensors.Entry{Name: "quarter2", DType: dtype.F8E5M2, Shape: []int{1, 2}, Data: []byte{0x3c, 0xbc}},
+		safetensors.Entry{Name: "norm16", DType: dtype.BF16, Shape: []int{2}, Data: []byte{0x80, 0x3f, 0, 0x40}},
 	)
 	create(t, filepath.Join(src, "model-00002-of-00002.safetensors"),
 		matrixEntry("lm_head.weight", 40, 16, 2),
 		safetensors.Float32("experts", []int{3, 4, 5}, gaussian(60, 3)),
 		safetensors.Float32("scalar", nil, []float32{7}),
 		safetensors.Float32("empty", []int{0, 5}, nil),
-		safetensors.Entry{Name: "position_ids", DType: safetensors.I64, Shape: []int{1, 2}, Data: []byte{0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64}},
-		safetensors.Entry{Name: "mask", DType: safetensors.Bool, Shape: []int{2, 2}, Data: []byte{1, 0, 0, 1}},
+		safetensors.Entry{Name: "position_ids", DType: dtype.I64, Shape: []int{1, 2}, Data: []byte{0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64}},
+		safetensors.Entry{Name: "mask", DType: dtype.Bool, Shape: []int{2, 2}, Data: []byte{1, 0, 0, 1}},
 		safetensors.Float32("a.b", []int{2, 2}, []float32{1, 2, 3, 4}),
 		safetensors.Float32("a_b", []int{2, 2}, []float32{1, 2, 3, 5}),
 		safetensors.Float32("A/b", []int{2, 2}, []float32{1, 2, 3, 6}),
@@ -134,9 +136,14 @@ func TestAllKindsOfTensors(t *testing.T) {
 			files[lower] = true
 		}
 	}
-	ids, _, err := npy.ReadInt64(m.Path(m.Manifest.Tensors["position_ids"].File))
-	if err != nil || ids[1] != 1+64<<56 {
-		t.Errorf("position_ids %v, %v: not exact", ids, err)
+	array, err := m.OpenArray(t.Context(), m.Manifest.Tensors["position_ids"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer array.Close()
+	id := make([]byte, 8)
+	if err := array.ReadRaw(t.Context(), id, 8); err != nil || binary.LittleEndian.Uint64(id) != 1+64<<56 {
+		t.Errorf("position_ids %v, %v: not exact", id, err)
 	}
 	if w, _, err := npy.ReadFloat32(m.Path(m.Manifest.Tensors["norm16"].File)); err != nil || w[1] != 2 {
 		t.Errorf("norm16 %v, %v", w, err)
@@ -180,6 +187,9 @@ func TestDirectoryRefuses(t *testing.T) {
 	}
 	if _, err := Directory(t.Context(), Job{Source: src, Output: full}); !errors.Is(err, ErrExists) {
 		t.Errorf("output exists: %v", err)
+	}
+	if _, err := Directory(t.Context(), Job{Source: src}); !errors.Is(err, ErrOption) {
+		t.Errorf("no output: %v", err)
 	}
 	out := filepath.Join(parent, "out")
 	none := filepath.Join(parent, "none.safetensors")

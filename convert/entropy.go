@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/helix-substrate/helix-substrate/matrix"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/se"
+	"github.com/helix-substrate/helix-substrate/se/route"
 )
 
 // entropyMemory is about what measuring one matrix takes: a Gram matrix of 1024² in
@@ -13,11 +15,11 @@ import (
 const entropyMemory = 48 << 20
 
 // policy is what decides where matrices are computed.
-func (c *conversion) policy() se.Policy {
+func (c *conversion) policy() route.Policy {
 	if c.job.Policy != nil {
 		return *c.job.Policy
 	}
-	return se.DefaultPolicy()
+	return route.DefaultPolicy()
 }
 
 // measured tells conversions apart that measure Structural Entropy differently.
@@ -35,8 +37,8 @@ func (c *conversion) entropy(ctx context.Context, t *plannedTensor) (*model.Entr
 	}
 	rows, cols := se.Unfold(t.Shape)
 	policy := c.policy()
-	r, err := se.Compute(ctx, Rows(t, rows, cols), se.Options{
-		Condition: policy.MaxCondition, ItemBytes: float64(t.Size) / float64(t.Len()), Threads: max(1, c.workers/len(c.plan)),
+	r, err := se.Compute(ctx, matrix.Of(t, rows, cols), se.Options{
+		Condition: policy.MaxCondition, ItemBytes: float64(t.Size) / float64(t.Len()), Threads: c.threadsEach(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)

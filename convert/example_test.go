@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -24,11 +24,14 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	report, err := convert.Directory(ctx, convert.Job{Source: source, Output: output, Options: convert.Options{Bits: 4.5}})
+	report, err := convert.Directory(ctx, convert.Job{
+		Source: source, Output: output, Options: convert.Options{Bits: 4.5},
+		Calibration: convert.Calibration{Tokens: 1024}, // more is better
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("at most 4.5 bits a weight:", report.BitsPerWeight <= 4.5)
+	fmt.Printf("%.1f bits a weight\n", report.BitsPerWeight)
 
 	m, err := model.Open(output)
 	if err != nil {
@@ -46,6 +49,6 @@ func Example() {
 	}
 	fmt.Println("damaged:", bad)
 	// Output:
-	// at most 4.5 bits a weight: true
+	// 4.5 bits a weight
 	// damaged: 0
 }

@@ -2,14 +2,13 @@ package convert
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/helix-substrate/helix-substrate/internal/filelock"
 )
 
 // oldJournal is a journal as the version before headers wrote it.
@@ -147,8 +146,8 @@ func TestForeign(t *testing.T) {
 			named := lay(t, dir)
 			before := entries(t, dir)
 			_, err := Directory(t.Context(), Job{Source: src, Output: filepath.Join(dir, "out"), ModelID: "m"})
-			if !errors.Is(err, ErrExists) && !errors.Is(err, filelock.ErrForeign) {
-				t.Fatalf("%v, want ErrExists", err)
+			if !errors.Is(err, ErrExists) && !errors.Is(err, ErrForeign) {
+				t.Fatalf("%v, want ErrExists or ErrForeign", err)
 			}
 			if !strings.Contains(err.Error(), named) {
 				t.Errorf("%q does not name %s", err, named)
@@ -172,8 +171,8 @@ func TestForeignLater(t *testing.T) {
 	job := Job{Source: small(t, 1), Output: filepath.Join(dir, "out"), ModelID: "m"}
 	thesis := filepath.Join(unfinished(dir), "thesis.txt")
 	job.Progress = func(int64, int64, string) { write(t, thesis, "mine") }
-	if _, err := Directory(t.Context(), job); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "thesis.txt") {
-		t.Errorf("%v, want ErrExists", err)
+	if _, err := Directory(t.Context(), job); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "thesis.txt") {
+		t.Errorf("%v, want ErrForeign", err)
 	}
 	if b, err := os.ReadFile(thesis); string(b) != "mine" {
 		t.Errorf("%q, %v", b, err)
@@ -186,8 +185,34 @@ func TestForeignLater(t *testing.T) {
 	onlyIn(t, dir, "out", "thesis.txt")
 }
 
+// TestForeignInCalibration: what lies where a calibration works is named.
+func TestForeignInCalibration(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	job := Job{Source: demoCheckpoint(t), Output: filepath.Join(dir, "out"), Calibration: Calibration{Tokens: few, Progress: func(p CalibrationProgress) {
+		if p.Layer == 2 {
+			cancel()
+		}
+	}}}
+	if _, err := Directory(ctx, job); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	thesis := filepath.Join(unfinished(dir), "."+identity(t, unfinished(dir))+"."+calibrationName, "thesis.txt")
+	write(t, thesis, "mine")
+	job.Calibration = Calibration{Off: true} // which has no use for what the calibration left
+	if _, err := Directory(t.Context(), job); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "thesis.txt") {
+		t.Errorf("%v, want ErrForeign", err)
+	}
+	if b, err := os.ReadFile(thesis); string(b) != "mine" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
 // TestTornHeader: a conversion that was killed while it began is taken up.
 func TestTornHeader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("converts ten times")
+	}
 	src, whole := small(t, 1), filepath.Join(t.TempDir(), "whole")
 	convertAll(t, Job{Source: src, Output: whole, ModelID: "m"})
 	_, header, err := newJournal("out")

@@ -1,18 +1,20 @@
 package convert
 
-import "github.com/helix-substrate/helix-substrate/internal/gguf"
+import (
+	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/gguf"
+)
 
 // writeMetadata keeps a GGUF file's metadata, vocabulary included, as a GGUF file
 // without tensors at path.
-func writeMetadata(f *gguf.File, path string) error {
-	values := f.Metadata()
+func writeMetadata(m checkpoint.Metadata, path string) error {
 	var pairs []gguf.Pair
-	for _, key := range f.Keys() {
+	for key, value := range m.All() {
 		switch key {
 		case "split.no", "split.count", "split.tensors.count":
 			continue // of the source's parts
 		}
-		pairs = append(pairs, gguf.Pair{Key: key, Value: values[key]})
+		pairs = append(pairs, gguf.Pair{Key: key, Value: value})
 	}
 	return gguf.Create(path, nil, pairs)
 }

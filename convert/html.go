@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 //go:embed report.html
@@ -16,7 +16,7 @@ var reportHTML string
 
 // reportTemplate makes one page without scripts, fonts or anything from a network.
 var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"size":    byteunit.Format,
+	"size":    memory.FormatSize,
 	"decimal": func(v float64, digits int) string { return fmt.Sprintf("%.*f", digits, v) },
 }).Parse(reportHTML))
 
@@ -26,12 +26,14 @@ type page struct {
 	Worst  []bar // matrices by rising SNR
 	Layers []bar // matrices in the order of their names
 	Exact  []TensorReport
+	Chart  *chart // of matrices whose output's error is known
 }
 
 // bar is a matrix and how long its bars are, in percent of the longest.
 type bar struct {
 	TensorReport
-	SNR             string
+	SNR, OutputSNR  string
+	Sensitivity     string // what it does to the predictions by itself, or with those of its kind near by
 	SNRBar, BitsBar float64
 }
 
@@ -48,6 +50,12 @@ func WriteHTML(path string, r *Report) error {
 			}
 		}
 	}
+	sensitivity := map[string]string{}
+	for _, probe := range r.Probes {
+		for _, name := range probe.Tensors {
+			sensitivity[name] = fmt.Sprintf("%.3g", probe.KLD)
+		}
+	}
 	for _, t := range r.Tensors {
 		m := t.Matrix
 		if m == nil || t.SameAs != "" {
@@ -58,8 +66,13 @@ func WriteHTML(path string, r *Report) error {
 		if m.SNRdB != nil {
 			b.SNR, b.SNRBar = fmt.Sprintf("%.2f dB", *m.SNRdB), 100*max(0, *m.SNRdB)/max(snr, 1e-9)
 		}
+		if m.OutputSNRdB != nil {
+			b.OutputSNR = fmt.Sprintf("%.2f dB", *m.OutputSNRdB)
+		}
+		b.Sensitivity = sensitivity[t.Name]
 		p.Layers = append(p.Layers, b)
 	}
+	p.Chart = newChart(p.Layers)
 	p.Worst = slices.Clone(p.Layers)
 	slices.SortStableFunc(p.Worst, func(a, b bar) int {
 		switch {

@@ -3,14 +3,14 @@ package convert
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/calibrate"
+	lines "github.com/helix-substrate/helix-substrate/internal/journal"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -25,12 +25,13 @@ const (
 	maxJournal = 1 << 30
 )
 
-// journalLine is a line of the journal, one of its fields set. Before it in the file
-// stand the SHA-256 of its JSON, so that a torn line is told, and a space.
+// journalLine is a line of the journal, one of its fields set.
 type journalLine struct {
 	Header *journalHeader `json:"header,omitempty"` // the first line, and no other
 	Tensor *journalEntry  `json:"tensor,omitempty"`
 	File   string         `json:"file,omitempty"` // a file beside the tensors
+	Rate   *journalRate   `json:"rate,omitempty"`
+	Probes *journalProbes `json:"probes,omitempty"`
 }
 
 // journalHeader says whose journal it is.
@@ -50,6 +51,18 @@ type journalEntry struct {
 	Report TensorReport `json:"report"`
 }
 
+// journalRate is a rate whose divergence is measured.
+type journalRate struct {
+	Key   string    `json:"key"` // of all tensors' keys
+	Point RatePoint `json:"point"`
+}
+
+// journalProbes are what groups of matrices do to the predictions.
+type journalProbes struct {
+	Key    string            `json:"key"` // of all tensors' keys
+	Probes []calibrate.Probe `json:"probes"`
+}
+
 // files are the files of the tensor and their hashes.
 func (e *journalEntry) files() map[string]string {
 	files := map[string]string{e.Entry.File: e.Entry.SHA256}
@@ -63,15 +76,17 @@ func (e *journalEntry) files() map[string]string {
 type journal struct {
 	id    string
 	done  map[string]journalEntry // by key
-	made  map[string]bool         // names of files that the conversion has made, or was about to
-	sound int64                   // bytes of whole lines
+	rates map[string]RatePoint    // by key
+	tried map[string][]calibrate.Probe
+	made  map[string]bool // names of files that the conversion has made, or was about to
+	sound int64           // bytes of whole lines
 }
 
 // newJournal returns an empty one and its first line.
 func newJournal(output string) (j *journal, header []byte, err error) {
 	var id [16]byte
 	rand.Read(id[:])
-	j = &journal{id: hex.EncodeToString(id[:]), done: map[string]journalEntry{}, made: map[string]bool{}}
+	j = &journal{id: hex.EncodeToString(id[:]), done: map[string]journalEntry{}, rates: map[string]RatePoint{}, tried: map[string][]calibrate.Probe{}, made: map[string]bool{}}
 	header, err = encodeLine(journalLine{Header: &journalHeader{journalKind, journalVersion, filepath.Base(output), j.id}})
 	j.sound = int64(len(header))
 	return j, header, err
@@ -91,7 +106,7 @@ func parseJournal(text []byte, output string) (*journal, error) {
 	case h.Output != filepath.Base(output):
 		return nil, fmt.Errorf("%s in it is of the conversion to %q", journalName, h.Output)
 	}
-	j := &journal{id: h.ID, done: map[string]journalEntry{}, made: map[string]bool{}, sound: int64(len(line)) + 1}
+	j := &journal{id: h.ID, done: map[string]journalEntry{}, rates: map[string]RatePoint{}, tried: map[string][]calibrate.Probe{}, made: map[string]bool{}, sound: int64(len(line)) + 1}
 	for {
 		line, after, whole := bytes.Cut(rest, []byte("\n"))
 		l, ok := parseLine(line)
@@ -105,6 +120,14 @@ func parseJournal(text []byte, output string) (*journal, error) {
 // take notes what a line says; false if it cannot be a line of a journal.
 func (j *journal) take(l journalLine) bool {
 	names := []string{l.File}
+	if l.Rate != nil {
+		j.rates[l.Rate.Key] = l.Rate.Point
+		return true
+	}
+	if l.Probes != nil {
+		j.tried[l.Probes.Key] = l.Probes.Probes
+		return true
+	}
 	if l.Tensor != nil {
 		names = names[:0]
 		for name := range l.Tensor.files() {
@@ -130,33 +153,9 @@ func (j *journal) isOurs(name string) bool {
 	return j.made[name] || strings.Contains(name, j.id)
 }
 
-// tornHeader tells whether text may be the beginning of a header whose writing was cut
-// short.
-func tornHeader(text []byte) bool {
-	const sumLen = 2 * sha256.Size
-	begin := []byte(` {"header":{"journal":"` + journalKind + `"`)
-	for _, c := range text[:min(len(text), sumLen)] {
-		if !strings.ContainsRune("0123456789abcdef", rune(c)) {
-			return false
-		}
-	}
-	rest := text[min(len(text), sumLen):]
-	n := min(len(rest), len(begin))
-	return bytes.Equal(rest[:n], begin[:n]) && !bytes.ContainsRune(rest, '\n')
-}
-
-func encodeLine(l journalLine) ([]byte, error) {
-	text, err := json.Marshal(l)
-	if err != nil {
-		return nil, err
-	}
-	return fmt.Appendf(nil, "%s %s\n", checksum(text), text), nil
-}
-
 // parseLine reads a line without its newline.
 func parseLine(line []byte) (l journalLine, ok bool) {
-	sum, text, ok := bytes.Cut(line, []byte(" "))
-	if !ok || string(sum) != checksum(text) || json.Unmarshal(text, &l) != nil {
+	if !lines.Decode(line, &l) {
 		return l, false
 	}
 	if l.Tensor != nil {
@@ -165,19 +164,15 @@ func parseLine(line []byte) (l journalLine, ok bool) {
 	return l, true
 }
 
-func checksum(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
+func encodeLine(l journalLine) ([]byte, error) { return lines.Encode(l) }
 
 // appendLine appends a line to the journal's file and flushes it.
-func appendLine(f *os.File, l journalLine) error {
-	text, err := encodeLine(l)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(text); err != nil {
-		return err
-	}
-	return f.Sync()
+func appendLine(f *os.File, l journalLine) error { return lines.Append(f, l) }
+
+// tornHeader tells whether text may be the beginning of a header whose writing was cut
+// short.
+func tornHeader(text []byte) bool {
+	return lines.Torn(text, `{"header":{"journal":"`+journalKind+`"`)
 }
+
+func checksum(text []byte) string { return lines.Sum(text) }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
@@ -30,18 +31,49 @@ func TestKilledChild(t *testing.T) {
 }
 
 func killedJob(output string) Job {
-	return Job{Source: filepath.Join(filepath.Dir(filepath.Dir(output)), "model.safetensors"), Output: output, ModelID: "m"}
+	dir := filepath.Dir(filepath.Dir(output))
+	if source := filepath.Join(dir, "checkpoint"); isThere(source) {
+		return Job{Source: source, Output: output, ModelID: "m", Calibration: Calibration{Tokens: few}}
+	}
+	return Job{Source: filepath.Join(dir, "model.safetensors"), Output: output, ModelID: "m"}
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // TestKill kills a conversion, by SIGKILL at random moments, again and again until
 // it finishes; the result is that of an undisturbed one, and nothing else is left.
 func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills twenty processes")
+	}
 	var entries []safetensors.Entry
 	for i := range 24 {
 		entries = append(entries, safetensors.Float32(string(rune('a'+i))+".weight", []int{300 + i, 200}, gaussian((300+i)*200, uint64(i))))
 	}
 	dir := t.TempDir()
 	create(t, filepath.Join(dir, "model.safetensors"), entries...)
+	killUntilDone(t, dir)
+}
+
+// TestKillCalibrated does so with a conversion that calibrates, a layer after the other, before it
+// comes to the tensors.
+func TestKillCalibrated(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills twenty processes")
+	}
+	dir := t.TempDir()
+	if err := demo.Extract(filepath.Join(dir, "checkpoint")); err != nil {
+		t.Fatal(err)
+	}
+	killUntilDone(t, dir)
+}
+
+// killUntilDone kills conversions in dir twenty times.
+func killUntilDone(t *testing.T, dir string) {
+	t.Helper()
 	whole := filepath.Join(dir, "0", "whole")
 	if err := os.Mkdir(filepath.Dir(whole), 0o777); err != nil {
 		t.Fatal(err)
@@ -66,7 +98,11 @@ func TestKill(t *testing.T) {
 			if err := child.Start(); err != nil {
 				t.Fatal(err)
 			}
-			timer := time.AfterFunc(time.Duration(random.Int64N(int64(longest))), func() { child.Process.Kill() })
+			after := time.Duration(random.Int64N(int64(longest)))
+			if kills >= wanted { // the last one ends, however slow the machine has become
+				after = time.Hour
+			}
+			timer := time.AfterFunc(after, func() { child.Process.Kill() })
 			err := child.Wait()
 			timer.Stop()
 			if err == nil {

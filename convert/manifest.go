@@ -7,21 +7,14 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/source"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // finish copies the files beside the weights, writes the manifest, and gives the
 // directory, of these files and the tensors' and no others, its name.
 func (c *conversion) finish(ctx context.Context) error {
-	m, err := c.manifest(ctx)
+	m, err := c.writeManifest(ctx)
 	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(c.stage(model.ManifestName), m.Encode); err != nil {
-		return err
-	}
-	if err := c.keepFile(model.ManifestName); err != nil {
 		return err
 	}
 	keep := map[string]bool{model.ManifestName: true}
@@ -31,6 +24,18 @@ func (c *conversion) finish(ctx context.Context) error {
 	return c.work.publish(keep)
 }
 
+// writeManifest makes what there is a model directory.
+func (c *conversion) writeManifest(ctx context.Context) (*model.Manifest, error) {
+	m, err := c.manifest(ctx)
+	if err == nil {
+		err = atomicfile.Write(c.stage(model.ManifestName), m.Encode)
+	}
+	if err == nil {
+		err = c.keepFile(model.ManifestName)
+	}
+	return m, err
+}
+
 // manifest writes the other files and describes all.
 func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
 	files, err := c.otherFiles(ctx)
@@ -38,30 +43,30 @@ func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
 		return nil, err
 	}
 	m := &model.Manifest{
-		Files: files, Tool: model.Tool, ModelID: c.job.ModelID, Format: model.FormatCDNA2, Codec: c.options.Codec,
-		BlockRows: c.options.BlockRows, Options: c.job.describe(c.options), Tensors: make(map[string]model.Tensor, len(c.entries)),
-	}
-	if c.options.Method == Lossless {
-		m.Format = model.FormatLossless
+		Files: files, Tool: model.Tool, ModelID: c.job.ModelID, Format: c.options.Method.storage().format(), Codec: c.options.Codec,
+		BlockRows: c.options.BlockRows, Options: c.job.describe(&c.options), Tensors: make(map[string]model.Tensor, len(c.entries)),
 	}
 	if m.ModelID == "" {
 		m.ModelID = modelID(c.job.Source)
-		if repository := source.Repository(c.src); repository != "" {
+		if repository := c.src.Repository(); repository != "" {
 			m.ModelID, _, _ = strings.Cut(repository, "@")
 		}
 	}
-	if c.src.GGUF() != nil {
+	if c.src.Metadata() != nil {
 		m.SourceGGUF = c.src.WeightFiles()[0]
 	}
 	if m.Sources, err = c.sources(ctx); err != nil {
 		return nil, err
 	}
-	m.Repository = source.Repository(c.src)
+	m.Repository = c.src.Repository()
 	if len(m.Sources) == 1 {
 		m.SourceSHA256 = m.Sources[0].SHA256
 	}
 	var weights, bits float64
 	for i, t := range c.entries {
+		if r := c.report.Tensors[i].Matrix; r != nil && m.Codec == "" {
+			m.Codec = r.Codec
+		}
 		m.Tensors[t.Name] = t
 		m.Stats.OriginalBytes += t.OriginalBytes
 		m.Stats.CompressedBytes += c.report.Tensors[i].Bytes
@@ -72,6 +77,7 @@ func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
 	}
 	m.Stats.TensorCount = len(c.entries)
 	m.Stats.OverallRatio = float64(m.Stats.OriginalBytes) / float64(max(1, m.Stats.CompressedBytes))
+	m.Certificate, c.report.Certificate = c.certificate, c.certificate
 	m.RootScheme = model.RootScheme
 	m.RootSHA256 = m.Root()
 	c.report.Stats, c.report.Root = m.Stats, m.RootSHA256
@@ -88,10 +94,10 @@ func (c *conversion) otherFiles(ctx context.Context) ([]model.File, error) {
 			return nil, err
 		}
 	}
-	if c.src.GGUF() == nil {
+	if c.src.Metadata() == nil {
 		return files, nil
 	}
-	if err := writeMetadata(c.src.GGUF(), c.stage(model.MetadataName)); err != nil {
+	if err := writeMetadata(c.src.Metadata(), c.stage(model.MetadataName)); err != nil {
 		return nil, err
 	}
 	written := []string{model.MetadataName}
@@ -132,37 +138,6 @@ func (c *conversion) sources(ctx context.Context) ([]model.File, error) {
 		files = append(files, model.File{File: name, Bytes: n, SHA256: sum})
 	}
 	return files, nil
-}
-
-// describe lists, for the manifest, what bytes depend on.
-func (j *Job) describe(o Options) map[string]any {
-	d := o.describe()
-	if j.Size > 0 {
-		delete(d, "snr") // the default
-		d["size"], d["allocate"] = j.Size, string(j.Allocate.orDefault())
-		if j.margin > 0 {
-			d["size_margin"] = j.margin
-		}
-	}
-	if j.Entropy {
-		d["entropy"] = true
-		if j.Policy != nil {
-			d["policy"] = j.Policy
-		}
-	}
-	for name, s := range map[string]Settings{"embeddings": j.Embeddings, "lm_head": j.LMHead} {
-		if s.text != "" {
-			d[name] = s.text
-		}
-	}
-	if len(j.Overrides) > 0 {
-		texts := make([]string, len(j.Overrides))
-		for i, o := range j.Overrides {
-			texts[i] = o.text
-		}
-		d["tensors"] = texts
-	}
-	return d
 }
 
 // modelID names a model after its source.

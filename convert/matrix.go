@@ -11,6 +11,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/matrix"
 )
 
 // Target says where an encoded matrix goes.
@@ -27,46 +28,55 @@ type Target struct {
 // MatrixReport tells what compressing a matrix did. Errors are against the true
 // weights, with the sidecar applied; sizes are of files on disk.
 type MatrixReport struct {
-	Rows            int             `json:"rows"`
-	Cols            int             `json:"cols"`
-	Method          codebook.Method `json:"method"`
-	Entries         int             `json:"entries"`
-	Codec           string          `json:"codec"`
-	BlockRows       int             `json:"block_rows"`
-	Blocks          int             `json:"blocks"`
-	Bytes           int64           `json:"bytes"` // file and sidecar
-	SidecarBytes    int64           `json:"sidecar_bytes"`
-	Outliers        int             `json:"outliers"`
-	BitsPerWeight   float64         `json:"bits_per_weight"`
-	SNRdB           *float64        `json:"snr_db"` // null: exact
-	WantedSNRdB     float64         `json:"wanted_snr_db,omitempty"`
-	WantedBits      float64         `json:"wanted_bits,omitempty"`
-	MSE             float64         `json:"mse"`
-	Cosine          float64         `json:"cosine"`
-	CosineNoSidecar float64         `json:"cosine_no_sidecar"`
-	MaxAbsError     float64         `json:"max_abs_error"`
+	Rows            int      `json:"rows"`
+	Cols            int      `json:"cols"`
+	Method          Method   `json:"method"`
+	Entries         int      `json:"entries"`
+	Codec           string   `json:"codec"`
+	BlockRows       int      `json:"block_rows"`
+	Blocks          int      `json:"blocks"`
+	Bytes           int64    `json:"bytes"` // file and sidecar
+	SidecarBytes    int64    `json:"sidecar_bytes"`
+	Outliers        int      `json:"outliers"`
+	BitsPerWeight   float64  `json:"bits_per_weight"`
+	BitsInMemory    float64  `json:"bits_in_memory,omitempty"` // of a lattice matrix that is held unpacked
+	InMemory        bool     `json:"in_memory,omitempty"`      // they are what was asked for, not the file's
+	SNRdB           *float64 `json:"snr_db"`                   // null: exact
+	OutputSNRdB     *float64 `json:"output_snr_db,omitempty"`  // of what the layer puts out, by the statistics of its input
+	WantedSNRdB     float64  `json:"wanted_snr_db,omitempty"`
+	WantedBits      float64  `json:"wanted_bits,omitempty"`
+	MSE             float64  `json:"mse"`
+	Cosine          float64  `json:"cosine"`
+	CosineNoSidecar float64  `json:"cosine_no_sidecar"`
+	MaxAbsError     float64  `json:"max_abs_error"`
+	Notes           []string `json:"-"` // what is to be known of the source, for people
 }
 
 // Missed tells whether the wanted ratio or rate was not reached: so many values
 // cannot, or the file's overhead alone is more.
 func (r *MatrixReport) Missed() bool {
-	return r.SNRdB != nil && *r.SNRdB < r.WantedSNRdB || r.WantedBits > 0 && r.BitsPerWeight > r.WantedBits
+	bits := r.BitsPerWeight
+	if r.InMemory {
+		bits = r.BitsInMemory
+	}
+	return r.SNRdB != nil && *r.SNRdB < r.WantedSNRdB || r.WantedBits > 0 && bits > r.WantedBits
 }
 
-// accurateCosine is the cosine below which a matrix is said to need its sidecar.
+// accurateCosine is the cosine below which a matrix is said to need its sidecar, that of the
+// original's mode "accurate".
 const accurateCosine = 0.999
 
 // Matrix compresses src. It reads src twice and holds a few chunks of rows
 // (version 1 files: all indices). On an error, the context's included, neither
 // file is left behind. Other errors are ErrOption, codebook.ErrNonFinite with
 // tensor, row and column, and those of writing.
-func Matrix(ctx context.Context, src RowSource, target Target, o Options) (*MatrixReport, error) {
+func Matrix(ctx context.Context, src matrix.Source, target Target, o Options) (*MatrixReport, error) {
 	o, err := o.normalize()
 	if err != nil {
 		return nil, err
 	}
-	if o.Method == Lossless {
-		return nil, fmt.Errorf("tensor %q: method lossless needs the weights as they are stored: see LosslessMatrix: %w", target.Name, ErrOption)
+	if _, ok := o.Method.storage().(inCodebook); !ok {
+		return nil, fmt.Errorf("method %s is for checkpoints, whose tensors it reads as they are stored: %w", o.Method, ErrOption)
 	}
 	if o.NonFinite && target.Sidecar == "" {
 		return nil, fmt.Errorf("tensor %q: non-finite weights need a sidecar: %w", target.Name, ErrOption)
@@ -85,7 +95,7 @@ func Matrix(ctx context.Context, src RowSource, target Target, o Options) (*Matr
 // encoder is the state of one Matrix call.
 type encoder struct {
 	ctx    context.Context
-	src    RowSource
+	src    matrix.Source
 	target Target
 	o      Options
 
@@ -94,7 +104,7 @@ type encoder struct {
 	outliers []codebook.Outlier
 }
 
-// maxDesigns bounds how often a design that misses the wanted ratio is mended.
+// maxDesigns bounds how often a design that misses what is wanted is made again.
 const maxDesigns = 4
 
 // encode designs a codebook and writes the files. A design knows the weights by
@@ -106,13 +116,13 @@ func (e *encoder) encode() (*MatrixReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := e.reach(h)
+	report, err := e.meetTarget(h)
 	for range maxDesigns {
 		if err != nil || e.meetsFloors(report) {
 			return report, err
 		}
 		e.raise()
-		report, err = e.reach(h)
+		report, err = e.meetTarget(h)
 	}
 	if err == nil && !e.meetsFloors(report) {
 		err = fmt.Errorf("%d values reach %.2f dB and a cosine of %.7f, wanted %v dB and %v: %w",
@@ -137,8 +147,8 @@ func (e *encoder) raise() {
 	e.o.SNR, e.o.Bits = max(snr, e.o.SNR+0.05), 0
 }
 
-// reach designs and writes until the wanted ratio or rate is met.
-func (e *encoder) reach(h *codebook.Histogram) (*MatrixReport, error) {
+// meetTarget designs and writes until the wanted ratio or rate is met.
+func (e *encoder) meetTarget(h *codebook.Histogram) (*MatrixReport, error) {
 	aim, bits := e.o.SNR, e.o.Bits
 	for i := 1; ; i++ {
 		if err := e.design(h, aim, bits); err != nil {
@@ -198,7 +208,7 @@ func (e *encoder) histogram() (*codebook.Histogram, error) {
 // design chooses the codebook, aiming at the given ratio or rate if that is not 0.
 func (e *encoder) design(h *codebook.Histogram, snr, bits float64) error {
 	options := codebook.Options{
-		Method: e.o.Method, Entries: e.o.Entries, SNR: snr, Bits: bits, FullPrecision: e.o.FullPrecision,
+		Method: codebook.Method(e.o.Method), Entries: e.o.Entries, SNR: snr, Bits: bits, FullPrecision: e.o.FullPrecision,
 		LongestCode: longestCode(e.o.Codec),
 	}
 	if e.target.Sidecar == "" || e.o.NoSidecar {

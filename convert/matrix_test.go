@@ -15,6 +15,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/matrix"
 )
 
 func gaussian(n int, seed uint64) []float32 {
@@ -26,9 +27,9 @@ func gaussian(n int, seed uint64) []float32 {
 	return w
 }
 
-func slice(t testing.TB, w []float32, cols int) Slice {
+func slice(t testing.TB, w []float32, cols int) matrix.Slice {
 	t.Helper()
-	s, err := NewSlice(w, cols)
+	s, err := matrix.NewSlice(w, len(w)/cols, cols)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +54,12 @@ func decode(t *testing.T, target Target) []float32 {
 	if err := Decode(t.Context(), &b, f, s); err != nil {
 		t.Fatal(err)
 	}
-	r, err := npy.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()), "decoded")
+	r, err := npy.NewReader(context.Background(), bytes.NewReader(b.Bytes()), int64(b.Len()), "decoded")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := make([]float32, r.Len())
-	if err := r.ReadFloat32(w, 0); err != nil {
+	if err := r.ReadFloat32(context.Background(), w, 0); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -70,12 +71,15 @@ func near(a, b, tolerance float64) bool {
 
 // TestReportIsTrue compares what Matrix reports with what its files decode to.
 func TestReportIsTrue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("designs codebooks for seconds")
+	}
 	w := gaussian(700*300, 1)
 	for i := range 150 { // far outside: worth a sidecar
 		w[i*1399] = float32(1-2*(i%2)) * (3 + float32(i)/100)
 	}
 	for _, o := range []Options{
-		{}, {SNR: 50}, {SNR: 21}, {Bits: 4.5}, {Method: codebook.KMeans}, {Method: codebook.Uniform}, {Method: codebook.KMeans, Entries: 16, Codec: "brotli"},
+		{}, {SNR: 50}, {SNR: 21}, {Bits: 4.5}, {Method: KMeans}, {Method: Uniform}, {Method: KMeans, Entries: 16, Codec: "brotli"},
 		{FullPrecision: true, BlockRows: 13, Codec: "huff0"}, {NoSidecar: true, SNR: 30},
 	} {
 		for _, file := range []string{"w.cdna2.hxz", "w.cdna"} {
@@ -144,7 +148,7 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 	for i := range 40 {
 		w[i*29989] = 5
 	}
-	for _, o := range []Options{{}, {Bits: 4, Codec: "brotli"}, {Method: codebook.KMeans}} {
+	for _, o := range []Options{{}, {Bits: 4, Codec: "brotli"}, {Method: KMeans}} {
 		var want []byte
 		for _, threads := range []int{1, 2, 5} {
 			dir := t.TempDir()
@@ -172,6 +176,9 @@ func TestBytesDoNotDependOnThreads(t *testing.T) {
 // TestRateOfLargeMatrix: where the rate is measured on a sample, the file still has
 // no more bits than asked for.
 func TestRateOfLargeMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("designs codebooks for seconds")
+	}
 	w := gaussian(5<<20, 7)
 	for i := range w[4<<20:] { // not like the sample's average
 		w[4<<20+i] *= 3
@@ -236,7 +243,7 @@ func TestEdgeMatrices(t *testing.T) {
 		"largest":    {[]float32{math.MaxFloat32, -math.MaxFloat32, 0, 1}, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, o := range []Options{{}, {Bits: 6}, {Method: codebook.KMeans}, {Method: codebook.Uniform}} {
+			for _, o := range []Options{{}, {Bits: 6}, {Method: KMeans}, {Method: Uniform}} {
 				target := Target{Name: "w", File: filepath.Join(t.TempDir(), "w.cdna2.hxz")}
 				r, err := Matrix(t.Context(), slice(t, c.w, c.cols), target, o)
 				if errors.Is(err, codebook.ErrUnreachable) && o.Bits > 0 {
@@ -255,16 +262,16 @@ func TestEdgeMatrices(t *testing.T) {
 
 // failing is a source whose rows from a certain one on cannot be read.
 type failing struct {
-	Slice
+	matrix.Slice
 	from int
 	err  error
 }
 
-func (f failing) ReadRows(dst []float32, a, b int) error {
+func (f failing) ReadRows(_ context.Context, dst []float32, a, b int) error {
 	if b > f.from {
 		return f.err
 	}
-	return f.Slice.ReadRows(dst, a, b)
+	return f.Slice.ReadRows(context.Background(), dst, a, b)
 }
 
 func TestFailuresLeaveNothing(t *testing.T) {
@@ -281,14 +288,14 @@ func TestFailuresLeaveNothing(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 	for _, o := range []Options{
-		{SNR: -1}, {Bits: math.NaN()}, {Bits: 4, SNR: 30}, {Method: codebook.KMeans, Bits: 4}, {Entries: 257}, {Method: "magic"},
+		{SNR: -1}, {Bits: math.NaN()}, {Bits: 4, SNR: 30}, {Method: KMeans, Bits: 4}, {Entries: 257}, {Method: "magic"},
 		{BlockRows: -1}, {Threads: -1}, {Codec: "rar"}, {Codec: "none", Level: 9}, {NonFinite: true, NoSidecar: true}, {Bits: 20}, {SNR: 500},
 	} {
 		if _, err := Matrix(t.Context(), w, target, o); err == nil {
 			t.Errorf("options %+v were accepted", o)
 		}
 	}
-	if _, err := NewSlice(make([]float32, 7), 2); !errors.Is(err, ErrOption) {
+	if _, err := matrix.NewSlice(make([]float32, 7), 3, 2); !errors.Is(err, matrix.ErrShape) {
 		t.Errorf("ragged slice: %v", err)
 	}
 	nothingIn(t, dir)

@@ -3,9 +3,7 @@ package convert
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/memory"
-	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // ErrMemory reports a Job.Memory in which not even one tensor can be converted.
@@ -28,7 +26,7 @@ func (c *conversion) fitWorkers(limit memory.Limit) (int, error) {
 	var most int64
 	var largest *plannedTensor
 	for _, t := range c.plan {
-		n := t.memory(c.job.Size > 0)
+		n := t.storage.memory(t, c.job.Size > 0)
 		if c.job.Entropy {
 			n += entropyMemory
 		}
@@ -51,26 +49,6 @@ func (c *conversion) fitWorkers(limit memory.Limit) (int, error) {
 	return 0, limit.TooSmall(fmt.Sprintf("for tensor %q", largest.Name), fixed+each)
 }
 
-// memory is the most that converting the tensor with one worker holds. Where the size of
-// all is given, a rate is chosen for it, which is measured.
-func (t *plannedTensor) memory(sized bool) int64 {
-	if !t.compress() {
-		return 5 * chunkWeights
-	}
-	rows, cols := model.MatrixShape(t.Shape)
-	blockRows := t.options.BlockRows
-	if blockRows == 0 {
-		blockRows = cdna.AutoBlockRows(rows, cols)
-	}
-	chunk := 5 * int64(max(1, chunkWeights/cols)) * int64(cols) // weights and indices
-	if t.options.Method == Lossless {
-		block := int64(min(blockRows, rows)) * int64(cols) * int64(t.Type.Size())
-		return 4*chunkWeights + 6*block // of the blocks: filling, planes, packing, packed, and room to grow
-	}
-	block := int64(min(blockRows, rows)) * int64(cols)
-	n := designMemory + 2*chunk + 4*block // of the blocks: filling, packing, packed, and room to grow
-	if t.options.Bits > 0 || sized {
-		n += 9*min(sampleWeights+block, int64(rows)*int64(cols)) + 4*block // the sample, its indices, packed; as measured
-	}
-	return n
-}
+// threadsEach is how many threads a tensor's conversion has: one, unless tensors are fewer
+// than workers.
+func (c *conversion) threadsEach() int { return max(1, c.workers/len(c.plan)) }

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -14,6 +15,9 @@ var (
 	ErrExists = errors.New("output exists")
 	// ErrBusy reports an output that another process is making.
 	ErrBusy = errors.New("another conversion is writing it")
+	// ErrForeign reports a file or directory of somebody's in an unfinished conversion, or in
+	// the place of its lock. It stays as it is.
+	ErrForeign = errors.New("not this conversion's")
 	// ErrNoTensors reports a source without tensors.
 	ErrNoTensors = errors.New("no tensors")
 	// ErrOption reports options that make no sense.
@@ -24,19 +28,34 @@ var (
 	ErrDType = errors.New("unsupported dtype")
 )
 
-// DefaultSNR is the signal-to-noise ratio, in dB, that conversion aims at when
+// DefaultSNR is the signal-to-noise ratio, in dB, that codebooks aim at when
 // neither a rate nor a ratio is asked for: cosine at least 0.9998, about 6 bits.
 const DefaultSNR = codebook.DefaultSNR
 
-// Options say how matrices are compressed. The zero value is the default:
-// entropy-constrained codebooks at 35 dB, zstd, blocks of about 256 KiB.
+// DefaultBits is the rate of lattice matrices, everything counted, when none is asked for,
+// and DefaultHeadBits that of the output head, whose errors reach the logits at once, and of
+// embeddings that are it; docs/QUALITY.md says what they cost in divergence.
+const (
+	DefaultBits     = 5.0
+	DefaultHeadBits = 6.5
+)
+
+// DefaultCodec packs blocks unless another is named.
+const DefaultCodec = "zstd"
+
+// Options say how matrices are compressed. The zero value is the default: lattice matrices of
+// DefaultBits for what a calibrated language model multiplies, else entropy-constrained
+// codebooks at 35 dB; zstd, blocks of about 256 KiB.
 type Options struct {
-	// Method designs the codebooks; empty means codebook.Entropy. Lossless has none
-	// and keeps the weights bit for bit.
-	Method codebook.Method
-	// SNR is the wanted signal-to-noise ratio in dB, Bits the wanted bits per
-	// weight with everything counted. At most one is set; entropy only.
+	// Method says how matrices are stored. Empty means, for a checkpoint, Lattice unless
+	// an option asks for what only codebooks have, and Entropy where that cannot be; for one
+	// matrix, Entropy. Lossless keeps the weights bit for bit.
+	Method Method
+	// SNR is the wanted signal-to-noise ratio in dB, for entropy only; Bits the wanted bits
+	// per weight with everything counted, for entropy and lattice. At most one is set.
 	SNR, Bits float64
+	// InMemory has Bits count what lattice matrices take in memory, not their files.
+	InMemory bool
 	// MinSNR and MinCosine are floors for every matrix: where the wanted rate, or the
 	// default ratio, does not reach them, more bits are spent. Entropy only.
 	MinSNR, MinCosine float64
@@ -47,6 +66,9 @@ type Options struct {
 	// Codec and Level pack the blocks; empty and 0 mean zstd, literals only.
 	Codec string
 	Level int
+	// Preset names the codec where Codec is empty, but for lattice matrices: the coder that they
+	// have of their own makes the smallest files and is the fastest to unpack.
+	Preset string
 	// BlockRows is the rows of a block, 0 for the Fibonacci number of rows whose
 	// block is nearest 256 KiB.
 	BlockRows int
@@ -61,20 +83,28 @@ type Options struct {
 	withoutOverhead bool
 }
 
+// Check refuses options that make no sense, or not together. Errors: ErrOption.
+func (o Options) Check() error {
+	_, err := o.normalize()
+	return err
+}
+
 // normalize checks o and fills in the defaults.
 func (o Options) normalize() (Options, error) {
 	if o.Method == "" {
-		o.Method = codebook.Entropy
+		o.Method = Entropy
+		if o.InMemory { // which only lattice matrices have
+			o.Method = Lattice
+		}
+	}
+	if err := o.checkMethod(); err != nil {
+		return o, err
 	}
 	switch {
 	case !(o.SNR >= 0) || !(o.Bits >= 0):
 		return o, fmt.Errorf("snr %v and bits %v must be numbers of at least 0: %w", o.SNR, o.Bits, ErrOption)
 	case o.SNR > 0 && o.Bits > 0:
 		return o, fmt.Errorf("snr and bits exclude each other: %w", ErrOption)
-	case o.Method != codebook.Entropy && (o.SNR > 0 || o.Bits > 0):
-		return o, fmt.Errorf("snr and bits need the entropy method, not %s: %w", o.Method, ErrOption)
-	case o.Method == Lossless && (o.Entries > 0 || o.FullPrecision):
-		return o, fmt.Errorf("method lossless has no codebook whose entries or precision could be chosen: %w", ErrOption)
 	case o.SNR > 120:
 		return o, fmt.Errorf("snr %v dB is beyond float32's precision: %w", o.SNR, ErrOption)
 	case o.Bits > 16:
@@ -83,60 +113,29 @@ func (o Options) normalize() (Options, error) {
 		return o, fmt.Errorf("min-snr %v is not between 0 and 120 dB: %w", o.MinSNR, ErrOption)
 	case !(o.MinCosine >= 0 && o.MinCosine < 1):
 		return o, fmt.Errorf("min-cosine %v is not at least 0 and below 1: %w", o.MinCosine, ErrOption)
-	case o.Method != codebook.Entropy && (o.MinSNR > 0 || o.MinCosine > 0):
-		return o, fmt.Errorf("min-snr and min-cosine need the entropy method, not %s: %w", o.Method, ErrOption)
 	case o.Entries < 0 || o.Entries > 256:
 		return o, fmt.Errorf("%d entries: a codebook has 1 to 256: %w", o.Entries, ErrOption)
 	case o.BlockRows < 0:
 		return o, fmt.Errorf("block rows %d: must not be negative: %w", o.BlockRows, ErrOption)
+	case o.Preset != "" && presetCodec(o.Preset) == "":
+		return o, fmt.Errorf("preset %q is not known: %w", o.Preset, ErrOption)
 	case o.Threads < 0:
 		return o, fmt.Errorf("threads %d: must not be negative: %w", o.Threads, ErrOption)
 	case o.NonFinite && o.NoSidecar:
 		return o, fmt.Errorf("non-finite weights need a sidecar: %w", ErrOption)
 	}
-	if o.Method == codebook.Entropy && o.Bits == 0 && o.SNR == 0 {
+	if takes(optionOf("snr").Methods, o.Method) && o.Bits == 0 && o.SNR == 0 {
 		o.SNR = DefaultSNR
 	}
-	if o.Codec == "" {
-		o.Codec = "zstd"
+	packer := cmp.Or(o.Codec, presetCodec(o.Preset), DefaultCodec)
+	if o.Method != Lattice { // whose files have a default of their own
+		o.Codec = packer
 	}
-	if err := codec.Check(o.Codec, o.Level); err != nil {
+	if err := codec.Check(packer, o.Level); err != nil {
 		return o, fmt.Errorf("%w: %w", err, ErrOption)
 	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	return o, nil
-}
-
-// describe lists, for the manifest, the options that bytes depend on, by the
-// names of the command line.
-func (o Options) describe() map[string]any {
-	d := map[string]any{"method": string(o.Method), "codec": o.Codec, "level": o.Level}
-	if o.Method != Lossless {
-		d["bf16_codebook"] = !o.FullPrecision
-	}
-	for name, v := range map[string]float64{"snr": o.SNR, "bits": o.Bits, "min_snr": o.MinSNR, "min_cosine": o.MinCosine} {
-		if v > 0 {
-			d[name] = v
-		}
-	}
-	for name, n := range map[string]int{"entries": o.Entries, "block_rows": o.BlockRows} {
-		if n > 0 {
-			d[name] = n
-		}
-	}
-	if o.NonFinite {
-		d["nonfinite"] = "sidecar"
-	}
-	if o.NoSidecar {
-		d["no_sidecar"] = true
-	}
-	return d
-}
-
-// key tells options apart by all that bytes depend on.
-func (o Options) key() string {
-	o.Threads = 0
-	return fmt.Sprintf("%+v", o)
 }

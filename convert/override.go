@@ -3,19 +3,18 @@ package convert
 import (
 	"fmt"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 
-	"github.com/helix-substrate/helix-substrate/codebook"
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/arch"
 )
 
 // Settings change the options of some tensors. The zero value changes nothing.
 type Settings struct {
 	text  string
 	exact bool
-	rate  bool // it fixes the rate or the error, so that no allocation does
-	set   []func(*Options)
+	set   []*Option
+	to    Options // where the values of set are
 }
 
 // String returns what was parsed.
@@ -23,78 +22,91 @@ func (s Settings) String() string { return s.text }
 
 // ParseSettings reads settings such as "snr=45,codec=brotli" or "exact": the names
 // of the command line's options without their dashes, exact (keep the tensor as it
-// is) and compress (undo an earlier exact). Errors: ErrOption.
+// is) and compress (undo an earlier exact). Each comes once. Errors: ErrOption.
 func ParseSettings(text string) (Settings, error) {
 	s := Settings{text: text}
 	for part := range strings.SplitSeq(text, ",") {
-		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		switch key {
-		case "exact":
-			s.exact = true
+		name, value, given := strings.Cut(strings.TrimSpace(part), "=")
+		if name == "exact" || name == "compress" {
+			s.exact = name == "exact"
 			continue
-		case "compress":
-			s.exact = false
-			continue
-		case "snr", "bits", "method":
-			s.rate = true
 		}
-		set, err := setting(key, value)
-		if err != nil {
+		p := optionOf(name)
+		switch {
+		case p == nil || !p.Setting:
+			return s, fmt.Errorf("%q: %q is not %s: %w", text, name, names(settingNames()), ErrOption)
+		case slices.Contains(s.set, p):
+			return s, fmt.Errorf("%q: %s comes twice: %w", text, name, ErrOption)
+		case slices.Contains(s.set, optionOf(p.instead)):
+			return s, fmt.Errorf("%q: %s and %s exclude each other: %w", text, p.instead, name, ErrOption)
+		case given && value == "":
+			return s, fmt.Errorf("%q: %s has no value: %w", text, name, ErrOption)
+		}
+		if err := p.set(&s.to, value); err != nil {
 			return s, fmt.Errorf("%q: %w", text, err)
 		}
-		s.set = append(s.set, set)
+		s.set = append(s.set, p)
 	}
 	return s, nil
 }
 
-// setting returns the function that sets one option.
-func setting(key, value string) (func(*Options), error) {
-	number := func(set func(o *Options, v float64)) (func(*Options), error) {
-		v, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %q is not a number: %w", key, value, ErrOption)
-		}
-		return func(o *Options) { set(o, v) }, nil
-	}
-	integer := func(set func(o *Options, v int)) (func(*Options), error) {
-		v, err := strconv.Atoi(value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %q is not a whole number: %w", key, value, ErrOption)
-		}
-		return func(o *Options) { set(o, v) }, nil
-	}
-	switch key {
-	case "snr":
-		return number(func(o *Options, v float64) { o.SNR, o.Bits = v, 0 })
-	case "bits":
-		return number(func(o *Options, v float64) { o.Bits, o.SNR = v, 0 })
-	case "min-snr":
-		return number(func(o *Options, v float64) { o.MinSNR = v })
-	case "min-cosine":
-		return number(func(o *Options, v float64) { o.MinCosine = v })
-	case "entries":
-		return integer(func(o *Options, v int) { o.Entries = v })
-	case "level":
-		return integer(func(o *Options, v int) { o.Level = v })
-	case "block-rows":
-		return integer(func(o *Options, v int) { o.BlockRows = v })
-	case "codec":
-		return func(o *Options) { o.Codec = value }, nil
-	case "method":
-		return func(o *Options) {
-			o.Method = codebook.Method(value)
-			if o.Method != codebook.Entropy {
-				o.SNR, o.Bits, o.MinSNR, o.MinCosine = 0, 0, 0, 0
-			}
-			if o.Method == Lossless {
-				o.Entries, o.FullPrecision, o.NonFinite, o.NoSidecar = 0, false, false, false
-			}
-		}, nil
-	case "full-precision":
-		return func(o *Options) { o.FullPrecision = true }, nil
-	}
-	return nil, fmt.Errorf("%q is not snr, bits, min-snr, min-cosine, entries, codec, level, block-rows, method, full-precision, exact or compress: %w", key, ErrOption)
+// MarshalText returns what was parsed.
+func (s Settings) MarshalText() ([]byte, error) { return []byte(s.text), nil }
+
+// UnmarshalText is ParseSettings.
+func (s *Settings) UnmarshalText(text []byte) (err error) {
+	*s, err = ParseSettings(string(text))
+	return err
 }
+
+// settingNames are the names that settings know.
+func settingNames() (list []string) {
+	for _, p := range options {
+		if p.Setting {
+			list = append(list, p.Name)
+		}
+	}
+	return append(list, "exact", "compress")
+}
+
+// apply sets options to what the settings say. A method unsets what it does not take; where
+// it is lattice, settings that only codebooks take mean those.
+func (s *Settings) apply(o *Options) {
+	switch {
+	case s.has("method"):
+		o.setMethod(s.to.Method)
+	case o.Method == Lattice && s.to.onlyOfCodebooks():
+		o.setMethod(Entropy)
+	}
+	for _, p := range s.set {
+		if p.instead != "" {
+			optionOf(p.instead).value(o).SetZero()
+		}
+		p.value(o).Set(p.value(&s.to))
+	}
+}
+
+// setMethod changes the method and unsets what it does not take, and what a preset said for the other.
+func (o *Options) setMethod(m Method) {
+	o.Method = m
+	if o.Preset != "" {
+		o.Codec = ""
+	}
+	for i := range options {
+		if p := &options[i]; !takes(p.Methods, m) {
+			p.value(o).SetZero()
+		}
+	}
+}
+
+// has tells whether one of these options is among the settings.
+func (s *Settings) has(names ...string) bool {
+	return slices.ContainsFunc(s.set, func(p *Option) bool { return slices.Contains(names, p.Name) })
+}
+
+// fixesRate tells whether the settings say how near a tensor comes, so that no allocation
+// does.
+func (s *Settings) fixesRate() bool { return s.has("snr", "bits", "method") }
 
 // Override gives tensors of some names settings of their own.
 type Override struct {
@@ -121,10 +133,19 @@ func ParseOverride(text string) (Override, error) {
 	return Override{name, s, text}, err
 }
 
-// overrides applies to o what the job wants of tensor t in particular: first of
-// embeddings and heads, then by name, later ones over earlier ones. It returns why
-// the tensor is kept exact, if it is, and whether the rate is fixed.
-func (j *Job) overrides(t *checkpoint.Tensor, o *Options) (exact string, rate bool, err error) {
+// MarshalText returns what was parsed.
+func (o Override) MarshalText() ([]byte, error) { return []byte(o.text), nil }
+
+// UnmarshalText is ParseOverride.
+func (o *Override) UnmarshalText(text []byte) (err error) {
+	*o, err = ParseOverride(string(text))
+	return err
+}
+
+// override applies what the job wants of the tensor in particular: first of embeddings and
+// heads, then by name, later ones over earlier ones. It returns why the tensor is kept exact,
+// if it is.
+func (p *plannedTensor) override(j *Job) (exact string) {
 	apply := func(s Settings, why string) {
 		if s.text == "" {
 			return
@@ -133,24 +154,21 @@ func (j *Job) overrides(t *checkpoint.Tensor, o *Options) (exact string, rate bo
 		if s.exact {
 			exact = why
 		}
-		rate = rate || s.rate
-		for _, set := range s.set {
-			set(o)
+		p.rate = p.rate || s.fixesRate()
+		if s.apply(&p.options); s.has("method") {
+			p.lattice = s.to.Method == Lattice
 		}
 	}
-	if isEmbedding(t.Name) {
+	switch arch.RoleOf(p.Name) {
+	case arch.Embedding:
 		apply(j.Embeddings, "embeddings")
-	}
-	if isHead(t.Name) {
+	case arch.Head:
 		apply(j.LMHead, "output head")
 	}
 	for _, v := range j.Overrides {
-		if v.name.MatchString(t.Name) {
+		if v.name.MatchString(p.Name) {
 			apply(v.Settings, v.text)
 		}
 	}
-	if *o, err = o.normalize(); err != nil {
-		err = fmt.Errorf("tensor %q: %w", t.Name, err)
-	}
-	return exact, rate, err
+	return exact
 }

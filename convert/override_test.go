@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/helix-substrate/helix-substrate/codebook"
 )
 
 // byName finds a tensor's report.
@@ -49,7 +47,7 @@ func TestOverrides(t *testing.T) {
 	if m := byName(t, r, "l.0.q.weight").Matrix; m == nil || m.Codec != "huff0" || m.BitsPerWeight > 4 || m.BitsPerWeight < 3.9 {
 		t.Errorf("l.0.q %+v, wanted 4 bits of huff0", m)
 	}
-	if m := byName(t, r, "l.0.k.weight").Matrix; m == nil || m.Codec != "huff0" || m.Method != codebook.KMeans || m.Entries != 16 {
+	if m := byName(t, r, "l.0.k.weight").Matrix; m == nil || m.Codec != "huff0" || m.Method != KMeans || m.Entries != 16 {
 		t.Errorf("l.0.k %+v, wanted 16 values by k-means in huff0", m)
 	}
 	if m := byName(t, r, "l.1.q.weight").Matrix; m == nil || m.Codec != "zstd" || *m.SNRdB < 30 || *m.SNRdB > 30.5 {

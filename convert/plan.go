@@ -3,27 +3,34 @@ package convert
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
-	"strings"
+	"time"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // plannedTensor is what is to become of a tensor.
 type plannedTensor struct {
 	*checkpoint.Tensor
+	storage storage
 	reason  string  // why it is kept exact, empty if it is compressed
 	options Options // how it is compressed
-	rate    bool    // an override fixes how near it comes
+	rate    bool    // an override fixes how near it comes,
+	base    float64 // bits before they are spread
+	lattice bool    // or names the method lattice
 	file    string  // in the model directory
 	sidecar string
 	// sameAs is the tensor of the same bytes whose files this one shares.
 	sameAs *plannedTensor
 }
 
-// planTensors decides for every tensor and gives it its files.
-func planTensors(c *checkpoint.Checkpoint, job Job, options Options) ([]*plannedTensor, error) {
+// planTensors decides for every tensor and gives it its files. covered tells which there are
+// statistics for.
+func planTensors(c *checkpoint.Checkpoint, job *Job, options Options, covered func(tensor string) bool) ([]*plannedTensor, error) {
 	tensors := c.Tensors()
 	if len(tensors) == 0 {
 		return nil, fmt.Errorf("%s: %w", job.Source, ErrNoTensors)
@@ -32,28 +39,16 @@ func planTensors(c *checkpoint.Checkpoint, job Job, options Options) ([]*planned
 	plan := make([]*plannedTensor, len(tensors))
 	for i, t := range tensors {
 		p := &plannedTensor{Tensor: t, options: options}
-		exact, rate, err := job.overrides(t, &p.options)
-		if err != nil {
-			return nil, err
+		p.reason = keepExact(t, p.override(job))
+		if err := p.settle(job, covered(t.Name)); err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
-		p.rate = rate
-		if p.reason = keepExact(t, exact); p.reason != "" {
-			if exactType(t).npy == "" {
-				return nil, fmt.Errorf("%s: tensor %q has dtype %s: %w", job.Source, t.Name, t.DType, ErrDType)
-			}
-			if p.file = names.exact(t.Name); c.GGUF() != nil {
-				p.file = names.matrix(t.Name) // as the original names them
-			}
-			p.file += ".npy"
-		} else {
-			name := names.matrix(t.Name)
-			p.file, p.sidecar = name+".cdna2.hxz", name+".hxzo"
-			if p.options.Method == Lossless {
-				if !cdna.IsLosslessType(t.Type) {
-					return nil, fmt.Errorf("%s: %w", job.Source, losslessTypeError(t.Name, t.DType))
-				}
-				p.file, p.sidecar = name+cdna.LosslessSuffix, ""
-			}
+		if p.storage = p.options.Method.storage(); p.reason != "" {
+			p.storage = exactly{}
+		}
+		var err error
+		if p.file, p.sidecar, err = p.storage.files(t, names, c.Metadata() != nil); err != nil {
+			return nil, fmt.Errorf("%s: %w", job.Source, err)
 		}
 		plan[i] = p
 	}
@@ -65,8 +60,40 @@ func planTensors(c *checkpoint.Checkpoint, job Job, options Options) ([]*planned
 	return plan, nil
 }
 
+// settle fills in what the tensor's options leave open: a matrix without statistics has
+// codebooks, one with them a rate.
+func (p *plannedTensor) settle(job *Job, covered bool) (err error) {
+	o := &p.options
+	if o.Method == Lattice && !covered {
+		if p.lattice && p.compress() {
+			return fmt.Errorf("method lattice: no statistics of a calibration are of its input: %w", ErrOption)
+		}
+		o.setMethod(Entropy)
+	}
+	if o.Method == Lattice && o.Bits == 0 {
+		o.Bits = job.rateOf(p.Name)
+	}
+	if p.base = o.Bits; p.calibrated() && !p.rate {
+		o.Bits = job.spreadRate(p.base, p.Name)
+	}
+	*o, err = o.normalize()
+	return err
+}
+
 // compress tells whether the tensor is compressed.
 func (p *plannedTensor) compress() bool { return p.reason == "" }
+
+// calibrated tells whether what becomes of the tensor depends on statistics.
+func (p *plannedTensor) calibrated() bool { return p.compress() && p.options.Method == Lattice }
+
+// rowsOfBlock is how many rows a block of the matrix has.
+func (p *plannedTensor) rowsOfBlock() int {
+	rows, cols := model.MatrixShape(p.Shape)
+	if p.options.BlockRows == 0 {
+		return min(cdna.AutoBlockRows(rows, cols), rows)
+	}
+	return min(p.options.BlockRows, rows)
+}
 
 // keepExact says why a tensor is not compressed, empty if it is.
 func keepExact(t *checkpoint.Tensor, asked string) string {
@@ -83,27 +110,7 @@ func keepExact(t *checkpoint.Tensor, asked string) string {
 
 // isNorm recognises a norm that is stored as [n, 1] or [1, n].
 func isNorm(t *checkpoint.Tensor) bool {
-	return len(t.Shape) == 2 && slices.Min(t.Shape) == 1 && strings.Contains(t.Name, "norm")
-}
-
-// isEmbedding recognises token and position embeddings by their usual names.
-func isEmbedding(name string) bool {
-	return hasPart(name, "embed_tokens", "tok_embeddings", "token_embd", "word_embeddings", "wte", "wpe", "embed_positions")
-}
-
-// isHead recognises the output head by its usual names.
-func isHead(name string) bool {
-	return name == "output.weight" || hasPart(name, "lm_head", "embed_out")
-}
-
-// hasPart tells whether one of the parts between a name's dots is among parts.
-func hasPart(name string, parts ...string) bool {
-	for _, p := range strings.Split(name, ".") {
-		if slices.Contains(parts, p) {
-			return true
-		}
-	}
-	return false
+	return len(t.Shape) == 2 && slices.Min(t.Shape) == 1 && arch.RoleOf(t.Name) == arch.Norm
 }
 
 // shareFiles finds the head that repeats the embeddings byte for byte, as some
@@ -111,10 +118,10 @@ func hasPart(name string, parts ...string) bool {
 func shareFiles(ctx context.Context, plan []*plannedTensor) error {
 	var embedding, head *plannedTensor
 	for _, p := range plan {
-		switch {
-		case isEmbedding(p.Name):
+		switch arch.RoleOf(p.Name) {
+		case arch.Embedding:
 			embedding = p
-		case isHead(p.Name):
+		case arch.Head:
 			head = p
 		}
 	}
@@ -138,6 +145,20 @@ type ConversionPlan struct {
 	Source  string       `json:"source"`
 	Bytes   int64        `json:"bytes"`
 	Tensors []TensorPlan `json:"tensors"`
+	// Calibration says what is calibrated first; nil if nothing is.
+	Calibration *CalibrationPlan `json:"calibration,omitempty"`
+	Notes       []string         `json:"-"` // what is to be known of the source, for people
+}
+
+// CalibrationPlan says how a conversion comes to the statistics of activations.
+type CalibrationPlan struct {
+	Measured   bool          `json:"measured"`             // they are there
+	Statistics string        `json:"statistics,omitempty"` // the path that is named for them
+	Text       string        `json:"text,omitempty"`       // the file; empty: the built-in text
+	Tokens     int           `json:"tokens"`
+	Layers     int           `json:"layers,omitempty"`
+	Bytes      int64         `json:"bytes,omitempty"`   // of the statistics and of what waits between layers
+	Time       time.Duration `json:"time_ns,omitempty"` // about
 }
 
 // TensorPlan says what would become of one tensor.
@@ -155,12 +176,20 @@ type TensorPlan struct {
 // of weights what decides: embeddings and a head that may repeat them, and with a Size that
 // is not spread at an equal rate all matrices.
 func Plan(ctx context.Context, job Job) (*ConversionPlan, error) {
-	c, err := begin(ctx, job, func(*workplace, map[string]bool) error { return nil })
+	c, err := begin(ctx, job, true)
 	if err != nil {
 		return nil, err
 	}
 	defer c.end()
-	plan := &ConversionPlan{Source: job.Source, Bytes: c.src.Bytes()}
+	plan := &ConversionPlan{Source: job.Source, Bytes: c.src.Bytes(), Notes: c.report.Notes}
+	if k := c.calibration; k != nil {
+		w := &c.job.Calibration
+		plan.Calibration = &CalibrationPlan{Measured: k.statistics != nil, Statistics: w.Statistics, Text: w.Text, Tokens: k.options.Tokens}
+		if k.statistics == nil {
+			p := plan.Calibration
+			p.Layers, p.Bytes, p.Time = k.layers, k.bytes, k.time
+		}
+	}
 	for _, t := range c.plan {
 		action := "compress"
 		switch {
@@ -168,10 +197,25 @@ func Plan(ctx context.Context, job Job) (*ConversionPlan, error) {
 			action = "same as " + t.sameAs.Name
 		case !t.compress():
 			action = "keep exact (" + t.reason + ")"
+		case t.calibrated():
+			action = fmt.Sprintf("compress (lattice, %s)", c.job.plannedRate(t))
 		}
 		plan.Tensors = append(plan.Tensors, TensorPlan{
 			Name: t.Name, DType: t.DType, Shape: t.Shape, Bytes: t.Size, Action: action, File: t.file,
 		})
 	}
 	return plan, nil
+}
+
+// plannedRate tells the rate of a lattice matrix, as far as it is known before anything is tried.
+func (j *Job) plannedRate(t *plannedTensor) string {
+	bits := fmt.Sprintf("%g bits", math.Round(1000*t.options.Bits)/1000)
+	switch {
+	case t.rate:
+	case j.KLD > 0:
+		return bits + " first"
+	case j.spreads():
+		return "about " + bits
+	}
+	return bits
 }

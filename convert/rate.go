@@ -29,7 +29,7 @@ func (e *encoder) measureRate() (func(*codebook.Codebook) (float64, error), erro
 		a := runs * k / take * run
 		b := min(a+run, rows)
 		sample = append(sample, make([]float32, (b-a)*cols)...)
-		if err := e.src.ReadRows(sample[len(sample)-(b-a)*cols:], a, b); err != nil {
+		if err := e.src.ReadRows(e.ctx, sample[len(sample)-(b-a)*cols:], a, b); err != nil {
 			return nil, err
 		}
 	}

@@ -2,7 +2,6 @@ package convert
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,9 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/model"
-	"github.com/helix-substrate/helix-substrate/se"
 )
 
 // ErrRebuild reports a file of a model directory that its source does not give.
@@ -23,8 +20,9 @@ var ErrRebuild = errors.New("the source gives another file")
 // Rebuild converts the source again with the options of the manifest in dir and
 // compares every file, and every tensor of the source, with that by SHA-256, and every
 // field of the manifest but the model's name: it proves that dir came from the source. Files are made one by one in a temporary
-// directory and removed; of job, Source, Memory, Progress and Options.Threads
-// count. It returns one Check for each tensor, by name, and each other file; the
+// directory and removed; of job, Source, Place, Memory, Progress,
+// Options.Threads and Calibration count, which names the text, or the statistics, that a
+// directory was calibrated with unless it was the built-in text. It returns one Check for each tensor, by name, and each other file; the
 // error is for what stopped it early.
 func Rebuild(ctx context.Context, dir string, job Job) ([]model.Check, error) {
 	m, err := model.Open(dir)
@@ -34,15 +32,30 @@ func Rebuild(ctx context.Context, dir string, job Job) ([]model.Check, error) {
 	if err := job.restore(m.Manifest); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Path(model.ManifestName), err)
 	}
+	if path := job.Calibration.Statistics; path != "" { // which are read here, not made
+		if _, err := os.Stat(path); err != nil {
+			return nil, err
+		}
+	}
 	c, err := prepare(ctx, job)
 	if err != nil {
 		return nil, err
 	}
+	defer c.limited()
 	defer c.src.Close()
+	defer c.calibration.close()
 	if c.dir, err = os.MkdirTemp("", "helix-rebuild-*"); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(c.dir)
+	if c.calibration != nil {
+		if err := c.isFrom(ctx, m.Manifest); err != nil { // before it takes a calibration's time
+			return nil, err
+		}
+	}
+	if err := c.calibrate(ctx); err != nil {
+		return nil, err
+	}
 
 	checks := make([]model.Check, len(c.plan))
 	g, gctx := errgroup.WithContext(ctx)
@@ -65,7 +78,27 @@ func Rebuild(ctx context.Context, dir string, job Job) ([]model.Check, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.measureAgain(ctx, m, built, checks); err != nil {
+		return nil, err
+	}
 	return append(checks, compareManifests(m.Manifest, built, checks)...), nil
+}
+
+// isFrom refuses a source whose weights are in other files than those that the manifest names.
+func (c *conversion) isFrom(ctx context.Context, m *model.Manifest) error {
+	got, err := c.sources(ctx)
+	if err != nil || len(m.Sources) == 0 {
+		return err
+	}
+	if len(got) != len(m.Sources) {
+		return fmt.Errorf("%s has %d files of weights, the manifest says %d: %w", c.job.Source, len(got), len(m.Sources), ErrRebuild)
+	}
+	for i, want := range m.Sources {
+		if got[i].SHA256 != want.SHA256 {
+			return fmt.Errorf("%s: %s has sha256 %s, the manifest says %s of %s: %w", c.job.Source, got[i].File, got[i].SHA256, want.SHA256, want.File, ErrRebuild)
+		}
+	}
+	return nil
 }
 
 // rebuild converts one tensor, compares and removes it.
@@ -142,64 +175,4 @@ func compareFields(want, got *model.Manifest) error {
 		return err
 	}
 	return fmt.Errorf("%s is %s, the manifest says %s: %w", field, gives, says, ErrRebuild)
-}
-
-// restore sets the job's options to those that the manifest was written with.
-func (j *Job) restore(m *model.Manifest) error {
-	text, err := json.Marshal(m.Options)
-	if err != nil {
-		return err
-	}
-	d := struct {
-		Method     codebook.Method `json:"method"`
-		Codec      string          `json:"codec"`
-		Level      int             `json:"level"`
-		BF16       *bool           `json:"bf16_codebook"`
-		SNR        float64         `json:"snr"`
-		Bits       float64         `json:"bits"`
-		MinSNR     float64         `json:"min_snr"`
-		MinCosine  float64         `json:"min_cosine"`
-		Entries    int             `json:"entries"`
-		BlockRows  int             `json:"block_rows"`
-		NonFinite  string          `json:"nonfinite"`
-		NoSidecar  bool            `json:"no_sidecar"`
-		Size       int64           `json:"size"`
-		Margin     int64           `json:"size_margin"`
-		Allocate   Allocation      `json:"allocate"`
-		Entropy    bool            `json:"entropy"`
-		Policy     *se.Policy      `json:"policy"`
-		Embeddings string          `json:"embeddings"`
-		LMHead     string          `json:"lm_head"`
-		Tensors    []string        `json:"tensors"`
-	}{}
-	if err := json.Unmarshal(text, &d); err != nil || d.Method == "" {
-		return fmt.Errorf("does not say with what options it was written: %w", model.ErrManifest)
-	}
-	j.Options = Options{
-		Method: d.Method, Codec: d.Codec, Level: d.Level, FullPrecision: d.BF16 != nil && !*d.BF16, SNR: d.SNR, Bits: d.Bits,
-		MinSNR: d.MinSNR, MinCosine: d.MinCosine, Entries: d.Entries, BlockRows: d.BlockRows, NonFinite: d.NonFinite == "sidecar",
-		NoSidecar: d.NoSidecar, Threads: j.Options.Threads,
-	}
-	j.ModelID = m.ModelID // which is whatever the one who converted called it
-	j.Size, j.margin, j.Allocate, j.Overrides = d.Size, d.Margin, d.Allocate, nil
-	j.Entropy, j.Policy = d.Entropy, d.Policy
-	for _, s := range []struct {
-		text string
-		to   *Settings
-	}{{d.Embeddings, &j.Embeddings}, {d.LMHead, &j.LMHead}} {
-		if *s.to = (Settings{}); s.text == "" {
-			continue
-		}
-		if *s.to, err = ParseSettings(s.text); err != nil {
-			return err
-		}
-	}
-	for _, text := range d.Tensors {
-		o, err := ParseOverride(text)
-		if err != nil {
-			return err
-		}
-		j.Overrides = append(j.Overrides, o)
-	}
-	return nil
 }

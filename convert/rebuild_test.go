@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/model"
-	"github.com/helix-substrate/helix-substrate/se"
+	"github.com/helix-substrate/helix-substrate/se/route"
 )
 
 // failures returns the names of the checks that failed.
@@ -106,7 +106,7 @@ func TestEntropy(t *testing.T) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
-	machine := se.Registry{{Backend: se.CPU, Available: true}}
+	machine := route.Registry{{Backend: route.CPU, Available: true}}
 	total := 0
 	for _, n := range m.Manifest.Routes(machine) {
 		total += n

@@ -16,7 +16,7 @@ func (e *encoder) writerOptions(c *codebook.Codebook, rows int) cdna.WriterOptio
 	return cdna.WriterOptions{
 		TensorName: e.target.Name, Rows: rows, Cols: e.src.Cols(), BlockRows: e.o.BlockRows,
 		Codebook: c.Values, Codec: e.o.Codec, Level: e.o.Level, Threads: e.o.Threads,
-		Extra:   map[string]any{"codebook_entries": len(c.Values)}, // the format pads to 256
+		Extra:   map[string]any{cdna.EntriesKey: len(c.Values)}, // the format pads to 256
 		Sidecar: e.mayHaveOutliers(c),
 	}
 }

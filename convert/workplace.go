@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
+	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/filelock"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -34,7 +37,7 @@ type workplace struct {
 }
 
 // reserveWorkplace keeps other conversions to output out. It makes nothing but a lock.
-// Errors: ErrExists, ErrBusy.
+// Errors: ErrExists, ErrBusy, ErrForeign.
 func reserveWorkplace(output string) (w *workplace, err error) {
 	if output, err = filepath.Abs(output); err != nil {
 		return nil, err
@@ -47,6 +50,8 @@ func reserveWorkplace(output string) (w *workplace, err error) {
 	w.lock, err = filelock.Try(filepath.Join(parent, "."+base+".lock"))
 	if errors.Is(err, filelock.ErrLocked) {
 		return nil, fmt.Errorf("%s: %w", output, ErrBusy)
+	} else if errors.Is(err, filelock.ErrForeign) {
+		return nil, fmt.Errorf("%w: %w", err, ErrForeign)
 	} else if err != nil {
 		return nil, err
 	}
@@ -209,8 +214,23 @@ func (w *workplace) keep(l journalLine, names ...string) error {
 }
 
 func (w *workplace) foreign(name string) error {
-	return fmt.Errorf("%s: this conversion did not make it, and would publish it: %w", filepath.Join(w.dir, name), ErrExists)
+	return fmt.Errorf("%s: %w, and would become part of the output", filepath.Join(w.dir, name), ErrForeign)
 }
+
+// measured returns what the journal says of a rate.
+func (w *workplace) measured(key string) (RatePoint, bool) {
+	p, ok := w.journal.rates[key]
+	return p, ok
+}
+
+// probed returns what the journal says of groups of matrices.
+func (w *workplace) probed(key string) ([]calibrate.Probe, bool) {
+	p, ok := w.journal.tried[key]
+	return p, ok
+}
+
+// path is a finished file's.
+func (w *workplace) path(name string) string { return filepath.Join(w.dir, name) }
 
 // find returns the journal's entry of a key, if its files are still as they were.
 // Those that were about to get their names get them.
@@ -245,7 +265,7 @@ func hasSum(ctx context.Context, path, want string) (bool, error) {
 // clear removes the conversion's files that are not kept: half-written ones of a
 // process that was killed, and those of other options. If there is anything that the
 // conversion did not make, a link or a directory among them, it removes nothing and
-// names it: ErrExists.
+// names it: ErrForeign.
 func (w *workplace) clear(keep map[string]bool) error {
 	names, err := w.made()
 	if err != nil {
@@ -255,14 +275,27 @@ func (w *workplace) clear(keep map[string]bool) error {
 		if keep[name] {
 			continue
 		}
-		if err := os.Remove(filepath.Join(w.dir, name)); err != nil {
+		remove := os.Remove
+		if name == filepath.Base(w.stage(calibrationName)) {
+			remove = clearCalibration
+		}
+		if err := remove(filepath.Join(w.dir, name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// made lists the files in the directory besides the journal; ErrExists if the conversion
+// clearCalibration removes what a calibration has left.
+func clearCalibration(dir string) error {
+	err := calibrate.Clear(dir)
+	if errors.Is(err, calibrate.ErrWork) {
+		err = fmt.Errorf("%w: %w", err, ErrForeign)
+	}
+	return err
+}
+
+// made lists the files in the directory besides the journal; ErrForeign if the conversion
 // did not make all of them.
 func (w *workplace) made() ([]string, error) {
 	entries, err := os.ReadDir(w.dir)
@@ -275,7 +308,8 @@ func (w *workplace) made() ([]string, error) {
 		if name == journalName && e.Type().IsRegular() {
 			continue
 		}
-		if !e.Type().IsRegular() || !w.journal.isOurs(name) {
+		state := e.IsDir() && name == filepath.Base(w.stage(calibrationName))
+		if !e.Type().IsRegular() && !state || !w.journal.isOurs(name) {
 			return nil, w.foreign(name)
 		}
 		names = append(names, name)
@@ -313,14 +347,23 @@ func (w *workplace) publish(keep map[string]bool) error {
 }
 
 // close gives the workplace up. An unfinished directory stays if a tensor in it is
-// done, or if there is something else than the conversion's own.
+// done, or a layer of a calibration, or if there is something else than the conversion's own.
 func (w *workplace) close() {
 	if w.file != nil {
 		w.file.Close()
-		if w.dir != w.output && len(w.journal.done) == 0 && w.clear(nil) == nil {
+		if w.dir != w.output && len(w.journal.done) == 0 && !w.calibrated() && w.clear(nil) == nil {
 			os.Remove(filepath.Join(w.dir, journalName))
 			os.Remove(w.dir)
 		}
 	}
 	w.lock.Release()
+}
+
+// calibrated tells whether there are statistics, or what a calibration has done of them.
+func (w *workplace) calibrated() bool {
+	entries, _ := os.ReadDir(w.dir)
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		own, ok := strings.CutPrefix(e.Name(), filepath.Base(w.stage("")))
+		return ok && (own == calibrationName || strings.HasPrefix(own, statisticsName+"."))
+	})
 }

@@ -15,6 +15,7 @@ type DivergenceResult struct {
 	MeanKLD             float64 `json:"mean_kld"` // Σ p·ln(p/q), nats a token; p is the reference's
 	MedianKLD           float64 `json:"median_kld"`
 	P99KLD              float64 `json:"p99_kld"`
+	P999KLD             float64 `json:"p999_kld"` // 99.9 % of tokens have no more
 	MaxKLD              float64 `json:"max_kld"`
 	Perplexity          float64 `json:"perplexity"`
 	ReferencePerplexity float64 `json:"reference_perplexity"`
@@ -27,33 +28,51 @@ type DivergenceResult struct {
 // stride is how many tokens both models run before their logits are compared.
 const stride = 64
 
-// Divergence runs both models side by side over ids, in windows of c tokens. Both
-// sessions have the vocabulary of the same tokenizer.
+// Divergence runs both models side by side over ids, in windows of c tokens, each with bos
+// first unless that is negative. Both sessions are of models with so many tokens in their
+// vocabularies; others are ErrVocabulary. progress, if not nil, is called after each window
+// with the mean so far. Other errors are those of Perplexity. Both sessions begin anew.
 func Divergence(ctx context.Context, s, reference *transformer.Session, vocab int, ids []int, c, bos int, progress func(done, total int, kld float64)) (*DivergenceResult, error) {
+	r, err := Divergences(ctx, []*transformer.Session{s}, reference, vocab, ids, c, bos, progress)
+	if err != nil {
+		return nil, err
+	}
+	return r[0], nil
+}
+
+// Divergences is Divergence for several models, for which the reference runs just once. Results
+// come in the order of the sessions; progress is told the first one's mean.
+func Divergences(ctx context.Context, sessions []*transformer.Session, reference *transformer.Session, vocab int, ids []int, c, bos int, progress func(done, total int, kld float64)) ([]*DivergenceResult, error) {
 	list, err := newWindows(ids, c, bos)
 	if err != nil {
 		return nil, err
 	}
-	d := &divergence{truth: make([]float32, stride*vocab), vocab: vocab}
+	comparisons := make([]*comparison, len(sessions))
+	truth := make([]float32, stride*vocab)
+	for k := range comparisons {
+		comparisons[k] = &comparison{truth: truth, vocab: vocab}
+	}
 	for i := range list.count() {
-		w := list.at(i)
-		s.Reset(0)
 		reference.Reset(0)
-		for at := 0; at < len(w)-1; at += stride {
-			part := w[at:min(at+stride, len(w)-1)]
-			if err := d.compare(ctx, s, reference, part, w[at+1:], max(0, len(w)/2-at)); err != nil {
-				return nil, err
-			}
+		for _, s := range sessions {
+			s.Reset(0)
 		}
-		if progress != nil && len(d.klds) > 0 {
-			progress(i+1, list.count(), d.sum/float64(len(d.klds)))
+		if err := compare(ctx, comparisons, sessions, reference, list.at(i)); err != nil {
+			return nil, err
+		}
+		if progress != nil && len(comparisons) > 0 {
+			progress(i+1, list.count(), comparisons[0].mean())
 		}
 	}
-	return d.result(), nil
+	results := make([]*DivergenceResult, len(sessions))
+	for k, d := range comparisons {
+		results[k] = d.result()
+	}
+	return results, nil
 }
 
-// divergence sums up what has been compared.
-type divergence struct {
+// comparison sums up how far predictions are from a reference's, window by window.
+type comparison struct {
 	vocab         int
 	truth         []float32 // the reference's logits of a stride
 	klds          []float64
@@ -63,12 +82,34 @@ type divergence struct {
 	squares       float64
 }
 
-// compare runs the next tokens through both models and compares their logits from
-// the token numbered first on; next are the tokens that follow each.
-func (d *divergence) compare(ctx context.Context, s, reference *transformer.Session, ids, next []int, first int) error {
+// compare gives a window of tokens to a reference and to models with a comparison each, none of which has had any of the
+// sequence, and compares what they predict of its second half. The comparisons share the memory for the reference's logits.
+func compare(ctx context.Context, ds []*comparison, sessions []*transformer.Session, reference *transformer.Session, window []int) error {
+	for at := 0; at < len(window)-1; at += stride {
+		part, first := window[at:min(at+stride, len(window)-1)], max(0, len(window)/2-at)
+		for k, d := range ds {
+			if k == 0 {
+				if err := d.ask(ctx, reference, part, first); err != nil {
+					return err
+				}
+			}
+			if err := d.judge(ctx, sessions[k], part, window[at+1:], first); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mean is the mean divergence so far, in nats a token.
+func (d *comparison) mean() float64 { return d.sum / float64(max(1, len(d.klds))) }
+
+// ask runs the next tokens through the reference and keeps its logits from the token numbered
+// first on.
+func (d *comparison) ask(ctx context.Context, reference *transformer.Session, ids []int, first int) error {
 	err := reference.Forward(ctx, ids, first, func(i int, logits []float32) error {
 		if len(logits) != d.vocab {
-			return fmt.Errorf("the reference has a vocabulary of %d, not %d", len(logits), d.vocab)
+			return fmt.Errorf("%d tokens, not %d: %w", len(logits), d.vocab, ErrVocabulary)
 		}
 		copy(d.truth[i*d.vocab:], logits)
 		return nil
@@ -76,13 +117,25 @@ func (d *divergence) compare(ctx context.Context, s, reference *transformer.Sess
 	if err != nil {
 		return fmt.Errorf("reference: %w", err)
 	}
+	return nil
+}
+
+// judge runs the same tokens through the model and compares its logits; next are the tokens that
+// follow each.
+func (d *comparison) judge(ctx context.Context, s *transformer.Session, ids, next []int, first int) error {
 	return s.Forward(ctx, ids, first, func(i int, logits []float32) error {
+		if len(logits) != d.vocab {
+			return fmt.Errorf("%d tokens, not %d: %w", len(logits), d.vocab, ErrVocabulary)
+		}
+		if err := check(next[i], logits); err != nil {
+			return err
+		}
 		return d.add(d.truth[i*d.vocab:][:d.vocab], logits, next[i])
 	})
 }
 
 // add compares the predictions of one token, p the reference's.
-func (d *divergence) add(p, q []float32, next int) error {
+func (d *comparison) add(p, q []float32, next int) error {
 	lp, lq := logSumExp(p), logSumExp(q)
 	if s := lp + lq; math.IsNaN(s) || math.IsInf(s, 0) {
 		return ErrLogits
@@ -99,26 +152,32 @@ func (d *divergence) add(p, q []float32, next int) error {
 			topQ = i
 		}
 	}
-	kld = max(0, kld)
-	d.klds = append(d.klds, kld)
-	d.sum += kld
-	if topP == topQ {
-		d.same++
-	}
-	a, b := float64(p[next])-lp, float64(q[next])-lq
-	d.truthNLL -= a
-	d.nll -= b
-	delta := detmath.Exp64(b) - detmath.Exp64(a)
-	d.squares += float64(delta * delta)
+	d.take(kld, topP == topQ, float64(p[next])-lp, float64(q[next])-lq)
 	return nil
 }
 
-func (d *divergence) result() *DivergenceResult {
+// take notes one token: the divergence of its predictions, whether both think the same most likely,
+// and the logarithms of the probabilities that they give to the text's own token.
+func (d *comparison) take(kld float64, same bool, p, q float64) {
+	kld = max(0, kld)
+	d.klds = append(d.klds, kld)
+	d.sum += kld
+	if same {
+		d.same++
+	}
+	d.truthNLL -= p
+	d.nll -= q
+	delta := detmath.Exp64(q) - detmath.Exp64(p)
+	d.squares += float64(delta * delta)
+}
+
+// result sums the windows up, of which there was one at least.
+func (d *comparison) result() *DivergenceResult {
 	n := float64(len(d.klds))
-	slices.Sort(d.klds)
-	at := func(share float64) float64 { return d.klds[int(share*(n-1))] }
+	klds := slices.Sorted(slices.Values(d.klds))
+	at := func(share float64) float64 { return klds[int(share*(n-1))] }
 	r := &DivergenceResult{
-		MeanKLD: d.sum / n, MedianKLD: at(0.5), P99KLD: at(0.99), MaxKLD: at(1),
+		MeanKLD: d.sum / n, MedianKLD: at(0.5), P99KLD: at(0.99), P999KLD: at(0.999), MaxKLD: at(1),
 		Perplexity: detmath.Exp64(d.nll / n), ReferencePerplexity: detmath.Exp64(d.truthNLL / n),
 		SameTop: float64(d.same) / n, RMSDeltaP: math.Sqrt(d.squares / n), Tokens: len(d.klds),
 	}

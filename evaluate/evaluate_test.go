@@ -3,12 +3,14 @@ package evaluate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -91,25 +93,29 @@ func TestDivergence(t *testing.T) {
 		t.Errorf("a model against itself: %+v", r)
 	}
 	before := 0.0
+	sessions, alone := []*transformer.Session{same}, []*DivergenceResult{r}
 	for _, snr := range []float64{35, 21, 12} {
 		dir := filepath.Join(t.TempDir(), "model")
-		if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dir, Options: convert.Options{SNR: snr}}); err != nil {
-			t.Fatal(err)
-		}
+		convertTo(t, src, dir, fmt.Sprint("snr=", snr))
 		m, s, _, _ := open(t, dir, text)
 		r, err := Divergence(t.Context(), s, reference, m.Config.Vocab, ids, 256, bos, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%g dB: %+v", snr, r)
-		if r.MeanKLD <= before || r.MaxKLD < r.P99KLD || r.P99KLD < r.MedianKLD {
+		if r.MeanKLD <= before || r.MaxKLD < r.P999KLD || r.P999KLD < r.P99KLD || r.P99KLD < r.MedianKLD {
 			t.Errorf("%g dB: %+v", snr, r)
 		}
 		before = r.MeanKLD
+		sessions, alone = append(sessions, s), append(alone, r)
 		p, err := Perplexity(t.Context(), s, ids, 256, bos, nil)
 		if err != nil || math.Abs(p.Perplexity-r.Perplexity) > 1e-9 {
 			t.Errorf("%g dB: perplexity %v alone, %v beside the reference (%v)", snr, p.Perplexity, r.Perplexity, err)
 		}
+	}
+	together, err := Divergences(t.Context(), sessions, reference, m.Config.Vocab, ids, 256, bos, nil)
+	if err != nil || !reflect.DeepEqual(together, alone) {
+		t.Errorf("together %+v, alone %+v (%v)", together, alone, err)
 	}
 }
 
@@ -121,18 +127,58 @@ func TestWindows(t *testing.T) {
 	if _, err := newWindows([]int{1, 2, 3}, 4, 0); !errors.Is(err, ErrText) {
 		t.Errorf("short text: %v", err)
 	}
-	if _, err := newWindows(make([]int, 10), 3, 0); err == nil {
+	if _, err := newWindows(make([]int, 10), 3, 0); !errors.Is(err, transformer.ErrOption) {
 		t.Error("windows of 3")
 	}
 }
 
 func TestNotNumbers(t *testing.T) {
-	d := &divergence{vocab: 2}
+	d := &comparison{vocab: 2}
 	nan := float32(math.NaN())
 	if err := d.add([]float32{1, 2}, []float32{1, nan}, 0); !errors.Is(err, ErrLogits) {
 		t.Errorf("NaN: %v", err)
 	}
 	if err := d.add([]float32{1, 2}, []float32{1, 3}, 0); err != nil || len(d.klds) != 1 {
 		t.Errorf("numbers: %v", err)
+	}
+}
+
+// TestVocabulary: a text of tokens that the model does not have, also where it only ends with
+// one, and models of other vocabularies, are refused.
+func TestVocabulary(t *testing.T) {
+	dir := t.TempDir()
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	m, err := transformer.Open(t.Context(), dir, transformer.Options{Context: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	var s [2]*transformer.Session
+	for i := range s {
+		if s[i], err = m.NewSession(); err != nil {
+			t.Fatal(err)
+		}
+		defer s[i].Close()
+	}
+	vocab := m.Config.Vocab
+	for _, c := range []struct {
+		ids   []int
+		vocab int
+		want  error
+	}{
+		{[]int{1, 2, 3, 4}, vocab, nil}, {[]int{1, 2, 3, vocab}, vocab, transformer.ErrToken}, {[]int{1, 2, 3, -1}, vocab, transformer.ErrToken},
+		{[]int{1, vocab, 2, 3}, vocab, transformer.ErrToken}, {[]int{1, 2, 3, 4}, vocab - 1, ErrVocabulary},
+	} {
+		if _, err := Divergence(t.Context(), s[0], s[1], c.vocab, c.ids, 4, -1, nil); !errors.Is(err, c.want) {
+			t.Errorf("%v: %v, want %v", c.ids, err, c.want)
+		}
+		if c.want == ErrVocabulary {
+			continue
+		}
+		if _, err := Perplexity(t.Context(), s[0], c.ids, 4, -1, nil); !errors.Is(err, c.want) {
+			t.Errorf("%v: %v, want %v", c.ids, err, c.want)
+		}
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/evaluate"
 	"github.com/helix-substrate/helix-substrate/generate"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 

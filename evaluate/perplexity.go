@@ -19,7 +19,9 @@ type PerplexityResult struct {
 }
 
 // Perplexity scores ids in windows of c tokens; bos, unless negative, begins each.
-// progress, if not nil, is called after each window.
+// progress, if not nil, is called after each window. Errors are ErrText, transformer.ErrOption
+// for windows of less than 4 tokens, ErrLogits and those of transformer.Session.Forward. The
+// session begins anew.
 func Perplexity(ctx context.Context, s *transformer.Session, ids []int, c, bos int, progress func(done, total int, perplexity float64)) (*PerplexityResult, error) {
 	list, err := newWindows(ids, c, bos)
 	if err != nil {

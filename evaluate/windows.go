@@ -13,6 +13,9 @@ import (
 // ErrText reports a text too short for a window.
 var ErrText = errors.New("text too short")
 
+// ErrVocabulary reports two models that do not have the same vocabulary.
+var ErrVocabulary = errors.New("another vocabulary")
+
 // ErrLogits reports predictions that are no numbers.
 var ErrLogits = errors.New("the model's predictions are not numbers")
 
@@ -26,7 +29,7 @@ type windows struct {
 
 func newWindows(ids []int, c, bos int) (*windows, error) {
 	if c < 4 {
-		return nil, fmt.Errorf("windows of %d tokens: at least 4", c)
+		return nil, fmt.Errorf("windows of %d tokens, at least 4 are needed: %w", c, transformer.ErrOption)
 	}
 	if len(ids) < c {
 		return nil, fmt.Errorf("%d tokens do not fill a window of %d: %w", len(ids), c, ErrText)
@@ -52,8 +55,20 @@ func eachScored(ctx context.Context, s *transformer.Session, window []int, visit
 	s.Reset(0)
 	first := len(window) / 2
 	return s.Forward(ctx, window[:len(window)-1], first, func(i int, logits []float32) error {
+		if err := check(window[i+1], logits); err != nil {
+			return err
+		}
 		return visit(window[i+1], logits)
 	})
+}
+
+// check refuses a token that logits do not predict. The last one of a window is not given to
+// the model, which refuses the others.
+func check(next int, logits []float32) error {
+	if next < 0 || next >= len(logits) {
+		return fmt.Errorf("token %d of a vocabulary of %d: %w", next, len(logits), transformer.ErrToken)
+	}
+	return nil
 }
 
 // logSumExp returns ln Σ e^x, summed in float64.

@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
@@ -46,14 +47,14 @@ func (e *exporter) companions(output string) ([]companion, error) {
 	if paths == nil || !e.src.Whole() {
 		return nil, nil
 	}
-	if e.src.GGUF() != nil {
+	if e.src.Metadata() != nil {
 		e.note("the tensors keep GGUF's names, which Hugging Face's libraries do not know")
 		return nil, nil
 	}
 	var list []companion
 	for _, path := range paths {
 		name := filepath.Base(path)
-		text, err := e.src.ReadFile(name, tokenizer.MaxFileSize)
+		text, err := e.src.ReadFile(e.ctx, name, tokenizer.MaxFileSize)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
@@ -99,7 +100,7 @@ func (e *exporter) exported(text []byte) []byte {
 		}
 	}
 	changed, config := false, map[string]json.RawMessage{}
-	if json.Unmarshal(text, &config) != nil {
+	if strictjson.UnmarshalOpen(text, &config, nil) != nil {
 		return text
 	}
 	if _, ok := config["quantization_config"]; ok {

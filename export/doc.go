@@ -1,7 +1,7 @@
 // Package export writes a model back into files that other programs read:
 // safetensors for the Hugging Face libraries, GGUF for llama.cpp.
 //
-//	err := export.File(ctx, "tinystories-cdna", "model.gguf", export.Options{DType: export.F16})
+//	report, err := export.File(ctx, "tinystories-cdna", "model.gguf", export.Options{DType: export.F16})
 //
 // The source is a model directory or any checkpoint that can be converted. Tensors
 // go through in pieces; memory does not grow with the model. What a lossless directory

@@ -8,8 +8,8 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/compare"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/export"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
 )
 
 // A model goes in without loss and comes out as it was.

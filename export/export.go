@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -11,10 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
-	"github.com/helix-substrate/helix-substrate/internal/source"
+	"github.com/helix-substrate/helix-substrate/overwrite"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 var (
@@ -66,8 +68,24 @@ type Report struct {
 // .safetensors or .gguf file that must not exist; it appears when it is complete. Beside
 // a file called model.safetensors go config.json, the tokenizer and the like, so that its
 // directory is a model's.
-// Errors: ErrFormat, ErrExists, ErrDType, ErrUnsupported, those of reading and writing.
+// Errors: ErrFormat, ErrExists, ErrDType, ErrUnsupported, overwrite.ErrOutput, those of reading and writing.
 func File(ctx context.Context, path, output string, o Options) (*Report, error) {
+	return file(ctx, output, o, []overwrite.Input{{Flag: "model", Path: path, Kind: overwrite.Model}}, func() (*checkpoint.Checkpoint, error) {
+		return checkpoint.Open(ctx, path, checkpoint.Options{})
+	})
+}
+
+// Place is File for a model in any place, such as an object store: checkpoint.At finds it.
+func Place(ctx context.Context, at checkpoint.Location, output string, o Options) (*Report, error) {
+	var inputs []overwrite.Input
+	if _, onDisk := at.Place.(storage.Dir); onDisk {
+		inputs = append(inputs, overwrite.Input{Flag: "model", Path: at.Place.Path(cmp.Or(at.File, ".")), Kind: overwrite.Model})
+	}
+	return file(ctx, output, o, inputs, func() (*checkpoint.Checkpoint, error) { return at.Open(ctx, checkpoint.Options{}) })
+}
+
+// file writes what open opens, after a look at the output.
+func file(ctx context.Context, output string, o Options, inputs []overwrite.Input, open func() (*checkpoint.Checkpoint, error)) (*Report, error) {
 	write := writeSafetensors
 	switch strings.ToLower(filepath.Ext(output)) {
 	case ".safetensors":
@@ -86,14 +104,21 @@ func File(ctx context.Context, path, output string, o Options) (*Report, error) 
 	if _, err := os.Lstat(output); err == nil {
 		return nil, fmt.Errorf("%s: %w", output, ErrExists)
 	}
-	src, err := source.OpenAny(ctx, path, source.Options{})
+	outputs := []overwrite.Output{{Flag: "output", Path: output, Kind: overwrite.File}}
+	for _, companion := range Companions(output) {
+		outputs = append(outputs, overwrite.Output{Flag: "beside the output:", Path: companion, Kind: overwrite.File})
+	}
+	if err := overwrite.Check(inputs, outputs); err != nil {
+		return nil, err
+	}
+	src, err := open()
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
 	e := &exporter{ctx: ctx, src: src, o: o, report: Report{Output: output}}
 	if err := e.run(output, write); err != nil {
-		return nil, fmt.Errorf("export %s: %w", path, err)
+		return nil, fmt.Errorf("export %s: %w", src.Name(), err)
 	}
 	return &e.report, nil
 }
@@ -216,11 +241,8 @@ func (e *exporter) writeRaw(w io.Writer, t *tensor) error {
 	size := t.size()
 	buf := make([]byte, min(4*pieceWeights, size))
 	for at := int64(0); at < size; at += int64(len(buf)) {
-		if err := e.ctx.Err(); err != nil {
-			return err
-		}
 		buf := buf[:min(int64(len(buf)), size-at)]
-		if err := t.ReadRaw(buf, at); err != nil {
+		if err := t.ReadRaw(e.ctx, buf, at); err != nil {
 			return err
 		}
 		if _, err := w.Write(buf); err != nil {
@@ -247,11 +269,8 @@ func (e *exporter) writeWeights(w io.Writer, t *tensor, a, b int) error {
 	weights := make([]float32, min(pieceWeights, b-a))
 	var out []byte
 	for at := a; at < b; at += len(weights) {
-		if err := e.ctx.Err(); err != nil {
-			return err
-		}
 		piece := weights[:min(len(weights), b-at)]
-		if err := t.ReadFloat32(piece, at); err != nil {
+		if err := t.ReadFloat32(e.ctx, piece, at); err != nil {
 			return err
 		}
 		if t.add != 0 {

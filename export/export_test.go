@@ -12,12 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/compare"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/demo"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/generate"
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -40,6 +40,9 @@ func checkpointDir(t *testing.T) string {
 func converted(t *testing.T, src string, o convert.Options) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "model")
+	if o.Method == "" {
+		o.Method = convert.Entropy
+	}
 	_, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: out, Options: o})
 	must(t, err)
 	return out
@@ -48,7 +51,7 @@ func converted(t *testing.T, src string, o convert.Options) string {
 // sums hashes every tensor of a checkpoint.
 func sums(t *testing.T, path string) map[string]string {
 	t.Helper()
-	c, err := checkpoint.Open(path)
+	c, err := checkpoint.Open(t.Context(), path, checkpoint.Options{})
 	must(t, err)
 	defer c.Close()
 	all := map[string]string{}
@@ -102,7 +105,7 @@ func logits(t *testing.T, path string) []float32 {
 	var rows []float32
 	ids, err := tok.Encode("Once upon a time, there was a dog.", true)
 	must(t, err)
-	must(t, m.Forward(t.Context(), ids, func(_ int, logits []float32) error {
+	must(t, m.Logits(t.Context(), ids, func(_ int, logits []float32) error {
 		rows = append(rows, logits...)
 		return nil
 	}))
@@ -145,7 +148,7 @@ func TestTypes(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
 			r, err := File(t.Context(), src, out, Options{DType: kind})
 			must(t, err)
-			c, err := checkpoint.Open(out)
+			c, err := checkpoint.Open(t.Context(), out, checkpoint.Options{})
 			must(t, err)
 			if n := len(c.Tensors()); n != r.Tensors || c.Bytes() != r.Bytes {
 				t.Errorf("%s %s: %d tensors, %d bytes, reported %+v", kind, name, n, c.Bytes(), r)

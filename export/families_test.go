@@ -72,7 +72,7 @@ func forward(t *testing.T, path string, tokens []int) []float32 {
 	must(t, err)
 	defer m.Close()
 	var rows []float32
-	must(t, m.Forward(t.Context(), tokens, func(_ int, logits []float32) error {
+	must(t, m.Logits(t.Context(), tokens, func(_ int, logits []float32) error {
 		rows = append(rows, logits...)
 		return nil
 	}))

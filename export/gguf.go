@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 )
 
@@ -54,25 +55,24 @@ func writeGGUF(e *exporter, w io.Writer) error {
 
 // plan returns the metadata and the tensors by their names there.
 func (e *exporter) plan() ([]gguf.Pair, []*tensor, error) {
-	if e.src.GGUF() == nil {
+	if e.src.Metadata() == nil {
 		return e.translate()
 	}
 	var tensors []*tensor
 	for _, t := range e.src.Tensors() {
 		tensors = append(tensors, &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)})
 	}
-	return keptMetadata(e.src.GGUF()), tensors, nil
+	return keptMetadata(e.src.Metadata()), tensors, nil
 }
 
 // keptMetadata is what a GGUF source said, but for what the export changes.
-func keptMetadata(f *gguf.File) []gguf.Pair {
-	values := f.Metadata()
+func keptMetadata(m checkpoint.Metadata) []gguf.Pair {
 	var pairs []gguf.Pair
-	for _, key := range f.Keys() {
+	for key, value := range m.All() {
 		if strings.HasPrefix(key, "split.") || slices.Contains([]string{"general.file_type", "general.quantization_version"}, key) {
 			continue
 		}
-		pairs = append(pairs, gguf.Pair{Key: key, Value: values[key]})
+		pairs = append(pairs, gguf.Pair{Key: key, Value: value})
 	}
 	return pairs
 }

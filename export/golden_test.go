@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"crypto/sha256"
 	"flag"
 	"fmt"
@@ -36,7 +37,7 @@ func TestGolden(t *testing.T) {
 		sum := sha256.New()
 		for _, x := range f.Tensors() {
 			data := make([]byte, x.Size())
-			must(t, x.ReadRaw(data, 0))
+			must(t, x.ReadRaw(context.Background(), data, 0))
 			fmt.Fprintln(sum, x.Name, x.Type, x.Shape)
 			sum.Write(data)
 		}

@@ -11,8 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
-	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 // TestRandomModelsRunAlike: models of any sizes, tied or not, with rows beyond the
@@ -50,7 +50,7 @@ func TestRandomModelsRunAlike(t *testing.T) {
 		}
 		text, err := json.Marshal(config)
 		must(t, err)
-		c, err := transformer.ParseConfig(text)
+		c, err := arch.ParseConfig(text)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestRandomModelsRunAlike(t *testing.T) {
 		if prefix != "" {
 			entries = append(entries, safetensors.Float32("vision_tower.patch.weight", []int{1, 1}, []float32{1}))
 		}
-		for _, w := range c.Weights(func(name string) bool { return onlyHead && name == headName }) {
+		for _, w := range c.Weights(func(name string) bool { return onlyHead && name == arch.HeadName }) {
 			if w.Optional {
 				continue
 			}
@@ -84,8 +84,8 @@ func TestRandomModelsRunAlike(t *testing.T) {
 		}
 		must(t, safetensors.Create(filepath.Join(dir, "model.safetensors"), entries, nil))
 
-		out := filepath.Join(dir, "model.gguf")
-		_, err = findTarget(c)
+		out := filepath.Join(t.TempDir(), "model.gguf")
+		_, err = c.ToGGUF()
 		if wanted := err == nil && !(c.OutBias && model != "llama"); !wanted {
 			if _, err := File(t.Context(), dir, out, Options{}); err == nil {
 				r.Fatal("exported what llama.cpp cannot")

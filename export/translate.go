@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
+	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
-	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 // translate makes metadata of a Hugging Face directory's files, and GGUF names of its
@@ -22,18 +22,18 @@ func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
 	} else if err != nil {
 		return nil, nil, err
 	}
-	config, err := transformer.ParseConfig(text)
+	config, err := arch.ParseConfig(text)
 	if err != nil {
 		return nil, nil, err
 	}
 	if config.TiedHead, err = e.tied(config.TiedHead); err != nil {
 		return nil, nil, err
 	}
-	t, err := findTarget(config)
+	to, err := config.ToGGUF()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w: %w", err, ErrUnsupported)
 	}
-	tensors, err := e.rename(t, config) // first: no vocabulary is padded to more rows than there are
+	tensors, err := e.rename(to, config) // first: no vocabulary is padded to more rows than there are
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,93 +49,59 @@ func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
 	} else if err != nil {
 		return nil, nil, err
 	}
-	e.report.Notes = append(e.report.Notes, notes...)
+	e.report.Notes = slices.Concat(e.report.Notes, notes, to.Notes)
 	name := v.Name
 	if name == "" {
-		name = strings.TrimRight(t.name, "0123456789") // llama.cpp takes "phi3" for more than a name
+		name = strings.TrimRight(to.Architecture, "0123456789") // llama.cpp takes "phi3" for more than a name
 	}
-	general := []gguf.Pair{{Key: "general.architecture", Value: t.name}, {Key: "general.name", Value: name}}
-	return slices.Concat(general, e.describe(t, config), describeVocabulary(v)), tensors, nil
+	pairs := []gguf.Pair{{Key: "general.architecture", Value: to.Architecture}, {Key: "general.name", Value: name}}
+	for _, p := range to.Metadata {
+		pairs = append(pairs, gguf.Pair(p))
+	}
+	for key, value := range v.Metadata() {
+		pairs = append(pairs, gguf.Pair{Key: key, Value: value})
+	}
+	return pairs, tensors, nil
 }
 
 // readFile reads a file beside the weights.
 func (e *exporter) readFile(name string) ([]byte, error) {
-	return e.src.ReadFile(name, tokenizer.MaxFileSize)
-}
-
-// metadata are pairs whose keys begin with the architecture.
-type metadata struct {
-	arch  string
-	pairs []gguf.Pair
-}
-
-func (m *metadata) add(key string, value any) {
-	m.pairs = append(m.pairs, gguf.Pair{Key: m.arch + "." + key, Value: value})
-}
-func (m *metadata) number(key string, v int)   { m.add(key, uint32(v)) }
-func (m *metadata) real(key string, v float64) { m.add(key, float32(v)) }
-func (m *metadata) text(key, v string)         { m.add(key, v) }
-
-// describe says what config.json says.
-func (e *exporter) describe(t *target, c *transformer.Config) []gguf.Pair {
-	m := &metadata{arch: t.name}
-	context := c.Context
-	if t.window == 0 && slides(c) && context > c.SlidingWindow {
-		context = c.SlidingWindow
-		e.note("llama.cpp knows no sliding window here: the context is cut from %d to the window's %d tokens", c.Context, context)
-	}
-	m.number("block_count", c.Layers)
-	m.number("context_length", context)
-	m.number("embedding_length", c.Hidden)
-	m.number("feed_forward_length", c.FFN)
-	m.number("attention.head_count", c.Heads)
-	m.number("attention.head_count_kv", c.KVHeads)
-	m.number("attention.key_length", c.HeadDim)
-	m.number("attention.value_length", c.HeadDim)
-	m.number("vocab_size", c.Vocab)
-	m.real("attention.layer_norm_rms_epsilon", float64(c.NormEps))
-	if slides(c) && (t.window > 0 || t.name == "phi3") {
-		m.number("attention.sliding_window", c.SlidingWindow)
-	}
-	if slides(c) && t.window > 0 && !t.usual(c) {
-		m.add("attention.sliding_window_pattern", slices.Clone(c.Local))
-	}
-	if c.AttnSoftcap != 0 {
-		m.real("attn_logit_softcapping", float64(c.AttnSoftcap))
-	}
-	if c.LogitSoftcap != 0 {
-		m.real("final_logit_softcapping", float64(c.LogitSoftcap))
-	}
-	m.rotary(t, c)
-	return m.pairs
+	return e.src.ReadFile(e.ctx, name, tokenizer.MaxFileSize)
 }
 
 // rename gives the tensors that the model is made of GGUF's names and llama.cpp's
 // conventions: its order of rows where neighbours are turned by rotary embeddings, and
 // norms with their 1 added.
-func (e *exporter) rename(t *target, c *transformer.Config) ([]*tensor, error) {
+func (e *exporter) rename(to *arch.GGUF, c *arch.Config) ([]*tensor, error) {
 	stored := e.stored()
-	tensors := ropeTensors(c)
+	var tensors []*tensor
+	for _, v := range to.Divisors {
+		tensors = append(tensors, newVector(v.Name, v.Values))
+	}
 	used := map[string]bool{}
 	for _, w := range c.Weights(func(name string) bool { return stored(name) != nil }) {
 		src := stored(w.Name)
 		if src == nil && w.Optional {
 			continue
 		} else if src == nil {
-			return nil, fmt.Errorf("no tensor %s: %w", w.Name, transformer.ErrWeights)
+			return nil, fmt.Errorf("no tensor %s: %w", w.Name, arch.ErrWeights)
 		}
 		used[src.Name] = true
-		out := &tensor{Tensor: src, name: transformer.GGUFName(w.Name, c.PostNorms), shape: w.Shape, to: e.o.choose(src)}
-		if w.Name == headName && c.TiedHead { // where only the head is stored
-			out.name = "token_embd.weight"
+		if !w.Fits(src.Shape) {
+			return nil, fmt.Errorf("%s is %v, the configuration says %v: %w", src.Name, src.Shape, w.Shape, arch.ErrWeights)
 		}
-		if err := t.place(out, w, c); err != nil {
-			return nil, err
+		layout, err := to.Layout(&w)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", err, ErrUnsupported)
+		}
+		out := &tensor{Tensor: src, name: layout.Name, shape: w.Shape, to: e.o.choose(src), add: layout.Add}
+		if layout.Pairs > 0 {
+			out.order = neighbours(layout.Pairs)
 		}
 		tensors = append(tensors, out)
 	}
 	slices.SortFunc(tensors, func(a, b *tensor) int { return strings.Compare(a.name, b.name) })
-	return tensors, e.leave(used, stored(headName))
+	return tensors, e.leave(used, stored(arch.HeadName))
 }
 
 // stored finds tensors by Hugging Face's names.
@@ -145,44 +111,19 @@ func (e *exporter) stored() func(name string) *checkpoint.Tensor {
 		all[t.Name] = t
 	}
 	return func(name string) *checkpoint.Tensor {
-		return all[transformer.Wrapped(name, func(n string) bool { return all[n] != nil })]
+		return all[arch.StoredName(name, func(n string) bool { return all[n] != nil })]
 	}
 }
-
-// headName and embedName are Hugging Face's names of the output head and the embeddings.
-const (
-	headName  = "lm_head.weight"
-	embedName = "model.embed_tokens.weight"
-)
 
 // tied tells whether the head is the embeddings, if config.json says so. A head that is
 // stored beside them and differs is the one that counts, as in transformers 5.
 func (e *exporter) tied(config bool) (bool, error) {
 	stored := e.stored()
-	head, embeddings := stored(headName), stored(embedName)
+	head, embeddings := stored(arch.HeadName), stored(arch.EmbeddingName)
 	if !config || head == nil || embeddings == nil {
 		return config, nil
 	}
 	return checkpoint.Same(e.ctx, head, embeddings)
-}
-
-// place checks a tensor's shape and gives it llama.cpp's conventions.
-func (t *target) place(out *tensor, w transformer.Weight, c *transformer.Config) error {
-	fits := slices.Equal(out.Shape, w.Shape) ||
-		w.Padded && len(out.Shape) == 2 && out.Shape[0] > w.Shape[0] && out.Shape[1] == w.Shape[1]
-	if !fits {
-		return fmt.Errorf("%s is %v, the configuration says %v: %w", out.Name, out.Shape, w.Shape, transformer.ErrWeights)
-	}
-	if part, ok := strings.CutSuffix(out.name, ".bias"); ok && !slices.Contains(t.biases, part[strings.LastIndexByte(part, '.')+1:]) {
-		return fmt.Errorf("llama.cpp knows no %s with a bias %s: %w", t.name, out.Name, ErrUnsupported)
-	}
-	if t.neighbours && headsOf(out.name, c) > 0 {
-		out.order = neighbours(c.HeadDim)
-	}
-	if c.NormOffset && strings.HasSuffix(w.Name, "norm.weight") {
-		out.add = 1
-	}
-	return nil
 }
 
 // leave accounts for the tensors that are not written: tables that are computed, a head

@@ -15,8 +15,6 @@ type candidate struct {
 	weight float64
 }
 
-const candidateBytes = 16
-
 // byLogit orders candidates by falling logit; ties go to the smaller id.
 func byLogit(a, b candidate) int {
 	return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.id, b.id))

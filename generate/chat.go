@@ -14,6 +14,14 @@ import (
 // ErrTemplate reports a chat template that is missing, cannot be read, costs too much or refuses the conversation.
 var ErrTemplate = errors.New("chat template")
 
+// Kinds of ErrTemplate: a model without a template, a template that does more than a conversation needs, and one that
+// uses what is not supported.
+var (
+	ErrTemplateMissing     = errors.New("the model has none")
+	ErrTemplateLimit       = jinja.ErrLimit
+	ErrTemplateUnsupported = jinja.ErrUnsupported
+)
+
 // Message is a turn of a conversation. Role is "system", "user" or "assistant".
 type Message struct {
 	Role    string `json:"role"`
@@ -46,7 +54,7 @@ const TemplateMemory = 8 << 20
 // NewChatTemplate reads a template. The error, ErrTemplate, says what in it is not understood, and on which line.
 func NewChatTemplate(source string, o TemplateOptions) (*ChatTemplate, error) {
 	if source == "" {
-		return nil, fmt.Errorf("%w: the model has none; use run without --chat", ErrTemplate)
+		return nil, fmt.Errorf("%w: %w", ErrTemplate, ErrTemplateMissing)
 	}
 	if o.Memory == 0 {
 		o.Memory = TemplateMemory

@@ -1,4 +1,4 @@
-package generate
+package generate_test
 
 import (
 	"bytes"
@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/export"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -25,6 +25,9 @@ import (
 // how often, for each kind of directory.
 func TestDamage(t *testing.T) {
 	times := 40
+	if testing.Short() {
+		times = 4
+	}
 	if n, err := strconv.Atoi(os.Getenv("HELIX_DAMAGE")); err == nil {
 		times = n
 	}
@@ -45,12 +48,12 @@ func TestDamage(t *testing.T) {
 		name string
 		job  convert.Job
 	}{
-		{"from Hugging Face", convert.Job{Source: spiked, Embeddings: exact, Options: convert.Options{SNR: 40}}},
-		{"from GGUF", convert.Job{Source: gguf}},
+		{"from Hugging Face", convert.Job{Source: spiked, Embeddings: exact, Options: convert.Options{Method: convert.Entropy, SNR: 40}}},
+		{"from GGUF", convert.Job{Source: gguf, Options: convert.Options{Method: convert.Entropy}}},
 		{"lossless", convert.Job{Source: checkpoint, Options: convert.Options{Method: convert.Lossless}}},
-		{"huff0", convert.Job{Source: checkpoint, Options: convert.Options{Codec: "huff0", Bits: 3}}},
-		{"lz4", convert.Job{Source: checkpoint, Options: convert.Options{Codec: "lz4", Bits: 3}}},
-		{"brotli", convert.Job{Source: checkpoint, Options: convert.Options{Codec: "brotli", Method: codebook.KMeans, Entries: 16}}},
+		{"huff0", convert.Job{Source: checkpoint, Options: convert.Options{Method: convert.Entropy, Codec: "huff0", Bits: 3}}},
+		{"lz4", convert.Job{Source: checkpoint, Options: convert.Options{Method: convert.Entropy, Codec: "lz4", Bits: 3}}},
+		{"brotli", convert.Job{Source: checkpoint, Options: convert.Options{Codec: "brotli", Method: convert.KMeans, Entries: 16}}},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +159,7 @@ func damage(r *rand.Rand, whole []byte) (changed []byte, how string) {
 // runSome does what the run verb does.
 func runSome(t *testing.T, dir string) error {
 	t.Helper()
-	tok, err := OpenTokenizer(dir)
+	tok, err := generate.OpenTokenizer(dir)
 	if err != nil {
 		return err
 	}
@@ -170,11 +173,11 @@ func runSome(t *testing.T, dir string) error {
 		return err
 	}
 	defer s.Close()
-	sampler, err := NewSampler(Options{})
+	sampler, err := generate.NewSampler(generate.Options{})
 	if err != nil {
 		return err
 	}
-	g := Generator{Tokenizer: tok, Sampler: sampler}
+	g := generate.Generator{Tokenizer: tok, Sampler: sampler}
 	ids, err := tok.Encode("Once upon a time", true)
 	if err != nil {
 		return err

@@ -6,9 +6,9 @@ import (
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
-// EncodingCost returns about how many bytes of memory encoding a text takes, all scratch
+// encodingCost returns about how many bytes of memory encoding a text takes, all scratch
 // and the ids counted. Of a long text it is measured on samples.
-func EncodingCost(t *tokenizer.Tokenizer, text string) int64 {
+func encodingCost(t *tokenizer.Tokenizer, text string) int64 {
 	const (
 		sample  = 16 << 10
 		samples = 4

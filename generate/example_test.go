@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/generate"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -57,4 +58,50 @@ func Example() {
 	// Output:
 	// , there was a little girl named Lily. She loved to
 	// 12 tokens, stopped by length
+}
+
+func ExampleBatch() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "helix")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := demo.Extract(dir); err != nil {
+		log.Fatal(err)
+	}
+	tokenizer, err := generate.OpenTokenizer(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	model, err := transformer.Open(ctx, dir, transformer.Options{Context: 64, Sequences: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+
+	var requests []*generate.Request
+	for _, text := range []string{"Once upon a time", "One day, a girl", "Tom was"} {
+		prompt, err := tokenizer.Encode(text, true)
+		if err != nil {
+			log.Fatal(err)
+		}
+		requests = append(requests, &generate.Request{Prompt: prompt, MaxTokens: 6})
+	}
+	texts := make([]string, len(requests))
+	batch := generate.Batch{Model: model, Tokenizer: tokenizer, Parallel: 2}
+	err = batch.Run(ctx, slices.Values(requests), func(i int, r *generate.Result, err error) error {
+		texts[i] = r.Text
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, text := range texts {
+		fmt.Printf("…%s…\n", text)
+	}
+	// Output:
+	// …, there was a little girl…
+	// … named Lily went to the park…
+	// … a little girl who liked to…
 }

@@ -16,6 +16,8 @@ var (
 	ErrPrompt = errors.New("the prompt is empty")
 	// ErrVocabulary reports a tokenizer with tokens that the model does not have.
 	ErrVocabulary = errors.New("tokenizer and model do not belong together")
+	// ErrBreak ends a run when emit returns it, as the end of the context does.
+	ErrBreak = errors.New("no more text is wanted")
 )
 
 // Generator continues texts with a model. Ids that the model has and the tokenizer
@@ -25,9 +27,17 @@ type Generator struct {
 	Sampler   *Sampler
 	// Stop are token ids that end the text, besides the tokenizer's.
 	Stop []int
+	// StopTexts end the text too: it goes up to where the first of them begins. What may
+	// be the beginning of one is held back until it is certain.
+	StopTexts []string
 	// Logits, if set, is shown what each token is drawn from, before the sampler
-	// changes it; an error ends the run. The slice is valid until it returns.
+	// changes it; an error ends the run. The slice is valid until it returns. With Lookup it may
+	// have been shown more than Result.Drawn, of guesses after what ended the run.
 	Logits func(logits []float32) error
+	// Lookup is how many tokens are guessed at a time, at most, from where the text's last ones
+	// stood before; 0 guesses none. The text is the same, and weights are read fewer times. Only
+	// Run guesses.
+	Lookup int
 }
 
 // Result tells what a run did.
@@ -36,6 +46,9 @@ type Result struct {
 	OutputIDs    []int  // without the token that stopped it
 	Text         string // of OutputIDs
 	Stop         StopReason
+	Drawn        int // tokens, with the one that stopped it, or that could not be drawn
+	Guessed      int // tokens, see Generator.Lookup
+	Right        int // guesses that were
 	PromptTime   time.Duration
 	GenerateTime time.Duration
 }
@@ -45,7 +58,7 @@ type StopReason string
 
 // The stop reasons.
 const (
-	StopToken   StopReason = "stop"    // the model said so
+	StopToken   StopReason = "stop"    // the model said so, or a stop text came
 	StopLength  StopReason = "length"  // as many tokens as asked for
 	StopContext StopReason = "context" // the context is full
 	StopCancel  StopReason = "cancelled"
@@ -53,61 +66,40 @@ const (
 )
 
 // Run adds prompt to the session and generates up to n tokens, giving emit the text
-// as it becomes certain, whole characters at a time. When the context ends, Run
-// returns what there is with StopCancel and no error; on other errors, what there
-// was, with StopError.
+// as it becomes certain, whole characters at a time. When the context ends, or emit
+// returns ErrBreak, Run returns what there is with StopCancel and no error; on other
+// errors, what there was, with StopError: ErrPrompt, ErrOption, ErrVocabulary, ErrLogits,
+// those of transformer.Session.Forward, emit's, and that of Logits.
 func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []int, n int, emit func(text string) error) (*Result, error) {
-	r := &Result{Stop: StopLength}
+	err := g.check()
 	if len(prompt) == 0 {
-		r.Stop = StopError
-		return r, ErrPrompt
+		err = ErrPrompt
 	}
-	for _, id := range prompt {
-		g.Sampler.Accept(id)
+	if err != nil {
+		return &Result{Stop: StopError}, err
 	}
-	stop := g.StopIDs()
-	decoder := g.Tokenizer.StreamSkip(true)
-	for _, id := range prompt {
-		decoder.Next(id) // the first word's blank depends on what stands before it
+	if g.Lookup < 0 {
+		return &Result{Stop: StopError}, fmt.Errorf("lookup %d is negative: %w", g.Lookup, ErrOption)
 	}
-	start, before := time.Now(), s.Position()
-	next, err := g.step(ctx, s, prompt)
-	r.PromptIDs = prompt[:s.Position()-before]
-	r.PromptTime = time.Since(start)
-	start = time.Now()
-	for err == nil && len(r.OutputIDs) < n {
-		if slices.Contains(stop, next) {
-			r.Stop = StopToken
-			break
+	q := g.begin(s, prompt, 0, n, emit)
+	q.most = min(g.Lookup, firstGuesses)
+	for err == nil && !q.ended {
+		step := q.step(len(q.pending))
+		if err = s.Forward(ctx, step.IDs, step.First, step.Visit); err == nil {
+			err = q.read(len(step.IDs))
+		} else {
+			q.failed()
 		}
-		r.OutputIDs = append(r.OutputIDs, next)
-		text := decoder.Next(next)
-		r.Text += text
-		if err = emit(text); err != nil {
-			break
-		}
-		if len(r.OutputIDs) == n {
-			break
-		}
-		next, err = g.step(ctx, s, []int{next})
 	}
-	r.GenerateTime = time.Since(start)
-	rest := decoder.Flush()
-	r.Text += rest
-	if errors.Is(err, transformer.ErrContext) && len(r.OutputIDs) > 0 {
-		r.Stop, err = StopContext, nil
+	return q.finish(ctx, err)
+}
+
+// check refuses a stop text that every text begins with.
+func (g *Generator) check() error {
+	if slices.Contains(g.StopTexts, "") {
+		return fmt.Errorf("a stop text is empty: %w", ErrOption)
 	}
-	if err == nil {
-		err = emit(rest)
-	}
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		r.Stop, err = StopCancel, nil
-	default:
-		r.Stop, err = StopError, fmt.Errorf("after %d tokens: %w", len(r.OutputIDs), err)
-	}
-	return r, err
+	return nil
 }
 
 // StopIDs returns the ids that end a text, in a list of the caller's.
@@ -115,27 +107,10 @@ func (g *Generator) StopIDs() []int {
 	return append(slices.Clone(g.Stop), g.Tokenizer.EOS()...)
 }
 
-// step adds tokens and draws the next one.
-func (g *Generator) step(ctx context.Context, s *transformer.Session, ids []int) (next int, err error) {
-	err = s.Forward(ctx, ids, len(ids)-1, func(_ int, logits []float32) error {
-		if err := CheckVocabulary(g.Tokenizer, len(logits)); err != nil {
-			return err
-		}
-		if g.Logits != nil {
-			if err := g.Logits(logits); err != nil {
-				return err
-			}
-		}
-		next, err = g.Sampler.Next(logits[:min(len(logits), g.Tokenizer.VocabSize())])
-		return err
-	})
-	return next, err
-}
-
-// CheckVocabulary returns ErrVocabulary if the tokenizer has tokens beyond the
+// checkVocabulary returns ErrVocabulary if the tokenizer has tokens beyond the
 // model's vocabulary. Special ones may be: Gemma 3 has one for images that its text
 // models leave out.
-func CheckVocabulary(t *tokenizer.Tokenizer, vocab int) error {
+func checkVocabulary(t *tokenizer.Tokenizer, vocab int) error {
 	for id := vocab; id < t.VocabSize(); id++ {
 		if !t.IsSpecial(id) && t.Token(id) != "" {
 			return fmt.Errorf("%w: %q is token %d of a vocabulary of %d", ErrVocabulary, t.Token(id), id, vocab)

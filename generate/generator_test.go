@@ -12,8 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -26,9 +25,7 @@ func convertDemo(t *testing.T) string {
 	if err := demo.Extract(src); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dst}); err != nil {
-		t.Fatal(err)
-	}
+	convertTo(t, src, dst)
 	return dst
 }
 
@@ -134,6 +131,9 @@ func TestRunStops(t *testing.T) {
 // TestDamageInMidRun cuts a streamed matrix's file off while the model runs: the
 // text so far is kept, and the error names the file.
 func TestDamageInMidRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plans a hundred times")
+	}
 	dir := convertDemo(t)
 	o := transformer.Options{Context: 64, Threads: 4}
 	start(t, dir, o, Options{}) // another model is open, as when the one to break opens
@@ -198,4 +198,58 @@ func encode(t *testing.T, tok *tokenizer.Tokenizer, text string, special bool) [
 		t.Fatal(err)
 	}
 	return ids
+}
+
+// byteTokenizer has a token for every byte and every small letter, as SentencePiece's models
+// have: characters in several tokens are certain only when another one comes.
+func byteTokenizer(t *testing.T) *tokenizer.Tokenizer {
+	t.Helper()
+	vocab := []string{`"<unk>": 0`, `"<s>": 1`}
+	add := func(token string) { vocab = append(vocab, fmt.Sprintf("%q: %d", token, len(vocab))) }
+	for b := range 256 {
+		add(fmt.Sprintf("<0x%02X>", b))
+	}
+	add("▁")
+	for c := 'a'; c <= 'z'; c++ {
+		add(string(c))
+	}
+	tok, err := tokenizer.Parse([]byte(`{"added_tokens": [{"id": 1, "content": "<s>", "special": true}],
+		"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+		"decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]},
+		"model": {"type": "BPE", "unk_token": "<unk>", "byte_fallback": true, "merges": [], "vocab": {`+strings.Join(vocab, ", ")+`}}}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// TestRunGoesOn: a text is what comes after its prompt, and the same however much of the prompt
+// the session knew before.
+func TestRunGoesOn(t *testing.T) {
+	_, s := start(t, convertDemo(t), transformer.Options{Context: 64}, Options{})
+	tok := byteTokenizer(t)
+	for seed := range uint64(8) {
+		prompt := append(encode(t, tok, "one wait… é", false), 1) // which has no text
+		prompt = prompt[:len(prompt)-int(seed)%5]
+		before := tok.DecodeSkip(prompt, true)
+		var first string
+		for kept := range len(prompt) {
+			s.Reset(0)
+			if err := s.Forward(t.Context(), prompt[:kept], kept, nil); err != nil {
+				t.Fatal(err)
+			}
+			g := &Generator{Tokenizer: tok, Sampler: sampler(t, Options{Temperature: 1, Seed: seed})}
+			r, err := g.Run(t.Context(), s, prompt[kept:], 12, func(string) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kept == 0 {
+				first = r.Text
+			}
+			whole := tok.DecodeSkip(slices.Concat(prompt, r.OutputIDs), true)
+			if r.Text != first || strings.HasPrefix(whole, before) && before+r.Text != whole {
+				t.Errorf("after %q, of which %d were known, came %q, not %q: %q", before, kept, r.Text, first, whole)
+			}
+		}
+	}
 }

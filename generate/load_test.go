@@ -1,4 +1,4 @@
-package generate
+package generate_test
 
 import (
 	"errors"
@@ -8,8 +8,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/export"
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/converttest"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
@@ -26,7 +27,7 @@ func TestSpecialBeyondVocabulary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok, err := OpenTokenizer(path)
+	tok, err := generate.OpenTokenizer(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,11 +53,9 @@ func TestLargeVocabulary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := convert.Directory(t.Context(), convert.Job{Source: path, Output: out}); err != nil {
-		t.Fatal(err)
-	}
+	converttest.To(t, path, out)
 	for _, where := range []string{path, out} {
-		tok, err := OpenTokenizer(where)
+		tok, err := generate.OpenTokenizer(where)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +95,7 @@ func TestTooLargeTokenizer(t *testing.T) {
 		if err := errors.Join(os.WriteFile(file, nil, 0o666), os.Truncate(file, tokenizer.MaxFileSize+1)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenTokenizer(at); !errors.Is(err, tokenizer.ErrTooLarge) {
+		if _, err := generate.OpenTokenizer(at); !errors.Is(err, tokenizer.ErrTooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

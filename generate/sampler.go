@@ -6,8 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 var (
@@ -26,12 +24,6 @@ type Options struct {
 	RepeatPenalty float32 // logits of recent tokens are divided (multiplied if negative) by it; 0 or 1: none
 	RepeatLast    int     // how many tokens are recent; 0 means 64
 	Seed          uint64
-}
-
-// MemoryFor returns how many bytes a sampler allocates, once, for the candidates
-// among vocab tokens.
-func (o Options) MemoryFor(vocab int) int64 {
-	return candidateBytes * int64(o.candidates(vocab))
 }
 
 // candidates returns how many tokens are looked at together.
@@ -63,15 +55,13 @@ func (o Options) check() error {
 	return nil
 }
 
-// Claim returns the options as receipts have them.
-func (o Options) Claim() receipt.Sampling { return receipt.Sampling(o) }
-
 // Sampler draws tokens. It is for one goroutine.
 type Sampler struct {
 	options Options
-	random  *rand.Rand
+	state   *rand.PCG
+	random  *rand.Rand // of state
 	recent  []int
-	list    []candidate // allocated when the first token is drawn
+	list    *[]candidate // scratch, allocated when the first token is drawn
 }
 
 // NewSampler returns a sampler, or ErrOption.
@@ -82,7 +72,8 @@ func NewSampler(o Options) (*Sampler, error) {
 	if o.RepeatLast == 0 {
 		o.RepeatLast = 64
 	}
-	return &Sampler{options: o, random: rand.New(rand.NewPCG(o.Seed, 0x9e3779b97f4a7c15))}, nil
+	state := rand.NewPCG(o.Seed, 0x9e3779b97f4a7c15)
+	return &Sampler{options: o, state: state, random: rand.New(state), list: new([]candidate)}, nil
 }
 
 // Accept tells the sampler of a token that it did not draw itself.
@@ -158,10 +149,10 @@ func (s *Sampler) penalize(logits []float32) {
 
 // draw samples from the candidates that the options leave.
 func (s *Sampler) draw(logits []float32) int {
-	if s.list == nil {
-		s.list = make([]candidate, 0, s.options.candidates(len(logits)))
+	if n := s.options.candidates(len(logits)); cap(*s.list) < n {
+		*s.list = make([]candidate, 0, n)
 	}
-	list, sum := s.options.choose(s.list, logits)
+	list, sum := s.options.choose(*s.list, logits)
 	at := s.random.Float64() * sum
 	for _, c := range list {
 		if at -= c.weight; at < 0 {

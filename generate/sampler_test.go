@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unsafe"
 )
 
 var inf = float32(math.Inf(1))
@@ -153,8 +152,8 @@ func TestSamplerAllocatesOnce(t *testing.T) {
 		if n := testing.AllocsPerRun(10, func() { next(s, logits...) }); n > 0 {
 			t.Errorf("%+v: %v allocations a token", o, n)
 		}
-		if got := int64(cap(s.list)) * int64(unsafe.Sizeof(candidate{})); got != o.MemoryFor(len(logits)) {
-			t.Errorf("%+v: %d bytes, announced %d", o, got, o.MemoryFor(len(logits)))
+		if got, want := cap(*s.list), o.candidates(len(logits)); got != want {
+			t.Errorf("%+v: room for %d candidates, want %d", o, got, want)
 		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"sync"
 
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
 )
 
@@ -50,14 +50,40 @@ const lean = 25
 // leastHeap is a limit for the collector below which it would do nothing else.
 const leastHeap = 6 << 20
 
+// before is what the collector was set to before the first of those who keep a limit. Like
+// the settings themselves it is the process's.
+var before struct {
+	sync.Mutex
+	keeping int // how many keep a limit
+	percent int
+	limit   int64
+}
+
 // Begin has the process keep the limit from here on, as far as the collector can: what
 // is parsed afterwards leaves little garbage behind. It gives back what starting up took.
 // Without a limit it does nothing.
-func (l Limit) Begin() {
-	if l.Source != None {
-		Lean()
-		collect(l.Bytes)
+//
+// When all who began have called end, which each may do once or more, the collector is set
+// as it was before.
+func (l Limit) Begin() (end func()) {
+	if l.Source == None {
+		return func() {}
 	}
+	before.Lock()
+	if before.keeping++; before.keeping == 1 {
+		before.percent, before.limit = debug.SetGCPercent(lean), debug.SetMemoryLimit(-1)
+	}
+	before.Unlock()
+	Lean()
+	collect(l.Bytes)
+	return sync.OnceFunc(func() {
+		before.Lock()
+		defer before.Unlock()
+		if before.keeping--; before.keeping == 0 {
+			debug.SetGCPercent(before.percent)
+			debug.SetMemoryLimit(before.limit)
+		}
+	})
 }
 
 // Lean has the process take little, without a limit: the collector runs often, and what
@@ -65,6 +91,11 @@ func (l Limit) Begin() {
 func Lean() {
 	debug.SetGCPercent(lean)
 	debug.FreeOSMemory()
+	Trim()
+}
+
+// Trim gives back what of the program itself only starting up has needed.
+func Trim() {
 	_ = procmem.TrimProgram() // at worst the process is a few MiB larger
 }
 
@@ -85,7 +116,7 @@ func (l Limit) Need(what string, n int64) error {
 // what Settle has left to it.
 func Fits(what string, n int64) error {
 	if room := Room(); n > room {
-		return fmt.Errorf("%s takes %s, there is room for %s: %w", what, byteunit.FormatUp(n), byteunit.Format(max(0, room)), ErrLimit)
+		return fmt.Errorf("%s takes %s, there is room for %s: %w", what, FormatSizeUp(n), FormatSize(max(0, room)), ErrLimit)
 	}
 	return nil
 }
@@ -102,11 +133,11 @@ func FitsFile(path string, size int64) error {
 
 // TooSmall returns the error of a limit that is smaller than the process needs for what.
 func (l Limit) TooSmall(what string, need int64) error {
-	limit := "a limit of " + byteunit.Format(l.Bytes)
+	limit := "a limit of " + FormatSize(l.Bytes)
 	if l.Source == Cgroup {
-		limit = "90 % of the cgroup's memory, " + byteunit.Format(l.Bytes)
+		limit = "90 % of the cgroup's memory, " + FormatSize(l.Bytes)
 	}
-	return fmt.Errorf("%s: at least %s would do %s: %w", limit, byteunit.FormatUp(Named(need)), what, ErrLimit)
+	return fmt.Errorf("%s: at least %s would do %s: %w", limit, FormatSizeUp(Named(need)), what, ErrLimit)
 }
 
 // Named rounds what a process needs up to the figure to name: a whole MiB, with half of
@@ -118,9 +149,9 @@ func Named(need int64) int64 {
 }
 
 // pages is what the program's own pages come to: code, constants and data that verbs
-// touch, measured on Linux at up to 12.7 MiB, since the system maps 16 pages around each
+// touch, measured on Linux at up to 14.8 MiB (a calibrated conversion), since the system maps 16 pages around each
 // that is needed.
-const pages = 27 << 19
+const pages = 15 << 20
 
 // Pages returns what the program's own pages take at most: the measured constant, or more
 // where more is mapped already, as in a program that has this one as a part.
@@ -160,7 +191,7 @@ func Share(held, later int64) int64 {
 
 // Settle gives the collector what is left of a share beside the program's pages.
 func Settle(share int64) {
-	_ = procmem.TrimProgram() // what parsing needed
+	Trim() // what parsing needed
 	collect(share)
 }
 
@@ -190,3 +221,10 @@ func Room() int64 {
 // Peak returns the most that the process ever held, as the system counts it; ok is false
 // where the system does not tell.
 func Peak() (bytes int64, ok bool) { return procmem.PeakRSS() }
+
+// ResetPeak has Peak count from now on, where the system can; elsewhere, what the process held
+// before counts too. It gives back what is garbage.
+func ResetPeak() {
+	debug.FreeOSMemory()
+	_ = procmem.ResetPeak()
+}

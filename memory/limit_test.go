@@ -59,7 +59,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("without a limit: %v", err)
 	}
 	l := Limit{Bytes: 256 << 20, Source: Flag}
-	l.Begin()
+	defer l.Begin()()
 	if err := l.Need("for little", 1<<20); err != nil {
 		t.Error(err)
 	}
@@ -74,6 +74,32 @@ func TestLimits(t *testing.T) {
 	if err := Fits("this", 1<<25); !errors.Is(err, ErrLimit) {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestBeginEnd: the collector is as before when all have ended, and not sooner.
+func TestBeginEnd(t *testing.T) {
+	withLimit(t)
+	debug.SetGCPercent(77)
+	limit := debug.SetMemoryLimit(-1)
+	settings := func() (percent int, limited bool) {
+		percent = debug.SetGCPercent(50)
+		debug.SetGCPercent(percent)
+		return percent, debug.SetMemoryLimit(-1) != limit
+	}
+	l := Limit{Bytes: 256 << 20, Source: Flag}
+	first, second := l.Begin(), l.Begin()
+	first()
+	first()
+	if p, limited := settings(); p != lean || !limited {
+		t.Errorf("ended too soon: %d %%, limited: %v", p, limited)
+	}
+	third := l.Begin()
+	second()
+	third()
+	if p, limited := settings(); p != 77 || limited {
+		t.Errorf("not ended: %d %%, limited: %v", p, limited)
+	}
+	(Limit{}).Begin()()
 }
 
 // TestFitsFile refuses a file that is larger than the limit before it is read.

@@ -28,7 +28,7 @@ func (m *Model) Content(ctx context.Context) (string, error) {
 		var err error
 		if t, ok := matrices[f.File]; ok {
 			kind = "fingerprint"
-			sum, err = m.fingerprint(t)
+			sum, err = m.fingerprint(ctx, t)
 		} else {
 			kind = "file"
 			sum, _, err = m.Hash(ctx, f.File)
@@ -47,32 +47,24 @@ func (m *Model) Content(ctx context.Context) (string, error) {
 }
 
 // fingerprint returns that of a compressed matrix.
-func (m *Model) fingerprint(t Tensor) (string, error) {
-	if t.Format == FormatLossless {
-		f, err := m.OpenLossless(t)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		return f.Fingerprint()
-	}
-	f, err := m.OpenMatrix(t)
+func (m *Model) fingerprint(ctx context.Context, t Tensor) (string, error) {
+	f, err := m.openHead(ctx, t)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	return f.Fingerprint()
+	return f.Fingerprint(ctx)
 }
 
 // CheckCompanions compares every file beside the tensors, such as config.json, with its
-// hash and size, whoever reads it. They are small. Errors are those of OpenFile, for the
+// hash and size, whoever reads it. They are small. Errors are those of Open, for the
 // first by name; of OpenUnverified there are none.
-func (m *Model) CheckCompanions() error {
+func (m *Model) CheckCompanions(ctx context.Context) error {
 	if !m.checked {
 		return nil
 	}
 	for _, f := range slices.SortedFunc(slices.Values(m.Manifest.Files), byName) {
-		r, err := m.OpenFile(f.File)
+		r, err := m.Open(ctx, f.File)
 		if err != nil {
 			return err
 		}

@@ -1,13 +1,14 @@
 package model
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // Much of a manifest repeats what can be derived from elsewhere: sums from the tensors,
@@ -16,12 +17,12 @@ import (
 
 // CheckDerived returns an error, ErrMismatch, for the first field that does not agree with
 // what it derives from; nil if there is none, or it does not show without reading blocks.
-func (m *Model) CheckDerived() error {
+func (m *Model) CheckDerived(ctx context.Context) error {
 	if err := m.Manifest.checkArithmetic(); err != nil {
 		return err
 	}
 	for _, t := range m.Tensors() {
-		if err := m.checkHeadOf(t); err != nil {
+		if err := m.checkHeadOf(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -30,21 +31,22 @@ func (m *Model) CheckDerived() error {
 
 // checkHeadOf compares a tensor's fields with its file's head. A file that does not open is
 // another's finding.
-func (m *Model) checkHeadOf(t Tensor) error {
-	path, err := m.MatrixPath(t)
-	if err != nil {
-		return nil
-	}
+func (m *Model) checkHeadOf(ctx context.Context, t Tensor) error {
 	switch t.Format {
 	case FormatCDNA2:
-		if f, err := cdna.Open(path); err == nil {
+		if f, err := openBlocks(ctx, m, t, cdna.NewFile); err == nil {
 			defer f.Close()
-			return m.checkMatrix(t, &f.Blocks)
+			return m.checkMatrix(ctx, t, &f.Blocks)
+		}
+	case FormatLattice:
+		if f, err := openBlocks(ctx, m, t, cdna.NewLattice); err == nil {
+			defer f.Close()
+			return m.checkMatrix(ctx, t, &f.Blocks)
 		}
 	case FormatLossless:
-		if f, err := cdna.OpenLossless(path); err == nil {
+		if f, err := openBlocks(ctx, m, t, cdna.NewLossless); err == nil {
 			defer f.Close()
-			return m.checkMatrix(t, &f.Blocks)
+			return m.checkMatrix(ctx, t, &f.Blocks)
 		}
 	}
 	return nil
@@ -56,8 +58,8 @@ func differs(field string, says, is any) error {
 }
 
 // checkMatrix compares what the manifest says of a compressed tensor with its file's head.
-func (m *Model) checkMatrix(t Tensor, f *cdna.Blocks) error {
-	err := m.CheckHead(t, f)
+func (m *Model) checkMatrix(ctx context.Context, t Tensor, f *cdna.Blocks) error {
+	err := m.checkHead(ctx, t, f)
 	if err == nil {
 		err = checkFidelity(t, f.Header())
 	}

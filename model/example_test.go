@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -23,7 +23,7 @@ func Example() {
 	if err := demo.Extract(source); err != nil {
 		log.Fatal(err)
 	}
-	if _, err := convert.Directory(ctx, convert.Job{Source: source, Output: output}); err != nil {
+	if _, err := convert.Directory(ctx, convert.Job{Source: source, Output: output, Options: convert.Options{Method: convert.Entropy}}); err != nil {
 		log.Fatal(err)
 	}
 

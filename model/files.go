@@ -8,60 +8,55 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
-// FileReader is an open file of a model directory whose content was compared with the
-// manifest. It is safe for concurrent use.
-type FileReader struct {
-	file *os.File
-	size int64
+// Names lists the files that the manifest does, sorted: with Open and Path they make a
+// model the storage.Place of its own files, each compared when it is opened.
+func (m *Model) Names(context.Context) ([]string, error) {
+	var names []string
+	for _, f := range m.Manifest.AllFiles() {
+		names = append(names, f.File)
+	}
+	return names, nil
 }
 
-// ReadAt reads as an io.ReaderAt does.
-func (f *FileReader) ReadAt(p []byte, off int64) (int, error) { return f.file.ReadAt(p, off) }
-
-// Size returns the length in bytes.
-func (f *FileReader) Size() int64 { return f.size }
-
-// Close closes the file.
-func (f *FileReader) Close() error { return f.file.Close() }
-
-// OpenFile opens a file of the directory, such as config.json or a .npy file, after
-// comparing what it holds with the hash in the manifest. Matrices have hashes of their own:
+// Open opens a file of the model, such as config.json or a .npy file, after
+// comparing what it holds with the hash in the manifest; what it holds when it is read later
+// is compared with that. Matrices have hashes of their own:
 // see OpenMatrix. The caller closes it.
 //
 // Errors: fs.ErrNotExist for a file that the manifest does not list and that is not there;
 // ErrUnlisted for one that is there; ErrMissing, ErrMismatch, ErrOutside.
-func (m *Model) OpenFile(name string) (*FileReader, error) {
-	want, f, err := m.open(name)
+func (m *Model) Open(ctx context.Context, name string) (storage.File, error) {
+	want, f, err := m.open(ctx, name)
 	if err != nil || want == "" {
 		return f, err
 	}
-	h := sha256.New()
-	if _, err = io.Copy(h, io.NewSectionReader(f, 0, f.size)); err == nil {
-		err = m.compare(name, hex.EncodeToString(h.Sum(nil)), want)
+	checked, sum, err := newCheckedFile(ctx, f, m.Path(name))
+	if err == nil {
+		err = m.compare(name, sum, want)
 	}
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return f, nil
+	return checked, nil
 }
 
-// ReadFile returns the content of a file of the directory, of at most limit bytes, compared
-// like OpenFile's. Beyond the limit it is regularfile.ErrTooLarge.
-func (m *Model) ReadFile(name string, limit int64) ([]byte, error) {
-	want, f, err := m.open(name)
+// ReadFile returns the content of a file of the model, of at most limit bytes, compared
+// like Open's. Beyond the limit it is storage.ErrTooLarge.
+func (m *Model) ReadFile(ctx context.Context, name string, limit int64) ([]byte, error) {
+	want, f, err := m.open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := regularfile.Content(f, f.size, limit, m.Path(name))
+	data, err := storage.Content(ctx, f, limit, m.Path(name))
 	if err != nil {
 		return nil, err
 	}
@@ -76,30 +71,26 @@ func (m *Model) ReadFile(name string, limit int64) ([]byte, error) {
 
 // open opens a file and compares its size. want is the hash that its content must have, ""
 // for any.
-func (m *Model) open(name string) (want string, f *FileReader, err error) {
+func (m *Model) open(ctx context.Context, name string) (want string, f storage.File, err error) {
 	listed, ok := m.files[name]
-	path, err := m.place.resolve(name)
+	f, err = storage.Open(ctx, m.place, name)
 	switch {
+	case !ok && m.Manifest.listsFiles() && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOutside):
+		if err == nil {
+			f.Close()
+		}
+		return "", nil, fmt.Errorf("%s: %w", m.Path(name), ErrUnlisted)
 	case ok:
 		err = m.missing(name, err)
-	case err == nil && m.Manifest.listsFiles():
-		err = fmt.Errorf("%s: %w", path, ErrUnlisted)
 	}
-	if err != nil {
-		return "", nil, err
+	if err != nil || !m.checked {
+		return "", f, err
 	}
-	file, size, err := regularfile.Open(path)
-	if err != nil {
-		return "", nil, err
+	if m.Manifest.RootScheme != 0 && f.Size() != listed.Bytes {
+		f.Close()
+		return "", nil, fmt.Errorf("%s: %d bytes, the manifest says %d: %w", m.Path(name), f.Size(), listed.Bytes, ErrMismatch)
 	}
-	if m.checked {
-		want = listed.SHA256
-	}
-	if m.checked && m.Manifest.RootScheme != 0 && size != listed.Bytes {
-		file.Close()
-		return "", nil, fmt.Errorf("%s: %d bytes, the manifest says %d: %w", path, size, listed.Bytes, ErrMismatch)
-	}
-	return want, &FileReader{file, size}, nil
+	return listed.SHA256, f, nil
 }
 
 // listsFiles tells whether the manifest is of the kind that lists all files of the
@@ -123,58 +114,83 @@ func (m *Model) compare(name, got, want string) error {
 }
 
 // Has tells whether the manifest lists a file; of an older one, that lists none, whether
-// it is there.
-func (m *Model) Has(name string) bool {
+// it can be opened.
+func (m *Model) Has(ctx context.Context, name string) bool {
 	if _, ok := m.files[name]; ok || m.Manifest.listsFiles() {
 		return ok
 	}
-	_, err := m.place.resolve(name)
-	return err == nil
+	f, err := storage.Open(ctx, m.place, name)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
 }
 
 // Hash returns the SHA-256, in hex, and the size of a file of the directory as it is now.
 // It compares nothing. Errors: ErrMissing, ErrOutside.
 func (m *Model) Hash(ctx context.Context, name string) (string, int64, error) {
-	path, err := m.place.resolve(name)
+	f, err := storage.Open(ctx, m.place, name)
 	if err != nil {
 		return "", 0, m.missing(name, err)
 	}
-	return HashFile(ctx, path)
+	defer f.Close()
+	sum, err := storage.SHA256(ctx, f)
+	return sum, f.Size(), err
 }
 
 // Array is the open file of an exact tensor. Its methods, but for Close, are safe for
 // concurrent use.
 type Array struct {
-	*npy.Reader
-	file io.Closer
+	elements *npy.Reader
+	file     io.Closer
 }
 
 // Close closes the file.
 func (a *Array) Close() error { return a.file.Close() }
 
-// OpenArray opens an exact tensor's file, checked as by OpenFile, whose shape and type must
+// Shape returns the array's shape.
+func (a *Array) Shape() []int { return a.elements.Shape() }
+
+// Type returns the type of its elements.
+func (a *Array) Type() dtype.Type { return a.elements.Type() }
+
+// Len returns how many there are.
+func (a *Array) Len() int { return a.elements.Len() }
+
+// ReadFloat32 fills dst with the elements from index off on, as float32.
+func (a *Array) ReadFloat32(ctx context.Context, dst []float32, off int) error {
+	return a.elements.ReadFloat32(ctx, dst, off)
+}
+
+// ReadRaw fills dst with the elements' bytes from byte off on, row-major and little-endian.
+func (a *Array) ReadRaw(ctx context.Context, dst []byte, off int64) error {
+	return a.elements.ReadRaw(ctx, dst, off)
+}
+
+// OpenArray opens an exact tensor's file, checked as by Open, whose shape and type must
 // be the manifest's. The caller closes it.
-func (m *Model) OpenArray(t Tensor) (*Array, error) {
+func (m *Model) OpenArray(ctx context.Context, t Tensor) (*Array, error) {
 	if t.Format != FormatNPY {
 		return nil, fmt.Errorf("tensor %q is stored as %s, not as %s: %w", t.Name, t.Format, FormatNPY, ErrMismatch)
 	}
-	a, err := m.openArray(t)
+	a, err := m.openArray(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(a.Shape(), t.Shape) || t.DType != "" && a.Header().Descr != t.DType {
+	if descr := a.elements.Header().Descr; !slices.Equal(a.Shape(), t.Shape) || t.DType != "" && descr != t.DType {
 		a.Close()
-		return nil, fmt.Errorf("%s: is %v of %q, the manifest says %v of %q: %w", m.Path(t.File), a.Shape(), a.Header().Descr, t.Shape, t.DType, ErrMismatch)
+		return nil, fmt.Errorf("%s: is %v of %q, the manifest says %v of %q: %w", m.Path(t.File), a.Shape(), descr, t.Shape, t.DType, ErrMismatch)
 	}
 	return a, nil
 }
 
-func (m *Model) openArray(t Tensor) (*Array, error) {
-	f, err := m.OpenFile(t.File)
+func (m *Model) openArray(ctx context.Context, t Tensor) (*Array, error) {
+	f, err := m.Open(ctx, t.File)
 	if err != nil {
 		return nil, err
 	}
-	r, err := npy.NewReader(f, f.Size(), m.Path(t.File))
+	r, err := npy.NewReader(ctx, f, f.Size(), m.Path(t.File))
 	if err != nil {
 		f.Close()
 		return nil, err

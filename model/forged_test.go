@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ func sealed(t *testing.T) (dir string, m *Manifest) {
 				t.Fatal(err)
 			}
 			e.HeadSHA256 = f.HeadSHA256()
-			if e.BlockCRC32C, err = f.PackedSums(); err != nil {
+			if e.BlockCRC32C, err = f.PackedSums(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			f.Close()
@@ -153,7 +154,7 @@ func TestCheckDerived(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := open.CheckDerived(); (err != nil) != (field != "") || err != nil && (!errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), field)) {
+		if err := open.CheckDerived(context.Background()); (err != nil) != (field != "") || err != nil && (!errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), field)) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -185,10 +186,10 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err := m.ReadFile("config.json", 100); err != nil || string(text) != "{\"a\": 1}\n" {
+	if text, err := m.ReadFile(context.Background(), "config.json", 100); err != nil || string(text) != "{\"a\": 1}\n" {
 		t.Errorf("%q, %v", text, err)
 	}
-	if _, err := m.ReadFile("absent.json", 100); !errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrMissing) {
+	if _, err := m.ReadFile(context.Background(), "absent.json", 100); !errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrMissing) {
 		t.Errorf("absent: %v", err)
 	}
 	write := func(name, text string) {
@@ -198,30 +199,30 @@ func TestFiles(t *testing.T) {
 		}
 	}
 	write("chat_template.jinja", "x")
-	if _, err := m.ReadFile("chat_template.jinja", 100); !errors.Is(err, ErrUnlisted) || !strings.Contains(err.Error(), "chat_template.jinja") {
+	if _, err := m.ReadFile(context.Background(), "chat_template.jinja", 100); !errors.Is(err, ErrUnlisted) || !strings.Contains(err.Error(), "chat_template.jinja") {
 		t.Errorf("unlisted: %v", err)
 	}
 	write("config.json", "{\"a\": 2}\n")
-	if _, err := m.ReadFile("config.json", 100); !errors.Is(err, ErrMismatch) {
+	if _, err := m.ReadFile(context.Background(), "config.json", 100); !errors.Is(err, ErrMismatch) {
 		t.Errorf("changed: %v", err)
 	}
-	if _, err := m.OpenFile("config.json"); !errors.Is(err, ErrMismatch) {
+	if _, err := m.Open(context.Background(), "config.json"); !errors.Is(err, ErrMismatch) {
 		t.Errorf("changed: %v", err)
 	}
-	if err := m.CheckCompanions(); !errors.Is(err, ErrMismatch) {
+	if err := m.CheckCompanions(context.Background()); !errors.Is(err, ErrMismatch) {
 		t.Errorf("changed: %v", err)
 	}
 	loose, err := OpenUnverified(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loose.ReadFile("config.json", 100); err != nil {
+	if _, err := loose.ReadFile(context.Background(), "config.json", 100); err != nil {
 		t.Errorf("unverified: %v", err)
 	}
 	if err := os.Remove(filepath.Join(dir, "config.json")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.ReadFile("config.json", 100); !errors.Is(err, ErrMissing) {
+	if _, err := m.ReadFile(context.Background(), "config.json", 100); !errors.Is(err, ErrMissing) {
 		t.Errorf("missing: %v", err)
 	}
 }
@@ -246,7 +247,7 @@ func TestLinks(t *testing.T) {
 	all := func(dir string) error {
 		m, err := Open(dir)
 		if err == nil {
-			err = m.CheckCompanions()
+			err = m.CheckCompanions(context.Background())
 		}
 		if err != nil {
 			return err

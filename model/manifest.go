@@ -13,7 +13,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
-	"github.com/helix-substrate/helix-substrate/se"
+	"github.com/helix-substrate/helix-substrate/se/route"
 )
 
 // ManifestName is the file that makes a directory a model directory.
@@ -37,6 +37,8 @@ const (
 	// FormatLossless is exact and compressed: Tensor.File is a lossless CDNA file of
 	// elements of type Tensor.DType.
 	FormatLossless = "lossless_v1"
+	// FormatLattice is integers with a step per column and a scale per row: Tensor.File is a lattice file.
+	FormatLattice = "lattice_v1"
 )
 
 // Manifest is manifest.json. Byte counts are of files as they lie on disk;
@@ -54,11 +56,24 @@ type Manifest struct {
 	Codec        string            `json:"codec"`
 	BlockRows    int               `json:"block_rows"` // 0: chosen for each tensor
 	Tensors      map[string]Tensor `json:"tensors"`
+	Certificate  *Certificate      `json:"certificate,omitempty"`
 	Stats        Stats             `json:"stats"`
 	RootScheme   int               `json:"root_scheme,omitempty"` // what RootSHA256 is of: see Root
 	RootSHA256   string            `json:"root_sha256,omitempty"` // the last key
 
 	text string // SHA-256 of the text that it was read from, its own digits as zeros: see Root
+}
+
+// Certificate says how far the model's predictions are from its source's: what was measured, when
+// it was converted, on text that its matrices were not designed by.
+type Certificate struct {
+	MeanKLD    float64 `json:"mean_kld"` // Σ p·ln(p/q), nats a token; p is the source's
+	P99KLD     float64 `json:"p99_kld"`
+	P999KLD    float64 `json:"p999_kld"`
+	SameTop    float64 `json:"same_top_1"`    // share of tokens where both think the same most likely
+	Tokens     int     `json:"tokens_scored"` // the second halves of windows of Context tokens
+	Context    int     `json:"context"`
+	TextSHA256 string  `json:"text_sha256"` // of the text that the windows are of
 }
 
 // File is a file that is not a tensor.
@@ -68,7 +83,7 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Tensor describes one tensor. Matrices (FormatCDNA2, FormatLossless) fill the
+// Tensor describes one tensor. Matrices (FormatCDNA2, FormatLattice, FormatLossless) fill the
 // first group of fields, exact tensors (FormatNPY) the second; lossless ones have a
 // DType too.
 type Tensor struct {
@@ -101,11 +116,14 @@ type Tensor struct {
 	Bytes int64  `json:"bytes,omitempty"`
 }
 
+// IsArray tells tensors that lie in .npy files from compressed ones.
+func (t *Tensor) IsArray() bool { return t.Format == FormatNPY }
+
 // Entropy is what was measured of a matrix, and where the converter's policy would
-// compute it. Which machine does is decided where the model runs: se.Registry.Resolve.
+// compute it. Which machine does is decided where the model runs: route.Registry.Resolve.
 type Entropy struct {
-	se.Result
-	Decision se.Decision `json:"decision"`
+	route.Result
+	Decision route.Decision `json:"decision"`
 }
 
 // Fidelity is the error against the source's weights, sidecar included. SNRdB
@@ -116,6 +134,10 @@ type Fidelity struct {
 	MSE           float64  `json:"mse"`
 	Cosine        float64  `json:"cosine"`
 	MaxAbsError   float64  `json:"max_abs_error"`
+	// OutputSNRdB is that of the products with inputs like those of a calibration, BitsInMemory what a
+	// weight takes unpacked; of lattice matrices.
+	OutputSNRdB  *float64 `json:"output_snr_db,omitempty"`
+	BitsInMemory float64  `json:"bits_in_memory,omitempty"`
 }
 
 // Sidecar names the file of a matrix's outliers.
@@ -212,16 +234,18 @@ func parseManifest(text []byte) (*Manifest, error) {
 }
 
 // parseUnsealed reads a manifest of an earlier release or another program, in either form.
+// It may have keys of its own, and null for what is not known; none that can be read in two
+// ways.
 func parseUnsealed(text []byte) (*Manifest, error) {
 	var both struct {
 		Manifest
 		olderManifest
 	}
-	if err := json.Unmarshal(text, &both); err != nil {
-		return nil, fmt.Errorf("%v: %w", err, ErrManifest)
+	if err := strictjson.UnmarshalOpen(text, &both, ErrManifest); err != nil {
+		return nil, err
 	}
 	m := &both.Manifest
-	if m.RootScheme != 0 { // the key in other letters, or with escapes
+	if m.RootScheme != 0 { // the key with escapes
 		return parseSealed(text)
 	}
 	if m.Tensors == nil && both.Shards != nil {
@@ -258,7 +282,7 @@ func (t *Tensor) check() error {
 		}
 	}
 	switch t.Format {
-	case FormatCDNA2, FormatLossless:
+	case FormatCDNA2, FormatLattice, FormatLossless:
 		if len(t.CDNAShape) != 2 || t.CDNAShape[0] < 0 || t.CDNAShape[1] < 0 {
 			return fmt.Errorf("cdna_shape %v is not [rows, cols]", t.CDNAShape)
 		}

@@ -4,23 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/gguf"
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // Model is an open model directory. It holds the manifest; tensors and files are opened
 // one by one, and checked against the manifest's hashes as they are. It is safe for
 // concurrent use.
 type Model struct {
-	Dir      string
+	Dir      string // what it was opened by
 	Manifest *Manifest
 
-	place   place
+	place   storage.Place
 	files   map[string]File // of the manifest, by name
 	checked bool            // hashes are compared
 }
@@ -31,29 +31,44 @@ func IsModel(dir string) bool {
 	return err == nil
 }
 
-// Open reads the manifest of the model directory dir and compares its root. Errors:
+// Open reads the manifest of the model directory dir on disk and compares its root. Errors:
 // ErrNotModel, ErrManifest, ErrMismatch, ErrOutside.
 func Open(dir string) (*Model, error) {
-	m, err := OpenUnverified(dir)
+	d, err := newDirectory(dir)
 	if err != nil {
 		return nil, err
 	}
-	m.checked = true
-	return m, m.checkRoot()
+	return OpenPlace(context.Background(), d, dir)
 }
 
 // OpenUnverified is Open for those who want no hash of the directory's own files compared,
 // neither the manifest's nor, later, that of any other file but a matrix's blocks. Errors:
 // ErrNotModel, ErrManifest, ErrOutside.
 func OpenUnverified(dir string) (*Model, error) {
-	where, err := newPlace(dir)
+	d, err := newDirectory(dir)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Dir: dir, place: where, files: map[string]File{}}
-	text, err := m.readManifest()
+	return OpenPlaceUnverified(context.Background(), d, dir)
+}
+
+// OpenPlace is Open for a model directory whose files lie in a place, which is called name in
+// messages. All that is read of them later comes from there.
+func OpenPlace(ctx context.Context, place storage.Place, name string) (*Model, error) {
+	m, err := OpenPlaceUnverified(ctx, place, name)
+	if err != nil {
+		return nil, err
+	}
+	m.checked = true
+	return m, m.checkRoot(ctx)
+}
+
+// OpenPlaceUnverified is OpenUnverified for a place.
+func OpenPlaceUnverified(ctx context.Context, place storage.Place, name string) (*Model, error) {
+	m := &Model{Dir: name, place: place, files: map[string]File{}}
+	text, err := storage.ReadFile(ctx, place, ManifestName, maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no %s in it: %w", dir, ManifestName, ErrNotModel)
+		return nil, fmt.Errorf("%s: no %s in it: %w", name, ManifestName, ErrNotModel)
 	} else if err != nil {
 		return nil, err
 	}
@@ -69,38 +84,17 @@ func OpenUnverified(dir string) (*Model, error) {
 // maxManifest bounds manifest.json: a million tensors would fit.
 const maxManifest = 1 << 30
 
-// readManifest returns the text of the manifest.
-func (m *Model) readManifest() ([]byte, error) {
-	path, err := m.place.resolve(ManifestName)
-	if err != nil {
-		return nil, err
-	}
-	return regularfile.ReadAll(path, maxManifest)
-}
-
-// Verified tells whether hashes are compared: see OpenUnverified.
-func (m *Model) Verified() bool { return m.checked }
-
 // Tensors returns the tensors sorted by name.
 func (m *Model) Tensors() []Tensor { return m.Manifest.sorted() }
 
-// Path returns the path of a file that the manifest names, for messages: files are opened
-// by OpenFile and the like, which check where it leads.
-func (m *Model) Path(file string) string {
-	return filepath.Join(m.Dir, filepath.FromSlash(file))
-}
+// Path returns what a file that the manifest names is called in messages, of a directory on
+// disk its path: files are opened by Open and the like, which check where it leads.
+func (m *Model) Path(file string) string { return m.place.Path(file) }
 
-// MatrixPath returns where a compressed tensor's file lies, for those who open it
-// themselves and then ask CheckHead. Errors: ErrMissing, ErrOutside.
-func (m *Model) MatrixPath(t Tensor) (string, error) {
-	path, err := m.place.resolve(t.File)
-	return path, m.missing(t.File, err)
-}
-
-// CheckHead compares an open file of a compressed tensor with the manifest: its shape, and
+// checkHead compares an open file of a compressed tensor with the manifest: its shape, and
 // the hash of its head, which has those of its blocks; their packed bytes will be compared
 // when they are read. Errors are ErrMismatch, and cdna.ErrChecksum for sums of other blocks.
-func (m *Model) CheckHead(t Tensor, f *cdna.Blocks) error {
+func (m *Model) checkHead(ctx context.Context, t Tensor, f *cdna.Blocks) error {
 	if f.Rows() != t.CDNAShape[0] || f.Cols() != t.CDNAShape[1] {
 		return fmt.Errorf("%s: is [%d, %d], the manifest says %v: %w", m.Path(t.File), f.Rows(), f.Cols(), t.CDNAShape, ErrMismatch)
 	}
@@ -108,7 +102,7 @@ func (m *Model) CheckHead(t Tensor, f *cdna.Blocks) error {
 		return fmt.Errorf("%s: is of %s, the manifest says %s: %w", m.Path(t.File), f.Header().DType, t.DType, ErrMismatch)
 	}
 	if m.checked && f.HeadSHA256() == "" && t.SHA256 != "" { // version 1 has no head
-		sum, _, err := m.Hash(context.Background(), t.File)
+		sum, _, err := m.Hash(ctx, t.File)
 		if err != nil {
 			return err
 		}
@@ -125,58 +119,89 @@ func (m *Model) CheckHead(t Tensor, f *cdna.Blocks) error {
 
 // OpenMatrix opens the CDNA file of a compressed tensor and checks its head. The caller
 // closes it.
-func (m *Model) OpenMatrix(t Tensor) (*cdna.File, error) {
-	if t.Format != FormatCDNA2 {
-		return nil, fmt.Errorf("tensor %q is stored as %s, not as %s: %w", t.Name, t.Format, FormatCDNA2, ErrMismatch)
+func (m *Model) OpenMatrix(ctx context.Context, t Tensor) (*cdna.File, error) {
+	return openMatrix(ctx, m, t, FormatCDNA2, cdna.NewFile)
+}
+
+// OpenLossless opens the file of a lossless tensor and checks its head. The caller closes
+// it.
+func (m *Model) OpenLossless(ctx context.Context, t Tensor) (*cdna.Lossless, error) {
+	return openMatrix(ctx, m, t, FormatLossless, cdna.NewLossless)
+}
+
+// OpenLattice opens the file of a lattice tensor and checks its head. The caller closes it.
+func (m *Model) OpenLattice(ctx context.Context, t Tensor) (*cdna.Lattice, error) {
+	return openMatrix(ctx, m, t, FormatLattice, cdna.NewLattice)
+}
+
+// openHead opens the file of a compressed tensor of any format and checks its head.
+func (m *Model) openHead(ctx context.Context, t Tensor) (blocked, error) {
+	switch t.Format {
+	case FormatLossless:
+		return asBlocked(m.OpenLossless(ctx, t))
+	case FormatLattice:
+		return asBlocked(m.OpenLattice(ctx, t))
 	}
-	path, err := m.MatrixPath(t)
+	return asBlocked(m.OpenMatrix(ctx, t))
+}
+
+// asBlocked keeps a nil pointer from becoming an interface that is none.
+func asBlocked[F blocked](f F, err error) (blocked, error) {
 	if err != nil {
-		return nil, err
-	}
-	f, err := cdna.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.CheckHead(t, &f.Blocks); err != nil {
-		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-// OpenLossless opens the file of a lossless tensor and checks its head. The caller closes
-// it.
-func (m *Model) OpenLossless(t Tensor) (*cdna.Lossless, error) {
-	if t.Format != FormatLossless {
-		return nil, fmt.Errorf("tensor %q is stored as %s, not as %s: %w", t.Name, t.Format, FormatLossless, ErrMismatch)
+// blocked is a cdna.File, a cdna.Lattice or a cdna.Lossless.
+type blocked interface {
+	Base() *cdna.Blocks
+	Fingerprint(ctx context.Context) (string, error)
+	Close() error
+}
+
+// openMatrix opens the file of a tensor of that format and checks its head.
+func openMatrix[F blocked](ctx context.Context, m *Model, t Tensor, format string, read func(context.Context, io.ReaderAt, int64, string) (F, error)) (f F, err error) {
+	if t.Format != format {
+		return f, fmt.Errorf("tensor %q is stored as %s, not as %s: %w", t.Name, t.Format, format, ErrMismatch)
 	}
-	path, err := m.MatrixPath(t)
+	opened, err := openBlocks(ctx, m, t, read)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
-	f, err := cdna.OpenLossless(path)
+	if err := m.checkHead(ctx, t, opened.Base()); err != nil {
+		opened.Close()
+		return f, err
+	}
+	return opened, nil
+}
+
+// openBlocks opens the file of a compressed tensor, unchecked.
+func openBlocks[F blocked](ctx context.Context, m *Model, t Tensor, read func(context.Context, io.ReaderAt, int64, string) (F, error)) (f F, err error) {
+	file, err := storage.Open(ctx, m.place, t.File)
 	if err != nil {
-		return nil, err
+		return f, m.missing(t.File, err)
 	}
-	if err := m.CheckHead(t, &f.Blocks); err != nil {
-		f.Close()
-		return nil, err
+	if f, err = read(ctx, file, file.Size(), m.Path(t.File)); err != nil {
+		file.Close()
+		return f, err
 	}
+	f.Base().CloseWith(file)
 	return f, nil
 }
 
 // OpenSidecar reads a tensor's outliers and checks them; nil without error when it has
 // none.
-func (m *Model) OpenSidecar(t Tensor) (*cdna.Sidecar, error) {
+func (m *Model) OpenSidecar(ctx context.Context, t Tensor) (*cdna.Sidecar, error) {
 	if t.Sidecar == nil {
 		return nil, nil
 	}
-	f, err := m.OpenFile(t.Sidecar.File)
+	f, err := m.Open(ctx, t.Sidecar.File)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	s, err := cdna.ReadSidecar(f, f.Size(), m.Path(t.Sidecar.File))
+	s, err := cdna.ReadSidecar(ctx, f, f.Size(), m.Path(t.Sidecar.File))
 	if err != nil {
 		return nil, err
 	}
@@ -187,23 +212,4 @@ func (m *Model) OpenSidecar(t Tensor) (*cdna.Sidecar, error) {
 		return nil, fmt.Errorf("%s: %d outliers, the manifest says %d: %w", m.Path(t.Sidecar.File), len(s.Positions), n, ErrMismatch)
 	}
 	return s, nil
-}
-
-// OpenMetadata opens the metadata of the GGUF file that the model was converted from; nil
-// without error if it was converted from something else. The caller closes it, after the
-// last value was asked for: long ones stay in the file until then.
-func (m *Model) OpenMetadata() (*gguf.File, error) {
-	f, err := m.OpenFile(MetadataName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	g, err := gguf.NewFile(f, f.Size(), m.Path(MetadataName))
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	g.CloseWith(f)
-	return g, nil
 }

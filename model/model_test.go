@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -84,7 +85,7 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := m.Manifest.Tensors["w"]
-	s, err := m.OpenSidecar(w)
+	s, err := m.OpenSidecar(context.Background(), w)
 	if err != nil || len(s.Positions) != 1 {
 		t.Errorf("sidecar %v, %v", s, err)
 	}

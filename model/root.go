@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -59,7 +58,7 @@ func sumText(text []byte, root string) (string, error) {
 
 // checkRoot compares the root with what the manifest says of it, if it does. The error,
 // ErrMismatch, names the field that was changed where something contradicts it.
-func (m *Model) checkRoot() error {
+func (m *Model) checkRoot(ctx context.Context) error {
 	want := m.Manifest.RootSHA256
 	if want == "" {
 		return nil
@@ -68,7 +67,7 @@ func (m *Model) checkRoot() error {
 	if got == want {
 		return nil
 	}
-	if err := m.CheckDerived(); err != nil {
+	if err := m.CheckDerived(ctx); err != nil {
 		return fmt.Errorf("%s: changed since its root was taken: %w", m.Path(ManifestName), err)
 	}
 	return fmt.Errorf("%s: its root is %s, root_sha256 says %s: %w", m.Path(ManifestName), got, want, ErrMismatch)
@@ -129,19 +128,6 @@ func Root(list []File) string {
 		fmt.Fprintf(h, "%s  %d  %s\n", f.SHA256, f.Bytes, f.File)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// HashFiles reads files of a directory and returns their sizes and hashes.
-func HashFiles(ctx context.Context, dir string, names []string) ([]File, error) {
-	list := make([]File, len(names))
-	for i, name := range names {
-		sum, n, err := HashFile(ctx, filepath.Join(dir, filepath.FromSlash(name)))
-		if err != nil {
-			return nil, err
-		}
-		list[i] = File{File: name, Bytes: n, SHA256: sum}
-	}
-	return list, nil
 }
 
 // Root returns the root of the model directory: the manifest's, with the hashes of

@@ -3,13 +3,13 @@ package model
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/se"
+	"github.com/helix-substrate/helix-substrate/se/route"
 )
 
 // Routes counts the tensors by where they are wanted and where they are computed, as
 // "gpu -> cpu": what the manifest's decisions come to with the executors of a machine.
 // It is nil for a model whose Structural Entropy was not measured.
-func (m *Manifest) Routes(machine se.Registry) map[string]int {
+func (m *Manifest) Routes(machine route.Registry) map[string]int {
 	var routes map[string]int
 	for _, t := range m.Tensors {
 		if t.Entropy == nil {

@@ -61,7 +61,7 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	c := Check{Name: ManifestName, Err: m.checkRoot()}
+	c := Check{Name: ManifestName, Err: m.checkRoot(ctx)}
 	if c.Err == nil {
 		if c.Err = m.Manifest.checkArithmetic(); c.Err != nil {
 			c.Err = fmt.Errorf("%s: %w", m.Path(ManifestName), c.Err)
@@ -80,16 +80,16 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 	}
 	switch t.Format {
 	case FormatNPY:
-		a, err := m.OpenArray(t)
+		a, err := m.OpenArray(ctx, t)
 		if c.Err = err; err == nil {
 			a.Close()
 		}
 		return c
-	case FormatLossless:
-		c.Blocks, c.Err = m.checkLossless(ctx, t)
+	case FormatLattice, FormatLossless:
+		c.Blocks, c.Err = m.checkWhole(ctx, t)
 		return c
 	}
-	f, err := m.OpenMatrix(t)
+	f, err := m.OpenMatrix(ctx, t)
 	if err != nil {
 		c.Err = err
 		return c
@@ -107,7 +107,7 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 		c.Bytes, c.Err = m.checkSidecar(ctx, t, f, c.Bytes)
 	}
 	if c.Err == nil {
-		c.Err = m.checkMatrix(t, &f.Blocks)
+		c.Err = m.checkMatrix(ctx, t, &f.Blocks)
 	}
 	return c
 }
@@ -118,7 +118,7 @@ func (m *Model) checkSidecar(ctx context.Context, t Tensor, f *cdna.File, bytes 
 	if bytes += n; err != nil {
 		return bytes, err
 	}
-	s, err := m.OpenSidecar(t)
+	s, err := m.OpenSidecar(ctx, t)
 	if err == nil {
 		err = f.CheckSidecar(s)
 	}
@@ -139,20 +139,21 @@ func (m *Model) checkHash(ctx context.Context, f File) (sum string, bytes int64,
 	return got, n, err
 }
 
-// checkLossless verifies a lossless file and returns its number of blocks.
-func (m *Model) checkLossless(ctx context.Context, t Tensor) (blocks int, err error) {
-	f, err := m.OpenLossless(t)
+// checkWhole verifies the file of a tensor that has nothing beside it, and returns its number of blocks.
+func (m *Model) checkWhole(ctx context.Context, t Tensor) (blocks int, err error) {
+	opened, err := m.openHead(ctx, t)
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
+	defer opened.Close()
+	f := opened.Base()
 	if name := f.Header().TensorName; name != t.Name && name != t.SameAs {
 		return 0, fmt.Errorf("%s: holds tensor %q, the manifest says %q: %w", f.Name(), name, t.Name, ErrMismatch)
 	}
 	if err := f.Verify(ctx, 1); err != nil {
 		return f.NumBlocks(), err
 	}
-	return f.NumBlocks(), m.checkMatrix(t, &f.Blocks)
+	return f.NumBlocks(), m.checkMatrix(ctx, t, f)
 }
 
 // HashFile returns the SHA-256, in hex, and the size of the file at path.

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -34,6 +36,17 @@ func CanonicalOf(v any) ([]byte, error) {
 		return nil, err
 	}
 	return n.canonical(), nil
+}
+
+// WriteJSON writes a receipt of any kind but [Execution] as indented JSON, floats as
+// Python prints them, and a newline.
+func WriteJSON(w io.Writer, receipt any) error {
+	n, err := nodeOf(receipt)
+	if err != nil {
+		return fmt.Errorf("write receipt: %w", err)
+	}
+	_, err = w.Write(n.indented())
+	return err
 }
 
 // Digest returns the SHA-256, in hex, of the canonical form of a Go value.

@@ -18,6 +18,7 @@ type MatMulClaims struct {
 	Transpose bool          `json:"transpose_w"`          // Y = X @ Wᵀ, else X @ W
 	Quality   string        `json:"quality,omitempty"`    // with MinCosine, when a sidecar applies
 	MinCosine Float         `json:"min_cosine,omitempty"` // docs/RECEIPTS.md
+	Canon     string        `json:"canon,omitempty"`      // as in GenerationClaims
 	Verify    string        `json:"verify,omitempty"`     // as in GenerationClaims
 	X         ArrayClaim    `json:"x"`
 	Y         ArrayClaim    `json:"y"`
@@ -29,6 +30,7 @@ type ForwardClaims struct {
 	Model        ModelClaim `json:"model"`
 	Context      int        `json:"context"` // rotary embeddings may depend on it
 	CacheType    string     `json:"cache_type"`
+	Canon        string     `json:"canon,omitempty"`  // as in GenerationClaims
 	Verify       string     `json:"verify,omitempty"` // as in GenerationClaims
 	TokenIDs     []int      `json:"token_ids"`
 	LogitsSHA256 []string   `json:"logits_sha256"` // of those that follow each token, as little-endian float32
@@ -38,8 +40,9 @@ type ForwardClaims struct {
 type LayerClaims struct {
 	Operation string     `json:"operation"` // OpAttention, OpFFN or OpBlock
 	Model     ModelClaim `json:"model"`
-	Context   int        `json:"context"`    // rotary embeddings may depend on it; of an FFN, 0
-	CacheType string     `json:"cache_type"` // of an FFN, ""
+	Context   int        `json:"context"`         // rotary embeddings may depend on it; of an FFN, 0
+	CacheType string     `json:"cache_type"`      // of an FFN, ""
+	Canon     string     `json:"canon,omitempty"` // as in GenerationClaims
 	Verify    string     `json:"verify,omitempty"`
 	Layer     int        `json:"layer"`
 	Start     int        `json:"start_pos"` // of the first vector

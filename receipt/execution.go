@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // ExecutionSchema names the receipt that every operation leaves.
@@ -131,7 +133,7 @@ func ReadExecution(document []byte) (*Execution, error) {
 		return nil, err
 	}
 	var e Execution
-	if err := n.unmarshal(document, &e); err != nil {
+	if err := strictjson.UnmarshalOpen(document, &e, nil); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInvalid, err)
 	}
 	return &e, nil

@@ -14,11 +14,14 @@ type GenerationClaims struct {
 	Model     ModelClaim `json:"model"`
 	Context   int        `json:"context"`
 	CacheType string     `json:"cache_type"`
-	Verify    string     `json:"verify,omitempty"` // "off" or "sampled": blocks were used unchecked
-	Sampling  Sampling   `json:"sampling"`
-	N         int        `json:"n"` // tokens of a turn at most
-	StopIDs   []int      `json:"stop_ids"`
-	Private   bool       `json:"private"` // ids are left out, their hashes are here
+	// Canon is the arithmetic of lattice matrices, "int8" or "f32"; "" if the model has none.
+	Canon     string   `json:"canon,omitempty"`
+	Verify    string   `json:"verify,omitempty"` // "off" or "sampled": blocks were used unchecked
+	Sampling  Sampling `json:"sampling"`
+	N         int      `json:"n"` // tokens of a turn at most
+	StopIDs   []int    `json:"stop_ids"`
+	StopTexts []string `json:"stop_texts,omitempty"` // end a text too
+	Private   bool     `json:"private"`              // ids are left out, their hashes are here
 	// TemplateTime is what a chat template that asks for the time was told, in RFC 3339.
 	TemplateTime string `json:"template_time,omitempty"`
 	Turns        []Turn `json:"turns"`
@@ -26,7 +29,7 @@ type GenerationClaims struct {
 	TokensSHA256 string `json:"tokens_sha256"`
 }
 
-// ModelClaim says which model it was: see generate.Fingerprint.
+// ModelClaim says which model it was: see record.Fingerprint.
 type ModelClaim struct {
 	RootSHA256 string `json:"root_sha256"`
 	// ContentSHA256 is of a model directory's files as they were, which the root, taken
@@ -142,6 +145,18 @@ func (c *GenerationClaims) Restart(n int) {
 	if len(c.Turns) > 0 {
 		c.Turns = append(c.Turns, Turn{Keep: n})
 	}
+}
+
+// Continue notes that the next turn's sequence is ids, and returns how many of them, not all,
+// are what the turns before have left in the model's memory. The last token that they made
+// does not count: the model has not read it, unless one came after it that ended the text.
+func (c *GenerationClaims) Continue(ids []int) (keep int) {
+	before := c.TokenIDs()
+	for keep < len(before)-1 && keep < len(ids)-1 && before[keep] == ids[keep] {
+		keep++
+	}
+	c.Restart(keep)
+	return keep
 }
 
 // TokenIDs returns the sequence that the turns have left in the model's memory.

@@ -32,6 +32,3 @@ func (h *Hasher) wait() {
 		h.pending = nil
 	}
 }
-
-// HasherMemory is what a [Hasher] of arrays of n values allocates, in bytes.
-func HasherMemory(n int) int64 { return 4 * int64(n) }

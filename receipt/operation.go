@@ -51,40 +51,5 @@ type Proof struct {
 // Hygiene says of what kind a matrix was and how it was read.
 type Hygiene struct {
 	Codec string `json:"codec_version"`  // "cdna_v1", "cdna_v2" or "dense"
-	Mode  string `json:"streaming_mode"` // such as BlockStreaming
-}
-
-// Operation returns what an execution receipt says of a product.
-func (r *StreamXW) Operation() Operation {
-	const mib = 1 << 20
-	return Operation{
-		Name: OpMatMul, TimingMS: Float(r.DurationMS), MemoryBytes: int64((r.Memory.BuffersMB + r.Memory.ResidentMB) * mib),
-		Proof:    Proof{r.ComputeProof.InputSHA256, r.ComputeProof.OutputSHA256},
-		Outliers: r.SidecarCorrections, Status: StatusOK, TensorName: r.TensorName,
-		Hygiene: &Hygiene{r.CodecVersion, r.StreamingMode},
-	}
-}
-
-// Operations returns what an execution receipt says of an attention layer: the layer,
-// then its products.
-func (a *Attention) Operations() []Operation { return a.operations(OpAttention, a.Projections) }
-
-// Operations is [Attention.Operations] for a feed-forward layer.
-func (f *FFN) Operations() []Operation { return f.operations(OpFFN, f.Projections) }
-
-// Operations returns the block, then its two layers' operations.
-func (b *Block) Operations() []Operation {
-	list := b.operations(OpBlock, nil)
-	return append(append(list, b.Attention.Operations()...), b.FFN.Operations()...)
-}
-
-func (r *LayerRun) operations(name string, projections []*StreamXW) []Operation {
-	list := []Operation{{
-		Name: name, TimingMS: Float(r.DurationMS), Proof: Proof{r.ComputeProof.InputSHA256, r.ComputeProof.OutputSHA256},
-		Elements: int64(r.Tokens) * int64(r.Hidden), Status: StatusOK,
-	}}
-	for _, p := range projections {
-		list = append(list, p.Operation())
-	}
-	return list
+	Mode  string `json:"streaming_mode"` // such as legacy.BlockStreaming
 }

@@ -3,6 +3,8 @@ package se
 import (
 	"context"
 	"math"
+
+	"github.com/helix-substrate/helix-substrate/internal/ordered"
 )
 
 const (
@@ -20,9 +22,9 @@ func (c *computation) rowCoherence(ctx context.Context) (float64, error) {
 	pairs := choose(c.rows-1, min(maxPairs, c.rows-1))
 	correlations := make([]float64, len(pairs))
 	buffers := c.perWorker(2 * c.cols)
-	err := inOrder(ctx, c.threads, len(pairs), func(worker, i int) error {
+	err := ordered.Do(ctx, c.threads, len(pairs), func(worker, i int) error {
 		pair := buffers[worker]
-		if err := c.src.ReadRows(pair, pairs[i], pairs[i]+2); err != nil {
+		if err := c.src.ReadRows(ctx, pair, pairs[i], pairs[i]+2); err != nil {
 			return err
 		}
 		x, y := pair[:c.cols], pair[c.cols:]

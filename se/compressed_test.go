@@ -1,6 +1,7 @@
 package se_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/matrix"
 	"github.com/helix-substrate/helix-substrate/se"
 )
 
@@ -22,7 +24,7 @@ func TestCompressed(t *testing.T) {
 	for i := range 20 {
 		original[i*29989] = 5 + 0.3*float32(i)
 	}
-	rows, err := convert.NewSlice(original, 1000)
+	rows, err := matrix.NewSlice(original, len(original)/1000, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,15 +43,15 @@ func TestCompressed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := se.NewCompressed(f, sidecar)
+	c, err := f.Weights(sidecar, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	weights := make([]float32, 600*1000)
-	if err := c.ReadRows(weights, 0, 600); err != nil {
+	if err := c.ReadRows(context.Background(), weights, 0, 600); err != nil {
 		t.Fatal(err)
 	}
-	dense, err := se.NewSlice(weights, 600, 1000)
+	dense, err := matrix.NewSlice(weights, 600, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

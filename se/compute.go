@@ -7,10 +7,12 @@ import (
 	"runtime"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/matrix"
+	"github.com/helix-substrate/helix-substrate/se/route"
 )
 
-// Estimator says how the singular values were measured.
-type Estimator string
+// Estimator says how the singular values are measured.
+type Estimator = route.Estimator
 
 // The estimators.
 const (
@@ -27,10 +29,8 @@ const (
 	Original Estimator = "original"
 )
 
-const (
-	originalLimit = 512  // the original computes up to here
-	exactLimit    = 1024 // Auto computes all singular values up to here
-)
+// exactLimit is the shorter side up to which Auto computes all singular values.
+const exactLimit = 1024
 
 // Options configure [Compute]. The zero value is the default.
 type Options struct {
@@ -47,40 +47,9 @@ type Options struct {
 	Threads int
 }
 
-// Result is what was measured of a matrix. Its JSON names are those of the original
-// where that has the value.
-type Result struct {
-	Rows int `json:"rows"`
-	Cols int `json:"cols"`
-
-	Se        float64 `json:"Se"`       // H·U·D
-	H         float64 `json:"H"`        // 1 − EnergyTop: how evenly the energy is spread
-	U         float64 `json:"U"`        // 1 − RowCoherence: how little neighbours resemble each other
-	D         float64 `json:"D"`        // √RankRatio
-	Structure float64 `json:"C_struct"` // RowCoherence
-
-	EnergyTop    float64 `json:"energy_at_10pct"` // share of Σσ² in the largest tenth of the singular values
-	RankRatio    float64 `json:"rank_ratio"`      // share of the singular values that hold 95 % of Σσ²
-	RowCoherence float64 `json:"row_coherence"`   // mean |correlation| of neighbouring rows
-	ColCoherence float64 `json:"col_coherence"`   // of neighbouring columns
-
-	Condition        float64 `json:"condition_number"`
-	ConditionAtLeast bool    `json:"condition_at_least"` // Condition is a lower bound
-	SufficientK      bool    `json:"sufficient_k"`       // the spectrum was measured
-	Sparsity         float64 `json:"sparsity_ratio"`     // share of |w| < 1e-6
-	SparsityKind     string  `json:"sparsity_structure"` // Dense, Random or Block
-
-	Bytes float64 `json:"bytes"` // as the source stores them
-
-	Estimator Estimator `json:"estimator"`
-	// Error bounds |Se − its exact value|: always for Exact, but for rounding, and with
-	// probability 0.99 for Lanczos. For the original's constants it is 1.
-	Error float64 `json:"error"`
-}
-
 // computation is one call of Compute.
 type computation struct {
-	src        RowSource
+	src        matrix.Source
 	rows, cols int
 	threads    int
 	kernels    *kernel.Kernels
@@ -104,14 +73,14 @@ func (c *computation) perWorker(n int) [][]float32 {
 // Errors: [ErrNonFinite] with row and column, [ErrShape], [ErrOption], kernel levels that
 // HELIX_CPU names and the machine has not, those of reading, and ctx's. An empty matrix
 // is no error; it has Se 0.
-func Compute(ctx context.Context, src RowSource, o Options) (*Result, error) {
+func Compute(ctx context.Context, src matrix.Source, o Options) (*route.Result, error) {
 	c, err := newComputation(src, &o)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{
+	r := &route.Result{
 		Rows: c.rows, Cols: c.cols, Bytes: float64(c.rows) * float64(c.cols) * o.ItemBytes,
-		SufficientK: true, SparsityKind: Dense, EnergyTop: 1, Condition: 1, Estimator: Exact,
+		SufficientK: true, SparsityKind: route.Dense, EnergyTop: 1, Condition: 1, Estimator: Exact,
 	}
 	if c.rows == 0 || c.cols == 0 {
 		return r, nil
@@ -139,7 +108,7 @@ func Compute(ctx context.Context, src RowSource, o Options) (*Result, error) {
 	return r, nil
 }
 
-func newComputation(src RowSource, o *Options) (*computation, error) {
+func newComputation(src matrix.Source, o *Options) (*computation, error) {
 	c := &computation{src: src, rows: src.Rows(), cols: src.Cols(), threads: o.Threads, seed: o.Seed, condition: o.Condition}
 	const most = math.MaxInt32 // what the sample of neighbours can count, and memory
 	if c.rows < 0 || c.cols < 0 || c.rows > most || c.cols > most {
@@ -159,7 +128,7 @@ func newComputation(src RowSource, o *Options) (*computation, error) {
 		c.threads = runtime.GOMAXPROCS(0)
 	}
 	if o.Condition == 0 {
-		c.condition = DefaultPolicy().MaxCondition
+		c.condition = route.DefaultPolicy().MaxCondition
 	}
 	if !(c.condition >= 1) {
 		return nil, fmt.Errorf("condition %v: %w", o.Condition, ErrOption)
@@ -187,13 +156,13 @@ func (c *computation) scale(energy float64) {
 
 // scaled is a matrix times a factor.
 type scaled struct {
-	RowSource
+	matrix.Source
 	factor float32
 }
 
 // ReadRows multiplies.
-func (s scaled) ReadRows(dst []float32, a, b int) error {
-	err := s.RowSource.ReadRows(dst, a, b)
+func (s scaled) ReadRows(ctx context.Context, dst []float32, a, b int) error {
+	err := s.Source.ReadRows(ctx, dst, a, b)
 	for i := range dst {
 		dst[i] *= s.factor
 	}
@@ -204,7 +173,7 @@ func (s scaled) ReadRows(dst []float32, a, b int) error {
 func (c *computation) spectrum(ctx context.Context, energy float64, e Estimator) (*spectrum, Estimator, error) {
 	p := min(c.rows, c.cols)
 	switch {
-	case e == Original && p > originalLimit:
+	case e == Original && p > route.OriginalLimit:
 		s := originalSpectrum()
 		s.err = 1
 		return s, Original, nil

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/helix-substrate/helix-substrate/matrix"
 	"github.com/helix-substrate/helix-substrate/se"
+	"github.com/helix-substrate/helix-substrate/se/route"
 )
 
 func Example() {
@@ -12,7 +14,7 @@ func Example() {
 	for i := range 64 {
 		weights[i*64+i] = 1 // the identity: all singular values equal
 	}
-	matrix, err := se.NewSlice(weights, 64, 64)
+	matrix, err := matrix.NewSlice(weights, 64, 64)
 	if err != nil {
 		panic(err)
 	}
@@ -20,8 +22,8 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	policy := se.DefaultPolicy()
-	d := se.Machine().Resolve(policy.Decide(r))
+	policy := route.DefaultPolicy()
+	d := route.Machine().Resolve(policy.Decide(r))
 	fmt.Printf("Se %.3f = H %.3f · U %.3f · D %.3f\n", r.Se, r.H, r.U, r.D)
 	fmt.Println("wanted:", d.Wanted, "used:", d.Used)
 	// Output:

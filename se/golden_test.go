@@ -1,6 +1,7 @@
 package se
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/matrix"
+	"github.com/helix-substrate/helix-substrate/se/route"
 )
 
 // goldenDir holds what the original computed.
@@ -34,15 +37,15 @@ type originalResult struct {
 		Sparsity    float64 `json:"sparsity_ratio"`
 		Kind        string  `json:"sparsity_structure"`
 	} `json:"gates"`
-	Gate     *string `json:"gate_override"`
-	Hint     Backend `json:"routing_hint"`
-	Zone     int     `json:"routing_zone"`
-	MB       float64 `json:"size_mb"`
-	Override bool    `json:"override_applied"`
+	Gate     *string       `json:"gate_override"`
+	Hint     route.Backend `json:"routing_hint"`
+	Zone     int           `json:"routing_zone"`
+	MB       float64       `json:"size_mb"`
+	Override bool          `json:"override_applied"`
 }
 
 // goldenMatrix reads a matrix of the golden files.
-func goldenMatrix(t *testing.T, file string) (Slice, float64) {
+func goldenMatrix(t *testing.T, file string) (matrix.Slice, float64) {
 	t.Helper()
 	path := filepath.Join(goldenDir, file)
 	r, err := npy.Open(path)
@@ -51,11 +54,11 @@ func goldenMatrix(t *testing.T, file string) (Slice, float64) {
 	}
 	defer r.Close()
 	w := make([]float32, r.Len())
-	if err := r.ReadFloat32(w, 0); err != nil {
+	if err := r.ReadFloat32(context.Background(), w, 0); err != nil {
 		t.Fatal(err)
 	}
 	rows, cols := Unfold(r.Shape())
-	s, err := NewSlice(w, rows, cols)
+	s, err := matrix.NewSlice(w, rows, cols)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,9 +94,9 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			policy := DefaultPolicy()
+			policy := route.DefaultPolicy()
 			compareOriginal(t, got, policy.Decide(got), &want.Result)
-			policy.VRAM, policy.Force = 0, QPU
+			policy.VRAM, policy.Force = 0, route.QPU
 			compareOriginal(t, got, policy.Decide(got), &want.Forced)
 		})
 	}
@@ -102,7 +105,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func compareOriginal(t *testing.T, got *Result, d Decision, want *originalResult) {
+func compareOriginal(t *testing.T, got *route.Result, d route.Decision, want *originalResult) {
 	t.Helper()
 	for _, x := range []struct {
 		name      string
@@ -135,11 +138,11 @@ func compareOriginal(t *testing.T, got *Result, d Decision, want *originalResult
 	if got.SufficientK != want.Gates.SufficientK || got.SparsityKind != want.Gates.Kind {
 		t.Errorf("sufficient_k %v, structure %q; want %v, %q", got.SufficientK, got.SparsityKind, want.Gates.SufficientK, want.Gates.Kind)
 	}
-	gate := ""
+	gate := string(route.RuleZone)
 	if want.Gate != nil {
 		gate = *want.Gate
 	}
-	if d.Gate() != gate || d.Wanted != want.Hint || d.Zone != want.Zone || d.Forced != want.Override {
+	if string(d.Rule) != gate || d.Wanted != want.Hint || d.Zone != want.Zone || d.Forced != want.Override {
 		t.Errorf("decision %+v; want gate %q, hint %q, zone %d, forced %v", d, gate, want.Hint, want.Zone, want.Override)
 	}
 }

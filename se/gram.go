@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/ordered"
 )
 
 // The Gram matrix of the shorter side holds the squares of all singular values. Up to
@@ -35,10 +36,10 @@ func (c *computation) gramOfCols(ctx context.Context) ([]float64, error) {
 	for i := range parts {
 		parts[i] = c.newProduct(p, p)
 	}
-	err := inOrder(ctx, c.threads, run.count(), func(worker, i int) error {
+	err := ordered.Do(ctx, c.threads, run.count(), func(worker, i int) error {
 		a, b := run.bounds(i)
 		w := weights[worker][:(b-a)*p]
-		if err := c.src.ReadRows(w, a, b); err != nil {
+		if err := c.src.ReadRows(ctx, w, a, b); err != nil {
 			return err
 		}
 		t := &panels[worker]
@@ -67,15 +68,15 @@ func (c *computation) gramOfRows(ctx context.Context) ([]float64, error) {
 	}
 	for i := range run.count() {
 		a, b := run.bounds(i)
-		if err := c.src.ReadRows(held[:(b-a)*c.cols], a, b); err != nil {
+		if err := c.src.ReadRows(ctx, held[:(b-a)*c.cols], a, b); err != nil {
 			return nil, err
 		}
-		err := inOrder(ctx, c.threads, run.count()-i, func(worker, j int) error {
+		err := ordered.Do(ctx, c.threads, run.count()-i, func(worker, j int) error {
 			lo, hi := run.bounds(i + j)
 			w := held
 			if j > 0 {
 				w = weights[worker]
-				if err := c.src.ReadRows(w[:(hi-lo)*c.cols], lo, hi); err != nil {
+				if err := c.src.ReadRows(ctx, w[:(hi-lo)*c.cols], lo, hi); err != nil {
 					return err
 				}
 			}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/helix-substrate/helix-substrate/internal/ordered"
 )
 
 const (
@@ -148,7 +150,7 @@ func (c *computation) advance(ctx context.Context, o *operator, starts []*lambda
 	if err := o.apply(ctx, y, x); err != nil {
 		return err
 	}
-	return inOrder(ctx, c.threads, len(live), func(_, i int) error {
+	return ordered.Do(ctx, c.threads, len(live), func(_, i int) error {
 		live[i].step(y[i], tiny)
 		return nil
 	}, nil)

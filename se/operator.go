@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/ordered"
 )
 
 // operator multiplies by the Gram matrix A of the shorter side, A = WᵀW or W·Wᵀ,
@@ -76,10 +77,10 @@ func (o *operator) accumulate(ctx context.Context, z [][]float64, products func(
 		clear(v)
 	}
 	o.passes++
-	return inOrder(ctx, o.c.threads, o.run.count(), func(worker, i int) error {
+	return ordered.Do(ctx, o.c.threads, o.run.count(), func(worker, i int) error {
 		a, b := o.run.bounds(i)
 		w := o.weights[worker][:(b-a)*n]
-		if err := o.c.src.ReadRows(w, a, b); err != nil {
+		if err := o.c.src.ReadRows(ctx, w, a, b); err != nil {
 			return err
 		}
 		y := products(worker, w, a, b)
@@ -123,10 +124,10 @@ func (o *operator) wide(ctx context.Context, y [][]float64) error {
 	}
 	o.x.Pack(o.x32, batch, n)
 	o.passes++
-	return inOrder(ctx, o.c.threads, o.run.count(), func(worker, i int) error {
+	return ordered.Do(ctx, o.c.threads, o.run.count(), func(worker, i int) error {
 		a, b := o.run.bounds(i)
 		w := o.weights[worker][:(b-a)*n]
-		if err := o.c.src.ReadRows(w, a, b); err != nil {
+		if err := o.c.src.ReadRows(ctx, w, a, b); err != nil {
 			return err
 		}
 		o.y[worker] = grow(o.y[worker], batch*(b-a))

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/helix-substrate/helix-substrate/matrix"
 )
 
 // random makes a matrix of a kind:
@@ -15,7 +17,7 @@ import (
 //	midrank   a quarter of the shorter side
 //	diagonal  1, 1/2, 1/3, ...
 //	identity  all singular values equal
-func random(t testing.TB, kind string, rows, cols int, seed uint64) Slice {
+func random(t testing.TB, kind string, rows, cols int, seed uint64) matrix.Slice {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 7))
 	w := make([]float32, rows*cols)
@@ -64,7 +66,7 @@ func random(t testing.TB, kind string, rows, cols int, seed uint64) Slice {
 	default:
 		t.Fatalf("no kind %q", kind)
 	}
-	s, err := NewSlice(w, rows, cols)
+	s, err := matrix.NewSlice(w, rows, cols)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,15 @@
 package se
 
+import "github.com/helix-substrate/helix-substrate/se/route"
+
 // nearZero is the magnitude below which a weight counts as zero.
 const nearZero = 1e-6
-
-// Sparsity structures.
-const (
-	Dense  = "dense"  // fewer than 10 % of the weights are near zero
-	Random = "random" // more, here and there
-	Block  = "block"  // more, in whole blocks
-)
 
 // tileSize is the side of the tiles in which block structure is looked for.
 const tileSize = 8
 
 // tiles tells scattered zeros from zeros in blocks. The matrix is cut into tiles of
-// 8 × 8, smaller at the right and lower edge. Its structure is [Block] if at least
+// 8 × 8, smaller at the right and lower edge. Its structure is [route.Block] if at least
 // half of all zeros lie in tiles without any other weight, and the other tiles are at
 // least half full. So a diagonal matrix, whose tiles are nearly empty, and a matrix of
 // zeros are not.
@@ -93,9 +88,9 @@ func (t *tiles) ratio() float64 { return float64(t.zeros) / float64(t.zeros+t.no
 func (t *tiles) structure() string {
 	switch {
 	case t.ratio() < 0.1:
-		return Dense
+		return route.Dense
 	case t.nonzeros > 0 && 2*t.emptyZeros >= t.zeros && 2*t.nonzeros >= t.places:
-		return Block
+		return route.Block
 	}
-	return Random
+	return route.Random
 }

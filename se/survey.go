@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+
+	"github.com/helix-substrate/helix-substrate/internal/ordered"
 )
 
 // chunkWeights is about how many weights are read at a time.
@@ -53,16 +55,16 @@ func (c *computation) survey(ctx context.Context) (*survey, error) {
 		buffers[i] = buffer{counts: make([]uint32, (run.step/tileSize+2)*across), moments: make([]pairSums, len(pairs))}
 	}
 	origin := make([]float32, c.cols) // the first row: moments are of differences from it
-	if err := c.src.ReadRows(origin, 0, 1); err != nil {
+	if err := c.src.ReadRows(ctx, origin, 0, 1); err != nil {
 		return nil, err
 	}
 	zeros := newTiles(c.rows, c.cols)
 	sums := make([]pairSums, len(pairs))
 	energy := 0.0
-	err := inOrder(ctx, c.threads, run.count(), func(worker, i int) error {
+	err := ordered.Do(ctx, c.threads, run.count(), func(worker, i int) error {
 		a, b := run.bounds(i)
 		w := weights[worker][:(b-a)*c.cols]
-		if err := c.src.ReadRows(w, a, b); err != nil {
+		if err := c.src.ReadRows(ctx, w, a, b); err != nil {
 			return err
 		}
 		u := &buffers[worker]

@@ -1,16 +1,18 @@
 package stream
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"sync"
 	"time"
+
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/workers"
 )
 
 // MatMul computes Y = X @ W. X's last dimension equals Rows; Y keeps X's leading
 // dimensions, and its last one is Cols. Errors are ErrShape, ErrBudget, those of
 // package cdna, and the context's.
-func (m *Matrix) MatMul(ctx context.Context, x Tensor) (Tensor, Stats, error) {
+func (m *indexed) MatMul(ctx context.Context, x Tensor) (Tensor, Stats, error) {
 	batch, err := x.batch(m.Rows())
 	if err != nil {
 		return Tensor{}, Stats{}, err
@@ -28,7 +30,7 @@ func (m *Matrix) MatMul(ctx context.Context, x Tensor) (Tensor, Stats, error) {
 // order. Of a streamed matrix the workers share a ring of unpacked blocks: each
 // one either adds the next block to its strip or, when that is not there yet,
 // unpacks another block.
-func (m *Matrix) accumulate(ctx context.Context, y, x []float32, batch int) (Stats, error) {
+func (m *indexed) accumulate(ctx context.Context, y, x []float32, batch int) (Stats, error) {
 	if err := context.Cause(ctx); err != nil || batch == 0 {
 		return Stats{}, err
 	}
@@ -37,18 +39,12 @@ func (m *Matrix) accumulate(ctx context.Context, y, x []float32, batch int) (Sta
 	defer e.mu.Unlock()
 	start := time.Now()
 	p := &product{m: m, y: y, x: x, batch: batch}
-	var sums int64
-	if m.sidecar != nil {
-		z, err := newArena(e.budget, "sidecar corrections", 4*len(y))
-		if err != nil {
-			return Stats{}, err
-		}
-		defer z.release()
-		p.z = z.float32s()
-		sums = int64(len(z.bytes))
+	lent, err := p.borrow()
+	if err != nil {
+		return Stats{}, err
 	}
+	defer lent.release()
 	var total Stats
-	var err error
 	if m.resident != nil {
 		err = p.resident(ctx, &total)
 	} else {
@@ -57,21 +53,70 @@ func (m *Matrix) accumulate(ctx context.Context, y, x []float32, batch int) (Sta
 	if err != nil {
 		return Stats{}, err
 	}
-	if p.z != nil {
+	p.complete(y, &total)
+	for i := range p.stats {
+		total.add(&p.stats[i])
+	}
+	m.finish(&total, 0, m.Rows(), start)
+	total.BufferBytes += int64(len(lent.bytes))
+	return total, nil
+}
+
+// borrow takes the memory for corrections and for what is scaled, and scales x.
+func (p *product) borrow() (arena, error) {
+	m := p.m
+	var corrected, scaled int
+	if m.corrections != nil {
+		corrected = p.batch * m.corrections.sparse.Cols()
+	}
+	if m.scales != nil {
+		scaled = len(p.x) + len(p.y)
+	}
+	if corrected+scaled == 0 {
+		return arena{}, nil
+	}
+	a, err := newArena(m.engine.budget, "sums and scaled vectors", 4*(corrected+scaled))
+	if err != nil {
+		return arena{}, err
+	}
+	rest := a.float32s()
+	p.z, rest = rest[:corrected:corrected], rest[corrected:]
+	if m.scales != nil {
+		x := rest[:len(p.x)]
+		copy(x, p.x)
+		for v := range p.batch {
+			if m.scales.row != nil {
+				kernel.Scale(x[v*m.Rows():][:m.Rows()], m.scales.row)
+			}
+		}
+		p.x, p.y = x, rest[len(x):]
+	}
+	return a, nil
+}
+
+// complete corrects the sums and brings them to y.
+func (p *product) complete(y []float32, total *Stats) {
+	cols := p.m.Cols()
+	if c := p.m.corrections; c != nil {
 		clock := time.Now()
-		e.kernels.AddSparse(y, m.Cols(), p.z, m.Cols(), batch, m.sidecar.corrections)
+		c.addSums(p.m.engine.kernels, p.y, p.z, cols, p.batch)
 		lap(&clock, &total.Sidecar)
 	}
-	m.finish(&total, p.stats, 0, m.Rows(), start)
-	total.BufferBytes += sums
-	return total, nil
+	if c := p.m.scales; c != nil {
+		for v := range p.batch {
+			out := y[v*cols:][:cols]
+			for i, sum := range p.y[v*cols:][:cols] {
+				out[c.column.Place(i)] = kernel.Multiply(sum, c.column.Step(i))
+			}
+		}
+	}
 }
 
 // product is one running X @ W.
 type product struct {
-	m      *Matrix
+	m      *indexed
 	y, x   []float32
-	z      []float32 // sidecar corrections, nil without a sidecar
+	z      []float32 // sums of corrections
 	batch  int
 	strips int
 	stats  []Stats // per worker
@@ -81,41 +126,40 @@ type product struct {
 func (p *product) streamed(ctx context.Context, total *Stats) error {
 	e, blocks := p.m.engine, p.m.file.NumBlocks()
 	// A worker needs a block to unpack or columns to add to.
-	workers := min(e.threads, max(blocks, stripCount(p.m.Cols())))
+	threads := min(e.threads, max(blocks, stripCount(p.m.Cols())))
 	ahead := 0
-	if blocks > workers {
+	if blocks > threads {
 		ahead = 1 // unpacked while the slowest strip is still adding
 	}
-	workers, slots, err := e.buffers.reserve(p.m.file, workers, ahead)
+	threads, slots, err := e.buffers.reserve(&p.m.layout, threads, ahead)
 	if err != nil {
 		return err
 	}
-	*total = Stats{LastBlock: blocks, Workers: workers}
-	p.strips, p.stats, p.ring = workers, make([]Stats, workers), newRing(blocks, slots, workers)
+	*total = Stats{LastBlock: blocks, Workers: threads}
+	p.strips, p.stats, p.ring = threads, make([]Stats, threads), newRing(blocks, slots, threads)
 	stop := context.AfterFunc(ctx, func() { p.ring.fail(context.Cause(ctx)) })
 	defer stop()
-	p.eachStrip(p.work)
-	return p.ring.failure()
+	err = p.eachStrip(ctx, func(w int) { p.work(ctx, w) })
+	return cmp.Or(p.ring.failure(), err)
 }
 
 // eachStrip runs do for every strip at once.
-func (p *product) eachStrip(do func(strip int)) {
-	var wg sync.WaitGroup
-	for w := 1; w < p.strips; w++ {
-		wg.Go(func() { do(w) })
-	}
-	do(0)
-	wg.Wait()
+func (p *product) eachStrip(ctx context.Context, do func(strip int)) error {
+	return p.m.engine.pool.Run(ctx, p.strips, p.strips, workers.Func(func(_, strip int) error {
+		do(strip)
+		return nil
+	}))
 }
 
 // work runs worker w until its strip has met every block.
-func (p *product) work(w int) {
+func (p *product) work(ctx context.Context, w int) {
+	defer p.ring.leave(w)
 	c0, c1 := stripOf(w, p.strips, p.m.Cols())
 	s := &p.stats[w]
 	for {
 		switch t := p.ring.next(w); t.kind {
 		case unpack:
-			indices, err := p.m.fetch(w, t.slot, t.block, s)
+			indices, err := p.m.fetch(ctx, w, t.slot, t.block, s)
 			if err != nil {
 				p.ring.fail(err)
 				return
@@ -150,33 +194,30 @@ func (p *product) resident(ctx context.Context, total *Stats) error {
 	}
 	*total = Stats{Workers: p.strips}
 	p.stats = make([]Stats, p.strips)
-	step := max(4, residentChunk/cols&^3)
-	p.eachStrip(func(w int) {
+	step := max(8, residentChunk/cols&^7)
+	err := p.eachStrip(ctx, func(w int) {
 		c0, c1 := stripOf(w, p.strips, cols)
 		s := &p.stats[w]
 		for a := 0; a < rows && ctx.Err() == nil; a += step {
 			b := min(a+step, rows)
 			clock := time.Now()
-			if r.packed != nil {
-				m.engine.kernels.AccumulateColumnsPacked(p.y[c0:], cols, p.x[a:], rows, p.batch, m.table, r.packed, a, b-a, c0, c1-c0)
-			} else {
-				m.engine.kernels.AccumulateRows(p.y[c0:], cols, p.x[a:], rows, p.batch, m.table, r.arena.bytes[a*cols+c0:b*cols], cols, b-a, c1-c0)
-			}
+			r.store.accumulate(m.engine.kernels, p.y[c0:], cols, p.x[a:], rows, p.batch, m.table, a, b-a, c0, c1-c0)
 			lap(&clock, &s.Compute)
 			p.correct(w, a, b, s)
 		}
 	})
-	return context.Cause(ctx)
+	return cmp.Or(err, context.Cause(ctx))
 }
 
 // correct carries the corrections on over rows [a, b): those of all columns, on
 // the worker of the first strip, which meets the rows in order like the others.
 func (p *product) correct(w, a, b int, s *Stats) {
-	if p.z == nil || w > 0 {
+	c := p.m.corrections
+	if c == nil || w > 0 {
 		return
 	}
 	clock := time.Now()
-	p.m.engine.kernels.AccumulateSparse(p.z, p.m.Cols(), p.x[a:], p.m.Rows(), p.batch, p.m.sidecar.corrections, a, b-a)
+	p.m.engine.kernels.AccumulateSparse(p.z, c.sparse.Cols(), p.x[a:], p.m.Rows(), p.batch, c.sparse, a, b-a)
 	lap(&clock, &s.Sidecar)
 }
 
@@ -190,16 +231,4 @@ func stripCount(cols int) int { return (cols + stripGroup - 1) / stripGroup }
 func stripOf(w, n, cols int) (c0, c1 int) {
 	groups := stripCount(cols)
 	return min(cols, groups*w/n*stripGroup), min(cols, groups*(w+1)/n*stripGroup)
-}
-
-// MatMulInto is MatMul for a batch of vectors of length Rows in x, row-major, into
-// y, as many vectors of length Cols. It allocates nothing that grows with the
-// matrix, but for sums as large as y where there is a sidecar.
-func (m *Matrix) MatMulInto(ctx context.Context, y, x []float32) (Stats, error) {
-	batch := len(x) / m.Rows()
-	if len(x) != batch*m.Rows() || len(y) != batch*m.Cols() {
-		return Stats{}, fmt.Errorf("x has %d values, y %d; the matrix is [%d, %d]: %w", len(x), len(y), m.Rows(), m.Cols(), ErrShape)
-	}
-	clear(y)
-	return m.accumulate(ctx, y, x, batch)
 }

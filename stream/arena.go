@@ -4,16 +4,17 @@ import (
 	"math"
 
 	"github.com/helix-substrate/helix-substrate/internal/offheap"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // arena is a piece of memory outside the Go heap, accounted in a budget.
 type arena struct {
-	budget *Budget
+	budget *memory.Ledger
 	bytes  []byte
 }
 
 // newArena reserves and allocates n bytes.
-func newArena(b *Budget, what string, n int) (arena, error) {
+func newArena(b *memory.Ledger, what string, n int) (arena, error) {
 	if err := b.Reserve(what, int64(n)); err != nil {
 		return arena{}, err
 	}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -27,7 +28,7 @@ func BenchmarkProduct(b *testing.B) {
 				b.SetBytes(int64(len(m.indices)))
 				for b.Loop() {
 					for i := range f.NumBlocks() {
-						if _, err := f.ReadBlock(buf[:f.Block(i).DecompLen], i, v); err != nil {
+						if _, err := f.ReadBlock(context.Background(), buf[:f.Block(i).DecompLen], i, v); err != nil {
 							b.Fatal(err)
 						}
 					}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // TestProductsWithinABudget runs products under every budget: one that is too
@@ -16,7 +17,7 @@ func TestProductsWithinABudget(t *testing.T) {
 	x, xt := vectors(2, m.rows, 1), vectors(2, m.cols, 2)
 	want, wantT := m.oracle(x), m.oracleTransposed(xt)
 	run := func(limit int64) (int64, error) {
-		b := NewBudget(limit)
+		b := memory.NewLedger(limit)
 		e, err := NewEngine(EngineOptions{Threads: 4, Budget: b})
 		if err != nil {
 			t.Fatal(err)
@@ -72,7 +73,7 @@ func TestProductsWithinABudget(t *testing.T) {
 }
 
 func TestPlan(t *testing.T) {
-	files := make([]*cdna.File, 4)
+	files, layouts := make([]*cdna.File, 4), make([]Layout, 4)
 	for i, entries := range []int{256, 16, 64, 256} {
 		m := newMatrixOf(entries, 64, 64*(i+1), 0, uint64(i))
 		f, err := cdna.Open(m.write(t, "zstd", 8))
@@ -80,9 +81,9 @@ func TestPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		files[i] = f
+		files[i], layouts[i] = f, QuantizedLayout(f)
 	}
-	all, err := PlanResidency(1<<40, 2, files)
+	all, err := PlanResidency(1<<40, 2, layouts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,17 +92,17 @@ func TestPlan(t *testing.T) {
 			t.Errorf("not everything is resident: %+v", all)
 		}
 	}
-	if _, err := PlanResidency(all.Minimum-1, 2, files); !errors.Is(err, ErrBudget) {
+	if _, err := PlanResidency(all.Minimum-1, 2, layouts); !errors.Is(err, ErrBudget) {
 		t.Errorf("below the minimum: %v", err)
 	}
 	before := -1
 	for limit := all.Minimum; limit <= all.ResidentBytes+all.Minimum; limit += 64 {
-		p, err := PlanResidency(limit, 2, files)
+		p, err := PlanResidency(limit, 2, layouts)
 		if err != nil {
 			t.Fatalf("limit %d: %v, the minimum is %d", limit, err, all.Minimum)
 		}
-		if p.Total() > limit {
-			t.Fatalf("limit %d: the plan takes %d", limit, p.Total())
+		if total := p.ResidentBytes + p.BufferBytes; total > limit {
+			t.Fatalf("limit %d: the plan takes %d", limit, total)
 		}
 		n := int(p.ResidentBytes)
 		if n < before-64*64*4 {
@@ -115,14 +116,14 @@ func TestPlan(t *testing.T) {
 // run does what a plan says, under a budget of exactly its limit.
 func (p Residency) run(t *testing.T, limit int64, files []*cdna.File) {
 	t.Helper()
-	b := NewBudget(limit)
+	b := memory.NewLedger(limit)
 	e, err := NewEngine(EngineOptions{Threads: p.Threads, Budget: b})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var matrices []*Matrix
+	var matrices []*Quantized
 	for _, f := range files {
-		m, err := e.New(f, MatrixOptions{})
+		m, err := e.Open(f.Name(), MatrixOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 
 // Dense is an uncompressed matrix W [rows, cols] in memory, float32 or bfloat16:
 // what a reference model is made of. Products have the canon's bits, like those of
-// a [Matrix]. It is safe for concurrent use.
+// a [Quantized] matrix. It is safe for concurrent use.
 type Dense struct {
 	engine     *Engine
 	rows, cols int
@@ -105,7 +105,18 @@ func (d *Dense) Cols() int { return d.cols }
 // Close frees the matrix. It must not be called while a product with d runs.
 func (d *Dense) Close() error { return d.arena.release() }
 
-// RowsDot computes y[v] = W[a:b] @ x[v], as [Matrix.RowsDot] does.
+// Describe implements [Matrix].
+func (d *Dense) Describe() Description {
+	return Description{Format: FormatDense, Exact: true, Sidecar: noSidecar, Canon: CanonFloat, Kernels: d.engine.CPU()}
+}
+
+// Load implements [Matrix]: the matrix is resident.
+func (d *Dense) Load(context.Context) error { return nil }
+
+// ResidentBytes implements [Matrix].
+func (d *Dense) ResidentBytes() int64 { return int64(len(d.arena.bytes)) }
+
+// RowsDot implements [Matrix].
 func (d *Dense) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats, error) {
 	batch, err := checkDot(d.rows, d.cols, y, x, a, b)
 	if err != nil {
@@ -129,24 +140,39 @@ func checkDot(rows, cols int, y, x []float32, a, b int) (batch int, err error) {
 	return batch, nil
 }
 
-// rowsDot is RowsDot with the engine locked.
-func (d *Dense) rowsDot(ctx context.Context, y, x []float32, batch, a, b int) (Stats, error) {
-	e := d.engine
-	start := time.Now()
-	e.x.Pack(x, batch, d.cols)
-	stats := Stats{ResidentBytes: int64(len(d.arena.bytes))}
-	stats.Workers = e.eachRows(ctx, d.cols, batch, a, b, func(_, lo, hi int) {
-		d.slice(lo*d.cols, hi*d.cols).dot(e.kernels, y[lo-a:], b-a, &e.x, hi-lo)
-	})
-	stats.Duration = time.Since(start)
-	stats.Compute = stats.Duration * time.Duration(stats.Workers)
-	return stats, context.Cause(ctx)
+// checkFloats refuses rows, and room for n weights, that do not fit a matrix of rows × cols.
+func checkFloats(rows, cols, n, a, b int) error {
+	if a < 0 || b < a || b > rows || n != (b-a)*cols {
+		return fmt.Errorf("rows [%d, %d) of %d into %d values: %w", a, b, rows, n, ErrShape)
+	}
+	return nil
 }
 
-// Floats writes the weights of rows [a, b) to dst, which has length (b−a)·Cols.
-func (d *Dense) Floats(dst []float32, a, b int) error {
-	if a < 0 || b < a || b > d.rows || len(dst) != (b-a)*d.cols {
-		return fmt.Errorf("rows [%d, %d) of %d into %d values: %w", a, b, d.rows, len(dst), ErrShape)
+// rowsDot is RowsDot with the engine locked.
+func (d *Dense) rowsDot(ctx context.Context, y, x []float32, batch, a, b int) (Stats, error) {
+	start := time.Now()
+	g := &d.engine.group
+	g.begin(d.engine, x, batch)
+	g.add(d, y, nil, a, b)
+	stats, err := g.run(ctx)
+	stats.ResidentBytes, stats.Duration = d.ResidentBytes(), time.Since(start)
+	return stats, err
+}
+
+// wants implements [inMemory].
+func (d *Dense) wants() (*scales, *corrections) { return nil, nil }
+
+// dotRows implements [inMemory].
+func (d *Dense) dotRows(y []float32, ldy int, in *input, lo, hi int, s *Stats) {
+	clock := time.Now()
+	d.slice(lo*d.cols, hi*d.cols).dot(d.engine.kernels, y, ldy, &in.packed, hi-lo)
+	lap(&clock, &s.Compute)
+}
+
+// Floats implements [Matrix].
+func (d *Dense) Floats(ctx context.Context, dst []float32, a, b int) error {
+	if err := checkFloats(d.rows, d.cols, len(dst), a, b); err != nil {
+		return err
 	}
 	d.slice(a*d.cols, b*d.cols).floats(dst)
 	return nil

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 	"testing"
+
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // TestDenseHasTheSameBits compares dense matrices of a codebook's values with the
@@ -17,7 +19,7 @@ func TestDenseHasTheSameBits(t *testing.T) {
 	x := vectors(7, m.cols, 1)
 	want := m.oracleTransposed(x)
 	for _, threads := range []int{1, 3} {
-		b := NewBudget(1 << 20)
+		b := memory.NewLedger(1 << 20)
 		e, err := NewEngine(EngineOptions{Threads: threads, Budget: b})
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +52,7 @@ func TestDenseHasTheSameBits(t *testing.T) {
 			}
 			sameBits(t, "dense rows", one, want[13:33])
 			row := make([]float32, 2*m.cols)
-			if err := d.Floats(row, 5, 7); err != nil {
+			if err := d.Floats(t.Context(), row, 5, 7); err != nil {
 				t.Fatal(err)
 			}
 			sameBits(t, "weights", row, weights[5*m.cols:7*m.cols])

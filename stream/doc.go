@@ -20,7 +20,8 @@
 // size, codec, batch size and CPU: the order of additions is fixed (package
 // internal/kernel states it). With an outlier sidecar, y = base + z, where base
 // is the product with the codebook's weights and z adds (outlier − codebook
-// weight)·x over the output's outliers in ascending order of position.
+// weight)·x over the output's outliers in ascending order of position. [Lattice] says what
+// its matrices' scales add to that.
 //
 // # Verification
 //
@@ -30,7 +31,9 @@
 //
 // # Concurrency and memory
 //
-// An [Engine] owns the worker count and the buffers (outside the Go heap) and
-// runs one product at a time; calls from several goroutines queue. A [Matrix]
-// is safe for concurrent use.
+// An [Engine] owns the workers and the buffers (outside the Go heap) and
+// runs one product at a time, or with [Engine.DotAll] several of the same vectors; calls
+// from several goroutines queue. A [Matrix]
+// is safe for concurrent use. [PlanResidency] chooses, from the matrices' [Layout] alone,
+// which of them a memory.Ledger has room for.
 package stream

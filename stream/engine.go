@@ -1,13 +1,19 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/workers"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
+
+// ErrBudget reports a memory budget that is too small; the message names how much would do.
+var ErrBudget = memory.ErrBudget
 
 // EngineOptions configure an [Engine]. The zero value is ready to use.
 type EngineOptions struct {
@@ -16,30 +22,39 @@ type EngineOptions struct {
 	// CPU forces a kernel level such as "avx2"; empty takes the one that the
 	// environment variable HELIX_CPU names, or the best.
 	CPU string
+	// Canon is the arithmetic of lattice matrices, empty for CanonInteger.
+	Canon Canon
 	// Budget bounds the block buffers and resident matrices; nil has no limit. With
 	// a budget, files do not stay in the page cache either. Where it does not allow
 	// buffers for every worker, products run on fewer.
-	Budget *Budget
+	Budget *memory.Ledger
 }
 
-// Engine runs products: it owns the kernels for this CPU, the number of workers
-// and the buffers, which lie outside the Go heap, grow to the largest block seen
-// and are reused by every matrix. It runs one product at a time; concurrent
-// calls wait for their turn. Close it after the last product, and after its
-// matrices.
+// Engine runs products: it owns the kernels for this CPU, the workers, which are
+// started when they are first needed, and the buffers, which lie outside the Go heap,
+// grow to the largest block seen and are reused by every matrix. It runs one product
+// at a time; concurrent calls wait for their turn. Close it after the last product,
+// and after its matrices.
 type Engine struct {
 	threads int
 	kernels *kernel.Kernels
-	budget  *Budget
+	canon   Canon
+	budget  *memory.Ledger
+
+	pool *workers.Pool
 
 	mu      sync.Mutex // held for the length of a product
 	buffers buffers
-	x       kernel.Activations
+	group   group // the product that runs
 }
 
 // NewEngine returns an engine. Its error is about the options.
 func NewEngine(o EngineOptions) (*Engine, error) {
 	k, err := kernels(o.CPU)
+	if err != nil {
+		return nil, err
+	}
+	canon, err := ParseCanon(string(o.Canon))
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +64,9 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	return &Engine{threads: o.Threads, kernels: k, budget: o.Budget, buffers: buffers{budget: o.Budget}}, nil
+	return &Engine{
+		threads: o.Threads, kernels: k, canon: canon, budget: o.Budget, pool: workers.New(o.Threads), buffers: buffers{budget: o.Budget},
+	}, nil
 }
 
 func kernels(level string) (*kernel.Kernels, error) {
@@ -59,39 +76,43 @@ func kernels(level string) (*kernel.Kernels, error) {
 	return kernel.ForLevel(kernel.Level(level))
 }
 
-// Threads returns the number of workers of a product.
-func (e *Engine) Threads() int { return e.threads }
-
 // CPU returns the level of the kernels in use, such as "avx2".
 func (e *Engine) CPU() string { return string(e.kernels.Level()) }
 
-// BufferBytes returns the bytes held in block buffers.
-func (e *Engine) BufferBytes() int64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.buffers.bytes()
-}
-
-// Close frees the buffers. It must not be called while a product runs.
+// Close frees the buffers and ends the workers. It must not be called while a product runs.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.pool.Close()
 	return e.buffers.release()
+}
+
+// Task is work in parts that are independent of each other.
+type Task interface {
+	// Do does part i. No two calls of a run at a time have the same worker, which is numbered from 0.
+	Do(worker, i int) error
+}
+
+// Each does all parts 0 … parts−1 of a task on at most the given number of the engine's workers, those numbered below it;
+// who is free takes the next part. It starts no goroutine and allocates nothing once the workers are there. The first error, or
+// the end of the context, keeps parts that nobody has begun from being done. A part must not use the engine.
+func (e *Engine) Each(ctx context.Context, workers, parts int, t Task) error {
+	return e.pool.Run(ctx, workers, parts, t)
 }
 
 // buffers are an engine's blocks in flight: one packed block per worker, and
 // unpacked ones.
 type buffers struct {
-	budget           *Budget
+	budget           *memory.Ledger
 	packed, unpacked []arena
 }
 
-// reserve makes room for blocks of the matrix in f: for each worker a packed one and an
+// reserve makes room for blocks of a matrix: for each worker a packed one and an
 // unpacked one, and ahead more unpacked ones. Where the budget does not allow that,
 // it is content with less; it returns the workers and unpacked blocks there are
 // room for, at least one of each.
-func (b *buffers) reserve(f File, workers, ahead int) (int, int, error) {
-	packed, unpacked := bufferSizes(f)
+func (b *buffers) reserve(l *Layout, workers, ahead int) (int, int, error) {
+	packed, unpacked := l.PackedBuffer, l.UnpackedBuffer
 	for {
 		err := b.grow(workers, packed, workers+ahead, unpacked)
 		switch {
@@ -106,19 +127,18 @@ func (b *buffers) reserve(f File, workers, ahead int) (int, int, error) {
 				return 0, 0, err
 			}
 		default:
-			return 0, 0, fmt.Errorf("%s: %w", f.Name(), err)
+			return 0, 0, fmt.Errorf("%s: %w", l.Name, err)
 		}
 	}
 }
 
-// reserveOne makes room for one block of the matrix in f, and keeps the buffers of all
+// reserveOne makes room for one block of a matrix, and keeps the buffers of all
 // workers if that is there already.
-func (b *buffers) reserveOne(f File) error {
-	packed, unpacked := bufferSizes(f)
-	if len(b.packed) > 0 && len(b.packed[0].bytes) >= packed && len(b.unpacked) > 0 && len(b.unpacked[0].bytes) >= unpacked {
+func (b *buffers) reserveOne(l *Layout) error {
+	if len(b.packed) > 0 && len(b.packed[0].bytes) >= l.PackedBuffer && len(b.unpacked) > 0 && len(b.unpacked[0].bytes) >= l.UnpackedBuffer {
 		return nil
 	}
-	_, _, err := b.reserve(f, 1, 0)
+	_, _, err := b.reserve(l, 1, 0)
 	return err
 }
 

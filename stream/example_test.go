@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/matrix"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -24,7 +25,7 @@ func Example() {
 	for i := range weights {
 		weights[i] = float32(i%13)/4 - 1.5
 	}
-	rows, err := convert.NewSlice(weights, 64)
+	rows, err := matrix.NewSlice(weights, len(weights)/64, 64)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,7 +1,10 @@
 package stream
 
 import (
+	"context"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -9,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 const golden = "../../shared/golden"
@@ -25,20 +28,10 @@ type goldenProduct struct {
 	Receipt    struct {
 		TensorName     string `json:"tensor_name"`
 		CodecVersion   string `json:"codec_version"`
-		StreamingMode  string `json:"streaming_mode"`
-		Transpose      bool   `json:"transpose_w"`
-		ProjectionMode string `json:"projection_mode"`
 		BlocksTouched  []int  `json:"blocks_touched"`
 		BlocksVerified int    `json:"blocks_verified"`
 		SidecarApplied bool   `json:"sidecar_applied"`
 		Corrections    int    `json:"sidecar_corrections"`
-		ComputeProof   struct {
-			Input string `json:"input_activation_sha256"`
-		} `json:"compute_proof"`
-		Memory struct {
-			Full float64 `json:"full_weight_mb"`
-		} `json:"memory_audit"`
-		Status string `json:"status"`
 	} `json:"receipt_sidecar"`
 }
 
@@ -92,8 +85,8 @@ func (g *goldenProduct) run(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		y, r := multiplyWithReceipt(t, w, x, g.Transpose)
-		want, shape, err := npy.ReadFloat64(filepath.Join(golden, c.truth))
+		y, stats := multiply(t, w, x, g.Transpose)
+		want, shape, err := readFloat64(filepath.Join(golden, c.truth))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +97,7 @@ func (g *goldenProduct) run(t *testing.T) {
 			t.Errorf("sidecar %v: relative error %.2g, want at most 1e-6", c.sidecar != nil, d)
 		}
 		if c.sidecar != nil {
-			g.compareReceipt(t, r)
+			g.compare(t, w, stats)
 		}
 		if err := w.Close(); err != nil {
 			t.Error(err)
@@ -112,39 +105,42 @@ func (g *goldenProduct) run(t *testing.T) {
 	}
 }
 
-func (g *goldenProduct) compareReceipt(t *testing.T, r *receipt.StreamXW) {
-	w := g.Receipt
-	if r.TensorName != w.TensorName || r.CodecVersion != w.CodecVersion || r.StreamingMode != w.StreamingMode ||
-		r.Transpose != w.Transpose || r.ProjectionMode != w.ProjectionMode || r.BlocksVerified != w.BlocksVerified ||
-		r.SidecarApplied != w.SidecarApplied || r.SidecarCorrections != w.Corrections || r.Status != w.Status {
-		t.Errorf("receipt %+v, the original's %+v", r, w)
+// readFloat64 reads an array of float64.
+func readFloat64(path string) (data []float64, shape []int, err error) {
+	r, err := npy.Open(path)
+	if err != nil {
+		return nil, nil, err
 	}
-	if !equalShape(r.BlocksTouched, w.BlocksTouched) {
-		t.Errorf("blocks touched %v, want %v", r.BlocksTouched, w.BlocksTouched)
+	defer r.Close()
+	raw := make([]byte, 8*r.Len())
+	if err := r.ReadRaw(context.Background(), raw, 0); err != nil || r.Type() != dtype.F64 {
+		return nil, nil, fmt.Errorf("%s: %s, %v", path, r.Type(), err)
 	}
-	if r.ComputeProof.InputSHA256 != w.ComputeProof.Input {
-		t.Errorf("input hash %s, want %s", r.ComputeProof.InputSHA256, w.ComputeProof.Input)
-	}
-	if r.Memory.FullWeightMB != w.Memory.Full {
-		t.Errorf("full weight %v MB, want %v", r.Memory.FullWeightMB, w.Memory.Full)
+	data = make([]float64, r.Len())
+	_, err = binary.Decode(raw, binary.LittleEndian, data)
+	return data, r.Shape(), err
+}
+
+// compare compares what is told of a product with the original's receipt.
+func (g *goldenProduct) compare(t *testing.T, m *Quantized, s Stats) {
+	w, d := g.Receipt, m.Describe()
+	if d.Tensor != w.TensorName || d.Format != w.CodecVersion || s.LastBlock-s.FirstBlock != len(w.BlocksTouched) ||
+		s.BlocksVerified != w.BlocksVerified || d.Sidecar.Apply != w.SidecarApplied || s.Corrections != w.Corrections {
+		t.Errorf("%+v, %+v, the original's receipt %+v", d, s, w)
 	}
 }
 
-func multiplyWithReceipt(t *testing.T, w *Matrix, x Tensor, transpose bool) (Tensor, *receipt.StreamXW) {
+func multiply(t *testing.T, w *Quantized, x Tensor, transpose bool) (Tensor, Stats) {
 	t.Helper()
-	recorder := w.Record("")
+	product := w.MatMul
 	if transpose {
-		y, stats, err := w.MatMulTransposed(t.Context(), x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return y, recorder.MatMulTransposed(x, y, stats)
+		product = w.MatMulTransposed
 	}
-	y, stats, err := w.MatMul(t.Context(), x)
+	y, stats, err := product(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return y, recorder.MatMul(x, y, stats)
+	return y, stats
 }
 
 // relativeError is the largest difference in units of the largest true value.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/offheap"
 )
 
@@ -19,6 +19,8 @@ import (
 type Lossless struct {
 	blocks blocks
 	file   *cdna.Lossless
+	layout Layout
+	policy cdna.Policy
 	close  func() error
 	dense  *Dense // nil while streamed; guarded by engine.mu
 }
@@ -26,17 +28,31 @@ type Lossless struct {
 // OpenLossless opens the lossless file at path. verify says when a block's hash is
 // checked, as in MatrixOptions. Close the matrix after use.
 func (e *Engine) OpenLossless(path string, verify cdna.Policy) (*Lossless, error) {
+	f, err := cdna.OpenLossless(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.NewLossless(f, verify)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// NewLossless returns the matrix in an open lossless file, as New does.
+func (e *Engine) NewLossless(f *cdna.Lossless, verify cdna.Policy) (*Lossless, error) {
 	verify, err := checkPolicy(verify)
 	if err != nil {
 		return nil, err
 	}
-	f, closeFile, err := openFile(e, path, cdna.OpenLossless, cdna.NewLossless)
-	if err != nil {
-		return nil, err
+	closeFile := f.Close
+	if e.budget != nil {
+		f = f.Uncached()
 	}
 	return &Lossless{
 		blocks: blocks{e, &f.Blocks, cdna.NewVerifier(verify, f.NumBlocks(), 0)},
-		file:   f, close: closeFile,
+		file:   f, layout: LosslessLayout(f), policy: verify, close: closeFile,
 	}, nil
 }
 
@@ -51,9 +67,6 @@ func (m *Lossless) Rows() int { return m.file.Rows() }
 
 // Cols returns the number of columns of W.
 func (m *Lossless) Cols() int { return m.file.Cols() }
-
-// File returns the file behind the matrix.
-func (m *Lossless) File() *cdna.Lossless { return m.file }
 
 // denseWidth is the bytes of a weight in memory: bfloat16 stays as it is, all else
 // becomes float32.
@@ -90,11 +103,11 @@ func view(raw []byte, t dtype.Type) denseRows {
 
 // fetch returns the weights of block i, in the engine's given buffer: first the
 // converted ones, if there are any, then the block as it is unpacked.
-func (m *Lossless) fetch(w, buffer, i int, s *Stats) (denseRows, error) {
+func (m *Lossless) fetch(ctx context.Context, w, buffer, i int, s *Stats) (denseRows, error) {
 	room := m.blocks.engine.buffers.unpacked[buffer].bytes
 	widened := widenedSize(m.file)
 	raw := room[widened:][:m.file.Block(i).DecompLen]
-	if err := m.blocks.fetch(raw, w, i, s); err != nil {
+	if err := m.blocks.fetch(ctx, raw, w, i, s); err != nil {
 		return denseRows{}, err
 	}
 	if widened == 0 {
@@ -107,7 +120,27 @@ func (m *Lossless) fetch(w, buffer, i int, s *Stats) (denseRows, error) {
 	return denseRows{f32: f32}, nil
 }
 
-// RowsDot computes y[v] = W[a:b] @ x[v], as [Matrix.RowsDot] does.
+// Describe implements [Matrix].
+func (m *Lossless) Describe() Description {
+	h := m.file.Header()
+	return Description{
+		Format: FormatLossless, Exact: true, Tensor: h.TensorName, Path: m.file.Name(), Codec: h.Encoding, Verify: m.policy,
+		Sidecar: noSidecar, Canon: CanonFloat, Kernels: m.blocks.engine.CPU(),
+	}
+}
+
+// ResidentBytes implements [Matrix].
+func (m *Lossless) ResidentBytes() int64 {
+	e := m.blocks.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m.dense == nil {
+		return 0
+	}
+	return m.dense.ResidentBytes()
+}
+
+// RowsDot implements [Matrix].
 func (m *Lossless) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats, error) {
 	cols := m.Cols()
 	batch, err := checkDot(m.Rows(), cols, y, x, a, b)
@@ -124,23 +157,25 @@ func (m *Lossless) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats
 		return m.dense.rowsDot(ctx, y, x, batch, a, b)
 	}
 	start := time.Now()
-	first, last := blockRange(m.file, a, b)
-	workers, _, err := e.buffers.reserve(m.file, min(e.threads, last-first), 0)
+	first, last := blockRange(&m.file.Blocks, a, b)
+	workers, _, err := e.buffers.reserve(&m.layout, min(e.threads, last-first), 0)
 	if err != nil {
 		return Stats{}, err
 	}
-	e.x.Pack(x, batch, cols)
+	e.group.begin(e, x, batch)
+	in := e.group.input(cols, nil, nil)
+	in.pack(0, batch, 0, cols)
 	each := make([]Stats, workers)
-	err = eachBlock(ctx, workers, first, last, func(w, i int) error {
+	err = e.eachBlock(ctx, workers, first, last, func(w, i int) error {
 		s := &each[w]
-		weights, err := m.fetch(w, w, i, s)
+		weights, err := m.fetch(ctx, w, w, i, s)
 		if err != nil {
 			return err
 		}
 		block := m.file.Block(i)
 		lo, hi := max(a, block.FirstRow), min(b, block.FirstRow+block.Rows)
 		clock := time.Now()
-		weights.slice((lo-block.FirstRow)*cols, (hi-block.FirstRow)*cols).dot(e.kernels, y[lo-a:], b-a, &e.x, hi-lo)
+		weights.slice((lo-block.FirstRow)*cols, (hi-block.FirstRow)*cols).dot(e.kernels, y[lo-a:], b-a, &in.packed, hi-lo)
 		lap(&clock, &s.Compute)
 		return nil
 	})
@@ -155,12 +190,11 @@ func (m *Lossless) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats
 	return total, nil
 }
 
-// Floats writes the weights of rows [a, b) to dst, which has length (b−a)·Cols. Of a
-// streamed matrix only the blocks that hold those rows are read.
-func (m *Lossless) Floats(dst []float32, a, b int) error {
+// Floats implements [Matrix].
+func (m *Lossless) Floats(ctx context.Context, dst []float32, a, b int) error {
 	cols := m.Cols()
-	if a < 0 || b < a || b > m.Rows() || len(dst) != (b-a)*cols {
-		return fmt.Errorf("%s: rows [%d, %d) of %d into %d values: %w", m.file.Name(), a, b, m.Rows(), len(dst), ErrShape)
+	if err := checkFloats(m.Rows(), cols, len(dst), a, b); err != nil {
+		return fmt.Errorf("%s: %w", m.file.Name(), err)
 	}
 	if a == b {
 		return nil
@@ -169,14 +203,14 @@ func (m *Lossless) Floats(dst []float32, a, b int) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if m.dense != nil {
-		return m.dense.Floats(dst, a, b)
+		return m.dense.Floats(ctx, dst, a, b)
 	}
-	if err := e.buffers.reserveOne(m.file); err != nil {
+	if err := e.buffers.reserveOne(&m.layout); err != nil {
 		return err
 	}
-	first, last := blockRange(m.file, a, b)
+	first, last := blockRange(&m.file.Blocks, a, b)
 	for i, row := first, a; i < last; i++ {
-		weights, err := m.fetch(0, 0, i, new(Stats))
+		weights, err := m.fetch(ctx, 0, 0, i, new(Stats))
 		if err != nil {
 			return err
 		}
@@ -215,7 +249,7 @@ func (m *Lossless) Load(ctx context.Context) error {
 // load fills d, several blocks at once.
 func (m *Lossless) load(ctx context.Context, d *Dense) error {
 	e, kind := m.blocks.engine, m.file.DType()
-	workers, _, err := e.buffers.reserve(m.file, min(e.threads, m.file.NumBlocks()), 0)
+	workers, _, err := e.buffers.reserve(&m.layout, min(e.threads, m.file.NumBlocks()), 0)
 	if err != nil {
 		return err
 	}
@@ -224,14 +258,14 @@ func (m *Lossless) load(ctx context.Context, d *Dense) error {
 	} else {
 		d.f32 = d.arena.float32s()
 	}
-	return eachBlock(ctx, workers, 0, m.file.NumBlocks(), func(w, i int) error {
+	return e.eachBlock(ctx, workers, 0, m.file.NumBlocks(), func(w, i int) error {
 		block := m.file.Block(i)
 		from, n := block.FirstRow*d.cols, block.Rows*d.cols
 		raw := e.buffers.unpacked[w].bytes[:block.DecompLen]
 		if !widens(kind) {
 			raw = d.arena.bytes[from*kind.Size():][:block.DecompLen]
 		}
-		if err := m.blocks.unpack(raw, w, i, new(Stats)); err != nil {
+		if err := m.blocks.unpack(ctx, raw, w, i, new(Stats)); err != nil {
 			return err
 		}
 		if err := m.blocks.checkLoaded(i, raw); err != nil {

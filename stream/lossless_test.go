@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // losslessKinds are all types that a lossless file holds.
@@ -52,7 +53,7 @@ func TestLosslessHasTheBitsOfDense(t *testing.T) {
 			path, weights := losslessFile(t, kind, rows, cols, 8, codec)
 			x := vectors(batch, cols, 1)
 			for _, threads := range []int{1, 3} {
-				b := NewBudget(1 << 20)
+				b := memory.NewLedger(1 << 20)
 				e, err := NewEngine(EngineOptions{Threads: threads, Budget: b})
 				if err != nil {
 					t.Fatal(err)
@@ -85,14 +86,14 @@ func TestLosslessHasTheBitsOfDense(t *testing.T) {
 					}
 					sameBits(t, state+" rows", some, want[13:33])
 					part := make([]float32, 12*cols)
-					if err := m.Floats(part, 5, 17); err != nil {
+					if err := m.Floats(t.Context(), part, 5, 17); err != nil {
 						t.Fatal(err)
 					}
 					sameBits(t, state+" weights", part, weights[5*cols:17*cols])
 					if _, err := m.RowsDot(t.Context(), y, x.Data, 0, rows+1); !errors.Is(err, ErrShape) {
 						t.Errorf("a row too many: %v", err)
 					}
-					if err := m.Floats(part, 50, 62); !errors.Is(err, ErrShape) {
+					if err := m.Floats(t.Context(), part, 50, 62); !errors.Is(err, ErrShape) {
 						t.Errorf("rows too many: %v", err)
 					}
 				}
@@ -101,8 +102,8 @@ func TestLosslessHasTheBitsOfDense(t *testing.T) {
 				if err := m.Load(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				if got := b.Used() - before; got != ResidentSize(m.file) {
-					t.Errorf("%s: %d bytes resident, planned %d", kind, got, ResidentSize(m.file))
+				if got := b.Used() - before; got != m.layout.ResidentBytes {
+					t.Errorf("%s: %d bytes resident, planned %d", kind, got, m.layout.ResidentBytes)
 				}
 				check("resident")
 				if err := m.Unload(); err != nil {
@@ -125,13 +126,14 @@ func TestLosslessWithinTheBudget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := PlanResidency(1<<30, 1, []File{f})
+		layout := LosslessLayout(f)
 		f.Close()
+		p, err := PlanResidency(1<<30, 1, []Layout{layout})
 		if err != nil || !p.Resident[0] {
 			t.Fatalf("%+v, %v", p, err)
 		}
 		for _, less := range []int64{0, 1} {
-			e, err := NewEngine(EngineOptions{Threads: 2, Budget: NewBudget(p.Minimum - less)})
+			e, err := NewEngine(EngineOptions{Threads: 2, Budget: memory.NewLedger(p.Minimum - less)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +184,7 @@ func TestLosslessDamage(t *testing.T) {
 	if _, err := m.RowsDot(t.Context(), y, x, 0, 40); !errors.Is(err, cdna.ErrChecksum) {
 		t.Errorf("product: %v", err)
 	}
-	if err := m.Floats(make([]float32, 64), 39, 40); !errors.Is(err, cdna.ErrChecksum) {
+	if err := m.Floats(t.Context(), make([]float32, 64), 39, 40); !errors.Is(err, cdna.ErrChecksum) {
 		t.Errorf("weights: %v", err)
 	}
 	if err := m.Load(t.Context()); !errors.Is(err, cdna.ErrChecksum) {

@@ -38,10 +38,13 @@ type Decision struct {
 	MinCosine float64
 }
 
+// noSidecar is the outcome where there is none.
+var noSidecar = Decision{Basis: "none"}
+
 // decide applies the contract of FORMATS "When a sidecar is applied".
 func (q Quality) decide(h *cdna.Header, given bool) Decision {
 	if !given {
-		return Decision{Basis: "none"}
+		return noSidecar
 	}
 	if q == (Quality{}) {
 		return Decision{Apply: true, Basis: "given"}

@@ -1,6 +1,9 @@
 package stream
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // ring hands out the work of an X @ W product: blocks are unpacked in any order
 // by any worker into a fixed number of slots, and each worker consumes all of
@@ -83,6 +86,18 @@ func (r *ring) consumed(w int) {
 	}
 	r.changed.L.Unlock()
 }
+
+// leave tells that worker w is gone. If that was a panic, the others must not wait for its strip.
+func (r *ring) leave(w int) {
+	r.changed.L.Lock()
+	whole := r.strips[w] == r.blocks
+	r.changed.L.Unlock()
+	if !whole {
+		r.fail(errLeft)
+	}
+}
+
+var errLeft = errors.New("a strip was given up")
 
 // fail stops every worker; the first error stays.
 func (r *ring) fail(err error) {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/codebook"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // TestRowsWithinTheBuffers reads single rows, streamed and from memory in 8, 6 and
@@ -16,8 +16,10 @@ func TestRowsWithinTheBuffers(t *testing.T) {
 	for _, entries := range []int{256, 64, 16} {
 		m := newMatrixOf(entries, 300, 512, 0, 6)
 		want := make([]float32, len(m.indices))
-		codebook.Decode(want, m.indices, m.values)
-		b := NewBudget(1 << 30)
+		for i, index := range m.indices {
+			want[i] = m.values[index]
+		}
+		b := memory.NewLedger(1 << 30)
 		e, err := NewEngine(EngineOptions{Threads: 1, Budget: b})
 		if err != nil {
 			t.Fatal(err)
@@ -27,13 +29,16 @@ func TestRowsWithinTheBuffers(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := w.File()
-		b.limit = int64(f.MaxBlockLen())
+		others := b.Limit() - int64(f.MaxBlockLen())
+		if err := b.Reserve("all but a block", others); err != nil {
+			t.Fatal(err)
+		}
 		row := make([]float32, m.cols)
 		read := func(kind string) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			for r := range 20 {
-				if err := w.Floats(row, 15*r, 15*r+1); err != nil {
+				if err := w.Floats(t.Context(), row, 15*r, 15*r+1); err != nil {
 					t.Fatal(err)
 				}
 				sameBits(t, kind, row, want[15*r*m.cols:][:m.cols])
@@ -44,7 +49,8 @@ func TestRowsWithinTheBuffers(t *testing.T) {
 			}
 		}
 		read("streamed")
-		b.limit += ResidentSize(f)
+		b.Release(w.layout.ResidentBytes)
+		others -= w.layout.ResidentBytes
 		if err := w.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -52,15 +58,15 @@ func TestRowsWithinTheBuffers(t *testing.T) {
 		if err := errors.Join(w.Close(), e.Close()); err != nil {
 			t.Error(err)
 		}
-		if b.Used() != 0 {
-			t.Errorf("%d bytes are in use after Close", b.Used())
+		if n := b.Used() - others; n != 0 {
+			t.Errorf("%d bytes are in use after Close", n)
 		}
 	}
 }
 
-// TestSidecarSize compares what a matrix with outliers takes of the heap with what
+// TestSidecarBytes compares what a matrix with outliers takes of the heap with what
 // is planned for it.
-func TestSidecarSize(t *testing.T) {
+func TestSidecarBytes(t *testing.T) {
 	m := newMatrix(600, 1000, 60000, 8)
 	e := newTestEngine(t, 1)
 	path := m.write(t, "none", 100)
@@ -79,7 +85,7 @@ func TestSidecarSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	got, want := heap()-before, SidecarSize(w.File(), len(sidecar.Positions))
+	got, want := heap()-before, w.layout.SidecarBytes(len(sidecar.Positions))
 	if got < want || got > want+64<<10 {
 		t.Errorf("%d outliers take %d bytes, planned %d", len(sidecar.Positions), got, want)
 	}

@@ -3,6 +3,8 @@ package stream
 import (
 	"errors"
 	"fmt"
+
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
 )
 
 var (
@@ -10,6 +12,9 @@ var (
 	ErrShape = errors.New("shape mismatch")
 	// ErrOption reports options that make no sense.
 	ErrOption = errors.New("invalid option")
+	// ErrLevel reports kernels, asked for by EngineOptions.CPU or HELIX_CPU, that this
+	// machine does not have.
+	ErrLevel = kernel.ErrLevel
 )
 
 // Tensor is a row-major float32 array of one, two or three dimensions.

@@ -7,6 +7,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // settings are what the files beside a vocabulary say of it: tokenizer_config.json, special_tokens_map.json and added_tokens.json.
@@ -312,7 +314,7 @@ func parseChatTemplate(data json.RawMessage) (template string, others map[string
 // addStops adds the eos_token_id of generation_config.json or config.json, an id or a list of ids; in the latter, a model with
 // several parts has it in text_config.
 func (t *Tokenizer) addStops(file string, data []byte) error {
-	parts, err := parseMembers(file, data) // which leaves alone what else is there, such as Python's Infinity
+	parts, err := parseMembers(file, strictjson.FromPython(data))
 	if err != nil {
 		return err
 	}

@@ -104,25 +104,25 @@ func (c *compiler) compile(n *node) error {
 		return c.alternatives(n.parts)
 	case nodeRepeat:
 		if n.greed == possessive {
-			return c.apart(instruction{op: opAtomic}, func() error { return c.repeat(n) })
+			return c.subexpression(instruction{op: opAtomic}, func() error { return c.repeat(n) })
 		}
 		return c.repeat(n)
 	case nodeAtomic:
-		return c.apart(instruction{op: opAtomic}, func() error { return c.compile(n.parts[0]) })
+		return c.subexpression(instruction{op: opAtomic}, func() error { return c.compile(n.parts[0]) })
 	case nodeLookAhead:
-		return c.apart(instruction{op: opAhead, negative: n.negative}, func() error { return c.compile(n.parts[0]) })
+		return c.subexpression(instruction{op: opAhead, negative: n.negative}, func() error { return c.compile(n.parts[0]) })
 	case nodeLookBehind:
 		low, high := n.parts[0].length()
 		if high < 0 {
 			return fmt.Errorf("a look-behind without a limit")
 		}
-		return c.apart(instruction{op: opBehind, y: int32(low), n: int32(high), negative: n.negative}, func() error { return c.compile(n.parts[0]) })
+		return c.subexpression(instruction{op: opBehind, y: int32(low), n: int32(high), negative: n.negative}, func() error { return c.compile(n.parts[0]) })
 	}
 	return c.emit(instruction{op: opAssert, x: int32(n.kind)})
 }
 
-// apart compiles a part that is matched for itself.
-func (c *compiler) apart(i instruction, part func() error) error {
+// subexpression compiles a part that is matched for itself.
+func (c *compiler) subexpression(i instruction, part func() error) error {
 	at := c.here()
 	if err := c.emit(i); err != nil {
 		return err

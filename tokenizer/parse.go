@@ -40,13 +40,7 @@ func parseTokenizer(data []byte) (*Tokenizer, []addedToken, error) {
 	if len(data) > MaxFileSize {
 		return nil, nil, fmt.Errorf("%w: tokenizer.json of %d bytes", ErrTooLarge, len(data))
 	}
-	if !json.Valid(data) {
-		return nil, nil, fmt.Errorf("%w: tokenizer.json is not JSON, or cut short", ErrFormat)
-	}
-	if depth := nesting(data); depth > maxNesting {
-		return nil, nil, fmt.Errorf("%w: tokenizer.json nested deeper than %d", ErrLimit, maxNesting)
-	}
-	parts, err := parseMembers("tokenizer.json", data)
+	_, parts, err := readObject("tokenizer.json", data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -172,7 +166,8 @@ func typeOf(what string, data json.RawMessage) (string, error) {
 	return c.Type, nil
 }
 
-// read fills v, a struct with its defaults, from a part.
+// read fills v, a struct with its defaults, from a part, whose grammar was checked. Names that repeat or are in the wrong
+// case are as harmless here as to the reference, which ignores them.
 func read[T any](what string, data json.RawMessage, v T) (T, error) {
 	if err := json.Unmarshal(data, &v); err != nil {
 		return v, fmt.Errorf("%w: %s: %v", ErrFormat, what, err)

@@ -1,112 +1,110 @@
 package transformer
 
-import "fmt"
+import (
+	"context"
+	"fmt"
 
-// assemble builds the blocks from the loaded matrices, whose shapes checkWeights
-// has compared with the configuration.
-func (m *Model) assemble() error {
+	"github.com/helix-substrate/helix-substrate/arch"
+)
+
+// assemble builds the blocks from the loaded matrices, whose shapes arch.Config.CheckWeights
+// has compared with the configuration, and from vectors.
+func (m *Model) assemble(ctx context.Context) error {
 	c := m.Config
-	m.blocks = make([]Block, c.Layers)
-	for l := range m.blocks {
-		if err := m.assembleBlock(l); err != nil {
-			return err
+	m.blocks = make([]block, c.Layers)
+	for _, w := range c.Weights(m.source.has) {
+		if len(w.Parts) > 0 {
+			if err := m.place(ctx, &w); err != nil {
+				return err
+			}
 		}
 	}
 	var err error
-	if m.norm, err = m.vector(normName, c.Hidden); err != nil {
+	if m.norm, err = m.vector(ctx, arch.NormName, c.Hidden); err != nil {
 		return err
 	}
-	m.embeddings = m.matrices[embeddingName(c, m.source.has)]
-	head := m.embeddings
-	if !c.TiedHead {
-		head = m.matrices[headName]
+	m.embeddings = m.matrices[c.StoredEmbedding(m.source.has)]
+	head := arch.HeadName
+	if c.TiedHead {
+		head = c.StoredEmbedding(m.source.has)
 	}
-	m.head = Linear{W: head, Rows: c.Vocab}
+	m.head = linear{Name: head, W: m.matrices[head], Rows: c.Vocab}
 	return nil
 }
 
-func (m *Model) assembleBlock(l int) error {
-	c, b := m.Config, &m.blocks[l]
-	a, f := &b.Attention, &b.FFN
-	f.Activation = c.Activation
-	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	parts := []part{
-		{&a.O, "self_attn.o_proj", 0, c.Hidden},
-		{&f.Down, "mlp.down_proj", 0, c.Hidden},
-	}
-	if c.FusedQKV {
-		const name = "self_attn.qkv_proj"
-		parts = append(parts, part{&a.Q, name, 0, queries}, part{&a.K, name, queries, keys}, part{&a.V, name, queries + keys, keys})
-	} else {
-		parts = append(parts, part{&a.Q, "self_attn.q_proj", 0, queries}, part{&a.K, "self_attn.k_proj", 0, keys}, part{&a.V, "self_attn.v_proj", 0, keys})
-	}
-	if c.FusedGate {
-		parts = append(parts, part{&f.Gate, "mlp.gate_up_proj", 0, c.FFN}, part{&f.Up, "mlp.gate_up_proj", c.FFN, c.FFN})
-	} else {
-		parts = append(parts, part{&f.Gate, "mlp.gate_proj", 0, c.FFN}, part{&f.Up, "mlp.up_proj", 0, c.FFN})
-	}
-	for _, p := range parts {
-		if err := m.linear(l, p); err != nil {
-			return err
-		}
-	}
-	return m.norms(l, b)
-}
-
-// part says which rows of which matrix make a linear layer.
-type part struct {
-	to          *Linear
-	name        string
-	first, rows int
-}
-
-func (m *Model) linear(l int, p part) error {
-	name := layerName(l, p.name)
-	*p.to = Linear{W: m.matrices[name+".weight"], First: p.first, Rows: p.rows}
-	if !m.source.has(name + ".bias") {
-		return nil
-	}
-	bias, err := m.vector(name+".bias", p.to.W.Rows())
-	if err != nil {
-		return err
-	}
-	p.to.Bias = bias[p.first : p.first+p.rows]
-	return nil
-}
-
-func (m *Model) norms(l int, b *Block) error {
-	c := m.Config
-	list := []struct {
-		to   *[]float32
-		name string
-		n    int
-		used bool
-	}{
-		{&b.AttnNorm, "input_layernorm", c.Hidden, true},
-		{&b.FFNNorm, "post_attention_layernorm", c.Hidden, !c.PostNorms},
-		{&b.PostAttn, "post_attention_layernorm", c.Hidden, c.PostNorms},
-		{&b.FFNNorm, "pre_feedforward_layernorm", c.Hidden, c.PostNorms},
-		{&b.PostFFN, "post_feedforward_layernorm", c.Hidden, c.PostNorms},
-		{&b.Attention.QNorm, "self_attn.q_norm", c.HeadDim, c.QKNorm},
-		{&b.Attention.KNorm, "self_attn.k_norm", c.HeadDim, c.QKNorm},
-	}
-	for _, n := range list {
-		if !n.used {
-			continue
+// place puts a layer's tensor where the layer uses it.
+func (m *Model) place(ctx context.Context, w *arch.Weight) error {
+	var vector []float32
+	if w.IsVector() {
+		if w.Optional && !m.source.has(w.Name) {
+			return nil
 		}
 		var err error
-		if *n.to, err = m.vector(layerName(l, n.name+".weight"), n.n); err != nil {
+		if vector, err = m.vector(ctx, w.Name, w.Shape[0]); err != nil {
 			return err
 		}
+	}
+	b, first := &m.blocks[w.Layer], 0
+	for _, p := range w.Parts {
+		l := b.linear(p.Use)
+		switch {
+		case l == nil:
+			*b.norm(p.Use) = vector
+		case vector != nil: // which comes after the matrix
+			l.Bias = vector[first:][:p.Rows]
+		default:
+			*l = linear{Name: w.Name, W: m.matrices[w.Name], First: first, Rows: p.Rows}
+		}
+		first += p.Rows
+	}
+	return nil
+}
+
+// linear returns the block's linear layer of a use; nil for a norm's.
+func (b *block) linear(u arch.Use) *linear {
+	switch u {
+	case arch.Query:
+		return &b.Attention.Q
+	case arch.Key:
+		return &b.Attention.K
+	case arch.Value:
+		return &b.Attention.V
+	case arch.AttentionOutput:
+		return &b.Attention.O
+	case arch.FFNGate:
+		return &b.FFN.Gate
+	case arch.FFNUp:
+		return &b.FFN.Up
+	case arch.FFNDown:
+		return &b.FFN.Down
+	}
+	return nil
+}
+
+// norm returns the place of a norm's weights.
+func (b *block) norm(u arch.Use) *[]float32 {
+	switch u {
+	case arch.AttentionNorm:
+		return &b.AttnNorm
+	case arch.QueryNorm:
+		return &b.Attention.QNorm
+	case arch.KeyNorm:
+		return &b.Attention.KNorm
+	case arch.PostAttentionNorm:
+		return &b.PostAttn
+	case arch.FFNNorm:
+		return &b.FFNNorm
+	case arch.PostFFNNorm:
+		return &b.PostFFN
 	}
 	return nil
 }
 
 // vector reads a vector and checks its length.
-func (m *Model) vector(name string, n int) ([]float32, error) {
-	x, err := m.source.vector(name)
+func (m *Model) vector(ctx context.Context, name string, n int) ([]float32, error) {
+	x, err := m.source.vector(ctx, name)
 	if err == nil && len(x) != n {
-		err = fmt.Errorf("%s has %d values, the configuration says %d: %w", name, len(x), n, ErrWeights)
+		err = fmt.Errorf("%s has %d values, the configuration says %d: %w", name, len(x), n, arch.ErrWeights)
 	}
 	return x, err
 }

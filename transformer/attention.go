@@ -3,123 +3,124 @@ package transformer
 import (
 	"context"
 
-	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 )
 
-// Attention is causal grouped-query attention (Vaswani et al. 2017; Ainslie et al.
+// attention is causal grouped-query attention (Vaswani et al. 2017; Ainslie et al.
 // 2023): every key/value head serves Heads/KVHeads query heads.
-type Attention struct {
-	Q, K, V, O   Linear
+type attention struct {
+	Q, K, V, O   linear
 	QNorm, KNorm []float32 // of length HeadDim, or nil
 }
 
-// attentionScratch is the memory of an attention layer for up to a chunk of
-// vectors.
+// attentionScratch is the memory of an attention layer for a pass.
 type attentionScratch struct {
-	q, k, v, out []float32 // of the chunk
-	workers      []attentionWorker
+	q, k, v, out []float32
+	workers      []*kernel.AttentionMemory
+	tasks        []attentionTask // of a key/value head each
 }
 
-// attentionWorker is one worker's.
-type attentionWorker struct {
-	scores     []float32 // a group of query heads × positions
-	weights    []float32 // keys or values as float32, of a half precision cache
-	activation kernel.Activations
-}
+// attentionTask is rows of a pass that follow each other in a sequence, so that keys and values are read once for all.
+type attentionTask struct{ from, to int }
 
-// forward writes the layer's output for a chunk of vectors at positions first,
-// first+1, … to y and stores their keys and values.
-func (s *Session) attention(ctx context.Context, l int, t *Attention, y, x []float32, first int) error {
-	c := s.model.Config
-	n := len(x) / c.Hidden
-	b := &s.scratch.attention
+// attentionRows is how many query heads a task has at most, unless a single token has more: enough that its products,
+// not the reading of keys and values, take the time.
+const attentionRows = 48
+
+// attentionTokens is how many tokens a task has at most.
+func attentionTokens(c *arch.Config) int { return max(1, attentionRows*c.KVHeads/c.Heads) }
+
+// attend writes layer l's output for the rows' vectors x to y and stores their keys and
+// values.
+func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) error {
+	c := p.model.Config
+	n := len(p.rows)
+	b := &p.attention
 	q, k, v := b.q[:n*c.Heads*c.HeadDim], b.k[:n*c.KVHeads*c.HeadDim], b.v[:n*c.KVHeads*c.HeadDim]
-	for _, p := range []struct {
-		l *Linear
-		y []float32
-	}{{&t.Q, q}, {&t.K, k}, {&t.V, v}} {
-		if err := p.l.apply(ctx, p.y, x); err != nil {
-			return err
-		}
+	m := p.model
+	if err := m.engine.DotAll(ctx, x, t.Q.to(q), t.K.to(k), t.V.to(v)); err != nil {
+		return err
 	}
-	s.turn(l, t, q, k)
-	for i := range n {
-		s.cache.put(l, 0, first+i, k[i*c.KVHeads*c.HeadDim:])
-		s.cache.put(l, 1, first+i, v[i*c.KVHeads*c.HeadDim:])
+	p.rotating = rotating{p, l, t, q, k, v}
+	if err := m.each(ctx, n, len(q)+len(k), &p.rotating); err != nil {
+		return err
 	}
-	// Every vector and every key/value head is a task of its own.
-	parallel(len(b.workers), n*c.KVHeads, 1, func(w, from, to int) {
-		for task := from; task < to; task++ {
-			s.attend(&b.workers[w], l, task%c.KVHeads, first+task/c.KVHeads, q, task/c.KVHeads)
-		}
-	})
-	return t.O.apply(ctx, y, b.out[:n*c.Heads*c.HeadDim])
+	p.divideAttention()
+	p.attending = attending{p, l}
+	if err := m.engine.Each(ctx, len(b.workers), len(b.tasks)*c.KVHeads, &p.attending); err != nil {
+		return err
+	}
+	return m.engine.DotAll(ctx, b.out[:n*c.Heads*c.HeadDim], t.O.to(y))
 }
 
-// turn normalizes queries and keys where the model does, and rotates them.
-func (s *Session) turn(l int, t *Attention, q, k []float32) {
-	c := s.model.Config
-	for _, p := range []struct {
-		x     []float32
-		heads int
-		norm  []float32
-	}{{q, c.Heads, t.QNorm}, {k, c.KVHeads, t.KNorm}} {
-		if p.norm != nil {
-			rmsNormRows(p.x, p.x, p.norm, c.HeadDim, c.NormEps, c.NormOffset)
-		}
-		stride := p.heads * c.HeadDim
-		for i := 0; i*stride < len(p.x); i++ {
-			r := s.rotation(l, i)
-			for h := range p.heads {
-				r.apply(p.x[i*stride+h*c.HeadDim:][:c.HeadDim])
+// divideAttention divides the rows into tasks.
+func (p *pass) divideAttention() {
+	b := &p.attention
+	b.tasks = b.tasks[:0]
+	most := attentionTokens(p.model.Config)
+	for i, r := range p.rows {
+		if i > 0 && r.cache == p.rows[i-1].cache && r.position == p.rows[i-1].position+1 {
+			if last := &b.tasks[len(b.tasks)-1]; last.to-last.from < most {
+				last.to++
+				continue
 			}
 		}
+		b.tasks = append(b.tasks, attentionTask{i, i + 1})
 	}
 }
 
-// attend computes, for the vector i of the chunk at the given position, the context
-// of the query heads that a key/value head serves.
-func (s *Session) attend(w *attentionWorker, l, head, position int, q []float32, i int) {
-	c := s.model.Config
-	from := c.window(l, position)
-	n, group := position+1-from, c.Heads/c.KVHeads
-	kernels := s.model.kernels
-	queries := q[(i*c.Heads+head*group)*c.HeadDim:][:group*c.HeadDim]
-
-	w.activation.Pack(queries, group, c.HeadDim)
-	scores := w.scores[:group*n]
-	kernels.DotRowsF32(scores, n, &w.activation, s.cache.get(w.weights, l, 0, head, from, position+1), n)
-	for g := range group {
-		softmax(scores[g*n:][:n], c.AttnScale, c.AttnSoftcap)
-	}
-	out := s.scratch.attention.out[(i*c.Heads+head*group)*c.HeadDim:][:group*c.HeadDim]
-	clear(out)
-	kernels.AccumulateRowsF32(out, c.HeadDim, scores, n, group, s.cache.get(w.weights, l, 1, head, from, position+1), c.HeadDim, n, c.HeadDim)
+// rotating normalizes queries and keys where the model does, gives them their rotary embedding, and stores keys and values.
+// A part is a row.
+type rotating struct {
+	pass    *pass
+	layer   int
+	of      *attention
+	q, k, v []float32
 }
 
-// softmax turns scores into weights: e^(s−max) / Σ, s = scale·score, capped. The
-// sum is taken in float64, in order.
-func softmax(scores []float32, scale, cap float32) {
-	most := float32(0)
-	for i, v := range scores {
-		v *= scale
-		if cap > 0 {
-			v = cap * detmath.Tanh(v/cap)
-		}
-		scores[i] = v
-		if i == 0 || v > most {
-			most = v
-		}
+func (t *rotating) Do(_, i int) error {
+	p, c := t.pass, t.pass.model.Config
+	q, k := t.q[i*c.Heads*c.HeadDim:][:c.Heads*c.HeadDim], t.k[i*c.KVHeads*c.HeadDim:][:c.KVHeads*c.HeadDim]
+	turn := p.rotation(t.layer, i)
+	p.rotate(q, t.of.QNorm, turn)
+	p.rotate(k, t.of.KNorm, turn)
+	r := &p.rows[i]
+	r.cache.put(t.layer, r.position, k, t.v[i*c.KVHeads*c.HeadDim:])
+	return nil
+}
+
+// rotate normalizes heads where there is a norm, and turns them.
+func (p *pass) rotate(heads, norm []float32, turn rotation) {
+	c := p.model.Config
+	if norm != nil {
+		rmsNormRows(heads, heads, norm, c.HeadDim, c.NormEps, c.NormOffset)
 	}
-	sum := 0.0
-	for i, v := range scores {
-		e := detmath.Exp(v - most)
-		scores[i] = e
-		sum += float64(e)
+	for at := 0; at < len(heads); at += c.HeadDim {
+		turn.apply(heads[at:][:c.HeadDim])
 	}
-	inverse := 1 / sum
-	for i, e := range scores {
-		scores[i] = float32(float64(e) * inverse)
+}
+
+// attending is the inner part of attention. A part is a task and a key/value head, the last rows first: they see the most.
+type attending struct {
+	pass  *pass
+	layer int
+}
+
+func (t *attending) Do(worker, i int) error {
+	b, heads := &t.pass.attention, t.pass.model.Config.KVHeads
+	t.pass.attendHead(b.workers[worker], t.layer, i%heads, b.tasks[len(b.tasks)-1-i/heads])
+	return nil
+}
+
+// attendHead computes, for a task's rows, the context of the query heads that a key/value head serves.
+func (p *pass) attendHead(m *kernel.AttentionMemory, l, head int, t attentionTask) {
+	c, cache := p.model.Config, p.rows[t.from].cache
+	a := kernel.Attention{Form: cache.form, Dim: c.HeadDim, Group: c.Heads / c.KVHeads, Scale: c.AttnScale, Softcap: c.AttnSoftcap}
+	if c.IsLocal(l) {
+		a.Window = c.SlidingWindow
 	}
+	ld := c.Heads * c.HeadDim
+	at, n := t.from*ld+head*a.Group*a.Dim, (t.to-t.from-1)*ld+a.Group*a.Dim
+	p.model.kernels.Attend(&a, p.attention.out[at:][:n], p.attention.q[at:][:n], ld, cache.tiles(l, head), p.rows[t.from].position, t.to-t.from, m)
 }

@@ -1,38 +1,69 @@
 package transformer
 
-import "context"
+import (
+	"context"
 
-// Block is one layer of the model: pre-norm attention and FFN, each added to the
+	"github.com/helix-substrate/helix-substrate/arch"
+)
+
+// block is one layer of the model: pre-norm attention and FFN, each added to the
 // residual stream.
-type Block struct {
-	Attention         Attention
-	FFN               FFN
+type block struct {
+	Attention         attention
+	FFN               ffn
 	AttnNorm, FFNNorm []float32 // before the layers
 	PostAttn, PostFFN []float32 // after them, or nil
 }
 
-// block runs layer l on a chunk of vectors x at positions first, first+1, …, in
-// place.
-func (s *Session) block(ctx context.Context, l int, x []float32, first int) error {
-	c, b := s.model.Config, &s.model.blocks[l]
-	h, y := s.scratch.normed[:len(x)], s.scratch.output[:len(x)]
-	rmsNormRows(h, x, b.AttnNorm, c.Hidden, c.NormEps, c.NormOffset)
-	if err := s.attention(ctx, l, &b.Attention, y, h, first); err != nil {
+// linears returns the block's linear layers, in the order of use.
+func (b *block) linears() []*linear {
+	a, f := &b.Attention, &b.FFN
+	return []*linear{&a.Q, &a.K, &a.V, &a.O, &f.Gate, &f.Up, &f.Down}
+}
+
+// block runs layer l on the rows' vectors x, in place.
+func (p *pass) block(ctx context.Context, l int, x []float32) error {
+	c, b := p.model.Config, &p.model.blocks[l]
+	h, y := p.normed[:len(x)], p.output[:len(x)]
+	if err := p.normalize(ctx, h, x, b.AttnNorm); err != nil {
 		return err
 	}
-	c.addResidual(x, y, b.PostAttn)
-	rmsNormRows(h, x, b.FFNNorm, c.Hidden, c.NormEps, c.NormOffset)
-	n := len(x) / c.Hidden
-	if err := b.FFN.Forward(ctx, y, h, s.scratch.gate[:n*c.FFN], s.scratch.up[:n*c.FFN], s.model.threads); err != nil {
+	if err := p.attend(ctx, l, &b.Attention, y, h); err != nil {
 		return err
 	}
-	c.addResidual(x, y, b.PostFFN)
+	p.adding = adding{c, x, y, b.PostAttn, h, b.FFNNorm}
+	if err := p.model.each(ctx, len(x)/c.Hidden, len(x), &p.adding); err != nil {
+		return err
+	}
+	if err := p.feedForward(ctx, &b.FFN, y, h); err != nil {
+		return err
+	}
+	p.adding = adding{c, x, y, b.PostFFN, nil, nil}
+	return p.model.each(ctx, len(x)/c.Hidden, len(x), &p.adding)
+}
+
+// adding adds a layer's outputs y to the residual stream x and, where another follows, writes the norm of that to h. A part
+// is a row.
+type adding struct {
+	config     *arch.Config
+	x, y, post []float32
+	h, norm    []float32
+}
+
+func (t *adding) Do(_, i int) error {
+	c := t.config
+	at, end := i*c.Hidden, (i+1)*c.Hidden
+	x := t.x[at:end]
+	addResidual(c, x, t.y[at:end], t.post)
+	if t.norm != nil {
+		rmsNorm(t.h[at:end], x, t.norm, c.NormEps, c.NormOffset)
+	}
 	return nil
 }
 
 // addResidual adds a layer's output y, normalized where the model does, to the
 // residual stream x. It overwrites y.
-func (c *Config) addResidual(x, y, norm []float32) {
+func addResidual(c *arch.Config, x, y, norm []float32) {
 	if norm != nil {
 		rmsNormRows(y, y, norm, c.Hidden, c.NormEps, c.NormOffset)
 	}

@@ -3,48 +3,58 @@ package transformer
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/offheap"
-	"github.com/helix-substrate/helix-substrate/stream"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // CacheType is how keys and values are kept.
 type CacheType string
 
-// The cache types. F16 halves the memory and rounds keys and values to half
-// precision.
+// The cache types. CacheF16 halves the memory and rounds keys and values to half precision; CacheInt8 takes a little more
+// than half of that and rounds them to integers, with a scale for each head's key, and value, at a position.
 const (
-	CacheF32 CacheType = "f32"
-	CacheF16 CacheType = "f16"
+	CacheF32  CacheType = "f32"
+	CacheF16  CacheType = "f16"
+	CacheInt8 CacheType = "int8"
 )
 
-// size returns the bytes of one value.
-func (t CacheType) size() int {
-	if t == CacheF16 {
-		return 2
+// CacheTypes are all cache types.
+var CacheTypes = []CacheType{CacheF32, CacheF16, CacheInt8}
+
+// form returns how the kernels call it.
+func (t CacheType) form() kernel.KVForm {
+	switch t {
+	case CacheF16:
+		return kernel.KVF16
+	case CacheInt8:
+		return kernel.KVInt8
 	}
-	return 4
+	return kernel.KVF32
 }
 
-// cache holds the keys and values of every position so far, in memory outside the
-// Go heap. Layers with a sliding window keep all positions too.
+// cache holds the keys and values of every position so far, in memory outside the Go heap: of each layer and head the
+// tiles of package kernel. Layers with a sliding window keep all positions too.
 type cache struct {
-	budget  *stream.Budget
-	bytes   []byte
-	f32     []float32
-	f16     []uint16
-	context int // positions there is room for
-	heads   int
-	dim     int
+	first  int // layer that it holds; the others follow
+	budget *memory.Ledger
+	bytes  []byte
+	form   kernel.KVForm
+	heads  int
+	dim    int
+	tile   int // bytes of a tile
+	head   int // bytes of a head's tiles
 }
 
-// cacheBytes returns the memory of a cache.
-func cacheBytes(c *Config, context int, t CacheType) int64 {
-	return 2 * int64(c.Layers) * int64(c.KVHeads) * int64(context) * int64(c.HeadDim) * int64(t.size())
+// cacheBytes returns the memory of a cache of so many layers.
+func cacheBytes(c *arch.Config, layers, context int, t CacheType) int64 {
+	tiles := (context + kernel.AttentionTile - 1) / kernel.AttentionTile
+	return int64(layers) * int64(c.KVHeads) * int64(tiles) * int64(t.form().TileBytes(c.HeadDim))
 }
 
-func newCache(c *Config, context int, t CacheType, b *stream.Budget) (*cache, error) {
-	n := cacheBytes(c, context, t)
+func newCache(c *arch.Config, layers, context int, t CacheType, b *memory.Ledger) (*cache, error) {
+	n := cacheBytes(c, layers, context, t)
 	if err := b.Reserve(fmt.Sprintf("the key/value cache of %d positions", context), n); err != nil {
 		return nil, err
 	}
@@ -53,12 +63,8 @@ func newCache(c *Config, context int, t CacheType, b *stream.Budget) (*cache, er
 		b.Release(n)
 		return nil, err
 	}
-	k := &cache{budget: b, bytes: bytes, context: context, heads: c.KVHeads, dim: c.HeadDim}
-	if t == CacheF16 {
-		k.f16 = offheap.Uint16s(bytes)
-	} else {
-		k.f32 = offheap.Float32s(bytes)
-	}
+	k := &cache{budget: b, bytes: bytes, form: t.form(), heads: c.KVHeads, dim: c.HeadDim, tile: t.form().TileBytes(c.HeadDim)}
+	k.head = len(bytes) / layers / k.heads
 	return k, nil
 }
 
@@ -72,36 +78,15 @@ func (k *cache) close() error {
 	return err
 }
 
-// at returns where [layer][keys, values][head][position][dim] begins.
-func (k *cache) at(layer, kind, head, position int) int {
-	return (((layer*2+kind)*k.heads+head)*k.context + position) * k.dim
-}
-
-// put stores a position's keys (kind 0) or values (kind 1), all heads.
-func (k *cache) put(layer, kind, position int, x []float32) {
+// put stores a position's keys and values, all heads.
+func (k *cache) put(layer, position int, keys, values []float32) {
 	for h := range k.heads {
-		at := k.at(layer, kind, h, position)
-		src := x[h*k.dim:][:k.dim]
-		if k.f32 != nil {
-			copy(k.f32[at:], src)
-			continue
-		}
-		for i, v := range src {
-			k.f16[at+i] = dtype.ToF16(v)
-		}
+		at := position / kernel.AttentionTile * k.tile
+		k.form.Put(k.tiles(layer, h)[at:][:k.tile], position%kernel.AttentionTile, keys[h*k.dim:][:k.dim], values[h*k.dim:][:k.dim])
 	}
 }
 
-// get returns positions [a, b) of a head: the cache's own memory, or scratch, which
-// has room for them, filled.
-func (k *cache) get(scratch []float32, layer, kind, head, a, b int) []float32 {
-	at, n := k.at(layer, kind, head, a), (b-a)*k.dim
-	if k.f32 != nil {
-		return k.f32[at:][:n]
-	}
-	scratch = scratch[:n]
-	for i, v := range k.f16[at:][:n] {
-		scratch[i] = dtype.FromF16(v)
-	}
-	return scratch
+// tiles returns all tiles of a head.
+func (k *cache) tiles(layer, head int) []byte {
+	return k.bytes[((layer-k.first)*k.heads+head)*k.head:][:k.head]
 }

@@ -9,18 +9,21 @@
 //	defer s.Close()
 //	err = s.Forward(ctx, ids, len(ids)-1, func(_ int, logits []float32) error { ... })
 //
-// [Model.Forward] does that for one whole sequence. [Open] takes a model directory,
-// or a checkpoint (Hugging Face, GGUF, PyTorch) to run dense, as a reference.
-// Architectures are data: [Config] holds what differs between the families known
-// here, and an unknown one is refused by name. The shape of every tensor is compared
+// [Model.Logits] does that for one whole sequence, and [Model.Forward] takes steps of
+// several together: weights go by once for all of them. A model is safe for several
+// goroutines, each with sessions of its own. [Open] takes a model directory, or a
+// checkpoint (Hugging Face, GGUF, PyTorch) to run dense, as a reference.
+// Architectures are data: [arch.Config] holds what differs between the families known,
+// and an unknown one is refused by name. The shape of every tensor is compared
 // with it before any is read. One layer runs by itself, with a receipt, in
-// [Model.Attention], [Model.FFN] and [Model.Block].
+// [Model.Attention], [Model.FFN] and [Model.Block]; [Layers] takes whole texts through all layers,
+// one after the other, in the memory of the largest.
 //
 // # Results
 //
 // Logits have the same bits for every memory limit, number of threads, chunk of
-// the prompt and CPU: products follow the canon of internal/kernel, sums of norms
-// and softmax have a fixed order, and exponentials and angles come from
+// the prompt, CPU, and whatever sequences go together: products and attention follow the canon of internal/kernel,
+// sums of norms have a fixed order, and exponentials of activations and angles are those of
 // internal/detmath.
 //
 // # Memory

@@ -6,7 +6,7 @@ import (
 	"log"
 	"os"
 
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/stream"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -33,7 +33,7 @@ func Example() {
 	m := openDemo(ctx, dir)
 	defer m.Close()
 
-	err = m.Forward(ctx, []int{1, 15, 27}, func(i int, logits []float32) error {
+	err = m.Logits(ctx, []int{1, 15, 27}, func(i int, logits []float32) error {
 		fmt.Println("after token", i, "as many logits as the vocabulary has:", len(logits) == m.Config.Vocab)
 		return nil
 	})
@@ -60,13 +60,15 @@ func ExampleModel_Block() {
 	for i := range x.Data {
 		x.Data[i] = float32(i%7) - 3
 	}
-	y, receipt, err := m.Block(ctx, 0, x, 0)
+	parts := &transformer.Trace{Layer: func(l transformer.LayerRun) { fmt.Println(l.Kind, "of", l.X.Shape[0], "vectors") }}
+	y, err := m.Block(ctx, 0, x, 0, parts)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("same shape:", y.Shape[0] == x.Shape[0] && y.Shape[1] == x.Shape[1])
-	fmt.Println(receipt.Attention.Schema, receipt.FFN.Schema)
 	// Output:
+	// attention of 2 vectors
+	// ffn of 2 vectors
+	// block of 2 vectors
 	// same shape: true
-	// attention_receipt_v1 ffn_receipt_v1
 }

@@ -3,41 +3,49 @@ package transformer
 import (
 	"context"
 
-	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/arch"
 )
 
-// FFN is the gated feed-forward layer: down(act(gate(x)) · up(x)) (Shazeer 2020).
-type FFN struct {
-	Gate, Up, Down Linear
-	Activation     Activation
+// ffn is the gated feed-forward layer: down(act(gate(x)) · up(x)) (Shazeer 2020).
+type ffn struct {
+	Gate, Up, Down linear
 }
 
-// Forward writes the layer's output for a batch of vectors of length Hidden to y.
-// gate and up are scratch, each as many vectors of length FFN. workers share the
-// activation function.
-func (f *FFN) Forward(ctx context.Context, y, x, gate, up []float32, workers int) error {
-	if err := f.Gate.apply(ctx, gate, x); err != nil {
+// feedForward writes the layer's output for vectors x to y.
+func (p *pass) feedForward(ctx context.Context, f *ffn, y, x []float32) error {
+	c := p.model.Config
+	n := len(x) / c.Hidden * c.FFN
+	gate, up := p.gate[:n], p.up[:n]
+	m := p.model
+	if err := m.engine.DotAll(ctx, x, f.Gate.to(gate), f.Up.to(up)); err != nil {
 		return err
 	}
-	if err := f.Up.apply(ctx, up, x); err != nil {
+	parts, size := m.cut(n)
+	p.activating = activating{m, gate, up, size}
+	if err := m.each(ctx, parts, n, &p.activating); err != nil {
 		return err
 	}
-	parallel(workers, len(gate), 1<<12, func(_, a, b int) {
-		f.Activation.gate(gate[a:b], up[a:b])
-	})
-	return f.Down.apply(ctx, y, gate)
+	return m.engine.DotAll(ctx, gate, f.Down.to(y))
 }
 
-// gate replaces g by act(g)·u.
-func (a Activation) gate(g, u []float32) {
-	u = u[:len(g)]
-	if a == GELUTanh {
-		for i, v := range g {
-			g[i] = detmath.GELUTanh(v) * u[i]
-		}
+// activating is the activation of gates, some of them a part.
+type activating struct {
+	model    *Model
+	gate, up []float32
+	size     int // of a part
+}
+
+func (t *activating) Do(_, i int) error {
+	a, b := i*t.size, min((i+1)*t.size, len(t.gate))
+	t.model.activate(t.gate[a:b], t.up[a:b])
+	return nil
+}
+
+// activate replaces g by act(g)·u.
+func (m *Model) activate(g, u []float32) {
+	if m.Config.Activation == arch.GELUTanh {
+		m.kernels.GELUTanhMul(g, u)
 		return
 	}
-	for i, v := range g {
-		g[i] = detmath.SiLU(v) * u[i]
-	}
+	m.kernels.SiLUMul(g, u)
 }

@@ -1,13 +1,14 @@
 package transformer
 
 import (
-	"bytes"
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/receipt"
 )
@@ -16,7 +17,7 @@ import (
 // testdata/fixtures.py.
 type fixture struct {
 	name    string
-	config  *Config
+	config  *arch.Config
 	dir     string // as Open wants it
 	Tokens  []int  `json:"tokens"`
 	Context int    `json:"context"`
@@ -54,7 +55,7 @@ func openFixture(t testing.TB, name string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.config, err = ParseConfig(text); err != nil {
+	if f.config, err = arch.ParseConfig(text); err != nil {
 		t.Fatal(err)
 	}
 	if f.Weights != name {
@@ -123,29 +124,30 @@ func TestFixtureBits(t *testing.T) {
 		f := openFixture(t, name)
 		all = append(all, allLogits(t, openModel(t, f.dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))...)
 	}
-	const want = "faff7bc9484c28cd3919327ea70b3a0dd46f1c8b2f34349c5ca52c89a53a8423"
+	const want = "9a422f13ad35762b66e296d115291da730fd36805b54c078308a8dcbabeb7fe2"
 	if got := receipt.HashFloat32(all); got != want {
 		t.Errorf("SHA-256 of the logits is %s, want %s", got, want)
 	}
 }
 
-// TestOldSpelling: config.json means the same in the words of transformers 4 and 5.
-func TestOldSpelling(t *testing.T) {
-	for _, name := range fixtureNames(t) {
-		old, err := os.ReadFile(filepath.Join(fixtures, name, "config_old.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if bytes.Contains(old, []byte("rope_parameters")) {
-			t.Fatalf("%s: config_old.json is not old", name)
-		}
-		got, err := ParseConfig(old)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if want := openFixture(t, name).config; !reflect.DeepEqual(got, want) {
-			t.Errorf("%s:\n%+v, want\n%+v", name, got, want)
-		}
+// located finds the model at a path.
+func located(t testing.TB, path string) checkpoint.Location {
+	t.Helper()
+	at, err := checkpoint.Find(path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return at
+}
+
+// losslessDemo returns the built-in checkpoint, and a model directory of it whose matrices are lossless, as latticetest
+// takes them.
+func losslessDemo(t *testing.T) (src, dir string) {
+	t.Helper()
+	src, dir = filepath.Join(t.TempDir(), "src"), filepath.Join(t.TempDir(), "model")
+	if err := demo.Extract(src); err != nil {
+		t.Fatal(err)
+	}
+	convertTo(t, src, dir, "method=lossless")
+	return src, dir
 }

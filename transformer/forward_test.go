@@ -1,23 +1,27 @@
 package transformer
 
-import "math"
+import (
+	"math"
+
+	"github.com/helix-substrate/helix-substrate/arch"
+)
 
 // forward is the whole model said as plainly as possible, in float64: the oracle of
 // the fast one. w holds the tensors by name, row-major. It returns the logits that
 // follow each token. Only the rotary frequencies are shared with the package: they
 // are proven by the fixtures.
-func forward(c *Config, w map[string][]float64, context int, tokens []int) [][]float64 {
+func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) [][]float64 {
 	keys, values := make([][][]float64, c.Layers), make([][][]float64, c.Layers) // [layer][position][head·dim]
 	var logits [][]float64
 	for position, token := range tokens {
 		x := make([]float64, c.Hidden)
 		for i := range x {
-			x[i] = w[embedName][token*c.Hidden+i] * float64(c.EmbedScale)
+			x[i] = w[arch.EmbeddingName][token*c.Hidden+i] * float64(c.EmbedScale)
 		}
 		for l := range c.Layers {
-			get := func(part string) []float64 { return w[layerName(l, part)] }
+			get := func(part string) []float64 { return w[arch.LayerName(l, part)] }
 			project := func(part string, x []float64) []float64 {
-				return linear(get(part+".weight"), get(part+".bias"), x)
+				return affine(get(part+".weight"), get(part+".bias"), x)
 			}
 
 			// Attention.
@@ -60,7 +64,7 @@ func forward(c *Config, w map[string][]float64, context int, tokens []int) [][]f
 				gate, up = project("mlp.gate_proj", h), project("mlp.up_proj", h)
 			}
 			for i, g := range gate {
-				if c.Activation == SiLU {
+				if c.Activation == arch.SiLU {
 					gate[i] = g / (1 + math.Exp(-g)) * up[i]
 				} else {
 					gate[i] = 0.5 * g * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(g+0.044715*g*g*g))) * up[i]
@@ -72,11 +76,11 @@ func forward(c *Config, w map[string][]float64, context int, tokens []int) [][]f
 			}
 			add(x, y)
 		}
-		output := w[headName]
+		output := w[arch.HeadName]
 		if c.TiedHead {
-			output = w[embedName]
+			output = w[arch.EmbeddingName]
 		}
-		row := linear(output, nil, norm(c, x, w[normName]))[:c.Vocab]
+		row := affine(output, nil, norm(c, x, w[arch.NormName]))[:c.Vocab]
 		for i, v := range row {
 			row[i] = capped(v, float64(c.LogitSoftcap))
 		}
@@ -86,7 +90,7 @@ func forward(c *Config, w map[string][]float64, context int, tokens []int) [][]f
 }
 
 // head normalizes a query or key head, where the model does, and turns it.
-func head(c *Config, l, context, position int, x, weight []float64) {
+func head(c *arch.Config, l, context, position int, x, weight []float64) {
 	if c.QKNorm {
 		copy(x, norm(c, x, weight))
 	}
@@ -94,7 +98,7 @@ func head(c *Config, l, context, position int, x, weight []float64) {
 	if c.SlidingWindow > 0 && c.Local[l] {
 		rope = c.LocalRope
 	}
-	freq, factor := rope.frequencies(c.HeadDim, context)
+	freq, factor := rope.Frequencies(c.HeadDim, context)
 	for i, f := range freq {
 		a, b := i, i+len(freq)
 		if rope.Interleaved {
@@ -107,7 +111,7 @@ func head(c *Config, l, context, position int, x, weight []float64) {
 
 // attend writes what a query head sees among keys and values, whose head begins
 // at the given place, to out.
-func attend(c *Config, l int, q []float64, keys, values [][]float64, at int, out []float64) {
+func attend(c *arch.Config, l int, q []float64, keys, values [][]float64, at int, out []float64) {
 	first := 0
 	if c.SlidingWindow > 0 && c.Local[l] {
 		first = max(0, len(keys)-c.SlidingWindow)
@@ -128,7 +132,7 @@ func attend(c *Config, l int, q []float64, keys, values [][]float64, at int, out
 	}
 }
 
-func norm(c *Config, x, weight []float64) []float64 {
+func norm(c *arch.Config, x, weight []float64) []float64 {
 	sum := 0.0
 	for _, v := range x {
 		sum += v * v
@@ -144,7 +148,7 @@ func norm(c *Config, x, weight []float64) []float64 {
 	return y
 }
 
-func linear(w, bias, x []float64) []float64 {
+func affine(w, bias, x []float64) []float64 {
 	y := make([]float64, len(w)/len(x))
 	copy(y, bias)
 	for r := range y {

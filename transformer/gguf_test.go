@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // ggufModel is what is written to a GGUF file.
@@ -29,7 +31,7 @@ func toGGUF(t testing.TB, f *fixture) *ggufModel {
 		"block_count": uint32(c.Layers), "embedding_length": uint32(c.Hidden), "feed_forward_length": uint32(c.FFN),
 		"attention.head_count": uint32(c.Heads), "attention.head_count_kv": uint32(c.KVHeads), "context_length": uint32(c.Context),
 		"attention.key_length": uint32(c.HeadDim), "attention.value_length": uint32(c.HeadDim),
-		"attention.layer_norm_rms_epsilon": c.NormEps, "rope.freq_base": float32(c.Rope.Theta), "rope.dimension_count": uint32(c.Rope.dim(c.HeadDim)),
+		"attention.layer_norm_rms_epsilon": c.NormEps, "rope.freq_base": float32(c.Rope.Theta), "rope.dimension_count": uint32(c.Rope.Rotated(c.HeadDim)),
 	}}
 	switch c.Architecture {
 	case "gemma3_text":
@@ -51,13 +53,13 @@ func toGGUF(t testing.TB, f *fixture) *ggufModel {
 				x.data[i]++
 			}
 		}
-		m.tensors[GGUFName(name, c.PostNorms)] = x
+		m.tensors[arch.GGUFName(name, c.PostNorms)] = x
 	}
 	return m
 }
 
 // scaling writes that of rotary embeddings.
-func (m *ggufModel) scaling(c *Config) {
+func (m *ggufModel) scaling(c *arch.Config) {
 	s := c.Rope.Scaling
 	divisors := func(name string, list []float64) {
 		x := make([]float32, len(list))
@@ -67,17 +69,17 @@ func (m *ggufModel) scaling(c *Config) {
 		m.tensors[name] = made{[]int{len(x)}, x}
 	}
 	switch s.Type {
-	case ScaleLinear, ScaleYaRN:
+	case arch.ScaleLinear, arch.ScaleYaRN:
 		m.keys["rope.scaling.type"], m.keys["rope.scaling.factor"] = string(s.Type), float32(s.Factor)
 		m.keys["rope.scaling.original_context_length"] = uint32(s.Original)
-	case ScaleLlama3: // a tensor says by what each angle is divided
-		plain, _ := Rope{Theta: c.Rope.Theta}.frequencies(c.HeadDim, 1)
-		scaled, _ := c.Rope.frequencies(c.HeadDim, 1)
+	case arch.ScaleLlama3: // a tensor says by what each angle is divided
+		plain, _ := arch.Rope{Theta: c.Rope.Theta}.Frequencies(c.HeadDim, 1)
+		scaled, _ := c.Rope.Frequencies(c.HeadDim, 1)
 		for i := range plain {
 			plain[i] /= scaled[i]
 		}
 		divisors("rope_freqs.weight", plain)
-	case ScaleLongRoPE:
+	case arch.ScaleLongRoPE:
 		divisors("rope_factors_short.weight", s.Short)
 		divisors("rope_factors_long.weight", s.Long)
 		m.keys["rope.scaling.attn_factor"] = float32(s.Attention)
@@ -107,10 +109,7 @@ func (m *ggufModel) write(t testing.TB) string {
 	t.Helper()
 	var entries []gguf.Entry
 	for _, name := range slices.Sorted(maps.Keys(m.tensors)) {
-		data, err := gguf.AppendFloat32(nil, m.tensors[name].data, gguf.F32)
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := dtype.AppendF32(nil, m.tensors[name].data)
 		entries = append(entries, gguf.Entry{Name: name, Type: gguf.F32, Shape: m.tensors[name].shape, Data: data})
 	}
 	pairs := []gguf.Pair{{Key: "general.architecture", Value: m.arch}}
@@ -161,13 +160,14 @@ func TestGGUFNorms(t *testing.T) {
 		t.Errorf("logits differ by %.2g of the largest", worst)
 	}
 	dir := filepath.Join(t.TempDir(), "model")
-	report, err := convert.Directory(t.Context(), convert.Job{Source: path, Output: dir, Options: convert.Options{SNR: 60}})
+	convertTo(t, path, dir, "snr=60")
+	converted, err := model.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range report.Tensors {
-		if strings.Contains(r.Name, "norm") && r.Matrix != nil {
-			t.Errorf("%s is compressed", r.Name)
+	for name, r := range converted.Manifest.Tensors {
+		if strings.Contains(name, "norm") && r.Format != model.FormatNPY {
+			t.Errorf("%s is compressed", name)
 		}
 	}
 	got = allLogits(t, openModel(t, dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
@@ -181,10 +181,7 @@ func TestConvertedGGUF(t *testing.T) {
 	for _, name := range []string{"llama-llama3", "phi3-longrope-long"} {
 		f := openFixture(t, name)
 		dir := filepath.Join(t.TempDir(), "model")
-		job := convert.Job{Source: toGGUF(t, f).write(t), Output: dir, Options: convert.Options{SNR: 60}}
-		if _, err := convert.Directory(t.Context(), job); err != nil {
-			t.Fatal(err)
-		}
+		convertTo(t, toGGUF(t, f).write(t), dir, "snr=60")
 		got := allLogits(t, openModel(t, dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
 		if worst := largestError(t, got, f.logits); !(worst <= 0.15) {
 			t.Errorf("%s: logits differ by %.2g of the largest", name, worst)
@@ -199,43 +196,43 @@ func TestGGUFRefuses(t *testing.T) {
 		says    string
 		want    error
 	}{
-		{"llama", func(m *ggufModel) { m.arch = "gpt2" }, "one of gemma2, gemma3", ErrArchitecture},
-		{"llama", func(m *ggufModel) { delete(m.keys, "block_count") }, "llama.block_count", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["block_count"] = "two" }, "llama.block_count", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["block_count"] = uint32(0) }, "number of layers 0", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["block_count"] = uint32(3) }, "model.layers.2.input_layernorm.weight", ErrWeights},
-		{"llama", func(m *ggufModel) { m.keys["embedding_length"] = int32(-32) }, "llama.embedding_length", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["feed_forward_length"] = uint64(1) << 40 }, "llama.feed_forward_length", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["attention.head_count"] = uint32(0) }, "number of heads 0", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = uint32(3) }, "4 heads share 3", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = uint32(0) }, "key/value heads 0", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = []uint32{2, 1} }, "head_count_kv", ErrConfig},
+		{"llama", func(m *ggufModel) { m.arch = "gpt2" }, "one of gemma2, gemma3", arch.ErrArchitecture},
+		{"llama", func(m *ggufModel) { delete(m.keys, "block_count") }, "llama.block_count", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["block_count"] = "two" }, "llama.block_count", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["block_count"] = uint32(0) }, "number of layers 0", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["block_count"] = uint32(3) }, "model.layers.2.input_layernorm.weight", arch.ErrWeights},
+		{"llama", func(m *ggufModel) { m.keys["embedding_length"] = int32(-32) }, "llama.embedding_length", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["feed_forward_length"] = uint64(1) << 40 }, "llama.feed_forward_length", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count"] = uint32(0) }, "number of heads 0", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = uint32(3) }, "4 heads share 3", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = uint32(0) }, "key/value heads 0", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.head_count_kv"] = []uint32{2, 1} }, "head_count_kv", arch.ErrConfig},
 		{"llama", func(m *ggufModel) {
 			m.keys["attention.key_length"], m.keys["attention.value_length"] = uint32(7), uint32(7)
 			m.keys["rope.dimension_count"] = uint32(7)
-		}, "head size 7 is odd", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["attention.value_length"] = uint32(8) }, "keys of 16 and values of 8", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["rope.scaling.type"] = "spiral" }, `"spiral"`, ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["rope.dimension_count"] = uint32(20) }, "turns 20 of 16", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["rope.freq_base"] = float32(math.Inf(1)) }, "theta", ErrConfig},
-		{"llama", func(m *ggufModel) { delete(m.tensors, "token_embd.weight") }, "token_embd.weight", ErrWeights},
-		{"llama", func(m *ggufModel) { delete(m.tensors, "blk.1.ffn_up.weight") }, "model.layers.1.mlp.up_proj.weight", ErrWeights},
-		{"llama-llama3", func(m *ggufModel) { m.tensors["rope_freqs.weight"] = made{[]int{3}, []float32{1, 1, 1}} }, "3 values for 8 pairs", ErrWeights},
-		{"phi3-longrope-long", func(m *ggufModel) { delete(m.tensors, "rope_factors_long.weight") }, "8 and 0 divisors", ErrConfig},
-		{"gemma2", func(m *ggufModel) { m.keys["attn_logit_softcapping"] = float32(-1) }, "soft caps", ErrConfig},
-		{"llama", func(m *ggufModel) { m.keys["attention.causal"] = false }, "llama.attention.causal false", ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["expert_count"] = uint32(8) }, "llama.expert_count 8", ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["logit_scale"] = float32(0.5) }, "llama.logit_scale 0.5", ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["attention.scale"] = float32(0.5) }, "attention.scale 0.5", ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["attention.sliding_window"] = uint32(5) }, "attention.sliding_window 5", ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["attention.clamp_kqv"] = float32(8) }, "attention.clamp_kqv 8", ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["pooling_type"] = uint32(1) }, "pooling_type 1", ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["final_logit_softcapping"] = float32(30) }, "final_logit_softcapping 30", ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["general.type"] = "adapter" }, `general.type "adapter"`, ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["feed_forward_length"] = []uint32{40, 41} }, "40 for one layer and 41", ErrKey},
-		{"llama-yarn", func(m *ggufModel) { m.keys["rope.scaling.yarn_beta_fast"] = float32(4) }, "yarn_beta_fast 4", ErrKey},
-		{"llama-llama3", func(m *ggufModel) { m.keys["rope.scaling.type"] = "yarn" }, "yarn together with", ErrConfig},
-		{"gemma3", func(m *ggufModel) { m.keys["attention.sliding_window_pattern"] = []bool{true} }, "layer_types names 1 of 4", ErrConfig},
+		}, "head size 7 is odd", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.value_length"] = uint32(8) }, "keys of 16 and values of 8", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["rope.scaling.type"] = "spiral" }, `"spiral"`, arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["rope.dimension_count"] = uint32(20) }, "turns 20 of 16", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["rope.freq_base"] = float32(math.Inf(1)) }, "theta", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { delete(m.tensors, "token_embd.weight") }, "token_embd.weight", arch.ErrWeights},
+		{"llama", func(m *ggufModel) { delete(m.tensors, "blk.1.ffn_up.weight") }, "model.layers.1.mlp.up_proj.weight", arch.ErrWeights},
+		{"llama-llama3", func(m *ggufModel) { m.tensors["rope_freqs.weight"] = made{[]int{3}, []float32{1, 1, 1}} }, "3 values for 8 pairs", arch.ErrWeights},
+		{"phi3-longrope-long", func(m *ggufModel) { delete(m.tensors, "rope_factors_long.weight") }, "8 and 0 divisors", arch.ErrConfig},
+		{"gemma2", func(m *ggufModel) { m.keys["attn_logit_softcapping"] = float32(-1) }, "soft caps", arch.ErrConfig},
+		{"llama", func(m *ggufModel) { m.keys["attention.causal"] = false }, "llama.attention.causal false", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["expert_count"] = uint32(8) }, "llama.expert_count 8", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["logit_scale"] = float32(0.5) }, "llama.logit_scale 0.5", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["attention.scale"] = float32(0.5) }, "attention.scale 0.5", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["attention.sliding_window"] = uint32(5) }, "attention.sliding_window 5", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["attention.clamp_kqv"] = float32(8) }, "attention.clamp_kqv 8", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["pooling_type"] = uint32(1) }, "pooling_type 1", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["final_logit_softcapping"] = float32(30) }, "final_logit_softcapping 30", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["general.type"] = "adapter" }, `general.type "adapter"`, arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["feed_forward_length"] = []uint32{40, 41} }, "40 for one layer and 41", arch.ErrKey},
+		{"llama-yarn", func(m *ggufModel) { m.keys["rope.scaling.yarn_beta_fast"] = float32(4) }, "yarn_beta_fast 4", arch.ErrKey},
+		{"llama-llama3", func(m *ggufModel) { m.keys["rope.scaling.type"] = "yarn" }, "yarn together with", arch.ErrConfig},
+		{"gemma3", func(m *ggufModel) { m.keys["attention.sliding_window_pattern"] = []bool{true} }, "layer_types names 1 of 4", arch.ErrConfig},
 	} {
 		m := toGGUF(t, openFixture(t, c.fixture))
 		c.change(m)
@@ -250,31 +247,31 @@ func TestGGUFKeys(t *testing.T) {
 	for _, c := range []struct {
 		what, fixture string
 		keys          map[string]any // nil removes a key
-		got           func(*Config) float64
+		got           func(*arch.Config) float64
 		want          float64
 	}{
-		{"YaRN's own attention factor", "llama-yarn", nil, attention, 0.1*math.Log(4) + 1},
-		{"one on top of it", "llama-yarn", edits{"rope.scaling.attn_factor": float32(2)}, attention, 2 * (0.1*math.Log(4) + 1)},
-		{"LongRoPE's", "phi3-longrope-long", edits{"rope.scaling.attn_factor": float32(2)}, attention, 2},
-		{"Gemma 2's soft cap", "gemma2", edits{"attn_logit_softcapping": nil}, func(c *Config) float64 { return float64(c.AttnSoftcap) }, 50},
-		{"Gemma 2's logits", "gemma2", edits{"final_logit_softcapping": nil}, func(c *Config) float64 { return float64(c.LogitSoftcap) }, 30},
-		{"Gemma 2's window", "gemma2", edits{"attention.sliding_window": nil}, func(c *Config) float64 { return float64(c.SlidingWindow) }, 4096},
-		{"Gemma 3's local base", "gemma3", nil, func(c *Config) float64 { return c.LocalRope.Theta }, 10000},
-		{"another one", "gemma3", edits{"rope.freq_base_swa": float32(5000)}, func(c *Config) float64 { return c.LocalRope.Theta }, 5000},
-		{"scale_linear of 2023", "llama", edits{"rope.scale_linear": float32(2)}, factor, 2},
-		{"a factor without a type", "llama", edits{"rope.scaling.factor": float32(3)}, factor, 3},
-		{"a factor before scale_linear", "llama", edits{"rope.scaling.factor": float32(3), "rope.scale_linear": float32(2)}, factor, 3},
-		{"a factor of none", "llama", edits{"rope.scaling.factor": float32(3), "rope.scaling.type": "none"}, factor, 0},
-		{"a factor of 0", "llama", edits{"rope.scaling.factor": float32(0), "rope.scaling.type": "linear"}, factor, 0},
-		{"a factor beside divisors", "llama-llama3", edits{"rope.scaling.factor": float32(2)}, func(c *Config) float64 { return c.Rope.Scaling.Short[0] }, 2},
-		{"equal sizes by layer", "llama", edits{"attention.head_count_kv": []int32{2, 2}, "feed_forward_length": []uint32{40, 40}},
-			func(c *Config) float64 { return float64(c.KVHeads * c.FFN) }, 80},
-		{"windows by layer", "gemma3", edits{"attention.sliding_window_pattern": []bool{false, true, false, false}},
-			func(c *Config) float64 { return float64(slices.Index(c.Local, true)) }, 1},
-		{"a window as long as the context", "llama", edits{"attention.sliding_window": uint32(64)}, func(c *Config) float64 { return float64(c.SlidingWindow) }, 0},
-		{"what says nothing", "llama", edits{"general.sampling.temp": float32(0.5), "attention.causal": true, "expert_count": uint32(0), "logit_scale": float32(1)}, factor, 0},
-		{"heads from the width", "llama", edits{"attention.key_length": nil, "attention.value_length": nil, "rope.dimension_count": nil},
-			func(c *Config) float64 { return float64(c.HeadDim) }, 8},
+		{"YaRN's own attention factor", "llama-yarn", nil, magnitude, 0.1*math.Log(4) + 1},
+		{"one on top of it", "llama-yarn", map[string]any{"rope.scaling.attn_factor": float32(2)}, magnitude, 2 * (0.1*math.Log(4) + 1)},
+		{"LongRoPE's", "phi3-longrope-long", map[string]any{"rope.scaling.attn_factor": float32(2)}, magnitude, 2},
+		{"Gemma 2's soft cap", "gemma2", map[string]any{"attn_logit_softcapping": nil}, func(c *arch.Config) float64 { return float64(c.AttnSoftcap) }, 50},
+		{"Gemma 2's logits", "gemma2", map[string]any{"final_logit_softcapping": nil}, func(c *arch.Config) float64 { return float64(c.LogitSoftcap) }, 30},
+		{"Gemma 2's window", "gemma2", map[string]any{"attention.sliding_window": nil}, func(c *arch.Config) float64 { return float64(c.SlidingWindow) }, 4096},
+		{"Gemma 3's local base", "gemma3", nil, func(c *arch.Config) float64 { return c.LocalRope.Theta }, 10000},
+		{"another one", "gemma3", map[string]any{"rope.freq_base_swa": float32(5000)}, func(c *arch.Config) float64 { return c.LocalRope.Theta }, 5000},
+		{"scale_linear of 2023", "llama", map[string]any{"rope.scale_linear": float32(2)}, factor, 2},
+		{"a factor without a type", "llama", map[string]any{"rope.scaling.factor": float32(3)}, factor, 3},
+		{"a factor before scale_linear", "llama", map[string]any{"rope.scaling.factor": float32(3), "rope.scale_linear": float32(2)}, factor, 3},
+		{"a factor of none", "llama", map[string]any{"rope.scaling.factor": float32(3), "rope.scaling.type": "none"}, factor, 0},
+		{"a factor of 0", "llama", map[string]any{"rope.scaling.factor": float32(0), "rope.scaling.type": "linear"}, factor, 0},
+		{"a factor beside divisors", "llama-llama3", map[string]any{"rope.scaling.factor": float32(2)}, func(c *arch.Config) float64 { return c.Rope.Scaling.Short[0] }, 2},
+		{"equal sizes by layer", "llama", map[string]any{"attention.head_count_kv": []int32{2, 2}, "feed_forward_length": []uint32{40, 40}},
+			func(c *arch.Config) float64 { return float64(c.KVHeads * c.FFN) }, 80},
+		{"windows by layer", "gemma3", map[string]any{"attention.sliding_window_pattern": []bool{false, true, false, false}},
+			func(c *arch.Config) float64 { return float64(slices.Index(c.Local, true)) }, 1},
+		{"a window as long as the context", "llama", map[string]any{"attention.sliding_window": uint32(64)}, func(c *arch.Config) float64 { return float64(c.SlidingWindow) }, 0},
+		{"what says nothing", "llama", map[string]any{"general.sampling.temp": float32(0.5), "attention.causal": true, "expert_count": uint32(0), "logit_scale": float32(1)}, factor, 0},
+		{"heads from the width", "llama", map[string]any{"attention.key_length": nil, "attention.value_length": nil, "rope.dimension_count": nil},
+			func(c *arch.Config) float64 { return float64(c.HeadDim) }, 8},
 	} {
 		m := toGGUF(t, openFixture(t, c.fixture))
 		for key, v := range c.keys {
@@ -282,12 +279,12 @@ func TestGGUFKeys(t *testing.T) {
 				delete(m.keys, key)
 			}
 		}
-		s, err := openDense(m.write(t))
+		s, err := openDense(t.Context(), located(t, m.write(t)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.close()
-		config, err := s.config()
+		config, err := s.config(t.Context())
 		if err != nil {
 			t.Errorf("%s: %v", c.what, err)
 		} else if got := c.got(config); math.Abs(got-c.want) > 1e-6 {
@@ -297,10 +294,10 @@ func TestGGUFKeys(t *testing.T) {
 }
 
 // factor returns that of the rotary embeddings' scaling.
-func factor(c *Config) float64 { return c.Rope.Scaling.Factor }
+func factor(c *arch.Config) float64 { return c.Rope.Scaling.Factor }
 
-// attention returns the factor of sines and cosines.
-func attention(c *Config) float64 {
-	_, factor := c.Rope.frequencies(c.HeadDim, c.Context)
+// magnitude returns the factor of sines and cosines.
+func magnitude(c *arch.Config) float64 {
+	_, factor := c.Rope.Frequencies(c.HeadDim, c.Context)
 	return factor
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
 
@@ -173,12 +172,10 @@ func TestSameBitsEverywhere(t *testing.T) {
 	var ids []int
 	readJSON(t, filepath.Join(needShared(t, "golden/llama/tinystories-656k-bf16"), "ids.json"), &ids)
 	ids = ids[:70]
-	for _, co := range []convert.Options{{BlockRows: 24}, {Method: "kmeans", Entries: 16, Codec: "huff0"}, {Bits: 4.5, Codec: "brotli"}} {
+	for _, co := range [][]string{{"block-rows=24"}, {"method=kmeans", "entries=16", "codec=huff0"}, {"bits=4.5", "codec=brotli"}} {
 		dir := filepath.Join(t.TempDir(), "model")
-		if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dir, Options: co}); err != nil {
-			t.Fatal(err)
-		}
-		for _, cache := range []CacheType{CacheF32, CacheF16} {
+		convertTo(t, src, dir, co...)
+		for _, cache := range CacheTypes {
 			want := allLogits(t, openModel(t, dir, Options{Threads: 1, CacheType: cache, CPU: "generic", Chunk: 1, Context: 128}), ids[:20], 20)
 			base := openModel(t, dir, Options{CacheType: cache, Context: 128})
 			plan := base.Plan
@@ -195,7 +192,7 @@ func TestSameBitsEverywhere(t *testing.T) {
 				got := allLogits(t, m, ids[:20], 6)
 				for i := range want {
 					if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
-						t.Fatalf("%+v, %+v: logit %d is %v, want %v", co, o, i, got[i], want[i])
+						t.Fatalf("%v, %+v: logit %d is %v, want %v", co, o, i, got[i], want[i])
 					}
 				}
 			}
@@ -206,9 +203,7 @@ func TestSameBitsEverywhere(t *testing.T) {
 func TestMemoryLimit(t *testing.T) {
 	src := needShared(t, "models/tinystories-656k-bf16")
 	dir := filepath.Join(t.TempDir(), "model")
-	if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dir}); err != nil {
-		t.Fatal(err)
-	}
+	convertTo(t, src, dir)
 	roomy := openModel(t, dir, Options{Context: 64})
 	if roomy.Plan.Streamed != 0 {
 		t.Errorf("without a limit %d bytes are streamed", roomy.Plan.Streamed)

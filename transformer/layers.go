@@ -7,120 +7,132 @@ import (
 	"slices"
 	"time"
 
-	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // ErrLayer reports a layer that the model does not have.
 var ErrLayer = errors.New("no such layer")
 
+// Trace is told what a layer's run does, while it does it. Each field may be nil.
+type Trace struct {
+	// Matrix returns what stands in for the matrix w of that name (Hugging Face's) in this
+	// run: w, or what passes its products on and notes them.
+	Matrix func(name string, w stream.Matrix) stream.Matrix
+	// Layer is told of attention and FFN when they have run, and of the block that they are
+	// parts of after both.
+	Layer func(LayerRun)
+}
+
+// LayerKind is what a layer is.
+type LayerKind string
+
+// The kinds of layers.
+const (
+	KindAttention LayerKind = "attention"
+	KindFFN       LayerKind = "ffn"
+	KindBlock     LayerKind = "block" // both, with norms and residuals
+)
+
+// LayerRun is what a layer did.
+type LayerRun struct {
+	Kind     LayerKind
+	Layer    int
+	Start    int           // the position of the first vector
+	X, Y     stream.Tensor // valid until Trace.Layer returns
+	Rope     arch.Rope     // of attention: the rotations of this layer,
+	Window   int           // and how many keys a query sees, 0 for all before it
+	Duration time.Duration
+}
+
 // Attention runs the attention of one layer on vectors x [tokens, hidden], which
 // stand at positions start, start+1, … and see only each other, and returns its
-// output, of the same shape, with a receipt of what was done. x comes normalized:
-// norms and residuals are [Model.Block]'s.
+// output, of the same shape. x comes normalized: norms and residuals are
+// [Model.Block]'s. trace, if not nil, is told what was done.
 //
 // It takes the memory of a session while it runs. Errors are ErrLayer,
 // stream.ErrShape, ErrContext when the positions go beyond the plan's context,
 // those of memory and streaming, and the context's.
-func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start int) (stream.Tensor, *receipt.Attention, error) {
+func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start int, trace *Trace) (stream.Tensor, error) {
 	c := m.Config
-	run, err := m.startLayer(receipt.AttentionSchema, layer, x, start)
+	run, err := m.startLayer(KindAttention, layer, x, start, trace)
 	if err != nil {
-		return stream.Tensor{}, nil, err
+		return stream.Tensor{}, err
 	}
-	defer run.session.Close()
-	s, rope := run.session, c.rope(layer)
-	y := stream.Tensor{Shape: slices.Clone(x.Shape), Data: make([]float32, len(x.Data))}
-	b := run.recorded(&m.blocks[layer])
-	err = run.chunks(func(at, n int) error {
-		s.position = start + at
-		s.rotate(n)
-		return s.attention(ctx, layer, &b.Attention, y.Data[at*c.Hidden:][:n*c.Hidden], x.Data[at*c.Hidden:][:n*c.Hidden], at)
+	s, err := m.NewSession() // for its cache
+	if err != nil {
+		return stream.Tensor{}, err
+	}
+	defer s.Close()
+	b := run.traced(&m.blocks[layer])
+	err = run.passes(ctx, func(p *pass, y, x []float32, at int) error {
+		for i := range len(x) / c.Hidden {
+			p.add(s.cache, at+i, start+at+i)
+		}
+		return p.attend(ctx, layer, &b.Attention, y, x)
 	})
 	if err != nil {
-		return stream.Tensor{}, nil, fmt.Errorf("layer %d: %w", layer, err)
+		return stream.Tensor{}, fmt.Errorf("layer %d: %w", layer, err)
 	}
-	r := &receipt.Attention{
-		StartPosition: start, Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
-		RopePairing: "half_split", RopeTheta: rope.Theta, Projections: run.products,
+	run.Rope = c.RopeOf(layer)
+	if c.IsLocal(layer) {
+		run.Window = c.SlidingWindow
 	}
-	if rope.Interleaved {
-		r.RopePairing = "interleaved"
-	}
-	if c.local(layer) {
-		r.SlidingWindow = c.SlidingWindow
-	}
-	r.LayerRun = run.finish(y)
-	return y, r, nil
+	return run.finish(), nil
 }
 
 // FFN runs the feed-forward layer of one layer on vectors x [tokens, hidden], as
-// [Model.Attention] does.
-func (m *Model) FFN(ctx context.Context, layer int, x stream.Tensor) (stream.Tensor, *receipt.FFN, error) {
-	c := m.Config
-	run, err := m.startLayer(receipt.FFNSchema, layer, x, 0)
+// [Model.Attention] does. It takes no session's memory.
+func (m *Model) FFN(ctx context.Context, layer int, x stream.Tensor, trace *Trace) (stream.Tensor, error) {
+	run, err := m.startLayer(KindFFN, layer, x, 0, trace)
 	if err != nil {
-		return stream.Tensor{}, nil, err
+		return stream.Tensor{}, err
 	}
-	defer run.session.Close()
-	scratch := &run.session.scratch
-	y := stream.Tensor{Shape: slices.Clone(x.Shape), Data: make([]float32, len(x.Data))}
-	b := run.recorded(&m.blocks[layer])
-	err = run.chunks(func(at, n int) error {
-		return b.FFN.Forward(ctx, y.Data[at*c.Hidden:][:n*c.Hidden], x.Data[at*c.Hidden:][:n*c.Hidden],
-			scratch.gate[:n*c.FFN], scratch.up[:n*c.FFN], m.threads)
+	b := run.traced(&m.blocks[layer])
+	err = run.passes(ctx, func(p *pass, y, x []float32, _ int) error {
+		return p.feedForward(ctx, &b.FFN, y, x)
 	})
 	if err != nil {
-		return stream.Tensor{}, nil, fmt.Errorf("layer %d: %w", layer, err)
+		return stream.Tensor{}, fmt.Errorf("layer %d: %w", layer, err)
 	}
-	r := &receipt.FFN{Activation: string(c.Activation), Projections: run.products}
-	r.LayerRun = run.finish(y)
-	return y, r, nil
+	return run.finish(), nil
 }
 
 // Block runs one layer whole, with norms and residuals, as [Model.Attention] does:
 // what a sequence's vectors go through in [Session.Forward], with the same bits.
-func (m *Model) Block(ctx context.Context, layer int, x stream.Tensor, start int) (stream.Tensor, *receipt.Block, error) {
+func (m *Model) Block(ctx context.Context, layer int, x stream.Tensor, start int, trace *Trace) (stream.Tensor, error) {
 	c := m.Config
-	run, err := m.checkLayer(receipt.BlockSchema, layer, x, start)
+	run, err := m.startLayer(KindBlock, layer, x, start, trace)
 	if err != nil {
-		return stream.Tensor{}, nil, err
+		return stream.Tensor{}, err
 	}
-	b := &m.blocks[layer]
-	y := stream.Tensor{Shape: slices.Clone(x.Shape), Data: slices.Clone(x.Data)}
+	b, y := &m.blocks[layer], run.Y
+	copy(y.Data, x.Data)
 	h := stream.Tensor{Shape: x.Shape, Data: make([]float32, len(x.Data))}
 	rmsNormRows(h.Data, y.Data, b.AttnNorm, c.Hidden, c.NormEps, c.NormOffset)
-	out, attention, err := m.Attention(ctx, layer, h, start)
+	out, err := m.Attention(ctx, layer, h, start, trace)
 	if err != nil {
-		return stream.Tensor{}, nil, err
+		return stream.Tensor{}, err
 	}
-	c.addResidual(y.Data, out.Data, b.PostAttn)
+	addResidual(c, y.Data, out.Data, b.PostAttn)
 	rmsNormRows(h.Data, y.Data, b.FFNNorm, c.Hidden, c.NormEps, c.NormOffset)
-	out, ffn, err := m.FFN(ctx, layer, h)
-	if err != nil {
-		return stream.Tensor{}, nil, err
+	if out, err = m.FFN(ctx, layer, h, trace); err != nil {
+		return stream.Tensor{}, err
 	}
-	c.addResidual(y.Data, out.Data, b.PostFFN)
-	run.products = slices.Concat(attention.Projections, ffn.Projections)
-	r := &receipt.Block{StartPosition: start, NormEps: c.NormEps, Attention: attention, FFN: ffn}
-	r.LayerRun = run.finish(y)
-	return y, r, nil
+	addResidual(c, y.Data, out.Data, b.PostFFN)
+	return run.finish(), nil
 }
 
 // layerRun is one run of a layer by itself.
 type layerRun struct {
-	model    *Model
-	session  *Session // for its cache and scratch memory
-	schema   string
-	layer    int
-	x        stream.Tensor
-	tokens   int
-	products []*receipt.StreamXW
-	started  time.Time
+	LayerRun
+	model   *Model
+	trace   *Trace
+	started time.Time
 }
 
-// checkLayer checks the arguments of a layer's run.
-func (m *Model) checkLayer(schema string, layer int, x stream.Tensor, start int) (*layerRun, error) {
+// startLayer checks the arguments of a layer's run and makes room for its output.
+func (m *Model) startLayer(kind LayerKind, layer int, x stream.Tensor, start int, trace *Trace) (*layerRun, error) {
 	c := m.Config
 	if layer < 0 || layer >= c.Layers {
 		return nil, fmt.Errorf("layer %d of %d: %w", layer, c.Layers, ErrLayer)
@@ -131,53 +143,44 @@ func (m *Model) checkLayer(schema string, layer int, x stream.Tensor, start int)
 	if start < 0 || start > m.Plan.Context-x.Shape[0] {
 		return nil, fmt.Errorf("%d vectors from position %d on, there is room for %d: %w", x.Shape[0], start, m.Plan.Context, ErrContext)
 	}
-	return &layerRun{model: m, schema: schema, layer: layer, x: x, tokens: x.Shape[0], started: time.Now()}, nil
-}
-
-// startLayer also makes a session, which the caller closes.
-func (m *Model) startLayer(schema string, layer int, x stream.Tensor, start int) (*layerRun, error) {
-	run, err := m.checkLayer(schema, layer, x, start)
-	if err != nil {
-		return nil, err
+	y := stream.Tensor{Shape: slices.Clone(x.Shape), Data: make([]float32, len(x.Data))}
+	if trace == nil {
+		trace = &Trace{}
 	}
-	run.session, err = m.NewSession()
-	return run, err
+	return &layerRun{LayerRun: LayerRun{Kind: kind, Layer: layer, Start: start, X: x, Y: y}, model: m, trace: trace, started: time.Now()}, nil
 }
 
-// chunks calls do for as many vectors at a time as the plan has room for.
-func (r *layerRun) chunks(do func(at, n int) error) error {
-	for at := 0; at < r.tokens; at += r.model.Plan.Chunk {
-		if err := do(at, min(r.model.Plan.Chunk, r.tokens-at)); err != nil {
+// passes calls do for as many vectors at a time as the plan has room for, from the one
+// numbered at on.
+func (r *layerRun) passes(ctx context.Context, do func(p *pass, y, x []float32, at int) error) error {
+	n, chunk := r.model.Config.Hidden, r.model.Plan.Chunk
+	for at := 0; at < r.X.Shape[0]; at += chunk {
+		last := min(at+chunk, r.X.Shape[0])
+		if err := r.model.inPass(ctx, func(p *pass) error { return do(p, r.Y.Data[at*n:last*n], r.X.Data[at*n:last*n], at) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// recorded returns a copy of a block whose projections leave receipts.
-func (r *layerRun) recorded(b *Block) *Block {
-	recorded := *b
-	a, f := &recorded.Attention, &recorded.FFN
-	for _, l := range []*Linear{&a.Q, &a.K, &a.V, &a.O, &f.Gate, &f.Up, &f.Down} {
-		l.W = &recordedProjection{Projection: l.W, run: r}
+// traced returns a copy of a block whose matrices are those that the trace puts in their
+// places.
+func (r *layerRun) traced(b *block) *block {
+	if r.trace.Matrix == nil {
+		return b
 	}
-	return &recorded
+	traced := *b
+	for _, l := range traced.linears() {
+		l.W = r.trace.Matrix(l.Name, l.W)
+	}
+	return &traced
 }
 
-// finish makes what all layers' receipts share.
-func (r *layerRun) finish(y stream.Tensor) receipt.LayerRun {
-	run := receipt.LayerRun{
-		Schema: r.schema, Architecture: r.model.Config.Architecture, Layer: r.layer, Tokens: r.tokens, Hidden: r.model.Config.Hidden,
-		DurationMS: milliseconds(time.Since(r.started)),
-		ComputeProof: receipt.ComputeProof{
-			InputSHA256:  receipt.HashFloat32(r.x.Data),
-			OutputSHA256: receipt.HashFloat32(y.Data),
-		},
-		Timestamp: time.Now().UTC().Format(timestamp),
-		Status:    "PASS",
+// finish tells the trace of the run and returns its output.
+func (r *layerRun) finish() stream.Tensor {
+	r.Duration = time.Since(r.started)
+	if r.trace.Layer != nil {
+		r.trace.Layer(r.LayerRun)
 	}
-	for _, p := range r.products {
-		run.ProjectionsMS += p.DurationMS
-	}
-	return run
+	return r.Y
 }

@@ -1,8 +1,7 @@
 package transformer
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -11,9 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -21,8 +18,10 @@ import (
 func embedded(t testing.TB, m *Model, tokens []int) stream.Tensor {
 	t.Helper()
 	x := stream.Tensor{Shape: []int{len(tokens), m.Config.Hidden}, Data: make([]float32, len(tokens)*m.Config.Hidden)}
-	if err := m.embed(x.Data, tokens); err != nil {
-		t.Fatal(err)
+	for i, id := range tokens {
+		if err := m.embed(t.Context(), x.Data[i*m.Config.Hidden:][:m.Config.Hidden], id); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return x
 }
@@ -41,7 +40,8 @@ func TestGoldenBlock(t *testing.T) {
 	var first []float32
 	for _, chunk := range []int{0, 100} {
 		m := openModel(t, needShared(t, "models/tinystories-656k-bf16"), Options{Chunk: chunk})
-		y, r, err := m.Block(t.Context(), 0, embedded(t, m, ids), 0)
+		var told tracer
+		y, err := m.Block(t.Context(), 0, embedded(t, m, ids), 0, told.trace())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,8 +53,8 @@ func TestGoldenBlock(t *testing.T) {
 		} else if !slices.Equal(y.Data, first) {
 			t.Error("other bits in chunks")
 		}
-		if chunks := (len(ids) + m.Plan.Chunk - 1) / m.Plan.Chunk; len(r.Attention.Projections) != 4*chunks || len(r.FFN.Projections) != 3*chunks {
-			t.Errorf("receipts of %d and %d projections in %d chunks", len(r.Attention.Projections), len(r.FFN.Projections), chunks)
+		if chunks := (len(ids) + m.Plan.Chunk - 1) / m.Plan.Chunk; len(told.products) != 7*chunks {
+			t.Errorf("%d products in %d chunks", len(told.products), chunks)
 		}
 	}
 }
@@ -67,7 +67,7 @@ func TestBlocksMakeTheModel(t *testing.T) {
 		m := openModel(t, f.dir, Options{Context: f.Context, Chunk: 5})
 		x := embedded(t, m, f.Tokens)
 		for l := range m.Config.Layers {
-			y, _, err := m.Block(t.Context(), l, x, 0)
+			y, err := m.Block(t.Context(), l, x, 0, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,10 +76,12 @@ func TestBlocksMakeTheModel(t *testing.T) {
 		h := x.Data
 		rmsNormRows(h, h, m.norm, m.Config.Hidden, m.Config.NormEps, m.Config.NormOffset)
 		got := make([]float32, len(f.Tokens)*m.Config.Vocab)
-		if err := m.head.apply(t.Context(), got, h); err != nil {
+		if err := m.engine.DotAll(t.Context(), h, m.head.to(got)); err != nil {
 			t.Fatal(err)
 		}
-		softcap(got, m.Config.LogitSoftcap)
+		if err := m.softcap(t.Context(), new(capping), got); err != nil {
+			t.Fatal(err)
+		}
 		for i, want := range allLogits(t, m, f.Tokens, len(f.Tokens)) {
 			if math.Float32bits(got[i]) != math.Float32bits(want) {
 				t.Fatalf("%s: logit %d is %v, not %v", name, i, got[i], want)
@@ -88,75 +90,100 @@ func TestBlocksMakeTheModel(t *testing.T) {
 	}
 }
 
-// TestLayerReceipts looks at the receipts of a compressed model, resident and
-// streamed, and of the dense one.
-func TestLayerReceipts(t *testing.T) {
+// product is one that a traced layer made.
+type product struct {
+	name  string
+	a, b  int
+	x, y  []float32
+	stats stream.Stats
+}
+
+// tracer notes what a layer's run does.
+type tracer struct {
+	products []product
+	layers   []LayerRun // with copies of X and Y
+}
+
+func (t *tracer) trace() *Trace {
+	return &Trace{
+		Matrix: func(name string, w stream.Matrix) stream.Matrix { return &tracedMatrix{w, name, t} },
+		Layer: func(l LayerRun) {
+			l.X.Data, l.Y.Data = slices.Clone(l.X.Data), slices.Clone(l.Y.Data)
+			t.layers = append(t.layers, l)
+		},
+	}
+}
+
+type tracedMatrix struct {
+	stream.Matrix
+	name string
+	t    *tracer
+}
+
+func (m *tracedMatrix) RowsDot(ctx context.Context, y, x []float32, a, b int) (stream.Stats, error) {
+	stats, err := m.Matrix.RowsDot(ctx, y, x, a, b)
+	m.t.products = append(m.t.products, product{m.name, a, b, slices.Clone(x), slices.Clone(y), stats})
+	return stats, err
+}
+
+// TestTrace looks at what is told of a compressed model's block, resident and streamed,
+// and of the dense one's.
+func TestTrace(t *testing.T) {
 	f := openFixture(t, "phi3") // its fused projections use rows of one matrix
 	dir := filepath.Join(t.TempDir(), "model")
-	if _, err := convert.Directory(t.Context(), convert.Job{Source: f.dir, Output: dir, Options: convert.Options{BlockRows: 8}}); err != nil {
-		t.Fatal(err)
-	}
+	convertTo(t, f.dir, dir, "block-rows=8")
 	resident := openModel(t, dir, Options{Context: 32, Chunk: 8})
 	streamed := openStreamed(t, dir, Options{Context: 32, Chunk: 8})
-	var first *receipt.Block
+	var first []LayerRun
 	for _, m := range []*Model{resident, streamed, openModel(t, f.dir, Options{Context: 32})} {
 		x := embedded(t, m, f.Tokens[:4])
 		before := slices.Clone(x.Data)
-		y, r, err := m.Block(t.Context(), 1, x, 3)
+		var told tracer
+		y, err := m.Block(t.Context(), 1, x, 3, told.trace())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(x.Data, before) {
 			t.Error("x is overwritten")
 		}
-		if r.ComputeProof.InputSHA256 != receipt.HashFloat32(x.Data) || r.ComputeProof.OutputSHA256 != receipt.HashFloat32(y.Data) {
-			t.Error("the block's hashes are not those of x and y")
-		}
 		var names, rows []string
-		for _, p := range append(slices.Clone(r.Attention.Projections), r.FFN.Projections...) {
-			if m == streamed != (p.StreamingMode == receipt.BlockStreaming) {
-				t.Errorf("streaming mode %s", p.StreamingMode)
+		for _, p := range told.products {
+			if m == streamed != (p.stats.ResidentBytes == 0) {
+				t.Errorf("%s: %d bytes resident", p.name, p.stats.ResidentBytes)
 			}
-			if p.Schema != receipt.StreamXWSchema || p.Status != "PASS" {
-				t.Errorf("projection %+v", p)
-			}
-			names, rows = append(names, strings.TrimPrefix(p.TensorName, "model.layers.1.")), append(rows, fmt.Sprint(p.Rows))
+			names, rows = append(names, strings.TrimPrefix(p.name, "model.layers.1.")), append(rows, fmt.Sprint(p.a, p.b))
 		}
 		const want = "[self_attn.qkv_proj.weight self_attn.qkv_proj.weight self_attn.qkv_proj.weight self_attn.o_proj.weight " +
 			"mlp.gate_up_proj.weight mlp.gate_up_proj.weight mlp.down_proj.weight]"
-		if fmt.Sprint(names) != want || fmt.Sprint(rows) != "[[0 32] [32 48] [48 64] [] [0 40] [40 80] []]" {
-			t.Errorf("projections %v, rows %v", names, rows)
+		if fmt.Sprint(names) != want || fmt.Sprint(rows) != "[0 32 32 48 48 64 0 32 0 40 40 80 0 32]" {
+			t.Errorf("products %v, rows %v", names, rows)
 		}
-		if m == streamed && fmt.Sprint(r.Attention.Projections[1].BlocksTouched) != "[4 5]" {
-			t.Errorf("keys come from blocks %v", r.Attention.Projections[1].BlocksTouched)
+		if s := told.products[1].stats; m == streamed && (s.FirstBlock != 4 || s.LastBlock != 6) {
+			t.Errorf("keys come from blocks %d to %d", s.FirstBlock, s.LastBlock)
 		}
-		if a := r.Attention; a.Schema != receipt.AttentionSchema || a.Layer != 1 || a.StartPosition != 3 || a.Tokens != 4 || a.Hidden != 32 ||
-			a.Heads != 2 || a.KVHeads != 1 || a.HeadDim != 16 || a.SlidingWindow != 9 || a.RopePairing != "half_split" || a.Architecture != "phi3" {
-			t.Errorf("attention %+v", a)
+		if len(told.layers) != 3 {
+			t.Fatalf("%d layers", len(told.layers))
+		}
+		attention, ffn, block := told.layers[0], told.layers[1], told.layers[2]
+		if attention.Kind != KindAttention || attention.Layer != 1 || attention.Start != 3 || attention.Window != 9 || attention.Rope.Theta != m.Config.RopeOf(1).Theta {
+			t.Errorf("attention %+v", attention)
+		}
+		if ffn.Kind != KindFFN || block.Kind != KindBlock || block.Start != 3 || block.Duration < attention.Duration+ffn.Duration {
+			t.Errorf("ffn %+v, block %+v", ffn, block)
 		}
 		// Each layer's output goes on into the next.
-		if r.Attention.ComputeProof.InputSHA256 != r.Attention.Projections[0].ComputeProof.InputSHA256 ||
-			r.Attention.ComputeProof.OutputSHA256 != r.Attention.Projections[3].ComputeProof.OutputSHA256 ||
-			r.FFN.ComputeProof.OutputSHA256 != r.FFN.Projections[2].ComputeProof.OutputSHA256 {
-			t.Error("hashes of layers and projections disagree")
+		for _, pair := range [][2][]float32{
+			{block.X.Data, x.Data}, {block.Y.Data, y.Data}, {attention.X.Data, told.products[0].x}, {attention.Y.Data, told.products[3].y},
+			{ffn.X.Data, told.products[4].x}, {ffn.Y.Data, told.products[6].y},
+		} {
+			if !slices.Equal(pair[0], pair[1]) {
+				t.Error("vectors of layers and products disagree")
+			}
 		}
 		if m == resident {
-			first = r
-		} else if m == streamed && r.ComputeProof != first.ComputeProof {
+			first = told.layers
+		} else if m == streamed && !slices.Equal(block.Y.Data, first[2].Y.Data) {
 			t.Error("streamed and resident blocks differ")
-		}
-		var b bytes.Buffer
-		if err := receipt.WriteJSON(&b, r); err != nil {
-			t.Fatal(err)
-		}
-		var back map[string]any
-		if err := json.Unmarshal(b.Bytes(), &back); err != nil {
-			t.Fatal(err)
-		}
-		for _, key := range []string{"schema", "layer", "tokens", "compute_proof", "duration_ms", "projections_ms", "start_pos", "attention", "ffn", "status"} {
-			if back[key] == nil {
-				t.Errorf("no %s in the receipt", key)
-			}
 		}
 	}
 }
@@ -167,11 +194,11 @@ func TestAttentionStart(t *testing.T) {
 	f := openFixture(t, "llama")
 	m := openModel(t, f.dir, Options{})
 	x := embedded(t, m, f.Tokens)
-	want, _, err := m.Attention(t.Context(), 0, x, 0)
+	want, err := m.Attention(t.Context(), 0, x, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := m.Attention(t.Context(), 0, x, 40)
+	got, err := m.Attention(t.Context(), 0, x, 40, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,13 +233,13 @@ func TestLayerErrors(t *testing.T) {
 		{0, tensor(4, 32), -1, ErrContext},
 		{0, tensor(4, 32), 5, ErrContext},
 	} {
-		_, _, err := m.Attention(t.Context(), c.layer, c.x, c.start)
-		_, _, blockErr := m.Block(t.Context(), c.layer, c.x, c.start)
+		_, err := m.Attention(t.Context(), c.layer, c.x, c.start, nil)
+		_, blockErr := m.Block(t.Context(), c.layer, c.x, c.start, nil)
 		if !errors.Is(err, c.want) || !errors.Is(blockErr, c.want) {
 			t.Errorf("layer %d, %v at %d: %v and %v, want %v", c.layer, c.x.Shape, c.start, err, blockErr, c.want)
 		}
 		if c.start == 0 {
-			if _, _, err := m.FFN(t.Context(), c.layer, c.x); !errors.Is(err, c.want) {
+			if _, err := m.FFN(t.Context(), c.layer, c.x, nil); !errors.Is(err, c.want) {
 				t.Errorf("FFN, layer %d, %v: %v, want %v", c.layer, c.x.Shape, err, c.want)
 			}
 		}

@@ -6,10 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/model"
-	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -22,12 +21,9 @@ func TestLosslessHasTheLogitsOfTheSource(t *testing.T) {
 	}
 	ids := []int{1, 80, 429, 17, 256, 33, 90, 4, 8, 100}
 	want := allLogits(t, openModel(t, src, Options{Context: 64}), ids, len(ids))
-	for _, co := range []convert.Options{{}, {BlockRows: 20, Codec: "huff0"}, {Codec: "none"}} {
-		co.Method = convert.Lossless
+	for _, co := range [][]string{{"method=lossless"}, {"method=lossless", "block-rows=20", "codec=huff0"}, {"method=lossless", "codec=none"}} {
 		dir := filepath.Join(t.TempDir(), "model")
-		if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dir, Options: co}); err != nil {
-			t.Fatal(err)
-		}
+		convertTo(t, src, dir, co...)
 		plan := openModel(t, dir, Options{Context: 64}).Plan
 		if plan.Streamed != 0 || plan.Resident < 3_600_000 { // 1.8 M weights in bfloat16
 			t.Errorf("without a limit: %d bytes resident, %d streamed", plan.Resident, plan.Streamed)
@@ -42,7 +38,7 @@ func TestLosslessHasTheLogitsOfTheSource(t *testing.T) {
 			got := allLogits(t, m, ids, len(ids))
 			for i := range want {
 				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
-					t.Fatalf("%+v, %+v: logit %d is %v, want %v", co, o, i, got[i], want[i])
+					t.Fatalf("%v, %+v: logit %d is %v, want %v", co, o, i, got[i], want[i])
 				}
 			}
 			if m.budget != nil && m.budget.Peak() > m.Plan.managed() {
@@ -57,9 +53,7 @@ func TestLosslessFixtures(t *testing.T) {
 	for _, name := range []string{"llama", "gemma2", "phi3", "qwen3"} {
 		f := openFixture(t, name)
 		dir := filepath.Join(t.TempDir(), "model")
-		if _, err := convert.Directory(t.Context(), convert.Job{Source: f.dir, Output: dir, Options: convert.Options{Method: convert.Lossless}}); err != nil {
-			t.Fatal(err)
-		}
+		convertTo(t, f.dir, dir, "method=lossless")
 		want := allLogits(t, openModel(t, f.dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
 		m := openModel(t, dir, Options{Context: f.Context})
 		got := allLogits(t, m, f.Tokens, len(f.Tokens))
@@ -74,20 +68,20 @@ func TestLosslessFixtures(t *testing.T) {
 	}
 }
 
-// TestLosslessReceipts says how exact weights were multiplied.
-func TestLosslessReceipts(t *testing.T) {
+// TestLosslessTrace says how exact weights were multiplied.
+func TestLosslessTrace(t *testing.T) {
 	f := openFixture(t, "llama")
 	dir := filepath.Join(t.TempDir(), "model")
-	if _, err := convert.Directory(t.Context(), convert.Job{Source: f.dir, Output: dir, Options: convert.Options{Method: convert.Lossless}}); err != nil {
-		t.Fatal(err)
-	}
+	convertTo(t, f.dir, dir, "method=lossless")
 	streamed := openStreamed(t, dir, Options{Context: f.Context})
-	_, r, err := streamed.FFN(t.Context(), 0, embedded(t, streamed, []int{1}))
-	if err != nil {
+	var told tracer
+	if _, err := streamed.FFN(t.Context(), 0, embedded(t, streamed, []int{1}), told.trace()); err != nil {
 		t.Fatal(err)
 	}
-	p := r.Projections[0]
-	if p.CodecVersion != model.FormatLossless || p.StreamingMode != receipt.BlockStreaming || len(p.BlocksTouched) == 0 {
-		t.Errorf("%+v", p)
+	if s := told.products[0].stats; s.ResidentBytes != 0 || s.LastBlock == s.FirstBlock {
+		t.Errorf("%+v", s)
+	}
+	if d := streamed.blocks[0].FFN.Gate.W.Describe(); d.Format != model.FormatLossless || !d.Exact || d.Verify != cdna.TrustCached {
+		t.Errorf("%+v", d)
 	}
 }

@@ -3,6 +3,7 @@
 package transformer
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,8 +14,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/internal/procmem"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -124,23 +124,24 @@ func TestPeakMemory(t *testing.T) {
 	addOutliers(t, plain, spiked)
 	for _, c := range []struct {
 		name, source string
-		options      convert.Options
+		options      []string
 	}{
-		{"default blocks", plain, convert.Options{}},
-		{"blocks of 1024 rows", plain, convert.Options{BlockRows: 1024}},
-		{"sidecars", spiked, convert.Options{SNR: 50}},
-		{"4 bits", plain, convert.Options{Method: "kmeans", Entries: 16}},
+		{"default blocks", plain, nil},
+		{"blocks of 1024 rows", plain, []string{"block-rows=1024"}},
+		{"sidecars", spiked, []string{"snr=50"}},
+		{"4 bits", plain, []string{"method=kmeans", "entries=16"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "model")
-			report, err := convert.Directory(t.Context(), convert.Job{Source: c.source, Output: dir, Options: c.options})
+			convertTo(t, c.source, dir, c.options...)
+			converted, err := model.Open(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
 			outliers := 0
-			for _, m := range report.Tensors {
-				if m.Matrix != nil {
-					outliers += m.Matrix.Outliers
+			for _, m := range converted.Manifest.Tensors {
+				if m.Sidecar != nil {
+					outliers += m.Sidecar.Outliers
 				}
 			}
 			if (outliers > 0) != (c.source == spiked) {
@@ -177,27 +178,27 @@ func TestPeakMemory(t *testing.T) {
 // planned, is refused; one of which the manifest says nothing is counted.
 func testOutlierCount(t *testing.T, dir string) {
 	t.Helper()
-	m, err := model.Open(dir)
+	s, err := openCompressed(t.Context(), located(t, dir), "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer s.close()
 	e, err := stream.NewEngine(stream.EngineOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	s := &compressed{m: m}
-	for name, tensor := range m.Manifest.Tensors {
+	for name, tensor := range s.m.Manifest.Tensors {
 		if tensor.Sidecar == nil {
 			continue
 		}
 		n := tensor.Sidecar.Outliers
 		tensor.Sidecar.Outliers = n - 1
-		if _, err := s.matrix(e, name); n > 1 && !errors.Is(err, model.ErrMismatch) {
+		if _, err := s.matrix(t.Context(), e, name); n > 1 && !errors.Is(err, model.ErrMismatch) {
 			t.Errorf("%s: one outlier more than the manifest says: %v", name, err)
 		}
 		tensor.Sidecar.Outliers = 0
-		if z, err := s.sidecarSize(tensor); err != nil || z.outliers != n {
+		if z, err := s.sidecarSize(t.Context(), tensor); err != nil || z.outliers != n {
 			t.Errorf("%s: counted %d outliers, %v; want %d", name, z.outliers, err, n)
 		}
 	}
@@ -212,7 +213,7 @@ func addOutliers(t *testing.T, src, dst string) {
 		t.Fatal(err)
 	}
 	copyFile(t, filepath.Join(src, "config.json"), filepath.Join(dst, "config.json"))
-	set, err := safetensors.OpenDir(src)
+	set, err := safetensors.Open(filepath.Join(src, "model.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +221,7 @@ func addOutliers(t *testing.T, src, dst string) {
 	var entries []safetensors.Entry
 	for _, tensor := range set.Tensors() {
 		data := make([]byte, tensor.Size())
-		if err := tensor.ReadRaw(data, 0); err != nil {
+		if err := tensor.ReadRaw(context.Background(), data, 0); err != nil {
 			t.Fatal(err)
 		}
 		if len(tensor.Shape) == 2 {

@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"sync/atomic"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
-// Options say how a model is run. Results depend on none of them but the cache
+// Options say how a model is run. Results depend on none of them but the canon, the cache
 // type, and the context where rotary embeddings scale with it.
 type Options struct {
 	// Memory bounds the whole process: what does not fit is streamed. With 0 there
@@ -31,40 +34,50 @@ type Options struct {
 	Opening int64
 	// Context is the longest sequence, 0 for the model's own, at most 4096.
 	Context int
+	// Sequences is how many sessions there is memory for at a time, at most 1024; 0 means 1.
+	Sequences int
 	// CacheType says how keys and values are kept, empty for CacheF32.
 	CacheType CacheType
-	// Chunk is how many tokens of a prompt go together, at most the context; 0 lets
-	// the plan choose.
+	// Chunk is how many tokens of prompts go together, at most the context of all
+	// sequences; 0 lets the plan choose.
 	Chunk int
 	// Threads is the number of workers, at most 1024, 0 for GOMAXPROCS.
 	Threads int
 	// CPU forces a kernel level, empty for HELIX_CPU or the best.
 	CPU string
+	// Canon is the arithmetic of lattice matrices, empty for stream.CanonInteger.
+	Canon stream.Canon
 	// Verify says when the blocks of a model directory's matrices are checked against
 	// their hashes; empty means cdna.TrustCached. Every other file is checked when it is
 	// read, unless it is cdna.Off: then no hash is compared at all.
 	Verify cdna.Policy
 }
 
-// Model is an open model: its weights, resident or streamed as the plan says. It
-// is for one goroutine at a time.
+// Model is an open model: its weights, resident or streamed as the plan says. It is safe
+// for concurrent use, each goroutine with sessions of its own: passes through it take turns,
+// and results are those of a session alone.
 type Model struct {
-	Config *Config
+	Config *arch.Config
 	Plan   *Plan
-	Notes  []string // what a user should know about how the weights were taken
+	Notes  []string // what a user should know about the weights and how they were taken
 
+	limited  func() // ends keeping the memory limit
 	source   source
 	engine   *stream.Engine
-	budget   *stream.Budget
+	budget   *memory.Ledger
 	kernels  *kernel.Kernels
 	threads  int
-	matrices map[string]Projection
+	matrices map[string]stream.Matrix
 
-	blocks      []Block
-	embeddings  Projection
+	blocks      []block
+	embeddings  rows
 	norm        []float32
-	head        Linear
+	head        linear
 	frequencies [2]frequencies // of global and local layers
+	pass        pass
+	sessions    atomic.Int64 // open
+	closed      atomic.Bool
+	ended       chan struct{} // is closed with the model, when no pass is under way
 }
 
 type frequencies struct {
@@ -72,91 +85,138 @@ type frequencies struct {
 	factor float64
 }
 
-// Routes counts the tensors by the backend that the manifest's Structural Entropy asks
-// for and the one that computes them here, as "gpu -> cpu"; nil if it was not measured.
-func (m *Model) Routes() map[string]int {
-	if s, ok := m.source.(*compressed); ok {
-		return s.m.Manifest.Routes(s.machine)
+// Open opens a model directory, a Hugging Face directory or a GGUF file. Errors
+// are ErrOption, arch.ErrArchitecture and arch.ErrConfig, before any weights are read;
+// ErrMemory, with the smallest workable limit; arch.ErrWeights; and those of reading.
+//
+// Under a limit Open sets the collector's, which is to stay as it is until Close (see package
+// memory).
+func Open(ctx context.Context, path string, o Options) (*Model, error) {
+	at, err := checkpoint.Find(path)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return OpenAt(ctx, at, o)
 }
 
-// Open opens a model directory, a Hugging Face directory or a GGUF file. Errors
-// are ErrArchitecture and ErrConfig, before any weights are read; ErrMemory, with
-// the smallest workable limit; ErrWeights; and those of reading.
-//
-// Under a limit Open sets the collector's, and expects it to stay (see package memory).
-func Open(ctx context.Context, path string, o Options) (*Model, error) {
+// OpenAt is Open for a model wherever it lies, such as in an object store: checkpoint.At finds
+// it there.
+func OpenAt(ctx context.Context, at checkpoint.Location, o Options) (*Model, error) {
 	limit := memory.Allowed(o.Memory)
-	limit.Begin()
-	src, err := openSource(path, o.Verify)
+	limited := limit.Begin()
+	src, err := openSource(ctx, at, o.Verify)
 	if err != nil {
+		limited()
 		return nil, err
 	}
 	m, err := open(ctx, src, limit, o)
 	if err != nil {
 		src.close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		limited()
+		return nil, fmt.Errorf("%s: %w", at.Name, err)
 	}
+	m.limited = limited
 	return m, nil
 }
 
 // configure returns a source's configuration. A head that is stored beside the embeddings and
 // differs from them is one of its own whatever config.json says, as in transformers 5; 4 tied them.
-func configure(ctx context.Context, src source) (c *Config, notes []string, err error) {
-	if c, err = src.config(); err != nil || !c.TiedHead || !src.has(headName) || !src.has(embedName) {
+func configure(ctx context.Context, src source) (c *arch.Config, notes []string, err error) {
+	if c, err = src.config(ctx); err != nil || !c.TiedHead || !src.has(arch.HeadName) || !src.has(arch.EmbeddingName) {
 		return c, nil, err
 	}
-	if c.TiedHead, err = src.same(ctx, headName, embedName); err == nil && !c.TiedHead {
+	if c.TiedHead, err = src.same(ctx, arch.HeadName, arch.EmbeddingName); err == nil && !c.TiedHead {
 		notes = []string{"config.json ties the output head to the embeddings, but another head is stored: that one is used, as in transformers 5"}
 	}
 	return c, notes, err
 }
 
 func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Model, err error) {
-	config, notes, err := configure(ctx, src)
+	m, o, err := describe(ctx, src, o)
 	if err != nil {
 		return nil, err
 	}
-	if o, err = o.normalize(config); err != nil {
-		return nil, err
-	}
-	m := &Model{Config: config, Notes: notes, source: src, threads: o.Threads, matrices: map[string]Projection{}}
-	if m.kernels, err = pickKernels(o.CPU); err != nil {
-		return nil, err
-	}
-	if err := checkWeights(config, src); err != nil {
-		return nil, err
-	}
-	names := matrixNames(config, src)
-	if m.Plan, err = planModel(ctx, config, src, names, limit, o); err != nil {
+	names := matrices(m.Config, src)
+	if m.Plan, err = planModel(ctx, m.Config, src, names, limit, o); err != nil {
 		return nil, err
 	}
 	if p := m.Plan; p.Limit > 0 {
-		m.budget = stream.NewBudget(p.managed())
-		memory.Settle(p.Program + scratchHeap(config, p.Chunk, p.Workers))
-	}
-	if m.engine, err = stream.NewEngine(stream.EngineOptions{Threads: o.Threads, CPU: o.CPU, Budget: m.budget}); err != nil {
-		return nil, err
+		m.budget = memory.NewLedger(p.managed())
+		memory.Settle(p.Program + p.extent().heap(m.Config))
 	}
 	defer func() {
 		if err != nil {
 			m.closeMatrices()
 		}
 	}()
+	if err := m.prepare(o, m.Plan.extent()); err != nil {
+		return nil, err
+	}
 	if err := m.load(ctx, names); err != nil {
 		return nil, err
 	}
-	if err := m.assemble(); err != nil {
+	if err := m.assemble(ctx); err != nil {
 		return nil, err
-	}
-	for kind, r := range []Rope{config.Rope, config.LocalRope} {
-		m.frequencies[kind].freq, m.frequencies[kind].factor = r.frequencies(config.HeadDim, m.Plan.Context)
 	}
 	return m, nil
 }
 
-func (o Options) normalize(c *Config) (Options, error) {
+// describe returns a model of which nothing but the configuration is read, with which its
+// tensors' shapes are compared, and its options with their defaults.
+func describe(ctx context.Context, src source, o Options) (*Model, Options, error) {
+	config, notes, err := configure(ctx, src)
+	if err != nil {
+		return nil, o, err
+	}
+	if o, err = o.normalize(config); err != nil {
+		return nil, o, err
+	}
+	m := &Model{Config: config, Notes: notes, source: src, limited: func() {}, threads: o.Threads, matrices: map[string]stream.Matrix{}}
+	if m.kernels, err = pickKernels(o.CPU); err != nil {
+		return nil, o, err
+	}
+	return m, o, config.CheckWeights(src.shape)
+}
+
+// prepare makes what passes of an extent need besides weights, within the model's budget.
+func (m *Model) prepare(o Options, e extent) (err error) {
+	if m.engine, err = stream.NewEngine(stream.EngineOptions{Threads: m.threads, CPU: o.CPU, Canon: o.Canon, Budget: m.budget}); err != nil {
+		return err
+	}
+	m.pass.model, m.pass.under, m.ended = m, make(chan struct{}, 1), make(chan struct{})
+	for kind, r := range []arch.Rope{m.Config.Rope, m.Config.LocalRope} {
+		m.frequencies[kind].freq, m.frequencies[kind].factor = r.Frequencies(m.Config.HeadDim, e.context)
+	}
+	return m.pass.reserve(m.Config, e, m.budget)
+}
+
+// Check refuses, with ErrOption, options that make no sense for any model, as Open does.
+func (o Options) Check() error {
+	switch {
+	case o.Sequences < 0 || o.Sequences > 1024:
+		return fmt.Errorf("%d sequences are not in 1..1024: %w", o.Sequences, ErrOption)
+	case o.Threads < 0 || o.Memory < 0 || o.Chunk < 0 || o.Reserve < 0 || o.ReservePerToken < 0 || o.Opening < 0:
+		return fmt.Errorf("threads, memory, chunk, reserve and opening must not be negative: %w", ErrOption)
+	case o.Context < 0 || o.Context > 1<<20:
+		return fmt.Errorf("context %d is not in 1..%d: %w", o.Context, 1<<20, ErrOption)
+	case o.CacheType != "" && !slices.Contains(CacheTypes, o.CacheType):
+		return fmt.Errorf("cache type %q is not one of %s: %w", o.CacheType, CacheTypes, ErrOption)
+	}
+	if _, err := stream.ParseCanon(string(o.Canon)); err != nil {
+		return err
+	}
+	if o.Verify != "" {
+		if _, err := cdna.ParsePolicy(string(o.Verify)); err != nil {
+			return fmt.Errorf("%w: %w", ErrOption, err)
+		}
+	}
+	return nil
+}
+
+func (o Options) normalize(c *arch.Config) (Options, error) {
+	if err := o.Check(); err != nil {
+		return o, err
+	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
@@ -166,15 +226,11 @@ func (o Options) normalize(c *Config) (Options, error) {
 	if o.CacheType == "" {
 		o.CacheType = CacheF32
 	}
-	switch {
-	case o.Threads < 0 || o.Memory < 0 || o.Chunk < 0 || o.Reserve < 0 || o.ReservePerToken < 0 || o.Opening < 0:
-		return o, errors.New("threads, memory, chunk, reserve and opening must not be negative")
-	case o.Context < 1 || o.Context > 1<<20:
-		return o, fmt.Errorf("context %d is not in 1..%d: %w", o.Context, 1<<20, ErrConfig)
-	case o.CacheType != CacheF32 && o.CacheType != CacheF16:
-		return o, fmt.Errorf("cache type %q is not %s or %s: %w", o.CacheType, CacheF32, CacheF16, ErrConfig)
+	o.Canon, _ = stream.ParseCanon(string(o.Canon)) // which is checked
+	if o.Sequences == 0 {
+		o.Sequences = 1
 	}
-	o.Threads, o.Chunk = min(o.Threads, 1024), min(o.Chunk, o.Context)
+	o.Threads, o.Chunk = min(o.Threads, 1024), min(o.Chunk, o.Context*o.Sequences)
 	return o, nil
 }
 
@@ -185,87 +241,102 @@ func pickKernels(level string) (*kernel.Kernels, error) {
 	return kernel.ForLevel(kernel.Level(level))
 }
 
-// loader is a matrix that is streamed until it is loaded: a stream.Matrix or a
-// stream.Lossless.
-type loader interface{ Load(context.Context) error }
-
 // load opens all matrices and makes those resident that the plan has in memory.
 func (m *Model) load(ctx context.Context, names []string) error {
 	for i, name := range names {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		w, err := m.source.matrix(m.engine, name)
+		w, err := m.source.matrix(ctx, m.engine, name)
 		if err != nil {
 			return err
 		}
 		m.matrices[name] = w
-		if s, ok := w.(loader); ok && m.Plan.Matrices[i].Resident {
-			if err := s.Load(ctx); err != nil {
+		d := w.Describe()
+		if d.Format == stream.FormatV1 && !slices.Contains(m.Notes, cdna.Version1Note) {
+			m.Notes = append(m.Notes, cdna.Version1Note)
+		}
+		if m.Plan.Matrices[i].Resident {
+			if err := w.Load(ctx); err != nil {
 				return err
 			}
 		}
-		if s, ok := w.(*stream.Matrix); ok && m.budget != nil && s.Decision().Apply {
+		if m.budget != nil && d.Sidecar.Apply {
 			debug.FreeOSMemory() // what reading the sidecar took: the plan has it once
 		}
 	}
 	return nil
 }
 
-// Close frees everything. Sessions must be closed before.
+// Close waits for the pass that is under way and frees everything but the caches of sessions,
+// which are closed before or after it; a step that they take after it is ErrSession. It must not
+// be called within a visitor. Another call does nothing.
 func (m *Model) Close() error {
+	if m.closed.Swap(true) {
+		return nil
+	}
+	defer m.limited()
+	m.pass.under <- struct{}{} // for good
+	close(m.ended)
 	return errors.Join(m.closeMatrices(), m.source.close())
 }
 
 func (m *Model) closeMatrices() error {
 	var errs []error
 	for _, w := range m.matrices {
-		errs = append(errs, w.(interface{ Close() error }).Close())
+		errs = append(errs, w.Close())
 	}
 	m.matrices = nil
-	return errors.Join(append(errs, m.engine.Close())...)
+	errs = append(errs, m.pass.free())
+	if m.engine != nil {
+		errs = append(errs, m.engine.Close())
+	}
+	return errors.Join(errs...)
 }
 
-// Version1 tells whether weights are in files of version 1 of the format, which have no
-// hashes.
-func (m *Model) Version1() bool {
-	for _, w := range m.matrices {
-		if s, ok := w.(*stream.Matrix); ok && s.File().Version() == 1 {
-			return true
-		}
+// ContextWarning is a line for people who call the model name, where the plan's context goes
+// beyond the sequences that the model was made for; "" elsewhere.
+func (m *Model) ContextWarning(name string) string {
+	if m.Plan.Context <= m.Config.Context {
+		return ""
 	}
-	return false
+	return fmt.Sprintf("warning: %s was made for sequences of %d tokens; beyond them its predictions fall off", name, m.Config.Context)
 }
 
 // CPU returns the level of the kernels in use.
 func (m *Model) CPU() string { return string(m.kernels.Level()) }
 
+// Canon returns the arithmetic of the model's lattice matrices, "" if it has none.
+func (m *Model) Canon() stream.Canon {
+	for _, w := range m.matrices {
+		if d := w.Describe(); d.Format == stream.FormatLattice {
+			return d.Canon
+		}
+	}
+	return ""
+}
+
 // Threads returns the number of workers.
 func (m *Model) Threads() int { return m.threads }
 
-// embed writes the embeddings of tokens, one row at a time, to x.
-func (m *Model) embed(x []float32, ids []int) error {
-	n := m.Config.Hidden
-	for i, id := range ids {
-		row := x[i*n:][:n]
-		if err := m.embeddings.Floats(row, id, id+1); err != nil {
-			return fmt.Errorf("embedding of token %d: %w", id, err)
-		}
-		if s := m.Config.EmbedScale; s != 1 {
-			for j := range row {
-				row[j] *= s
-			}
-		}
+// softcap replaces every logit x by c·tanh(x/c) where the model does. The task is its own until it returns.
+func (m *Model) softcap(ctx context.Context, t *capping, x []float32) error {
+	if m.Config.LogitSoftcap == 0 {
+		return nil
 	}
-	return nil
+	parts, size := m.cut(len(x))
+	*t = capping{m, x, size}
+	return m.each(ctx, parts, len(x), t)
 }
 
-// softcap replaces every x by c·tanh(x/c) unless c is 0.
-func softcap(x []float32, c float32) {
-	if c == 0 {
-		return
-	}
-	for i, v := range x {
-		x[i] = c * detmath.Tanh(v/c)
-	}
+// capping is the soft cap of logits, some of them a part.
+type capping struct {
+	model  *Model
+	logits []float32
+	size   int // of a part
+}
+
+func (t *capping) Do(_, i int) error {
+	t.model.kernels.Softcap(t.logits[i*t.size:min((i+1)*t.size, len(t.logits))], 1, t.model.Config.LogitSoftcap)
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -19,7 +20,7 @@ import (
 
 // memory is a source of made-up weights.
 type inMemory struct {
-	c       *Config
+	c       *arch.Config
 	tensors map[string]made
 }
 
@@ -28,8 +29,8 @@ type made struct {
 	data  []float32
 }
 
-func (s *inMemory) config() (*Config, error) { return s.c, nil }
-func (s *inMemory) close() error             { return nil }
+func (s *inMemory) config(context.Context) (*arch.Config, error) { return s.c, nil }
+func (s *inMemory) close() error                                 { return nil }
 
 func (s *inMemory) has(name string) bool {
 	_, ok := s.tensors[name]
@@ -41,23 +42,31 @@ func (s *inMemory) shape(name string) ([]int, bool) {
 	return t.shape, ok
 }
 
-func (s *inMemory) vector(name string) ([]float32, error) { return s.tensors[name].data, nil }
+func (s *inMemory) vector(_ context.Context, name string) ([]float32, error) {
+	return s.tensors[name].data, nil
+}
 
 func (s *inMemory) same(_ context.Context, a, b string) (bool, error) {
 	return slices.Equal(s.tensors[a].data, s.tensors[b].data), nil
 }
 
-func (s *inMemory) size(name string) (size, error) {
+func (s *inMemory) size(_ context.Context, name string) (size, error) {
 	return size{dense: 4 * int64(len(s.tensors[name].data))}, nil
 }
 
-func (s *inMemory) matrix(e *stream.Engine, name string) (Projection, error) {
+func (s *inMemory) matrix(_ context.Context, e *stream.Engine, name string) (stream.Matrix, error) {
 	t := s.tensors[name]
 	rows, cols := model.MatrixShape(t.shape)
 	return e.NewDense(rows, cols, func(dst []float32, a, b int) error {
 		copy(dst, t.data[a*cols:b*cols])
 		return nil
 	})
+}
+
+func (s *inMemory) stored(name string) string { return name }
+
+func (s *inMemory) rows(ctx context.Context, e *stream.Engine, name string) (rows, error) {
+	return s.matrix(ctx, e, name)
 }
 
 // float64s are the weights as the oracle wants them.
@@ -74,7 +83,7 @@ func (s *inMemory) float64s() map[string][]float64 {
 }
 
 // readWeights reads all tensors of a Hugging Face directory.
-func readWeights(t testing.TB, c *Config, dir string) *inMemory {
+func readWeights(t testing.TB, c *arch.Config, dir string) *inMemory {
 	t.Helper()
 	f, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
 	if err != nil {
@@ -84,7 +93,7 @@ func readWeights(t testing.TB, c *Config, dir string) *inMemory {
 	s := &inMemory{c: c, tensors: map[string]made{}}
 	for _, x := range f.Tensors() {
 		data := make([]float32, x.Len())
-		if err := x.ReadFloat32(data, 0); err != nil {
+		if err := x.ReadFloat32(context.Background(), data, 0); err != nil {
 			t.Fatal(err)
 		}
 		s.tensors[x.Name] = made{x.Shape, data}
@@ -94,30 +103,26 @@ func readWeights(t testing.TB, c *Config, dir string) *inMemory {
 
 // inventWeights makes random weights for a configuration; every optional tensor
 // is there or not.
-func inventWeights(c *Config, seed uint64) *inMemory {
+func inventWeights(c *arch.Config, seed uint64) *inMemory {
 	random := rand.New(rand.NewPCG(seed, 1))
 	s := &inMemory{c: c, tensors: map[string]made{}}
-	invent := func(t tensor) {
-		scale := 1 / math.Sqrt(float64(t.cols))
-		if t.vector {
-			scale = 0.5
+	invent := func(w arch.Weight) {
+		scale, n := 0.5, w.Shape[0]
+		if !w.IsVector() {
+			scale, n = 1/math.Sqrt(float64(w.Shape[1])), n*w.Shape[1]
 		}
-		data := make([]float32, t.rows*t.cols)
+		data := make([]float32, n)
 		for i := range data {
 			data[i] = float32(scale * random.NormFloat64())
 		}
-		s.tensors[t.name] = made{t.shape(), data}
+		s.tensors[w.Name] = made{w.Shape, data}
 	}
-	invent(tensor{name: embedName, rows: c.Vocab + random.IntN(3), cols: c.Hidden})
-	invent(tensor{name: normName, rows: 1, cols: c.Hidden, vector: true})
-	if !c.TiedHead {
-		invent(tensor{name: headName, rows: c.Vocab, cols: c.Hidden})
-	}
-	for l := range c.Layers {
-		for _, t := range layerTensors(c, l) {
-			if !t.optional || random.IntN(2) == 0 {
-				invent(t)
-			}
+	for _, w := range c.Weights(func(string) bool { return false }) {
+		if w.Name == arch.EmbeddingName {
+			w.Shape[0] += random.IntN(3)
+		}
+		if !w.Optional || random.IntN(2) == 0 {
+			invent(w)
 		}
 	}
 	return s
@@ -146,27 +151,27 @@ func TestForwardOnFixtures(t *testing.T) {
 }
 
 // inventConfig draws an architecture that nobody has built.
-func inventConfig(t *rapid.T) *Config {
+func inventConfig(t *rapid.T) *arch.Config {
 	number := func(name string, a, b int) int { return rapid.IntRange(a, b).Draw(t, name) }
 	yes := func(name string) bool { return rapid.Bool().Draw(t, name) }
 	kv := number("kv heads", 1, 3)
-	c := &Config{
+	c := &arch.Config{
 		Architecture: "none", Layers: number("layers", 1, 3), Hidden: number("hidden", 5, 70), FFN: number("ffn", 1, 70),
 		KVHeads: kv, Heads: kv * number("group", 1, 4), HeadDim: 2 * number("pairs", 2, 35), Vocab: number("vocab", 2, 70),
-		Context: 32, NormEps: 1e-2, TiedHead: yes("tied"), Activation: rapid.SampledFrom([]Activation{SiLU, GELUTanh}).Draw(t, "act"),
+		Context: 32, NormEps: 1e-2, TiedHead: yes("tied"), Activation: rapid.SampledFrom([]arch.Activation{arch.SiLU, arch.GELUTanh}).Draw(t, "act"),
 		NormOffset: yes("offset"), QKNorm: yes("qk norm"), PostNorms: yes("post norms"), FusedQKV: yes("qkv"), FusedGate: yes("gate"),
 		EmbedScale: rapid.SampledFrom([]float32{1, 3}).Draw(t, "embed scale"), AttnScale: rapid.Float32Range(0.1, 1).Draw(t, "attn scale"),
 		AttnSoftcap: rapid.SampledFrom([]float32{0, 1.5}).Draw(t, "attn cap"), LogitSoftcap: rapid.SampledFrom([]float32{0, 2}).Draw(t, "logit cap"),
 		SlidingWindow: number("window", 0, 9),
 	}
-	rope := func(name string) Rope {
-		return Rope{Theta: rapid.Float64Range(2, 1e6).Draw(t, name), Dim: 2 * number(name+" pairs", 0, c.HeadDim/2), Interleaved: yes(name + " interleaved")}
+	rope := func(name string) arch.Rope {
+		return arch.Rope{Theta: rapid.Float64Range(2, 1e6).Draw(t, name), Dim: 2 * number(name+" pairs", 0, c.HeadDim/2), Interleaved: yes(name + " interleaved")}
 	}
 	c.Rope, c.LocalRope = rope("rope"), rope("local rope")
 	if c.SlidingWindow > 0 {
 		c.Local = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "local")
 	}
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
 	return c

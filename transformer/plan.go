@@ -3,8 +3,11 @@ package transformer
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 
+	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -26,18 +29,21 @@ type Plan struct {
 	// Streamed is what is read from files for a token, or for every chunk of a
 	// prompt: the matrices that are not resident, as they lie in the files, but of
 	// the embeddings one block (and all, where they are the output head too).
-	Streamed  int64     `json:"streamed"`
-	Context   int       `json:"context"`
-	CacheType CacheType `json:"cache_type"`
-	Chunk     int       `json:"chunk"`             // tokens of a prompt that go together
-	Workers   int       `json:"attention_workers"` // each with scores of its own
-	Matrices  []Place   `json:"matrices"`
+	Streamed  int64       `json:"streamed"`
+	Context   int         `json:"context"`
+	CacheType CacheType   `json:"cache_type"`
+	Chunk     int         `json:"chunk"`             // tokens of a prompt that go together
+	Workers   int         `json:"attention_workers"` // each with memory of its own
+	Matrices  []Placement `json:"matrices"`
+	Sequences int         `json:"-"` // caches that there is room for
 
-	least int64 // what Minimum was rounded up from
+	least int64        // what Minimum was rounded up from
+	reads bool         // see ReadsWeights
+	canon stream.Canon // of lattice matrices, "" if there are none
 }
 
-// Place says where a matrix lives.
-type Place struct {
+// Placement says where a matrix lives.
+type Placement struct {
 	Name     string `json:"name"`
 	Resident bool   `json:"resident"`
 	Bytes    int64  `json:"bytes"` // in memory if resident, else in the file
@@ -47,6 +53,9 @@ type Place struct {
 func (p *Plan) Total() int64 {
 	return p.Program + p.Cache + p.Scratch + p.Buffers + p.Resident
 }
+
+// ReadsWeights tells whether a token reads weights that it is multiplied by, and not only its embedding.
+func (p *Plan) ReadsWeights() bool { return p.reads }
 
 // managed is the part of the limit that is accounted byte by byte.
 func (p *Plan) managed() int64 { return p.Limit - p.Program }
@@ -65,7 +74,7 @@ const (
 
 // planModel decides what is resident under the options' limit, or the cgroup's
 // where the model does not fit in that. What Go holds now is a part of the plan.
-func planModel(ctx context.Context, c *Config, src source, names []string, limit memory.Limit, o Options) (*Plan, error) {
+func planModel(ctx context.Context, c *arch.Config, src source, names []string, limit memory.Limit, o Options) (*Plan, error) {
 	w, err := survey(ctx, src, names)
 	if err != nil {
 		return nil, err
@@ -82,20 +91,31 @@ func planModel(ctx context.Context, c *Config, src source, names []string, limit
 }
 
 // plan decides what is resident within the limit.
-func (w *weights) plan(c *Config, limit memory.Limit, o Options) (*Plan, error) {
-	files := present(w.files)
+func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, error) {
+	layouts := w.compressed()
 	p := &Plan{
 		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType, Matrices: slices.Clone(w.places),
-		Program: memory.Share(w.held, o.Reserve+o.ReservePerToken*int64(o.Context)+tables(c, files)+w.outliers+w.reading),
-		Cache:   cacheBytes(c, o.Context, o.CacheType),
+		Sequences: o.Sequences,
+		Program: memory.Share(w.held,
+			o.Reserve+o.ReservePerToken*int64(o.Context)+tokenBytes*int64(o.Context*o.Sequences)+tables(c, c.Layers, layouts)+escaped(layouts, max(chunks[0], o.Chunk, o.Sequences))+w.outliers+w.reading),
+		Cache: cacheBytes(c, c.Layers, o.Context, o.CacheType) * int64(o.Sequences),
 	}
-	one, _ := stream.PlanResidency(1<<62, 1, files)
+	if slices.ContainsFunc(layouts, func(l stream.Layout) bool { return l.Scaled }) {
+		p.canon = o.Canon
+	}
+	one, _ := stream.PlanResidency(1<<62, 1, layouts)
+	most := o.Context * o.Sequences // tokens that can go together
 	smallest := o.Chunk
 	if smallest == 0 {
-		smallest = min(leastChunk, o.Context)
+		smallest = min(max(leastChunk, o.Sequences), most)
 	}
 	buffers := leastWorkers * one.Minimum
-	least := p.Program + p.Cache + scratchBytes(c, o.Context, smallest, leastWorkers, o.CacheType) + w.dense + buffers
+	scratch := func(chunk, workers int) int64 {
+		e := p.extent()
+		e.chunk, e.workers = chunk, workers
+		return e.total(c)
+	}
+	least := p.Program + p.Cache + scratch(smallest, leastWorkers) + w.dense + buffers
 	least = max(least, o.Opening)
 	p.least, p.Minimum = least, memory.Named(least)
 	if limit.Source != memory.None && limit.Bytes < least {
@@ -107,7 +127,7 @@ func (w *weights) plan(c *Config, limit memory.Limit, o Options) (*Plan, error) 
 	}
 	// As many workers, then as long a chunk, as a quarter of what is free has room for.
 	fits := func(chunk, workers int) bool {
-		p.Scratch = scratchBytes(c, o.Context, chunk, workers, o.CacheType)
+		p.Scratch = scratch(chunk, workers)
 		return p.Scratch <= free/4 && p.Scratch <= free-buffers
 	}
 	for p.Workers = o.Threads; p.Workers > leastWorkers && !fits(smallest, p.Workers); {
@@ -116,11 +136,11 @@ func (w *weights) plan(c *Config, limit memory.Limit, o Options) (*Plan, error) 
 	p.Chunk = smallest
 	if o.Chunk == 0 {
 		if i := slices.IndexFunc(chunks, func(n int) bool { return fits(n, p.Workers) }); i >= 0 {
-			p.Chunk = min(chunks[i], o.Context)
+			p.Chunk = min(max(chunks[i], smallest), most)
 		}
 	}
-	p.Scratch = scratchBytes(c, o.Context, p.Chunk, p.Workers, o.CacheType)
-	r, err := stream.PlanResidency(free-p.Scratch, o.Threads, files)
+	p.Scratch = scratch(p.Chunk, p.Workers)
+	r, err := stream.PlanResidency(free-p.Scratch, o.Threads, layouts)
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", err, ErrMemory)
 	}
@@ -133,71 +153,64 @@ func (w *weights) plan(c *Config, limit memory.Limit, o Options) (*Plan, error) 
 			continue
 		}
 		if place.Resident = r.Resident[k]; place.Resident {
-			place.Bytes = stream.ResidentSize(f)
+			place.Bytes = layouts[k].ResidentBytes
 		} else {
-			p.Streamed += streamed(f, i == 0, c.TiedHead)
+			p.Streamed += streamed(&layouts[k], i == 0, c.TiedHead)
+			p.reads = p.reads || i > 0 || c.TiedHead
 		}
 		k++
 	}
 	return p, nil
 }
 
+// extent is what the plan's passes have room for.
+func (p *Plan) extent() extent {
+	return extent{chunk: p.Chunk, workers: p.Workers, context: p.Context, sequences: p.Sequences, canon: p.canon}
+}
+
 // streamed returns what a token reads of a matrix that is not resident.
-func streamed(f stream.File, embeddings, tied bool) int64 {
+func streamed(l *stream.Layout, embeddings, tied bool) int64 {
 	switch {
 	case embeddings && tied:
-		return f.Size() + int64(f.MaxCompLen())
+		return l.FileBytes + int64(l.BlockBytes)
 	case embeddings:
-		return int64(f.MaxCompLen())
+		return int64(l.BlockBytes)
 	}
-	return f.Size()
-}
-
-// scratchBytes returns the memory of a session's chunk, with what lies in the Go heap.
-func scratchBytes(c *Config, context, chunk, workers int, t CacheType) int64 {
-	return 4*scratchFloats(c, context, chunk, workers, t) + scratchHeap(c, chunk, workers)
-}
-
-// scratchHeap is the part of it in the Go heap: activations packed once more for the
-// kernels, in lane order, and rotations.
-func scratchHeap(c *Config, chunk, workers int) int64 {
-	packed := int64(chunk) * int64(max(c.Hidden, c.FFN, c.Heads*c.HeadDim)+63) * 4
-	queries := int64(workers) * int64(c.Heads/c.KVHeads) * int64(c.HeadDim+63) * 4
-	rotations := int64(chunk) * 2 * int64(4*c.HeadDim+128)
-	return packed + queries + rotations
+	return l.FileBytes
 }
 
 // weights are a model's matrices as a plan sees them: opened, but no block read.
 type weights struct {
-	places   []Place
-	files    []stream.File // nil for dense matrices
-	dense    int64         // bytes of these
-	outliers int64         // bytes of all sidecars in the Go heap
-	reading  int64         // and, at first, those of reading the largest
-	held     int64         // bytes that Go holds with all of them open
+	places   []Placement
+	files    []io.Closer // nil for dense matrices
+	layouts  []stream.Layout
+	dense    int64 // bytes of the dense ones
+	outliers int64 // bytes of all sidecars in the Go heap
+	reading  int64 // and, at first, those of reading the largest
+	held     int64 // bytes that Go holds with all of them open
 }
 
 // survey opens the matrices' files.
 func survey(ctx context.Context, src source, names []string) (*weights, error) {
-	w := &weights{places: make([]Place, len(names)), files: make([]stream.File, len(names))}
+	w := &weights{places: make([]Placement, len(names)), files: make([]io.Closer, len(names)), layouts: make([]stream.Layout, len(names))}
 	for i, name := range names {
 		if err := ctx.Err(); err != nil {
 			w.close()
 			return nil, err
 		}
-		s, err := src.size(name)
+		s, err := src.size(ctx, name)
 		if err != nil {
 			w.close()
 			return nil, err
 		}
-		w.places[i] = Place{Name: name, Bytes: s.dense}
+		w.places[i] = Placement{Name: name, Bytes: s.dense}
 		w.dense += s.dense
-		if w.files[i] = s.file; s.file == nil {
+		if w.files[i], w.layouts[i] = s.file, s.layout; s.file == nil {
 			continue
 		}
-		w.places[i].Bytes = s.file.Size()
+		w.places[i].Bytes = s.layout.FileBytes
 		if s.sidecar > 0 {
-			w.outliers += stream.SidecarSize(s.file, s.outliers)
+			w.outliers += s.layout.SidecarBytes(s.outliers)
 			// The file, and what it inflates to in a buffer that grows by doubling: of an
 			// outlier 2 bytes of value and, in the mean, at most 3 of position.
 			w.reading = max(w.reading, s.sidecar+2*5*int64(s.outliers)+64<<10)
@@ -207,19 +220,45 @@ func survey(ctx context.Context, src source, names []string) (*weights, error) {
 }
 
 func (w *weights) close() {
-	for _, f := range present(w.files) {
-		f.Close()
+	for _, f := range w.files {
+		if f != nil {
+			f.Close()
+		}
 	}
 }
 
-func present(files []stream.File) []stream.File {
-	return slices.DeleteFunc(slices.Clone(files), func(f stream.File) bool { return f == nil })
+// compressed returns the layouts of the matrices that lie in files.
+func (w *weights) compressed() []stream.Layout {
+	var list []stream.Layout
+	for i, f := range w.files {
+		if f != nil {
+			list = append(list, w.layouts[i])
+		}
+	}
+	return list
 }
 
-// tables is the Go heap that a model takes besides what is open when it is planned:
-// norms, and for each matrix its lookup tables.
-func tables(c *Config, files []stream.File) int64 {
-	return int64(c.Layers)*int64(4*c.Hidden+2*c.HeadDim)*4 + int64(len(files))*(16<<10)
+// tokenBytes is what a session keeps of each of its tokens in the Go heap.
+const tokenBytes = 8
+
+// tables is the Go heap that so many layers of a model take besides what is open when they are planned:
+// norms, and for each matrix its lookup tables and what its layout says.
+func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
+	n := int64(layers)*int64(4*c.Hidden+2*c.HeadDim)*4 + int64(len(files))*(16<<10)
+	for i := range files {
+		n += files[i].HeapBytes
+	}
+	return n
+}
+
+// escaped is the Go heap for what so many tokens are multiplied by where matrices have escapes: those of queries, keys and
+// values at a time.
+func escaped(files []stream.Layout, tokens int) int64 {
+	most := 0
+	for i := range files {
+		most = max(most, files[i].Escaped)
+	}
+	return 3 * 4 * int64(most) * int64(tokens)
 }
 
 // Totals returns the plan's sums by name, for a receipt.
@@ -232,9 +271,18 @@ func (p *Plan) Totals() map[string]int64 {
 
 // PlanFor plans a model without opening its weights, with the errors of [Open].
 func PlanFor(ctx context.Context, path string, o Options) (*Plan, error) {
+	at, err := checkpoint.Find(path)
+	if err != nil {
+		return nil, err
+	}
+	return PlanAt(ctx, at, o)
+}
+
+// PlanAt is PlanFor for a model wherever it lies, as OpenAt.
+func PlanAt(ctx context.Context, at checkpoint.Location, o Options) (*Plan, error) {
 	limit := memory.Allowed(o.Memory)
-	limit.Begin()
-	src, err := openSource(path, o.Verify)
+	defer limit.Begin()()
+	src, err := openSource(ctx, at, o.Verify)
 	if err != nil {
 		return nil, err
 	}
@@ -244,11 +292,11 @@ func PlanFor(ctx context.Context, path string, o Options) (*Plan, error) {
 		o, err = o.normalize(c)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", at.Name, err)
 	}
-	p, err := planModel(ctx, c, src, matrixNames(c, src), limit, o)
+	p, err := planModel(ctx, c, src, matrices(c, src), limit, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", at.Name, err)
 	}
 	return p, nil
 }

@@ -1,14 +1,15 @@
 package transformer
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // convertDemo converts the built-in model, whose head is tied to its embeddings.
@@ -18,21 +19,19 @@ func convertDemo(t *testing.T) string {
 	if err := demo.Extract(src); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := convert.Directory(t.Context(), convert.Job{Source: src, Output: dir, Options: convert.Options{BlockRows: 64}}); err != nil {
-		t.Fatal(err)
-	}
+	convertTo(t, src, dir, "block-rows=64")
 	return dir
 }
 
 // planWith plans as Open does in a cgroup with a limit, 0 for none.
 func planWith(t *testing.T, dir string, o Options, cgroup int64) (*Plan, error) {
 	t.Helper()
-	src, err := openSource(dir, "")
+	src, err := openSource(t.Context(), located(t, dir), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer src.close()
-	c, err := src.config()
+	c, err := src.config(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +44,7 @@ func planWith(t *testing.T, dir string, o Options, cgroup int64) (*Plan, error) 
 	} else if o.Memory == 0 {
 		limit = memory.Limit{}
 	}
-	return planModel(t.Context(), c, src, matrixNames(c, src), limit, o)
+	return planModel(t.Context(), c, src, matrices(c, src), limit, o)
 }
 
 func TestPlanLimits(t *testing.T) {
@@ -103,16 +102,16 @@ func TestPlanLimits(t *testing.T) {
 // them for a token.
 func TestPlanStreamed(t *testing.T) {
 	dir := convertDemo(t)
-	src, err := openSource(dir, "")
+	src, err := openSource(t.Context(), located(t, dir), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer src.close()
-	c, err := src.config()
+	c, err := src.config(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := survey(t.Context(), src, matrixNames(c, src))
+	w, err := survey(t.Context(), src, matrices(c, src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +128,7 @@ func TestPlanStreamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := m.OpenMatrix(m.Manifest.Tensors[p.Matrices[0].Name])
+	f, err := m.OpenMatrix(context.Background(), m.Manifest.Tensors[p.Matrices[0].Name])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +142,37 @@ func TestPlanStreamed(t *testing.T) {
 	if p.Matrices[0].Resident || p.Streamed != want {
 		t.Errorf("%d bytes are streamed, want %d", p.Streamed, want)
 	}
-	if got := streamed(f, true, false); got != int64(f.MaxCompLen()) {
+	layout := stream.QuantizedLayout(f)
+	if got := streamed(&layout, true, false); got != int64(f.MaxCompLen()) {
 		t.Errorf("of embeddings alone %d bytes are streamed, want a block of %d", got, f.MaxCompLen())
+	}
+}
+
+// TestPlanReadsWeights: embeddings that are only looked up are none.
+func TestPlanReadsWeights(t *testing.T) {
+	src, err := openSource(t.Context(), located(t, convertDemo(t)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.close()
+	c, err := src.config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := survey(t.Context(), src, matrices(c, src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	w.layouts[0].ResidentBytes = 1 << 40 // too large
+	for _, tied := range []bool{true, false} {
+		c.TiedHead = tied
+		p, err := w.plan(c, memory.Limit{Bytes: 1 << 30, Source: memory.Flag}, Options{Context: 64, CacheType: CacheF32, Threads: 2, Sequences: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Matrices[0].Resident || !p.Matrices[1].Resident || p.Streamed == 0 || p.ReadsWeights() != tied {
+			t.Errorf("tied: %v; %d bytes are streamed, weights: %v", tied, p.Streamed, p.ReadsWeights())
+		}
 	}
 }

@@ -3,6 +3,7 @@ package transformer
 import (
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
 
@@ -22,7 +23,7 @@ func TestGoldenRope(t *testing.T) {
 			t.Fatal(err)
 		}
 		length, dim := shape[1], shape[2]
-		freq, factor := Rope{Theta: c.theta}.frequencies(dim, 1)
+		freq, factor := arch.Rope{Theta: c.theta}.Frequencies(dim, 1)
 		turn := newRotation(dim/2, true)
 		for i := 0; i*dim < len(x); i++ {
 			turn.set(freq, factor, c.start+i%length)

@@ -3,36 +3,49 @@ package transformer
 import (
 	"context"
 	"fmt"
+	"io"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
-	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // source gives a model's configuration and its tensors by Hugging Face name.
 type source interface {
-	config() (*Config, error)
+	config(ctx context.Context) (*arch.Config, error)
 	has(name string) bool
+	// stored is what the files call a tensor.
+	stored(name string) string
 	// shape returns a tensor's shape, false if there is none of this name. What the
 	// other methods read has the same.
 	shape(name string) ([]int, bool)
 	// matrix opens a tensor for products. Dense tensors are read whole, embeddings
 	// too: dense models are a reference, not made to be small.
-	matrix(e *stream.Engine, name string) (Projection, error)
+	matrix(ctx context.Context, e *stream.Engine, name string) (stream.Matrix, error)
+	// rows opens a matrix of which only single rows are read: a dense one stays where it is.
+	rows(ctx context.Context, e *stream.Engine, name string) (rows, error)
 	// size returns what a matrix takes, without reading its blocks.
-	size(name string) (size, error)
+	size(ctx context.Context, name string) (size, error)
 	// vector reads a small tensor, widened to float32.
-	vector(name string) ([]float32, error)
+	vector(ctx context.Context, name string) ([]float32, error)
 	// same tells whether two tensors have the same shape and values.
 	same(ctx context.Context, a, b string) (bool, error)
 	close() error
 }
 
-// size is a compressed matrix's open file, which the caller closes, and what its
-// sidecar holds, if it has one; or the memory that a dense matrix takes.
+// rows are a matrix's weights, read a few rows at a time: Floats and Close are
+// stream.Matrix's.
+type rows interface {
+	Floats(ctx context.Context, dst []float32, a, b int) error
+	Close() error
+}
+
+// size is what a compressed matrix's file holds, which is open and the caller's to close,
+// and its sidecar, if it has one; or the memory that a dense matrix takes.
 type size struct {
-	file     stream.File // nil if the matrix is dense
+	file     io.Closer // nil if the matrix is dense
+	layout   stream.Layout
 	outliers int
 	sidecar  int64 // bytes of the sidecar's file
 	dense    int64
@@ -40,25 +53,65 @@ type size struct {
 
 // openSource tells a model directory, whose hashes are checked as verify says, from
 // checkpoints of other kinds.
-func openSource(path string, verify cdna.Policy) (source, error) {
-	path, err := checkpoint.Locate(path)
-	if err != nil {
-		return nil, err
+func openSource(ctx context.Context, at checkpoint.Location, verify cdna.Policy) (source, error) {
+	if at.Converted() {
+		return openCompressed(ctx, at, verify)
 	}
-	if model.IsModel(path) {
-		return openCompressed(path, verify)
-	}
-	return openDense(path)
+	return openDense(ctx, at)
 }
 
 // maxConfig bounds config.json: real ones have a few kB.
 const maxConfig = 1 << 24
 
-// parseConfigOf parses the config.json of what is called name.
-func parseConfigOf(name string, text []byte) (*Config, error) {
-	c, err := ParseConfig(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+// described is what sources have in common: how the files say what the model is, and what they
+// call its tensors.
+type described struct {
+	name      string              // of the source
+	metadata  checkpoint.Metadata // of a GGUF file; nil: config.json says it all
+	read      func(ctx context.Context, name string, limit int64) ([]byte, error)
+	there     func(stored string) bool
+	postNorms bool
+}
+
+// parse reads the configuration; tensors have the names of the files.
+func (s *described) parse(ctx context.Context, tensors arch.Tensors) (*arch.Config, error) {
+	if s.metadata == nil {
+		text, err := s.read(ctx, "config.json", maxConfig)
+		if err != nil {
+			return nil, err
+		}
+		c, err := arch.ParseConfig(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+		return c, nil
 	}
+	c, err := arch.FromGGUF(s.metadata, tensors)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.metadata.Name(), err)
+	}
+	s.postNorms = c.PostNorms
 	return c, nil
+}
+
+// stored is what the files call a tensor.
+func (s *described) stored(name string) string {
+	if s.metadata != nil {
+		return arch.GGUFName(name, s.postNorms)
+	}
+	return arch.StoredName(name, s.there)
+}
+
+func (s *described) has(name string) bool { return s.there(s.stored(name)) }
+
+// matrices lists the matrices that a model of this configuration has, each once, in the
+// order of use.
+func matrices(c *arch.Config, src source) []string {
+	var names []string
+	for _, w := range c.Weights(src.has) {
+		if !w.IsVector() {
+			names = append(names, w.Name)
+		}
+	}
+	return names
 }

@@ -4,91 +4,74 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
-	"github.com/helix-substrate/helix-substrate/se"
+	"github.com/helix-substrate/helix-substrate/se/route"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // compressed is a model directory, converted from a Hugging Face checkpoint or,
 // with metadata and tensor names of that, from a GGUF file.
 type compressed struct {
-	m         *model.Model
-	metadata  *gguf.File // nil: config.json says it all
-	postNorms bool
-	machine   se.Registry // where matrices can be computed
-	verify    cdna.Policy
+	described
+	m      *model.Model
+	done   func() error // with the metadata
+	verify cdna.Policy
 }
 
-func openCompressed(path string, verify cdna.Policy) (*compressed, error) {
-	open := model.Open
-	if verify == cdna.Off {
-		open = model.OpenUnverified
-	}
-	m, err := open(path)
+func openCompressed(ctx context.Context, at checkpoint.Location, verify cdna.Policy) (*compressed, error) {
+	m, err := at.Model(ctx, verify)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.CheckCompanions(); err != nil {
+	if err := m.CheckCompanions(ctx); err != nil {
 		return nil, err
 	}
-	s := &compressed{m: m, machine: se.Machine(), verify: verify}
-	s.metadata, err = m.OpenMetadata()
-	return s, err
-}
-
-func (s *compressed) config() (*Config, error) {
-	c, err := s.readConfig()
+	f, err := checkpoint.OpenMetadata(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	if head, ok := s.find(headName); ok && head.SameAs != "" { // the embeddings once more
+	s := &compressed{m: m, done: func() error { return nil }, verify: verify}
+	if f != nil {
+		s.metadata, s.done = f, f.Close
+	}
+	s.described = described{
+		name: m.Dir, metadata: s.metadata, read: m.ReadFile,
+		there: func(name string) bool {
+			_, ok := m.Manifest.Tensors[name]
+			return ok
+		},
+	}
+	return s, nil
+}
+
+func (s *compressed) config(ctx context.Context) (*arch.Config, error) {
+	c, err := s.parse(ctx, manifestTensors{ctx, s})
+	if err != nil {
+		return nil, err
+	}
+	if head, ok := s.find(arch.HeadName); ok && head.SameAs != "" { // the embeddings once more
 		c.TiedHead = true
 	}
 	return c, nil
 }
 
-func (s *compressed) readConfig() (*Config, error) {
-	if s.metadata == nil {
-		text, err := s.m.ReadFile("config.json", maxConfig)
-		if err != nil {
-			return nil, err
-		}
-		return parseConfigOf(s.m.Dir, text)
-	}
-	c, err := parseGGUF(s.metadata, manifestTensors{s})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.metadata.Name(), err)
-	}
-	s.postNorms = c.PostNorms
-	return c, nil
-}
-
-func (s *compressed) close() error {
-	if s.metadata == nil {
-		return nil
-	}
-	return s.metadata.Close()
-}
+func (s *compressed) close() error { return s.done() }
 
 func (s *compressed) find(name string) (model.Tensor, bool) {
-	tensors := s.m.Manifest.Tensors
-	if s.metadata != nil {
-		t, ok := tensors[GGUFName(name, s.postNorms)]
-		return t, ok
-	}
-	t, ok := tensors[Wrapped(name, func(n string) bool {
-		_, ok := tensors[n]
-		return ok
-	})]
+	t, ok := s.m.Manifest.Tensors[s.stored(name)]
 	return t, ok
 }
 
 // manifestTensors are a model directory's tensors by their GGUF names.
-type manifestTensors struct{ s *compressed }
+type manifestTensors struct {
+	ctx context.Context // of the one call that these are for
+	s   *compressed
+}
 
-func (t manifestTensors) shape(name string) ([]int, bool) {
+func (t manifestTensors) Shape(name string) ([]int, bool) {
 	e, ok := t.s.m.Manifest.Tensors[name]
 	if e.Format == model.FormatNPY {
 		return e.Shape, ok
@@ -96,13 +79,8 @@ func (t manifestTensors) shape(name string) ([]int, bool) {
 	return e.CDNAShape, ok
 }
 
-func (t manifestTensors) values(name string) ([]float32, error) {
-	return t.s.array(t.s.m.Manifest.Tensors[name])
-}
-
-func (s *compressed) has(name string) bool {
-	_, ok := s.find(name)
-	return ok
+func (t manifestTensors) Values(name string) ([]float32, error) {
+	return t.s.array(t.ctx, t.s.m.Manifest.Tensors[name])
 }
 
 func (s *compressed) shape(name string) ([]int, bool) {
@@ -129,100 +107,119 @@ func (s *compressed) same(_ context.Context, a, b string) (bool, error) {
 func (s *compressed) tensor(name string) (model.Tensor, error) {
 	t, ok := s.find(name)
 	if !ok {
-		return t, fmt.Errorf("%s: no tensor %s: %w", s.m.Dir, name, ErrWeights)
+		return t, fmt.Errorf("%s: no tensor %s: %w", s.name, name, arch.ErrWeights)
 	}
 	return t, nil
 }
 
-func (s *compressed) matrix(e *stream.Engine, name string) (Projection, error) {
+func (s *compressed) matrix(ctx context.Context, e *stream.Engine, name string) (stream.Matrix, error) {
 	t, err := s.tensor(name)
 	if err != nil {
 		return nil, err
 	}
-	route, err := s.route(t)
-	if err != nil {
+	if err := s.checkRoute(t); err != nil {
 		return nil, err
 	}
 	switch t.Format {
 	case model.FormatNPY:
-		return s.exact(e, t)
+		return s.exact(ctx, e, t)
 	case model.FormatLossless:
-		return s.lossless(e, t)
+		return s.lossless(ctx, e, t)
+	case model.FormatLattice:
+		return s.lattice(ctx, e, t)
 	}
-	sidecar, err := s.m.OpenSidecar(t)
+	sidecar, err := s.m.OpenSidecar(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	path, err := s.m.MatrixPath(t)
+	f, err := s.m.OpenMatrix(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	m, err := e.Open(path, stream.MatrixOptions{Sidecar: sidecar, Route: route, Verify: s.verify})
+	m, err := e.New(f, stream.MatrixOptions{Sidecar: sidecar, Verify: s.verify})
 	if err != nil {
-		return nil, err
-	}
-	if err := s.m.CheckHead(t, &m.File().Blocks); err != nil {
-		m.Close()
+		f.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
-// route says where the machine computes a matrix, by its manifest's decision and what
-// is available; nil if nothing was measured. Only the CPU computes.
-func (s *compressed) route(t model.Tensor) (*se.Decision, error) {
-	if t.Entropy == nil {
-		return nil, nil
+func (s *compressed) rows(ctx context.Context, e *stream.Engine, name string) (rows, error) {
+	t, err := s.tensor(name)
+	if err != nil {
+		return nil, err
 	}
-	d := s.machine.Resolve(t.Entropy.Decision)
-	if d.Used != se.CPU {
-		return nil, fmt.Errorf("%s: tensor %q: no executor for %q: %w", s.m.Path(model.ManifestName), t.Name, d.Wanted, ErrWeights)
+	if t.Format != model.FormatNPY {
+		return s.matrix(ctx, e, name)
 	}
-	return &d, nil
+	r, err := s.m.OpenArray(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	_, cols := model.MatrixShape(t.Shape)
+	return storedRows{read: r.ReadFloat32, cols: cols, close: r.Close}, nil
 }
 
-func (s *compressed) size(name string) (size, error) {
+// checkRoute refuses a matrix that its manifest's decision has computed where this machine
+// cannot: only the CPU computes, and stands in for every other backend that is known.
+func (s *compressed) checkRoute(t model.Tensor) error {
+	if t.Entropy == nil {
+		return nil
+	}
+	if d := route.Machine().Resolve(t.Entropy.Decision); d.Used != route.CPU {
+		return fmt.Errorf("%s: tensor %q: no executor for %q: %w", s.m.Path(model.ManifestName), t.Name, d.Wanted, arch.ErrWeights)
+	}
+	return nil
+}
+
+func (s *compressed) size(ctx context.Context, name string) (size, error) {
 	t, err := s.tensor(name)
 	if err != nil {
 		return size{}, err
 	}
-	if t.Format == model.FormatNPY {
+	switch t.Format {
+	case model.FormatNPY:
 		rows, cols := model.MatrixShape(t.Shape)
 		return size{dense: 4 * int64(rows) * int64(cols)}, nil
-	}
-	if t.Format == model.FormatLossless {
-		f, err := s.m.OpenLossless(t)
+	case model.FormatLossless:
+		f, err := s.m.OpenLossless(ctx, t)
 		if err != nil {
 			return size{}, err
 		}
-		return size{file: f}, nil
+		return size{file: f, layout: stream.LosslessLayout(f)}, nil
+	case model.FormatLattice:
+		f, err := s.m.OpenLattice(ctx, t)
+		if err != nil {
+			return size{}, err
+		}
+		return size{file: f, layout: stream.LatticeLayout(f)}, nil
 	}
-	z, err := s.sidecarSize(t)
+	z, err := s.sidecarSize(ctx, t)
 	if err != nil {
 		return size{}, err
 	}
-	f, err := s.m.OpenMatrix(t)
+	f, err := s.m.OpenMatrix(ctx, t)
 	if err != nil {
 		return size{}, err
 	}
-	z.file = f
+	z.file, z.layout = f, stream.QuantizedLayout(f)
 	return z, nil
 }
 
 // sidecarSize returns what a tensor's sidecar holds, by the manifest if that says.
-func (s *compressed) sidecarSize(t model.Tensor) (size, error) {
+func (s *compressed) sidecarSize(ctx context.Context, t model.Tensor) (size, error) {
 	if t.Sidecar == nil {
 		return size{}, nil
 	}
 	if n, bytes := t.Sidecar.Outliers, t.Sidecar.Bytes; n > 0 && bytes > 0 {
 		return size{outliers: n, sidecar: bytes}, nil
 	}
-	f, err := s.m.OpenFile(t.Sidecar.File)
+	f, err := s.m.Open(ctx, t.Sidecar.File)
 	if err != nil {
 		return size{}, err
 	}
 	defer f.Close()
-	sidecar, err := s.m.OpenSidecar(t)
+	sidecar, err := s.m.OpenSidecar(ctx, t)
 	if err != nil {
 		return size{}, err
 	}
@@ -230,93 +227,98 @@ func (s *compressed) sidecarSize(t model.Tensor) (size, error) {
 }
 
 // lossless opens a matrix that is compressed without loss.
-func (s *compressed) lossless(e *stream.Engine, t model.Tensor) (Projection, error) {
-	path, err := s.m.MatrixPath(t)
+func (s *compressed) lossless(ctx context.Context, e *stream.Engine, t model.Tensor) (stream.Matrix, error) {
+	f, err := s.m.OpenLossless(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	m, err := e.OpenLossless(path, s.verify)
+	m, err := e.NewLossless(f, s.verify)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// lattice opens a matrix of integers and scales.
+func (s *compressed) lattice(ctx context.Context, e *stream.Engine, t model.Tensor) (stream.Matrix, error) {
+	f, err := s.m.OpenLattice(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.m.CheckHead(t, &m.File().Blocks); err != nil {
-		m.Close()
+	m, err := e.NewLattice(f, stream.MatrixOptions{Verify: s.verify})
+	if err != nil {
+		f.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
 // exact reads a matrix that conversion kept as it was.
-func (s *compressed) exact(e *stream.Engine, t model.Tensor) (Projection, error) {
-	r, err := s.m.OpenArray(t)
+func (s *compressed) exact(ctx context.Context, e *stream.Engine, t model.Tensor) (stream.Matrix, error) {
+	r, err := s.m.OpenArray(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	rows, cols := model.MatrixShape(t.Shape)
-	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return r.ReadFloat32(dst, a*cols) })
+	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return r.ReadFloat32(ctx, dst, a*cols) })
 }
 
-func (s *compressed) vector(name string) ([]float32, error) {
+func (s *compressed) vector(ctx context.Context, name string) ([]float32, error) {
 	t, err := s.tensor(name)
 	if err != nil {
 		return nil, err
 	}
-	if t.Format == model.FormatNPY {
-		return s.array(t)
-	}
-	if t.Format == model.FormatLossless {
-		f, err := s.m.OpenLossless(t)
+	switch t.Format {
+	case model.FormatNPY:
+		return s.array(ctx, t)
+	case model.FormatLossless:
+		f, err := s.m.OpenLossless(ctx, t)
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		if err := checkVector(f); err != nil {
+		return decodeVector(&f.Blocks, s.verify, func(x []float32, v *cdna.Verifier) error { return f.ReadFloat32(ctx, x, 0, v) })
+	case model.FormatLattice:
+		f, err := s.m.OpenLattice(ctx, t)
+		if err != nil {
 			return nil, err
 		}
-		x := make([]float32, f.Rows()*f.Cols())
-		return x, f.ReadFloat32(x, 0, cdna.NewVerifier(s.verify, f.NumBlocks(), 0))
+		return decodeVector(&f.Blocks, s.verify, func(x []float32, v *cdna.Verifier) error { return f.ReadFloat32(ctx, x, 0, v) })
 	}
-	f, err := s.m.OpenMatrix(t)
+	f, err := s.m.OpenMatrix(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return decodeVector(f, cdna.NewVerifier(s.verify, f.NumBlocks(), 0))
+	return decodeVector(&f.Blocks, s.verify, func(x []float32, v *cdna.Verifier) error { return f.ReadFloat32(ctx, x, 0, nil, v) })
 }
 
 // array reads an exact tensor.
-func (s *compressed) array(t model.Tensor) ([]float32, error) {
-	r, err := s.m.OpenArray(t)
+func (s *compressed) array(ctx context.Context, t model.Tensor) ([]float32, error) {
+	r, err := s.m.OpenArray(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	x := make([]float32, r.Len())
-	return x, r.ReadFloat32(x, 0)
+	return x, r.ReadFloat32(ctx, x, 0)
 }
 
 // checkVector refuses a matrix that is too large for a vector.
-func checkVector(f stream.File) error {
+func checkVector(f *cdna.Blocks) error {
 	const most = 1 << 24
 	if f.Rows() > most/f.Cols() {
-		return fmt.Errorf("%s: [%d, %d] is no vector: %w", f.Name(), f.Rows(), f.Cols(), ErrWeights)
+		return fmt.Errorf("%s: [%d, %d] is no vector: %w", f.Name(), f.Rows(), f.Cols(), arch.ErrWeights)
 	}
 	return nil
 }
 
-// decodeVector expands a compressed tensor that is used as a vector.
-func decodeVector(f *cdna.File, v *cdna.Verifier) ([]float32, error) {
+// decodeVector expands a compressed tensor that is used as a vector by read, and closes its file.
+func decodeVector(f *cdna.Blocks, verify cdna.Policy, read func(x []float32, v *cdna.Verifier) error) ([]float32, error) {
+	defer f.Close()
 	if err := checkVector(f); err != nil {
 		return nil, err
 	}
-	indices := make([]byte, f.Rows()*f.Cols())
-	if err := f.ReadRows(indices, 0, f.Rows(), v); err != nil {
-		return nil, err
-	}
-	values, x := f.Codebook(), make([]float32, len(indices))
-	for i, index := range indices {
-		x[i] = values[index]
-	}
-	return x, nil
+	x := make([]float32, f.Rows()*f.Cols())
+	return x, read(x, cdna.NewVerifier(verify, f.NumBlocks(), 0))
 }

@@ -5,21 +5,21 @@ import (
 	"runtime"
 
 	"github.com/helix-substrate/helix-substrate/internal/bench"
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 type benchMatMulCommand struct {
-	Rows      int           `name:"rows" default:"65536" help:"Rows of W; the default has 256 Mi indices, so that they come from memory."`
-	Cols      int           `name:"cols" default:"4096" help:"Columns of W."`
-	Batch     int           `name:"batch" default:"1" help:"Vectors in X."`
-	BlockRows int           `name:"block-rows" help:"Rows of a block; 0: automatic."`
-	Codec     string        `name:"codec" enum:"all,none,huff0,zstd,lz4,brotli" default:"all" help:"Streamed products to run: ${enum}."`
-	CPU       string        `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
-	Rounds    int           `name:"rounds" default:"7" help:"Every product runs once a round; the best one counts."`
-	Threads   int           `name:"threads" help:"Workers; 0 means all cores."`
-	Memory    byteunit.Size `name:"memory" placeholder:"SIZE" help:"Bound the resident matrix and block buffers of each product; a resident matrix that does not fit is an error that says what would."`
-	Dir       string        `output:"scratch" name:"dir" placeholder:"DIR" help:"Where matrices are written (default: the system's temporary directory)."`
-	JSON      bool          `name:"json" help:"Print JSON."`
+	Rows      int         `name:"rows" default:"65536" help:"Rows of W; the default has 256 Mi indices, so that they come from memory."`
+	Cols      int         `name:"cols" default:"4096" help:"Columns of W."`
+	Batch     int         `name:"batch" default:"1" help:"Vectors in X."`
+	BlockRows int         `name:"block-rows" help:"Rows of a block; 0: automatic."`
+	Codec     string      `name:"codec" enum:"all,none,huff0,zstd,lz4,brotli" default:"all" help:"Streamed products to run: ${enum}."`
+	CPU       string      `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
+	Rounds    int         `name:"rounds" default:"7" help:"Every product runs once a round; the best one counts."`
+	Threads   int         `name:"threads" help:"Workers; 0 means all cores."`
+	Memory    memory.Size `name:"memory" placeholder:"SIZE" help:"Bound the resident matrix and block buffers of each product; a resident matrix that does not fit is an error that says what would."`
+	Dir       string      `output:"scratch" name:"dir" placeholder:"DIR" help:"Where matrices are written (default: the system's temporary directory)."`
+	JSON      bool        `name:"json" help:"Print JSON."`
 }
 
 func (c *benchMatMulCommand) Help() string {

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/memory"
 )
 
@@ -14,23 +15,28 @@ import (
 const defaultConvertMemory = 512 << 20
 
 type convertCommand struct {
-	Src            string        `input:"model" arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory; one file: safetensors or its index, GGUF (any part), PyTorch, .npy; or a repository of the hub, owner/name[@revision]."`
-	Out            string        `output:"directory" name:"out" short:"o" aliases:"output" required:"" placeholder:"DIR" help:"The model directory to make; it must not exist yet."`
-	Remote         bool          `name:"remote" help:"Read a repository tensor by tensor instead of downloading it."`
-	Token          string        `text:"" name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
-	File           string        `text:"" name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
-	Preset         string        `name:"preset" enum:"archive,balanced,fast," default:"" placeholder:"NAME" help:"archive (the smallest files), balanced (the default) or fast (the fastest to unpack); the same error."`
-	Size           byteunit.Size `name:"size" placeholder:"SIZE" help:"The most that all tensors together may take, such as 3.2GB, instead of --bits or --snr."`
-	Allocate       string        `name:"allocate" enum:"rate,snr,error" default:"rate" help:"How --size is spread: equal rate, equal SNR, or least sum of squared errors."`
-	Embeddings     string        `text:"" name:"embeddings" placeholder:"SETTINGS" help:"Settings of the embeddings, as for --tensor: exact, or snr=45,codec=brotli."`
-	LMHead         string        `text:"" name:"lm-head" placeholder:"SETTINGS" help:"Settings of the output head."`
-	Tensor         []string      `text:"" name:"tensor" sep:"none" placeholder:"REGEX=SETTINGS" help:"Settings of the tensors whose name matches, such as 'mlp=bits=3.5'; may be repeated, later ones win."`
-	SkipEmbeddings bool          `name:"skip-embeddings" help:"--embeddings exact."`
-	SkipLMHead     bool          `name:"skip-lm-head" help:"--lm-head exact."`
-	ModelID        string        `text:"" name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
-	DryRun         bool          `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
-	Memory         byteunit.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE (default: 512MiB, or 90 % of what the control group allows if that is less)."`
-	SE             bool          `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
+	Src            string      `input:"model" arg:"" name:"src" placeholder:"SRC" help:"A Hugging Face directory; one file: safetensors or its index, GGUF (any part), PyTorch, .npy; or a repository of the hub, owner/name[@revision]."`
+	Out            string      `output:"directory" name:"out" short:"o" aliases:"output" required:"" placeholder:"DIR" help:"The model directory to make; it must not exist yet."`
+	Remote         bool        `name:"remote" help:"Read a repository tensor by tensor instead of downloading it."`
+	Token          string      `text:"" name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
+	File           string      `text:"" name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
+	Preset         string      `name:"preset" enum:"archive,balanced,fast," default:"" placeholder:"NAME" help:"archive (the smallest files), balanced (the default) or fast (the fastest to unpack); the same error."`
+	Size           memory.Size `name:"size" placeholder:"SIZE" help:"The most that all tensors together may take, such as 3.2GB, instead of --bits or --snr."`
+	Allocate       string      `name:"allocate" enum:"rate,snr,error,divergence," default:"" placeholder:"HOW" help:"How bits are spread: divergence (where it changes the predictions most, as tried; the default of lattice matrices), rate (equal rate, the default of codebooks), snr (equal SNR) or error (least sum of squared errors), the last two of a --size."`
+	Embeddings     string      `text:"" name:"embeddings" placeholder:"SETTINGS" help:"Settings of the embeddings, as for --tensor: exact, or snr=45,codec=brotli."`
+	LMHead         string      `text:"" name:"lm-head" placeholder:"SETTINGS" help:"Settings of the output head."`
+	Tensor         []string    `text:"" name:"tensor" sep:"none" placeholder:"REGEX=SETTINGS" help:"Settings of the tensors whose name matches, such as 'mlp=bits=3.5'; may be repeated, later ones win."`
+	SkipEmbeddings bool        `name:"skip-embeddings" help:"--embeddings exact."`
+	SkipLMHead     bool        `name:"skip-lm-head" help:"--lm-head exact."`
+	KLD            *float64    `name:"kld" placeholder:"X" help:"The smallest files whose predictions diverge from the source's by no more than X nats a token (0.02, say), on text that the calibration holds out; the manifest gets a certificate."`
+	Calibrate      string      `input:"file" name:"calibrate" placeholder:"FILE" help:"The text to calibrate with, UTF-8, like what the model is for (default: one that is built in)."`
+	Tokens         int         `name:"calibrate-tokens" placeholder:"N" help:"Calibrate with N tokens of it (default: 131072 of a FILE; of the built-in text 4096 to 32768, by the model's size)."`
+	NoCalibrate    bool        `name:"no-calibrate" help:"Do not calibrate: faster, and larger at the same divergence."`
+	Statistics     string      `output:"statistics" name:"statistics" placeholder:"FILE" help:"Take the statistics of an earlier calibration from FILE; where there is none yet, keep them there."`
+	ModelID        string      `text:"" name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
+	DryRun         bool        `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
+	Memory         memory.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE (default: 512MiB, or 90 % of what the control group allows if that is less)."`
+	SE             bool        `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
 	receiptFlags
 	Sign   []string `input:"file" name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
 	Report string   `output:"report" name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
@@ -42,12 +48,17 @@ type convertCommand struct {
 func (c *convertCommand) Help() string {
 	return `Examples:
   helix-substrate convert TinyStories-656K -o tinystories-cdna
-  helix-substrate convert model.safetensors -o out --bits 4.0
+  helix-substrate convert TinyStories-656K -o small --bits 3.5 --calibrate my-text.txt --statistics tiny.statistics
+  helix-substrate convert model.safetensors -o out --no-calibrate --bits 4.0
   helix-substrate convert mistralai/Mistral-7B-v0.1@main -o mistral --remote
   helix-substrate convert model.gguf -o out --size 3.2GB --tensor 'attn_[qk]=snr=30' --report out.html
 
+A language model is calibrated first: its layers run on a text, and its matrices become
+those of the method lattice, which keep what matters for these inputs. What cannot run is
+converted without, and a line says so.
+
 A conversion that was stopped is continued by the same command. SETTINGS are the
-options' names without dashes, with commas: snr=, bits=, min-snr=, min-cosine=,
+options' names without dashes, with commas: snr=, bits=, for=, min-snr=, min-cosine=,
 method=, entries=, codec=, level=, block-rows=, full-precision, exact, compress.`
 }
 
@@ -61,17 +72,14 @@ func (c *convertCommand) Run(env *environment) error {
 		return err
 	}
 	if attestation != nil {
-		defer attestation.abort()
-	}
-	memory.Allowed(job.Memory).Begin()
-	if err := sayRoundedSource(env, c.Src); err != nil {
-		return err
+		defer attestation.Abort()
 	}
 	if c.DryRun {
 		plan, err := convert.Plan(env.ctx, job)
 		if err != nil {
 			return err
 		}
+		env.notes(plan.Notes)
 		if c.JSON {
 			return writeJSON(env.stdout, plan)
 		}
@@ -82,6 +90,9 @@ func (c *convertCommand) Run(env *environment) error {
 		progress := newProgress(env.stderr)
 		defer progress.finish()
 		job.Progress = progress.update
+		calibration := newProgress(env.stderr)
+		defer calibration.finish()
+		job.Calibration.Progress = calibration.calibrating
 		job.Download = func(done, total int64, file string) { progress.update(done, total, "download "+file) }
 	}
 	report, err := convert.Directory(env.ctx, job)
@@ -105,6 +116,12 @@ var errUnfinished = errors.New("the same command continues it")
 func (c *convertCommand) job() (convert.Job, error) {
 	job := convert.Job{
 		Source: c.Src, File: c.File, Remote: c.Remote, Token: c.Token, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), Memory: int64(c.Memory), Entropy: c.SE,
+		Calibration: convert.Calibration{Off: c.NoCalibrate, Text: c.Calibrate, Tokens: c.Tokens, Statistics: c.Statistics},
+	}
+	if c.KLD != nil {
+		if job.KLD = *c.KLD; job.KLD == 0 {
+			return job, usageError("--kld 0: must be above 0")
+		}
 	}
 	if job.Memory == 0 {
 		job.Memory = defaultConvertMemory
@@ -112,12 +129,14 @@ func (c *convertCommand) job() (convert.Job, error) {
 			job.Memory = min(job.Memory, limit.Bytes)
 		}
 	}
-	if err := c.preset(); err != nil {
-		return job, err
-	}
 	var err error
 	if job.Options, err = c.options(); err != nil {
 		return job, err
+	}
+	if c.Preset != "" {
+		if err := job.Options.SetPreset(c.Preset); err != nil {
+			return job, fmt.Errorf("--%w", err)
+		}
 	}
 	if c.SkipEmbeddings {
 		c.Embeddings = "exact"
@@ -143,27 +162,11 @@ func (c *convertCommand) job() (convert.Job, error) {
 		}
 		job.Overrides = append(job.Overrides, o)
 	}
-	return job, nil
-}
-
-// preset chooses how blocks are packed.
-func (c *convertCommand) preset() error {
-	if c.Preset == "" {
-		return nil
-	}
-	if c.Codec != defaultCodec || c.BlockRows != "auto" {
-		return usageError("--preset chooses --codec and --block-rows itself")
-	}
-	switch c.Preset {
-	case "archive":
-		c.Codec = "brotli"
-	case "fast":
-		c.Codec = "huff0"
-	}
-	return nil
+	return job, job.Check()
 }
 
 func (c *convertCommand) print(env *environment, report *convert.Report) error {
+	env.notes(report.Notes)
 	for _, t := range report.Tensors {
 		if t.Matrix != nil {
 			warnMissed(env, t.Name, t.Matrix)
@@ -189,25 +192,45 @@ func printPlan(env *environment, plan *convert.ConversionPlan) {
 		rows[i] = []string{t.Name, t.DType, shape(t.Shape...), size(t.Bytes), t.Action}
 	}
 	writeTable(env.stdout, []string{"tensor", "dtype", "shape", "source", "action"}, rows)
+	if k := plan.Calibration; k != nil {
+		fmt.Fprintf(env.stdout, "\n%s\n", calibrationLine(k))
+	}
 	fmt.Fprintf(env.stdout, "\n%d tensors, %s in the source; nothing was written\n", len(plan.Tensors), size(plan.Bytes))
+}
+
+// calibrationLine says what a conversion would calibrate with.
+func calibrationLine(k *convert.CalibrationPlan) string {
+	if k.Measured {
+		return fmt.Sprintf("calibrated with %d tokens: %s", k.Tokens, k.Statistics)
+	}
+	return fmt.Sprintf("calibration with %d tokens of %s through %d layers, about %v; its files take %s while it lasts",
+		k.Tokens, cmp.Or(k.Text, "the built-in text"), k.Layers, max(time.Second, k.Time.Round(time.Second)), size(k.Bytes))
 }
 
 func printConversion(env *environment, r *convert.Report) {
 	rows := make([][]string, 0, len(r.Tensors))
 	for _, t := range r.Tensors {
-		row := []string{t.Name, shape(t.Shape...), size(t.SourceBytes), size(t.Bytes), "exact", "", "", "", decimal(t.Seconds, 2)}
+		row := []string{t.Name, shape(t.Shape...), size(t.SourceBytes), size(t.Bytes), "exact", "", "", "", "", "", decimal(t.Seconds, 2)}
 		if m := t.Matrix; m != nil {
-			row = append(row[:4], decimal(m.BitsPerWeight, 3), snr(m.SNRdB), decimal(m.Cosine, 6), fmt.Sprint(m.Outliers), decimal(t.Seconds, 2))
+			inMemory, output := "", ""
+			if m.Method == convert.Lattice {
+				inMemory, output = decimal(m.BitsInMemory, 3), snr(m.OutputSNRdB)
+			}
+			row = append(row[:4], decimal(m.BitsPerWeight, 3), inMemory, output, snr(m.SNRdB), decimal(m.Cosine, 6), fmt.Sprint(m.Outliers), decimal(t.Seconds, 2))
 		}
 		if t.SameAs != "" {
-			row = append(row[:4], "same as "+t.SameAs, "", "", "", "")
+			row = append(row[:4], "same as "+t.SameAs, "", "", "", "", "", "")
 		}
 		rows = append(rows, row)
 	}
-	writeTable(env.stdout, []string{"tensor", "shape", "source", "output", "bits", "SNR", "cosine", "outliers", "seconds"}, rows)
+	writeTable(env.stdout, []string{"tensor", "shape", "source", "output", "bits", "in memory", "output SNR", "SNR", "cosine", "outliers", "seconds"}, rows)
 	s := r.Stats
 	fmt.Fprintf(env.stdout, "\n%s: %d tensors, %s → %s (%.2f× smaller than the source, %.3f bits per weight) in %.1f s\n",
 		r.Output, s.TensorCount, size(s.OriginalBytes), size(s.CompressedBytes), s.OverallRatio, r.BitsPerWeight, r.Seconds)
+	if k := r.Certificate; k != nil {
+		fmt.Fprintf(env.stdout, "its predictions diverge from the source's by %.5f nats a token, 99 %% of them by at most %.4f, 99.9 %% by %.4f (%d tokens held out, %d rates tried)\n",
+			k.MeanKLD, k.P99KLD, k.P999KLD, k.Tokens, len(r.Rates))
+	}
 	if r.Resumed > 0 {
 		fmt.Fprintf(env.stdout, "%d tensors were there from an earlier run\n", r.Resumed)
 	}

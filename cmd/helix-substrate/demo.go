@@ -4,17 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
+	helix "github.com/helix-substrate/helix-substrate"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/generate"
-	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
-	"github.com/helix-substrate/helix-substrate/internal/procmem"
-	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 type demoCommand struct {
@@ -29,7 +27,7 @@ func (c *demoCommand) Help() string {
 }
 
 // demoMemory is the limit under which the demo's story is told.
-const demoMemory = 40 << 20
+const demoMemory = 48 << 20
 
 // demoReport is what demo prints as JSON.
 type demoReport struct {
@@ -84,9 +82,9 @@ func (c *demoCommand) show(env *environment, dir string) (*demoReport, error) {
 	if err := demo.Extract(src); err != nil {
 		return nil, err
 	}
-	c.say(env, "\n2. helix-substrate convert checkpoint -o model\n   Each matrix gets a codebook of at most 256 values, "+
+	c.say(env, "\n2. helix-substrate convert checkpoint -o model --no-calibrate\n   Each matrix gets a codebook of at most 256 values, "+
 		"designed for 35 dB at the fewest bits,\n   and one entropy-coded index per weight. Errors are measured against the true weights.\n\n")
-	report, err := convert.Directory(env.ctx, convert.Job{Source: src, Output: dst, ModelID: "helix-demo"})
+	report, err := convert.Directory(env.ctx, convert.Job{Source: src, Output: dst, ModelID: "helix-demo", Options: convert.Options{Method: convert.Entropy}})
 	if err != nil {
 		return nil, err
 	}
@@ -94,16 +92,12 @@ func (c *demoCommand) show(env *environment, dir string) (*demoReport, error) {
 	if !c.JSON {
 		printConversion(env, report)
 	}
-	m, err := model.Open(dst)
-	if err != nil {
-		return nil, err
-	}
-	checks, err := m.Verify(env.ctx, 1)
+	v, err := helix.Verify(env.ctx, dst, helix.VerifyOptions{Threads: 1})
 	if err != nil {
 		return nil, err
 	}
 	blocks := 0
-	for _, k := range checks {
+	for _, k := range v.Checks {
 		if k.Err != nil {
 			return nil, k.Err
 		}
@@ -116,24 +110,23 @@ func (c *demoCommand) show(env *environment, dir string) (*demoReport, error) {
 
 // tell generates a story within the memory limit and leaves its receipt.
 func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) error {
-	limit := byteunit.Format(demoMemory)
+	limit := memory.FormatSize(demoMemory)
 	c.say(env, "\n4. helix-substrate run model --memory %s\n   The limit is the whole process's, program included. "+
 		"It is planned, reserved and kept; the text\n   would be the same, bit for bit, with any other limit, number of threads or CPU.\n\n   ", limit)
 	run := runCommand{
 		Dir: dst, receiptFlags: receiptFlags{Receipt: filepath.Join(dir, "receipt.json")}, N: 90, Temperature: 0.6, TopK: 40, TopP: 0.95, MinP: 0.05, RepeatPenalty: 1.1, Seed: c.Seed,
 		modelFlags: modelFlags{Memory: demoMemory, Context: 256, Cache: "f32"},
 	}
-	debug.FreeOSMemory() // what converting took; where the peak cannot be reset, it counts all the same
-	_ = procmem.ResetPeak()
+	memory.ResetPeak() // what converting took
 	o, err := run.begin(env, dst)
 	if err != nil {
 		return err
 	}
-	ids, err := o.encode(c.Prompt)
+	ids, err := o.Encode(env.ctx, c.Prompt)
 	if err != nil {
 		return err
 	}
-	l, err := o.load(env)
+	l, err := run.finish(env, o, dst)
 	if err != nil {
 		return err
 	}
@@ -149,8 +142,8 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	}
 	generation.Measurements.Paths["model"] = "model"
 	c.say(env, "%s", c.Prompt)
-	result, err := generation.run(env.ctx, &g, l.session, ids, func(text string) error {
-		return c.say(env, "%s", text)
+	result, err := generation.Run(&g, func() (*generate.Result, error) {
+		return g.Run(env.ctx, l.session, ids, run.N, func(text string) error { return c.say(env, "%s", text) })
 	})
 	if err != nil {
 		return err
@@ -167,5 +160,10 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 	c.say(env, "\n\n   %.0f tokens a second; %s\n", generation.Speed.OutputPerSecond(), memory)
 	c.say(env, "\n5. The receipt says what was computed, on any machine the same (claims SHA-256\n   %s), and what it took here.\n"+
 		"   helix-substrate receipt replay does it again and compares.\n", r.Receipt.ClaimsSHA256)
-	return atomicfile.Write(run.Receipt, r.Receipt.Write)
+	out, err := record.Create(run.Receipt, "")
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	return out.Keep(env.ctx, r.Receipt, (*receipt.Execution).Write)
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
-	"path/filepath"
-	"strings"
 
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/model"
 )
 
 type encodeCommand struct {
@@ -28,29 +25,15 @@ func (c *encodeCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if o.Method == convert.Lossless {
-		return usageError("--method lossless is for convert")
-	}
 	if o.NonFinite && c.Sidecar == "" {
 		return usageError("--nonfinite=sidecar needs --sidecar OUT.hxzo")
 	}
-	if err := sayRounded(env, c.In); err != nil {
-		return err
-	}
-	in, err := npy.Open(c.In)
+	name := cmp.Or(c.Name, convert.TensorName(c.In))
+	report, err := convert.EncodeFile(env.ctx, c.In, convert.Target{Name: name, File: c.Out, Sidecar: c.Sidecar}, o)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	name := c.Name
-	if name == "" {
-		name = strings.TrimSuffix(filepath.Base(c.In), ".npy")
-	}
-	rows, cols := model.MatrixShape(in.Shape())
-	report, err := convert.Matrix(env.ctx, convert.Rows(in, rows, cols), convert.Target{Name: name, File: c.Out, Sidecar: c.Sidecar}, o)
-	if err != nil {
-		return err
-	}
+	env.notes(report.Notes)
 	warnMissed(env, name, report)
 	if c.JSON {
 		return writeJSON(env.stdout, report)
@@ -64,7 +47,7 @@ func warnMissed(env *environment, tensor string, r *convert.MatrixReport) {
 	switch {
 	case !r.Missed():
 	case r.WantedBits > 0:
-		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s: the file around so few weights takes more than %g bits; reached %.3f\n", tensor, r.WantedBits, r.BitsPerWeight)
+		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s: what a file holds beside so few weights leaves too little of %s bits; reached %.3f\n", tensor, decimal(r.WantedBits, 3), r.BitsPerWeight)
 	default:
 		fmt.Fprintf(env.stderr, "helix-substrate: warning: %s: %g dB is out of reach of %d values; reached %s\n", tensor, r.WantedSNRdB, r.Entries, snr(r.SNRdB))
 	}

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"strings"
 
+	helix "github.com/helix-substrate/helix-substrate"
 	"github.com/helix-substrate/helix-substrate/evaluate"
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
-	"github.com/helix-substrate/helix-substrate/transformer"
+	"github.com/helix-substrate/helix-substrate/generate"
 )
 
 type evalCommand struct {
@@ -42,40 +41,15 @@ func (f *textFlags) check(m *modelFlags) error {
 // average.
 const bytesPerToken = 16
 
-// read reads the text, or as much of it as --limit needs.
-func (f *textFlags) read(o *opening) (string, error) {
-	file, n, err := regularfile.Open(f.Text)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	if most := int64(f.Limit) * int64(f.Window) * bytesPerToken; most > 0 {
-		n = min(n, most)
-	}
-	if n > textMemory && o.limit.Need("", readingCost*n) != nil {
-		return "", o.tooLong(n, readingCost*n)
-	}
-	var text strings.Builder
-	text.Grow(int(n))
-	if _, err := io.CopyN(&text, file, n); err != nil {
-		return "", fmt.Errorf("%s: %w", f.Text, err)
-	}
-	return text.String(), nil
-}
-
-// ids reads and encodes the text.
-func (f *textFlags) ids(o *opening) (ids []int, bos int, err error) {
-	text, err := f.read(o)
-	if err != nil {
-		return nil, 0, err
-	}
-	if ids, err = o.encode(text); err != nil {
+// ids reads and encodes the text, or as much of it as --limit needs.
+func (f *textFlags) ids(ctx context.Context, o *generate.Opening) (ids []int, bos int, err error) {
+	if ids, err = o.EncodeFile(ctx, f.Text, int64(f.Limit)*int64(f.Window)*bytesPerToken); err != nil {
 		return nil, 0, err
 	}
 	if n := f.Limit * f.Window; n > 0 && n < len(ids) {
 		ids = ids[:n:n]
 	}
-	bos, ok := o.tokenizer.BOS()
+	bos, ok := o.Tokenizer.BOS()
 	if !ok {
 		bos = -1
 	}
@@ -100,11 +74,11 @@ func (c *evalPPLCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	ids, bos, err := c.ids(opening)
+	ids, bos, err := c.ids(env.ctx, opening)
 	if err != nil {
 		return err
 	}
-	l, err := opening.load(env)
+	l, err := c.finish(env, opening, c.Dir)
 	if err != nil {
 		return err
 	}
@@ -129,14 +103,21 @@ func (c *evalPPLCommand) Run(env *environment) error {
 }
 
 type evalKLDCommand struct {
-	Dir       string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"The model to judge."`
-	Reference string `input:"model" name:"reference" required:"" placeholder:"DIR" help:"The original: a Hugging Face directory, GGUF file or model directory."`
+	Models    []string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"The models to judge: model directories, or run dense: Hugging Face directories, files of GGUF, safetensors or PyTorch."`
+	Reference string   `input:"model" name:"reference" required:"" placeholder:"DIR" help:"The original: a Hugging Face directory, GGUF file or model directory. It runs once for all."`
 	textFlags
 	modelFlags
 }
 
 func (c *evalKLDCommand) Help() string {
-	return "Example:\n  helix-substrate eval kld tinystories --reference TinyStories-656K --text stories.txt"
+	return "Examples:\n  helix-substrate eval kld tinystories --reference TinyStories-656K --text stories.txt\n" +
+		"  helix-substrate eval kld model-Q4_K_M.gguf model-4bit --reference model-BF16.gguf --text wiki.txt --window 512 --limit 32"
+}
+
+// judged is what was found about one model.
+type judged struct {
+	Model  string                     `json:"model"`
+	Result *evaluate.DivergenceResult `json:"result"`
 }
 
 func (c *evalKLDCommand) Run(env *environment) error {
@@ -144,46 +125,88 @@ func (c *evalKLDCommand) Run(env *environment) error {
 		return err
 	}
 	if c.Memory > 0 {
-		return usageError("--memory bounds one model; eval kld holds two: leave it out")
+		return usageError("--memory bounds one model; eval kld holds several: leave it out")
 	}
-	l, err := c.load(env, c.Dir)
+	list, err := c.judge(env)
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	return c.print(env, list)
+}
+
+// judge compares the models with the reference.
+func (c *evalKLDCommand) judge(env *environment) ([]judged, error) {
 	opening, err := c.begin(env, c.Reference)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ids, bos, err := c.ids(opening)
+	ids, bos, err := c.ids(env.ctx, opening)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	reference, err := opening.load(env)
+	reference, err := c.finish(env, opening, c.Reference)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer reference.close()
-	if a, b := l.model.Config.Vocab, reference.model.Config.Vocab; a != b {
-		return fmt.Errorf("%s has a vocabulary of %d, %s of %d: %w", c.Dir, a, c.Reference, b, transformer.ErrConfig)
+	vocab := reference.model.Config.Vocab
+	sessions := make([]*helix.Session, len(c.Models))
+	for i, path := range c.Models {
+		l, err := c.load(env, path)
+		if err != nil {
+			return nil, err
+		}
+		defer l.close()
+		if n := l.model.Config.Vocab; n != vocab {
+			return nil, fmt.Errorf("%s has a vocabulary of %d, %s of %d: %w", path, n, c.Reference, vocab, helix.ErrConfig)
+		}
+		sessions[i] = l.session
 	}
 	p := newProgress(env.stderr)
 	defer p.finish()
-	r, err := evaluate.Divergence(env.ctx, l.session, reference.session, l.model.Config.Vocab, ids, c.Window, bos, func(done, total int, kld float64) {
+	results, err := evaluate.Divergences(env.ctx, sessions, reference.session, vocab, ids, c.Window, bos, func(done, total int, kld float64) {
 		p.update(int64(done), int64(total), fmt.Sprintf("mean KLD %.5f", kld))
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
+	p.finish()
+	list := make([]judged, len(results))
+	for i, r := range results {
+		list[i] = judged{c.Models[i], r}
+	}
+	return list, nil
+}
+
+// print writes what was found: one model's lines, or a line for each.
+func (c *evalKLDCommand) print(env *environment, list []judged) error {
+	r := list[0].Result
 	if c.JSON {
-		return writeJSON(env.stdout, map[string]any{"model": c.Dir, "reference": c.Reference, "text": c.Text, "window": c.Window, "result": r})
+		all := map[string]any{"reference": c.Reference, "text": c.Text, "window": c.Window}
+		if len(list) == 1 {
+			all["model"], all["result"] = c.Models[0], r
+		} else {
+			all["models"] = list
+		}
+		return writeJSON(env.stdout, all)
 	}
-	writeFields(env.stdout, []field{
-		{"KL divergence", fmt.Sprintf("mean %.5f, median %.5f, 99 %% %.5f, largest %.5f nats", r.MeanKLD, r.MedianKLD, r.P99KLD, r.MaxKLD)},
-		{"perplexity", fmt.Sprintf("%.4f, the reference's %.4f (%+.4f)", r.Perplexity, r.ReferencePerplexity, r.DeltaPerplexity)},
-		{"same top token", fmt.Sprintf("%.2f %%", 100*r.SameTop)},
-		{"RMS Δp", fmt.Sprintf("%.3f %%", 100*r.RMSDeltaP)},
-		{"tokens scored", fmt.Sprint(r.Tokens)},
-	})
-	return nil
+	if len(list) == 1 {
+		writeFields(env.stdout, []field{
+			{"KL divergence", fmt.Sprintf("mean %.5f, median %.5f, 99 %% %.5f, 99.9 %% %.5f, largest %.5f nats", r.MeanKLD, r.MedianKLD, r.P99KLD, r.P999KLD, r.MaxKLD)},
+			{"perplexity", fmt.Sprintf("%.4f, the reference's %.4f (%+.4f)", r.Perplexity, r.ReferencePerplexity, r.DeltaPerplexity)},
+			{"same top token", fmt.Sprintf("%.2f %%", 100*r.SameTop)},
+			{"RMS Δp", fmt.Sprintf("%.3f %%", 100*r.RMSDeltaP)},
+			{"tokens scored", fmt.Sprint(r.Tokens)},
+		})
+		return nil
+	}
+	rows := make([][]string, len(list))
+	for i, m := range list {
+		r := m.Result
+		rows[i] = []string{m.Model, decimal(r.MeanKLD, 5), decimal(r.MedianKLD, 5), decimal(r.P99KLD, 5), decimal(r.P999KLD, 5), decimal(r.MaxKLD, 5),
+			fmt.Sprintf("%+.4f", r.DeltaPerplexity), decimal(100*r.SameTop, 2), decimal(100*r.RMSDeltaP, 3)}
+	}
+	writeTable(env.stdout, []string{"model", "mean KLD", "median", "99 %", "99.9 %", "largest", "Δ perplexity", "same top %", "RMS Δp %"}, rows)
+	_, err := fmt.Fprintf(env.stdout, "%d tokens scored; perplexity of the reference %.4f\n", r.Tokens, r.ReferencePerplexity)
+	return err
 }

@@ -6,28 +6,16 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/codebook"
+	helix "github.com/helix-substrate/helix-substrate"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/evaluate"
 	"github.com/helix-substrate/helix-substrate/export"
 	"github.com/helix-substrate/helix-substrate/generate"
-	"github.com/helix-substrate/helix-substrate/internal/checkpoint"
-	"github.com/helix-substrate/helix-substrate/internal/filelock"
-	"github.com/helix-substrate/helix-substrate/internal/hub"
-	"github.com/helix-substrate/helix-substrate/internal/jinja"
-	"github.com/helix-substrate/helix-substrate/internal/kernel"
-	"github.com/helix-substrate/helix-substrate/internal/npy"
-	"github.com/helix-substrate/helix-substrate/internal/regularfile"
-	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/memory"
-	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
-	"github.com/helix-substrate/helix-substrate/stream"
-	"github.com/helix-substrate/helix-substrate/tokenizer"
-	"github.com/helix-substrate/helix-substrate/transformer"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 // remedies says what a user can do about an error. The first match counts.
@@ -36,24 +24,24 @@ var remedies = []struct {
 	remedy string
 }{
 	{convert.ErrNoTensors, "name a checkpoint that holds some"},
-	{checkpoint.ErrUnknown, "name a Hugging Face directory, or a file of safetensors, GGUF, PyTorch or NumPy"},
-	{regularfile.ErrLFSPointer, "fetch it with 'git lfs pull'"},
-	{checkpoint.ErrQuantization, "docs/SOURCES.md lists what is read; name the original, unquantized model, or a GGUF file"},
-	{checkpoint.ErrScale, "the download is incomplete, or its configuration is another's"},
-	{hub.ErrNoToken, "give --token or set HF_TOKEN"},
-	{hub.ErrGated, "accept its terms on its page at the hub, and give --token or set HF_TOKEN"},
-	{hub.ErrToken, "check the token: --token, HF_TOKEN"},
-	{hub.ErrRepoNotFound, "check the path or the repository's name; a private one needs --token"},
-	{hub.ErrRevisionNotFound, "check what follows the @"},
-	{hub.ErrUnavailable, "check the connection, or HF_ENDPOINT; what arrived is kept"},
-	{hub.ErrOffline, "unset HF_HUB_OFFLINE to download it"},
-	{hub.ErrChanged, "run the command again: the repository has a new version"},
-	{hub.ErrChecksum, "run the command again; if it persists, the server's copy is damaged"},
-	{hub.ErrNoRanges, "leave --remote out to download it"},
+	{helix.ErrNoCheckpoint, "name a Hugging Face directory, or a file of safetensors, GGUF, PyTorch or NumPy"},
+	{helix.ErrLFSPointer, "fetch it with 'git lfs pull'"},
+	{helix.ErrQuantization, "docs/SOURCES.md lists what is read; name the original, unquantized model, or a GGUF file"},
+	{helix.ErrScale, "the download is incomplete, or its configuration is another's"},
+	{helix.ErrNoToken, "give --token or set HF_TOKEN"},
+	{helix.ErrGated, "accept its terms on its page at the hub, and give --token or set HF_TOKEN"},
+	{helix.ErrToken, "check the token: --token, HF_TOKEN"},
+	{helix.ErrRepoNotFound, "check the path or the repository's name; a private one needs --token"},
+	{helix.ErrRevisionNotFound, "check what follows the @"},
+	{helix.ErrUnavailable, "check the connection, or HF_ENDPOINT; what arrived is kept"},
+	{helix.ErrOffline, "unset HF_HUB_OFFLINE to download it"},
+	{helix.ErrChanged, "run the command again: the repository has a new version"},
+	{helix.ErrDownload, "run the command again; if it persists, the server's copy is damaged"},
+	{helix.ErrNoRanges, "leave --remote out to download it"},
 	{attest.ErrSignature, "it was signed with another key, or changed since"},
 	{attest.ErrKey, "make keys with 'helix-substrate receipt keygen'"},
 	{attest.ErrLayout, "it was changed where no signature covers it; or another program wrote it: --any-layout, for a model.sig"},
-	{errUnsigned, "sign it with 'helix-substrate receipt sign'"},
+	{record.ErrUnsigned, "sign it with 'helix-substrate receipt sign'"},
 	{attest.ErrModel, "sign it again, or copy the files again"},
 	{attest.ErrStatement, "name an envelope that 'helix-substrate receipt sign' wrote"},
 	{attest.ErrEnvelope, "name an envelope that 'helix-substrate receipt sign' wrote"},
@@ -61,8 +49,9 @@ var remedies = []struct {
 	{errLogChanged, "compare it with a copy; receipts go on in another log"},
 	{chain.ErrProof, "make it again with 'helix-substrate receipt log prove' or 'head'"},
 	{chain.ErrRange, "'helix-substrate receipt log verify' says how many there are"},
-	{tokenizer.ErrLimit, "its files are damaged or hostile: take the tokenizer from the model's own source"},
-	{tokenizer.ErrNotFound, "copy the tokenizer's files of the original beside the weights"},
+	{helix.ErrTokenizerLimit, "its files are damaged or hostile: take the tokenizer from the model's own source"},
+	{helix.ErrTokenizerNotFound, "copy the tokenizer's files of the original beside the weights"},
+	{convert.ErrStatistics, "name the file that --statistics wrote, or another one to have them measured"},
 	{receipt.ErrJSON, "name a receipt"},
 	{receipt.ErrUTF8, "name a receipt"},
 	{receipt.ErrNumber, "it was changed, or is damaged"},
@@ -74,45 +63,51 @@ var remedies = []struct {
 	{fs.ErrExist, "choose another output"},
 	{fs.ErrPermission, "check the permissions"},
 	{syscall.ENOSPC, "free space on that disk or choose another output"},
-	{filelock.ErrForeign, "move it away, or choose another output"},
+	{convert.ErrForeign, "move it away, or choose another output"},
 	{convert.ErrBusy, "wait for it, or choose another output"},
 	{convert.ErrSpace, "free space on that disk or choose another output"},
 	{convert.ErrQuality, "lower --min-snr or --min-cosine, or keep the tensor with --tensor 'NAME=exact'"},
 	{convert.ErrSize, "raise --size"},
+	{convert.ErrText, "name a longer text, in UTF-8, with --calibrate, or leave it out for the built-in one"},
+	{convert.ErrStatisticsOf, "name another file to have them measured"},
+	{convert.ErrOverflow, "the weights are damaged, or no model for this text: convert it with --no-calibrate"},
+	{convert.ErrKLD, "raise --kld"},
 	{convert.ErrRebuild, "the directory is not from this source, or another version made it"},
 	{export.ErrExists, "choose another output or remove it first"},
 	{export.ErrUnsupported, "export it as .safetensors"},
 	{export.ErrFormat, "name the output FILE.safetensors or FILE.gguf"},
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
-	{transformer.ErrKey, "docs/MODELS.md says what is supported; a key that the model does not need can be taken out of the file"},
-	{memory.ErrLimit, "raise --memory; a smaller --context, or --block-rows in a conversion, takes less"},
-	{stream.ErrBudget, "raise --memory"},
-	{transformer.ErrContext, "raise --context or shorten the prompt"},
-	{jinja.ErrLimit, "the template does more than a conversation needs: leave --chat out, or raise --memory"},
-	{jinja.ErrUnsupported, "leave --chat out"},
+	{helix.ErrKey, "docs/MODELS.md says what is supported; a key that the model does not need can be taken out of the file"},
+	{memory.ErrLimit, "raise --memory; a smaller --context, or in a conversion --no-calibrate or --block-rows, takes less"},
+	{helix.ErrBudget, "raise --memory"},
+	{helix.ErrContext, "raise --context or shorten the prompt"},
+	{generate.ErrTemplateMissing, "leave --chat out"},
+	{generate.ErrTemplateLimit, "the template does more than a conversation needs: leave --chat out, or raise --memory"},
+	{generate.ErrTemplateUnsupported, "leave --chat out"},
 	{evaluate.ErrText, "give a longer text, or a smaller --window"},
 	{generate.ErrLogits, "the weights hold NaN or infinities, or are damaged: see 'helix-substrate verify'"},
 	{generate.ErrVocabulary, "use the tokenizer that came with the model"},
-	{codebook.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},
-	{cdna.ErrChecksum, "the file is damaged: copy or convert it again"},
-	{cdna.ErrSidecar, "name the sidecar that was written with this file"},
-	{regularfile.ErrNotRegular, "name a file"},
-	{regularfile.ErrTooLarge, "name another file"},
-	{cdna.ErrTruncated, "the file is incomplete: copy or convert it again"},
-	{cdna.ErrFormat, "see 'helix-substrate inspect FILE' for what a file is"},
-	{cdna.ErrVersion, "update helix-substrate"},
-	{model.ErrNotModel, "make one with 'helix-substrate convert SRC -o DIR'"},
-	{model.ErrMissing, "convert the model again"},
-	{model.ErrUnlisted, "remove it, or convert the model with it"},
-	{model.ErrOutside, "copy the file into the directory"},
-	{model.ErrMismatch, "it was changed or is damaged: convert the model again"},
-	{stream.ErrShape, "see 'helix-substrate inspect FILE' for the matrix's shape, and --transpose for X @ Wᵀ"},
-	{npy.ErrFormat, "expected a .npy file"},
-	{npy.ErrSize, "the file is incomplete: copy it again"},
-	{safetensors.ErrTruncated, "the file is incomplete: copy it again"},
-	{safetensors.ErrHeader, "expected a .safetensors file"},
-	{kernel.ErrLevel, "leave HELIX_CPU and --cpu out to let the program choose"},
+	{helix.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},
+	{helix.ErrChecksum, "the file is damaged: copy or convert it again"},
+	{helix.ErrCorrupt, "the file is damaged: copy or convert it again"},
+	{helix.ErrSidecar, "name the sidecar that was written with this file"},
+	{helix.ErrNotRegular, "name a file"},
+	{helix.ErrTooLarge, "name another file"},
+	{helix.ErrTruncated, "the file is incomplete: copy or convert it again"},
+	{helix.ErrFormat, "see 'helix-substrate inspect FILE' for what a file is"},
+	{helix.ErrVersion, "update helix-substrate"},
+	{helix.ErrNotModel, "make one with 'helix-substrate convert SRC -o DIR'"},
+	{helix.ErrMissing, "convert the model again"},
+	{helix.ErrUnlisted, "remove it, or convert the model with it"},
+	{helix.ErrOutside, "copy the file into the directory"},
+	{helix.ErrMismatch, "it was changed or is damaged: convert the model again"},
+	{helix.ErrShape, "see 'helix-substrate inspect FILE' for the matrix's shape, and --transpose for X @ Wᵀ"},
+	{helix.ErrNPY, "expected a .npy file"},
+	{helix.ErrNPYSize, "the file is incomplete: copy it again"},
+	{helix.ErrSafetensorsTruncated, "the file is incomplete: copy it again"},
+	{helix.ErrSafetensors, "expected a .safetensors file"},
+	{helix.ErrCPU, "leave HELIX_CPU and --cpu out to let the program choose"},
 }
 
 // explain returns err as one line with a remedy where one is known.

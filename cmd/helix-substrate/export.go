@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/export"
-	"github.com/helix-substrate/helix-substrate/internal/overwrite"
+	"github.com/helix-substrate/helix-substrate/overwrite"
 )
 
 type exportCommand struct {

@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 
-	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 type forwardCommand struct {
@@ -27,80 +26,49 @@ func (c *forwardCommand) Run(env *environment) error {
 	if (c.Text == "") == (len(c.IDs) == 0) {
 		return usageError("give a text or --ids, one of them")
 	}
-	rec, err := newRecord(c.receiptFlags, c.Threads, map[string]string{"model": c.Dir, "logits": c.Out})
+	rec, err := c.receiptFlags.start(c.Threads, map[string]string{"model": c.Dir, "logits": c.Out})
 	if err != nil {
 		return err
 	}
-	defer rec.abort()
-	var opening *opening
+	defer rec.Abort()
+	var opening *generate.Opening
 	ids := c.IDs
 	if c.Text == "" { // the tokenizer is not needed
-		opening, err = c.beginIDs(env, c.Dir), nil
+		opening, err = c.beginIDs(c.Dir)
 	} else if opening, err = c.begin(env, c.Dir); err == nil {
-		ids, err = opening.encode(c.Text)
+		ids, err = opening.Encode(env.ctx, c.Text)
 	}
 	if err != nil {
 		return err
 	}
-	l, err := opening.load(env)
+	l, err := c.finish(env, opening, c.Dir)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	claims := receipt.ForwardClaims{
-		Operation: receipt.OpForward, Context: l.model.Plan.Context, CacheType: c.Cache, Verify: c.claim(),
-		TokenIDs: ids,
-	}
+	var of *record.Model
 	if c.wanted() {
-		if claims.Model, err = c.fingerprint(env, c.Dir); err != nil {
+		if of, err = c.fingerprint(env, c.Dir); err != nil {
 			return err
 		}
 	}
-	claims.Model.Architecture = l.model.Config.Architecture
-	start := time.Now()
-	var hasher receipt.Hasher
-	err = atomicfile.Write(c.Out, func(w io.Writer) error {
-		out, err := npy.NewWriter(w, []int{len(ids), l.model.Config.Vocab})
-		if err != nil {
-			return err
-		}
-		err = l.session.Forward(env.ctx, ids, 0, func(_ int, logits []float32) error {
-			if c.wanted() {
-				hasher.Add(logits)
-			}
-			return out.Write(logits)
-		})
-		if err != nil {
-			return err
-		}
-		return out.Close()
-	})
+	o, err := c.options()
 	if err != nil {
 		return err
 	}
-	elapsed := time.Since(start)
-	if c.wanted() {
-		claims.LogitsSHA256 = hasher.Sums()
-		ran(&rec.Measurements, &c.modelFlags, l.model)
-		operation, err := forwardOperation(&claims)
-		if err != nil {
+	start := time.Now()
+	claims, operation, err := record.ForwardFile(env.ctx, l.model, l.session, o, of, ids, c.Out)
+	if err != nil {
+		return err
+	}
+	if of != nil {
+		record.DescribeRun(&rec.Measurements, l.model, o, of)
+		operation.TimingMS = receipt.Milliseconds(time.Since(start))
+		rec.Add(operation)
+		if err := rec.Write(env.ctx, claims); err != nil {
 			return err
 		}
-		operation.TimingMS = receipt.Milliseconds(elapsed)
-		rec.Add(operation)
-	}
-	if err := rec.write(env.ctx, claims); err != nil {
-		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "%s: %s\n", c.Out, shape(len(ids), l.model.Config.Vocab))
 	return err
-}
-
-// forwardOperation is the operation beside the claims, but for its time.
-func forwardOperation(claims *receipt.ForwardClaims) (receipt.Operation, error) {
-	output, err := receipt.Digest(claims.LogitsSHA256)
-	return receipt.Operation{
-		Name: receipt.OpForward, Elements: int64(len(claims.TokenIDs)),
-		Proof: receipt.Proof{Input: receipt.HashIDs(claims.TokenIDs), Output: output},
-	}, err
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -24,7 +24,7 @@ func BenchmarkReceipt(b *testing.B) {
 			b.Fatal(err)
 		}
 		dir = filepath.Join(b.TempDir(), "model")
-		if _, err := convert.Directory(b.Context(), convert.Job{Source: src, Output: dir}); err != nil {
+		if _, err := convert.Directory(b.Context(), convert.Job{Source: src, Output: dir, Options: convert.Options{Method: convert.Entropy}}); err != nil {
 			b.Fatal(err)
 		}
 	}

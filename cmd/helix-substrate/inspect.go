@@ -1,15 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
+	"maps"
+	"slices"
 	"strings"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/model"
+	helix "github.com/helix-substrate/helix-substrate"
 )
 
 type inspectCommand struct {
@@ -25,55 +23,44 @@ func (c *inspectCommand) Help() string {
 }
 
 func (c *inspectCommand) Run(env *environment) error {
-	info, err := os.Stat(c.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c.source(env) // a repository, perhaps
-	} else if err != nil {
-		return err
-	}
-	if info.IsDir() {
-		if model.IsModel(c.Path) {
-			return c.model(env)
-		}
-		return c.source(env)
-	}
-	kind, err := cdna.DetectFile(c.Path)
+	d, err := helix.Inspect(env.ctx, c.Path, helix.InspectOptions{Token: c.Token, File: c.File})
 	if err != nil {
 		return err
 	}
-	switch kind {
-	case cdna.KindUnknown:
-		return c.source(env)
-	case cdna.KindSidecar:
-		return c.sidecar(env)
-	case cdna.KindLossless:
-		return c.lossless(env)
+	show := func(description any, print func()) error {
+		if c.JSON {
+			return writeJSON(env.stdout, description)
+		}
+		print()
+		return nil
 	}
-	return c.file(env)
+	switch {
+	case d.Model != nil:
+		return show(d.Model, func() { printModel(env.stdout, c.Path, d.Model) })
+	case d.Sidecar != nil:
+		return show(d.Sidecar, func() { printSidecar(env.stdout, d.Sidecar) })
+	case d.Checkpoint != nil:
+		return show(d.Checkpoint, func() { printCheckpoint(env.stdout, d.Checkpoint) })
+	}
+	if !c.Blocks {
+		d.File.Blocks = nil
+	}
+	env.note(d.File.Note)
+	return show(d.File, func() { printFile(env.stdout, d.File) })
 }
 
-func (c *inspectCommand) model(env *environment) error {
-	m, err := model.Open(c.Path)
-	if err != nil {
-		return err
-	}
-	if err := m.CheckDerived(); err != nil {
-		return fmt.Errorf("%s: %w", m.Path(model.ManifestName), err)
-	}
-	uncovered := m.Manifest.Uncovered()
-	if c.JSON {
-		return writeJSON(env.stdout, modelReport{m.Manifest, uncovered})
-	}
-	var rows [][]string
-	for _, t := range m.Tensors() {
-		row := []string{t.Name, t.Format, shape(t.Shape...), size(t.Bytes), "exact", "", ""}
-		if t.Format != model.FormatNPY {
+func printModel(w io.Writer, path string, m *helix.ModelDescription) {
+	rows := make([][]string, 0, len(m.Tensors))
+	for _, name := range slices.Sorted(maps.Keys(m.Tensors)) {
+		t := m.Tensors[name]
+		row := []string{name, t.Format, shape(t.Shape...), size(t.Bytes), "exact", "", ""}
+		if !t.IsArray() {
 			dims := t.OriginalShape
-			if uncovered != nil {
+			if m.Unverified != nil {
 				dims = t.CDNAShape // which the file has too
 			}
 			row = append(row[:2], shape(dims...), size(t.CompressedBytes))
-			if f := t.Fidelity; f != nil && uncovered == nil {
+			if f := t.Fidelity; f != nil && m.Unverified == nil {
 				row = append(row, decimal(f.BitsPerWeight, 3), snr(f.SNRdB), decimal(f.Cosine, 6))
 			} else {
 				row = append(row, "", "", "")
@@ -81,135 +68,39 @@ func (c *inspectCommand) model(env *environment) error {
 		}
 		rows = append(rows, row)
 	}
-	writeTable(env.stdout, []string{"tensor", "format", "shape", "size", "bits", "SNR", "cosine"}, rows)
-	s := m.Manifest.Stats
-	if uncovered != nil {
-		fmt.Fprintf(env.stdout, "\n%s: %d tensors; unverified, and left out above: %s\n", c.Path, len(rows), strings.Join(uncovered, ", "))
-		return nil
+	writeTable(w, []string{"tensor", "format", "shape", "size", "bits", "SNR", "cosine"}, rows)
+	if m.Unverified != nil {
+		fmt.Fprintf(w, "\n%s: %d tensors; unverified, and left out above: %s\n", path, len(rows), strings.Join(m.Unverified, ", "))
+		return
 	}
-	fmt.Fprintf(env.stdout, "\n%s: %d tensors, codec %s, %s from %s (%.2f×)\n", c.Path, len(rows), m.Manifest.Codec,
+	s := m.Stats
+	fmt.Fprintf(w, "\n%s: %d tensors, codec %s, %s from %s (%.2f×)\n", path, len(rows), m.Codec,
 		size(s.CompressedBytes), size(s.OriginalBytes), s.OverallRatio)
-	return nil
 }
 
-// modelReport is what inspect prints of a model directory as JSON.
-type modelReport struct {
-	*model.Manifest
-	Unverified []string `json:"unverified,omitempty"` // what no root covers
-}
-
-// fileReport is what inspect prints of a CDNA file as JSON.
-type fileReport struct {
-	Path      string        `json:"path"`
-	Version   int           `json:"version"`
-	Hashed    bool          `json:"hashed"` // damage is noticed; false for version 1
-	Tensor    string        `json:"tensor_name"`
-	Shape     [2]int        `json:"shape"`
-	Encoding  string        `json:"encoding"`
-	BlockRows int           `json:"block_rows"`
-	NumBlocks int           `json:"num_blocks"`
-	Bytes     int64         `json:"bytes"`
-	Bits      float64       `json:"bits_per_weight"`
-	Created   string        `json:"created_utc,omitempty"`
-	Fidelity  any           `json:"fidelity_stats,omitempty"`
-	Extra     any           `json:"extra,omitempty"`
-	DType     string        `json:"dtype,omitempty"`    // of a lossless file's elements
-	Codebook  []string      `json:"codebook,omitempty"` // shortest decimal that parses to the same float32
-	Blocks    []blockReport `json:"blocks,omitempty"`
-}
-
-type blockReport struct {
-	Offset   int64  `json:"offset"`
-	CompLen  int    `json:"comp_len"`
-	Len      int    `json:"decomp_len"`
-	FirstRow int    `json:"first_row"`
-	Rows     int    `json:"rows"`
-	SHA256   string `json:"sha256"`
-}
-
-func (c *inspectCommand) file(env *environment) error {
-	f, err := openCDNA(env.ctx, c.Path)
-	if err != nil {
-		return err
+func printFile(w io.Writer, f *helix.FileDescription) {
+	format, unit := fmt.Sprintf("CDNA version %d", f.Version), "indices"
+	switch {
+	case f.DType != "":
+		format, unit = "CDNA lossless", "bytes"
+	case f.Lattice != nil:
+		format, unit = "CDNA lattice", "codes"
 	}
-	defer f.Close()
-	h := f.Header()
-	r := c.report(&f.Blocks)
-	noteVersion1(env, f)
-	r.Version, r.Hashed = f.Version(), f.Version() > 1
-	if h.Fidelity != nil {
-		r.Fidelity = h.Fidelity
+	fields := []field{{"format", format}, {"tensor", f.Tensor}, {"shape", shape(f.Shape[:]...)}}
+	if f.DType != "" {
+		fields = append(fields, field{"dtype", f.DType})
 	}
-	for _, v := range f.Codebook() {
-		r.Codebook = append(r.Codebook, fmt.Sprint(v))
+	fields = append(fields,
+		field{"blocks", blockSummary(f.NumBlocks, min(f.BlockRows, f.Shape[0]), f.Encoding)},
+		field{"size", fmt.Sprintf("%s, %.3f bits per weight", size(f.Bytes), f.Bits)})
+	if f.Codebook != nil {
+		fields = append(fields, field{"codebook", fmt.Sprintf("%g … %g", slices.Min(f.Codebook), slices.Max(f.Codebook))})
 	}
-	if c.JSON {
-		return writeJSON(env.stdout, r)
+	if l := f.Lattice; l != nil {
+		fields = append(fields, latticeFields(l, f.Shape)...)
 	}
-	printFile(env.stdout, r, h, f)
-	return nil
-}
-
-// report describes what files with and without a codebook have in common.
-func (c *inspectCommand) report(f *cdna.Blocks) *fileReport {
-	h := f.Header()
-	r := &fileReport{
-		Path: c.Path, Version: 1, Tensor: h.TensorName, Shape: [2]int{f.Rows(), f.Cols()}, Encoding: h.Encoding,
-		BlockRows: h.BlockRows, NumBlocks: f.NumBlocks(), Bytes: f.Size(), Created: h.CreatedUTC, Hashed: true,
-		Bits: float64(f.Size()) * 8 / max(1, float64(f.Rows())*float64(f.Cols())),
-	}
-	if len(h.Extra) > 0 {
-		r.Extra = h.Extra
-	}
-	if c.Blocks {
-		for i := range f.NumBlocks() {
-			b := f.Block(i)
-			r.Blocks = append(r.Blocks, blockReport{b.Offset, b.CompLen, b.DecompLen, b.FirstRow, b.Rows, fmt.Sprintf("%x", b.SHA256)})
-		}
-	}
-	return r
-}
-
-func (c *inspectCommand) lossless(env *environment) error {
-	f, err := cdna.OpenLossless(c.Path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	r := c.report(&f.Blocks)
-	r.DType = string(f.DType())
-	if c.JSON {
-		return writeJSON(env.stdout, r)
-	}
-	writeFields(env.stdout, []field{
-		{"format", "CDNA lossless"},
-		{"tensor", r.Tensor},
-		{"shape", shape(f.Rows(), f.Cols())},
-		{"dtype", r.DType},
-		{"blocks", blockSummary(r.NumBlocks, min(r.BlockRows, f.Rows()), r.Encoding)},
-		{"size", fmt.Sprintf("%s, %.3f bits per weight", size(r.Bytes), r.Bits)},
-		{"created", r.Created},
-	})
-	printBlocks(env.stdout, r.Blocks, "bytes")
-	return nil
-}
-
-func printFile(w io.Writer, r *fileReport, h *cdna.Header, f *cdna.File) {
-	values := f.Codebook()
-	low, high := values[0], values[0]
-	for _, v := range values {
-		low, high = min(low, v), max(high, v)
-	}
-	fields := []field{
-		{"format", fmt.Sprintf("CDNA version %d", r.Version)},
-		{"tensor", r.Tensor},
-		{"shape", shape(f.Rows(), f.Cols())},
-		{"blocks", blockSummary(r.NumBlocks, min(r.BlockRows, f.Rows()), r.Encoding)},
-		{"size", fmt.Sprintf("%s, %.3f bits per weight", size(r.Bytes), r.Bits)},
-		{"codebook", fmt.Sprintf("%g … %g", low, high)},
-		{"created", r.Created},
-	}
-	if fs := h.Fidelity; fs != nil {
+	fields = append(fields, field{"created", f.Created})
+	if fs := f.Fidelity; fs != nil && f.DType == "" {
 		if fs.CosineNoSidecar != nil {
 			fields = append(fields, field{"cosine without sidecar", decimal(*fs.CosineNoSidecar, 7)})
 		}
@@ -218,11 +109,21 @@ func printFile(w io.Writer, r *fileReport, h *cdna.Header, f *cdna.File) {
 		}
 	}
 	writeFields(w, fields)
-	printBlocks(w, r.Blocks, "indices")
+	printBlocks(w, f.Blocks, unit)
+}
+
+// latticeFields describes what a lattice file has besides.
+func latticeFields(l *helix.LatticeDescription, shape [2]int) []field {
+	return []field{
+		{"column classes", fmt.Sprintf("%d", len(l.Classes))},
+		{"in memory", fmt.Sprintf("%s, %.3f bits per weight; %s of exceptions", size(l.Resident),
+			float64(l.Resident)*8/(float64(shape[0])*float64(shape[1])), size(l.Exceptions))},
+		{"escapes", fmt.Sprint(l.Escapes)},
+	}
 }
 
 // printBlocks lists blocks, if there are any; unit is what they hold.
-func printBlocks(w io.Writer, blocks []blockReport, unit string) {
+func printBlocks(w io.Writer, blocks []helix.BlockDescription, unit string) {
 	if len(blocks) == 0 {
 		return
 	}
@@ -234,23 +135,27 @@ func printBlocks(w io.Writer, blocks []blockReport, unit string) {
 	writeTable(w, []string{"block", "first row", "rows", "offset", "stored", unit, "sha256"}, rows)
 }
 
-func (c *inspectCommand) sidecar(env *environment) error {
-	s, err := cdna.OpenSidecar(c.Path)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return writeJSON(env.stdout, map[string]any{
-			"path": c.Path, "tensor_name": s.Header.TensorName, "shape": []int{s.Header.Rows, s.Header.Cols},
-			"num_outliers": len(s.Positions), "created_utc": s.Header.CreatedUTC, "threshold_policy": s.Header.Policy,
-		})
-	}
-	writeFields(env.stdout, []field{
+func printSidecar(w io.Writer, s *helix.SidecarDescription) {
+	writeFields(w, []field{
 		{"format", "HXZO outlier sidecar"},
-		{"tensor", s.Header.TensorName},
-		{"shape", shape(s.Header.Rows, s.Header.Cols)},
-		{"outliers", fmt.Sprint(len(s.Positions))},
-		{"created", s.Header.CreatedUTC},
+		{"tensor", s.Tensor},
+		{"shape", shape(s.Shape[:]...)},
+		{"outliers", fmt.Sprint(s.Outliers)},
+		{"created", s.Created},
 	})
-	return nil
+}
+
+func printCheckpoint(w io.Writer, d *helix.CheckpointDescription) {
+	rows := make([][]string, len(d.Tensors))
+	for i, t := range d.Tensors {
+		rows[i] = []string{t.Name, t.DType, shape(t.Shape...), size(t.Bytes), t.File}
+	}
+	writeTable(w, []string{"tensor", "dtype", "shape", "size", "file"}, rows)
+	fmt.Fprintf(w, "\n%s: %d tensors in %d files, %d weights, %s\n", d.Path, len(rows), len(d.Files), d.Weights, size(d.Bytes))
+	if d.Quantization != "" {
+		fmt.Fprintf(w, "quantized: %s; listed and read as the weights that it stands for\n", d.Quantization)
+	}
+	if d.Refused != "" {
+		fmt.Fprintf(w, "not read, listed as it is stored: %s\n", d.Refused)
+	}
 }

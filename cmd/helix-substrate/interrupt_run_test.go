@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/internal/demo"
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )

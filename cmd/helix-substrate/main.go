@@ -15,11 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/helix-substrate/helix-substrate/codebook"
-	"github.com/helix-substrate/helix-substrate/convert"
-	"github.com/helix-substrate/helix-substrate/internal/codec"
-	"github.com/helix-substrate/helix-substrate/internal/procmem"
-	"github.com/helix-substrate/helix-substrate/stream"
+	helix "github.com/helix-substrate/helix-substrate"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // Exit codes.
@@ -54,7 +51,7 @@ type commandLine struct {
 }
 
 func main() {
-	_ = procmem.TrimProgram() // at worst the process is a few MiB larger
+	memory.Trim()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -106,12 +103,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			fmt.Fprintln(stderr, "helix-substrate: interrupted; nothing half-written is left")
 		}
 		return exitInterrupted
-	case errors.As(err, new(usageError)), errors.Is(err, convert.ErrOption), errors.Is(err, stream.ErrOption), errors.Is(err, codebook.ErrOption), errors.Is(err, codec.ErrLevel):
+	case isUsage(err):
 		fmt.Fprintf(stderr, "helix-substrate: %v\n", err)
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "helix-substrate: %s\n", explain(err))
 	return exitFailure
+}
+
+// isUsage tells a command line that makes no sense from work that failed.
+func isUsage(err error) bool {
+	return errors.As(err, new(usageError)) || errors.Is(err, helix.ErrOption) || errors.Is(err, helix.ErrProductOption) ||
+		errors.Is(err, helix.ErrDesignOption) || errors.Is(err, helix.ErrCodecLevel)
 }
 
 // helpHint says where a command line that does not parse finds help: with its verb, if it names one.
@@ -155,9 +158,9 @@ type environment struct {
 	noted map[string]bool
 }
 
-// note prints a line about the run to standard error, once.
+// note prints a line about the run to standard error, once; nothing if it is empty.
 func (env *environment) note(text string) {
-	if env.noted[text] {
+	if text == "" || env.noted[text] {
 		return
 	}
 	if env.noted == nil {
@@ -166,6 +169,16 @@ func (env *environment) note(text string) {
 	env.noted[text] = true
 	fmt.Fprintf(env.stderr, "helix-substrate: %s\n", text)
 }
+
+// notes prints what a library has to say of its inputs.
+func (env *environment) notes(list []string) {
+	for _, text := range list {
+		env.note(text)
+	}
+}
+
+// set gives an option that has a type of its own what a flag says.
+func set[T ~string](option *T, flag string) { *option = T(flag) }
 
 // usageError is a command line that parses and makes no sense.
 type usageError string

@@ -1,74 +1,114 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	helix "github.com/helix-substrate/helix-substrate"
+	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/memory"
-	"github.com/helix-substrate/helix-substrate/tokenizer"
-	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 // modelFlags are the options of every verb that runs a model.
 type modelFlags struct {
-	Memory  byteunit.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE, such as 300MiB: what does not fit is streamed. Refused, with the smallest workable size, where that is too small."`
-	Context int           `name:"context" short:"c" placeholder:"N" help:"The longest sequence (default: the model's own, at most 4096)."`
-	Cache   string        `name:"cache" enum:"f32,f16" default:"f32" help:"How keys and values are kept: ${enum}."`
-	Chunk   int           `name:"chunk" hidden:"" help:"Tokens of a prompt that go together."`
-	Threads int           `name:"threads" help:"Workers; 0 means all cores. Results do not depend on it."`
-	CPU     string        `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
+	Memory  memory.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE, such as 300MiB: what does not fit is streamed. Refused, with the smallest workable size, where that is too small."`
+	Context int         `name:"context" short:"c" placeholder:"N" help:"The longest sequence (default: the model's own, at most 4096)."`
+	Cache   string      `name:"cache" enum:"f32,f16,int8" default:"f32" help:"How keys and values are kept: ${enum}."`
+	Canon   string      `name:"canon" enum:"int8,f32," default:"" placeholder:"NAME" help:"The arithmetic of lattice matrices: int8 (the default) sums integers exactly, f32 multiplies floats."`
+	Chunk   int         `name:"chunk" hidden:"" help:"Tokens of a prompt that go together."`
+	Threads int         `name:"threads" help:"Workers; 0 means all cores. Results do not depend on it."`
+	CPU     string      `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
 	verifyFlag
 }
 
 // options checks the flags.
-func (f *modelFlags) options() (transformer.Options, error) {
+func (f *modelFlags) options() (o helix.EngineOptions, err error) {
 	if f.Context < 0 || f.Chunk < 0 || f.Threads < 0 {
-		return transformer.Options{}, usageError("--context and --threads must not be negative")
+		return o, usageError("--context and --threads must not be negative")
 	}
-	opening, _ := memory.Peak()
-	return transformer.Options{
-		Memory: int64(f.Memory), Opening: opening, Context: f.Context, CacheType: transformer.CacheType(f.Cache),
-		Chunk: f.Chunk, Threads: f.Threads, CPU: f.CPU, Verify: cdna.Policy(f.Verify),
-	}, nil
+	o.Memory, o.Context, o.Chunk, o.Threads, o.CPU = int64(f.Memory), f.Context, f.Chunk, f.Threads, f.CPU
+	o.Verify = helix.VerifyPolicy(f.Verify)
+	set(&o.CacheType, f.Cache)
+	set(&o.Canon, f.Canon)
+	return o, nil
 }
 
-// open opens a model without its tokenizer, within the memory that the flags allow;
-// the verb will need reserve bytes of it.
-func (f *modelFlags) open(env *environment, path string, reserve int64) (*transformer.Model, error) {
+// begin opens the tokenizer of the model at path.
+func (f *modelFlags) begin(env *environment, path string) (*generate.Opening, error) {
 	o, err := f.options()
 	if err != nil {
 		return nil, err
 	}
-	o.Reserve = reserve
-	return f.openModel(env, path, o)
+	return generate.Begin(env.ctx, path, o)
 }
 
-// openModel opens a model and says what is to be said of it.
-func (f *modelFlags) openModel(env *environment, path string, o transformer.Options) (*transformer.Model, error) {
+// beginIDs is begin where ids are all that is read: the tokenizer is not needed.
+func (f *modelFlags) beginIDs(path string) (*generate.Opening, error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	return generate.BeginIDs(path, o), nil
+}
+
+// finish opens the model of an opening, and a session.
+func (f *modelFlags) finish(env *environment, o *generate.Opening, path string) (*loaded, error) {
+	l, err := f.finishModel(env, o, path)
+	if err != nil {
+		return nil, err
+	}
+	if l.session, err = l.model.NewSession(); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// finishModel is finish without a session.
+func (f *modelFlags) finishModel(env *environment, o *generate.Opening, path string) (*loaded, error) {
+	m, err := f.openModel(env, path, o.Load)
+	if err != nil {
+		return nil, err
+	}
+	if warning := m.ContextWarning(path); warning != "" {
+		env.note(warning)
+	}
+	return &loaded{model: m, tokenizer: o.Tokenizer}, nil
+}
+
+// load opens a model and its tokenizer, for a verb that reads no text before.
+func (f *modelFlags) load(env *environment, path string) (*loaded, error) {
+	o, err := f.begin(env, path)
+	if err != nil {
+		return nil, err
+	}
+	return f.finish(env, o, path)
+}
+
+// openModel opens the model at path and says what is to be said of it.
+func (f *modelFlags) openModel(env *environment, path string, open func(context.Context) (*helix.Engine, error)) (*helix.Engine, error) {
 	f.policy(env)
-	m, err := transformer.Open(env.ctx, path, o)
+	m, err := open(env.ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, note := range m.Notes {
 		env.note(fmt.Sprintf("%s: %s", path, note))
 	}
-	if m.Version1() {
-		env.note(fmt.Sprintf("%s: %s", path, version1Note))
-	}
 	return m, nil
 }
 
 // loaded is a model ready to run.
 type loaded struct {
-	model     *transformer.Model
-	session   *transformer.Session
-	tokenizer *tokenizer.Tokenizer // nil where only ids are read
+	model     *helix.Engine
+	session   *helix.Session   // nil where a pool has it
+	tokenizer *helix.Tokenizer // nil where only ids are read
 }
 
 func (l *loaded) close() {
-	l.session.Close()
+	if l.session != nil {
+		l.session.Close()
+	}
 	l.model.Close()
 }
 
@@ -80,7 +120,14 @@ func (f *modelFlags) peakMemory() (peak int64, text string) {
 	}
 	text = "peak memory " + size(peak)
 	if f.Memory > 0 {
-		text += fmt.Sprintf(" of %s", byteunit.Format(int64(f.Memory)))
+		text += fmt.Sprintf(" of %s", memory.FormatSize(int64(f.Memory)))
 	}
 	return peak, text
+}
+
+// warnOfPeak says that more was held than the limit allows, which is a fault of the program's.
+func (f *modelFlags) warnOfPeak(env *environment, peak int64) {
+	if limit := int64(f.Memory); limit > 0 && peak > limit {
+		fmt.Fprintf(env.stderr, "helix-substrate: warning: the limit was exceeded; please report this\n")
+	}
 }

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // writeJSON prints v for machines.
@@ -65,7 +67,7 @@ func writeFields(w io.Writer, fields []field) {
 	}
 }
 
-func size(n int64) string { return byteunit.Format(n) }
+func size(n int64) string { return memory.FormatSize(n) }
 
 func decimal(x float64, places int) string { return strconv.FormatFloat(x, 'f', places, 64) }
 
@@ -78,4 +80,13 @@ func shape(dims ...int) string {
 		s += strconv.Itoa(d)
 	}
 	return s
+}
+
+// printable returns s, or where it has characters that a terminal would not just show,
+// s in quotes without them.
+func printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) < 0 {
+		return s
+	}
+	return strconv.Quote(s)
 }

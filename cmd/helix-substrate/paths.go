@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/alecthomas/kong"
 
-	"github.com/helix-substrate/helix-substrate/internal/overwrite"
+	"github.com/helix-substrate/helix-substrate/overwrite"
 )
 
 // checkOutputs refuses a command line by which a verb would destroy or change what it

@@ -12,7 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/helix-substrate/helix-substrate/internal/overwrite"
+	"github.com/helix-substrate/helix-substrate/overwrite"
 )
 
 // verbs returns every verb of the command line by its words.
@@ -40,7 +40,7 @@ func verbs(t *testing.T) map[string]*kong.Node {
 // read or written, or none.
 func TestPathsAreMarked(t *testing.T) {
 	inputs := []overwrite.InputKind{overwrite.One, overwrite.Model}
-	outputs := []overwrite.OutputKind{overwrite.File, overwrite.Array, overwrite.Matrix, overwrite.Outliers, overwrite.Report, overwrite.Plot, overwrite.Receipt, overwrite.Directory, overwrite.Log, overwrite.Keys, overwrite.Signature, overwrite.Scratch}
+	outputs := []overwrite.OutputKind{overwrite.File, overwrite.Array, overwrite.Matrix, overwrite.Outliers, overwrite.Report, overwrite.Plot, overwrite.Receipt, overwrite.Directory, overwrite.Log, overwrite.Keys, overwrite.Signature, overwrite.Answers, overwrite.Statistics, overwrite.Scratch}
 	known := func(kind string, kinds any) bool {
 		list := reflect.ValueOf(kinds)
 		for i := range list.Len() {
@@ -147,7 +147,7 @@ func TestNoFileIsReplaced(t *testing.T) {
 				args := arguments(t, words, values, map[int]string{o: "precious.svg"})
 				if code := run(args, strings.NewReader(""), &stdout, &stderr); code == 0 {
 					t.Errorf("%s: %s", strings.Join(args, " "), &stdout)
-				} else if !slices.Contains([]overwrite.OutputKind{overwrite.File, overwrite.Directory, overwrite.Log, overwrite.Keys}, kind) && (code != exitUsage || !strings.Contains(stderr.String(), "a file is there")) {
+				} else if !slices.Contains([]overwrite.OutputKind{overwrite.File, overwrite.Directory, overwrite.Log, overwrite.Keys, overwrite.Statistics}, kind) && (code != exitUsage || !strings.Contains(stderr.String(), "a file is there")) {
 					t.Errorf("%s: exit code %d\n%s", strings.Join(args, " "), code, &stderr)
 				}
 				if after := snapshot(t, dir); !reflect.DeepEqual(before, after) {

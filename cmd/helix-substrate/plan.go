@@ -3,12 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"runtime"
 
-	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/memory"
-	"github.com/helix-substrate/helix-substrate/tokenizer"
-	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 type planCommand struct {
@@ -24,16 +21,13 @@ func (c *planCommand) Help() string {
 func (c *planCommand) Run(env *environment) error {
 	memory.Lean() // as a run under a limit does
 	opening, err := c.begin(env, c.Dir)
-	if err != nil && !errors.Is(err, tokenizer.ErrNotFound) && !errors.Is(err, gguf.ErrNoKey) { // a model can be planned without one
-		return err
+	if errors.Is(err, generate.ErrNoTokenizer) { // a model can be planned without one
+		opening, err = c.beginIDs(c.Dir)
 	}
-	o, err := c.options()
 	if err != nil {
 		return err
 	}
-	opening.reserve(&o)
-	p, err := transformer.PlanFor(env.ctx, c.Dir, o)
-	runtime.KeepAlive(opening) // its tokenizer is a part of what was measured
+	p, err := opening.Plan(env.ctx)
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 type receiptDiffCommand struct {
@@ -25,7 +24,7 @@ var errClaimsDiffer = errors.New("the receipts claim different things")
 func (c *receiptDiffCommand) Run(env *environment) error {
 	var claims [2]json.RawMessage
 	for i, path := range []string{c.A, c.B} {
-		r, err := readReceipt(env, path, nil)
+		r, err := record.Read(env.ctx, path)
 		if err != nil {
 			return err
 		}
@@ -34,7 +33,7 @@ func (c *receiptDiffCommand) Run(env *environment) error {
 		}
 		claims[i] = r.Claims
 	}
-	differences, err := claimDifferences(claims[0], claims[1])
+	differences, err := receipt.Differences(claims[0], claims[1])
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", c.A, c.B, err)
 	}
@@ -44,48 +43,8 @@ func (c *receiptDiffCommand) Run(env *environment) error {
 	}
 	rows := make([][]string, len(differences))
 	for i, d := range differences {
-		rows[i] = []string{d.path, plain(d.a), plain(d.b)}
+		rows[i] = []string{d.Path, receipt.Plain(d.A), receipt.Plain(d.B)}
 	}
 	writeTable(env.stdout, []string{"claim", "A", "B"}, rows)
 	return errClaimsDiffer
-}
-
-// claimDifference is a claim that two receipts do not share, its values as JSON; the
-// value of one that lacks it is "absent", without quotes.
-type claimDifference struct{ path, a, b string }
-
-// claimDifferences returns them in the order of a's claims, then those that only b has.
-func claimDifferences(a, b json.RawMessage) ([]claimDifference, error) {
-	var leaves [2][]leaf
-	var values [2]map[string]string
-	for i, claims := range []json.RawMessage{a, b} {
-		var err error
-		if leaves[i], err = flatten(claims, 0); err != nil {
-			return nil, err
-		}
-		values[i] = map[string]string{}
-		for _, l := range leaves[i] {
-			values[i][l.path] = l.value
-		}
-	}
-	var list []claimDifference
-	for _, l := range leaves[0] {
-		if other := cmp.Or(values[1][l.path], "absent"); other != l.value {
-			list = append(list, claimDifference{l.path, l.value, other})
-		}
-	}
-	for _, l := range leaves[1] {
-		if _, ok := values[0][l.path]; !ok {
-			list = append(list, claimDifference{l.path, "absent", l.value})
-		}
-	}
-	return list, nil
-}
-
-// plain returns a JSON string without its quotes where it has no escapes.
-func plain(value string) string {
-	if s, ok := strings.CutPrefix(value, `"`); ok && !strings.Contains(s, `\`) {
-		return strings.TrimSuffix(s, `"`)
-	}
-	return value
 }

@@ -209,6 +209,7 @@ func readProof(path string, v any) error {
 	if err := receipt.Unmarshal(text, v); err != nil {
 		return fmt.Errorf("%s: %w: %w", path, chain.ErrProof, err)
 	}
+	// receipt.Unmarshal passes over unknown fields; all else it has checked.
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

@@ -3,9 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
-	"github.com/helix-substrate/helix-substrate/receipt"
-	"github.com/helix-substrate/helix-substrate/transformer"
+	"github.com/helix-substrate/helix-substrate/receipt/attest"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 type receiptReplayCommand struct {
@@ -29,100 +30,51 @@ compares ids, text and the logits of every token. Threads, memory and CPU may di
 from those of the run: the hashes may not. Context and cache are the receipt's.`
 }
 
-// errReplay is the outcome of a replay that came out differently.
-var errReplay = errors.New("the replay differs")
-
 func (c *receiptReplayCommand) Run(env *environment) error {
 	keys, err := readKeys(c.Key)
 	if err != nil {
 		return err
 	}
-	if p, ok, err := readOriginal(c.Path); err != nil {
+	options, err := c.options()
+	if err != nil {
 		return err
-	} else if ok {
+	}
+	progress := newProgress(env.stderr)
+	defer progress.finish()
+	replayed, err := c.replay(env, keys, record.ReplayOptions{
+		Name: c.Path, Model: c.Model, X: c.X, W: c.W, Sidecar: c.Sidecar, Source: c.Source,
+		Options: options, Progress: progress.update, Note: func(text string) {
+			if text == record.NoteUnverified {
+				text = "--verify off: " + text
+			}
+			env.note(text)
+		},
+	})
+	if missing := new(record.InputError); errors.As(err, &missing) {
+		return usageError("--" + strings.Join(missing.Inputs, ", --") + ": " + missing.Reason)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "OK %s: %s\n", c.Path, replayed)
+	return err
+}
+
+// replay replays a receipt, the Python original's or ours.
+func (c *receiptReplayCommand) replay(env *environment, keys []*attest.PublicKey, o record.ReplayOptions) (*record.Replayed, error) {
+	original, err := record.ReadProduct(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	if original != nil {
 		if len(keys) > 0 {
-			return fmt.Errorf("%s: %w", c.Path, errUnsigned)
+			return nil, fmt.Errorf("%s: %w", c.Path, record.ErrUnsigned)
 		}
-		return c.originalProduct(env, &p)
+		return record.ReplayProduct(env.ctx, original, o)
 	}
-	r, err := readReceipt(env, c.Path, keys)
+	r, err := record.Read(env.ctx, c.Path, keys...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if c.Model == "" && r.Measurements != nil {
-		c.Model = r.Measurements.Paths["model"]
-	}
-	switch r.Operation() {
-	case receipt.OpBlock, receipt.OpAttention, receipt.OpFFN:
-		return c.layer(env, r)
-	case receipt.OpForward:
-		return c.forward(env, r)
-	case receipt.OpMatMul:
-		return c.product(env, r)
-	case receipt.OpConvert:
-		return c.conversion(env, r)
-	}
-	return c.generation(env, r)
-}
-
-// sameModel refuses a model that is not the one claimed.
-func (c *receiptReplayCommand) sameModel(env *environment, claimed receipt.ModelClaim) error {
-	if c.Model == "" {
-		return usageError("--model: the receipt does not say where the model is")
-	}
-	found, err := c.fingerprint(env, c.Model)
-	if err != nil {
-		return err
-	}
-	for _, part := range []struct{ name, found, claimed string }{
-		{"root is", found.RootSHA256, claimed.RootSHA256},
-		{"files' content has sha256", found.ContentSHA256, claimed.ContentSHA256},
-		{"tokenizer has sha256", found.TokenizerSHA256, claimed.TokenizerSHA256},
-	} {
-		if part.found != part.claimed {
-			return fmt.Errorf("%s: its %s %s, the receipt's model has %s: %w", c.Model, part.name, orNone(part.found), orNone(part.claimed), errReplay)
-		}
-	}
-	return nil
-}
-
-// runAs sets the context and the cache of the claims.
-func (c *receiptReplayCommand) runAs(context int, cache string) error {
-	if t := transformer.CacheType(cache); t != transformer.CacheF32 && t != transformer.CacheF16 {
-		return fmt.Errorf("%s: cache_type %.20q: %w", c.Path, cache, receipt.ErrInvalid)
-	}
-	c.Context, c.Cache = context, cache
-	return nil
-}
-
-// same compares all that a replay came to with all that the receipt claims, and names
-// the first difference in the order of the claims' names.
-func (c *receiptReplayCommand) same(r *signedReceipt, again any) error {
-	claims, err := receipt.CanonicalOf(again)
-	if err != nil {
-		return err
-	}
-	rows, err := claimDifferences(r.Claims, claims)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Path, err)
-	}
-	if len(rows) > 0 {
-		return fmt.Errorf("%s: %s is %s, the receipt says %s: %w", c.Path, rows[0].path, plain(rows[0].b), plain(rows[0].a), errReplay)
-	}
-	return nil
-}
-
-// sameOperations compares the names and hashes of the receipt's first operations, which
-// stand beside the claims, with those of the replay.
-func (c *receiptReplayCommand) sameOperations(r *signedReceipt, again ...receipt.Operation) error {
-	for i, want := range again {
-		if i >= len(r.Operations) {
-			return fmt.Errorf("%s: operation %d, %s, is not in the receipt: %w", c.Path, i, want.Name, errReplay)
-		}
-		if got := r.Operations[i]; got.Name != want.Name || got.Proof != want.Proof {
-			return fmt.Errorf("%s: operation %d is %s with output %s, the receipt says %.60q with %.70q: %w",
-				c.Path, i, want.Name, want.Proof.Output, got.Name, got.Proof.Output, errReplay)
-		}
-	}
-	return nil
+	return record.Replay(env.ctx, r.Execution, o)
 }

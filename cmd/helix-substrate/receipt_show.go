@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 type receiptShowCommand struct {
@@ -15,7 +18,7 @@ func (c *receiptShowCommand) Help() string {
 }
 
 func (c *receiptShowCommand) Run(env *environment) error {
-	r, err := readReceipt(env, c.Path, nil)
+	r, err := record.Read(env.ctx, c.Path)
 	if err != nil {
 		return err
 	}
@@ -35,11 +38,11 @@ func (c *receiptShowCommand) Run(env *environment) error {
 			field{"took", fmt.Sprintf("%.1f ms, peak memory %s", float64(m.DurationMS), size(m.Memory.PeakRSS))})
 	}
 	writeFields(env.stdout, fields)
-	if r.envelope != nil {
-		for _, s := range r.envelope.Signatures {
+	if r.Envelope != nil {
+		for _, s := range r.Envelope.Signatures {
 			fmt.Fprintf(env.stdout, "signed by %s (not checked: name the key with receipt verify --key)\n", printable(s.KeyID))
 		}
-		for _, s := range r.subjects {
+		for _, s := range r.Subjects {
 			fmt.Fprintf(env.stdout, "subject %s sha256 %s\n", printable(s.Name), printable(s.Digest["sha256"]))
 		}
 	}
@@ -47,13 +50,13 @@ func (c *receiptShowCommand) Run(env *environment) error {
 		return nil
 	}
 	fmt.Fprintln(env.stdout, "\nclaims")
-	leaves, err := flatten(r.Claims, 8)
+	leaves, err := receipt.Flatten(r.Claims, 8)
 	if err != nil {
 		return fmt.Errorf("%s: claims: %w", c.Path, err)
 	}
 	claims := make([]field, len(leaves))
 	for i, l := range leaves {
-		claims[i] = field{"  " + l.path, plain(l.value)}
+		claims[i] = field{"  " + l.Path, receipt.Plain(l.Value)}
 	}
 	writeFields(env.stdout, claims)
 	return nil

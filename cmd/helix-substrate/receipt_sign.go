@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"path/filepath"
 
-	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/overwrite"
+	"github.com/helix-substrate/helix-substrate/overwrite"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 type receiptSignCommand struct {
@@ -46,12 +45,12 @@ func (c *receiptSignCommand) Run(env *environment) error {
 	if c.Out == "" {
 		return usageError("-o: name the envelope's file")
 	}
-	r, err := readReceipt(env, c.Path, nil)
+	r, err := record.Read(env.ctx, c.Path)
 	if err != nil {
 		return err
 	}
 	var envelope []byte
-	if r.envelope != nil {
+	if r.Envelope != nil {
 		if len(c.Subject) > 0 {
 			return usageError("--subject: the subjects of a signed receipt are fixed")
 		}
@@ -68,7 +67,7 @@ func (c *receiptSignCommand) Run(env *environment) error {
 			subjects[0] = attest.SHA256Subject("receipt", r.SHA256)
 		}
 		for i, path := range c.Subject {
-			s, err := subjectOf(env, path)
+			s, err := record.Subject(env.ctx, path)
 			if err != nil {
 				return err
 			}
@@ -76,17 +75,14 @@ func (c *receiptSignCommand) Run(env *environment) error {
 				subjects = subjects[1:]
 			}
 		}
-		if envelope, err = attest.Sign(env.ctx, subjects, attest.ReceiptPredicate, r.document, keys...); err != nil {
+		if envelope, err = attest.Sign(env.ctx, subjects, attest.ReceiptPredicate, r.Document, keys...); err != nil {
 			return fmt.Errorf("%s: %w", c.Path, err)
 		}
 	}
-	err = atomicfile.Write(c.Out, func(w io.Writer) error {
-		_, err := w.Write(envelope)
+	if err := attest.WriteEnvelope(c.Out, envelope); err != nil {
 		return err
-	})
-	if err == nil {
-		fmt.Fprintf(env.stdout, "%s: signed with %d keys\n", c.Out, len(keys))
 	}
+	_, err = fmt.Fprintf(env.stdout, "%s: signed with %d keys\n", c.Out, len(keys))
 	return err
 }
 

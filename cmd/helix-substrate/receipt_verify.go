@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 type receiptVerifyCommand struct {
@@ -35,24 +35,24 @@ func (c *receiptVerifyCommand) Run(env *environment) error {
 	if isDir(c.Path) {
 		return c.model(env, keys)
 	}
-	r, err := readReceipt(env, c.Path, keys)
+	r, err := record.Read(env.ctx, c.Path, keys...)
 	if err != nil {
 		return err
 	}
 	for _, path := range c.Subject {
-		if err := checkSubject(env, path, r.subjects); err != nil {
+		if err := checkSubject(env, path, r.Subjects); err != nil {
 			return err
 		}
 	}
 	signed := "not signed"
-	if r.envelope != nil {
+	if r.Envelope != nil {
 		valid := 0
-		for _, s := range r.envelope.Signatures {
+		for _, s := range r.Envelope.Signatures {
 			if s.Valid {
 				valid++
 			}
 		}
-		signed = fmt.Sprintf("%d of %d signatures checked and valid", valid, len(r.envelope.Signatures))
+		signed = fmt.Sprintf("%d of %d signatures checked and valid", valid, len(r.Envelope.Signatures))
 	}
 	fmt.Fprintf(env.stdout, "OK %s: hashes are right; %s\n", c.Path, signed)
 	return nil
@@ -75,25 +75,8 @@ func (c *receiptVerifyCommand) model(env *environment, keys []*attest.PublicKey)
 	return nil
 }
 
-// subjectOf names a file by its hash, or a model directory by its root.
-func subjectOf(env *environment, path string) (attest.Subject, error) {
-	if isDir(path) {
-		m, err := model.Open(path)
-		if err != nil {
-			return attest.Subject{}, err
-		}
-		if err := m.CheckFiles(env.ctx); err != nil {
-			return attest.Subject{}, err
-		}
-		root, err := m.Root(env.ctx)
-		return attest.SHA256Subject(filepath.Base(filepath.Clean(path)), root), err
-	}
-	sum, _, err := model.HashFile(env.ctx, path)
-	return attest.SHA256Subject(filepath.Base(path), sum), err
-}
-
 func checkSubject(env *environment, path string, subjects []attest.Subject) error {
-	want, err := subjectOf(env, path)
+	want, err := record.Subject(env.ctx, path)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,8 @@ import (
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/generate"
-	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/record"
 )
 
 type runCommand struct {
@@ -23,8 +24,10 @@ type runCommand struct {
 	MinP          float32 `name:"min-p" default:"0.05" help:"Only tokens at least this share of the most likely one's probability."`
 	RepeatPenalty float32 `name:"repeat-penalty" default:"1" help:"Logits of the last 64 tokens are divided by it."`
 	Seed          uint64  `name:"seed" help:"Chooses the random numbers: the same seed gives the same text."`
+	Lookup        *int    `name:"lookup" placeholder:"N" help:"Guess up to N tokens from where the text's last ones stood before, and read weights once for all that come true; the text is the same (default: 16 where weights are streamed, else 0)."`
 	Chat          bool    `name:"chat" help:"Use the model's chat template and keep a conversation: a line of input is a turn."`
 	System        string  `text:"" name:"system" placeholder:"TEXT" help:"With --chat: the system message."`
+	batchFlags
 	receiptFlags
 	Private bool `name:"private" help:"Leave prompt and text out of the receipt, as token ids too: only their hashes are in it."`
 	modelFlags
@@ -32,10 +35,16 @@ type runCommand struct {
 }
 
 func (c *runCommand) Help() string {
-	return "Examples:\n  helix-substrate run tinystories \"Once upon a time\"\n  helix-substrate run tinystories --memory 64MiB --temp 0 < prompt.txt\n  helix-substrate run smollm2 --chat"
+	return "Examples:\n  helix-substrate run tinystories \"Once upon a time\"\n  helix-substrate run tinystories --memory 64MiB --temp 0 < prompt.txt\n  helix-substrate run smollm2 --chat\n  helix-substrate run smollm2 --batch prompts.jsonl -o answers.jsonl"
 }
 
 func (c *runCommand) Run(env *environment) error {
+	if err := c.checkBatch(); err != nil {
+		return err
+	}
+	if c.Batch != "" {
+		return c.batch(env)
+	}
 	sampler, err := generate.NewSampler(c.sampling())
 	if err != nil {
 		return usageError(err.Error())
@@ -43,16 +52,17 @@ func (c *runCommand) Run(env *environment) error {
 	if c.N < 1 {
 		return usageError("-n must be positive")
 	}
+	if c.Lookup != nil && *c.Lookup < 0 {
+		return usageError("--lookup must not be negative")
+	}
 	if c.System != "" && !c.Chat {
 		return usageError("--system is for --chat")
 	}
-	file, err := c.create()
+	out, err := record.Create(c.Receipt, c.Log)
 	if err != nil {
 		return err
 	}
-	if file != nil {
-		defer file.Abort()
-	}
+	defer out.Abort()
 	o, err := c.begin(env, c.Dir)
 	if err != nil {
 		return err
@@ -64,12 +74,15 @@ func (c *runCommand) Run(env *environment) error {
 			return err
 		}
 	}
-	l, err := o.load(env)
+	l, err := c.finishModel(env, o, c.Dir)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	r := &running{c: c, env: env, loaded: l, generator: generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler}}
+	r := &running{c: c, env: env, loaded: l, generator: generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler, Lookup: generate.DefaultLookup(l.model.Plan)}}
+	if c.Lookup != nil {
+		r.generator.Lookup = *c.Lookup
+	}
 	if r.receipt, err = c.newReceipt(env, l, r.generator.StopIDs()); err != nil {
 		return err
 	}
@@ -78,7 +91,27 @@ func (c *runCommand) Run(env *environment) error {
 	} else {
 		err = r.once(prompt, ids)
 	}
-	return errors.Join(err, r.finish(file))
+	return errors.Join(err, r.finish(out))
+}
+
+// receiptWanted tells that somebody will see the receipt.
+func (c *runCommand) receiptWanted() bool { return c.wanted() || c.JSON }
+
+// newReceipt notes what is claimed before anything runs.
+func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*record.Generation, error) {
+	o, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	var of *record.Model
+	if c.receiptWanted() {
+		if of, err = c.fingerprint(env, c.Dir); err != nil {
+			return nil, err
+		}
+	}
+	return record.NewGeneration(l.model, o, of, record.GenerationOptions{
+		Sampling: c.sampling(), N: c.N, StopIDs: stop, Private: c.Private, Version: programVersion(), Path: c.Dir,
+	}), nil
 }
 
 func (c *runCommand) sampling() generate.Options {
@@ -93,20 +126,20 @@ type running struct {
 	env       *environment
 	loaded    *loaded
 	generator generate.Generator
-	receipt   *generation
+	receipt   *record.Generation
 }
 
 // prompt returns the text to continue and its ids.
-func (c *runCommand) prompt(env *environment, o *opening) (text string, ids []int, err error) {
+func (c *runCommand) prompt(env *environment, o *generate.Opening) (text string, ids []int, err error) {
 	if text = c.Prompt; text == "" {
-		if text, err = readPrompt(env.ctx, env.stdin, o.tooLong); err != nil {
+		if text, err = o.ReadPrompt(env.ctx, env.stdin); err != nil {
 			return "", nil, err
 		}
 	}
 	if strings.TrimSpace(text) == "" {
 		return "", nil, fmt.Errorf("%w: give one as an argument or on standard input", generate.ErrPrompt)
 	}
-	ids, err = o.encode(text)
+	ids, err = o.Encode(env.ctx, text)
 	return text, ids, err
 }
 
@@ -115,18 +148,25 @@ func (r *running) once(prompt string, ids []int) error {
 	if err := r.say(prompt); err != nil {
 		return err
 	}
-	_, err := r.generate(ids)
+	s, err := r.loaded.model.NewSession()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	err = r.generate(func(ctx context.Context, emit func(string) error) (*generate.Result, error) {
+		return r.generator.Run(ctx, s, ids, r.c.N, emit)
+	})
 	return cmp.Or(err, r.say("\n"))
 }
 
 // generate runs the model, prints its text and notes it in the receipt. A run that
 // was interrupted is an error.
-func (r *running) generate(ids []int) (string, error) {
-	result, err := r.receipt.run(r.env.ctx, &r.generator, r.loaded.session, ids, r.say)
+func (r *running) generate(run func(context.Context, func(string) error) (*generate.Result, error)) error {
+	result, err := r.receipt.Run(&r.generator, func() (*generate.Result, error) { return run(r.env.ctx, r.say) })
 	if result.Stop == generate.StopCancel {
 		err = r.env.ctx.Err()
 	}
-	return result.Text, err
+	return err
 }
 
 // say prints text, unless JSON is wanted.
@@ -140,15 +180,15 @@ func (r *running) say(text string) error {
 
 // finish writes the receipt, into file and log if there are any, and prints the speed
 // and the memory.
-func (r *running) finish(file *atomicfile.File) error {
+func (r *running) finish(out *record.Output) error {
 	peak, memory := r.c.peakMemory()
 	r.receipt.Measurements.Memory.PeakRSS = peak
-	if r.receipt.wanted {
+	if r.c.receiptWanted() {
 		e, err := r.receipt.Receipt(time.Now())
 		if err != nil {
 			return err
 		}
-		if err := keepReceipt(r.env.ctx, e, file, r.c.Log, (*receipt.Execution).Write); err != nil {
+		if err := out.Keep(r.env.ctx, e, (*receipt.Execution).Write); err != nil {
 			return err
 		}
 		if r.c.JSON {
@@ -159,9 +199,7 @@ func (r *running) finish(file *atomicfile.File) error {
 		fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s; %s\n",
 			rate(s.PromptTokens, s.PromptPerSecond()), rate(s.OutputTokens, s.OutputPerSecond()), memory)
 	}
-	if c := r.c.Memory; c > 0 && peak > int64(c) {
-		fmt.Fprintf(r.env.stderr, "helix-substrate: warning: the limit was exceeded; please report this\n")
-	}
+	r.c.warnOfPeak(r.env, peak)
 	return nil
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -16,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/internal/bench"
-	"github.com/helix-substrate/helix-substrate/internal/demo"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
 
@@ -31,13 +32,13 @@ func TestSignals(t *testing.T) {
 	}
 	s := newSignalled(t)
 	for _, line := range []string{
-		"convert big -o out --threads 1 -q",
-		"convert big -o out --threads 1 --codec brotli -q",
-		"convert big -o out --threads 1 --bits 3 -q",
-		"convert big -o out --threads 1 --size 6MB -q",
+		"convert big -o out --threads 1 --calibrate-tokens 1024 -q",
+		"convert big -o out --threads 1 --no-calibrate --codec brotli -q",
+		"convert big -o out --threads 1 --no-calibrate --bits 3 -q",
+		"convert big -o out --threads 1 --no-calibrate --size 6MB -q",
 		"convert big -o out --threads 1 --method lossless -q",
-		"convert big -o out --threads 1 --se -q",
-		"convert big -o out --threads 1 --size 6MB --dry-run -q",
+		"convert big -o out --threads 1 --no-calibrate --se -q",
+		"convert big -o out --threads 1 --no-calibrate --size 6MB --dry-run -q",
 		"convert wide.npy -o out --threads 1 --method kmeans -q",
 		"encode wide.npy -o out.cdna2.hxz --threads 1 --codec brotli",
 		"encode wide.npy -o out.cdna2.hxz --threads 1 --method kmeans",
@@ -53,6 +54,8 @@ func TestSignals(t *testing.T) {
 		"run demo -c 4096 -n 4000 --threads 1 Once",
 		"run big --threads 1 Once",
 		"run converted --threads 1 Once",
+		"run demo --batch batch.jsonl -o out.jsonl --threads 1",
+		"run big --batch batch.jsonl -o out.jsonl -c 4096 --memory 200MiB --threads 1",
 		"run demo < -",
 		"run demo --chat < -",
 		"forward demo -c 100000 --threads 1 -o out.npy --ids " + strings.Repeat("1,", 9000) + "1",
@@ -118,6 +121,12 @@ func newSignalled(t *testing.T) *signalled {
 	check(npy.Create(s.path("xt.npy"), []int{2048, side}, w[:2048*side]))
 	check(npy.Create(s.path("hidden.npy"), []int{4096, 512}, bench.Gaussian(4096*512, 2)))
 	check(os.WriteFile(s.path("story"), []byte(strings.Repeat("Once upon a time, there was a little girl. ", 4000)), 0o666))
+	request := `{"custom_id": "%d", "method": "POST", "url": "/v1/completions", "body": {"model": "m", "prompt": "Once", "max_tokens": 400}}` + "\n"
+	var batch []byte
+	for i := range 400 {
+		batch = fmt.Appendf(batch, request, i)
+	}
+	check(os.WriteFile(s.path("batch.jsonl"), batch, 0o666))
 	for _, dir := range []string{"scratch", "temporary", "big"} {
 		check(os.Mkdir(s.path(dir), 0o777))
 	}
@@ -129,7 +138,7 @@ func newSignalled(t *testing.T) *signalled {
 	s.must(t, "export", "bigcdna", "-o", "big/model.safetensors", "-q")
 	s.must(t, "encode", "wide.npy", "-o", "wide.cdna2.hxz")
 	s.must(t, "encode", "wide.npy", "-o", "wide.cdna")
-	s.must(t, "convert", "big", "-o", "converted", "-q", "--receipt", "convert.json")
+	s.must(t, "convert", "big", "-o", "converted", "-q", "--calibrate-tokens", "1024", "--receipt", "convert.json")
 	s.must(t, "run", "demo", "Once", "-n", "2000", "-c", "2048", "--receipt", "run.json", "--log", "log.jsonl")
 	return s
 }
@@ -198,11 +207,11 @@ func (s *signalled) start(t *testing.T, line string) (cmd *exec.Cmd, stderr *byt
 	return cmd, stderr
 }
 
-// interrupt runs a command line and sends it SIGTERM within its first second, or earlier
+// interrupt runs a command line and sends it SIGTERM within its first half second, or earlier
 // where it does not take that long.
 func (s *signalled) interrupt(t *testing.T, line string) {
 	before := s.files(t)
-	delay := time.Duration(50+s.random.IntN(950)) * time.Millisecond
+	delay := time.Duration(50+s.random.IntN(450)) * time.Millisecond
 	for range 5 {
 		cmd, stderr := s.start(t, line)
 		started, done := time.Now(), make(chan struct{})
@@ -252,11 +261,23 @@ func (s *signalled) interrupt(t *testing.T, line string) {
 	t.Log("always done before")
 }
 
+// appears waits for a file that a command makes when it is at work, and so catches signals.
+func appears(t *testing.T, pattern string) {
+	t.Helper()
+	for range 6000 {
+		if found, err := filepath.Glob(pattern); err != nil || len(found) > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no %s after a minute", pattern)
+}
+
 // twice sends a second signal as soon as the first can have been taken: it ends at once,
 // whatever the verb does.
 func (s *signalled) twice(t *testing.T) {
-	cmd, stderr := s.start(t, "convert big -o out --threads 1 --codec brotli -q")
-	time.Sleep(300 * time.Millisecond)
+	cmd, stderr := s.start(t, "convert big -o out --threads 1 --no-calibrate --codec brotli -q")
+	appears(t, s.path(".out.partial"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	go func() { // signals in quick succession are merged into one

@@ -5,8 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/helix-substrate/helix-substrate/internal/kernel"
-	"github.com/helix-substrate/helix-substrate/model"
+	helix "github.com/helix-substrate/helix-substrate"
 )
 
 // programVersion returns the version of this program: the module version of an
@@ -15,7 +14,7 @@ func programVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
 	}
-	return model.Version
+	return helix.Version
 }
 
 type versionCommand struct {
@@ -24,15 +23,15 @@ type versionCommand struct {
 
 func (c *versionCommand) Run(env *environment) error {
 	v := programVersion()
-	k, err := kernel.FromEnv()
+	level, err := helix.CPULevel()
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return writeJSON(env.stdout, map[string]string{
-			"version": v, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpu": string(k.Level()),
+			"version": v, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpu": level,
 		})
 	}
-	_, err = fmt.Fprintf(env.stdout, "helix-substrate %s (%s, %s/%s, %s kernels)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH, k.Level())
+	_, err = fmt.Fprintf(env.stdout, "helix-substrate %s (%s, %s/%s, %s kernels)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH, level)
 	return err
 }

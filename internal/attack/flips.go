@@ -11,12 +11,13 @@ import (
 // often as any other: a bit, a byte, a lost or an added one. Running the model must end
 // in an error that names the file.
 func flips(ctx context.Context, a *arena, n int) error {
-	dirs := []string{"demo/model", "lossless", "outliers", "gguf"}
+	dirs := []string{"demo/model", "lossless", "outliers", "gguf", "lattice"}
 	for _, args := range [][]string{
 		{"convert", "demo/checkpoint", "-o", "lossless", "-q", "--method", "lossless"},
 		{"convert", "demo/checkpoint", "-o", "outliers", "-q", "--method", "uniform", "--entries", "16"},
+		{"convert", "demo/checkpoint", "-o", "lattice", "-q", "--calibrate-tokens", "1024"},
 		{"export", "demo/model", "-o", "demo.gguf"},
-		{"convert", "demo.gguf", "-o", "gguf", "-q"},
+		{"convert", "demo.gguf", "-o", "gguf", "-q", "--no-calibrate"},
 	} {
 		if err := a.must(ctx, args...); err != nil {
 			return err

@@ -20,11 +20,20 @@ func kills(ctx context.Context, a *arena, n int) error {
 	if err := a.must(ctx, "export", "demo/model", "-o", "whole.gguf"); err != nil {
 		return err
 	}
-	start := time.Now()
-	if err := a.must(ctx, "convert", "demo/checkpoint", "-o", "whole", "-q"); err != nil {
-		return err
+	// One that calibrates is stopped in a layer as well as in a tensor.
+	conversions := []struct {
+		args    []string
+		whole   string
+		longest time.Duration
+	}{{args: []string{"--no-calibrate"}, whole: "whole"}, {args: []string{"--calibrate-tokens", "1024"}, whole: "calibrated"}}
+	for i := range conversions {
+		v := &conversions[i]
+		start := time.Now()
+		if err := a.must(ctx, append([]string{"convert", "demo/checkpoint", "-o", v.whole, "-q"}, v.args...)...); err != nil {
+			return err
+		}
+		v.longest = time.Since(start)
 	}
-	longest := time.Since(start)
 	for done := 0; done < n; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -34,7 +43,7 @@ func kills(ctx context.Context, a *arena, n int) error {
 			return err
 		}
 		if a.random.IntN(4) == 0 {
-			killed, err := a.kill(longest, "export", "demo/model", "-o", filepath.Join(place, "out.gguf"))
+			killed, err := a.kill(conversions[0].longest, "export", "demo/model", "-o", filepath.Join(place, "out.gguf"))
 			if err != nil {
 				return err
 			}
@@ -43,8 +52,13 @@ func kills(ctx context.Context, a *arena, n int) error {
 			}
 			a.wholeOrAbsent(filepath.Join(place, "out.gguf"), a.path("whole.gguf"))
 		} else {
+			v := conversions[a.random.IntN(len(conversions))]
 			for {
-				killed, err := a.kill(longest, "convert", "demo/checkpoint", "-o", filepath.Join(place, "out"), "-q")
+				longest := v.longest
+				if done >= n { // enough: it ends, however slow the machine has become
+					longest = time.Hour
+				}
+				killed, err := a.kill(longest, append([]string{"convert", "demo/checkpoint", "-o", filepath.Join(place, "out"), "-q"}, v.args...)...)
 				if err != nil {
 					return err
 				}
@@ -53,7 +67,7 @@ func kills(ctx context.Context, a *arena, n int) error {
 				}
 				done++
 			}
-			a.sameTree(filepath.Join(place, "out"), a.path("whole"))
+			a.sameTree(filepath.Join(place, "out"), a.path(v.whole))
 		}
 		a.checkNeighbours(place)
 		if err := os.RemoveAll(place); err != nil {

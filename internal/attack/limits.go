@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
@@ -24,7 +25,7 @@ func limits(ctx context.Context, a *arena, tries int) error {
 	if err := makeWide(wide, 49152); err != nil {
 		return err
 	}
-	if err := a.must(ctx, "convert", wide, "-o", a.path("wide.m"), "-q"); err != nil {
+	if err := a.must(ctx, "convert", wide, "-o", a.path("wide.m"), "-q", "--no-calibrate"); err != nil {
 		return err
 	}
 	text := a.path("text.txt")
@@ -131,7 +132,7 @@ func (r *limitedRun) run(ctx context.Context, a *arena, limit int64, i int) (*ou
 	case "ppl":
 		return a.try(ctx, "", append([]string{"eval", "ppl", r.model, "--text", r.text, "--limit", "2", "--window", strconv.Itoa(r.context)}, model...)...)
 	case "convert":
-		return a.try(ctx, "", append([]string{"convert", r.source(a), "-o", out, "-q", "--bits", "4"}, flags...)...)
+		return a.try(ctx, "", append([]string{"convert", r.source(a), "-o", out, "-q", "--no-calibrate", "--bits", "4"}, flags...)...)
 	case "size":
 		return a.try(ctx, "", append([]string{"convert", r.source(a), "-o", out, "-q", "--size", "100MB", "--allocate", "error"}, flags...)...)
 	}
@@ -201,7 +202,7 @@ func makeWide(dir string, vocab int) error {
 			}
 			binary.LittleEndian.PutUint16(data[2*i:], uint16(math.Float32bits(x)>>16))
 		}
-		return safetensors.Entry{Name: name, DType: safetensors.BF16, Shape: shape, Data: data}
+		return safetensors.Entry{Name: name, DType: dtype.BF16, Shape: shape, Data: data}
 	}
 	entries := []safetensors.Entry{tensor("model.embed_tokens.weight", vocab, hidden), tensor("model.norm.weight", hidden)}
 	for l := range layers {

@@ -33,7 +33,7 @@ var attacks = []attack{
 	{"kills", 25, kills},
 	{"flips", 300, flips},
 	{"hostile", 60, hostile},
-	{"limits", 24, limits},
+	{"limits", 28, limits},
 }
 
 func main() {

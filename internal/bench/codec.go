@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/codec"
 )
 
@@ -19,19 +20,66 @@ type CodecResult struct {
 	DecodeMBs     float64 `json:"decode_mb_per_s"`
 }
 
-// CodecSetting names a codec and its effort.
-type CodecSetting struct {
-	Name  string
-	Level int
+// CodecReport is what every codec makes of the same indices.
+type CodecReport struct {
+	Indices   int           `json:"indices"`
+	Entropy   float64       `json:"entropy_bits"`
+	BlockRows int           `json:"-"` // of a block whose size is chosen automatically
+	Results   []CodecResult `json:"results"`
 }
 
-// CodecSettings returns the ones worth comparing.
-func CodecSettings() []CodecSetting {
-	return []CodecSetting{{"none", 0}, {"huff0", 0}, {"zstd", 0}, {"zstd", 3}, {"lz4", 0}, {"brotli", 0}, {"brotli", 5}}
+// maxIndices bounds how many indices of a file are used.
+const maxIndices = 1 << 22
+
+// Codecs packs and unpacks the indices of the CDNA file at path, or without one those of normal
+// weights at a ratio of snr decibels, at every setting worth comparing and several block sizes.
+func Codecs(ctx context.Context, path string, snr float64) (*CodecReport, error) {
+	indices, cols, err := codecIndices(path, snr)
+	if err != nil {
+		return nil, err
+	}
+	auto := cdna.AutoBlockRows(len(indices)/cols, cols)
+	r := &CodecReport{Indices: len(indices), Entropy: entropy(indices), BlockRows: auto}
+	for _, blockRows := range []int{max(1, auto/16), max(1, auto/4), auto, auto * 4} {
+		for _, s := range codecSettings() {
+			result, err := s.apply(ctx, indices, cols, blockRows)
+			if err != nil {
+				return nil, err
+			}
+			r.Results = append(r.Results, result)
+		}
+	}
+	return r, nil
 }
 
-// Entropy returns the order-0 entropy of indices in bits.
-func Entropy(indices []byte) float64 {
+func codecIndices(path string, snr float64) (indices []byte, cols int, err error) {
+	if path == "" {
+		indices, err = gaussianIndices(maxIndices, snr)
+		return indices, 4096, err
+	}
+	f, err := cdna.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	rows := min(f.Rows(), max(1, maxIndices/f.Cols()))
+	indices = make([]byte, rows*f.Cols())
+	return indices, f.Cols(), f.ReadRows(context.Background(), indices, 0, rows, cdna.NewVerifier(cdna.Always, f.NumBlocks(), 0))
+}
+
+// codecSetting names a codec and its effort.
+type codecSetting struct {
+	name  string
+	level int
+}
+
+// codecSettings returns the ones worth comparing.
+func codecSettings() []codecSetting {
+	return []codecSetting{{"none", 0}, {"huff0", 0}, {"zstd", 0}, {"zstd", 3}, {"lz4", 0}, {"brotli", 0}, {"brotli", 5}}
+}
+
+// entropy returns the order-0 entropy of indices in bits.
+func entropy(indices []byte) float64 {
 	var counts [256]int
 	for _, i := range indices {
 		counts[i]++
@@ -46,10 +94,10 @@ func Entropy(indices []byte) float64 {
 	return bits
 }
 
-// Codec packs and unpacks indices [.., cols] in blocks of blockRows rows.
-func Codec(ctx context.Context, s CodecSetting, indices []byte, cols, blockRows int) (CodecResult, error) {
-	r := CodecResult{Codec: s.Name, Level: s.Level, BlockRows: blockRows, BlockBytes: min(blockRows*cols, len(indices))}
-	c, err := codec.New(s.Name, s.Level)
+// apply packs and unpacks indices [.., cols] in blocks of blockRows rows.
+func (s codecSetting) apply(ctx context.Context, indices []byte, cols, blockRows int) (CodecResult, error) {
+	r := CodecResult{Codec: s.name, Level: s.level, BlockRows: blockRows, BlockBytes: min(blockRows*cols, len(indices))}
+	c, err := codec.New(s.name, s.level)
 	if err != nil {
 		return r, err
 	}

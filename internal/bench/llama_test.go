@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -15,9 +16,27 @@ func TestSyntheticLlama(t *testing.T) {
 	if err := l.Make(t.Context(), dir, 64, "zstd"); err != nil {
 		t.Fatal(err)
 	}
-	g, err := Generate(t.Context(), dir, transformer.Options{Context: 64}, 9, 3)
+	g, err := Generate(t.Context(), dir, transformer.Options{Context: 64}, 5, 9, 3)
 	if err != nil || g.PromptPerSec <= 0 || g.GeneratePerSec <= 0 || g.StreamedBytes != 0 {
 		t.Errorf("%+v, %v", g, err)
+	}
+}
+
+// TestUnpackTensor unpacks matrices of either form.
+func TestUnpackTensor(t *testing.T) {
+	l := Llama{Layers: 1, Hidden: 64, FFN: 96, Heads: 4, KVHeads: 2, Vocab: 128}
+	for _, entries := range []int{64, lattice} {
+		dir := filepath.Join(t.TempDir(), "model")
+		if err := l.Make(t.Context(), dir, entries, "zstd"); err != nil {
+			t.Fatal(err)
+		}
+		m, err := model.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unpackTensor(t.Context(), m, m.Manifest.Tensors["model.layers.0.mlp.up_proj.weight"]); err != nil {
+			t.Errorf("%d entries: %v", entries, err)
+		}
 	}
 }
 
@@ -39,7 +58,7 @@ func BenchmarkGenerate(b *testing.B) {
 			var g Generation
 			var err error
 			for b.Loop() {
-				if g, err = Generate(b.Context(), dir, transformer.Options{Context: 512}, 128, 16); err != nil {
+				if g, err = Generate(b.Context(), dir, transformer.Options{Context: 512}, 0, 128, 16); err != nil {
 					b.Fatal(err)
 				}
 			}

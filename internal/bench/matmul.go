@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -13,6 +12,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/offheap"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -108,12 +108,14 @@ func (o MatMul) Run(ctx context.Context) (*MatMulReport, error) {
 	for _, width := range []struct {
 		name    string
 		entries int
-	}{{"resident 8-bit", 256}, {"resident 6-bit", 64}, {"resident 4-bit", 16}} {
+	}{{"resident 8-bit", 256}, {"resident 6-bit", 64}, {"resident 4-bit", 16}, {"resident lattice", lattice}} {
 		c, y, err := o.matrix(ctx, dir, width.name, "none", width.entries, x, true, nil)
 		if err := add(c, err); err != nil {
 			return nil, err
 		}
-		outputs = append(outputs, y)
+		if width.entries == 256 {
+			outputs = append(outputs, y)
+		}
 	}
 	c, _, err := o.matrix(ctx, dir, "resident 8-bit, sidecar", "none", 256, x, true, o.sidecar())
 	if err := add(c, err); err != nil {
@@ -233,6 +235,9 @@ func (o MatMul) file(ctx context.Context, dir, codec string, entries int) (strin
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
+	if entries == lattice {
+		return path, writeLattice(ctx, path, o.Rows, o.Cols, o.BlockRows)
+	}
 	return path, writeMatrix(ctx, path, o.Rows, o.Cols, o.BlockRows, codec, entries)
 }
 
@@ -252,9 +257,9 @@ func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int
 	if err != nil {
 		return nil, nil, err
 	}
-	var budget *stream.Budget
+	var budget *memory.Ledger
 	if o.Memory > 0 {
-		budget = stream.NewBudget(o.Memory)
+		budget = memory.NewLedger(o.Memory)
 	}
 	e, err := stream.NewEngine(stream.EngineOptions{Threads: o.Threads, CPU: o.CPU, Budget: budget})
 	if err != nil {
@@ -264,7 +269,7 @@ func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int
 	if codec == "none" && !resident {
 		policy = cdna.Always // what its yardstick does too
 	}
-	w, err := e.Open(path, stream.MatrixOptions{Verify: policy, Sidecar: s})
+	w, err := e.OpenIndexed(ctx, path, stream.MatrixOptions{Verify: policy, Sidecar: s})
 	if err != nil {
 		e.Close()
 		return nil, nil, err
@@ -277,7 +282,12 @@ func (o MatMul) matrix(ctx context.Context, dir, name, codec string, entries int
 		}
 		c.bytes, c.memory = w.ResidentBytes(), true
 	} else {
-		c.bytes = w.File().Size()
+		info, err := os.Stat(path)
+		if err != nil {
+			c.cleanup()
+			return nil, nil, err
+		}
+		c.bytes = info.Size()
 	}
 	y := make([]float32, o.Batch*o.Rows)
 	c.run = func() error {
@@ -305,22 +315,7 @@ func (o MatMul) decode(ctx context.Context, dir, codec string) (*contestant, err
 	v := cdna.NewVerifier(policy, f.NumBlocks(), 0)
 	return &contestant{
 		name: name, bytes: f.Size(), best: math.MaxInt64, cleanup: func() { f.Close() },
-		run: func() error {
-			var mu sync.Mutex
-			var first error
-			o.split(f.NumBlocks(), 1, func(a, b int) {
-				buf := make([]byte, f.MaxBlockLen())
-				for i := a; i < b && ctx.Err() == nil; i++ {
-					if _, err := f.ReadBlock(buf[:f.Block(i).DecompLen], i, v); err != nil {
-						mu.Lock()
-						first = err
-						mu.Unlock()
-						return
-					}
-				}
-			})
-			return cmp.Or(first, context.Cause(ctx))
-		},
+		run: func() error { return unpack(ctx, &f.Blocks, o.Threads, v) },
 	}, nil
 }
 
@@ -342,7 +337,7 @@ func (o MatMul) report(k *kernel.Kernels, list []*contestant, outputs []func() [
 		r.Results = append(r.Results, m)
 	}
 	want := outputs[0]()
-	for _, y := range outputs[3:] {
+	for _, y := range outputs[1:] {
 		for i, v := range y() {
 			if math.Float32bits(v) != math.Float32bits(want[i]) {
 				r.SameBits = false

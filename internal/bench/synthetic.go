@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -28,8 +29,8 @@ func Gaussian(n int, seed uint64) []float32 {
 	return w
 }
 
-// GaussianIndices returns n codebook indices of normal weights at the given ratio.
-func GaussianIndices(n int, snr float64) ([]byte, error) {
+// gaussianIndices returns n codebook indices of normal weights at the given ratio.
+func gaussianIndices(n int, snr float64) ([]byte, error) {
 	book, err := gaussianBook(codebook.Options{Method: codebook.Entropy, SNR: snr, Outliers: codebook.Never})
 	if err != nil {
 		return nil, err
@@ -39,14 +40,38 @@ func GaussianIndices(n int, snr float64) ([]byte, error) {
 	return indices, nil
 }
 
-// WriteGaussianMatrix writes a CDNA v2 file of rows × cols normal weights, a block
-// at a time.
-func WriteGaussianMatrix(ctx context.Context, path string, rows, cols, blockRows int, codec string) error {
-	return writeMatrix(ctx, path, rows, cols, blockRows, codec, 256)
+// lattice, in the place of a number of codebook entries, stands for a lattice matrix.
+const lattice = 0
+
+// writeLattice writes a lattice file of rows × cols normal integers, of 4 bits of entropy in the mean, whose columns differ
+// in spread like a language model's.
+func writeLattice(ctx context.Context, path string, rows, cols, blockRows int) error {
+	r := rand.New(rand.NewPCG(6, 0))
+	m := &cdna.LatticeMatrix{
+		Rows: rows, Cols: cols, Codes: make([]byte, rows*cols), ColumnScale: make([]float32, cols),
+	}
+	spread := make([]float64, cols)
+	for j := range spread {
+		spread[j] = 4 * math.Exp(0.4*r.NormFloat64())
+		m.ColumnScale[j] = float32(0.0625 / 16)
+	}
+	normal := Gaussian(2*cols, 3) // entered elsewhere for each row, as in writeMatrix
+	for i := range rows {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		at := (i * 7919) % cols
+		for j, v := range normal[at : at+cols] {
+			z := math.Round(float64(v) / 0.02 * spread[j])
+			m.Codes[i*cols+j] = byte(min(127, max(-128, z)) + cdna.LatticeZero)
+		}
+	}
+	_, err := cdna.CreateLattice(path, m, cdna.LatticeOptions{TensorName: "gaussian", BlockRows: blockRows})
+	return err
 }
 
-// writeMatrix writes normal weights at 35 dB, or with k-means codebooks of 64 or
-// 16 entries.
+// writeMatrix writes a CDNA v2 file of rows × cols normal weights, a block at a time: at
+// 35 dB, or with k-means codebooks of 64 or 16 entries.
 func writeMatrix(ctx context.Context, path string, rows, cols, blockRows int, codec string, entries int) error {
 	o := codebook.Options{Method: codebook.Entropy, SNR: 35, Outliers: codebook.Never}
 	if entries < 256 {
@@ -58,7 +83,7 @@ func writeMatrix(ctx context.Context, path string, rows, cols, blockRows int, co
 	}
 	w, err := cdna.Create(path, cdna.WriterOptions{
 		TensorName: "gaussian", Rows: rows, Cols: cols, BlockRows: blockRows, Codebook: book.Values, Codec: codec,
-		Extra: map[string]any{"codebook_entries": len(book.Values)},
+		Extra: map[string]any{cdna.EntriesKey: len(book.Values)},
 	})
 	if err != nil {
 		return err

@@ -11,10 +11,11 @@ import (
 // against the file before it reads or allocates.
 type cursor struct {
 	file  io.ReaderAt
-	size  int64  // of the file
-	buf   []byte // the window
-	start int    // where it begins in the file
-	pos   int    // in the file
+	bound io.ReaderAt // file, with the context of opening it
+	size  int64       // of the file
+	buf   []byte      // the window
+	start int         // where it begins in the file
+	pos   int         // in the file
 }
 
 // window is enough for the header of a small model, but for its vocabulary.
@@ -54,7 +55,7 @@ func (c *cursor) fill(at, n int) error {
 		c.buf = make([]byte, size)
 	}
 	c.buf, c.start = c.buf[:size], at
-	return readFull(c.file, c.buf, int64(at))
+	return readFull(c.bound, c.buf, int64(at))
 }
 
 func (c *cursor) uint32() (uint32, error) {
@@ -111,7 +112,7 @@ func (c *cursor) keep(s span) (Value, error) {
 		return v, nil
 	}
 	v.raw = make([]byte, size)
-	return v, readFull(c.file, v.raw, int64(s.start))
+	return v, readFull(c.bound, v.raw, int64(s.start))
 }
 
 // value reads past a value and checks that it is well-formed. Arrays may be nested

@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // The types on grids: 256 elements in 8 groups of 32, each of 4 vectors of 8.

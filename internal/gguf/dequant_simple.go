@@ -3,7 +3,7 @@ package gguf
 import (
 	"encoding/binary"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // Each function of this and the next files decodes one block b into y. Every

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )

@@ -2,6 +2,7 @@ package gguf_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
@@ -23,7 +24,7 @@ func Example() {
 		return
 	}
 
-	f, err := gguf.NewFile(bytes.NewReader(file.Bytes()), int64(file.Len()), "example.gguf")
+	f, err := gguf.NewFile(context.Background(), bytes.NewReader(file.Bytes()), int64(file.Len()), "example.gguf")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -32,7 +33,7 @@ func Example() {
 	fmt.Println(f.Uint("llama.block_count"))
 	for _, t := range f.Tensors() {
 		x := make([]float32, 2)
-		err := t.ReadFloat32(x, 0)
+		err := t.ReadFloat32(context.Background(), x, 0)
 		fmt.Println(t.Name, t.Type, t.Shape, t.Size(), x, err)
 	}
 	_, err = f.String("llama.block_count")

@@ -1,10 +1,12 @@
 package gguf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -16,7 +18,6 @@ import (
 // are safe for concurrent use.
 type File struct {
 	name    string // of the first part
-	version int
 	keys    []string
 	values  map[string]Value
 	tensors []*Tensor // sorted by name
@@ -54,7 +55,7 @@ func Open(path string) (f *File, err error) {
 		files = append(files, file)
 		parts = append(parts, Part{file, size, name})
 	}
-	if f, err = New(parts...); err != nil {
+	if f, err = New(context.Background(), parts...); err != nil {
 		return nil, err
 	}
 	f.files = files
@@ -63,18 +64,18 @@ func Open(path string) (f *File, err error) {
 
 // NewFile reads a model of one part from size bytes of r, which stays the
 // caller's. name appears in errors.
-func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
-	return New(Part{r, size, name})
+func NewFile(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error) {
+	return New(ctx, Part{r, size, name})
 }
 
 // New reads a model from all its parts, in order. They stay the caller's.
-func New(parts ...Part) (*File, error) {
+func New(ctx context.Context, parts ...Part) (*File, error) {
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("%w: no parts", ErrSplit)
 	}
 	f := &File{byName: map[string]*Tensor{}}
 	for i, source := range parts {
-		p, err := readPart(source.File, source.Size, source.Name)
+		p, err := readPart(ctx, source.File, source.Size, source.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +83,7 @@ func New(parts ...Part) (*File, error) {
 			return nil, err
 		}
 		if i == 0 {
-			f.name, f.version, f.keys, f.values = p.name, int(p.version), p.keys, p.values
+			f.name, f.keys, f.values = p.name, p.keys, p.values
 		}
 		for _, t := range p.tensors {
 			if other, ok := f.byName[t.Name]; ok {
@@ -102,12 +103,20 @@ func New(parts ...Part) (*File, error) {
 // Name returns the path of the file, or of the first part.
 func (f *File) Name() string { return f.name }
 
-// Version returns the version of the format, 2 or 3.
-func (f *File) Version() int { return f.version }
-
 // Keys returns the metadata keys in the order of the file. Of a model in parts,
 // this is the metadata of the first.
 func (f *File) Keys() []string { return slices.Clone(f.keys) }
+
+// All returns keys and values in the order of the file, values as Pair takes them.
+func (f *File) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for _, key := range f.keys {
+			if !yield(key, f.values[key]) {
+				return
+			}
+		}
+	}
+}
 
 // Metadata returns all metadata by key.
 func (f *File) Metadata() map[string]Value { return maps.Clone(f.values) }
@@ -120,10 +129,6 @@ func (f *File) Tensor(name string) (*Tensor, bool) {
 	t, ok := f.byName[name]
 	return t, ok
 }
-
-// CloseWith has Close close c too, such as the file that NewFile was given: long values are
-// read from it when they are asked for.
-func (f *File) CloseWith(c io.Closer) { f.files = append(f.files, c) }
 
 // Close closes the files opened by Open.
 func (f *File) Close() error {

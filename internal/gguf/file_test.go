@@ -2,6 +2,7 @@ package gguf_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -11,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 )
 
@@ -25,7 +26,7 @@ func encode(t testing.TB, entries []gguf.Entry, metadata []gguf.Pair) []byte {
 }
 
 func open(file []byte) (*gguf.File, error) {
-	return gguf.NewFile(bytes.NewReader(file), int64(len(file)), "test.gguf")
+	return gguf.NewFile(context.Background(), bytes.NewReader(file), int64(len(file)), "test.gguf")
 }
 
 func TestMetadataRoundTrip(t *testing.T) {
@@ -46,8 +47,8 @@ func TestMetadataRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Keys()) != len(values) || f.Version() != 3 {
-		t.Errorf("%d keys, version %d", len(f.Keys()), f.Version())
+	if len(f.Keys()) != len(values) {
+		t.Errorf("%d keys", len(f.Keys()))
 	}
 	var again []gguf.Pair
 	for i, key := range f.Keys() {
@@ -62,7 +63,7 @@ func TestMetadataRoundTrip(t *testing.T) {
 		}
 		want := values[key]
 		if list, ok := got.([]any); ok { // compare as printed, with their types
-			if r := reflect.ValueOf(want); r.Len() != len(list) || v.Len() != len(list) {
+			if r := reflect.ValueOf(want); r.Len() != len(list) {
 				t.Errorf("%s has %d elements", key, len(list))
 				continue
 			}
@@ -170,7 +171,7 @@ func TestWindows(t *testing.T) {
 			}
 			for _, w := range windows {
 				got := make([]float32, w[1]-w[0])
-				if err := x.ReadFloat32(got, w[0]); err != nil {
+				if err := x.ReadFloat32(context.Background(), got, w[0]); err != nil {
 					t.Errorf("%s %v: %v", e.Name, w, err)
 				}
 				for i := range got {
@@ -181,15 +182,15 @@ func TestWindows(t *testing.T) {
 				}
 			}
 			for _, w := range [][2]int{{-1, 1}, {6144, 1}, {0, 6145}, {math.MaxInt, 1}} {
-				if err := x.ReadFloat32(make([]float32, w[1]), w[0]); !errors.Is(err, dtype.ErrRange) {
+				if err := x.ReadFloat32(context.Background(), make([]float32, w[1]), w[0]); !errors.Is(err, dtype.ErrRange) {
 					t.Errorf("%s %v: %v", e.Name, w, err)
 				}
 			}
 			raw := make([]byte, 7)
-			if err := x.ReadRaw(raw, 3); err != nil || !bytes.Equal(raw, e.Data[3:10]) {
+			if err := x.ReadRaw(context.Background(), raw, 3); err != nil || !bytes.Equal(raw, e.Data[3:10]) {
 				t.Errorf("%s: raw bytes, %v", e.Name, err)
 			}
-			if err := x.ReadRaw(raw, x.Size()-6); !errors.Is(err, dtype.ErrRange) {
+			if err := x.ReadRaw(context.Background(), raw, x.Size()-6); !errors.Is(err, dtype.ErrRange) {
 				t.Errorf("%s: raw bytes beyond the end: %v", e.Name, err)
 			}
 		})
@@ -207,7 +208,7 @@ func TestLongTensor(t *testing.T) {
 	want, got := make([]float32, 4000*256), make([]float32, 4000*256-100)
 	gguf.Dequantize(want, raw, gguf.Q4_K)
 	x, _ := f.Tensor("x")
-	if err := x.ReadFloat32(got, 50); err != nil {
+	if err := x.ReadFloat32(context.Background(), got, 50); err != nil {
 		t.Fatal(err)
 	}
 	sameBits(t, got, want[50:len(want)-50])
@@ -215,7 +216,7 @@ func TestLongTensor(t *testing.T) {
 		return // the race detector drops pooled buffers at random
 	}
 	if n := testing.AllocsPerRun(20, func() {
-		if err := x.ReadFloat32(got, 50); err != nil {
+		if err := x.ReadFloat32(context.Background(), got, 50); err != nil {
 			t.Fatal(err)
 		}
 	}); n >= 1 {
@@ -248,8 +249,7 @@ func TestShapes(t *testing.T) {
 func TestVersion2(t *testing.T) {
 	file := small(t)
 	file[4] = 2
-	f, err := open(file)
-	if err != nil || f.Version() != 2 {
+	if _, err := open(file); err != nil {
 		t.Errorf("%v", err)
 	}
 }

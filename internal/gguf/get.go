@@ -48,6 +48,9 @@ func (f *File) Floats32(key string) ([]float32, error) {
 	})
 }
 
+// Any returns a value of any kind as [Value.Any] does.
+func (f *File) Any(key string) (any, error) { return get(f, key, Value.Any) }
+
 // Has tells whether there is such a key.
 func (f *File) Has(key string) bool {
 	_, ok := f.values[key]

@@ -2,13 +2,15 @@ package gguf
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
 	"slices"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // part is one file of a model.
@@ -22,16 +24,16 @@ type part struct {
 }
 
 // readPart reads the header of a file and checks it against the file's size.
-func readPart(file io.ReaderAt, size int64, name string) (*part, error) {
+func readPart(ctx context.Context, file io.ReaderAt, size int64, name string) (*part, error) {
 	p := &part{name: name, values: map[string]Value{}}
-	if err := p.read(file, size); err != nil {
+	if err := p.read(ctx, file, size); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return p, nil
 }
 
-func (p *part) read(file io.ReaderAt, size int64) error {
-	c := &cursor{file: file, size: size}
+func (p *part) read(ctx context.Context, file io.ReaderAt, size int64) error {
+	c := &cursor{file: file, bound: storage.WithContext(ctx, file), size: size}
 	tensors, pairs, err := p.readStart(c)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package gguf_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -66,12 +67,12 @@ func TestTruncation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, x := range f.Tensors() {
-		err := x.ReadFloat32(make([]float32, x.Len()), 0)
+		err := x.ReadFloat32(context.Background(), make([]float32, x.Len()), 0)
 		if x.Name == "b" && (!errors.Is(err, gguf.ErrTruncated) || !strings.Contains(err.Error(), `"b"`)) || x.Name == "a" && err != nil {
 			t.Errorf("%s: %v", x.Name, err)
 		}
 	}
-	if _, err := gguf.NewFile(bytes.NewReader(file[:50]), int64(len(file)), "test.gguf"); !errors.Is(err, gguf.ErrTruncated) {
+	if _, err := gguf.NewFile(context.Background(), bytes.NewReader(file[:50]), int64(len(file)), "test.gguf"); !errors.Is(err, gguf.ErrTruncated) {
 		t.Error(err)
 	}
 }
@@ -220,7 +221,7 @@ func FuzzFile(f *testing.F) {
 			if x.Offset()+x.Size() > int64(len(file)) {
 				t.Fatalf("tensor %q of %d bytes in a file of %d", x.Name, x.Size(), len(file))
 			}
-			if err := x.ReadFloat32(make([]float32, min(x.Len(), 1000)), x.Len()-min(x.Len(), 1000)); err != nil {
+			if err := x.ReadFloat32(context.Background(), make([]float32, min(x.Len(), 1000)), x.Len()-min(x.Len(), 1000)); err != nil {
 				t.Fatal(err)
 			}
 		}

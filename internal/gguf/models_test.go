@@ -2,6 +2,7 @@ package gguf_test
 
 import (
 	"bytes"
+	"context"
 	"math"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ func openModel(t testing.TB, name string) *gguf.File {
 func readTensor(t testing.TB, x *gguf.Tensor) []float32 {
 	t.Helper()
 	values := make([]float32, x.Len())
-	if err := x.ReadFloat32(values, 0); err != nil {
+	if err := x.ReadFloat32(context.Background(), values, 0); err != nil {
 		t.Fatal(err)
 	}
 	return values
@@ -92,7 +93,7 @@ func TestModels(t *testing.T) {
 				total += float64(want[i]) * float64(want[i])
 			}
 			raw := make([]byte, x.Size())
-			if err := x.ReadRaw(raw, 0); err != nil {
+			if err := x.ReadRaw(context.Background(), raw, 0); err != nil {
 				t.Fatal(err)
 			}
 			if ours, err := gguf.AppendFloat32(nil, want, x.Type); err == nil {

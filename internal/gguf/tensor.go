@@ -1,12 +1,13 @@
 package gguf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // Tensor is one tensor of an open file. Its fields must not be changed; its
@@ -43,16 +44,16 @@ func (t *Tensor) Offset() int64 { return t.offset }
 // ReadFloat32 fills dst with elements [off, off+len(dst)), row-major, dequantized
 // to float32. It holds at most 256 KiB beside dst and allocates nothing in the
 // long run. Windows of whole blocks (see Type.Block) do no work twice.
-func (t *Tensor) ReadFloat32(dst []float32, off int) error {
+func (t *Tensor) ReadFloat32(ctx context.Context, dst []float32, off int) error {
 	if t.Type.layout().plain != "" {
-		return t.wrap(t.data.ReadFloat32(dst, off))
+		return t.wrap(t.data.ReadFloat32(ctx, dst, off))
 	}
-	return t.wrap(t.readBlocks(dst, off))
+	return t.wrap(t.readBlocks(ctx, dst, off))
 }
 
 // ReadRaw fills dst with bytes [off, off+len(dst)) of the tensor as stored.
-func (t *Tensor) ReadRaw(dst []byte, off int64) error {
-	return t.wrap(t.data.ReadRaw(dst, off))
+func (t *Tensor) ReadRaw(ctx context.Context, dst []byte, off int64) error {
+	return t.wrap(t.data.ReadRaw(ctx, dst, off))
 }
 
 func (t *Tensor) wrap(err error) error {
@@ -74,7 +75,7 @@ type scratch struct {
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 // readBlocks is ReadFloat32 for a type that comes in blocks.
-func (t *Tensor) readBlocks(dst []float32, off int) error {
+func (t *Tensor) readBlocks(ctx context.Context, dst []float32, off int) error {
 	if off < 0 || off > t.n || len(dst) > t.n-off {
 		return fmt.Errorf("elements [%d, %d) of %d: %w", off, off+len(dst), t.n, dtype.ErrRange)
 	}
@@ -85,7 +86,7 @@ func (t *Tensor) readBlocks(dst []float32, off int) error {
 	for len(dst) > 0 {
 		count := min((skip+len(dst)-1)/l.block+1, len(s.raw)/l.bytes)
 		raw := s.raw[:count*l.bytes]
-		if err := t.data.ReadRaw(raw, int64(block)*int64(l.bytes)); err != nil {
+		if err := t.data.ReadRaw(ctx, raw, int64(block)*int64(l.bytes)); err != nil {
 			return err
 		}
 		block += count

@@ -3,7 +3,7 @@ package gguf
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // Type is how ggml stores the elements of a tensor: one by one, or in blocks of
@@ -130,24 +130,4 @@ func (t Type) String() string {
 		return layouts[t].name
 	}
 	return fmt.Sprintf("type %d", uint32(t))
-}
-
-// Dequantize converts whole blocks of type t at the start of src to float32, with
-// the values ggml gives, bit for bit. It panics if t is not known, len(dst) is no
-// multiple of its block, or src is too short. It allocates nothing.
-func Dequantize(dst []float32, src []byte, t Type) {
-	l := t.layout()
-	switch {
-	case l == nil:
-		panic(fmt.Sprintf("gguf: cannot dequantize %v", t))
-	case l.plain != "":
-		dtype.Decode(dst, src, l.plain)
-		return
-	case len(dst)%l.block != 0:
-		panic(fmt.Sprintf("gguf: %d elements are no whole blocks of %v", len(dst), t))
-	}
-	for len(dst) > 0 {
-		l.decode(dst[:l.block], src[:l.bytes])
-		dst, src = dst[l.block:], src[l.bytes:]
-	}
 }

@@ -84,15 +84,6 @@ func (v Value) read() (Value, error) {
 	return Value{kind: v.kind, elem: v.elem, n: v.n, raw: raw}, err
 }
 
-// Kind returns what the value is.
-func (v Value) Kind() Kind { return v.kind }
-
-// Elem returns what the elements of an array are.
-func (v Value) Elem() Kind { return v.elem }
-
-// Len returns the number of elements of an array, else 0.
-func (v Value) Len() int { return v.n }
-
 // describe names a value's kind for errors.
 func (v Value) describe() string {
 	if v.kind == KindArray {

@@ -20,7 +20,7 @@ type Entry struct {
 	Name  string
 	Type  Type
 	Shape []int  // row-major, at most 4 dimensions
-	Data  []byte // as stored, see AppendFloat32; not used by NewWriter
+	Data  []byte // as stored; not used by NewWriter
 }
 
 // NewValue returns v as a metadata value. It takes bool, string, float32, float64,

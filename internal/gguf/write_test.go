@@ -2,6 +2,7 @@ package gguf_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"reflect"
 	"slices"
@@ -107,7 +108,7 @@ func FuzzRoundTrip(f *testing.F) {
 func raw(t *testing.T, x *gguf.Tensor) []byte {
 	t.Helper()
 	data := make([]byte, x.Size())
-	if err := x.ReadRaw(data, 0); err != nil {
+	if err := x.ReadRaw(context.Background(), data, 0); err != nil {
 		t.Fatal(err)
 	}
 	return data

@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/helix-substrate/helix-substrate/internal/byteunit"
 	"github.com/helix-substrate/helix-substrate/internal/freespace"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // Download brings a file of a snapshot into the cache, unless it is there, and
@@ -105,7 +105,7 @@ func (c *Client) fetchBlob(ctx context.Context, s *Snapshot, f File, blob string
 	}
 	if free, err := freespace.At(filepath.Dir(blob)); err == nil && free < f.Size-t.done {
 		return fmt.Errorf("%s: %w: %s more are needed and %s are free", filepath.Dir(blob), syscall.ENOSPC,
-			byteunit.Format(f.Size-t.done), byteunit.Format(free))
+			memory.FormatSize(f.Size-t.done), memory.FormatSize(free))
 	}
 	for again := true; ; again = false {
 		if err := t.run(ctx); err != nil {

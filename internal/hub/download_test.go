@@ -145,7 +145,7 @@ func TestOffline(t *testing.T) {
 	if _, err := offline.Download(t.Context(), s, left, nil); !errors.Is(err, hub.ErrOffline) {
 		t.Error(err)
 	}
-	if _, err := offline.OpenRemote(t.Context(), s, left, nil); !errors.Is(err, hub.ErrOffline) {
+	if _, err := offline.OpenRemote(s, left, nil); !errors.Is(err, hub.ErrOffline) {
 		t.Error(err)
 	}
 	for _, other := range []hub.Repo{{ID: "owner/name", Revision: "v1"}, {ID: "owner/other", Revision: "main"}, {ID: "owner/name", Revision: strings.Repeat("a", 40)}} {

@@ -56,7 +56,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	remote, err := client.OpenRemote(ctx, snapshot, weights, nil)
+	remote, err := client.OpenRemote(snapshot, weights, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 type Remote struct {
 	source *source
 	window *Window
-	ctx    context.Context
+	ctx    context.Context // of the requests, until Close: a request serves several readers
 	cancel context.CancelCauseFunc
 
 	fetched atomic.Int64
@@ -32,8 +32,8 @@ type run struct {
 
 // OpenRemote returns a reader of a file of a snapshot. Nothing is requested before
 // the first read. Reads go through window, or one of their own of DefaultWindow bytes
-// if it is nil; they end with ctx, which must live as long as the reader.
-func (c *Client) OpenRemote(ctx context.Context, s *Snapshot, f File, window *Window) (*Remote, error) {
+// if it is nil; requests end with Close.
+func (c *Client) OpenRemote(s *Snapshot, f File, window *Window) (*Remote, error) {
 	err := checkPath(f.Path)
 	if err == nil && c.Offline {
 		err = ErrOffline
@@ -49,7 +49,7 @@ func (c *Client) OpenRemote(ctx context.Context, s *Snapshot, f File, window *Wi
 	}
 	r := &Remote{source: c.source(s, f), window: window}
 	r.source.pinned = true
-	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	return r, nil
 }
 
@@ -67,9 +67,15 @@ func (r *Remote) Close() error {
 	return nil
 }
 
-// ReadAt reads as io.ReaderAt demands. After ErrChanged all reads fail with it.
-// Errors: as Download, without ErrChecksum, and ErrNoRanges, ErrClosed.
+// ReadAt is ReadAtContext with context.Background().
 func (r *Remote) ReadAt(p []byte, off int64) (int, error) {
+	return r.ReadAtContext(context.Background(), p, off)
+}
+
+// ReadAtContext reads as io.ReaderAt demands, and stops waiting when ctx is done; what was
+// asked for meanwhile still arrives in the window. After ErrChanged all reads fail with it.
+// Errors: as Download, without ErrChecksum, and ErrNoRanges, ErrClosed.
+func (r *Remote) ReadAtContext(ctx context.Context, p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("%s: read at the negative offset %d", r.source.name(), off)
 	}
@@ -78,7 +84,7 @@ func (r *Remote) ReadAt(p []byte, off int64) (int, error) {
 		if off >= r.Size() {
 			return n, io.EOF
 		}
-		k, err := r.readChunk(p[n:], off)
+		k, err := r.readChunk(ctx, p[n:], off)
 		n, off = n+k, off+int64(k)
 		if err != nil {
 			return n, fmt.Errorf("%s: %w", r.source.name(), err)
@@ -88,8 +94,8 @@ func (r *Remote) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // readChunk copies from the chunk that holds off.
-func (r *Remote) readChunk(p []byte, off int64) (int, error) {
-	c, err := r.chunk(off / chunkSize)
+func (r *Remote) readChunk(ctx context.Context, p []byte, off int64) (int, error) {
+	c, err := r.chunk(ctx, off/chunkSize)
 	if err != nil {
 		return 0, err
 	}
@@ -97,9 +103,10 @@ func (r *Remote) readChunk(p []byte, off int64) (int, error) {
 	case <-c.ready:
 		err = c.err
 	case <-r.ctx.Done():
+	case <-ctx.Done():
 	}
-	if r.ctx.Err() != nil {
-		err = context.Cause(r.ctx)
+	if ended := r.ended(ctx); ended != nil {
+		err = ended
 	}
 	n, spent := 0, false
 	if err == nil {
@@ -112,11 +119,11 @@ func (r *Remote) readChunk(p []byte, off int64) (int, error) {
 
 // chunk returns the chunk, pinned, and sees to it that it and what a reader that
 // goes forward will want next are being fetched.
-func (r *Remote) chunk(index int64) (*chunk, error) {
+func (r *Remote) chunk(ctx context.Context, index int64) (*chunk, error) {
 	w := r.window
 	for {
 		w.mu.Lock()
-		if err := r.usable(); err != nil {
+		if err := r.usable(ctx); err != nil {
 			w.mu.Unlock()
 			return nil, err
 		}
@@ -135,16 +142,24 @@ func (r *Remote) chunk(index int64) (*chunk, error) {
 		select {
 		case <-changed:
 		case <-r.ctx.Done():
+		case <-ctx.Done():
 		}
 	}
 }
 
-func (r *Remote) usable() error {
+func (r *Remote) usable(ctx context.Context) error {
 	if err := r.failure.Load(); err != nil {
 		return *err
 	}
-	if r.ctx.Err() != nil {
-		return context.Cause(r.ctx)
+	return r.ended(ctx)
+}
+
+// ended tells why nothing is read any more: the file was closed, or ctx is done.
+func (r *Remote) ended(ctx context.Context) error {
+	for _, ctx := range []context.Context{r.ctx, ctx} {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 func open(t *testing.T, client *hub.Client, window *hub.Window) *hub.Remote {
 	t.Helper()
 	s := snapshot(t, client)
-	r, err := client.OpenRemote(t.Context(), s, s.Files[0], window)
+	r, err := client.OpenRemote(s, s.Files[0], window)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestRemoteSharedTinyWindow(t *testing.T) {
 	}
 	var group sync.WaitGroup
 	for i, f := range s.Files {
-		r, err := client.OpenRemote(t.Context(), s, f, window)
+		r, err := client.OpenRemote(s, f, window)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +291,7 @@ func TestRemoteCloseAndCancel(t *testing.T) {
 	s := snapshot(t, client)
 	server.Inject(hubtest.Content, -1, hubtest.Stall(10, time.Minute))
 	p := make([]byte, 100)
-	closed, err := client.OpenRemote(t.Context(), s, s.Files[0], nil)
+	closed, err := client.OpenRemote(s, s.Files[0], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,13 +302,13 @@ func TestRemoteCloseAndCancel(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	cancelled, err := client.OpenRemote(ctx, s, s.Files[0], nil)
+	cancelled, err := client.OpenRemote(s, s.Files[0], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cancelled.Close()
 	time.AfterFunc(50*time.Millisecond, cancel)
-	if _, err := cancelled.ReadAt(p, 0); !errors.Is(err, context.Canceled) {
+	if _, err := cancelled.ReadAtContext(ctx, p, 0); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

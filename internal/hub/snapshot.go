@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // maxListing bounds the description of a repository: about 100 000 files.
@@ -112,7 +114,7 @@ func parseListing(data []byte, repo Repo) (*Snapshot, error) {
 		SHA      string   `json:"sha"`
 		Siblings *entries `json:"siblings"`
 	}
-	if err := json.Unmarshal(data, &listing); err != nil {
+	if err := strictjson.UnmarshalOpen(data, &listing, nil); err != nil {
 		if errors.Is(err, ErrResponse) {
 			return nil, err
 		}
@@ -127,7 +129,7 @@ func parseListing(data []byte, repo Repo) (*Snapshot, error) {
 	return &Snapshot{Repo: repo, Commit: listing.SHA, Files: listing.Siblings.files, Refused: listing.Siblings.refused}, nil
 }
 
-// entries decodes one file after the other, so that a list of empty objects cannot
+// entries decodes one file after the other of text that was read strictly, so that a list of empty objects cannot
 // claim much more memory than it has bytes.
 type entries struct {
 	files   []File

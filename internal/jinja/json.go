@@ -15,7 +15,9 @@ import (
 // maxJSONDepth is how deep the data of a conversation may be nested.
 const maxJSONDepth = 80
 
-// FromJSON reads a value; the keys of objects keep their order. Errors are ErrJSON.
+// FromJSON reads a value; the keys of objects keep their order, which internal/strictjson does
+// not say, and of equal ones the last counts, as in Python, for which templates are written.
+// Nothing but a template's text depends on it. Errors are ErrJSON.
 func FromJSON(data []byte) (Value, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()

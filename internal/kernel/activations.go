@@ -17,46 +17,101 @@ func slot(j int) (step, lane int) {
 	return j>>3&1<<1 | j&1, j>>4<<2 | j>>1&3
 }
 
-// panelWidth is how many vectors share a panel of [Activations]: a register
-// tile of the matrix product is 4 rows by panelWidth vectors.
+// panelWidth is how many vectors share a panel of [Activations] at most: a register
+// tile of the matrix product is 4 rows by a panel.
 const panelWidth = 6
 
 // Activations is a batch of vectors in lane order, padded with +0 to a whole
 // number of groups. The zero value is an empty batch. Any number of products
-// may read it at once; Pack must not run beside them.
+// may read it at once; it must not be packed beside them.
 //
-// Vectors are kept in panels of up to six. A panel of w vectors is an array
+// Vectors are kept in panels of up to six, all of about the same width: of eight vectors,
+// two panels of four take less time than one of six and one of two. A panel of w vectors is an array
 // [group][step][w][lane], so that a kernel reads it from front to back.
 type Activations struct {
 	data     []float32
 	batch, n int
+	width    int // of the panels, but for the last
 }
 
 // Pack takes over x, row-major [batch, n]. It reuses the buffer it has and
 // does not keep x. It panics unless len(x) == batch·n.
 func (a *Activations) Pack(x []float32, batch, n int) {
-	if batch < 0 || n < 0 || !isProduct(len(x), batch, n) {
+	if !isProduct(len(x), batch, n) {
 		panicf("Activations.Pack: %d values for a batch of %d × %d", len(x), batch, n)
 	}
+	a.Reserve(batch, n)
+	for b := range batch {
+		a.PackColumns(b, x[b*n:][:n], 0, n)
+	}
+}
+
+// PackUnit is the number of columns that are packed together.
+const PackUnit = groupSize
+
+// Reserve makes room for batch vectors of n values in the buffer that there is, or another. Until all of their columns are
+// packed, their values are anyone's guess.
+func (a *Activations) Reserve(batch, n int) {
+	if batch < 0 || n < 0 {
+		panicf("Activations.Reserve: a batch of %d × %d", batch, n)
+	}
 	a.batch, a.n = batch, n
+	panels := max(1, (batch+panelWidth-1)/panelWidth)
+	a.width = max(1, (batch+panels-1)/panels) // panelWidth where there are more than 25 vectors
 	size := batch * a.padded()
 	if cap(a.data) < size {
 		a.data = make([]float32, size)
 	}
 	a.data = a.data[:size]
-	for first := 0; first < batch; first += panelWidth {
-		p := a.panel(first)
-		for b := range p.width {
-			p.pack(b, x[(first+b)*n:][:n])
+}
+
+// PackColumns takes over columns [from, to) of vector b, which is given whole. Others may be packed at the same time: from is
+// a multiple of PackUnit, and to is one or the end.
+func (a *Activations) PackColumns(b int, vector []float32, from, to int) {
+	a.checkPart("Activations.PackColumns", b, len(vector), from, to)
+	p, in := a.place(b)
+	var last [groupSize]float32
+	for j := from; j < to; j += groupSize {
+		group := vector[j:]
+		if len(group) < groupSize {
+			copy(last[:], group)
+			group = last[:]
 		}
+		p.packGroup(in, j, group)
 	}
 }
 
-// Batch returns the number of vectors.
-func (a *Activations) Batch() int { return a.batch }
+// PackScaledColumns is PackColumns for vectors whose values are put into the order of columns c, and multiplied by their
+// steps, rounded once. It panics unless there are as many as a vector has values.
+func (a *Activations) PackScaledColumns(b int, vector []float32, c *Columns, from, to int) {
+	if c.n != len(vector) {
+		panicf("Activations.PackScaledColumns: %d columns for %d values", c.n, len(vector))
+	}
+	a.checkPart("Activations.PackScaledColumns", b, len(vector), from, to)
+	p, in := a.place(b)
+	var group [groupSize]float32
+	for j := from; j < to; j += groupSize {
+		n := min(groupSize, len(vector)-j)
+		for i := range n {
+			group[i] = vector[c.Place(j+i)] * c.Step(j+i)
+		}
+		clear(group[n:])
+		p.packGroup(in, j, group[:])
+	}
+}
 
-// Len returns the length of each vector.
-func (a *Activations) Len() int { return a.n }
+func (a *Activations) checkPart(method string, b, n, from, to int) {
+	whole := from%groupSize == 0 && (to%groupSize == 0 || to == a.n)
+	if b < 0 || b >= a.batch || n != a.n || from < 0 || from > to || to > a.n || !whole {
+		panicf("%s: columns [%d, %d) of vector %d, of %d values, in a batch of %d × %d", method, from, to, b, n, a.batch, a.n)
+	}
+}
+
+// place returns the panel that vector b is in, and its number there.
+func (a *Activations) place(b int) (p panel, in int) {
+	first := b / a.width * a.width
+	return a.panel(first), b - first
+}
 
 func (a *Activations) groups() int { return (a.n + groupSize - 1) / groupSize }
 func (a *Activations) padded() int { return a.groups() * groupSize }
@@ -67,28 +122,20 @@ type panel struct {
 	width int
 }
 
-// panel returns the panel that starts with vector first, a multiple of panelWidth.
+// panel returns the panel that starts with vector first, a multiple of the width.
 func (a *Activations) panel(first int) panel {
-	width := min(panelWidth, a.batch-first)
+	width := min(a.width, a.batch-first)
 	return panel{a.data[first*a.padded():][:width*a.padded()], width}
 }
 
-// pack stores vector b.
-func (p panel) pack(b int, row []float32) {
-	var last [groupSize]float32
-	for j := 0; j < len(row); j += groupSize {
-		group := row[j:]
-		if len(group) < groupSize {
-			copy(last[:], group)
-			group = last[:]
-		}
-		for step := range stepCount {
-			out := p.data[p.offset(b, j)+step*p.width*laneCount:][:laneCount]
-			for q := range 4 {
-				// slot: steps 0 to 3 take columns 0, 1, 8, 9 and every second one after.
-				in := group[16*q+step>>1<<3+step&1:][:7]
-				out[4*q], out[4*q+1], out[4*q+2], out[4*q+3] = in[0], in[2], in[4], in[6]
-			}
+// packGroup stores a group of vector b, from column j on.
+func (p panel) packGroup(b, j int, group []float32) {
+	for step := range stepCount {
+		out := p.data[p.offset(b, j)+step*p.width*laneCount:][:laneCount]
+		for q := range 4 {
+			// slot: steps 0 to 3 take columns 0, 1, 8, 9 and every second one after.
+			in := group[16*q+step>>1<<3+step&1:][:7]
+			out[4*q], out[4*q+1], out[4*q+2], out[4*q+3] = in[0], in[2], in[4], in[6]
 		}
 	}
 }

@@ -248,3 +248,27 @@ func BenchmarkSparse(b *testing.B) {
 	b.Run("accumulate", func(b *testing.B) { perWeight(b, len(idx), len(idx), accumulate) })
 	b.Run("accumulate+sidecar", func(b *testing.B) { perWeight(b, len(idx), len(idx), func() { accumulate(); sparseAccumulate() }) })
 }
+
+// BenchmarkElementwise tells the time of a value: a row of scores, a part of the FFN's values.
+func BenchmarkElementwise(b *testing.B) {
+	const n = 512
+	in := benchInput(2 * n)
+	x := make([]float32, n)
+	for name, f := range elementwiseMethods {
+		for _, level := range Levels() {
+			k, _ := ForLevel(level)
+			b.Run(name+"/"+string(level), func(b *testing.B) {
+				best := time.Duration(math.MaxInt64)
+				for b.Loop() {
+					start := time.Now()
+					for range 16 {
+						copy(x, in)
+						f(k, x, in[n:], 1)
+					}
+					best = min(best, time.Since(start))
+				}
+				b.ReportMetric(float64(best)/(16*n), "best-ns/value")
+			})
+		}
+	}
+}

@@ -25,6 +25,10 @@
 //     i+1. A dot product of no columns is +0.
 //   - X·W ([Kernels.AccumulateRows]): an output is one chain of fused
 //     multiply-adds over the rows in ascending order, starting at the y given.
+//   - Exponentials ([Kernels.SiLUMul] and its kind) are those of
+//     internal/detmath, operation by operation.
+//   - Attention ([Kernels.Attend]) goes tile by tile of 64 positions, with a running softmax; its
+//     exponential is of float32. docs/KERNELS.md has the order of its steps.
 //   - A fused multiply-add rounds once, to nearest even; subnormal numbers are
 //     kept (no flush to zero). [FMA32] is the portable one.
 //   - A NaN output is always the quiet NaN 0x7FC00000, whatever made it.

@@ -109,8 +109,8 @@ func (k *Kernels) dotStrips(y []float32, ldy int, x *Activations, m matrix, rows
 // vectors returns how many vectors from b on one of the routines takes, and
 // where they are: they must lie in one panel.
 func (a *Activations) vectors(b int, have []dotFunc) (count int, first *float32, step int) {
-	p := a.panel(b / panelWidth * panelWidth)
-	in := b % panelWidth
+	p := a.panel(b / a.width * a.width)
+	in := b % a.width
 	count = min(p.width-in, maxDirect)
 	for have[count] == nil {
 		count--

@@ -127,3 +127,57 @@ func TestGuardPagesRead(t *testing.T) {
 		}
 	}
 }
+
+func TestGuardPagesOfTiles(t *testing.T) {
+	testTiles(t, func(b []byte, atEnd bool) []byte { return guarded(t, b, atEnd) })
+	testTileCoders(t, func(b []byte, atEnd bool) []byte { return guarded(t, b, atEnd) })
+}
+
+func TestGuardPagesTile64(t *testing.T) {
+	eachTile64(func(_ string, k *Kernels, rows, columns int) {
+		for _, steps := range []int{1, 2, 8, 31} {
+			for _, atEnd := range []bool{true, false} {
+				r := rand.New(rand.NewPCG(uint64(steps), 9))
+				c := guarded(t, values64(r, rows*columns), atEnd)
+				a, b := guarded(t, values64(r, steps*rows), atEnd), guarded(t, values64(r, steps*columns), atEnd)
+				k.MulTile64(c, columns, columns, a, steps, 1, b, steps)
+				k.MulTile64(c, columns, columns, a, 1, rows, b, steps)
+				panel := guarded(t, b, atEnd)
+				k.Pack64(panel, columns, b, columns, steps)
+				k.Widen64(panel, columns, guarded(t, make([]float32, len(b)), atEnd), columns, steps)
+			}
+		}
+	})
+}
+
+func TestGuardPagesElementwise(t *testing.T) {
+	for n := range 40 {
+		for _, atEnd := range []bool{true, false} {
+			x, u := guarded(t, make([]float32, n), atEnd), guarded(t, make([]float32, n), atEnd)
+			for _, f := range elementwiseMethods {
+				for _, l := range Levels() {
+					k, _ := ForLevel(l)
+					f(k, x, u, 1)
+				}
+			}
+		}
+	}
+}
+
+func TestGuardPagesAttention(t *testing.T) {
+	for form := range kvForms {
+		for _, dim := range []int{1, 16, 20, 64, 70} {
+			for _, atEnd := range []bool{true, false} {
+				s := newSequence(rand.New(rand.NewPCG(uint64(dim), 35)), Attention{Form: form, Dim: dim, Group: 7, Scale: 1}, 2*AttentionTile, false)
+				tiles := guarded(t, s.tiles(s.length), atEnd)
+				queries, out := guarded(t, s.queries[:2*7*dim], atEnd), guarded(t, make([]float32, 2*7*dim), atEnd)
+				rows := guarded(t, make([]float32, AttentionFloats(14, dim)), atEnd)
+				for _, l := range Levels() {
+					k, _ := ForLevel(l)
+					k.Attend(&s.Attention, out, queries, 7*dim, tiles, s.length-2, 2, NewAttentionMemory(rows, 14, dim))
+					form.Put(tiles[form.TileBytes(dim):], AttentionTile-1, out[:dim], out[dim:2*dim])
+				}
+			}
+		}
+	}
+}

@@ -6,14 +6,16 @@ import "sync"
 // product but scratch memory for the next one, and is safe for concurrent use.
 type Kernels struct {
 	level   Level
-	asm     *routines // nil: portable Go
-	scratch sync.Pool // of *scratch
+	asm     *routines        // nil: portable Go
+	integer *integerRoutines // nil: portable Go
+	scratch sync.Pool        // of *scratch
 }
 
 func newKernels(l Level) *Kernels {
 	return &Kernels{
 		level:   l,
 		asm:     routinesFor(l),
+		integer: integerRoutinesFor(l),
 		scratch: sync.Pool{New: func() any { return new(scratch) }},
 	}
 }
@@ -24,11 +26,12 @@ func (k *Kernels) Level() Level { return k.level }
 // scratch is the memory that a product of decoded tiles needs, at most about
 // 700 KiB. Products of few vectors use little of it or none.
 type scratch struct {
-	weights []float32 // decoded weights
-	sums    []float32 // lanes, or columns of y
-	staged  []byte    // the last columns of rows, padded to a group
-	// unpacked has rows of a Packed whose strip is not wanted whole.
-	unpacked []byte
+	weights  []float32 // decoded weights
+	sums     []float32 // lanes, or columns of y
+	integers []int32   // sums of tile registers
+	staged   []byte    // the last columns of rows, padded to a group
+	unpacked []byte    // rows of a matrix that is kept packed
+	panel    []byte    // tiles in strip order
 }
 
 // resize returns s with n elements, whatever they hold.

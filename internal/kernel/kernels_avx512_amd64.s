@@ -3072,15 +3072,17 @@ TEXT ·decodeLanesBytesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         w+8(FP), DX
 	MOVQ         ldw+16(FP), BX
 	LEAQ         (BX)(BX*2), SI
-	MOVQ         n+32(FP), CX
-	SHRQ         $0x06, CX
+	LEAQ         (DX)(BX*4), CX
+	MOVQ         n+32(FP), DI
+	SHRQ         $0x06, DI
 	JZ           tail
 
 loop:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2048(DX)(BX*1)
-	PREFETCHT0 2048(DX)(BX*2)
-	PREFETCHT0 2048(DX)(SI*1)
+	PREFETCHT0 (CX)
+	PREFETCHT0 (CX)(BX*1)
+	PREFETCHT0 (CX)(BX*2)
+	PREFETCHT0 (CX)(SI*1)
+	ADDQ       $+64, CX
 	VMOVDQU8   (DX), Z12
 	VPUNPCKLBW Z1, Z12, Z13
 	VPTESTMW   Z2, Z13, K1
@@ -3231,7 +3233,7 @@ loop:
 	VMOVUPS    Z13, 960(AX)
 	ADDQ       $+64, DX
 	ADDQ       $+1024, AX
-	DECQ       CX
+	DECQ       DI
 	JNZ        loop
 
 tail:
@@ -5390,15 +5392,17 @@ TEXT ·decodeLanesBytesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ         w+8(FP), DX
 	MOVQ         ldw+16(FP), BX
 	LEAQ         (BX)(BX*2), SI
-	MOVQ         n+32(FP), CX
-	SHRQ         $0x06, CX
+	LEAQ         (DX)(BX*4), CX
+	MOVQ         n+32(FP), DI
+	SHRQ         $0x06, DI
 	JZ           tail
 
 loop:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2048(DX)(BX*1)
-	PREFETCHT0 2048(DX)(BX*2)
-	PREFETCHT0 2048(DX)(SI*1)
+	PREFETCHT0 (CX)
+	PREFETCHT0 (CX)(BX*1)
+	PREFETCHT0 (CX)(BX*2)
+	PREFETCHT0 (CX)(SI*1)
+	ADDQ       $+64, CX
 	VMOVDQU8   (DX), Z19
 	VPUNPCKLBW Z1, Z19, Z20
 	VPTESTMW   Z0, Z20, K2
@@ -5653,7 +5657,7 @@ loop:
 	VMOVUPS    Z21, 960(AX)
 	ADDQ       $+64, DX
 	ADDQ       $+1024, AX
-	DECQ       CX
+	DECQ       DI
 	JNZ        loop
 
 tail:
@@ -25718,5 +25722,8978 @@ loop:
 	VPORD Z3, Z0, Z0
 	VMOVQ X0, AX
 	MOVQ  AX, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func unpackTiles0AVX512(dst *byte, lines *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·unpackTiles0AVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         n+16(FP), CX
+	MOVL         $0x80808080, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+
+loop:
+	VMOVDQU8 Z0, (AX)
+	VMOVDQU8 Z0, 64(AX)
+	VMOVDQU8 Z0, 128(AX)
+	VMOVDQU8 Z0, 192(AX)
+	VMOVDQU8 Z0, 256(AX)
+	VMOVDQU8 Z0, 320(AX)
+	VMOVDQU8 Z0, 384(AX)
+	VMOVDQU8 Z0, 448(AX)
+	ADDQ     $+512, AX
+	DECQ     CX
+	JNZ      loop
+	VZEROUPPER
+	RET
+
+// func unpackTiles2AVX512(dst *byte, lines *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·unpackTiles2AVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x03030303, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x7e7e7e7e, BX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Z1
+
+loop:
+	VMOVDQU8   (CX), Z3
+	PREFETCHT0 2048(CX)
+	VPANDD     Z0, Z3, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, (AX)
+	VPSRLW     $0x02, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 64(AX)
+	VPSRLW     $0x04, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 128(AX)
+	VPSRLW     $0x06, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 192(AX)
+	VMOVDQU8   64(CX), Z3
+	PREFETCHT0 2112(CX)
+	VPANDD     Z0, Z3, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 256(AX)
+	VPSRLW     $0x02, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 320(AX)
+	VPSRLW     $0x04, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 384(AX)
+	VPSRLW     $0x06, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 448(AX)
+	ADDQ       $+512, AX
+	ADDQ       $+128, CX
+	DECQ       DX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func unpackTiles3AVX512(dst *byte, lines *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·unpackTiles3AVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x03030303, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x04040404, BX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0x7c7c7c7c, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Z2
+
+loop:
+	VMOVDQU8   (CX), Z4
+	PREFETCHT0 2048(CX)
+	VPANDD     Z0, Z4, Z3
+	VMOVDQU8   128(CX), Z5
+	PREFETCHT0 2176(CX)
+	VPSLLW     $0x02, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, (AX)
+	VPSRLW     $0x02, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x01, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 64(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z5, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 128(AX)
+	VPSRLW     $0x06, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x01, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 192(AX)
+	VMOVDQU8   64(CX), Z4
+	PREFETCHT0 2112(CX)
+	VPANDD     Z0, Z4, Z3
+	VPSRLW     $0x02, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 256(AX)
+	VPSRLW     $0x02, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x03, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 320(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x04, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 384(AX)
+	VPSRLW     $0x06, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x05, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 448(AX)
+	ADDQ       $+512, AX
+	ADDQ       $+192, CX
+	DECQ       DX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func unpackTiles4AVX512(dst *byte, lines *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·unpackTiles4AVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x0f0f0f0f, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x78787878, BX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Z1
+
+loop:
+	VMOVDQU8   (CX), Z3
+	PREFETCHT0 2048(CX)
+	VPANDD     Z0, Z3, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, (AX)
+	VPSRLW     $0x04, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 64(AX)
+	VMOVDQU8   64(CX), Z3
+	PREFETCHT0 2112(CX)
+	VPANDD     Z0, Z3, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 128(AX)
+	VPSRLW     $0x04, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 192(AX)
+	VMOVDQU8   128(CX), Z3
+	PREFETCHT0 2176(CX)
+	VPANDD     Z0, Z3, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 256(AX)
+	VPSRLW     $0x04, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 320(AX)
+	VMOVDQU8   192(CX), Z3
+	PREFETCHT0 2240(CX)
+	VPANDD     Z0, Z3, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 384(AX)
+	VPSRLW     $0x04, Z3, Z2
+	VPANDD     Z0, Z2, Z2
+	VPADDB     Z1, Z2, Z2
+	VMOVDQU8   Z2, 448(AX)
+	ADDQ       $+512, AX
+	ADDQ       $+256, CX
+	DECQ       DX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func unpackTiles5AVX512(dst *byte, lines *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·unpackTiles5AVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x0f0f0f0f, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x10101010, BX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0x70707070, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Z2
+
+loop:
+	VMOVDQU8   (CX), Z4
+	PREFETCHT0 2048(CX)
+	VPANDD     Z0, Z4, Z3
+	VMOVDQU8   256(CX), Z5
+	PREFETCHT0 2304(CX)
+	VPSLLW     $0x04, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, (AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x03, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 64(AX)
+	VMOVDQU8   64(CX), Z4
+	PREFETCHT0 2112(CX)
+	VPANDD     Z0, Z4, Z3
+	VPSLLW     $0x02, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 128(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x01, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 192(AX)
+	VMOVDQU8   128(CX), Z4
+	PREFETCHT0 2176(CX)
+	VPANDD     Z0, Z4, Z3
+	VPTERNLOGD $0xf8, Z1, Z5, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 256(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x01, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 320(AX)
+	VMOVDQU8   192(CX), Z4
+	PREFETCHT0 2240(CX)
+	VPANDD     Z0, Z4, Z3
+	VPSRLW     $0x02, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 384(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x03, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 448(AX)
+	ADDQ       $+512, AX
+	ADDQ       $+320, CX
+	DECQ       DX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func unpackTiles6AVX512(dst *byte, lines *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·unpackTiles6AVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x0f0f0f0f, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x30303030, BX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0x60606060, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Z2
+
+loop:
+	VMOVDQU8   (CX), Z4
+	PREFETCHT0 2048(CX)
+	VPANDD     Z0, Z4, Z3
+	VMOVDQU8   256(CX), Z5
+	PREFETCHT0 2304(CX)
+	VPSLLW     $0x04, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, (AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 64(AX)
+	VMOVDQU8   64(CX), Z4
+	PREFETCHT0 2112(CX)
+	VPANDD     Z0, Z4, Z3
+	VPTERNLOGD $0xf8, Z1, Z5, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 128(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 192(AX)
+	VMOVDQU8   128(CX), Z4
+	PREFETCHT0 2176(CX)
+	VPANDD     Z0, Z4, Z3
+	VMOVDQU8   320(CX), Z5
+	PREFETCHT0 2368(CX)
+	VPSLLW     $0x04, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 256(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 320(AX)
+	VMOVDQU8   192(CX), Z4
+	PREFETCHT0 2240(CX)
+	VPANDD     Z0, Z4, Z3
+	VPTERNLOGD $0xf8, Z1, Z5, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 384(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 448(AX)
+	ADDQ       $+512, AX
+	ADDQ       $+384, CX
+	DECQ       DX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func unpackTiles7AVX512(dst *byte, lines *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·unpackTiles7AVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x0f0f0f0f, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x30303030, BX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0x40404040, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Z2
+	MOVL         $0x40404040, BX
+	VMOVD        BX, X3
+	VPBROADCASTD X3, Z3
+
+loop:
+	VMOVDQU8   (CX), Z5
+	PREFETCHT0 2048(CX)
+	VPANDD     Z0, Z5, Z4
+	VMOVDQU8   256(CX), Z6
+	PREFETCHT0 2304(CX)
+	VPSLLW     $0x04, Z6, Z7
+	VPTERNLOGD $0xf8, Z1, Z7, Z4
+	VMOVDQU8   384(CX), Z7
+	PREFETCHT0 2432(CX)
+	VPSLLW     $0x06, Z7, Z8
+	VPTERNLOGD $0xf8, Z2, Z8, Z4
+	VPADDB     Z3, Z4, Z4
+	VMOVDQU8   Z4, (AX)
+	VPSRLW     $0x04, Z5, Z4
+	VPANDD     Z0, Z4, Z4
+	VPSLLW     $0x02, Z6, Z5
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VPSLLW     $0x05, Z7, Z5
+	VPTERNLOGD $0xf8, Z2, Z5, Z4
+	VPADDB     Z3, Z4, Z4
+	VMOVDQU8   Z4, 64(AX)
+	VMOVDQU8   64(CX), Z5
+	PREFETCHT0 2112(CX)
+	VPANDD     Z0, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z6, Z4
+	VPSLLW     $0x04, Z7, Z8
+	VPTERNLOGD $0xf8, Z2, Z8, Z4
+	VPADDB     Z3, Z4, Z4
+	VMOVDQU8   Z4, 128(AX)
+	VPSRLW     $0x04, Z5, Z4
+	VPANDD     Z0, Z4, Z4
+	VPSRLW     $0x02, Z6, Z5
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VPSLLW     $0x03, Z7, Z5
+	VPTERNLOGD $0xf8, Z2, Z5, Z4
+	VPADDB     Z3, Z4, Z4
+	VMOVDQU8   Z4, 192(AX)
+	VMOVDQU8   128(CX), Z5
+	PREFETCHT0 2176(CX)
+	VPANDD     Z0, Z5, Z4
+	VMOVDQU8   320(CX), Z6
+	PREFETCHT0 2368(CX)
+	VPSLLW     $0x04, Z6, Z8
+	VPTERNLOGD $0xf8, Z1, Z8, Z4
+	VPSLLW     $0x02, Z7, Z8
+	VPTERNLOGD $0xf8, Z2, Z8, Z4
+	VPADDB     Z3, Z4, Z4
+	VMOVDQU8   Z4, 256(AX)
+	VPSRLW     $0x04, Z5, Z4
+	VPANDD     Z0, Z4, Z4
+	VPSLLW     $0x02, Z6, Z5
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VPSLLW     $0x01, Z7, Z5
+	VPTERNLOGD $0xf8, Z2, Z5, Z4
+	VPADDB     Z3, Z4, Z4
+	VMOVDQU8   Z4, 320(AX)
+	VMOVDQU8   192(CX), Z5
+	PREFETCHT0 2240(CX)
+	VPANDD     Z0, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z7, Z4
+	VPADDB     Z3, Z4, Z4
+	VMOVDQU8   Z4, 384(AX)
+	VPSRLW     $0x04, Z5, Z4
+	VPANDD     Z0, Z4, Z4
+	VPSRLW     $0x02, Z6, Z5
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VPSRLW     $0x01, Z7, Z5
+	VPTERNLOGD $0xf8, Z2, Z5, Z4
+	VPADDB     Z3, Z4, Z4
+	VMOVDQU8   Z4, 448(AX)
+	ADDQ       $+512, AX
+	ADDQ       $+448, CX
+	DECQ       DX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func unpackTiles8AVX512(dst *byte, lines *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·unpackTiles8AVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x00000000, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+
+loop:
+	VMOVDQU8   (CX), Z0
+	PREFETCHT0 2048(CX)
+	VMOVDQU8   Z0, (AX)
+	VMOVDQU8   64(CX), Z0
+	PREFETCHT0 2112(CX)
+	VMOVDQU8   Z0, 64(AX)
+	VMOVDQU8   128(CX), Z0
+	PREFETCHT0 2176(CX)
+	VMOVDQU8   Z0, 128(AX)
+	VMOVDQU8   192(CX), Z0
+	PREFETCHT0 2240(CX)
+	VMOVDQU8   Z0, 192(AX)
+	VMOVDQU8   256(CX), Z0
+	PREFETCHT0 2304(CX)
+	VMOVDQU8   Z0, 256(AX)
+	VMOVDQU8   320(CX), Z0
+	PREFETCHT0 2368(CX)
+	VMOVDQU8   Z0, 320(AX)
+	VMOVDQU8   384(CX), Z0
+	PREFETCHT0 2432(CX)
+	VMOVDQU8   Z0, 384(AX)
+	VMOVDQU8   448(CX), Z0
+	PREFETCHT0 2496(CX)
+	VMOVDQU8   Z0, 448(AX)
+	ADDQ       $+512, AX
+	ADDQ       $+512, CX
+	DECQ       DX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func correctTilesAVX512(dst *byte, widths *byte, list *byte, n int, at int, end int, next *byte) (count int, last int)
+// Requires: MMX+
+TEXT ·correctTilesAVX512(SB), NOSPLIT, $8-72
+	MOVQ dst+0(FP), AX
+	MOVQ widths+8(FP), CX
+	MOVQ list+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVQ at+32(FP), SI
+	MOVQ next+48(FP), DI
+	ADDQ DX, BX
+	ADDQ AX, SI
+
+run:
+	MOVQ    dst+0(FP), R8
+	MOVQ    end+40(FP), R9
+	ADDQ    R8, R9
+	CMPQ    AX, R9
+	JCC     done
+	LEAQ    exceptionStepsAVX512<>+0(SB), R8
+	MOVBQZX (CX), R10
+	MOVQ    R10, R11
+	SHLQ    $0x08, R11
+	ADDQ    R11, R8
+
+wider:
+	INCQ    CX
+	ADDQ    $+512, AX
+	CMPQ    AX, R9
+	JCC     four
+	MOVBQZX (CX), R11
+	CMPQ    R11, R10
+	JEQ     wider
+
+four:
+	LEAQ       4(DX), R9
+	CMPQ       R9, BX
+	JHI        one
+	MOVBQZX    (DX), R9
+	MOVL       R9, R10
+	ANDL       $0x7f, R10
+	ADDQ       SI, R10
+	MOVBQZX    1(DX), R11
+	MOVL       R11, R12
+	ANDL       $0x7f, R12
+	ADDQ       R10, R12
+	MOVBQZX    2(DX), R13
+	MOVL       R13, R14
+	ANDL       $0x7f, R14
+	ADDQ       R12, R14
+	MOVBQZX    3(DX), R15
+	MOVL       R15, BP
+	ANDL       $0x7f, BP
+	ADDQ       R14, BP
+	CMPQ       BP, AX
+	JCC        one
+	MOVBLZX    (R8)(R9*1), R9
+	ADDB       R9, (R10)
+	MOVBLZX    (R8)(R11*1), R11
+	ADDB       R11, (R12)
+	MOVBLZX    (R8)(R13*1), R13
+	ADDB       R13, (R14)
+	MOVBLZX    (R8)(R15*1), R15
+	ADDB       R15, (BP)
+	MOVQ       BP, SI
+	ADDQ       $0x04, DX
+	PREFETCHT0 (DI)
+	ADDQ       $0x40, DI
+	JMP        four
+
+one:
+	CMPQ    DX, BX
+	JEQ     done
+	MOVBQZX (DX), R9
+	MOVL    R9, R10
+	ANDL    $0x7f, R10
+	ADDQ    SI, R10
+	CMPQ    R10, AX
+	JCC     run
+	MOVBLZX (R8)(R9*1), R9
+	ADDB    R9, (R10)
+	MOVQ    R10, SI
+	INCQ    DX
+	JMP     one
+
+done:
+	MOVQ list+16(FP), AX
+	MOVQ dst+0(FP), CX
+	SUBQ AX, DX
+	SUBQ CX, SI
+	MOVQ DX, count+56(FP)
+	MOVQ SI, last+64(FP)
+	RET
+
+DATA exceptionStepsAVX512<>+0(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+1(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+2(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+3(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+4(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+5(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+6(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+7(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+8(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+9(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+10(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+11(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+12(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+13(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+14(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+15(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+16(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+17(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+18(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+19(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+20(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+21(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+22(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+23(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+24(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+25(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+26(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+27(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+28(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+29(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+30(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+31(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+32(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+33(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+34(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+35(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+36(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+37(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+38(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+39(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+40(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+41(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+42(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+43(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+44(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+45(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+46(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+47(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+48(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+49(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+50(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+51(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+52(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+53(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+54(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+55(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+56(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+57(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+58(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+59(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+60(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+61(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+62(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+63(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+64(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+65(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+66(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+67(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+68(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+69(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+70(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+71(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+72(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+73(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+74(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+75(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+76(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+77(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+78(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+79(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+80(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+81(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+82(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+83(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+84(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+85(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+86(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+87(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+88(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+89(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+90(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+91(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+92(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+93(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+94(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+95(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+96(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+97(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+98(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+99(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+100(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+101(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+102(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+103(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+104(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+105(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+106(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+107(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+108(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+109(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+110(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+111(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+112(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+113(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+114(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+115(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+116(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+117(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+118(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+119(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+120(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+121(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+122(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+123(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+124(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+125(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+126(SB)/1, $0x01
+DATA exceptionStepsAVX512<>+127(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+128(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+129(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+130(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+131(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+132(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+133(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+134(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+135(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+136(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+137(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+138(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+139(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+140(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+141(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+142(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+143(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+144(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+145(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+146(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+147(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+148(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+149(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+150(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+151(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+152(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+153(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+154(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+155(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+156(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+157(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+158(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+159(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+160(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+161(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+162(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+163(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+164(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+165(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+166(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+167(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+168(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+169(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+170(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+171(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+172(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+173(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+174(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+175(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+176(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+177(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+178(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+179(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+180(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+181(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+182(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+183(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+184(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+185(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+186(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+187(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+188(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+189(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+190(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+191(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+192(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+193(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+194(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+195(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+196(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+197(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+198(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+199(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+200(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+201(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+202(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+203(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+204(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+205(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+206(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+207(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+208(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+209(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+210(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+211(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+212(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+213(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+214(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+215(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+216(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+217(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+218(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+219(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+220(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+221(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+222(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+223(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+224(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+225(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+226(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+227(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+228(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+229(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+230(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+231(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+232(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+233(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+234(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+235(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+236(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+237(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+238(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+239(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+240(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+241(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+242(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+243(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+244(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+245(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+246(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+247(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+248(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+249(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+250(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+251(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+252(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+253(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+254(SB)/1, $0xff
+DATA exceptionStepsAVX512<>+255(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+256(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+257(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+258(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+259(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+260(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+261(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+262(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+263(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+264(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+265(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+266(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+267(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+268(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+269(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+270(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+271(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+272(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+273(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+274(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+275(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+276(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+277(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+278(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+279(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+280(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+281(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+282(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+283(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+284(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+285(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+286(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+287(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+288(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+289(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+290(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+291(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+292(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+293(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+294(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+295(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+296(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+297(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+298(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+299(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+300(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+301(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+302(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+303(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+304(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+305(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+306(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+307(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+308(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+309(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+310(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+311(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+312(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+313(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+314(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+315(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+316(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+317(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+318(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+319(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+320(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+321(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+322(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+323(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+324(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+325(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+326(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+327(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+328(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+329(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+330(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+331(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+332(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+333(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+334(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+335(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+336(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+337(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+338(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+339(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+340(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+341(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+342(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+343(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+344(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+345(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+346(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+347(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+348(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+349(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+350(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+351(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+352(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+353(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+354(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+355(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+356(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+357(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+358(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+359(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+360(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+361(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+362(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+363(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+364(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+365(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+366(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+367(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+368(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+369(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+370(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+371(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+372(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+373(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+374(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+375(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+376(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+377(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+378(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+379(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+380(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+381(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+382(SB)/1, $0x02
+DATA exceptionStepsAVX512<>+383(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+384(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+385(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+386(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+387(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+388(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+389(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+390(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+391(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+392(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+393(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+394(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+395(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+396(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+397(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+398(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+399(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+400(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+401(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+402(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+403(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+404(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+405(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+406(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+407(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+408(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+409(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+410(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+411(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+412(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+413(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+414(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+415(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+416(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+417(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+418(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+419(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+420(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+421(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+422(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+423(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+424(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+425(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+426(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+427(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+428(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+429(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+430(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+431(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+432(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+433(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+434(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+435(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+436(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+437(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+438(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+439(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+440(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+441(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+442(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+443(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+444(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+445(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+446(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+447(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+448(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+449(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+450(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+451(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+452(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+453(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+454(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+455(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+456(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+457(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+458(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+459(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+460(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+461(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+462(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+463(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+464(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+465(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+466(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+467(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+468(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+469(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+470(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+471(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+472(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+473(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+474(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+475(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+476(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+477(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+478(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+479(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+480(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+481(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+482(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+483(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+484(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+485(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+486(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+487(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+488(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+489(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+490(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+491(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+492(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+493(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+494(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+495(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+496(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+497(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+498(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+499(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+500(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+501(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+502(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+503(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+504(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+505(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+506(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+507(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+508(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+509(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+510(SB)/1, $0xfe
+DATA exceptionStepsAVX512<>+511(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+512(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+513(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+514(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+515(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+516(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+517(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+518(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+519(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+520(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+521(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+522(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+523(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+524(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+525(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+526(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+527(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+528(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+529(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+530(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+531(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+532(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+533(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+534(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+535(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+536(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+537(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+538(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+539(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+540(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+541(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+542(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+543(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+544(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+545(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+546(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+547(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+548(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+549(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+550(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+551(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+552(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+553(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+554(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+555(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+556(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+557(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+558(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+559(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+560(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+561(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+562(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+563(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+564(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+565(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+566(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+567(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+568(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+569(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+570(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+571(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+572(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+573(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+574(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+575(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+576(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+577(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+578(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+579(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+580(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+581(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+582(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+583(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+584(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+585(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+586(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+587(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+588(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+589(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+590(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+591(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+592(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+593(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+594(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+595(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+596(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+597(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+598(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+599(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+600(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+601(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+602(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+603(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+604(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+605(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+606(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+607(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+608(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+609(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+610(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+611(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+612(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+613(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+614(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+615(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+616(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+617(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+618(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+619(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+620(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+621(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+622(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+623(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+624(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+625(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+626(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+627(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+628(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+629(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+630(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+631(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+632(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+633(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+634(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+635(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+636(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+637(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+638(SB)/1, $0x04
+DATA exceptionStepsAVX512<>+639(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+640(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+641(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+642(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+643(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+644(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+645(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+646(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+647(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+648(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+649(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+650(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+651(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+652(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+653(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+654(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+655(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+656(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+657(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+658(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+659(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+660(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+661(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+662(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+663(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+664(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+665(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+666(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+667(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+668(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+669(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+670(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+671(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+672(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+673(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+674(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+675(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+676(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+677(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+678(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+679(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+680(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+681(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+682(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+683(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+684(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+685(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+686(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+687(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+688(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+689(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+690(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+691(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+692(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+693(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+694(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+695(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+696(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+697(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+698(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+699(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+700(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+701(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+702(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+703(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+704(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+705(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+706(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+707(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+708(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+709(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+710(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+711(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+712(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+713(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+714(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+715(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+716(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+717(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+718(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+719(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+720(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+721(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+722(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+723(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+724(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+725(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+726(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+727(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+728(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+729(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+730(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+731(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+732(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+733(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+734(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+735(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+736(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+737(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+738(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+739(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+740(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+741(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+742(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+743(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+744(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+745(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+746(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+747(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+748(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+749(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+750(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+751(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+752(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+753(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+754(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+755(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+756(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+757(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+758(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+759(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+760(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+761(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+762(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+763(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+764(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+765(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+766(SB)/1, $0xfc
+DATA exceptionStepsAVX512<>+767(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+768(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+769(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+770(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+771(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+772(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+773(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+774(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+775(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+776(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+777(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+778(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+779(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+780(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+781(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+782(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+783(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+784(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+785(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+786(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+787(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+788(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+789(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+790(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+791(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+792(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+793(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+794(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+795(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+796(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+797(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+798(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+799(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+800(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+801(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+802(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+803(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+804(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+805(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+806(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+807(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+808(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+809(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+810(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+811(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+812(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+813(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+814(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+815(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+816(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+817(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+818(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+819(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+820(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+821(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+822(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+823(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+824(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+825(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+826(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+827(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+828(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+829(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+830(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+831(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+832(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+833(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+834(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+835(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+836(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+837(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+838(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+839(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+840(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+841(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+842(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+843(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+844(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+845(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+846(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+847(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+848(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+849(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+850(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+851(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+852(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+853(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+854(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+855(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+856(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+857(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+858(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+859(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+860(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+861(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+862(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+863(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+864(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+865(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+866(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+867(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+868(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+869(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+870(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+871(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+872(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+873(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+874(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+875(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+876(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+877(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+878(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+879(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+880(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+881(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+882(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+883(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+884(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+885(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+886(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+887(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+888(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+889(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+890(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+891(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+892(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+893(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+894(SB)/1, $0x08
+DATA exceptionStepsAVX512<>+895(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+896(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+897(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+898(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+899(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+900(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+901(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+902(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+903(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+904(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+905(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+906(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+907(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+908(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+909(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+910(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+911(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+912(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+913(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+914(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+915(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+916(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+917(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+918(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+919(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+920(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+921(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+922(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+923(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+924(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+925(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+926(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+927(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+928(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+929(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+930(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+931(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+932(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+933(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+934(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+935(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+936(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+937(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+938(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+939(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+940(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+941(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+942(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+943(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+944(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+945(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+946(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+947(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+948(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+949(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+950(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+951(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+952(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+953(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+954(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+955(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+956(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+957(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+958(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+959(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+960(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+961(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+962(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+963(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+964(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+965(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+966(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+967(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+968(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+969(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+970(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+971(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+972(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+973(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+974(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+975(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+976(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+977(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+978(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+979(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+980(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+981(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+982(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+983(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+984(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+985(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+986(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+987(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+988(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+989(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+990(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+991(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+992(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+993(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+994(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+995(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+996(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+997(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+998(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+999(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1000(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1001(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1002(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1003(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1004(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1005(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1006(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1007(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1008(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1009(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1010(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1011(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1012(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1013(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1014(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1015(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1016(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1017(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1018(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1019(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1020(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1021(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1022(SB)/1, $0xf8
+DATA exceptionStepsAVX512<>+1023(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+1024(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1025(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1026(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1027(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1028(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1029(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1030(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1031(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1032(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1033(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1034(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1035(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1036(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1037(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1038(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1039(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1040(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1041(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1042(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1043(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1044(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1045(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1046(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1047(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1048(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1049(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1050(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1051(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1052(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1053(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1054(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1055(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1056(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1057(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1058(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1059(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1060(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1061(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1062(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1063(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1064(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1065(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1066(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1067(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1068(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1069(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1070(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1071(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1072(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1073(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1074(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1075(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1076(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1077(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1078(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1079(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1080(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1081(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1082(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1083(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1084(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1085(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1086(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1087(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1088(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1089(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1090(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1091(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1092(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1093(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1094(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1095(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1096(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1097(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1098(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1099(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1100(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1101(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1102(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1103(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1104(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1105(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1106(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1107(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1108(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1109(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1110(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1111(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1112(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1113(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1114(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1115(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1116(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1117(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1118(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1119(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1120(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1121(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1122(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1123(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1124(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1125(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1126(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1127(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1128(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1129(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1130(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1131(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1132(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1133(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1134(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1135(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1136(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1137(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1138(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1139(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1140(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1141(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1142(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1143(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1144(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1145(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1146(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1147(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1148(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1149(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1150(SB)/1, $0x10
+DATA exceptionStepsAVX512<>+1151(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+1152(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1153(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1154(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1155(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1156(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1157(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1158(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1159(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1160(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1161(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1162(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1163(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1164(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1165(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1166(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1167(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1168(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1169(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1170(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1171(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1172(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1173(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1174(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1175(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1176(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1177(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1178(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1179(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1180(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1181(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1182(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1183(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1184(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1185(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1186(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1187(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1188(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1189(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1190(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1191(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1192(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1193(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1194(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1195(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1196(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1197(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1198(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1199(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1200(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1201(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1202(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1203(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1204(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1205(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1206(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1207(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1208(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1209(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1210(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1211(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1212(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1213(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1214(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1215(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1216(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1217(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1218(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1219(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1220(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1221(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1222(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1223(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1224(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1225(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1226(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1227(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1228(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1229(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1230(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1231(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1232(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1233(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1234(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1235(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1236(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1237(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1238(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1239(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1240(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1241(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1242(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1243(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1244(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1245(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1246(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1247(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1248(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1249(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1250(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1251(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1252(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1253(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1254(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1255(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1256(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1257(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1258(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1259(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1260(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1261(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1262(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1263(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1264(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1265(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1266(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1267(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1268(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1269(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1270(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1271(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1272(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1273(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1274(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1275(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1276(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1277(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1278(SB)/1, $0xf0
+DATA exceptionStepsAVX512<>+1279(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+1280(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1281(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1282(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1283(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1284(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1285(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1286(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1287(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1288(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1289(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1290(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1291(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1292(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1293(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1294(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1295(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1296(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1297(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1298(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1299(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1300(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1301(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1302(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1303(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1304(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1305(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1306(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1307(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1308(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1309(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1310(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1311(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1312(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1313(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1314(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1315(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1316(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1317(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1318(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1319(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1320(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1321(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1322(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1323(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1324(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1325(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1326(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1327(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1328(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1329(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1330(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1331(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1332(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1333(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1334(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1335(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1336(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1337(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1338(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1339(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1340(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1341(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1342(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1343(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1344(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1345(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1346(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1347(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1348(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1349(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1350(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1351(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1352(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1353(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1354(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1355(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1356(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1357(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1358(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1359(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1360(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1361(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1362(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1363(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1364(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1365(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1366(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1367(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1368(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1369(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1370(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1371(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1372(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1373(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1374(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1375(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1376(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1377(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1378(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1379(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1380(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1381(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1382(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1383(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1384(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1385(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1386(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1387(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1388(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1389(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1390(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1391(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1392(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1393(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1394(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1395(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1396(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1397(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1398(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1399(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1400(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1401(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1402(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1403(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1404(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1405(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1406(SB)/1, $0x20
+DATA exceptionStepsAVX512<>+1407(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+1408(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1409(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1410(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1411(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1412(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1413(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1414(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1415(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1416(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1417(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1418(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1419(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1420(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1421(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1422(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1423(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1424(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1425(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1426(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1427(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1428(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1429(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1430(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1431(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1432(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1433(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1434(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1435(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1436(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1437(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1438(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1439(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1440(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1441(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1442(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1443(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1444(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1445(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1446(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1447(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1448(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1449(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1450(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1451(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1452(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1453(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1454(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1455(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1456(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1457(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1458(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1459(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1460(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1461(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1462(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1463(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1464(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1465(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1466(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1467(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1468(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1469(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1470(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1471(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1472(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1473(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1474(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1475(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1476(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1477(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1478(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1479(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1480(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1481(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1482(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1483(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1484(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1485(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1486(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1487(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1488(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1489(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1490(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1491(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1492(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1493(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1494(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1495(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1496(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1497(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1498(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1499(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1500(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1501(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1502(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1503(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1504(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1505(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1506(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1507(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1508(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1509(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1510(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1511(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1512(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1513(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1514(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1515(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1516(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1517(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1518(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1519(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1520(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1521(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1522(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1523(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1524(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1525(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1526(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1527(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1528(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1529(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1530(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1531(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1532(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1533(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1534(SB)/1, $0xe0
+DATA exceptionStepsAVX512<>+1535(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+1536(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1537(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1538(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1539(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1540(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1541(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1542(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1543(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1544(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1545(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1546(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1547(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1548(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1549(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1550(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1551(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1552(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1553(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1554(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1555(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1556(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1557(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1558(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1559(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1560(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1561(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1562(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1563(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1564(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1565(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1566(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1567(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1568(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1569(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1570(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1571(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1572(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1573(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1574(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1575(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1576(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1577(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1578(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1579(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1580(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1581(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1582(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1583(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1584(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1585(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1586(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1587(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1588(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1589(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1590(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1591(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1592(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1593(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1594(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1595(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1596(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1597(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1598(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1599(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1600(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1601(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1602(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1603(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1604(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1605(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1606(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1607(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1608(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1609(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1610(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1611(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1612(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1613(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1614(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1615(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1616(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1617(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1618(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1619(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1620(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1621(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1622(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1623(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1624(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1625(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1626(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1627(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1628(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1629(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1630(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1631(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1632(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1633(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1634(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1635(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1636(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1637(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1638(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1639(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1640(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1641(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1642(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1643(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1644(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1645(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1646(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1647(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1648(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1649(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1650(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1651(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1652(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1653(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1654(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1655(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1656(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1657(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1658(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1659(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1660(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1661(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1662(SB)/1, $0x40
+DATA exceptionStepsAVX512<>+1663(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+1664(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1665(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1666(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1667(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1668(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1669(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1670(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1671(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1672(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1673(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1674(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1675(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1676(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1677(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1678(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1679(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1680(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1681(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1682(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1683(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1684(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1685(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1686(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1687(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1688(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1689(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1690(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1691(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1692(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1693(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1694(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1695(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1696(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1697(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1698(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1699(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1700(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1701(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1702(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1703(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1704(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1705(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1706(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1707(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1708(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1709(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1710(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1711(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1712(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1713(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1714(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1715(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1716(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1717(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1718(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1719(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1720(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1721(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1722(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1723(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1724(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1725(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1726(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1727(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1728(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1729(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1730(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1731(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1732(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1733(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1734(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1735(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1736(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1737(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1738(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1739(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1740(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1741(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1742(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1743(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1744(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1745(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1746(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1747(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1748(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1749(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1750(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1751(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1752(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1753(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1754(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1755(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1756(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1757(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1758(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1759(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1760(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1761(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1762(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1763(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1764(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1765(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1766(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1767(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1768(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1769(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1770(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1771(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1772(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1773(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1774(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1775(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1776(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1777(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1778(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1779(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1780(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1781(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1782(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1783(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1784(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1785(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1786(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1787(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1788(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1789(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1790(SB)/1, $0xc0
+DATA exceptionStepsAVX512<>+1791(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+1792(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1793(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1794(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1795(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1796(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1797(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1798(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1799(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1800(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1801(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1802(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1803(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1804(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1805(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1806(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1807(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1808(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1809(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1810(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1811(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1812(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1813(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1814(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1815(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1816(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1817(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1818(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1819(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1820(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1821(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1822(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1823(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1824(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1825(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1826(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1827(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1828(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1829(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1830(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1831(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1832(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1833(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1834(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1835(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1836(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1837(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1838(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1839(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1840(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1841(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1842(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1843(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1844(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1845(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1846(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1847(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1848(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1849(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1850(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1851(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1852(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1853(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1854(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1855(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1856(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1857(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1858(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1859(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1860(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1861(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1862(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1863(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1864(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1865(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1866(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1867(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1868(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1869(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1870(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1871(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1872(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1873(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1874(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1875(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1876(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1877(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1878(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1879(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1880(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1881(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1882(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1883(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1884(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1885(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1886(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1887(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1888(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1889(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1890(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1891(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1892(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1893(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1894(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1895(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1896(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1897(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1898(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1899(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1900(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1901(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1902(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1903(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1904(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1905(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1906(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1907(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1908(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1909(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1910(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1911(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1912(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1913(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1914(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1915(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1916(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1917(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1918(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1919(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+1920(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1921(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1922(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1923(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1924(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1925(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1926(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1927(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1928(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1929(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1930(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1931(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1932(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1933(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1934(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1935(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1936(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1937(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1938(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1939(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1940(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1941(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1942(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1943(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1944(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1945(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1946(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1947(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1948(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1949(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1950(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1951(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1952(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1953(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1954(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1955(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1956(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1957(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1958(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1959(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1960(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1961(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1962(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1963(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1964(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1965(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1966(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1967(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1968(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1969(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1970(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1971(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1972(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1973(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1974(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1975(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1976(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1977(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1978(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1979(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1980(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1981(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1982(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1983(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1984(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1985(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1986(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1987(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1988(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1989(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1990(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1991(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1992(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1993(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1994(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1995(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1996(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1997(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1998(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+1999(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2000(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2001(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2002(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2003(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2004(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2005(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2006(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2007(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2008(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2009(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2010(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2011(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2012(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2013(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2014(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2015(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2016(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2017(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2018(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2019(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2020(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2021(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2022(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2023(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2024(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2025(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2026(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2027(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2028(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2029(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2030(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2031(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2032(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2033(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2034(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2035(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2036(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2037(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2038(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2039(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2040(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2041(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2042(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2043(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2044(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2045(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2046(SB)/1, $0x80
+DATA exceptionStepsAVX512<>+2047(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2048(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2049(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2050(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2051(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2052(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2053(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2054(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2055(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2056(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2057(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2058(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2059(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2060(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2061(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2062(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2063(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2064(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2065(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2066(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2067(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2068(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2069(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2070(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2071(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2072(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2073(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2074(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2075(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2076(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2077(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2078(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2079(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2080(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2081(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2082(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2083(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2084(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2085(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2086(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2087(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2088(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2089(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2090(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2091(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2092(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2093(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2094(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2095(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2096(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2097(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2098(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2099(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2100(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2101(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2102(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2103(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2104(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2105(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2106(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2107(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2108(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2109(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2110(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2111(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2112(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2113(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2114(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2115(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2116(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2117(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2118(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2119(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2120(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2121(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2122(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2123(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2124(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2125(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2126(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2127(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2128(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2129(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2130(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2131(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2132(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2133(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2134(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2135(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2136(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2137(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2138(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2139(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2140(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2141(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2142(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2143(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2144(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2145(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2146(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2147(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2148(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2149(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2150(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2151(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2152(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2153(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2154(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2155(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2156(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2157(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2158(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2159(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2160(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2161(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2162(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2163(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2164(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2165(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2166(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2167(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2168(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2169(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2170(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2171(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2172(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2173(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2174(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2175(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2176(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2177(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2178(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2179(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2180(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2181(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2182(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2183(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2184(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2185(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2186(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2187(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2188(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2189(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2190(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2191(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2192(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2193(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2194(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2195(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2196(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2197(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2198(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2199(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2200(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2201(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2202(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2203(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2204(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2205(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2206(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2207(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2208(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2209(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2210(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2211(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2212(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2213(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2214(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2215(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2216(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2217(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2218(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2219(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2220(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2221(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2222(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2223(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2224(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2225(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2226(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2227(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2228(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2229(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2230(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2231(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2232(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2233(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2234(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2235(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2236(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2237(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2238(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2239(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2240(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2241(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2242(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2243(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2244(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2245(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2246(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2247(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2248(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2249(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2250(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2251(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2252(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2253(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2254(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2255(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2256(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2257(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2258(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2259(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2260(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2261(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2262(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2263(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2264(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2265(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2266(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2267(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2268(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2269(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2270(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2271(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2272(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2273(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2274(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2275(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2276(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2277(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2278(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2279(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2280(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2281(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2282(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2283(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2284(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2285(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2286(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2287(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2288(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2289(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2290(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2291(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2292(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2293(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2294(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2295(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2296(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2297(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2298(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2299(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2300(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2301(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2302(SB)/1, $0x00
+DATA exceptionStepsAVX512<>+2303(SB)/1, $0x00
+GLOBL exceptionStepsAVX512<>(SB), RODATA|NOPTR, $2304
+
+// func deinterleaveAVX512(rows *byte, ld int, strip *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·deinterleaveAVX512(SB), NOSPLIT, $0-32
+	MOVQ rows+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ strip+16(FP), DX
+	MOVQ n+24(FP), BX
+	LEAQ (CX)(CX*2), SI
+
+loop:
+	MOVQ        AX, DI
+	VMOVDQU     (DX), X0
+	VINSERTI128 $0x01, 256(DX), Y0, Y1
+	VMOVDQU     64(DX), X0
+	VINSERTI128 $0x01, 320(DX), Y0, Y2
+	VMOVDQU     128(DX), X0
+	VINSERTI128 $0x01, 384(DX), Y0, Y3
+	VMOVDQU     192(DX), X0
+	VINSERTI128 $0x01, 448(DX), Y0, Y4
+	VPUNPCKLDQ  Y2, Y1, Y5
+	VPUNPCKHDQ  Y2, Y1, Y1
+	VPUNPCKLDQ  Y4, Y3, Y2
+	VPUNPCKHDQ  Y4, Y3, Y4
+	VPUNPCKLQDQ Y2, Y5, Y3
+	VPUNPCKHQDQ Y2, Y5, Y2
+	VPUNPCKLQDQ Y4, Y1, Y5
+	VPUNPCKHQDQ Y4, Y1, Y1
+	VMOVDQU     Y3, (DI)
+	VMOVDQU     Y2, (DI)(CX*1)
+	VMOVDQU     Y5, (DI)(CX*2)
+	VMOVDQU     Y1, (DI)(SI*1)
+	LEAQ        (DI)(CX*4), DI
+	VMOVDQU     16(DX), X0
+	VINSERTI128 $0x01, 272(DX), Y0, Y1
+	VMOVDQU     80(DX), X0
+	VINSERTI128 $0x01, 336(DX), Y0, Y2
+	VMOVDQU     144(DX), X0
+	VINSERTI128 $0x01, 400(DX), Y0, Y3
+	VMOVDQU     208(DX), X0
+	VINSERTI128 $0x01, 464(DX), Y0, Y4
+	VPUNPCKLDQ  Y2, Y1, Y5
+	VPUNPCKHDQ  Y2, Y1, Y1
+	VPUNPCKLDQ  Y4, Y3, Y2
+	VPUNPCKHDQ  Y4, Y3, Y4
+	VPUNPCKLQDQ Y2, Y5, Y3
+	VPUNPCKHQDQ Y2, Y5, Y2
+	VPUNPCKLQDQ Y4, Y1, Y5
+	VPUNPCKHQDQ Y4, Y1, Y1
+	VMOVDQU     Y3, (DI)
+	VMOVDQU     Y2, (DI)(CX*1)
+	VMOVDQU     Y5, (DI)(CX*2)
+	VMOVDQU     Y1, (DI)(SI*1)
+	LEAQ        (DI)(CX*4), DI
+	VMOVDQU     32(DX), X0
+	VINSERTI128 $0x01, 288(DX), Y0, Y1
+	VMOVDQU     96(DX), X0
+	VINSERTI128 $0x01, 352(DX), Y0, Y2
+	VMOVDQU     160(DX), X0
+	VINSERTI128 $0x01, 416(DX), Y0, Y3
+	VMOVDQU     224(DX), X0
+	VINSERTI128 $0x01, 480(DX), Y0, Y4
+	VPUNPCKLDQ  Y2, Y1, Y5
+	VPUNPCKHDQ  Y2, Y1, Y1
+	VPUNPCKLDQ  Y4, Y3, Y2
+	VPUNPCKHDQ  Y4, Y3, Y4
+	VPUNPCKLQDQ Y2, Y5, Y3
+	VPUNPCKHQDQ Y2, Y5, Y2
+	VPUNPCKLQDQ Y4, Y1, Y5
+	VPUNPCKHQDQ Y4, Y1, Y1
+	VMOVDQU     Y3, (DI)
+	VMOVDQU     Y2, (DI)(CX*1)
+	VMOVDQU     Y5, (DI)(CX*2)
+	VMOVDQU     Y1, (DI)(SI*1)
+	LEAQ        (DI)(CX*4), DI
+	VMOVDQU     48(DX), X0
+	VINSERTI128 $0x01, 304(DX), Y0, Y1
+	VMOVDQU     112(DX), X0
+	VINSERTI128 $0x01, 368(DX), Y0, Y2
+	VMOVDQU     176(DX), X0
+	VINSERTI128 $0x01, 432(DX), Y0, Y3
+	VMOVDQU     240(DX), X0
+	VINSERTI128 $0x01, 496(DX), Y0, Y4
+	VPUNPCKLDQ  Y2, Y1, Y5
+	VPUNPCKHDQ  Y2, Y1, Y1
+	VPUNPCKLDQ  Y4, Y3, Y2
+	VPUNPCKHDQ  Y4, Y3, Y4
+	VPUNPCKLQDQ Y2, Y5, Y3
+	VPUNPCKHQDQ Y2, Y5, Y2
+	VPUNPCKLQDQ Y4, Y1, Y5
+	VPUNPCKHQDQ Y4, Y1, Y1
+	VMOVDQU     Y3, (DI)
+	VMOVDQU     Y2, (DI)(CX*1)
+	VMOVDQU     Y5, (DI)(CX*2)
+	VMOVDQU     Y1, (DI)(SI*1)
+	ADDQ        $0x20, AX
+	ADDQ        $+512, DX
+	DECQ        BX
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func interleaveTileAVX512(tile *byte, rows *byte, ld int)
+// Requires: AVX, AVX2
+TEXT ·interleaveTileAVX512(SB), NOSPLIT, $0-24
+	MOVQ         tile+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         ld+16(FP), DX
+	LEAQ         (DX)(DX*2), BX
+	VMOVDQU      (CX), Y0
+	VMOVDQU      (CX)(DX*1), Y1
+	VMOVDQU      (CX)(DX*2), Y2
+	VMOVDQU      (CX)(BX*1), Y3
+	LEAQ         (CX)(DX*4), CX
+	VPUNPCKLDQ   Y1, Y0, Y4
+	VPUNPCKHDQ   Y1, Y0, Y0
+	VPUNPCKLDQ   Y3, Y2, Y1
+	VPUNPCKHDQ   Y3, Y2, Y3
+	VPUNPCKLQDQ  Y1, Y4, Y2
+	VPUNPCKHQDQ  Y1, Y4, Y1
+	VPUNPCKLQDQ  Y3, Y0, Y4
+	VPUNPCKHQDQ  Y3, Y0, Y0
+	VMOVDQU      X2, (AX)
+	VEXTRACTI128 $0x01, Y2, 256(AX)
+	VMOVDQU      X1, 64(AX)
+	VEXTRACTI128 $0x01, Y1, 320(AX)
+	VMOVDQU      X4, 128(AX)
+	VEXTRACTI128 $0x01, Y4, 384(AX)
+	VMOVDQU      X0, 192(AX)
+	VEXTRACTI128 $0x01, Y0, 448(AX)
+	VMOVDQU      (CX), Y0
+	VMOVDQU      (CX)(DX*1), Y1
+	VMOVDQU      (CX)(DX*2), Y2
+	VMOVDQU      (CX)(BX*1), Y3
+	LEAQ         (CX)(DX*4), CX
+	VPUNPCKLDQ   Y1, Y0, Y4
+	VPUNPCKHDQ   Y1, Y0, Y0
+	VPUNPCKLDQ   Y3, Y2, Y1
+	VPUNPCKHDQ   Y3, Y2, Y3
+	VPUNPCKLQDQ  Y1, Y4, Y2
+	VPUNPCKHQDQ  Y1, Y4, Y1
+	VPUNPCKLQDQ  Y3, Y0, Y4
+	VPUNPCKHQDQ  Y3, Y0, Y0
+	VMOVDQU      X2, 16(AX)
+	VEXTRACTI128 $0x01, Y2, 272(AX)
+	VMOVDQU      X1, 80(AX)
+	VEXTRACTI128 $0x01, Y1, 336(AX)
+	VMOVDQU      X4, 144(AX)
+	VEXTRACTI128 $0x01, Y4, 400(AX)
+	VMOVDQU      X0, 208(AX)
+	VEXTRACTI128 $0x01, Y0, 464(AX)
+	VMOVDQU      (CX), Y0
+	VMOVDQU      (CX)(DX*1), Y1
+	VMOVDQU      (CX)(DX*2), Y2
+	VMOVDQU      (CX)(BX*1), Y3
+	LEAQ         (CX)(DX*4), CX
+	VPUNPCKLDQ   Y1, Y0, Y4
+	VPUNPCKHDQ   Y1, Y0, Y0
+	VPUNPCKLDQ   Y3, Y2, Y1
+	VPUNPCKHDQ   Y3, Y2, Y3
+	VPUNPCKLQDQ  Y1, Y4, Y2
+	VPUNPCKHQDQ  Y1, Y4, Y1
+	VPUNPCKLQDQ  Y3, Y0, Y4
+	VPUNPCKHQDQ  Y3, Y0, Y0
+	VMOVDQU      X2, 32(AX)
+	VEXTRACTI128 $0x01, Y2, 288(AX)
+	VMOVDQU      X1, 96(AX)
+	VEXTRACTI128 $0x01, Y1, 352(AX)
+	VMOVDQU      X4, 160(AX)
+	VEXTRACTI128 $0x01, Y4, 416(AX)
+	VMOVDQU      X0, 224(AX)
+	VEXTRACTI128 $0x01, Y0, 480(AX)
+	VMOVDQU      (CX), Y0
+	VMOVDQU      (CX)(DX*1), Y1
+	VMOVDQU      (CX)(DX*2), Y2
+	VMOVDQU      (CX)(BX*1), Y3
+	VPUNPCKLDQ   Y1, Y0, Y4
+	VPUNPCKHDQ   Y1, Y0, Y0
+	VPUNPCKLDQ   Y3, Y2, Y1
+	VPUNPCKHDQ   Y3, Y2, Y3
+	VPUNPCKLQDQ  Y1, Y4, Y2
+	VPUNPCKHQDQ  Y1, Y4, Y1
+	VPUNPCKLQDQ  Y3, Y0, Y4
+	VPUNPCKHQDQ  Y3, Y0, Y0
+	VMOVDQU      X2, 48(AX)
+	VEXTRACTI128 $0x01, Y2, 304(AX)
+	VMOVDQU      X1, 112(AX)
+	VEXTRACTI128 $0x01, Y1, 368(AX)
+	VMOVDQU      X4, 176(AX)
+	VEXTRACTI128 $0x01, Y4, 432(AX)
+	VMOVDQU      X0, 240(AX)
+	VEXTRACTI128 $0x01, Y0, 496(AX)
+	VZEROUPPER
+	RET
+
+// func tileEntriesAVX512(tile *byte) (a uint64, b uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·tileEntriesAVX512(SB), NOSPLIT, $0-24
+	MOVQ         tile+0(FP), AX
+	MOVL         $0x80808080, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0x7f7f7f7f, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	MOVQ         $0x00000002, CX
+
+loop:
+	VMOVDQU8      (AX), Z5
+	VPXORD        Z0, Z5, Z6
+	VPXORD        Z1, Z5, Z5
+	VPMINUB       Z6, Z5, Z5
+	VPABSB        Z6, Z6
+	VPSADBW       Z2, Z6, Z6
+	VMOVDQU8      64(AX), Z7
+	VPXORD        Z0, Z7, Z8
+	VPXORD        Z1, Z7, Z7
+	VPMINUB       Z8, Z7, Z7
+	VPABSB        Z8, Z8
+	VPSADBW       Z2, Z8, Z8
+	VPADDQ        Z8, Z6, Z6
+	VMOVDQU8      128(AX), Z8
+	VPXORD        Z0, Z8, Z9
+	VPXORD        Z1, Z8, Z8
+	VPMINUB       Z9, Z8, Z8
+	VPABSB        Z9, Z9
+	VPSADBW       Z2, Z9, Z9
+	VPADDQ        Z9, Z6, Z6
+	VMOVDQU8      192(AX), Z9
+	VPXORD        Z0, Z9, Z10
+	VPXORD        Z1, Z9, Z9
+	VPMINUB       Z10, Z9, Z9
+	VPABSB        Z10, Z10
+	VPSADBW       Z2, Z10, Z10
+	VPADDQ        Z10, Z6, Z6
+	VPSLLQ        $0x20, Z6, Z6
+	VPADDQ        Z6, Z4, Z4
+	MOVL          $0x02020202, DX
+	VMOVD         DX, X6
+	VPBROADCASTD  X6, Z6
+	MOVL          $0x3f3f3f3f, DX
+	VMOVD         DX, X10
+	VPBROADCASTD  X10, Z10
+	VPADDB        Z6, Z5, Z11
+	VPSRLW        $0x02, Z11, Z11
+	VPANDD        Z10, Z11, Z11
+	VPADDB        Z6, Z7, Z12
+	VPSRLW        $0x02, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z8, Z12
+	VPSRLW        $0x02, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z9, Z6
+	VPSRLW        $0x02, Z6, Z6
+	VPANDD        Z10, Z6, Z6
+	VPADDB        Z6, Z11, Z11
+	VPSADBW       Z2, Z11, Z11
+	VPADDQ        Z11, Z3, Z3
+	MOVL          $0x04040404, DX
+	VMOVD         DX, X6
+	VPBROADCASTD  X6, Z6
+	MOVL          $0x1f1f1f1f, DX
+	VMOVD         DX, X10
+	VPBROADCASTD  X10, Z10
+	VPADDB        Z6, Z5, Z11
+	VPSRLW        $0x03, Z11, Z11
+	VPANDD        Z10, Z11, Z11
+	VPADDB        Z6, Z7, Z12
+	VPSRLW        $0x03, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z8, Z12
+	VPSRLW        $0x03, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z9, Z6
+	VPSRLW        $0x03, Z6, Z6
+	VPANDD        Z10, Z6, Z6
+	VPADDB        Z6, Z11, Z11
+	VPSADBW       Z2, Z11, Z11
+	VPSLLQ        $0x10, Z11, Z11
+	VPADDQ        Z11, Z3, Z3
+	MOVL          $0x08080808, DX
+	VMOVD         DX, X6
+	VPBROADCASTD  X6, Z6
+	MOVL          $0x0f0f0f0f, DX
+	VMOVD         DX, X10
+	VPBROADCASTD  X10, Z10
+	VPADDB        Z6, Z5, Z11
+	VPSRLW        $0x04, Z11, Z11
+	VPANDD        Z10, Z11, Z11
+	VPADDB        Z6, Z7, Z12
+	VPSRLW        $0x04, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z8, Z12
+	VPSRLW        $0x04, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z9, Z6
+	VPSRLW        $0x04, Z6, Z6
+	VPANDD        Z10, Z6, Z6
+	VPADDB        Z6, Z11, Z11
+	VPSADBW       Z2, Z11, Z11
+	VPSLLQ        $0x20, Z11, Z11
+	VPADDQ        Z11, Z3, Z3
+	MOVL          $0x10101010, DX
+	VMOVD         DX, X6
+	VPBROADCASTD  X6, Z6
+	MOVL          $0x07070707, DX
+	VMOVD         DX, X10
+	VPBROADCASTD  X10, Z10
+	VPADDB        Z6, Z5, Z11
+	VPSRLW        $0x05, Z11, Z11
+	VPANDD        Z10, Z11, Z11
+	VPADDB        Z6, Z7, Z12
+	VPSRLW        $0x05, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z8, Z12
+	VPSRLW        $0x05, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z9, Z6
+	VPSRLW        $0x05, Z6, Z6
+	VPANDD        Z10, Z6, Z6
+	VPADDB        Z6, Z11, Z11
+	VPSADBW       Z2, Z11, Z11
+	VPSLLQ        $0x30, Z11, Z11
+	VPADDQ        Z11, Z3, Z3
+	MOVL          $0x20202020, DX
+	VMOVD         DX, X6
+	VPBROADCASTD  X6, Z6
+	MOVL          $0x03030303, DX
+	VMOVD         DX, X10
+	VPBROADCASTD  X10, Z10
+	VPADDB        Z6, Z5, Z11
+	VPSRLW        $0x06, Z11, Z11
+	VPANDD        Z10, Z11, Z11
+	VPADDB        Z6, Z7, Z12
+	VPSRLW        $0x06, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z8, Z12
+	VPSRLW        $0x06, Z12, Z12
+	VPANDD        Z10, Z12, Z12
+	VPADDB        Z12, Z11, Z11
+	VPADDB        Z6, Z9, Z6
+	VPSRLW        $0x06, Z6, Z6
+	VPANDD        Z10, Z6, Z6
+	VPADDB        Z6, Z11, Z11
+	VPSADBW       Z2, Z11, Z11
+	VPADDQ        Z11, Z4, Z4
+	MOVL          $0x40404040, DX
+	VMOVD         DX, X6
+	VPBROADCASTD  X6, Z6
+	MOVL          $0x01010101, DX
+	VMOVD         DX, X10
+	VPBROADCASTD  X10, Z10
+	VPADDB        Z6, Z5, Z5
+	VPSRLW        $0x07, Z5, Z5
+	VPANDD        Z10, Z5, Z5
+	VPADDB        Z6, Z7, Z7
+	VPSRLW        $0x07, Z7, Z7
+	VPANDD        Z10, Z7, Z7
+	VPADDB        Z7, Z5, Z5
+	VPADDB        Z6, Z8, Z7
+	VPSRLW        $0x07, Z7, Z7
+	VPANDD        Z10, Z7, Z7
+	VPADDB        Z7, Z5, Z5
+	VPADDB        Z6, Z9, Z6
+	VPSRLW        $0x07, Z6, Z6
+	VPANDD        Z10, Z6, Z6
+	VPADDB        Z6, Z5, Z5
+	VPSADBW       Z2, Z5, Z5
+	VPSLLQ        $0x10, Z5, Z5
+	VPADDQ        Z5, Z4, Z4
+	ADDQ          $+256, AX
+	DECQ          CX
+	JNZ           loop
+	VEXTRACTI64X4 $0x01, Z3, Y0
+	VPADDQ        Y0, Y3, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPADDQ        X1, X0, X1
+	VPSHUFD       $0x4e, X1, X0
+	VPADDQ        X0, X1, X1
+	VMOVQ         X1, AX
+	MOVQ          AX, a+8(FP)
+	VEXTRACTI64X4 $0x01, Z4, Y0
+	VPADDQ        Y0, Y4, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPADDQ        X1, X0, X1
+	VPSHUFD       $0x4e, X1, X0
+	VPADDQ        X0, X1, X1
+	VMOVQ         X1, AX
+	MOVQ          AX, b+16(FP)
+	VZEROUPPER
+	RET
+
+// func tileOutsideAVX512(outside *uint64, tile *byte, least uint32, mask uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·tileOutsideAVX512(SB), NOSPLIT, $0-24
+	MOVQ         outside+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVL         least+16(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         mask+20(FP), DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPXORD       Z1, Z1, Z1
+	VMOVDQU8     (CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VPTESTMB     Z2, Z1, K1
+	KMOVQ        K1, (AX)
+	VMOVDQU8     64(CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VPTESTMB     Z2, Z1, K1
+	KMOVQ        K1, 8(AX)
+	VMOVDQU8     128(CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VPTESTMB     Z2, Z1, K1
+	KMOVQ        K1, 16(AX)
+	VMOVDQU8     192(CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VPTESTMB     Z2, Z1, K1
+	KMOVQ        K1, 24(AX)
+	VMOVDQU8     256(CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VPTESTMB     Z2, Z1, K1
+	KMOVQ        K1, 32(AX)
+	VMOVDQU8     320(CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VPTESTMB     Z2, Z1, K1
+	KMOVQ        K1, 40(AX)
+	VMOVDQU8     384(CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VPTESTMB     Z2, Z1, K1
+	KMOVQ        K1, 48(AX)
+	VMOVDQU8     448(CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VPTESTMB     Z2, Z1, K1
+	KMOVQ        K1, 56(AX)
+	VZEROUPPER
+	RET
+
+// func packTile2AVX512(lines *byte, tile *byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·packTile2AVX512(SB), NOSPLIT, $0-16
+	MOVQ         lines+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVL         $0x7e7e7e7e, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVDQU8     (CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VMOVDQU8     64(CX), Z2
+	VPSUBB       Z0, Z2, Z2
+	VMOVDQU8     128(CX), Z3
+	VPSUBB       Z0, Z3, Z3
+	VMOVDQU8     192(CX), Z4
+	VPSUBB       Z0, Z4, Z4
+	VMOVDQU8     256(CX), Z5
+	VPSUBB       Z0, Z5, Z5
+	VMOVDQU8     320(CX), Z6
+	VPSUBB       Z0, Z6, Z6
+	VMOVDQU8     384(CX), Z7
+	VPSUBB       Z0, Z7, Z7
+	VMOVDQU8     448(CX), Z8
+	VPSUBB       Z0, Z8, Z8
+	MOVL         $0x03030303, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z1, Z0
+	VPSLLW       $0x02, Z2, Z1
+	MOVL         $0x0c0c0c0c, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x04, Z3, Z1
+	MOVL         $0x30303030, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x06, Z4, Z1
+	MOVL         $0xc0c0c0c0, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, (AX)
+	MOVL         $0x03030303, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z5, Z0
+	VPSLLW       $0x02, Z6, Z1
+	MOVL         $0x0c0c0c0c, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x04, Z7, Z1
+	MOVL         $0x30303030, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x06, Z8, Z1
+	MOVL         $0xc0c0c0c0, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 64(AX)
+	VZEROUPPER
+	RET
+
+// func packTile3AVX512(lines *byte, tile *byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·packTile3AVX512(SB), NOSPLIT, $0-16
+	MOVQ         lines+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVL         $0x7c7c7c7c, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVDQU8     (CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VMOVDQU8     64(CX), Z2
+	VPSUBB       Z0, Z2, Z2
+	VMOVDQU8     128(CX), Z3
+	VPSUBB       Z0, Z3, Z3
+	VMOVDQU8     192(CX), Z4
+	VPSUBB       Z0, Z4, Z4
+	VMOVDQU8     256(CX), Z5
+	VPSUBB       Z0, Z5, Z5
+	VMOVDQU8     320(CX), Z6
+	VPSUBB       Z0, Z6, Z6
+	VMOVDQU8     384(CX), Z7
+	VPSUBB       Z0, Z7, Z7
+	VMOVDQU8     448(CX), Z8
+	VPSUBB       Z0, Z8, Z8
+	MOVL         $0x03030303, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z1, Z0
+	VPSLLW       $0x02, Z2, Z9
+	MOVL         $0x0c0c0c0c, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VPSLLW       $0x04, Z3, Z9
+	MOVL         $0x30303030, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VPSLLW       $0x06, Z4, Z9
+	MOVL         $0xc0c0c0c0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, (AX)
+	MOVL         $0x03030303, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z5, Z0
+	VPSLLW       $0x02, Z6, Z9
+	MOVL         $0x0c0c0c0c, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VPSLLW       $0x04, Z7, Z9
+	MOVL         $0x30303030, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VPSLLW       $0x06, Z8, Z9
+	MOVL         $0xc0c0c0c0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 64(AX)
+	VPSRLW       $0x02, Z1, Z0
+	MOVL         $0x01010101, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPANDD       Z1, Z0, Z0
+	VPSRLW       $0x01, Z2, Z1
+	MOVL         $0x02020202, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	MOVL         $0x04040404, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPTERNLOGD   $0xf8, Z1, Z3, Z0
+	VPSLLW       $0x01, Z4, Z1
+	MOVL         $0x08080808, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x02, Z5, Z1
+	MOVL         $0x10101010, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x03, Z6, Z1
+	MOVL         $0x20202020, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x04, Z7, Z1
+	MOVL         $0x40404040, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x05, Z8, Z1
+	MOVL         $0x80808080, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 128(AX)
+	VZEROUPPER
+	RET
+
+// func packTile4AVX512(lines *byte, tile *byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·packTile4AVX512(SB), NOSPLIT, $0-16
+	MOVQ         lines+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVL         $0x78787878, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVDQU8     (CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VMOVDQU8     64(CX), Z2
+	VPSUBB       Z0, Z2, Z2
+	VMOVDQU8     128(CX), Z3
+	VPSUBB       Z0, Z3, Z3
+	VMOVDQU8     192(CX), Z4
+	VPSUBB       Z0, Z4, Z4
+	VMOVDQU8     256(CX), Z5
+	VPSUBB       Z0, Z5, Z5
+	VMOVDQU8     320(CX), Z6
+	VPSUBB       Z0, Z6, Z6
+	VMOVDQU8     384(CX), Z7
+	VPSUBB       Z0, Z7, Z7
+	VMOVDQU8     448(CX), Z8
+	VPSUBB       Z0, Z8, Z8
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z1, Z0
+	VPSLLW       $0x04, Z2, Z1
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, (AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z3, Z0
+	VPSLLW       $0x04, Z4, Z1
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 64(AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z5, Z0
+	VPSLLW       $0x04, Z6, Z1
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 128(AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z7, Z0
+	VPSLLW       $0x04, Z8, Z1
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 192(AX)
+	VZEROUPPER
+	RET
+
+// func packTile5AVX512(lines *byte, tile *byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·packTile5AVX512(SB), NOSPLIT, $0-16
+	MOVQ         lines+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVL         $0x70707070, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVDQU8     (CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VMOVDQU8     64(CX), Z2
+	VPSUBB       Z0, Z2, Z2
+	VMOVDQU8     128(CX), Z3
+	VPSUBB       Z0, Z3, Z3
+	VMOVDQU8     192(CX), Z4
+	VPSUBB       Z0, Z4, Z4
+	VMOVDQU8     256(CX), Z5
+	VPSUBB       Z0, Z5, Z5
+	VMOVDQU8     320(CX), Z6
+	VPSUBB       Z0, Z6, Z6
+	VMOVDQU8     384(CX), Z7
+	VPSUBB       Z0, Z7, Z7
+	VMOVDQU8     448(CX), Z8
+	VPSUBB       Z0, Z8, Z8
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z1, Z0
+	VPSLLW       $0x04, Z2, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, (AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z3, Z0
+	VPSLLW       $0x04, Z4, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 64(AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z5, Z0
+	VPSLLW       $0x04, Z6, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 128(AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z7, Z0
+	VPSLLW       $0x04, Z8, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 192(AX)
+	VPSRLW       $0x04, Z1, Z0
+	MOVL         $0x01010101, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPANDD       Z1, Z0, Z0
+	VPSRLW       $0x03, Z2, Z1
+	MOVL         $0x02020202, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSRLW       $0x02, Z3, Z1
+	MOVL         $0x04040404, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSRLW       $0x01, Z4, Z1
+	MOVL         $0x08080808, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	MOVL         $0x10101010, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPTERNLOGD   $0xf8, Z1, Z5, Z0
+	VPSLLW       $0x01, Z6, Z1
+	MOVL         $0x20202020, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x02, Z7, Z1
+	MOVL         $0x40404040, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSLLW       $0x03, Z8, Z1
+	MOVL         $0x80808080, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 256(AX)
+	VZEROUPPER
+	RET
+
+// func packTile6AVX512(lines *byte, tile *byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·packTile6AVX512(SB), NOSPLIT, $0-16
+	MOVQ         lines+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVL         $0x60606060, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVDQU8     (CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VMOVDQU8     64(CX), Z2
+	VPSUBB       Z0, Z2, Z2
+	VMOVDQU8     128(CX), Z3
+	VPSUBB       Z0, Z3, Z3
+	VMOVDQU8     192(CX), Z4
+	VPSUBB       Z0, Z4, Z4
+	VMOVDQU8     256(CX), Z5
+	VPSUBB       Z0, Z5, Z5
+	VMOVDQU8     320(CX), Z6
+	VPSUBB       Z0, Z6, Z6
+	VMOVDQU8     384(CX), Z7
+	VPSUBB       Z0, Z7, Z7
+	VMOVDQU8     448(CX), Z8
+	VPSUBB       Z0, Z8, Z8
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z1, Z0
+	VPSLLW       $0x04, Z2, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, (AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z3, Z0
+	VPSLLW       $0x04, Z4, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 64(AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z5, Z0
+	VPSLLW       $0x04, Z6, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 128(AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z7, Z0
+	VPSLLW       $0x04, Z8, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 192(AX)
+	VPSRLW       $0x04, Z1, Z0
+	MOVL         $0x03030303, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPANDD       Z1, Z0, Z0
+	VPSRLW       $0x02, Z2, Z1
+	MOVL         $0x0c0c0c0c, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	MOVL         $0x30303030, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPTERNLOGD   $0xf8, Z1, Z3, Z0
+	VPSLLW       $0x02, Z4, Z1
+	MOVL         $0xc0c0c0c0, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 256(AX)
+	VPSRLW       $0x04, Z5, Z0
+	MOVL         $0x03030303, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPANDD       Z1, Z0, Z0
+	VPSRLW       $0x02, Z6, Z1
+	MOVL         $0x0c0c0c0c, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	MOVL         $0x30303030, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPTERNLOGD   $0xf8, Z1, Z7, Z0
+	VPSLLW       $0x02, Z8, Z1
+	MOVL         $0xc0c0c0c0, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 320(AX)
+	VZEROUPPER
+	RET
+
+// func packTile7AVX512(lines *byte, tile *byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·packTile7AVX512(SB), NOSPLIT, $0-16
+	MOVQ         lines+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVL         $0x40404040, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVDQU8     (CX), Z1
+	VPSUBB       Z0, Z1, Z1
+	VMOVDQU8     64(CX), Z2
+	VPSUBB       Z0, Z2, Z2
+	VMOVDQU8     128(CX), Z3
+	VPSUBB       Z0, Z3, Z3
+	VMOVDQU8     192(CX), Z4
+	VPSUBB       Z0, Z4, Z4
+	VMOVDQU8     256(CX), Z5
+	VPSUBB       Z0, Z5, Z5
+	VMOVDQU8     320(CX), Z6
+	VPSUBB       Z0, Z6, Z6
+	VMOVDQU8     384(CX), Z7
+	VPSUBB       Z0, Z7, Z7
+	VMOVDQU8     448(CX), Z8
+	VPSUBB       Z0, Z8, Z8
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z1, Z0
+	VPSLLW       $0x04, Z2, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, (AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z3, Z0
+	VPSLLW       $0x04, Z4, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 64(AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z5, Z0
+	VPSLLW       $0x04, Z6, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 128(AX)
+	MOVL         $0x0f0f0f0f, CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Z0
+	VPANDD       Z0, Z7, Z0
+	VPSLLW       $0x04, Z8, Z9
+	MOVL         $0xf0f0f0f0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 192(AX)
+	VPSRLW       $0x04, Z1, Z0
+	MOVL         $0x03030303, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	VPANDD       Z9, Z0, Z0
+	VPSRLW       $0x02, Z2, Z9
+	MOVL         $0x0c0c0c0c, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	MOVL         $0x30303030, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	VPTERNLOGD   $0xf8, Z9, Z3, Z0
+	VPSLLW       $0x02, Z4, Z9
+	MOVL         $0xc0c0c0c0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 256(AX)
+	VPSRLW       $0x04, Z5, Z0
+	MOVL         $0x03030303, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	VPANDD       Z9, Z0, Z0
+	VPSRLW       $0x02, Z6, Z9
+	MOVL         $0x0c0c0c0c, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	MOVL         $0x30303030, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	VPTERNLOGD   $0xf8, Z9, Z7, Z0
+	VPSLLW       $0x02, Z8, Z9
+	MOVL         $0xc0c0c0c0, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	VPTERNLOGD   $0xf8, Z10, Z9, Z0
+	VMOVDQU8     Z0, 320(AX)
+	VPSRLW       $0x06, Z1, Z0
+	MOVL         $0x01010101, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPANDD       Z1, Z0, Z0
+	VPSRLW       $0x05, Z2, Z1
+	MOVL         $0x02020202, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSRLW       $0x04, Z3, Z1
+	MOVL         $0x04040404, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSRLW       $0x03, Z4, Z1
+	MOVL         $0x08080808, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSRLW       $0x02, Z5, Z1
+	MOVL         $0x10101010, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VPSRLW       $0x01, Z6, Z1
+	MOVL         $0x20202020, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	MOVL         $0x40404040, CX
+	VMOVD        CX, X1
+	VPBROADCASTD X1, Z1
+	VPTERNLOGD   $0xf8, Z1, Z7, Z0
+	VPSLLW       $0x01, Z8, Z1
+	MOVL         $0x80808080, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	VPTERNLOGD   $0xf8, Z2, Z1, Z0
+	VMOVDQU8     Z0, 384(AX)
+	VZEROUPPER
+	RET
+
+// func tile64x1AVX512(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile64x1AVX512(SB), NOSPLIT, $0-56
+	MOVQ    ldc+8(FP), AX
+	MOVQ    lda+24(FP), CX
+	LEAQ    (AX)(AX*2), DX
+	LEAQ    (CX)(CX*2), BX
+	MOVQ    c+0(FP), SI
+	LEAQ    (SI)(AX*4), DI
+	LEAQ    (DI)(AX*4), R8
+	MOVQ    a+16(FP), R9
+	LEAQ    (R9)(CX*4), R10
+	MOVQ    b+40(FP), R11
+	MOVQ    steps+48(FP), R12
+	MOVQ    step+32(FP), R13
+	VMOVUPD (SI), Z0
+	VMOVUPD (SI)(AX*1), Z1
+	VMOVUPD (SI)(AX*2), Z2
+	VMOVUPD (SI)(DX*1), Z3
+	VMOVUPD (DI), Z4
+	VMOVUPD (DI)(AX*1), Z5
+	VMOVUPD (DI)(AX*2), Z6
+	VMOVUPD (DI)(DX*1), Z7
+	MOVQ    $0x00000008, R14
+
+first:
+	PREFETCHT0   (R8)
+	ADDQ         AX, R8
+	VMOVUPD      (R11), Z8
+	VBROADCASTSD (R9), Z9
+	VFMADD231PD  Z9, Z8, Z0
+	VBROADCASTSD (R9)(CX*1), Z9
+	VFMADD231PD  Z9, Z8, Z1
+	VBROADCASTSD (R9)(CX*2), Z9
+	VFMADD231PD  Z9, Z8, Z2
+	VBROADCASTSD (R9)(BX*1), Z9
+	VFMADD231PD  Z9, Z8, Z3
+	VBROADCASTSD (R10), Z9
+	VFMADD231PD  Z9, Z8, Z4
+	VBROADCASTSD (R10)(CX*1), Z9
+	VFMADD231PD  Z9, Z8, Z5
+	VBROADCASTSD (R10)(CX*2), Z9
+	VFMADD231PD  Z9, Z8, Z6
+	VBROADCASTSD (R10)(BX*1), Z9
+	VFMADD231PD  Z9, Z8, Z7
+	ADDQ         R13, R9
+	ADDQ         R13, R10
+	ADDQ         $+64, R11
+	DECQ         R12
+	JZ           store
+	DECQ         R14
+	JNZ          first
+
+loop:
+	VMOVUPD      (R11), Z8
+	VBROADCASTSD (R9), Z9
+	VFMADD231PD  Z9, Z8, Z0
+	VBROADCASTSD (R9)(CX*1), Z9
+	VFMADD231PD  Z9, Z8, Z1
+	VBROADCASTSD (R9)(CX*2), Z9
+	VFMADD231PD  Z9, Z8, Z2
+	VBROADCASTSD (R9)(BX*1), Z9
+	VFMADD231PD  Z9, Z8, Z3
+	VBROADCASTSD (R10), Z9
+	VFMADD231PD  Z9, Z8, Z4
+	VBROADCASTSD (R10)(CX*1), Z9
+	VFMADD231PD  Z9, Z8, Z5
+	VBROADCASTSD (R10)(CX*2), Z9
+	VFMADD231PD  Z9, Z8, Z6
+	VBROADCASTSD (R10)(BX*1), Z9
+	VFMADD231PD  Z9, Z8, Z7
+	ADDQ         R13, R9
+	ADDQ         R13, R10
+	ADDQ         $+64, R11
+	DECQ         R12
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, (SI)(AX*1)
+	VMOVUPD Z2, (SI)(AX*2)
+	VMOVUPD Z3, (SI)(DX*1)
+	VMOVUPD Z4, (DI)
+	VMOVUPD Z5, (DI)(AX*1)
+	VMOVUPD Z6, (DI)(AX*2)
+	VMOVUPD Z7, (DI)(DX*1)
+	VZEROUPPER
+	RET
+
+// func tile64x2AVX512(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile64x2AVX512(SB), NOSPLIT, $0-56
+	MOVQ    ldc+8(FP), AX
+	MOVQ    lda+24(FP), CX
+	LEAQ    (AX)(AX*2), DX
+	LEAQ    (CX)(CX*2), BX
+	MOVQ    c+0(FP), SI
+	LEAQ    (SI)(AX*4), DI
+	LEAQ    (DI)(AX*4), R8
+	MOVQ    a+16(FP), R9
+	LEAQ    (R9)(CX*4), R10
+	MOVQ    b+40(FP), R11
+	MOVQ    steps+48(FP), R12
+	MOVQ    step+32(FP), R13
+	VMOVUPD (SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVUPD (SI)(AX*1), Z2
+	VMOVUPD 64(SI)(AX*1), Z3
+	VMOVUPD (SI)(AX*2), Z4
+	VMOVUPD 64(SI)(AX*2), Z5
+	VMOVUPD (SI)(DX*1), Z6
+	VMOVUPD 64(SI)(DX*1), Z7
+	VMOVUPD (DI), Z8
+	VMOVUPD 64(DI), Z9
+	VMOVUPD (DI)(AX*1), Z10
+	VMOVUPD 64(DI)(AX*1), Z11
+	VMOVUPD (DI)(AX*2), Z12
+	VMOVUPD 64(DI)(AX*2), Z13
+	VMOVUPD (DI)(DX*1), Z14
+	VMOVUPD 64(DI)(DX*1), Z15
+	MOVQ    $0x00000008, R14
+
+first:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         AX, R8
+	VMOVUPD      (R11), Z16
+	VMOVUPD      64(R11), Z17
+	VBROADCASTSD (R9), Z18
+	VFMADD231PD  Z18, Z16, Z0
+	VFMADD231PD  Z18, Z17, Z1
+	VBROADCASTSD (R9)(CX*1), Z18
+	VFMADD231PD  Z18, Z16, Z2
+	VFMADD231PD  Z18, Z17, Z3
+	VBROADCASTSD (R9)(CX*2), Z18
+	VFMADD231PD  Z18, Z16, Z4
+	VFMADD231PD  Z18, Z17, Z5
+	VBROADCASTSD (R9)(BX*1), Z18
+	VFMADD231PD  Z18, Z16, Z6
+	VFMADD231PD  Z18, Z17, Z7
+	VBROADCASTSD (R10), Z18
+	VFMADD231PD  Z18, Z16, Z8
+	VFMADD231PD  Z18, Z17, Z9
+	VBROADCASTSD (R10)(CX*1), Z18
+	VFMADD231PD  Z18, Z16, Z10
+	VFMADD231PD  Z18, Z17, Z11
+	VBROADCASTSD (R10)(CX*2), Z18
+	VFMADD231PD  Z18, Z16, Z12
+	VFMADD231PD  Z18, Z17, Z13
+	VBROADCASTSD (R10)(BX*1), Z18
+	VFMADD231PD  Z18, Z16, Z14
+	VFMADD231PD  Z18, Z17, Z15
+	ADDQ         R13, R9
+	ADDQ         R13, R10
+	ADDQ         $+128, R11
+	DECQ         R12
+	JZ           store
+	DECQ         R14
+	JNZ          first
+
+loop:
+	VMOVUPD      (R11), Z16
+	VMOVUPD      64(R11), Z17
+	VBROADCASTSD (R9), Z18
+	VFMADD231PD  Z18, Z16, Z0
+	VFMADD231PD  Z18, Z17, Z1
+	VBROADCASTSD (R9)(CX*1), Z18
+	VFMADD231PD  Z18, Z16, Z2
+	VFMADD231PD  Z18, Z17, Z3
+	VBROADCASTSD (R9)(CX*2), Z18
+	VFMADD231PD  Z18, Z16, Z4
+	VFMADD231PD  Z18, Z17, Z5
+	VBROADCASTSD (R9)(BX*1), Z18
+	VFMADD231PD  Z18, Z16, Z6
+	VFMADD231PD  Z18, Z17, Z7
+	VBROADCASTSD (R10), Z18
+	VFMADD231PD  Z18, Z16, Z8
+	VFMADD231PD  Z18, Z17, Z9
+	VBROADCASTSD (R10)(CX*1), Z18
+	VFMADD231PD  Z18, Z16, Z10
+	VFMADD231PD  Z18, Z17, Z11
+	VBROADCASTSD (R10)(CX*2), Z18
+	VFMADD231PD  Z18, Z16, Z12
+	VFMADD231PD  Z18, Z17, Z13
+	VBROADCASTSD (R10)(BX*1), Z18
+	VFMADD231PD  Z18, Z16, Z14
+	VFMADD231PD  Z18, Z17, Z15
+	ADDQ         R13, R9
+	ADDQ         R13, R10
+	ADDQ         $+128, R11
+	DECQ         R12
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z2, (SI)(AX*1)
+	VMOVUPD Z3, 64(SI)(AX*1)
+	VMOVUPD Z4, (SI)(AX*2)
+	VMOVUPD Z5, 64(SI)(AX*2)
+	VMOVUPD Z6, (SI)(DX*1)
+	VMOVUPD Z7, 64(SI)(DX*1)
+	VMOVUPD Z8, (DI)
+	VMOVUPD Z9, 64(DI)
+	VMOVUPD Z10, (DI)(AX*1)
+	VMOVUPD Z11, 64(DI)(AX*1)
+	VMOVUPD Z12, (DI)(AX*2)
+	VMOVUPD Z13, 64(DI)(AX*2)
+	VMOVUPD Z14, (DI)(DX*1)
+	VMOVUPD Z15, 64(DI)(DX*1)
+	VZEROUPPER
+	RET
+
+// func tile64x3AVX512(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile64x3AVX512(SB), NOSPLIT, $0-56
+	MOVQ    ldc+8(FP), AX
+	MOVQ    lda+24(FP), CX
+	LEAQ    (AX)(AX*2), DX
+	LEAQ    (CX)(CX*2), BX
+	MOVQ    c+0(FP), SI
+	LEAQ    (SI)(AX*4), DI
+	LEAQ    (DI)(AX*4), R8
+	MOVQ    a+16(FP), R9
+	LEAQ    (R9)(CX*4), R10
+	MOVQ    b+40(FP), R11
+	MOVQ    steps+48(FP), R12
+	MOVQ    step+32(FP), R13
+	VMOVUPD (SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVUPD 128(SI), Z2
+	VMOVUPD (SI)(AX*1), Z3
+	VMOVUPD 64(SI)(AX*1), Z4
+	VMOVUPD 128(SI)(AX*1), Z5
+	VMOVUPD (SI)(AX*2), Z6
+	VMOVUPD 64(SI)(AX*2), Z7
+	VMOVUPD 128(SI)(AX*2), Z8
+	VMOVUPD (SI)(DX*1), Z9
+	VMOVUPD 64(SI)(DX*1), Z10
+	VMOVUPD 128(SI)(DX*1), Z11
+	VMOVUPD (DI), Z12
+	VMOVUPD 64(DI), Z13
+	VMOVUPD 128(DI), Z14
+	VMOVUPD (DI)(AX*1), Z15
+	VMOVUPD 64(DI)(AX*1), Z16
+	VMOVUPD 128(DI)(AX*1), Z17
+	VMOVUPD (DI)(AX*2), Z18
+	VMOVUPD 64(DI)(AX*2), Z19
+	VMOVUPD 128(DI)(AX*2), Z20
+	VMOVUPD (DI)(DX*1), Z21
+	VMOVUPD 64(DI)(DX*1), Z22
+	VMOVUPD 128(DI)(DX*1), Z23
+	MOVQ    $0x00000008, R14
+
+first:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	PREFETCHT0   128(R8)
+	ADDQ         AX, R8
+	VMOVUPD      (R11), Z24
+	VMOVUPD      64(R11), Z25
+	VMOVUPD      128(R11), Z26
+	VBROADCASTSD (R9), Z27
+	VFMADD231PD  Z27, Z24, Z0
+	VFMADD231PD  Z27, Z25, Z1
+	VFMADD231PD  Z27, Z26, Z2
+	VBROADCASTSD (R9)(CX*1), Z27
+	VFMADD231PD  Z27, Z24, Z3
+	VFMADD231PD  Z27, Z25, Z4
+	VFMADD231PD  Z27, Z26, Z5
+	VBROADCASTSD (R9)(CX*2), Z27
+	VFMADD231PD  Z27, Z24, Z6
+	VFMADD231PD  Z27, Z25, Z7
+	VFMADD231PD  Z27, Z26, Z8
+	VBROADCASTSD (R9)(BX*1), Z27
+	VFMADD231PD  Z27, Z24, Z9
+	VFMADD231PD  Z27, Z25, Z10
+	VFMADD231PD  Z27, Z26, Z11
+	VBROADCASTSD (R10), Z27
+	VFMADD231PD  Z27, Z24, Z12
+	VFMADD231PD  Z27, Z25, Z13
+	VFMADD231PD  Z27, Z26, Z14
+	VBROADCASTSD (R10)(CX*1), Z27
+	VFMADD231PD  Z27, Z24, Z15
+	VFMADD231PD  Z27, Z25, Z16
+	VFMADD231PD  Z27, Z26, Z17
+	VBROADCASTSD (R10)(CX*2), Z27
+	VFMADD231PD  Z27, Z24, Z18
+	VFMADD231PD  Z27, Z25, Z19
+	VFMADD231PD  Z27, Z26, Z20
+	VBROADCASTSD (R10)(BX*1), Z27
+	VFMADD231PD  Z27, Z24, Z21
+	VFMADD231PD  Z27, Z25, Z22
+	VFMADD231PD  Z27, Z26, Z23
+	ADDQ         R13, R9
+	ADDQ         R13, R10
+	ADDQ         $+192, R11
+	DECQ         R12
+	JZ           store
+	DECQ         R14
+	JNZ          first
+
+loop:
+	VMOVUPD      (R11), Z24
+	VMOVUPD      64(R11), Z25
+	VMOVUPD      128(R11), Z26
+	VBROADCASTSD (R9), Z27
+	VFMADD231PD  Z27, Z24, Z0
+	VFMADD231PD  Z27, Z25, Z1
+	VFMADD231PD  Z27, Z26, Z2
+	VBROADCASTSD (R9)(CX*1), Z27
+	VFMADD231PD  Z27, Z24, Z3
+	VFMADD231PD  Z27, Z25, Z4
+	VFMADD231PD  Z27, Z26, Z5
+	VBROADCASTSD (R9)(CX*2), Z27
+	VFMADD231PD  Z27, Z24, Z6
+	VFMADD231PD  Z27, Z25, Z7
+	VFMADD231PD  Z27, Z26, Z8
+	VBROADCASTSD (R9)(BX*1), Z27
+	VFMADD231PD  Z27, Z24, Z9
+	VFMADD231PD  Z27, Z25, Z10
+	VFMADD231PD  Z27, Z26, Z11
+	VBROADCASTSD (R10), Z27
+	VFMADD231PD  Z27, Z24, Z12
+	VFMADD231PD  Z27, Z25, Z13
+	VFMADD231PD  Z27, Z26, Z14
+	VBROADCASTSD (R10)(CX*1), Z27
+	VFMADD231PD  Z27, Z24, Z15
+	VFMADD231PD  Z27, Z25, Z16
+	VFMADD231PD  Z27, Z26, Z17
+	VBROADCASTSD (R10)(CX*2), Z27
+	VFMADD231PD  Z27, Z24, Z18
+	VFMADD231PD  Z27, Z25, Z19
+	VFMADD231PD  Z27, Z26, Z20
+	VBROADCASTSD (R10)(BX*1), Z27
+	VFMADD231PD  Z27, Z24, Z21
+	VFMADD231PD  Z27, Z25, Z22
+	VFMADD231PD  Z27, Z26, Z23
+	ADDQ         R13, R9
+	ADDQ         R13, R10
+	ADDQ         $+192, R11
+	DECQ         R12
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z2, 128(SI)
+	VMOVUPD Z3, (SI)(AX*1)
+	VMOVUPD Z4, 64(SI)(AX*1)
+	VMOVUPD Z5, 128(SI)(AX*1)
+	VMOVUPD Z6, (SI)(AX*2)
+	VMOVUPD Z7, 64(SI)(AX*2)
+	VMOVUPD Z8, 128(SI)(AX*2)
+	VMOVUPD Z9, (SI)(DX*1)
+	VMOVUPD Z10, 64(SI)(DX*1)
+	VMOVUPD Z11, 128(SI)(DX*1)
+	VMOVUPD Z12, (DI)
+	VMOVUPD Z13, 64(DI)
+	VMOVUPD Z14, 128(DI)
+	VMOVUPD Z15, (DI)(AX*1)
+	VMOVUPD Z16, 64(DI)(AX*1)
+	VMOVUPD Z17, 128(DI)(AX*1)
+	VMOVUPD Z18, (DI)(AX*2)
+	VMOVUPD Z19, 64(DI)(AX*2)
+	VMOVUPD Z20, 128(DI)(AX*2)
+	VMOVUPD Z21, (DI)(DX*1)
+	VMOVUPD Z22, 64(DI)(DX*1)
+	VMOVUPD Z23, 128(DI)(DX*1)
+	VZEROUPPER
+	RET
+
+// func pack64x1AVX512(dst *float64, src *float64, ld int, steps int)
+// Requires: AVX, AVX512F
+TEXT ·pack64x1AVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ steps+24(FP), BX
+
+loop:
+	VMOVUPD (CX), Z0
+	VMOVUPD Z0, (AX)
+	ADDQ    DX, CX
+	ADDQ    $+64, AX
+	DECQ    BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func pack64x2AVX512(dst *float64, src *float64, ld int, steps int)
+// Requires: AVX, AVX512F
+TEXT ·pack64x2AVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ steps+24(FP), BX
+
+loop:
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	ADDQ    DX, CX
+	ADDQ    $+128, AX
+	DECQ    BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func pack64x3AVX512(dst *float64, src *float64, ld int, steps int)
+// Requires: AVX, AVX512F
+TEXT ·pack64x3AVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ steps+24(FP), BX
+
+loop:
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	ADDQ    DX, CX
+	ADDQ    $+192, AX
+	DECQ    BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func widen64x1AVX512(dst *float64, src *float32, ld int, steps int)
+// Requires: AVX, AVX512F
+TEXT ·widen64x1AVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ steps+24(FP), BX
+
+loop:
+	VCVTPS2PD (CX), Z0
+	VMOVUPD   Z0, (AX)
+	ADDQ      DX, CX
+	ADDQ      $+64, AX
+	DECQ      BX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func widen64x2AVX512(dst *float64, src *float32, ld int, steps int)
+// Requires: AVX, AVX512F
+TEXT ·widen64x2AVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ steps+24(FP), BX
+
+loop:
+	VCVTPS2PD (CX), Z0
+	VCVTPS2PD 32(CX), Z1
+	VMOVUPD   Z0, (AX)
+	VMOVUPD   Z1, 64(AX)
+	ADDQ      DX, CX
+	ADDQ      $+128, AX
+	DECQ      BX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func widen64x3AVX512(dst *float64, src *float32, ld int, steps int)
+// Requires: AVX, AVX512F
+TEXT ·widen64x3AVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ steps+24(FP), BX
+
+loop:
+	VCVTPS2PD (CX), Z0
+	VCVTPS2PD 32(CX), Z1
+	VCVTPS2PD 64(CX), Z2
+	VMOVUPD   Z0, (AX)
+	VMOVUPD   Z1, 64(AX)
+	VMOVUPD   Z2, 128(AX)
+	ADDQ      DX, CX
+	ADDQ      $+192, AX
+	DECQ      BX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func softcapAVX512(x *float32, n int, scale float32, cap float32)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL
+TEXT ·softcapAVX512(SB), NOSPLIT, $0-24
+	MOVL         $0x7fc00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS scale+16(FP), Y1
+	VBROADCASTSS cap+20(FP), Y2
+	MOVQ         n+8(FP), CX
+
+loopagr:
+	VMOVUPS      (AX), Y3
+	VMOVUPS      32(AX), Y4
+	VMULPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMULPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VCVTPS2PD    Y3, Z3
+	VCVTPS2PD    Y4, Z4
+	VANDPD.BCST  d7FFFFFFFFFFFFFFFAVX512<>+0(SB), Z3, Z5
+	VMULPD.BCST  dC000000000000000AVX512<>+0(SB), Z5, Z5
+	VANDPD.BCST  d7FFFFFFFFFFFFFFFAVX512<>+0(SB), Z4, Z6
+	VMULPD.BCST  dC000000000000000AVX512<>+0(SB), Z6, Z6
+	VBROADCASTSD dC085E00000000000AVX512<>+0(SB), Z8
+	VBROADCASTSD d4086300000000000AVX512<>+0(SB), Z9
+	VMAXPD       Z5, Z8, Z5
+	VMINPD       Z5, Z9, Z5
+	VMULPD.BCST  d3FF71547652B82FEAVX512<>+0(SB), Z5, Z7
+	VRNDSCALEPD  $0x08, Z7, Z7
+	VMULPD.BCST  d3FE62E42FEE00000AVX512<>+0(SB), Z7, Z10
+	VSUBPD       Z10, Z5, Z5
+	VMULPD.BCST  d3DEA39EF35793C76AVX512<>+0(SB), Z7, Z10
+	VSUBPD       Z10, Z5, Z5
+	VMULPD.BCST  d3E927E4FB7789F5CAVX512<>+0(SB), Z5, Z10
+	VMAXPD       Z6, Z8, Z6
+	VMINPD       Z6, Z9, Z6
+	VMULPD.BCST  d3FF71547652B82FEAVX512<>+0(SB), Z6, Z8
+	VRNDSCALEPD  $0x08, Z8, Z8
+	VMULPD.BCST  d3FE62E42FEE00000AVX512<>+0(SB), Z8, Z9
+	VSUBPD       Z9, Z6, Z6
+	VMULPD.BCST  d3DEA39EF35793C76AVX512<>+0(SB), Z8, Z9
+	VSUBPD       Z9, Z6, Z6
+	VMULPD.BCST  d3E927E4FB7789F5CAVX512<>+0(SB), Z6, Z9
+	VADDPD.BCST  d3EC71DE3A556C734AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3EC71DE3A556C734AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3EFA01A01A01A01AAVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3EFA01A01A01A01AAVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3F2A01A01A01A01AAVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3F2A01A01A01A01AAVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3F56C16C16C16C17AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3F56C16C16C16C17AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3F81111111111111AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3F81111111111111AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FA5555555555555AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3FA5555555555555AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FC5555555555555AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3FC5555555555555AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z10, Z10
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z9, Z9
+	VADDPD.BCST  d43380000000003FFAVX512<>+0(SB), Z7, Z7
+	VPSLLQ       $0x34, Z7, Z7
+	VMULPD       Z7, Z10, Z10
+	VADDPD.BCST  d43380000000003FFAVX512<>+0(SB), Z8, Z8
+	VPSLLQ       $0x34, Z8, Z8
+	VMULPD       Z8, Z9, Z9
+	VBROADCASTSD d3FF0000000000000AVX512<>+0(SB), Z5
+	VBROADCASTSD d3F50000000000000AVX512<>+0(SB), Z6
+	VBROADCASTSD d3FD5555555555555AVX512<>+0(SB), Z7
+	VSUBPD       Z10, Z5, Z8
+	VADDPD       Z10, Z5, Z10
+	VDIVPD       Z10, Z8, Z8
+	VANDPD.BCST  d8000000000000000AVX512<>+0(SB), Z3, Z11
+	VORPD        Z11, Z8, Z8
+	VMULPD       Z3, Z3, Z11
+	VMULPD       Z11, Z3, Z11
+	VMULPD       Z7, Z11, Z11
+	VSUBPD       Z11, Z3, Z11
+	VANDPD.BCST  d7FFFFFFFFFFFFFFFAVX512<>+0(SB), Z3, Z10
+	VCMPPD       $0x11, Z6, Z10, K1
+	VMOVAPD      Z11, K1, Z8
+	VSUBPD       Z9, Z5, Z3
+	VADDPD       Z9, Z5, Z9
+	VDIVPD       Z9, Z3, Z3
+	VANDPD.BCST  d8000000000000000AVX512<>+0(SB), Z4, Z5
+	VORPD        Z5, Z3, Z3
+	VMULPD       Z4, Z4, Z5
+	VMULPD       Z5, Z4, Z5
+	VMULPD       Z7, Z5, Z5
+	VSUBPD       Z5, Z4, Z5
+	VANDPD.BCST  d7FFFFFFFFFFFFFFFAVX512<>+0(SB), Z4, Z9
+	VCMPPD       $0x11, Z6, Z9, K1
+	VMOVAPD      Z5, K1, Z3
+	VCVTPD2PS    Z8, Y4
+	VCVTPD2PS    Z3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x03, Y4, Y4, K1
+	VMOVAPS      Y0, K1, Y4
+	VMOVUPS      Y4, (AX)
+	VCMPPS       $0x03, Y3, Y3, K1
+	VMOVAPS      Y0, K1, Y3
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         $+64, AX
+	SUBQ         $+16, CX
+	JNZ          loopagr
+	VZEROUPPER
+	RET
+
+DATA d7FFFFFFFFFFFFFFFAVX512<>+0(SB)/8, $0x7fffffffffffffff
+GLOBL d7FFFFFFFFFFFFFFFAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA dC000000000000000AVX512<>+0(SB)/8, $0xc000000000000000
+GLOBL dC000000000000000AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA dC085E00000000000AVX512<>+0(SB)/8, $0xc085e00000000000
+GLOBL dC085E00000000000AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d4086300000000000AVX512<>+0(SB)/8, $0x4086300000000000
+GLOBL d4086300000000000AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3FF71547652B82FEAVX512<>+0(SB)/8, $0x3ff71547652b82fe
+GLOBL d3FF71547652B82FEAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3FE62E42FEE00000AVX512<>+0(SB)/8, $0x3fe62e42fee00000
+GLOBL d3FE62E42FEE00000AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3DEA39EF35793C76AVX512<>+0(SB)/8, $0x3dea39ef35793c76
+GLOBL d3DEA39EF35793C76AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3E927E4FB7789F5CAVX512<>+0(SB)/8, $0x3e927e4fb7789f5c
+GLOBL d3E927E4FB7789F5CAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3EC71DE3A556C734AVX512<>+0(SB)/8, $0x3ec71de3a556c734
+GLOBL d3EC71DE3A556C734AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3EFA01A01A01A01AAVX512<>+0(SB)/8, $0x3efa01a01a01a01a
+GLOBL d3EFA01A01A01A01AAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3F2A01A01A01A01AAVX512<>+0(SB)/8, $0x3f2a01a01a01a01a
+GLOBL d3F2A01A01A01A01AAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3F56C16C16C16C17AVX512<>+0(SB)/8, $0x3f56c16c16c16c17
+GLOBL d3F56C16C16C16C17AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3F81111111111111AVX512<>+0(SB)/8, $0x3f81111111111111
+GLOBL d3F81111111111111AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3FA5555555555555AVX512<>+0(SB)/8, $0x3fa5555555555555
+GLOBL d3FA5555555555555AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3FC5555555555555AVX512<>+0(SB)/8, $0x3fc5555555555555
+GLOBL d3FC5555555555555AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3FE0000000000000AVX512<>+0(SB)/8, $0x3fe0000000000000
+GLOBL d3FE0000000000000AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3FF0000000000000AVX512<>+0(SB)/8, $0x3ff0000000000000
+GLOBL d3FF0000000000000AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d43380000000003FFAVX512<>+0(SB)/8, $0x43380000000003ff
+GLOBL d43380000000003FFAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3F50000000000000AVX512<>+0(SB)/8, $0x3f50000000000000
+GLOBL d3F50000000000000AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3FD5555555555555AVX512<>+0(SB)/8, $0x3fd5555555555555
+GLOBL d3FD5555555555555AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d8000000000000000AVX512<>+0(SB)/8, $0x8000000000000000
+GLOBL d8000000000000000AVX512<>(SB), RODATA|NOPTR, $8
+
+// func siluMulAVX512(x *float32, u *float32, n int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL
+TEXT ·siluMulAVX512(SB), NOSPLIT, $0-24
+	MOVL         $0x7fc00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	MOVQ         x+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         n+16(FP), DX
+
+loopags:
+	VMOVUPS      (AX), Y1
+	VMOVUPS      32(AX), Y2
+	VCVTPS2PD    Y1, Z1
+	VCVTPS2PD    Y2, Z2
+	VXORPD.BCST  d8000000000000000AVX512<>+0(SB), Z1, Z3
+	VXORPD.BCST  d8000000000000000AVX512<>+0(SB), Z2, Z4
+	VBROADCASTSD dC085E00000000000AVX512<>+0(SB), Z6
+	VBROADCASTSD d4086300000000000AVX512<>+0(SB), Z7
+	VMAXPD       Z3, Z6, Z3
+	VMINPD       Z3, Z7, Z3
+	VMULPD.BCST  d3FF71547652B82FEAVX512<>+0(SB), Z3, Z5
+	VRNDSCALEPD  $0x08, Z5, Z5
+	VMULPD.BCST  d3FE62E42FEE00000AVX512<>+0(SB), Z5, Z8
+	VSUBPD       Z8, Z3, Z3
+	VMULPD.BCST  d3DEA39EF35793C76AVX512<>+0(SB), Z5, Z8
+	VSUBPD       Z8, Z3, Z3
+	VMULPD.BCST  d3E927E4FB7789F5CAVX512<>+0(SB), Z3, Z8
+	VMAXPD       Z4, Z6, Z4
+	VMINPD       Z4, Z7, Z4
+	VMULPD.BCST  d3FF71547652B82FEAVX512<>+0(SB), Z4, Z6
+	VRNDSCALEPD  $0x08, Z6, Z6
+	VMULPD.BCST  d3FE62E42FEE00000AVX512<>+0(SB), Z6, Z7
+	VSUBPD       Z7, Z4, Z4
+	VMULPD.BCST  d3DEA39EF35793C76AVX512<>+0(SB), Z6, Z7
+	VSUBPD       Z7, Z4, Z4
+	VMULPD.BCST  d3E927E4FB7789F5CAVX512<>+0(SB), Z4, Z7
+	VADDPD.BCST  d3EC71DE3A556C734AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3EC71DE3A556C734AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3EFA01A01A01A01AAVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3EFA01A01A01A01AAVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3F2A01A01A01A01AAVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3F2A01A01A01A01AAVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3F56C16C16C16C17AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3F56C16C16C16C17AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3F81111111111111AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3F81111111111111AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FA5555555555555AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3FA5555555555555AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FC5555555555555AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3FC5555555555555AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z8, Z8
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z7, Z7
+	VADDPD.BCST  d43380000000003FFAVX512<>+0(SB), Z5, Z5
+	VPSLLQ       $0x34, Z5, Z5
+	VMULPD       Z5, Z8, Z8
+	VADDPD.BCST  d43380000000003FFAVX512<>+0(SB), Z6, Z6
+	VPSLLQ       $0x34, Z6, Z6
+	VMULPD       Z6, Z7, Z7
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z8, Z8
+	VDIVPD       Z8, Z1, Z8
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z7, Z7
+	VDIVPD       Z7, Z2, Z7
+	VCVTPD2PS    Z8, Y1
+	VCVTPD2PS    Z7, Y2
+	VMULPS       (CX), Y1, Y1
+	VMULPS       32(CX), Y2, Y2
+	VCMPPS       $0x03, Y1, Y1, K1
+	VMOVAPS      Y0, K1, Y1
+	VMOVUPS      Y1, (AX)
+	VCMPPS       $0x03, Y2, Y2, K1
+	VMOVAPS      Y0, K1, Y2
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+16, DX
+	JNZ          loopags
+	VZEROUPPER
+	RET
+
+// func geluTanhMulAVX512(x *float32, u *float32, n int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL
+TEXT ·geluTanhMulAVX512(SB), NOSPLIT, $0-24
+	MOVL         $0x7fc00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	MOVQ         x+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         n+16(FP), DX
+
+loopagt:
+	VMOVUPS      (AX), Y1
+	VMOVUPS      32(AX), Y2
+	VCVTPS2PD    Y1, Z1
+	VCVTPS2PD    Y2, Z2
+	VMULPD       Z1, Z1, Z3
+	VMULPD       Z3, Z1, Z3
+	VMULPD.BCST  d3FA6E4E26D4801F7AVX512<>+0(SB), Z3, Z3
+	VADDPD       Z3, Z1, Z3
+	VMULPD.BCST  d3FE9884533D43651AVX512<>+0(SB), Z3, Z3
+	VMULPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z1, Z1
+	VMULPD       Z2, Z2, Z4
+	VMULPD       Z4, Z2, Z4
+	VMULPD.BCST  d3FA6E4E26D4801F7AVX512<>+0(SB), Z4, Z4
+	VADDPD       Z4, Z2, Z4
+	VMULPD.BCST  d3FE9884533D43651AVX512<>+0(SB), Z4, Z4
+	VMULPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z2, Z2
+	VANDPD.BCST  d7FFFFFFFFFFFFFFFAVX512<>+0(SB), Z3, Z5
+	VMULPD.BCST  dC000000000000000AVX512<>+0(SB), Z5, Z5
+	VANDPD.BCST  d7FFFFFFFFFFFFFFFAVX512<>+0(SB), Z4, Z6
+	VMULPD.BCST  dC000000000000000AVX512<>+0(SB), Z6, Z6
+	VBROADCASTSD dC085E00000000000AVX512<>+0(SB), Z8
+	VBROADCASTSD d4086300000000000AVX512<>+0(SB), Z9
+	VMAXPD       Z5, Z8, Z5
+	VMINPD       Z5, Z9, Z5
+	VMULPD.BCST  d3FF71547652B82FEAVX512<>+0(SB), Z5, Z7
+	VRNDSCALEPD  $0x08, Z7, Z7
+	VMULPD.BCST  d3FE62E42FEE00000AVX512<>+0(SB), Z7, Z10
+	VSUBPD       Z10, Z5, Z5
+	VMULPD.BCST  d3DEA39EF35793C76AVX512<>+0(SB), Z7, Z10
+	VSUBPD       Z10, Z5, Z5
+	VMULPD.BCST  d3E927E4FB7789F5CAVX512<>+0(SB), Z5, Z10
+	VMAXPD       Z6, Z8, Z6
+	VMINPD       Z6, Z9, Z6
+	VMULPD.BCST  d3FF71547652B82FEAVX512<>+0(SB), Z6, Z8
+	VRNDSCALEPD  $0x08, Z8, Z8
+	VMULPD.BCST  d3FE62E42FEE00000AVX512<>+0(SB), Z8, Z9
+	VSUBPD       Z9, Z6, Z6
+	VMULPD.BCST  d3DEA39EF35793C76AVX512<>+0(SB), Z8, Z9
+	VSUBPD       Z9, Z6, Z6
+	VMULPD.BCST  d3E927E4FB7789F5CAVX512<>+0(SB), Z6, Z9
+	VADDPD.BCST  d3EC71DE3A556C734AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3EC71DE3A556C734AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3EFA01A01A01A01AAVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3EFA01A01A01A01AAVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3F2A01A01A01A01AAVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3F2A01A01A01A01AAVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3F56C16C16C16C17AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3F56C16C16C16C17AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3F81111111111111AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3F81111111111111AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FA5555555555555AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3FA5555555555555AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FC5555555555555AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3FC5555555555555AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z10, Z10
+	VMULPD       Z5, Z10, Z10
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z9, Z9
+	VMULPD       Z6, Z9, Z9
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z10, Z10
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z9, Z9
+	VADDPD.BCST  d43380000000003FFAVX512<>+0(SB), Z7, Z7
+	VPSLLQ       $0x34, Z7, Z7
+	VMULPD       Z7, Z10, Z10
+	VADDPD.BCST  d43380000000003FFAVX512<>+0(SB), Z8, Z8
+	VPSLLQ       $0x34, Z8, Z8
+	VMULPD       Z8, Z9, Z9
+	VBROADCASTSD d3FF0000000000000AVX512<>+0(SB), Z5
+	VBROADCASTSD d3F50000000000000AVX512<>+0(SB), Z6
+	VBROADCASTSD d3FD5555555555555AVX512<>+0(SB), Z7
+	VSUBPD       Z10, Z5, Z8
+	VADDPD       Z10, Z5, Z10
+	VDIVPD       Z10, Z8, Z8
+	VANDPD.BCST  d8000000000000000AVX512<>+0(SB), Z3, Z11
+	VORPD        Z11, Z8, Z8
+	VMULPD       Z3, Z3, Z11
+	VMULPD       Z11, Z3, Z11
+	VMULPD       Z7, Z11, Z11
+	VSUBPD       Z11, Z3, Z11
+	VANDPD.BCST  d7FFFFFFFFFFFFFFFAVX512<>+0(SB), Z3, Z10
+	VCMPPD       $0x11, Z6, Z10, K1
+	VMOVAPD      Z11, K1, Z8
+	VSUBPD       Z9, Z5, Z3
+	VADDPD       Z9, Z5, Z9
+	VDIVPD       Z9, Z3, Z3
+	VANDPD.BCST  d8000000000000000AVX512<>+0(SB), Z4, Z5
+	VORPD        Z5, Z3, Z3
+	VMULPD       Z4, Z4, Z5
+	VMULPD       Z5, Z4, Z5
+	VMULPD       Z7, Z5, Z5
+	VSUBPD       Z5, Z4, Z5
+	VANDPD.BCST  d7FFFFFFFFFFFFFFFAVX512<>+0(SB), Z4, Z9
+	VCMPPD       $0x11, Z6, Z9, K1
+	VMOVAPD      Z5, K1, Z3
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z1, Z8
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z3, Z3
+	VMULPD       Z3, Z2, Z3
+	VCVTPD2PS    Z8, Y1
+	VCVTPD2PS    Z3, Y2
+	VMULPS       (CX), Y1, Y1
+	VMULPS       32(CX), Y2, Y2
+	VCMPPS       $0x03, Y1, Y1, K1
+	VMOVAPS      Y0, K1, Y1
+	VMOVUPS      Y1, (AX)
+	VCMPPS       $0x03, Y2, Y2, K1
+	VMOVAPS      Y0, K1, Y2
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+16, DX
+	JNZ          loopagt
+	VZEROUPPER
+	RET
+
+DATA d3FA6E4E26D4801F7AVX512<>+0(SB)/8, $0x3fa6e4e26d4801f7
+GLOBL d3FA6E4E26D4801F7AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA d3FE9884533D43651AVX512<>+0(SB)/8, $0x3fe9884533d43651
+GLOBL d3FE9884533D43651AVX512<>(SB), RODATA|NOPTR, $8
+
+// func scoresF32AVX512(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scoresF32AVX512(SB), NOSPLIT, $0-48
+	MOVQ   scores+0(FP), AX
+	MOVQ   queries+8(FP), CX
+	MOVQ   rows+16(FP), DX
+	MOVQ   dim+24(FP), BX
+	MOVQ   keys+32(FP), SI
+	MOVQ   scales+40(FP), DI
+	MOVQ   BX, DI
+	SHLQ   $0x02, DI
+	VPXORD Z0, Z0, Z0
+
+rowsagv:
+	CMPQ    DX, $0x06
+	JL      feweragw
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	VMOVAPS Z0, Z24
+	MOVQ    CX, R8
+	LEAQ    (SI), R9
+	MOVQ    BX, R10
+	LEAQ    (R8)(DI*2), R11
+	ADDQ    DI, R11
+
+dimagx:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VMOVUPS      (R9), Z25
+	VMOVUPS      64(R9), Z26
+	VMOVUPS      128(R9), Z27
+	VMOVUPS      192(R9), Z28
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z29, Z25, Z1
+	VFMADD231PS  Z29, Z26, Z2
+	VFMADD231PS  Z29, Z27, Z3
+	VFMADD231PS  Z29, Z28, Z4
+	VBROADCASTSS (R8)(DI*1), Z29
+	VFMADD231PS  Z29, Z25, Z5
+	VFMADD231PS  Z29, Z26, Z6
+	VFMADD231PS  Z29, Z27, Z7
+	VFMADD231PS  Z29, Z28, Z8
+	VBROADCASTSS (R8)(DI*2), Z29
+	VFMADD231PS  Z29, Z25, Z9
+	VFMADD231PS  Z29, Z26, Z10
+	VFMADD231PS  Z29, Z27, Z11
+	VFMADD231PS  Z29, Z28, Z12
+	VBROADCASTSS (R11), Z29
+	VFMADD231PS  Z29, Z25, Z13
+	VFMADD231PS  Z29, Z26, Z14
+	VFMADD231PS  Z29, Z27, Z15
+	VFMADD231PS  Z29, Z28, Z16
+	VBROADCASTSS (R11)(DI*1), Z29
+	VFMADD231PS  Z29, Z25, Z17
+	VFMADD231PS  Z29, Z26, Z18
+	VFMADD231PS  Z29, Z27, Z19
+	VFMADD231PS  Z29, Z28, Z20
+	VBROADCASTSS (R11)(DI*2), Z29
+	VFMADD231PS  Z29, Z25, Z21
+	VFMADD231PS  Z29, Z26, Z22
+	VFMADD231PS  Z29, Z27, Z23
+	VFMADD231PS  Z29, Z28, Z24
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R11
+	ADDQ         $+256, R9
+	DECQ         R10
+	JNZ          dimagx
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 448(AX)
+	VMOVUPS      Z9, 512(AX)
+	VMOVUPS      Z10, 576(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z12, 704(AX)
+	VMOVUPS      Z13, 768(AX)
+	VMOVUPS      Z14, 832(AX)
+	VMOVUPS      Z15, 896(AX)
+	VMOVUPS      Z16, 960(AX)
+	VMOVUPS      Z17, 1024(AX)
+	VMOVUPS      Z18, 1088(AX)
+	VMOVUPS      Z19, 1152(AX)
+	VMOVUPS      Z20, 1216(AX)
+	VMOVUPS      Z21, 1280(AX)
+	VMOVUPS      Z22, 1344(AX)
+	VMOVUPS      Z23, 1408(AX)
+	VMOVUPS      Z24, 1472(AX)
+	ADDQ         $+1536, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x06, DX
+	JMP          rowsagv
+
+feweragw:
+	CMPQ    DX, $0x05
+	JL      feweragz
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+	LEAQ    (R8)(DI*2), R9
+	ADDQ    DI, R9
+
+dimaha:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	PREFETCHT0   4224(SI)
+	PREFETCHT0   4288(SI)
+	VMOVUPS      (SI), Z20
+	VMOVUPS      64(SI), Z21
+	VMOVUPS      128(SI), Z22
+	VMOVUPS      192(SI), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z2
+	VFMADD231PS  Z24, Z22, Z3
+	VFMADD231PS  Z24, Z23, Z4
+	VBROADCASTSS (R8)(DI*1), Z24
+	VFMADD231PS  Z24, Z20, Z5
+	VFMADD231PS  Z24, Z21, Z6
+	VFMADD231PS  Z24, Z22, Z7
+	VFMADD231PS  Z24, Z23, Z8
+	VBROADCASTSS (R8)(DI*2), Z24
+	VFMADD231PS  Z24, Z20, Z9
+	VFMADD231PS  Z24, Z21, Z10
+	VFMADD231PS  Z24, Z22, Z11
+	VFMADD231PS  Z24, Z23, Z12
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z24, Z20, Z13
+	VFMADD231PS  Z24, Z21, Z14
+	VFMADD231PS  Z24, Z22, Z15
+	VFMADD231PS  Z24, Z23, Z16
+	VBROADCASTSS (R9)(DI*1), Z24
+	VFMADD231PS  Z24, Z20, Z17
+	VFMADD231PS  Z24, Z21, Z18
+	VFMADD231PS  Z24, Z22, Z19
+	VFMADD231PS  Z24, Z23, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $+256, SI
+	DECQ         BX
+	JNZ          dimaha
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 448(AX)
+	VMOVUPS      Z9, 512(AX)
+	VMOVUPS      Z10, 576(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z12, 704(AX)
+	VMOVUPS      Z13, 768(AX)
+	VMOVUPS      Z14, 832(AX)
+	VMOVUPS      Z15, 896(AX)
+	VMOVUPS      Z16, 960(AX)
+	VMOVUPS      Z17, 1024(AX)
+	VMOVUPS      Z18, 1088(AX)
+	VMOVUPS      Z19, 1152(AX)
+	VMOVUPS      Z0, 1216(AX)
+	ADDQ         $+1280, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x05, DX
+	JMP          endagu
+
+feweragz:
+	CMPQ    DX, $0x04
+	JL      fewerahc
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+	LEAQ    (R8)(DI*2), R9
+	ADDQ    DI, R9
+
+dimahd:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	PREFETCHT0   4224(SI)
+	PREFETCHT0   4288(SI)
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	VMOVUPS      128(SI), Z18
+	VMOVUPS      192(SI), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z2
+	VFMADD231PS  Z20, Z18, Z3
+	VFMADD231PS  Z20, Z19, Z4
+	VBROADCASTSS (R8)(DI*1), Z20
+	VFMADD231PS  Z20, Z16, Z5
+	VFMADD231PS  Z20, Z17, Z6
+	VFMADD231PS  Z20, Z18, Z7
+	VFMADD231PS  Z20, Z19, Z8
+	VBROADCASTSS (R8)(DI*2), Z20
+	VFMADD231PS  Z20, Z16, Z9
+	VFMADD231PS  Z20, Z17, Z10
+	VFMADD231PS  Z20, Z18, Z11
+	VFMADD231PS  Z20, Z19, Z12
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z20, Z16, Z13
+	VFMADD231PS  Z20, Z17, Z14
+	VFMADD231PS  Z20, Z18, Z15
+	VFMADD231PS  Z20, Z19, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $+256, SI
+	DECQ         BX
+	JNZ          dimahd
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 448(AX)
+	VMOVUPS      Z9, 512(AX)
+	VMOVUPS      Z10, 576(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z12, 704(AX)
+	VMOVUPS      Z13, 768(AX)
+	VMOVUPS      Z14, 832(AX)
+	VMOVUPS      Z15, 896(AX)
+	VMOVUPS      Z0, 960(AX)
+	ADDQ         $+1024, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x04, DX
+	JMP          endagu
+
+fewerahc:
+	CMPQ    DX, $0x03
+	JL      fewerahf
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+
+dimahg:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	PREFETCHT0   4224(SI)
+	PREFETCHT0   4288(SI)
+	VMOVUPS      (SI), Z12
+	VMOVUPS      64(SI), Z13
+	VMOVUPS      128(SI), Z14
+	VMOVUPS      192(SI), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z2
+	VFMADD231PS  Z16, Z14, Z3
+	VFMADD231PS  Z16, Z15, Z4
+	VBROADCASTSS (R8)(DI*1), Z16
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z16, Z13, Z6
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z16, Z15, Z8
+	VBROADCASTSS (R8)(DI*2), Z16
+	VFMADD231PS  Z16, Z12, Z9
+	VFMADD231PS  Z16, Z13, Z10
+	VFMADD231PS  Z16, Z14, Z11
+	VFMADD231PS  Z16, Z15, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $+256, SI
+	DECQ         BX
+	JNZ          dimahg
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 448(AX)
+	VMOVUPS      Z9, 512(AX)
+	VMOVUPS      Z10, 576(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z0, 704(AX)
+	ADDQ         $+768, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x03, DX
+	JMP          endagu
+
+fewerahf:
+	CMPQ    DX, $0x02
+	JL      fewerahi
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+
+dimahj:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	PREFETCHT0   4224(SI)
+	PREFETCHT0   4288(SI)
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	VMOVUPS      128(SI), Z10
+	VMOVUPS      192(SI), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z12, Z8, Z1
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z12, Z10, Z3
+	VFMADD231PS  Z12, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z12, Z8, Z5
+	VFMADD231PS  Z12, Z9, Z6
+	VFMADD231PS  Z12, Z10, Z7
+	VFMADD231PS  Z12, Z11, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $+256, SI
+	DECQ         BX
+	JNZ          dimahj
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z0, 448(AX)
+	ADDQ         $+512, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x02, DX
+	JMP          endagu
+
+fewerahi:
+	CMPQ    DX, $0x01
+	JL      fewerahl
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+
+dimahm:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	PREFETCHT0   4224(SI)
+	PREFETCHT0   4288(SI)
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      128(SI), Z6
+	VMOVUPS      192(SI), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z8, Z5, Z2
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z8, Z7, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $+256, SI
+	DECQ         BX
+	JNZ          dimahm
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z0, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         DI, CX
+	SUBQ         $0x01, DX
+	JMP          endagu
+
+fewerahl:
+endagu:
+	VZEROUPPER
+	RET
+
+// func scoresF16AVX512(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scoresF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ   scores+0(FP), AX
+	MOVQ   queries+8(FP), CX
+	MOVQ   rows+16(FP), DX
+	MOVQ   dim+24(FP), BX
+	MOVQ   keys+32(FP), SI
+	MOVQ   scales+40(FP), DI
+	MOVQ   BX, DI
+	SHLQ   $0x02, DI
+	VPXORD Z0, Z0, Z0
+
+rowsaho:
+	CMPQ    DX, $0x06
+	JL      fewerahp
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	VMOVAPS Z0, Z24
+	MOVQ    CX, R8
+	LEAQ    (SI), R9
+	MOVQ    BX, R10
+	LEAQ    (R8)(DI*2), R11
+	ADDQ    DI, R11
+
+dimahq:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VCVTPH2PS    (R9), Z25
+	VCVTPH2PS    32(R9), Z26
+	VCVTPH2PS    64(R9), Z27
+	VCVTPH2PS    96(R9), Z28
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z29, Z25, Z1
+	VFMADD231PS  Z29, Z26, Z2
+	VFMADD231PS  Z29, Z27, Z3
+	VFMADD231PS  Z29, Z28, Z4
+	VBROADCASTSS (R8)(DI*1), Z29
+	VFMADD231PS  Z29, Z25, Z5
+	VFMADD231PS  Z29, Z26, Z6
+	VFMADD231PS  Z29, Z27, Z7
+	VFMADD231PS  Z29, Z28, Z8
+	VBROADCASTSS (R8)(DI*2), Z29
+	VFMADD231PS  Z29, Z25, Z9
+	VFMADD231PS  Z29, Z26, Z10
+	VFMADD231PS  Z29, Z27, Z11
+	VFMADD231PS  Z29, Z28, Z12
+	VBROADCASTSS (R11), Z29
+	VFMADD231PS  Z29, Z25, Z13
+	VFMADD231PS  Z29, Z26, Z14
+	VFMADD231PS  Z29, Z27, Z15
+	VFMADD231PS  Z29, Z28, Z16
+	VBROADCASTSS (R11)(DI*1), Z29
+	VFMADD231PS  Z29, Z25, Z17
+	VFMADD231PS  Z29, Z26, Z18
+	VFMADD231PS  Z29, Z27, Z19
+	VFMADD231PS  Z29, Z28, Z20
+	VBROADCASTSS (R11)(DI*2), Z29
+	VFMADD231PS  Z29, Z25, Z21
+	VFMADD231PS  Z29, Z26, Z22
+	VFMADD231PS  Z29, Z27, Z23
+	VFMADD231PS  Z29, Z28, Z24
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R11
+	ADDQ         $+128, R9
+	DECQ         R10
+	JNZ          dimahq
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 448(AX)
+	VMOVUPS      Z9, 512(AX)
+	VMOVUPS      Z10, 576(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z12, 704(AX)
+	VMOVUPS      Z13, 768(AX)
+	VMOVUPS      Z14, 832(AX)
+	VMOVUPS      Z15, 896(AX)
+	VMOVUPS      Z16, 960(AX)
+	VMOVUPS      Z17, 1024(AX)
+	VMOVUPS      Z18, 1088(AX)
+	VMOVUPS      Z19, 1152(AX)
+	VMOVUPS      Z20, 1216(AX)
+	VMOVUPS      Z21, 1280(AX)
+	VMOVUPS      Z22, 1344(AX)
+	VMOVUPS      Z23, 1408(AX)
+	VMOVUPS      Z24, 1472(AX)
+	ADDQ         $+1536, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x06, DX
+	JMP          rowsaho
+
+fewerahp:
+	CMPQ    DX, $0x05
+	JL      fewerahs
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+	LEAQ    (R8)(DI*2), R9
+	ADDQ    DI, R9
+
+dimaht:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	VCVTPH2PS    (SI), Z20
+	VCVTPH2PS    32(SI), Z21
+	VCVTPH2PS    64(SI), Z22
+	VCVTPH2PS    96(SI), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z2
+	VFMADD231PS  Z24, Z22, Z3
+	VFMADD231PS  Z24, Z23, Z4
+	VBROADCASTSS (R8)(DI*1), Z24
+	VFMADD231PS  Z24, Z20, Z5
+	VFMADD231PS  Z24, Z21, Z6
+	VFMADD231PS  Z24, Z22, Z7
+	VFMADD231PS  Z24, Z23, Z8
+	VBROADCASTSS (R8)(DI*2), Z24
+	VFMADD231PS  Z24, Z20, Z9
+	VFMADD231PS  Z24, Z21, Z10
+	VFMADD231PS  Z24, Z22, Z11
+	VFMADD231PS  Z24, Z23, Z12
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z24, Z20, Z13
+	VFMADD231PS  Z24, Z21, Z14
+	VFMADD231PS  Z24, Z22, Z15
+	VFMADD231PS  Z24, Z23, Z16
+	VBROADCASTSS (R9)(DI*1), Z24
+	VFMADD231PS  Z24, Z20, Z17
+	VFMADD231PS  Z24, Z21, Z18
+	VFMADD231PS  Z24, Z22, Z19
+	VFMADD231PS  Z24, Z23, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $+128, SI
+	DECQ         BX
+	JNZ          dimaht
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 448(AX)
+	VMOVUPS      Z9, 512(AX)
+	VMOVUPS      Z10, 576(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z12, 704(AX)
+	VMOVUPS      Z13, 768(AX)
+	VMOVUPS      Z14, 832(AX)
+	VMOVUPS      Z15, 896(AX)
+	VMOVUPS      Z16, 960(AX)
+	VMOVUPS      Z17, 1024(AX)
+	VMOVUPS      Z18, 1088(AX)
+	VMOVUPS      Z19, 1152(AX)
+	VMOVUPS      Z0, 1216(AX)
+	ADDQ         $+1280, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x05, DX
+	JMP          endahn
+
+fewerahs:
+	CMPQ    DX, $0x04
+	JL      fewerahv
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+	LEAQ    (R8)(DI*2), R9
+	ADDQ    DI, R9
+
+dimahw:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	VCVTPH2PS    (SI), Z16
+	VCVTPH2PS    32(SI), Z17
+	VCVTPH2PS    64(SI), Z18
+	VCVTPH2PS    96(SI), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z2
+	VFMADD231PS  Z20, Z18, Z3
+	VFMADD231PS  Z20, Z19, Z4
+	VBROADCASTSS (R8)(DI*1), Z20
+	VFMADD231PS  Z20, Z16, Z5
+	VFMADD231PS  Z20, Z17, Z6
+	VFMADD231PS  Z20, Z18, Z7
+	VFMADD231PS  Z20, Z19, Z8
+	VBROADCASTSS (R8)(DI*2), Z20
+	VFMADD231PS  Z20, Z16, Z9
+	VFMADD231PS  Z20, Z17, Z10
+	VFMADD231PS  Z20, Z18, Z11
+	VFMADD231PS  Z20, Z19, Z12
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z20, Z16, Z13
+	VFMADD231PS  Z20, Z17, Z14
+	VFMADD231PS  Z20, Z18, Z15
+	VFMADD231PS  Z20, Z19, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $+128, SI
+	DECQ         BX
+	JNZ          dimahw
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 448(AX)
+	VMOVUPS      Z9, 512(AX)
+	VMOVUPS      Z10, 576(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z12, 704(AX)
+	VMOVUPS      Z13, 768(AX)
+	VMOVUPS      Z14, 832(AX)
+	VMOVUPS      Z15, 896(AX)
+	VMOVUPS      Z0, 960(AX)
+	ADDQ         $+1024, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x04, DX
+	JMP          endahn
+
+fewerahv:
+	CMPQ    DX, $0x03
+	JL      fewerahy
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+
+dimahz:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	VCVTPH2PS    (SI), Z12
+	VCVTPH2PS    32(SI), Z13
+	VCVTPH2PS    64(SI), Z14
+	VCVTPH2PS    96(SI), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z2
+	VFMADD231PS  Z16, Z14, Z3
+	VFMADD231PS  Z16, Z15, Z4
+	VBROADCASTSS (R8)(DI*1), Z16
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z16, Z13, Z6
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z16, Z15, Z8
+	VBROADCASTSS (R8)(DI*2), Z16
+	VFMADD231PS  Z16, Z12, Z9
+	VFMADD231PS  Z16, Z13, Z10
+	VFMADD231PS  Z16, Z14, Z11
+	VFMADD231PS  Z16, Z15, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $+128, SI
+	DECQ         BX
+	JNZ          dimahz
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 448(AX)
+	VMOVUPS      Z9, 512(AX)
+	VMOVUPS      Z10, 576(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z0, 704(AX)
+	ADDQ         $+768, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x03, DX
+	JMP          endahn
+
+fewerahy:
+	CMPQ    DX, $0x02
+	JL      feweraib
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+
+dimaic:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	VCVTPH2PS    (SI), Z8
+	VCVTPH2PS    32(SI), Z9
+	VCVTPH2PS    64(SI), Z10
+	VCVTPH2PS    96(SI), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z12, Z8, Z1
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z12, Z10, Z3
+	VFMADD231PS  Z12, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z12, Z8, Z5
+	VFMADD231PS  Z12, Z9, Z6
+	VFMADD231PS  Z12, Z10, Z7
+	VFMADD231PS  Z12, Z11, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $+128, SI
+	DECQ         BX
+	JNZ          dimaic
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z0, 448(AX)
+	ADDQ         $+512, AX
+	ADDQ         DI, CX
+	ADDQ         DI, CX
+	SUBQ         $0x02, DX
+	JMP          endahn
+
+feweraib:
+	CMPQ    DX, $0x01
+	JL      feweraie
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R8
+	LEAQ    (SI), SI
+
+dimaif:
+	PREFETCHT0   4096(SI)
+	PREFETCHT0   4160(SI)
+	VCVTPH2PS    (SI), Z4
+	VCVTPH2PS    32(SI), Z5
+	VCVTPH2PS    64(SI), Z6
+	VCVTPH2PS    96(SI), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z8, Z5, Z2
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z8, Z7, Z0
+	ADDQ         $0x04, R8
+	ADDQ         $+128, SI
+	DECQ         BX
+	JNZ          dimaif
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z0, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         DI, CX
+	SUBQ         $0x01, DX
+	JMP          endahn
+
+feweraie:
+endahn:
+	VZEROUPPER
+	RET
+
+// func scoresInt8AVX512(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scoresInt8AVX512(SB), NOSPLIT, $0-48
+	MOVQ   scores+0(FP), AX
+	MOVQ   queries+8(FP), CX
+	MOVQ   rows+16(FP), DX
+	MOVQ   dim+24(FP), BX
+	MOVQ   keys+32(FP), SI
+	MOVQ   scales+40(FP), DI
+	MOVQ   BX, R8
+	SHLQ   $0x02, R8
+	VPXORD Z0, Z0, Z0
+
+rowsaih:
+	CMPQ    DX, $0x06
+	JL      feweraii
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	VMOVAPS Z0, Z24
+	MOVQ    CX, R9
+	LEAQ    (SI), R10
+	MOVQ    BX, R11
+	LEAQ    (R9)(R8*2), R12
+	ADDQ    R8, R12
+
+dimaij:
+	PREFETCHT0   4096(R10)
+	VPMOVSXBD    (R10), Z25
+	VCVTDQ2PS    Z25, Z25
+	VPMOVSXBD    16(R10), Z26
+	VCVTDQ2PS    Z26, Z26
+	VPMOVSXBD    32(R10), Z27
+	VCVTDQ2PS    Z27, Z27
+	VPMOVSXBD    48(R10), Z28
+	VCVTDQ2PS    Z28, Z28
+	VBROADCASTSS (R9), Z29
+	VFMADD231PS  Z29, Z25, Z1
+	VFMADD231PS  Z29, Z26, Z2
+	VFMADD231PS  Z29, Z27, Z3
+	VFMADD231PS  Z29, Z28, Z4
+	VBROADCASTSS (R9)(R8*1), Z29
+	VFMADD231PS  Z29, Z25, Z5
+	VFMADD231PS  Z29, Z26, Z6
+	VFMADD231PS  Z29, Z27, Z7
+	VFMADD231PS  Z29, Z28, Z8
+	VBROADCASTSS (R9)(R8*2), Z29
+	VFMADD231PS  Z29, Z25, Z9
+	VFMADD231PS  Z29, Z26, Z10
+	VFMADD231PS  Z29, Z27, Z11
+	VFMADD231PS  Z29, Z28, Z12
+	VBROADCASTSS (R12), Z29
+	VFMADD231PS  Z29, Z25, Z13
+	VFMADD231PS  Z29, Z26, Z14
+	VFMADD231PS  Z29, Z27, Z15
+	VFMADD231PS  Z29, Z28, Z16
+	VBROADCASTSS (R12)(R8*1), Z29
+	VFMADD231PS  Z29, Z25, Z17
+	VFMADD231PS  Z29, Z26, Z18
+	VFMADD231PS  Z29, Z27, Z19
+	VFMADD231PS  Z29, Z28, Z20
+	VBROADCASTSS (R12)(R8*2), Z29
+	VFMADD231PS  Z29, Z25, Z21
+	VFMADD231PS  Z29, Z26, Z22
+	VFMADD231PS  Z29, Z27, Z23
+	VFMADD231PS  Z29, Z28, Z24
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R12
+	ADDQ         $+64, R10
+	DECQ         R11
+	JNZ          dimaij
+	VMULPS       (DI), Z1, Z1
+	VMOVUPS      Z1, (AX)
+	VMULPS       64(DI), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMULPS       128(DI), Z3, Z3
+	VMOVUPS      Z3, 128(AX)
+	VMULPS       192(DI), Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	VMULPS       (DI), Z5, Z5
+	VMOVUPS      Z5, 256(AX)
+	VMULPS       64(DI), Z6, Z6
+	VMOVUPS      Z6, 320(AX)
+	VMULPS       128(DI), Z7, Z7
+	VMOVUPS      Z7, 384(AX)
+	VMULPS       192(DI), Z8, Z8
+	VMOVUPS      Z8, 448(AX)
+	VMULPS       (DI), Z9, Z9
+	VMOVUPS      Z9, 512(AX)
+	VMULPS       64(DI), Z10, Z10
+	VMOVUPS      Z10, 576(AX)
+	VMULPS       128(DI), Z11, Z11
+	VMOVUPS      Z11, 640(AX)
+	VMULPS       192(DI), Z12, Z12
+	VMOVUPS      Z12, 704(AX)
+	VMULPS       (DI), Z13, Z13
+	VMOVUPS      Z13, 768(AX)
+	VMULPS       64(DI), Z14, Z14
+	VMOVUPS      Z14, 832(AX)
+	VMULPS       128(DI), Z15, Z15
+	VMOVUPS      Z15, 896(AX)
+	VMULPS       192(DI), Z16, Z16
+	VMOVUPS      Z16, 960(AX)
+	VMULPS       (DI), Z17, Z17
+	VMOVUPS      Z17, 1024(AX)
+	VMULPS       64(DI), Z18, Z18
+	VMOVUPS      Z18, 1088(AX)
+	VMULPS       128(DI), Z19, Z19
+	VMOVUPS      Z19, 1152(AX)
+	VMULPS       192(DI), Z20, Z20
+	VMOVUPS      Z20, 1216(AX)
+	VMULPS       (DI), Z21, Z21
+	VMOVUPS      Z21, 1280(AX)
+	VMULPS       64(DI), Z22, Z22
+	VMOVUPS      Z22, 1344(AX)
+	VMULPS       128(DI), Z23, Z23
+	VMOVUPS      Z23, 1408(AX)
+	VMULPS       192(DI), Z24, Z24
+	VMOVUPS      Z24, 1472(AX)
+	ADDQ         $+1536, AX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	SUBQ         $0x06, DX
+	JMP          rowsaih
+
+feweraii:
+	CMPQ    DX, $0x05
+	JL      fewerail
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R9
+	LEAQ    (SI), SI
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+
+dimaim:
+	PREFETCHT0   4096(SI)
+	VPMOVSXBD    (SI), Z20
+	VCVTDQ2PS    Z20, Z20
+	VPMOVSXBD    16(SI), Z21
+	VCVTDQ2PS    Z21, Z21
+	VPMOVSXBD    32(SI), Z22
+	VCVTDQ2PS    Z22, Z22
+	VPMOVSXBD    48(SI), Z23
+	VCVTDQ2PS    Z23, Z23
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z2
+	VFMADD231PS  Z24, Z22, Z3
+	VFMADD231PS  Z24, Z23, Z4
+	VBROADCASTSS (R9)(R8*1), Z24
+	VFMADD231PS  Z24, Z20, Z5
+	VFMADD231PS  Z24, Z21, Z6
+	VFMADD231PS  Z24, Z22, Z7
+	VFMADD231PS  Z24, Z23, Z8
+	VBROADCASTSS (R9)(R8*2), Z24
+	VFMADD231PS  Z24, Z20, Z9
+	VFMADD231PS  Z24, Z21, Z10
+	VFMADD231PS  Z24, Z22, Z11
+	VFMADD231PS  Z24, Z23, Z12
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z24, Z20, Z13
+	VFMADD231PS  Z24, Z21, Z14
+	VFMADD231PS  Z24, Z22, Z15
+	VFMADD231PS  Z24, Z23, Z16
+	VBROADCASTSS (R10)(R8*1), Z24
+	VFMADD231PS  Z24, Z20, Z17
+	VFMADD231PS  Z24, Z21, Z18
+	VFMADD231PS  Z24, Z22, Z19
+	VFMADD231PS  Z24, Z23, Z0
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $+64, SI
+	DECQ         BX
+	JNZ          dimaim
+	VMULPS       (DI), Z1, Z1
+	VMOVUPS      Z1, (AX)
+	VMULPS       64(DI), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMULPS       128(DI), Z3, Z3
+	VMOVUPS      Z3, 128(AX)
+	VMULPS       192(DI), Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	VMULPS       (DI), Z5, Z5
+	VMOVUPS      Z5, 256(AX)
+	VMULPS       64(DI), Z6, Z6
+	VMOVUPS      Z6, 320(AX)
+	VMULPS       128(DI), Z7, Z7
+	VMOVUPS      Z7, 384(AX)
+	VMULPS       192(DI), Z8, Z8
+	VMOVUPS      Z8, 448(AX)
+	VMULPS       (DI), Z9, Z9
+	VMOVUPS      Z9, 512(AX)
+	VMULPS       64(DI), Z10, Z10
+	VMOVUPS      Z10, 576(AX)
+	VMULPS       128(DI), Z11, Z11
+	VMOVUPS      Z11, 640(AX)
+	VMULPS       192(DI), Z12, Z12
+	VMOVUPS      Z12, 704(AX)
+	VMULPS       (DI), Z13, Z13
+	VMOVUPS      Z13, 768(AX)
+	VMULPS       64(DI), Z14, Z14
+	VMOVUPS      Z14, 832(AX)
+	VMULPS       128(DI), Z15, Z15
+	VMOVUPS      Z15, 896(AX)
+	VMULPS       192(DI), Z16, Z16
+	VMOVUPS      Z16, 960(AX)
+	VMULPS       (DI), Z17, Z17
+	VMOVUPS      Z17, 1024(AX)
+	VMULPS       64(DI), Z18, Z18
+	VMOVUPS      Z18, 1088(AX)
+	VMULPS       128(DI), Z19, Z19
+	VMOVUPS      Z19, 1152(AX)
+	VMULPS       192(DI), Z0, Z0
+	VMOVUPS      Z0, 1216(AX)
+	ADDQ         $+1280, AX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	SUBQ         $0x05, DX
+	JMP          endaig
+
+fewerail:
+	CMPQ    DX, $0x04
+	JL      feweraio
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R9
+	LEAQ    (SI), SI
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+
+dimaip:
+	PREFETCHT0   4096(SI)
+	VPMOVSXBD    (SI), Z16
+	VCVTDQ2PS    Z16, Z16
+	VPMOVSXBD    16(SI), Z17
+	VCVTDQ2PS    Z17, Z17
+	VPMOVSXBD    32(SI), Z18
+	VCVTDQ2PS    Z18, Z18
+	VPMOVSXBD    48(SI), Z19
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z2
+	VFMADD231PS  Z20, Z18, Z3
+	VFMADD231PS  Z20, Z19, Z4
+	VBROADCASTSS (R9)(R8*1), Z20
+	VFMADD231PS  Z20, Z16, Z5
+	VFMADD231PS  Z20, Z17, Z6
+	VFMADD231PS  Z20, Z18, Z7
+	VFMADD231PS  Z20, Z19, Z8
+	VBROADCASTSS (R9)(R8*2), Z20
+	VFMADD231PS  Z20, Z16, Z9
+	VFMADD231PS  Z20, Z17, Z10
+	VFMADD231PS  Z20, Z18, Z11
+	VFMADD231PS  Z20, Z19, Z12
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z20, Z16, Z13
+	VFMADD231PS  Z20, Z17, Z14
+	VFMADD231PS  Z20, Z18, Z15
+	VFMADD231PS  Z20, Z19, Z0
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $+64, SI
+	DECQ         BX
+	JNZ          dimaip
+	VMULPS       (DI), Z1, Z1
+	VMOVUPS      Z1, (AX)
+	VMULPS       64(DI), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMULPS       128(DI), Z3, Z3
+	VMOVUPS      Z3, 128(AX)
+	VMULPS       192(DI), Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	VMULPS       (DI), Z5, Z5
+	VMOVUPS      Z5, 256(AX)
+	VMULPS       64(DI), Z6, Z6
+	VMOVUPS      Z6, 320(AX)
+	VMULPS       128(DI), Z7, Z7
+	VMOVUPS      Z7, 384(AX)
+	VMULPS       192(DI), Z8, Z8
+	VMOVUPS      Z8, 448(AX)
+	VMULPS       (DI), Z9, Z9
+	VMOVUPS      Z9, 512(AX)
+	VMULPS       64(DI), Z10, Z10
+	VMOVUPS      Z10, 576(AX)
+	VMULPS       128(DI), Z11, Z11
+	VMOVUPS      Z11, 640(AX)
+	VMULPS       192(DI), Z12, Z12
+	VMOVUPS      Z12, 704(AX)
+	VMULPS       (DI), Z13, Z13
+	VMOVUPS      Z13, 768(AX)
+	VMULPS       64(DI), Z14, Z14
+	VMOVUPS      Z14, 832(AX)
+	VMULPS       128(DI), Z15, Z15
+	VMOVUPS      Z15, 896(AX)
+	VMULPS       192(DI), Z0, Z0
+	VMOVUPS      Z0, 960(AX)
+	ADDQ         $+1024, AX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	SUBQ         $0x04, DX
+	JMP          endaig
+
+feweraio:
+	CMPQ    DX, $0x03
+	JL      fewerair
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R9
+	LEAQ    (SI), SI
+
+dimais:
+	PREFETCHT0   4096(SI)
+	VPMOVSXBD    (SI), Z12
+	VCVTDQ2PS    Z12, Z12
+	VPMOVSXBD    16(SI), Z13
+	VCVTDQ2PS    Z13, Z13
+	VPMOVSXBD    32(SI), Z14
+	VCVTDQ2PS    Z14, Z14
+	VPMOVSXBD    48(SI), Z15
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z2
+	VFMADD231PS  Z16, Z14, Z3
+	VFMADD231PS  Z16, Z15, Z4
+	VBROADCASTSS (R9)(R8*1), Z16
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z16, Z13, Z6
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z16, Z15, Z8
+	VBROADCASTSS (R9)(R8*2), Z16
+	VFMADD231PS  Z16, Z12, Z9
+	VFMADD231PS  Z16, Z13, Z10
+	VFMADD231PS  Z16, Z14, Z11
+	VFMADD231PS  Z16, Z15, Z0
+	ADDQ         $0x04, R9
+	ADDQ         $+64, SI
+	DECQ         BX
+	JNZ          dimais
+	VMULPS       (DI), Z1, Z1
+	VMOVUPS      Z1, (AX)
+	VMULPS       64(DI), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMULPS       128(DI), Z3, Z3
+	VMOVUPS      Z3, 128(AX)
+	VMULPS       192(DI), Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	VMULPS       (DI), Z5, Z5
+	VMOVUPS      Z5, 256(AX)
+	VMULPS       64(DI), Z6, Z6
+	VMOVUPS      Z6, 320(AX)
+	VMULPS       128(DI), Z7, Z7
+	VMOVUPS      Z7, 384(AX)
+	VMULPS       192(DI), Z8, Z8
+	VMOVUPS      Z8, 448(AX)
+	VMULPS       (DI), Z9, Z9
+	VMOVUPS      Z9, 512(AX)
+	VMULPS       64(DI), Z10, Z10
+	VMOVUPS      Z10, 576(AX)
+	VMULPS       128(DI), Z11, Z11
+	VMOVUPS      Z11, 640(AX)
+	VMULPS       192(DI), Z0, Z0
+	VMOVUPS      Z0, 704(AX)
+	ADDQ         $+768, AX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	SUBQ         $0x03, DX
+	JMP          endaig
+
+fewerair:
+	CMPQ    DX, $0x02
+	JL      feweraiu
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R9
+	LEAQ    (SI), SI
+
+dimaiv:
+	PREFETCHT0   4096(SI)
+	VPMOVSXBD    (SI), Z8
+	VCVTDQ2PS    Z8, Z8
+	VPMOVSXBD    16(SI), Z9
+	VCVTDQ2PS    Z9, Z9
+	VPMOVSXBD    32(SI), Z10
+	VCVTDQ2PS    Z10, Z10
+	VPMOVSXBD    48(SI), Z11
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z12, Z8, Z1
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z12, Z10, Z3
+	VFMADD231PS  Z12, Z11, Z4
+	VBROADCASTSS (R9)(R8*1), Z12
+	VFMADD231PS  Z12, Z8, Z5
+	VFMADD231PS  Z12, Z9, Z6
+	VFMADD231PS  Z12, Z10, Z7
+	VFMADD231PS  Z12, Z11, Z0
+	ADDQ         $0x04, R9
+	ADDQ         $+64, SI
+	DECQ         BX
+	JNZ          dimaiv
+	VMULPS       (DI), Z1, Z1
+	VMOVUPS      Z1, (AX)
+	VMULPS       64(DI), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMULPS       128(DI), Z3, Z3
+	VMOVUPS      Z3, 128(AX)
+	VMULPS       192(DI), Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	VMULPS       (DI), Z5, Z5
+	VMOVUPS      Z5, 256(AX)
+	VMULPS       64(DI), Z6, Z6
+	VMOVUPS      Z6, 320(AX)
+	VMULPS       128(DI), Z7, Z7
+	VMOVUPS      Z7, 384(AX)
+	VMULPS       192(DI), Z0, Z0
+	VMOVUPS      Z0, 448(AX)
+	ADDQ         $+512, AX
+	ADDQ         R8, CX
+	ADDQ         R8, CX
+	SUBQ         $0x02, DX
+	JMP          endaig
+
+feweraiu:
+	CMPQ    DX, $0x01
+	JL      feweraix
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z0
+	MOVQ    CX, R9
+	LEAQ    (SI), SI
+
+dimaiy:
+	PREFETCHT0   4096(SI)
+	VPMOVSXBD    (SI), Z4
+	VCVTDQ2PS    Z4, Z4
+	VPMOVSXBD    16(SI), Z5
+	VCVTDQ2PS    Z5, Z5
+	VPMOVSXBD    32(SI), Z6
+	VCVTDQ2PS    Z6, Z6
+	VPMOVSXBD    48(SI), Z7
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z8, Z5, Z2
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z8, Z7, Z0
+	ADDQ         $0x04, R9
+	ADDQ         $+64, SI
+	DECQ         BX
+	JNZ          dimaiy
+	VMULPS       (DI), Z1, Z1
+	VMOVUPS      Z1, (AX)
+	VMULPS       64(DI), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMULPS       128(DI), Z3, Z3
+	VMOVUPS      Z3, 128(AX)
+	VMULPS       192(DI), Z0, Z0
+	VMOVUPS      Z0, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         R8, CX
+	SUBQ         $0x01, DX
+	JMP          endaig
+
+feweraix:
+endaig:
+	VZEROUPPER
+	RET
+
+// func valuesF32AVX512(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·valuesF32AVX512(SB), NOSPLIT, $0-56
+	MOVQ sums+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ states+24(FP), DX
+	MOVQ weights+32(FP), BX
+	MOVQ padded+16(FP), SI
+	SHLQ $0x02, SI
+	MOVQ padded+16(FP), DI
+	SHLQ $0x02, DI
+
+rowsaja:
+	CMPQ CX, $0x06
+	JL   fewerajb
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceajc:
+	CMPQ         R9, $0x40
+	JL           narrowerajd
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	VBROADCASTSS 72(DX), Z16
+	VMULPS       (R11)(SI*1), Z16, Z17
+	VMULPS       64(R11)(SI*1), Z16, Z18
+	VMULPS       128(R11)(SI*1), Z16, Z19
+	VMULPS       192(R11)(SI*1), Z16, Z16
+	VBROADCASTSS 88(DX), Z20
+	VMULPS       (R11)(SI*2), Z20, Z21
+	VMULPS       64(R11)(SI*2), Z20, Z22
+	VMULPS       128(R11)(SI*2), Z20, Z23
+	VMULPS       192(R11)(SI*2), Z20, Z20
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionaje:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	PREFETCHT0   4224(R13)
+	PREFETCHT0   4288(R13)
+	VMOVUPS      (R13), Z24
+	VMOVUPS      64(R13), Z25
+	VMOVUPS      128(R13), Z26
+	VMOVUPS      192(R13), Z27
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z28, Z24, Z1
+	VFMADD231PS  Z28, Z25, Z2
+	VFMADD231PS  Z28, Z26, Z3
+	VFMADD231PS  Z28, Z27, Z0
+	VBROADCASTSS 256(R12), Z28
+	VFMADD231PS  Z28, Z24, Z5
+	VFMADD231PS  Z28, Z25, Z6
+	VFMADD231PS  Z28, Z26, Z7
+	VFMADD231PS  Z28, Z27, Z4
+	VBROADCASTSS 512(R12), Z28
+	VFMADD231PS  Z28, Z24, Z9
+	VFMADD231PS  Z28, Z25, Z10
+	VFMADD231PS  Z28, Z26, Z11
+	VFMADD231PS  Z28, Z27, Z8
+	VBROADCASTSS 768(R12), Z28
+	VFMADD231PS  Z28, Z24, Z13
+	VFMADD231PS  Z28, Z25, Z14
+	VFMADD231PS  Z28, Z26, Z15
+	VFMADD231PS  Z28, Z27, Z12
+	VBROADCASTSS 1024(R12), Z28
+	VFMADD231PS  Z28, Z24, Z17
+	VFMADD231PS  Z28, Z25, Z18
+	VFMADD231PS  Z28, Z26, Z19
+	VFMADD231PS  Z28, Z27, Z16
+	VBROADCASTSS 1280(R12), Z28
+	VFMADD231PS  Z28, Z24, Z21
+	VFMADD231PS  Z28, Z25, Z22
+	VFMADD231PS  Z28, Z26, Z23
+	VFMADD231PS  Z28, Z27, Z20
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionaje
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	VMOVUPS      Z17, (R11)(SI*1)
+	VMOVUPS      Z18, 64(R11)(SI*1)
+	VMOVUPS      Z19, 128(R11)(SI*1)
+	VMOVUPS      Z16, 192(R11)(SI*1)
+	VMOVUPS      Z21, (R11)(SI*2)
+	VMOVUPS      Z22, 64(R11)(SI*2)
+	VMOVUPS      Z23, 128(R11)(SI*2)
+	VMOVUPS      Z20, 192(R11)(SI*2)
+	ADDQ         $+256, R10
+	ADDQ         $+256, R8
+	SUBQ         $0x40, R9
+	JMP          pieceajc
+
+narrowerajd:
+pieceajf:
+	CMPQ         R9, $0x10
+	JL           narrowerajg
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	VBROADCASTSS 72(DX), Z4
+	VMULPS       (R11)(SI*1), Z4, Z4
+	VBROADCASTSS 88(DX), Z5
+	VMULPS       (R11)(SI*2), Z5, Z5
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionajh:
+	PREFETCHT0   4096(R13)
+	VMOVUPS      (R13), Z6
+	VBROADCASTSS (R12), Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS 256(R12), Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS 512(R12), Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS 768(R12), Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS 1024(R12), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS 1280(R12), Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionajh
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	VMOVUPS      Z4, (R11)(SI*1)
+	VMOVUPS      Z5, (R11)(SI*2)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x10, R9
+	JMP          pieceajf
+
+narrowerajg:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+96, DX
+	ADDQ $+1536, BX
+	SUBQ $0x06, CX
+	JMP  rowsaja
+
+fewerajb:
+	CMPQ CX, $0x05
+	JL   fewerajj
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceajk:
+	CMPQ         R9, $0x40
+	JL           narrowerajl
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	VBROADCASTSS 72(DX), Z16
+	VMULPS       (R11)(SI*1), Z16, Z17
+	VMULPS       64(R11)(SI*1), Z16, Z18
+	VMULPS       128(R11)(SI*1), Z16, Z19
+	VMULPS       192(R11)(SI*1), Z16, Z16
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionajm:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	PREFETCHT0   4224(R13)
+	PREFETCHT0   4288(R13)
+	VMOVUPS      (R13), Z20
+	VMOVUPS      64(R13), Z21
+	VMOVUPS      128(R13), Z22
+	VMOVUPS      192(R13), Z23
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z2
+	VFMADD231PS  Z24, Z22, Z3
+	VFMADD231PS  Z24, Z23, Z0
+	VBROADCASTSS 256(R12), Z24
+	VFMADD231PS  Z24, Z20, Z5
+	VFMADD231PS  Z24, Z21, Z6
+	VFMADD231PS  Z24, Z22, Z7
+	VFMADD231PS  Z24, Z23, Z4
+	VBROADCASTSS 512(R12), Z24
+	VFMADD231PS  Z24, Z20, Z9
+	VFMADD231PS  Z24, Z21, Z10
+	VFMADD231PS  Z24, Z22, Z11
+	VFMADD231PS  Z24, Z23, Z8
+	VBROADCASTSS 768(R12), Z24
+	VFMADD231PS  Z24, Z20, Z13
+	VFMADD231PS  Z24, Z21, Z14
+	VFMADD231PS  Z24, Z22, Z15
+	VFMADD231PS  Z24, Z23, Z12
+	VBROADCASTSS 1024(R12), Z24
+	VFMADD231PS  Z24, Z20, Z17
+	VFMADD231PS  Z24, Z21, Z18
+	VFMADD231PS  Z24, Z22, Z19
+	VFMADD231PS  Z24, Z23, Z16
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionajm
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	VMOVUPS      Z17, (R11)(SI*1)
+	VMOVUPS      Z18, 64(R11)(SI*1)
+	VMOVUPS      Z19, 128(R11)(SI*1)
+	VMOVUPS      Z16, 192(R11)(SI*1)
+	ADDQ         $+256, R10
+	ADDQ         $+256, R8
+	SUBQ         $0x40, R9
+	JMP          pieceajk
+
+narrowerajl:
+pieceajn:
+	CMPQ         R9, $0x10
+	JL           narrowerajo
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	VBROADCASTSS 72(DX), Z4
+	VMULPS       (R11)(SI*1), Z4, Z4
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionajp:
+	PREFETCHT0   4096(R13)
+	VMOVUPS      (R13), Z5
+	VBROADCASTSS (R12), Z6
+	VFMADD231PS  Z6, Z5, Z0
+	VBROADCASTSS 256(R12), Z6
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS 512(R12), Z6
+	VFMADD231PS  Z6, Z5, Z2
+	VBROADCASTSS 768(R12), Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS 1024(R12), Z6
+	VFMADD231PS  Z6, Z5, Z4
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionajp
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	VMOVUPS      Z4, (R11)(SI*1)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x10, R9
+	JMP          pieceajn
+
+narrowerajo:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+80, DX
+	ADDQ $+1280, BX
+	SUBQ $0x05, CX
+	JMP  endaiz
+
+fewerajj:
+	CMPQ CX, $0x04
+	JL   fewerajr
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceajs:
+	CMPQ         R9, $0x40
+	JL           narrowerajt
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionaju:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	PREFETCHT0   4224(R13)
+	PREFETCHT0   4288(R13)
+	VMOVUPS      (R13), Z16
+	VMOVUPS      64(R13), Z17
+	VMOVUPS      128(R13), Z18
+	VMOVUPS      192(R13), Z19
+	VBROADCASTSS (R12), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z2
+	VFMADD231PS  Z20, Z18, Z3
+	VFMADD231PS  Z20, Z19, Z0
+	VBROADCASTSS 256(R12), Z20
+	VFMADD231PS  Z20, Z16, Z5
+	VFMADD231PS  Z20, Z17, Z6
+	VFMADD231PS  Z20, Z18, Z7
+	VFMADD231PS  Z20, Z19, Z4
+	VBROADCASTSS 512(R12), Z20
+	VFMADD231PS  Z20, Z16, Z9
+	VFMADD231PS  Z20, Z17, Z10
+	VFMADD231PS  Z20, Z18, Z11
+	VFMADD231PS  Z20, Z19, Z8
+	VBROADCASTSS 768(R12), Z20
+	VFMADD231PS  Z20, Z16, Z13
+	VFMADD231PS  Z20, Z17, Z14
+	VFMADD231PS  Z20, Z18, Z15
+	VFMADD231PS  Z20, Z19, Z12
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionaju
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	ADDQ         $+256, R10
+	ADDQ         $+256, R8
+	SUBQ         $0x40, R9
+	JMP          pieceajs
+
+narrowerajt:
+pieceajv:
+	CMPQ         R9, $0x10
+	JL           narrowerajw
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionajx:
+	PREFETCHT0   4096(R13)
+	VMOVUPS      (R13), Z4
+	VBROADCASTSS (R12), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS 256(R12), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS 512(R12), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS 768(R12), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionajx
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x10, R9
+	JMP          pieceajv
+
+narrowerajw:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+64, DX
+	ADDQ $+1024, BX
+	SUBQ $0x04, CX
+	JMP  endaiz
+
+fewerajr:
+	CMPQ CX, $0x03
+	JL   fewerajz
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceaka:
+	CMPQ         R9, $0x40
+	JL           narrowerakb
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionakc:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
+	VMOVUPS      (R12), Z12
+	VMOVUPS      64(R12), Z13
+	VMOVUPS      128(R12), Z14
+	VMOVUPS      192(R12), Z15
+	VBROADCASTSS (R11), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z2
+	VFMADD231PS  Z16, Z14, Z3
+	VFMADD231PS  Z16, Z15, Z0
+	VBROADCASTSS 256(R11), Z16
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z16, Z13, Z6
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z16, Z15, Z4
+	VBROADCASTSS 512(R11), Z16
+	VFMADD231PS  Z16, Z12, Z9
+	VFMADD231PS  Z16, Z13, Z10
+	VFMADD231PS  Z16, Z14, Z11
+	VFMADD231PS  Z16, Z15, Z8
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionakc
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	ADDQ         $+256, R10
+	ADDQ         $+256, R8
+	SUBQ         $0x40, R9
+	JMP          pieceaka
+
+narrowerakb:
+pieceakd:
+	CMPQ         R9, $0x10
+	JL           narrowerake
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionakf:
+	PREFETCHT0   4096(R12)
+	VMOVUPS      (R12), Z3
+	VBROADCASTSS (R11), Z4
+	VFMADD231PS  Z4, Z3, Z0
+	VBROADCASTSS 256(R11), Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS 512(R11), Z4
+	VFMADD231PS  Z4, Z3, Z2
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionakf
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x10, R9
+	JMP          pieceakd
+
+narrowerake:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+48, DX
+	ADDQ $+768, BX
+	SUBQ $0x03, CX
+	JMP  endaiz
+
+fewerajz:
+	CMPQ CX, $0x02
+	JL   fewerakh
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceaki:
+	CMPQ         R9, $0x40
+	JL           narrowerakj
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionakk:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z9
+	VMOVUPS      128(R12), Z10
+	VMOVUPS      192(R12), Z11
+	VBROADCASTSS (R11), Z12
+	VFMADD231PS  Z12, Z8, Z1
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z12, Z10, Z3
+	VFMADD231PS  Z12, Z11, Z0
+	VBROADCASTSS 256(R11), Z12
+	VFMADD231PS  Z12, Z8, Z5
+	VFMADD231PS  Z12, Z9, Z6
+	VFMADD231PS  Z12, Z10, Z7
+	VFMADD231PS  Z12, Z11, Z4
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionakk
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	ADDQ         $+256, R10
+	ADDQ         $+256, R8
+	SUBQ         $0x40, R9
+	JMP          pieceaki
+
+narrowerakj:
+pieceakl:
+	CMPQ         R9, $0x10
+	JL           narrowerakm
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionakn:
+	PREFETCHT0   4096(R12)
+	VMOVUPS      (R12), Z2
+	VBROADCASTSS (R11), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS 256(R11), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionakn
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x10, R9
+	JMP          pieceakl
+
+narrowerakm:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+32, DX
+	ADDQ $+512, BX
+	SUBQ $0x02, CX
+	JMP  endaiz
+
+fewerakh:
+	CMPQ CX, $0x01
+	JL   fewerakp
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceakq:
+	CMPQ         R9, $0x40
+	JL           narrowerakr
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionaks:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
+	VMOVUPS      (R12), Z4
+	VMOVUPS      64(R12), Z5
+	VMOVUPS      128(R12), Z6
+	VMOVUPS      192(R12), Z7
+	VBROADCASTSS (R11), Z8
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z8, Z5, Z2
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z8, Z7, Z0
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionaks
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+256, R8
+	SUBQ         $0x40, R9
+	JMP          pieceakq
+
+narrowerakr:
+pieceakt:
+	CMPQ         R9, $0x10
+	JL           narroweraku
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionakv:
+	PREFETCHT0   4096(R12)
+	VMOVUPS      (R12), Z1
+	VBROADCASTSS (R11), Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionakv
+	VMOVUPS      Z0, (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x10, R9
+	JMP          pieceakt
+
+narroweraku:
+	ADDQ SI, AX
+	ADDQ $+16, DX
+	ADDQ $+256, BX
+	SUBQ $0x01, CX
+	JMP  endaiz
+
+fewerakp:
+endaiz:
+	VZEROUPPER
+	RET
+
+// func valuesF16AVX512(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·valuesF16AVX512(SB), NOSPLIT, $0-56
+	MOVQ sums+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ states+24(FP), DX
+	MOVQ weights+32(FP), BX
+	MOVQ padded+16(FP), SI
+	SHLQ $0x02, SI
+	MOVQ padded+16(FP), DI
+	SHLQ $0x01, DI
+
+rowsakx:
+	CMPQ CX, $0x06
+	JL   feweraky
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceakz:
+	CMPQ         R9, $0x40
+	JL           narrowerala
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	VBROADCASTSS 72(DX), Z16
+	VMULPS       (R11)(SI*1), Z16, Z17
+	VMULPS       64(R11)(SI*1), Z16, Z18
+	VMULPS       128(R11)(SI*1), Z16, Z19
+	VMULPS       192(R11)(SI*1), Z16, Z16
+	VBROADCASTSS 88(DX), Z20
+	VMULPS       (R11)(SI*2), Z20, Z21
+	VMULPS       64(R11)(SI*2), Z20, Z22
+	VMULPS       128(R11)(SI*2), Z20, Z23
+	VMULPS       192(R11)(SI*2), Z20, Z20
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionalb:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	VCVTPH2PS    (R13), Z24
+	VCVTPH2PS    32(R13), Z25
+	VCVTPH2PS    64(R13), Z26
+	VCVTPH2PS    96(R13), Z27
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z28, Z24, Z1
+	VFMADD231PS  Z28, Z25, Z2
+	VFMADD231PS  Z28, Z26, Z3
+	VFMADD231PS  Z28, Z27, Z0
+	VBROADCASTSS 256(R12), Z28
+	VFMADD231PS  Z28, Z24, Z5
+	VFMADD231PS  Z28, Z25, Z6
+	VFMADD231PS  Z28, Z26, Z7
+	VFMADD231PS  Z28, Z27, Z4
+	VBROADCASTSS 512(R12), Z28
+	VFMADD231PS  Z28, Z24, Z9
+	VFMADD231PS  Z28, Z25, Z10
+	VFMADD231PS  Z28, Z26, Z11
+	VFMADD231PS  Z28, Z27, Z8
+	VBROADCASTSS 768(R12), Z28
+	VFMADD231PS  Z28, Z24, Z13
+	VFMADD231PS  Z28, Z25, Z14
+	VFMADD231PS  Z28, Z26, Z15
+	VFMADD231PS  Z28, Z27, Z12
+	VBROADCASTSS 1024(R12), Z28
+	VFMADD231PS  Z28, Z24, Z17
+	VFMADD231PS  Z28, Z25, Z18
+	VFMADD231PS  Z28, Z26, Z19
+	VFMADD231PS  Z28, Z27, Z16
+	VBROADCASTSS 1280(R12), Z28
+	VFMADD231PS  Z28, Z24, Z21
+	VFMADD231PS  Z28, Z25, Z22
+	VFMADD231PS  Z28, Z26, Z23
+	VFMADD231PS  Z28, Z27, Z20
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionalb
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	VMOVUPS      Z17, (R11)(SI*1)
+	VMOVUPS      Z18, 64(R11)(SI*1)
+	VMOVUPS      Z19, 128(R11)(SI*1)
+	VMOVUPS      Z16, 192(R11)(SI*1)
+	VMOVUPS      Z21, (R11)(SI*2)
+	VMOVUPS      Z22, 64(R11)(SI*2)
+	VMOVUPS      Z23, 128(R11)(SI*2)
+	VMOVUPS      Z20, 192(R11)(SI*2)
+	ADDQ         $+256, R10
+	ADDQ         $+128, R8
+	SUBQ         $0x40, R9
+	JMP          pieceakz
+
+narrowerala:
+piecealc:
+	CMPQ         R9, $0x10
+	JL           narrowerald
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	VBROADCASTSS 72(DX), Z4
+	VMULPS       (R11)(SI*1), Z4, Z4
+	VBROADCASTSS 88(DX), Z5
+	VMULPS       (R11)(SI*2), Z5, Z5
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionale:
+	PREFETCHT0   4096(R13)
+	VCVTPH2PS    (R13), Z6
+	VBROADCASTSS (R12), Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS 256(R12), Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS 512(R12), Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS 768(R12), Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS 1024(R12), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS 1280(R12), Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionale
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	VMOVUPS      Z4, (R11)(SI*1)
+	VMOVUPS      Z5, (R11)(SI*2)
+	ADDQ         $+64, R10
+	ADDQ         $+32, R8
+	SUBQ         $0x10, R9
+	JMP          piecealc
+
+narrowerald:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+96, DX
+	ADDQ $+1536, BX
+	SUBQ $0x06, CX
+	JMP  rowsakx
+
+feweraky:
+	CMPQ CX, $0x05
+	JL   feweralg
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+piecealh:
+	CMPQ         R9, $0x40
+	JL           narrowerali
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	VBROADCASTSS 72(DX), Z16
+	VMULPS       (R11)(SI*1), Z16, Z17
+	VMULPS       64(R11)(SI*1), Z16, Z18
+	VMULPS       128(R11)(SI*1), Z16, Z19
+	VMULPS       192(R11)(SI*1), Z16, Z16
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionalj:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	VCVTPH2PS    (R13), Z20
+	VCVTPH2PS    32(R13), Z21
+	VCVTPH2PS    64(R13), Z22
+	VCVTPH2PS    96(R13), Z23
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z2
+	VFMADD231PS  Z24, Z22, Z3
+	VFMADD231PS  Z24, Z23, Z0
+	VBROADCASTSS 256(R12), Z24
+	VFMADD231PS  Z24, Z20, Z5
+	VFMADD231PS  Z24, Z21, Z6
+	VFMADD231PS  Z24, Z22, Z7
+	VFMADD231PS  Z24, Z23, Z4
+	VBROADCASTSS 512(R12), Z24
+	VFMADD231PS  Z24, Z20, Z9
+	VFMADD231PS  Z24, Z21, Z10
+	VFMADD231PS  Z24, Z22, Z11
+	VFMADD231PS  Z24, Z23, Z8
+	VBROADCASTSS 768(R12), Z24
+	VFMADD231PS  Z24, Z20, Z13
+	VFMADD231PS  Z24, Z21, Z14
+	VFMADD231PS  Z24, Z22, Z15
+	VFMADD231PS  Z24, Z23, Z12
+	VBROADCASTSS 1024(R12), Z24
+	VFMADD231PS  Z24, Z20, Z17
+	VFMADD231PS  Z24, Z21, Z18
+	VFMADD231PS  Z24, Z22, Z19
+	VFMADD231PS  Z24, Z23, Z16
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionalj
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	VMOVUPS      Z17, (R11)(SI*1)
+	VMOVUPS      Z18, 64(R11)(SI*1)
+	VMOVUPS      Z19, 128(R11)(SI*1)
+	VMOVUPS      Z16, 192(R11)(SI*1)
+	ADDQ         $+256, R10
+	ADDQ         $+128, R8
+	SUBQ         $0x40, R9
+	JMP          piecealh
+
+narrowerali:
+piecealk:
+	CMPQ         R9, $0x10
+	JL           narrowerall
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	VBROADCASTSS 72(DX), Z4
+	VMULPS       (R11)(SI*1), Z4, Z4
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionalm:
+	PREFETCHT0   4096(R13)
+	VCVTPH2PS    (R13), Z5
+	VBROADCASTSS (R12), Z6
+	VFMADD231PS  Z6, Z5, Z0
+	VBROADCASTSS 256(R12), Z6
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS 512(R12), Z6
+	VFMADD231PS  Z6, Z5, Z2
+	VBROADCASTSS 768(R12), Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS 1024(R12), Z6
+	VFMADD231PS  Z6, Z5, Z4
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionalm
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	VMOVUPS      Z4, (R11)(SI*1)
+	ADDQ         $+64, R10
+	ADDQ         $+32, R8
+	SUBQ         $0x10, R9
+	JMP          piecealk
+
+narrowerall:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+80, DX
+	ADDQ $+1280, BX
+	SUBQ $0x05, CX
+	JMP  endakw
+
+feweralg:
+	CMPQ CX, $0x04
+	JL   feweralo
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+piecealp:
+	CMPQ         R9, $0x40
+	JL           narroweralq
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionalr:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	VCVTPH2PS    (R13), Z16
+	VCVTPH2PS    32(R13), Z17
+	VCVTPH2PS    64(R13), Z18
+	VCVTPH2PS    96(R13), Z19
+	VBROADCASTSS (R12), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z2
+	VFMADD231PS  Z20, Z18, Z3
+	VFMADD231PS  Z20, Z19, Z0
+	VBROADCASTSS 256(R12), Z20
+	VFMADD231PS  Z20, Z16, Z5
+	VFMADD231PS  Z20, Z17, Z6
+	VFMADD231PS  Z20, Z18, Z7
+	VFMADD231PS  Z20, Z19, Z4
+	VBROADCASTSS 512(R12), Z20
+	VFMADD231PS  Z20, Z16, Z9
+	VFMADD231PS  Z20, Z17, Z10
+	VFMADD231PS  Z20, Z18, Z11
+	VFMADD231PS  Z20, Z19, Z8
+	VBROADCASTSS 768(R12), Z20
+	VFMADD231PS  Z20, Z16, Z13
+	VFMADD231PS  Z20, Z17, Z14
+	VFMADD231PS  Z20, Z18, Z15
+	VFMADD231PS  Z20, Z19, Z12
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionalr
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	ADDQ         $+256, R10
+	ADDQ         $+128, R8
+	SUBQ         $0x40, R9
+	JMP          piecealp
+
+narroweralq:
+pieceals:
+	CMPQ         R9, $0x10
+	JL           narroweralt
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionalu:
+	PREFETCHT0   4096(R13)
+	VCVTPH2PS    (R13), Z4
+	VBROADCASTSS (R12), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS 256(R12), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS 512(R12), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS 768(R12), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionalu
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	ADDQ         $+64, R10
+	ADDQ         $+32, R8
+	SUBQ         $0x10, R9
+	JMP          pieceals
+
+narroweralt:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+64, DX
+	ADDQ $+1024, BX
+	SUBQ $0x04, CX
+	JMP  endakw
+
+feweralo:
+	CMPQ CX, $0x03
+	JL   feweralw
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+piecealx:
+	CMPQ         R9, $0x40
+	JL           narroweraly
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionalz:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	VCVTPH2PS    (R12), Z12
+	VCVTPH2PS    32(R12), Z13
+	VCVTPH2PS    64(R12), Z14
+	VCVTPH2PS    96(R12), Z15
+	VBROADCASTSS (R11), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z2
+	VFMADD231PS  Z16, Z14, Z3
+	VFMADD231PS  Z16, Z15, Z0
+	VBROADCASTSS 256(R11), Z16
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z16, Z13, Z6
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z16, Z15, Z4
+	VBROADCASTSS 512(R11), Z16
+	VFMADD231PS  Z16, Z12, Z9
+	VFMADD231PS  Z16, Z13, Z10
+	VFMADD231PS  Z16, Z14, Z11
+	VFMADD231PS  Z16, Z15, Z8
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionalz
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	ADDQ         $+256, R10
+	ADDQ         $+128, R8
+	SUBQ         $0x40, R9
+	JMP          piecealx
+
+narroweraly:
+pieceama:
+	CMPQ         R9, $0x10
+	JL           narroweramb
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionamc:
+	PREFETCHT0   4096(R12)
+	VCVTPH2PS    (R12), Z3
+	VBROADCASTSS (R11), Z4
+	VFMADD231PS  Z4, Z3, Z0
+	VBROADCASTSS 256(R11), Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS 512(R11), Z4
+	VFMADD231PS  Z4, Z3, Z2
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionamc
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	ADDQ         $+64, R10
+	ADDQ         $+32, R8
+	SUBQ         $0x10, R9
+	JMP          pieceama
+
+narroweramb:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+48, DX
+	ADDQ $+768, BX
+	SUBQ $0x03, CX
+	JMP  endakw
+
+feweralw:
+	CMPQ CX, $0x02
+	JL   fewerame
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceamf:
+	CMPQ         R9, $0x40
+	JL           narroweramg
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionamh:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	VCVTPH2PS    (R12), Z8
+	VCVTPH2PS    32(R12), Z9
+	VCVTPH2PS    64(R12), Z10
+	VCVTPH2PS    96(R12), Z11
+	VBROADCASTSS (R11), Z12
+	VFMADD231PS  Z12, Z8, Z1
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z12, Z10, Z3
+	VFMADD231PS  Z12, Z11, Z0
+	VBROADCASTSS 256(R11), Z12
+	VFMADD231PS  Z12, Z8, Z5
+	VFMADD231PS  Z12, Z9, Z6
+	VFMADD231PS  Z12, Z10, Z7
+	VFMADD231PS  Z12, Z11, Z4
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionamh
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	ADDQ         $+256, R10
+	ADDQ         $+128, R8
+	SUBQ         $0x40, R9
+	JMP          pieceamf
+
+narroweramg:
+pieceami:
+	CMPQ         R9, $0x10
+	JL           narroweramj
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionamk:
+	PREFETCHT0   4096(R12)
+	VCVTPH2PS    (R12), Z2
+	VBROADCASTSS (R11), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS 256(R11), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionamk
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	ADDQ         $+64, R10
+	ADDQ         $+32, R8
+	SUBQ         $0x10, R9
+	JMP          pieceami
+
+narroweramj:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+32, DX
+	ADDQ $+512, BX
+	SUBQ $0x02, CX
+	JMP  endakw
+
+fewerame:
+	CMPQ CX, $0x01
+	JL   feweramm
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceamn:
+	CMPQ         R9, $0x40
+	JL           narroweramo
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionamp:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	VCVTPH2PS    (R12), Z4
+	VCVTPH2PS    32(R12), Z5
+	VCVTPH2PS    64(R12), Z6
+	VCVTPH2PS    96(R12), Z7
+	VBROADCASTSS (R11), Z8
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z8, Z5, Z2
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z8, Z7, Z0
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionamp
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+128, R8
+	SUBQ         $0x40, R9
+	JMP          pieceamn
+
+narroweramo:
+pieceamq:
+	CMPQ         R9, $0x10
+	JL           narroweramr
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionams:
+	PREFETCHT0   4096(R12)
+	VCVTPH2PS    (R12), Z1
+	VBROADCASTSS (R11), Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionams
+	VMOVUPS      Z0, (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+32, R8
+	SUBQ         $0x10, R9
+	JMP          pieceamq
+
+narroweramr:
+	ADDQ SI, AX
+	ADDQ $+16, DX
+	ADDQ $+256, BX
+	SUBQ $0x01, CX
+	JMP  endakw
+
+feweramm:
+endakw:
+	VZEROUPPER
+	RET
+
+// func valuesInt8AVX512(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·valuesInt8AVX512(SB), NOSPLIT, $0-56
+	MOVQ sums+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ states+24(FP), DX
+	MOVQ weights+32(FP), BX
+	MOVQ padded+16(FP), SI
+	SHLQ $0x02, SI
+	MOVQ padded+16(FP), DI
+
+rowsamu:
+	CMPQ CX, $0x06
+	JL   feweramv
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceamw:
+	CMPQ         R9, $0x40
+	JL           narroweramx
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	VBROADCASTSS 72(DX), Z16
+	VMULPS       (R11)(SI*1), Z16, Z17
+	VMULPS       64(R11)(SI*1), Z16, Z18
+	VMULPS       128(R11)(SI*1), Z16, Z19
+	VMULPS       192(R11)(SI*1), Z16, Z16
+	VBROADCASTSS 88(DX), Z20
+	VMULPS       (R11)(SI*2), Z20, Z21
+	VMULPS       64(R11)(SI*2), Z20, Z22
+	VMULPS       128(R11)(SI*2), Z20, Z23
+	VMULPS       192(R11)(SI*2), Z20, Z20
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionamy:
+	PREFETCHT0   4096(R13)
+	VPMOVSXBD    (R13), Z24
+	VCVTDQ2PS    Z24, Z24
+	VPMOVSXBD    16(R13), Z25
+	VCVTDQ2PS    Z25, Z25
+	VPMOVSXBD    32(R13), Z26
+	VCVTDQ2PS    Z26, Z26
+	VPMOVSXBD    48(R13), Z27
+	VCVTDQ2PS    Z27, Z27
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z28, Z24, Z1
+	VFMADD231PS  Z28, Z25, Z2
+	VFMADD231PS  Z28, Z26, Z3
+	VFMADD231PS  Z28, Z27, Z0
+	VBROADCASTSS 256(R12), Z28
+	VFMADD231PS  Z28, Z24, Z5
+	VFMADD231PS  Z28, Z25, Z6
+	VFMADD231PS  Z28, Z26, Z7
+	VFMADD231PS  Z28, Z27, Z4
+	VBROADCASTSS 512(R12), Z28
+	VFMADD231PS  Z28, Z24, Z9
+	VFMADD231PS  Z28, Z25, Z10
+	VFMADD231PS  Z28, Z26, Z11
+	VFMADD231PS  Z28, Z27, Z8
+	VBROADCASTSS 768(R12), Z28
+	VFMADD231PS  Z28, Z24, Z13
+	VFMADD231PS  Z28, Z25, Z14
+	VFMADD231PS  Z28, Z26, Z15
+	VFMADD231PS  Z28, Z27, Z12
+	VBROADCASTSS 1024(R12), Z28
+	VFMADD231PS  Z28, Z24, Z17
+	VFMADD231PS  Z28, Z25, Z18
+	VFMADD231PS  Z28, Z26, Z19
+	VFMADD231PS  Z28, Z27, Z16
+	VBROADCASTSS 1280(R12), Z28
+	VFMADD231PS  Z28, Z24, Z21
+	VFMADD231PS  Z28, Z25, Z22
+	VFMADD231PS  Z28, Z26, Z23
+	VFMADD231PS  Z28, Z27, Z20
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionamy
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	VMOVUPS      Z17, (R11)(SI*1)
+	VMOVUPS      Z18, 64(R11)(SI*1)
+	VMOVUPS      Z19, 128(R11)(SI*1)
+	VMOVUPS      Z16, 192(R11)(SI*1)
+	VMOVUPS      Z21, (R11)(SI*2)
+	VMOVUPS      Z22, 64(R11)(SI*2)
+	VMOVUPS      Z23, 128(R11)(SI*2)
+	VMOVUPS      Z20, 192(R11)(SI*2)
+	ADDQ         $+256, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x40, R9
+	JMP          pieceamw
+
+narroweramx:
+pieceamz:
+	CMPQ         R9, $0x10
+	JL           narrowerana
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	VBROADCASTSS 72(DX), Z4
+	VMULPS       (R11)(SI*1), Z4, Z4
+	VBROADCASTSS 88(DX), Z5
+	VMULPS       (R11)(SI*2), Z5, Z5
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionanb:
+	PREFETCHT0   4096(R13)
+	VPMOVSXBD    (R13), Z6
+	VCVTDQ2PS    Z6, Z6
+	VBROADCASTSS (R12), Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS 256(R12), Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS 512(R12), Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS 768(R12), Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS 1024(R12), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS 1280(R12), Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionanb
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	VMOVUPS      Z4, (R11)(SI*1)
+	VMOVUPS      Z5, (R11)(SI*2)
+	ADDQ         $+64, R10
+	ADDQ         $+16, R8
+	SUBQ         $0x10, R9
+	JMP          pieceamz
+
+narrowerana:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+96, DX
+	ADDQ $+1536, BX
+	SUBQ $0x06, CX
+	JMP  rowsamu
+
+feweramv:
+	CMPQ CX, $0x05
+	JL   fewerand
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceane:
+	CMPQ         R9, $0x40
+	JL           narroweranf
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	VBROADCASTSS 72(DX), Z16
+	VMULPS       (R11)(SI*1), Z16, Z17
+	VMULPS       64(R11)(SI*1), Z16, Z18
+	VMULPS       128(R11)(SI*1), Z16, Z19
+	VMULPS       192(R11)(SI*1), Z16, Z16
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionang:
+	PREFETCHT0   4096(R13)
+	VPMOVSXBD    (R13), Z20
+	VCVTDQ2PS    Z20, Z20
+	VPMOVSXBD    16(R13), Z21
+	VCVTDQ2PS    Z21, Z21
+	VPMOVSXBD    32(R13), Z22
+	VCVTDQ2PS    Z22, Z22
+	VPMOVSXBD    48(R13), Z23
+	VCVTDQ2PS    Z23, Z23
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z24, Z20, Z1
+	VFMADD231PS  Z24, Z21, Z2
+	VFMADD231PS  Z24, Z22, Z3
+	VFMADD231PS  Z24, Z23, Z0
+	VBROADCASTSS 256(R12), Z24
+	VFMADD231PS  Z24, Z20, Z5
+	VFMADD231PS  Z24, Z21, Z6
+	VFMADD231PS  Z24, Z22, Z7
+	VFMADD231PS  Z24, Z23, Z4
+	VBROADCASTSS 512(R12), Z24
+	VFMADD231PS  Z24, Z20, Z9
+	VFMADD231PS  Z24, Z21, Z10
+	VFMADD231PS  Z24, Z22, Z11
+	VFMADD231PS  Z24, Z23, Z8
+	VBROADCASTSS 768(R12), Z24
+	VFMADD231PS  Z24, Z20, Z13
+	VFMADD231PS  Z24, Z21, Z14
+	VFMADD231PS  Z24, Z22, Z15
+	VFMADD231PS  Z24, Z23, Z12
+	VBROADCASTSS 1024(R12), Z24
+	VFMADD231PS  Z24, Z20, Z17
+	VFMADD231PS  Z24, Z21, Z18
+	VFMADD231PS  Z24, Z22, Z19
+	VFMADD231PS  Z24, Z23, Z16
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionang
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	VMOVUPS      Z17, (R11)(SI*1)
+	VMOVUPS      Z18, 64(R11)(SI*1)
+	VMOVUPS      Z19, 128(R11)(SI*1)
+	VMOVUPS      Z16, 192(R11)(SI*1)
+	ADDQ         $+256, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x40, R9
+	JMP          pieceane
+
+narroweranf:
+pieceanh:
+	CMPQ         R9, $0x10
+	JL           narrowerani
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	VBROADCASTSS 72(DX), Z4
+	VMULPS       (R11)(SI*1), Z4, Z4
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionanj:
+	PREFETCHT0   4096(R13)
+	VPMOVSXBD    (R13), Z5
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R12), Z6
+	VFMADD231PS  Z6, Z5, Z0
+	VBROADCASTSS 256(R12), Z6
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS 512(R12), Z6
+	VFMADD231PS  Z6, Z5, Z2
+	VBROADCASTSS 768(R12), Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS 1024(R12), Z6
+	VFMADD231PS  Z6, Z5, Z4
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionanj
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	VMOVUPS      Z4, (R11)(SI*1)
+	ADDQ         $+64, R10
+	ADDQ         $+16, R8
+	SUBQ         $0x10, R9
+	JMP          pieceanh
+
+narrowerani:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+80, DX
+	ADDQ $+1280, BX
+	SUBQ $0x05, CX
+	JMP  endamt
+
+fewerand:
+	CMPQ CX, $0x04
+	JL   feweranl
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceanm:
+	CMPQ         R9, $0x40
+	JL           narrowerann
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	VBROADCASTSS 56(DX), Z12
+	VMULPS       (R11), Z12, Z13
+	VMULPS       64(R11), Z12, Z14
+	VMULPS       128(R11), Z12, Z15
+	VMULPS       192(R11), Z12, Z12
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionano:
+	PREFETCHT0   4096(R13)
+	VPMOVSXBD    (R13), Z16
+	VCVTDQ2PS    Z16, Z16
+	VPMOVSXBD    16(R13), Z17
+	VCVTDQ2PS    Z17, Z17
+	VPMOVSXBD    32(R13), Z18
+	VCVTDQ2PS    Z18, Z18
+	VPMOVSXBD    48(R13), Z19
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R12), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z2
+	VFMADD231PS  Z20, Z18, Z3
+	VFMADD231PS  Z20, Z19, Z0
+	VBROADCASTSS 256(R12), Z20
+	VFMADD231PS  Z20, Z16, Z5
+	VFMADD231PS  Z20, Z17, Z6
+	VFMADD231PS  Z20, Z18, Z7
+	VFMADD231PS  Z20, Z19, Z4
+	VBROADCASTSS 512(R12), Z20
+	VFMADD231PS  Z20, Z16, Z9
+	VFMADD231PS  Z20, Z17, Z10
+	VFMADD231PS  Z20, Z18, Z11
+	VFMADD231PS  Z20, Z19, Z8
+	VBROADCASTSS 768(R12), Z20
+	VFMADD231PS  Z20, Z16, Z13
+	VFMADD231PS  Z20, Z17, Z14
+	VFMADD231PS  Z20, Z18, Z15
+	VFMADD231PS  Z20, Z19, Z12
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionano
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	VMOVUPS      Z13, (R11)
+	VMOVUPS      Z14, 64(R11)
+	VMOVUPS      Z15, 128(R11)
+	VMOVUPS      Z12, 192(R11)
+	ADDQ         $+256, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x40, R9
+	JMP          pieceanm
+
+narrowerann:
+pieceanp:
+	CMPQ         R9, $0x10
+	JL           narroweranq
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	VBROADCASTSS 56(DX), Z3
+	VMULPS       (R11), Z3, Z3
+	MOVQ         BX, R12
+	MOVQ         R8, R13
+	MOVQ         n+48(FP), R14
+
+positionanr:
+	PREFETCHT0   4096(R13)
+	VPMOVSXBD    (R13), Z4
+	VCVTDQ2PS    Z4, Z4
+	VBROADCASTSS (R12), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS 256(R12), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS 512(R12), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS 768(R12), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x04, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          positionanr
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	VMOVUPS      Z3, (R11)
+	ADDQ         $+64, R10
+	ADDQ         $+16, R8
+	SUBQ         $0x10, R9
+	JMP          pieceanp
+
+narroweranq:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+64, DX
+	ADDQ $+1024, BX
+	SUBQ $0x04, CX
+	JMP  endamt
+
+feweranl:
+	CMPQ CX, $0x03
+	JL   fewerant
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceanu:
+	CMPQ         R9, $0x40
+	JL           narroweranv
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	VBROADCASTSS 40(DX), Z8
+	VMULPS       (R10)(SI*2), Z8, Z9
+	VMULPS       64(R10)(SI*2), Z8, Z10
+	VMULPS       128(R10)(SI*2), Z8, Z11
+	VMULPS       192(R10)(SI*2), Z8, Z8
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionanw:
+	PREFETCHT0   4096(R12)
+	VPMOVSXBD    (R12), Z12
+	VCVTDQ2PS    Z12, Z12
+	VPMOVSXBD    16(R12), Z13
+	VCVTDQ2PS    Z13, Z13
+	VPMOVSXBD    32(R12), Z14
+	VCVTDQ2PS    Z14, Z14
+	VPMOVSXBD    48(R12), Z15
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R11), Z16
+	VFMADD231PS  Z16, Z12, Z1
+	VFMADD231PS  Z16, Z13, Z2
+	VFMADD231PS  Z16, Z14, Z3
+	VFMADD231PS  Z16, Z15, Z0
+	VBROADCASTSS 256(R11), Z16
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z16, Z13, Z6
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z16, Z15, Z4
+	VBROADCASTSS 512(R11), Z16
+	VFMADD231PS  Z16, Z12, Z9
+	VFMADD231PS  Z16, Z13, Z10
+	VFMADD231PS  Z16, Z14, Z11
+	VFMADD231PS  Z16, Z15, Z8
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionanw
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	VMOVUPS      Z9, (R10)(SI*2)
+	VMOVUPS      Z10, 64(R10)(SI*2)
+	VMOVUPS      Z11, 128(R10)(SI*2)
+	VMOVUPS      Z8, 192(R10)(SI*2)
+	ADDQ         $+256, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x40, R9
+	JMP          pieceanu
+
+narroweranv:
+pieceanx:
+	CMPQ         R9, $0x10
+	JL           narrowerany
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	VBROADCASTSS 40(DX), Z2
+	VMULPS       (R10)(SI*2), Z2, Z2
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionanz:
+	PREFETCHT0   4096(R12)
+	VPMOVSXBD    (R12), Z3
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R11), Z4
+	VFMADD231PS  Z4, Z3, Z0
+	VBROADCASTSS 256(R11), Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS 512(R11), Z4
+	VFMADD231PS  Z4, Z3, Z2
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionanz
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	VMOVUPS      Z2, (R10)(SI*2)
+	ADDQ         $+64, R10
+	ADDQ         $+16, R8
+	SUBQ         $0x10, R9
+	JMP          pieceanx
+
+narrowerany:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+48, DX
+	ADDQ $+768, BX
+	SUBQ $0x03, CX
+	JMP  endamt
+
+fewerant:
+	CMPQ CX, $0x02
+	JL   feweraob
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceaoc:
+	CMPQ         R9, $0x40
+	JL           narroweraod
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z4
+	VMULPS       (R10)(SI*1), Z4, Z5
+	VMULPS       64(R10)(SI*1), Z4, Z6
+	VMULPS       128(R10)(SI*1), Z4, Z7
+	VMULPS       192(R10)(SI*1), Z4, Z4
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionaoe:
+	PREFETCHT0   4096(R12)
+	VPMOVSXBD    (R12), Z8
+	VCVTDQ2PS    Z8, Z8
+	VPMOVSXBD    16(R12), Z9
+	VCVTDQ2PS    Z9, Z9
+	VPMOVSXBD    32(R12), Z10
+	VCVTDQ2PS    Z10, Z10
+	VPMOVSXBD    48(R12), Z11
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R11), Z12
+	VFMADD231PS  Z12, Z8, Z1
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z12, Z10, Z3
+	VFMADD231PS  Z12, Z11, Z0
+	VBROADCASTSS 256(R11), Z12
+	VFMADD231PS  Z12, Z8, Z5
+	VFMADD231PS  Z12, Z9, Z6
+	VFMADD231PS  Z12, Z10, Z7
+	VFMADD231PS  Z12, Z11, Z4
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionaoe
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	VMOVUPS      Z5, (R10)(SI*1)
+	VMOVUPS      Z6, 64(R10)(SI*1)
+	VMOVUPS      Z7, 128(R10)(SI*1)
+	VMOVUPS      Z4, 192(R10)(SI*1)
+	ADDQ         $+256, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x40, R9
+	JMP          pieceaoc
+
+narroweraod:
+pieceaof:
+	CMPQ         R9, $0x10
+	JL           narroweraog
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	VBROADCASTSS 24(DX), Z1
+	VMULPS       (R10)(SI*1), Z1, Z1
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionaoh:
+	PREFETCHT0   4096(R12)
+	VPMOVSXBD    (R12), Z2
+	VCVTDQ2PS    Z2, Z2
+	VBROADCASTSS (R11), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS 256(R11), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionaoh
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, (R10)(SI*1)
+	ADDQ         $+64, R10
+	ADDQ         $+16, R8
+	SUBQ         $0x10, R9
+	JMP          pieceaof
+
+narroweraog:
+	ADDQ SI, AX
+	ADDQ SI, AX
+	ADDQ $+32, DX
+	ADDQ $+512, BX
+	SUBQ $0x02, CX
+	JMP  endamt
+
+feweraob:
+	CMPQ CX, $0x01
+	JL   feweraoj
+	MOVQ values+40(FP), R8
+	MOVQ padded+16(FP), R9
+	MOVQ AX, R10
+
+pieceaok:
+	CMPQ         R9, $0x40
+	JL           narroweraol
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z1
+	VMULPS       64(R10), Z0, Z2
+	VMULPS       128(R10), Z0, Z3
+	VMULPS       192(R10), Z0, Z0
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionaom:
+	PREFETCHT0   4096(R12)
+	VPMOVSXBD    (R12), Z4
+	VCVTDQ2PS    Z4, Z4
+	VPMOVSXBD    16(R12), Z5
+	VCVTDQ2PS    Z5, Z5
+	VPMOVSXBD    32(R12), Z6
+	VCVTDQ2PS    Z6, Z6
+	VPMOVSXBD    48(R12), Z7
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R11), Z8
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z8, Z5, Z2
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z8, Z7, Z0
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionaom
+	VMOVUPS      Z1, (R10)
+	VMOVUPS      Z2, 64(R10)
+	VMOVUPS      Z3, 128(R10)
+	VMOVUPS      Z0, 192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+64, R8
+	SUBQ         $0x40, R9
+	JMP          pieceaok
+
+narroweraol:
+pieceaon:
+	CMPQ         R9, $0x10
+	JL           narroweraoo
+	VBROADCASTSS 8(DX), Z0
+	VMULPS       (R10), Z0, Z0
+	MOVQ         BX, R11
+	MOVQ         R8, R12
+	MOVQ         n+48(FP), R13
+
+positionaop:
+	PREFETCHT0   4096(R12)
+	VPMOVSXBD    (R12), Z1
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R11), Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         $0x04, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          positionaop
+	VMOVUPS      Z0, (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+16, R8
+	SUBQ         $0x10, R9
+	JMP          pieceaon
+
+narroweraoo:
+	ADDQ SI, AX
+	ADDQ $+16, DX
+	ADDQ $+256, BX
+	SUBQ $0x01, CX
+	JMP  endamt
+
+feweraoj:
+endamt:
+	VZEROUPPER
+	RET
+
+// func softmaxTileAVX512(scores *float32, rows int, states *float32, scales *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·softmaxTileAVX512(SB), NOSPLIT, $0-32
+	MOVQ scores+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ states+16(FP), DX
+	MOVQ scales+24(FP), BX
+
+row:
+	VBROADCASTSS     (DX), Z0
+	VMAXPS           Z0, Z0, Z1
+	VMOVUPS          (AX), Z2
+	VMAXPS           Z1, Z2, Z1
+	VMOVUPS          64(AX), Z2
+	VMAXPS           Z1, Z2, Z1
+	VMOVUPS          128(AX), Z2
+	VMAXPS           Z1, Z2, Z1
+	VMOVUPS          192(AX), Z2
+	VMAXPS           Z1, Z2, Z1
+	VSHUFF32X4       $0x4e, Z1, Z1, Z2
+	VMAXPS           Z2, Z1, Z1
+	VSHUFF32X4       $0xb1, Z1, Z1, Z2
+	VMAXPS           Z2, Z1, Z1
+	VPERMILPS        $0x4e, Z1, Z2
+	VMAXPS           Z2, Z1, Z1
+	VPERMILPS        $0xb1, Z1, Z2
+	VMAXPS           Z2, Z1, Z1
+	VMOVSS           X1, (DX)
+	VSUBPS           Z1, Z0, Z0
+	VBROADCASTSS     s4B40007FAVX512<>+0(SB), Z3
+	VBROADCASTSS     sC2AE0000AVX512<>+0(SB), Z5
+	VMOVAPS          Z3, Z2
+	VFMADD231PS.BCST s3FB8AA3BAVX512<>+0(SB), Z0, Z2
+	VSUBPS           Z3, Z2, Z3
+	VMOVAPS          Z0, Z4
+	VFMADD231PS.BCST sBF318000AVX512<>+0(SB), Z3, Z4
+	VFMADD231PS.BCST s395E8083AVX512<>+0(SB), Z3, Z4
+	VBROADCASTSS     s39506967AVX512<>+0(SB), Z3
+	VFMADD213PS.BCST s3AB743CEAVX512<>+0(SB), Z4, Z3
+	VFMADD213PS.BCST s3C088908AVX512<>+0(SB), Z4, Z3
+	VFMADD213PS.BCST s3D2AA9C1AVX512<>+0(SB), Z4, Z3
+	VFMADD213PS.BCST s3E2AAAAAAVX512<>+0(SB), Z4, Z3
+	VFMADD213PS.BCST s3F000000AVX512<>+0(SB), Z4, Z3
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z4, Z3
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z4, Z3
+	VPSLLD           $0x17, Z2, Z2
+	VCMPPS           $0x05, Z5, Z0, K1
+	VMULPS.Z         Z2, Z3, K1, Z0
+	VMOVSS           X0, 8(DX)
+	VMOVUPS          (AX), Z2
+	VSUBPS           Z1, Z2, Z2
+	VMOVUPS          64(AX), Z3
+	VSUBPS           Z1, Z3, Z3
+	VBROADCASTSS     s4B40007FAVX512<>+0(SB), Z6
+	VBROADCASTSS     sC2AE0000AVX512<>+0(SB), Z9
+	VMOVAPS          Z6, Z4
+	VFMADD231PS.BCST s3FB8AA3BAVX512<>+0(SB), Z2, Z4
+	VSUBPS           Z6, Z4, Z5
+	VMOVAPS          Z2, Z7
+	VFMADD231PS.BCST sBF318000AVX512<>+0(SB), Z5, Z7
+	VFMADD231PS.BCST s395E8083AVX512<>+0(SB), Z5, Z7
+	VMOVAPS          Z6, Z5
+	VFMADD231PS.BCST s3FB8AA3BAVX512<>+0(SB), Z3, Z5
+	VSUBPS           Z6, Z5, Z6
+	VMOVAPS          Z3, Z8
+	VFMADD231PS.BCST sBF318000AVX512<>+0(SB), Z6, Z8
+	VFMADD231PS.BCST s395E8083AVX512<>+0(SB), Z6, Z8
+	VBROADCASTSS     s39506967AVX512<>+0(SB), Z6
+	VBROADCASTSS     s39506967AVX512<>+0(SB), Z10
+	VFMADD213PS.BCST s3AB743CEAVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3AB743CEAVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3C088908AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3C088908AVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3D2AA9C1AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3D2AA9C1AVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3E2AAAAAAVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3E2AAAAAAVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3F000000AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3F000000AVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z8, Z10
+	VPSLLD           $0x17, Z4, Z4
+	VCMPPS           $0x05, Z9, Z2, K1
+	VMULPS.Z         Z4, Z6, K1, Z2
+	VPSLLD           $0x17, Z5, Z5
+	VCMPPS           $0x05, Z9, Z3, K1
+	VMULPS.Z         Z5, Z10, K1, Z3
+	VMOVUPS          Z2, (AX)
+	VMOVAPS          Z2, Z2
+	VMOVUPS          Z3, 64(AX)
+	VADDPS           Z3, Z2, Z2
+	VMOVUPS          128(AX), Z3
+	VSUBPS           Z1, Z3, Z3
+	VMOVUPS          192(AX), Z4
+	VSUBPS           Z1, Z4, Z4
+	VBROADCASTSS     s4B40007FAVX512<>+0(SB), Z6
+	VBROADCASTSS     sC2AE0000AVX512<>+0(SB), Z9
+	VMOVAPS          Z6, Z1
+	VFMADD231PS.BCST s3FB8AA3BAVX512<>+0(SB), Z3, Z1
+	VSUBPS           Z6, Z1, Z5
+	VMOVAPS          Z3, Z7
+	VFMADD231PS.BCST sBF318000AVX512<>+0(SB), Z5, Z7
+	VFMADD231PS.BCST s395E8083AVX512<>+0(SB), Z5, Z7
+	VMOVAPS          Z6, Z5
+	VFMADD231PS.BCST s3FB8AA3BAVX512<>+0(SB), Z4, Z5
+	VSUBPS           Z6, Z5, Z6
+	VMOVAPS          Z4, Z8
+	VFMADD231PS.BCST sBF318000AVX512<>+0(SB), Z6, Z8
+	VFMADD231PS.BCST s395E8083AVX512<>+0(SB), Z6, Z8
+	VBROADCASTSS     s39506967AVX512<>+0(SB), Z6
+	VBROADCASTSS     s39506967AVX512<>+0(SB), Z10
+	VFMADD213PS.BCST s3AB743CEAVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3AB743CEAVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3C088908AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3C088908AVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3D2AA9C1AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3D2AA9C1AVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3E2AAAAAAVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3E2AAAAAAVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3F000000AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3F000000AVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z7, Z6
+	VFMADD213PS.BCST s3F800000AVX512<>+0(SB), Z8, Z10
+	VPSLLD           $0x17, Z1, Z1
+	VCMPPS           $0x05, Z9, Z3, K1
+	VMULPS.Z         Z1, Z6, K1, Z3
+	VPSLLD           $0x17, Z5, Z5
+	VCMPPS           $0x05, Z9, Z4, K1
+	VMULPS.Z         Z5, Z10, K1, Z4
+	VMOVUPS          Z3, 128(AX)
+	VADDPS           Z3, Z2, Z2
+	VMOVUPS          Z4, 192(AX)
+	VADDPS           Z4, Z2, Z2
+	VEXTRACTF32X8    $0x01, Z2, Y1
+	VADDPS           Y1, Y2, Y1
+	VEXTRACTF32X4    $0x01, Y1, X2
+	VADDPS           X2, X1, X1
+	VPERMILPS        $0x4e, X1, X2
+	VADDPS           X2, X1, X1
+	VPERMILPS        $0xb1, X1, X2
+	VADDSS           X2, X1, X1
+	VMOVSS           4(DX), X2
+	VFMADD213SS      X1, X0, X2
+	VMOVSS           X2, 4(DX)
+	TESTQ            BX, BX
+	JZ               next
+	VMOVUPS          (AX), Z0
+	VMULPS           (BX), Z0, Z0
+	VMOVUPS          Z0, (AX)
+	VMOVUPS          64(AX), Z0
+	VMULPS           64(BX), Z0, Z0
+	VMOVUPS          Z0, 64(AX)
+	VMOVUPS          128(AX), Z0
+	VMULPS           128(BX), Z0, Z0
+	VMOVUPS          Z0, 128(AX)
+	VMOVUPS          192(AX), Z0
+	VMULPS           192(BX), Z0, Z0
+	VMOVUPS          Z0, 192(AX)
+
+next:
+	ADDQ $+256, AX
+	ADDQ $0x10, DX
+	DECQ CX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA s4B40007FAVX512<>+0(SB)/4, $0x4b40007f
+GLOBL s4B40007FAVX512<>(SB), RODATA|NOPTR, $4
+
+DATA sC2AE0000AVX512<>+0(SB)/4, $0xc2ae0000
+GLOBL sC2AE0000AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s3FB8AA3BAVX512<>+0(SB)/4, $0x3fb8aa3b
+GLOBL s3FB8AA3BAVX512<>(SB), RODATA|NOPTR, $4
+
+DATA sBF318000AVX512<>+0(SB)/4, $0xbf318000
+GLOBL sBF318000AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s395E8083AVX512<>+0(SB)/4, $0x395e8083
+GLOBL s395E8083AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s39506967AVX512<>+0(SB)/4, $0x39506967
+GLOBL s39506967AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s3AB743CEAVX512<>+0(SB)/4, $0x3ab743ce
+GLOBL s3AB743CEAVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s3C088908AVX512<>+0(SB)/4, $0x3c088908
+GLOBL s3C088908AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s3D2AA9C1AVX512<>+0(SB)/4, $0x3d2aa9c1
+GLOBL s3D2AA9C1AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s3E2AAAAAAVX512<>+0(SB)/4, $0x3e2aaaaa
+GLOBL s3E2AAAAAAVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s3F000000AVX512<>+0(SB)/4, $0x3f000000
+GLOBL s3F000000AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA s3F800000AVX512<>+0(SB)/4, $0x3f800000
+GLOBL s3F800000AVX512<>(SB), RODATA|NOPTR, $4
+
+// func scaleByAVX512(dst *float32, src *float32, n int, factor float32)
+// Requires: AVX, AVX512F
+TEXT ·scaleByAVX512(SB), NOSPLIT, $0-28
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS factor+24(FP), Z0
+
+loop:
+	VMULPS       (CX), Z0, Z1
+	MOVL         $0x7fc00000, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Z2
+	VCMPPS       $0x03, Z1, Z1, K1
+	VMOVAPS      Z2, K1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, DX
+	JNZ          loop
 	VZEROUPPER
 	RET

@@ -11,7 +11,7 @@ type Level string
 
 const (
 	Generic Level = "generic" // portable Go
-	AVX2    Level = "avx2"    // amd64: AVX2, FMA
+	AVX2    Level = "avx2"    // amd64: AVX2, FMA, F16C
 	AVX512  Level = "avx512"  // amd64: AVX-512 F, BW, DQ, VL
 	VBMI    Level = "vbmi"    // amd64: AVX512 and VBMI
 	NEON    Level = "neon"    // arm64

@@ -10,7 +10,7 @@ import "golang.org/x/sys/cpu"
 
 func availableLevels() []Level {
 	levels := []Level{Generic}
-	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || !cpu.X86.HasF16C {
 		return levels
 	}
 	levels = append(levels, AVX2)

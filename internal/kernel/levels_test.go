@@ -143,7 +143,7 @@ func (o operand) accumulateInto(y []float32, k *Kernels, ldy int, x []float32, l
 	case "bytes-bf16", "bytes-f32":
 		k.AccumulateRows(y, ldy, x, ldx, batch, o.table, o.idx, o.ld, o.rows, o.cols)
 	default:
-		k.AccumulateRowsPacked(y, ldy, x, ldx, batch, o.table, o.packed, o.first, o.rows)
+		k.AccumulateColumnsPacked(y, ldy, x, ldx, batch, o.table, o.packed, o.first, o.rows, 0, o.packed.Cols())
 	}
 }
 

@@ -243,14 +243,9 @@ func (k *Kernels) DotRowsPacked(y []float32, ldy int, x *Activations, t *Table, 
 	}
 }
 
-// AccumulateRowsPacked is AccumulateRows for rows first..first+rows-1 of a
-// packed matrix, all columns: x[b·ldx+r] goes with row first+r.
-func (k *Kernels) AccumulateRowsPacked(y []float32, ldy int, x []float32, ldx, batch int, t *Table, p *Packed, first, rows int) {
-	k.AccumulateColumnsPacked(y, ldy, x, ldx, batch, t, p, first, rows, 0, p.cols)
-}
-
-// AccumulateColumnsPacked is AccumulateRowsPacked for columns column..column+cols-1:
-// y[b·ldy+j] goes with column column+j. It panics unless column is a multiple of
+// AccumulateColumnsPacked is AccumulateRows for rows first..first+rows-1 and columns
+// column..column+cols-1 of a packed matrix: x[b·ldx+r] goes with row first+r, y[b·ldy+j]
+// with column column+j. It panics unless column is a multiple of
 // 64 and cols, too, unless they reach the last column.
 func (k *Kernels) AccumulateColumnsPacked(y []float32, ldy int, x []float32, ldx, batch int, t *Table, p *Packed, first, rows, column, cols int) {
 	p.checkRows("AccumulateColumnsPacked", first, rows)

@@ -55,7 +55,7 @@ func (m denseBF16) group(r, g int) (w [groupSize]float32) {
 
 // dotPortable sets y[b·ldy+r] to the dot product of vector b and row r.
 func dotPortable[W weights](y []float32, ldy int, x *Activations, m W, rows int) {
-	for first := 0; first < x.batch; first += panelWidth {
+	for first := 0; first < x.batch; first += x.width {
 		p := x.panel(first)
 		for b := range p.width {
 			for r := range rows {

@@ -46,6 +46,21 @@ type (
 	sparseDotFunc func(y *float32, ldy int, x *float32, ldx int, start, col *uint32, delta *float32, rows int)
 	// sparseAccumulateFunc adds x times sparse rows to z.
 	sparseAccumulateFunc func(z, x *float32, start, col *uint32, delta *float32, rows int)
+	// unpackFunc writes n tiles (at least one) of one width in strip order, without exceptions.
+	unpackFunc func(dst, lines *byte, n int)
+	// correctFunc adds the first of n exceptions, those before position end, to tiles in strip order, the one before being
+	// at. It returns how many they are, and where the last is. Meanwhile it prefetches what is next.
+	correctFunc func(dst, widths, list *byte, n, at, end int, next *byte) (count, last int)
+	// deinterleaveFunc writes n tiles (at least one) in strip order as sixteen rows, ld apart.
+	deinterleaveFunc func(rows *byte, ld int, strip *byte, n int)
+	// interleaveTileFunc makes a tile in strip order from 32 codes of sixteen rows, ld apart.
+	interleaveTileFunc func(tile, rows *byte, ld int)
+	// tileEntriesFunc returns how many entries a tile takes at each width, as tiles.Widths says.
+	tileEntriesFunc func(tile *byte) (a, b uint64)
+	// tileOutsideFunc sets a bit of eight words for each code of a tile, less least, that has bits of mask, as bytes of both.
+	tileOutsideFunc func(outside *uint64, tile *byte, least, mask uint32)
+	// packTileFunc writes the lines of a tile.
+	packTileFunc func(lines, tile *byte)
 	// readFunc reads four streams of n bytes each, n a positive multiple of 128.
 	readFunc func(p *byte, n int) uint64
 )
@@ -60,6 +75,18 @@ type formRoutines struct {
 	decodeColumns decodeColumnsFunc
 }
 
+// tileRoutines read package tiles' form; all are nil where that does it itself.
+type tileRoutines struct {
+	unpack       [9]unpackFunc // by bits
+	correct      correctFunc
+	deinterleave deinterleaveFunc
+
+	interleave interleaveTileFunc
+	entries    tileEntriesFunc
+	outside    tileOutsideFunc
+	pack       [8]packTileFunc // by bits
+}
+
 // routines is the assembly of one level.
 type routines struct {
 	forms  [formCount]formRoutines
@@ -67,7 +94,12 @@ type routines struct {
 	outer  [panelWidth + 1]outerFunc
 	reduce reduceFunc
 	read   readFunc
+	tile64 tile64
+	tiles  tileRoutines
 
 	sparseDot        [maxDirect + 1]sparseDotFunc // by number of vectors
 	sparseAccumulate sparseAccumulateFunc
+
+	elementwise elementwise
+	attention   attention
 }

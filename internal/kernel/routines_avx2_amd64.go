@@ -69,4 +69,33 @@ var routinesAVX2 = routines{
 	sparseAccumulate: sparseAccumulateAVX2,
 	reduce:           reduceAVX2,
 	read:             readAVX2,
+	tiles: tileRoutines{
+		unpack:       [9]unpackFunc{0: unpackTiles0AVX2, 2: unpackTiles2AVX2, 3: unpackTiles3AVX2, 4: unpackTiles4AVX2, 5: unpackTiles5AVX2, 6: unpackTiles6AVX2, 7: unpackTiles7AVX2, 8: unpackTiles8AVX2},
+		pack:         [8]packTileFunc{2: packTile2AVX2, 3: packTile3AVX2, 4: packTile4AVX2, 5: packTile5AVX2, 6: packTile6AVX2, 7: packTile7AVX2},
+		correct:      correctTilesAVX2,
+		deinterleave: deinterleaveAVX2,
+		interleave:   interleaveTileAVX2,
+		entries:      tileEntriesAVX2,
+		outside:      tileOutsideAVX2,
+	},
+	tile64: tile64{
+		rows:     4,
+		multiply: [tile64Widths + 1]tile64Func{1: tile64x1AVX2, 2: tile64x2AVX2, 3: tile64x3AVX2},
+		pack:     [tile64Widths + 1]pack64Func{1: pack64x1AVX2, 2: pack64x2AVX2, 3: pack64x3AVX2},
+		widen:    [tile64Widths + 1]widen64Func{1: widen64x1AVX2, 2: widen64x2AVX2, 3: widen64x3AVX2},
+	},
+	elementwise: elementwise{
+		unit:        8,
+		softcap:     softcapAVX2,
+		siluMul:     siluMulAVX2,
+		geluTanhMul: geluTanhMulAVX2,
+	},
+	attention: attentionAVX2,
+}
+
+var attentionAVX2 = attention{
+	scores:  [kvForms]scoresFunc{KVF32: scoresF32AVX2, KVF16: scoresF16AVX2, KVInt8: scoresInt8AVX2},
+	values:  [kvForms]valuesFunc{KVF32: valuesF32AVX2, KVF16: valuesF16AVX2, KVInt8: valuesInt8AVX2},
+	softmax: softmaxTileAVX2,
+	scale:   scaleByAVX2,
 }

@@ -69,4 +69,33 @@ var routinesAVX512 = routines{
 	sparseAccumulate: sparseAccumulateAVX512,
 	reduce:           reduceAVX512,
 	read:             readAVX512,
+	tiles: tileRoutines{
+		unpack:       [9]unpackFunc{0: unpackTiles0AVX512, 2: unpackTiles2AVX512, 3: unpackTiles3AVX512, 4: unpackTiles4AVX512, 5: unpackTiles5AVX512, 6: unpackTiles6AVX512, 7: unpackTiles7AVX512, 8: unpackTiles8AVX512},
+		pack:         [8]packTileFunc{2: packTile2AVX512, 3: packTile3AVX512, 4: packTile4AVX512, 5: packTile5AVX512, 6: packTile6AVX512, 7: packTile7AVX512},
+		correct:      correctTilesAVX512,
+		deinterleave: deinterleaveAVX512,
+		interleave:   interleaveTileAVX512,
+		entries:      tileEntriesAVX512,
+		outside:      tileOutsideAVX512,
+	},
+	tile64: tile64{
+		rows:     8,
+		multiply: [tile64Widths + 1]tile64Func{1: tile64x1AVX512, 2: tile64x2AVX512, 3: tile64x3AVX512},
+		pack:     [tile64Widths + 1]pack64Func{1: pack64x1AVX512, 2: pack64x2AVX512, 3: pack64x3AVX512},
+		widen:    [tile64Widths + 1]widen64Func{1: widen64x1AVX512, 2: widen64x2AVX512, 3: widen64x3AVX512},
+	},
+	elementwise: elementwise{
+		unit:        16,
+		softcap:     softcapAVX512,
+		siluMul:     siluMulAVX512,
+		geluTanhMul: geluTanhMulAVX512,
+	},
+	attention: attentionAVX512,
+}
+
+var attentionAVX512 = attention{
+	scores:  [kvForms]scoresFunc{KVF32: scoresF32AVX512, KVF16: scoresF16AVX512, KVInt8: scoresInt8AVX512},
+	values:  [kvForms]valuesFunc{KVF32: valuesF32AVX512, KVF16: valuesF16AVX512, KVInt8: valuesInt8AVX512},
+	softmax: softmaxTileAVX512,
+	scale:   scaleByAVX512,
 }

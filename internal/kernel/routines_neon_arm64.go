@@ -55,6 +55,7 @@ var routinesNEON = routines{
 	outer:  [panelWidth + 1]outerFunc{1: outer1NEON, 2: outer2NEON, 3: outer3NEON, 4: outer4NEON, 5: outer5NEON, 6: outer6NEON},
 	reduce: reduceNEON,
 	read:   readNEON,
+	tile64: tile64{rows: 4, multiply: [tile64Widths + 1]tile64Func{1: tile64x1NEON, 2: tile64x2NEON, 3: tile64x3NEON}},
 
 	sparseDot:        [maxDirect + 1]sparseDotFunc{1: sparseDot1NEON, 2: sparseDot2NEON, 3: sparseDot3NEON, 4: sparseDot4NEON},
 	sparseAccumulate: sparseAccumulateNEON,

@@ -69,4 +69,26 @@ var routinesVBMI = routines{
 	sparseAccumulate: sparseAccumulateVBMI,
 	reduce:           reduceVBMI,
 	read:             readVBMI,
+	tiles: tileRoutines{
+		unpack:       [9]unpackFunc{0: unpackTiles0VBMI, 2: unpackTiles2VBMI, 3: unpackTiles3VBMI, 4: unpackTiles4VBMI, 5: unpackTiles5VBMI, 6: unpackTiles6VBMI, 7: unpackTiles7VBMI, 8: unpackTiles8VBMI},
+		pack:         [8]packTileFunc{2: packTile2VBMI, 3: packTile3VBMI, 4: packTile4VBMI, 5: packTile5VBMI, 6: packTile6VBMI, 7: packTile7VBMI},
+		correct:      correctTilesVBMI,
+		deinterleave: deinterleaveVBMI,
+		interleave:   interleaveTileVBMI,
+		entries:      tileEntriesVBMI,
+		outside:      tileOutsideVBMI,
+	},
+	tile64: tile64{
+		rows:     8,
+		multiply: [tile64Widths + 1]tile64Func{1: tile64x1VBMI, 2: tile64x2VBMI, 3: tile64x3VBMI},
+		pack:     [tile64Widths + 1]pack64Func{1: pack64x1VBMI, 2: pack64x2VBMI, 3: pack64x3VBMI},
+		widen:    [tile64Widths + 1]widen64Func{1: widen64x1VBMI, 2: widen64x2VBMI, 3: widen64x3VBMI},
+	},
+	elementwise: elementwise{
+		unit:        16,
+		softcap:     softcapVBMI,
+		siluMul:     siluMulVBMI,
+		geluTanhMul: geluTanhMulVBMI,
+	},
+	attention: attentionAVX512,
 }

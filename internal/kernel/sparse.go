@@ -76,6 +76,15 @@ func NewSparse(rows, cols int, positions []uint64, delta []float32) (*Sparse, er
 	return s, nil
 }
 
+// Cols returns the number of columns.
+func (s *Sparse) Cols() int { return s.cols }
+
+// Count returns how many entries rows first..first+rows-1 have.
+func (s *Sparse) Count(first, rows int) int {
+	s.checkRows("Sparse.Count", first, rows)
+	return int(s.start[first+rows] - s.start[first])
+}
+
 // SetDelta sets the corrections of entries first, first+1, …, in the order of
 // positions. It panics if they are not there.
 func (s *Sparse) SetDelta(first int, delta []float32) {
@@ -83,12 +92,6 @@ func (s *Sparse) SetDelta(first int, delta []float32) {
 		panicf("SetDelta: entries %d..%d of %d", first, first+len(delta), len(s.delta))
 	}
 	copy(s.delta[first:], delta)
-}
-
-// Len returns the number of corrections, Bytes the memory that they take.
-func (s *Sparse) Len() int { return len(s.col) }
-func (s *Sparse) Bytes() int {
-	return 4 * (cap(s.start) + cap(s.col) + cap(s.delta) + cap(s.used))
 }
 
 // DotSparse completes X·Wᵀ: to y[b·ldy+r], which holds the product of vector b

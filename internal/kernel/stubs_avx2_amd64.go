@@ -298,3 +298,199 @@ func reduceAVX2(dst *float32, sums *float32, count int)
 //
 //go:noescape
 func readAVX2(p *byte, n int) uint64
+
+// unpackTiles0AVX2 writes n tiles that are kept in 0 bits.
+//
+//go:noescape
+func unpackTiles0AVX2(dst *byte, lines *byte, n int)
+
+// unpackTiles2AVX2 writes n tiles that are kept in 2 bits.
+//
+//go:noescape
+func unpackTiles2AVX2(dst *byte, lines *byte, n int)
+
+// unpackTiles3AVX2 writes n tiles that are kept in 3 bits.
+//
+//go:noescape
+func unpackTiles3AVX2(dst *byte, lines *byte, n int)
+
+// unpackTiles4AVX2 writes n tiles that are kept in 4 bits.
+//
+//go:noescape
+func unpackTiles4AVX2(dst *byte, lines *byte, n int)
+
+// unpackTiles5AVX2 writes n tiles that are kept in 5 bits.
+//
+//go:noescape
+func unpackTiles5AVX2(dst *byte, lines *byte, n int)
+
+// unpackTiles6AVX2 writes n tiles that are kept in 6 bits.
+//
+//go:noescape
+func unpackTiles6AVX2(dst *byte, lines *byte, n int)
+
+// unpackTiles7AVX2 writes n tiles that are kept in 7 bits.
+//
+//go:noescape
+func unpackTiles7AVX2(dst *byte, lines *byte, n int)
+
+// unpackTiles8AVX2 writes n tiles that are kept in 8 bits.
+//
+//go:noescape
+func unpackTiles8AVX2(dst *byte, lines *byte, n int)
+
+// correctTilesAVX2 adds the first of n exceptions, those before end, to tiles in strip order, and returns how many, and where the last
+// one is. The one before is at. Meanwhile, what is next is fetched.
+//
+//go:noescape
+func correctTilesAVX2(dst *byte, widths *byte, list *byte, n int, at int, end int, next *byte) (count int, last int)
+
+// deinterleaveAVX2 writes n tiles in strip order as sixteen rows, ld apart.
+//
+//go:noescape
+func deinterleaveAVX2(rows *byte, ld int, strip *byte, n int)
+
+// interleaveTileAVX2 makes a tile from 32 codes of sixteen rows, ld apart.
+//
+//go:noescape
+func interleaveTileAVX2(tile *byte, rows *byte, ld int)
+
+// tileEntriesAVX2 returns how many entries a tile takes at each width, as package tiles says.
+//
+//go:noescape
+func tileEntriesAVX2(tile *byte) (a uint64, b uint64)
+
+// tileOutsideAVX2 sets a bit of eight words for each code of a tile, less least, that has bits of mask, as bytes of both.
+//
+//go:noescape
+func tileOutsideAVX2(outside *uint64, tile *byte, least uint32, mask uint32)
+
+// packTile2AVX2 writes the lines of a tile that is kept in 2 bits.
+//
+//go:noescape
+func packTile2AVX2(lines *byte, tile *byte)
+
+// packTile3AVX2 writes the lines of a tile that is kept in 3 bits.
+//
+//go:noescape
+func packTile3AVX2(lines *byte, tile *byte)
+
+// packTile4AVX2 writes the lines of a tile that is kept in 4 bits.
+//
+//go:noescape
+func packTile4AVX2(lines *byte, tile *byte)
+
+// packTile5AVX2 writes the lines of a tile that is kept in 5 bits.
+//
+//go:noescape
+func packTile5AVX2(lines *byte, tile *byte)
+
+// packTile6AVX2 writes the lines of a tile that is kept in 6 bits.
+//
+//go:noescape
+func packTile6AVX2(lines *byte, tile *byte)
+
+// packTile7AVX2 writes the lines of a tile that is kept in 7 bits.
+//
+//go:noescape
+func packTile7AVX2(lines *byte, tile *byte)
+
+// tile64x1AVX2 adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x1AVX2(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// tile64x2AVX2 adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x2AVX2(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// tile64x3AVX2 adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x3AVX2(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// pack64x1AVX2 copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x1AVX2(dst *float64, src *float64, ld int, steps int)
+
+// pack64x2AVX2 copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x2AVX2(dst *float64, src *float64, ld int, steps int)
+
+// pack64x3AVX2 copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x3AVX2(dst *float64, src *float64, ld int, steps int)
+
+// widen64x1AVX2 copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x1AVX2(dst *float64, src *float32, ld int, steps int)
+
+// widen64x2AVX2 copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x2AVX2(dst *float64, src *float32, ld int, steps int)
+
+// widen64x3AVX2 copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x3AVX2(dst *float64, src *float32, ld int, steps int)
+
+// softcapAVX2 sets n elements to cap·tanh(scale·x/cap); n is a positive multiple of the unit.
+//
+//go:noescape
+func softcapAVX2(x *float32, n int, scale float32, cap float32)
+
+// siluMulAVX2 sets n elements of x to silu(x)·u; n is a positive multiple of the unit.
+//
+//go:noescape
+func siluMulAVX2(x *float32, u *float32, n int)
+
+// geluTanhMulAVX2 sets n elements of x to geluTanh(x)·u; n is a positive multiple of the unit.
+//
+//go:noescape
+func geluTanhMulAVX2(x *float32, u *float32, n int)
+
+// scoresF32AVX2 sets scores [rows, 64] to the dot products of queries [rows, dim] and a tile's keys.
+//
+//go:noescape
+func scoresF32AVX2(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+
+// scoresF16AVX2 sets scores [rows, 64] to the dot products of queries [rows, dim] and a tile's keys.
+//
+//go:noescape
+func scoresF16AVX2(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+
+// scoresInt8AVX2 sets scores [rows, 64] to the dot products of queries [rows, dim] and a tile's keys.
+//
+//go:noescape
+func scoresInt8AVX2(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+
+// valuesF32AVX2 multiplies sums [rows, padded] by the states' factors and adds n positions of values times weights.
+//
+//go:noescape
+func valuesF32AVX2(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+
+// valuesF16AVX2 multiplies sums [rows, padded] by the states' factors and adds n positions of values times weights.
+//
+//go:noescape
+func valuesF16AVX2(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+
+// valuesInt8AVX2 multiplies sums [rows, padded] by the states' factors and adds n positions of values times weights.
+//
+//go:noescape
+func valuesInt8AVX2(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+
+// softmaxTileAVX2 replaces scores [rows, 64] by their weights and brings the states up to date.
+//
+//go:noescape
+func softmaxTileAVX2(scores *float32, rows int, states *float32, scales *float32)
+
+// scaleByAVX2 sets dst to src times factor, any NaN to 0x7FC00000; n is a positive multiple of 16.
+//
+//go:noescape
+func scaleByAVX2(dst *float32, src *float32, n int, factor float32)

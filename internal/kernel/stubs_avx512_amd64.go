@@ -538,3 +538,199 @@ func reduceAVX512(dst *float32, sums *float32, count int)
 //
 //go:noescape
 func readAVX512(p *byte, n int) uint64
+
+// unpackTiles0AVX512 writes n tiles that are kept in 0 bits.
+//
+//go:noescape
+func unpackTiles0AVX512(dst *byte, lines *byte, n int)
+
+// unpackTiles2AVX512 writes n tiles that are kept in 2 bits.
+//
+//go:noescape
+func unpackTiles2AVX512(dst *byte, lines *byte, n int)
+
+// unpackTiles3AVX512 writes n tiles that are kept in 3 bits.
+//
+//go:noescape
+func unpackTiles3AVX512(dst *byte, lines *byte, n int)
+
+// unpackTiles4AVX512 writes n tiles that are kept in 4 bits.
+//
+//go:noescape
+func unpackTiles4AVX512(dst *byte, lines *byte, n int)
+
+// unpackTiles5AVX512 writes n tiles that are kept in 5 bits.
+//
+//go:noescape
+func unpackTiles5AVX512(dst *byte, lines *byte, n int)
+
+// unpackTiles6AVX512 writes n tiles that are kept in 6 bits.
+//
+//go:noescape
+func unpackTiles6AVX512(dst *byte, lines *byte, n int)
+
+// unpackTiles7AVX512 writes n tiles that are kept in 7 bits.
+//
+//go:noescape
+func unpackTiles7AVX512(dst *byte, lines *byte, n int)
+
+// unpackTiles8AVX512 writes n tiles that are kept in 8 bits.
+//
+//go:noescape
+func unpackTiles8AVX512(dst *byte, lines *byte, n int)
+
+// correctTilesAVX512 adds the first of n exceptions, those before end, to tiles in strip order, and returns how many, and where the last
+// one is. The one before is at. Meanwhile, what is next is fetched.
+//
+//go:noescape
+func correctTilesAVX512(dst *byte, widths *byte, list *byte, n int, at int, end int, next *byte) (count int, last int)
+
+// deinterleaveAVX512 writes n tiles in strip order as sixteen rows, ld apart.
+//
+//go:noescape
+func deinterleaveAVX512(rows *byte, ld int, strip *byte, n int)
+
+// interleaveTileAVX512 makes a tile from 32 codes of sixteen rows, ld apart.
+//
+//go:noescape
+func interleaveTileAVX512(tile *byte, rows *byte, ld int)
+
+// tileEntriesAVX512 returns how many entries a tile takes at each width, as package tiles says.
+//
+//go:noescape
+func tileEntriesAVX512(tile *byte) (a uint64, b uint64)
+
+// tileOutsideAVX512 sets a bit of eight words for each code of a tile, less least, that has bits of mask, as bytes of both.
+//
+//go:noescape
+func tileOutsideAVX512(outside *uint64, tile *byte, least uint32, mask uint32)
+
+// packTile2AVX512 writes the lines of a tile that is kept in 2 bits.
+//
+//go:noescape
+func packTile2AVX512(lines *byte, tile *byte)
+
+// packTile3AVX512 writes the lines of a tile that is kept in 3 bits.
+//
+//go:noescape
+func packTile3AVX512(lines *byte, tile *byte)
+
+// packTile4AVX512 writes the lines of a tile that is kept in 4 bits.
+//
+//go:noescape
+func packTile4AVX512(lines *byte, tile *byte)
+
+// packTile5AVX512 writes the lines of a tile that is kept in 5 bits.
+//
+//go:noescape
+func packTile5AVX512(lines *byte, tile *byte)
+
+// packTile6AVX512 writes the lines of a tile that is kept in 6 bits.
+//
+//go:noescape
+func packTile6AVX512(lines *byte, tile *byte)
+
+// packTile7AVX512 writes the lines of a tile that is kept in 7 bits.
+//
+//go:noescape
+func packTile7AVX512(lines *byte, tile *byte)
+
+// tile64x1AVX512 adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x1AVX512(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// tile64x2AVX512 adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x2AVX512(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// tile64x3AVX512 adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x3AVX512(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// pack64x1AVX512 copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x1AVX512(dst *float64, src *float64, ld int, steps int)
+
+// pack64x2AVX512 copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x2AVX512(dst *float64, src *float64, ld int, steps int)
+
+// pack64x3AVX512 copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x3AVX512(dst *float64, src *float64, ld int, steps int)
+
+// widen64x1AVX512 copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x1AVX512(dst *float64, src *float32, ld int, steps int)
+
+// widen64x2AVX512 copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x2AVX512(dst *float64, src *float32, ld int, steps int)
+
+// widen64x3AVX512 copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x3AVX512(dst *float64, src *float32, ld int, steps int)
+
+// softcapAVX512 sets n elements to cap·tanh(scale·x/cap); n is a positive multiple of the unit.
+//
+//go:noescape
+func softcapAVX512(x *float32, n int, scale float32, cap float32)
+
+// siluMulAVX512 sets n elements of x to silu(x)·u; n is a positive multiple of the unit.
+//
+//go:noescape
+func siluMulAVX512(x *float32, u *float32, n int)
+
+// geluTanhMulAVX512 sets n elements of x to geluTanh(x)·u; n is a positive multiple of the unit.
+//
+//go:noescape
+func geluTanhMulAVX512(x *float32, u *float32, n int)
+
+// scoresF32AVX512 sets scores [rows, 64] to the dot products of queries [rows, dim] and a tile's keys.
+//
+//go:noescape
+func scoresF32AVX512(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+
+// scoresF16AVX512 sets scores [rows, 64] to the dot products of queries [rows, dim] and a tile's keys.
+//
+//go:noescape
+func scoresF16AVX512(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+
+// scoresInt8AVX512 sets scores [rows, 64] to the dot products of queries [rows, dim] and a tile's keys.
+//
+//go:noescape
+func scoresInt8AVX512(scores *float32, queries *float32, rows int, dim int, keys *byte, scales *float32)
+
+// valuesF32AVX512 multiplies sums [rows, padded] by the states' factors and adds n positions of values times weights.
+//
+//go:noescape
+func valuesF32AVX512(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+
+// valuesF16AVX512 multiplies sums [rows, padded] by the states' factors and adds n positions of values times weights.
+//
+//go:noescape
+func valuesF16AVX512(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+
+// valuesInt8AVX512 multiplies sums [rows, padded] by the states' factors and adds n positions of values times weights.
+//
+//go:noescape
+func valuesInt8AVX512(sums *float32, rows int, padded int, states *float32, weights *float32, values *byte, n int)
+
+// softmaxTileAVX512 replaces scores [rows, 64] by their weights and brings the states up to date.
+//
+//go:noescape
+func softmaxTileAVX512(scores *float32, rows int, states *float32, scales *float32)
+
+// scaleByAVX512 sets dst to src times factor, any NaN to 0x7FC00000; n is a positive multiple of 16.
+//
+//go:noescape
+func scaleByAVX512(dst *float32, src *float32, n int, factor float32)

@@ -253,3 +253,14 @@ func sparseDot4NEON(y *float32, ldy int, x *float32, ldx int, start, col *uint32
 
 //go:noescape
 func sparseAccumulateNEON(z, x *float32, start, col *uint32, delta *float32, rows int)
+
+// tile64Func
+
+//go:noescape
+func tile64x1NEON(c *float64, ldc int, a *float64, lda, step int, b *float64, steps int)
+
+//go:noescape
+func tile64x2NEON(c *float64, ldc int, a *float64, lda, step int, b *float64, steps int)
+
+//go:noescape
+func tile64x3NEON(c *float64, ldc int, a *float64, lda, step int, b *float64, steps int)

@@ -548,3 +548,159 @@ func reduceVBMI(dst *float32, sums *float32, count int)
 //
 //go:noescape
 func readVBMI(p *byte, n int) uint64
+
+// unpackTiles0VBMI writes n tiles that are kept in 0 bits.
+//
+//go:noescape
+func unpackTiles0VBMI(dst *byte, lines *byte, n int)
+
+// unpackTiles2VBMI writes n tiles that are kept in 2 bits.
+//
+//go:noescape
+func unpackTiles2VBMI(dst *byte, lines *byte, n int)
+
+// unpackTiles3VBMI writes n tiles that are kept in 3 bits.
+//
+//go:noescape
+func unpackTiles3VBMI(dst *byte, lines *byte, n int)
+
+// unpackTiles4VBMI writes n tiles that are kept in 4 bits.
+//
+//go:noescape
+func unpackTiles4VBMI(dst *byte, lines *byte, n int)
+
+// unpackTiles5VBMI writes n tiles that are kept in 5 bits.
+//
+//go:noescape
+func unpackTiles5VBMI(dst *byte, lines *byte, n int)
+
+// unpackTiles6VBMI writes n tiles that are kept in 6 bits.
+//
+//go:noescape
+func unpackTiles6VBMI(dst *byte, lines *byte, n int)
+
+// unpackTiles7VBMI writes n tiles that are kept in 7 bits.
+//
+//go:noescape
+func unpackTiles7VBMI(dst *byte, lines *byte, n int)
+
+// unpackTiles8VBMI writes n tiles that are kept in 8 bits.
+//
+//go:noescape
+func unpackTiles8VBMI(dst *byte, lines *byte, n int)
+
+// correctTilesVBMI adds the first of n exceptions, those before end, to tiles in strip order, and returns how many, and where the last
+// one is. The one before is at. Meanwhile, what is next is fetched.
+//
+//go:noescape
+func correctTilesVBMI(dst *byte, widths *byte, list *byte, n int, at int, end int, next *byte) (count int, last int)
+
+// deinterleaveVBMI writes n tiles in strip order as sixteen rows, ld apart.
+//
+//go:noescape
+func deinterleaveVBMI(rows *byte, ld int, strip *byte, n int)
+
+// interleaveTileVBMI makes a tile from 32 codes of sixteen rows, ld apart.
+//
+//go:noescape
+func interleaveTileVBMI(tile *byte, rows *byte, ld int)
+
+// tileEntriesVBMI returns how many entries a tile takes at each width, as package tiles says.
+//
+//go:noescape
+func tileEntriesVBMI(tile *byte) (a uint64, b uint64)
+
+// tileOutsideVBMI sets a bit of eight words for each code of a tile, less least, that has bits of mask, as bytes of both.
+//
+//go:noescape
+func tileOutsideVBMI(outside *uint64, tile *byte, least uint32, mask uint32)
+
+// packTile2VBMI writes the lines of a tile that is kept in 2 bits.
+//
+//go:noescape
+func packTile2VBMI(lines *byte, tile *byte)
+
+// packTile3VBMI writes the lines of a tile that is kept in 3 bits.
+//
+//go:noescape
+func packTile3VBMI(lines *byte, tile *byte)
+
+// packTile4VBMI writes the lines of a tile that is kept in 4 bits.
+//
+//go:noescape
+func packTile4VBMI(lines *byte, tile *byte)
+
+// packTile5VBMI writes the lines of a tile that is kept in 5 bits.
+//
+//go:noescape
+func packTile5VBMI(lines *byte, tile *byte)
+
+// packTile6VBMI writes the lines of a tile that is kept in 6 bits.
+//
+//go:noescape
+func packTile6VBMI(lines *byte, tile *byte)
+
+// packTile7VBMI writes the lines of a tile that is kept in 7 bits.
+//
+//go:noescape
+func packTile7VBMI(lines *byte, tile *byte)
+
+// tile64x1VBMI adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x1VBMI(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// tile64x2VBMI adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x2VBMI(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// tile64x3VBMI adds steps of a times b to a tile of C; strides are in bytes.
+//
+//go:noescape
+func tile64x3VBMI(c *float64, ldc int, a *float64, lda int, step int, b *float64, steps int)
+
+// pack64x1VBMI copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x1VBMI(dst *float64, src *float64, ld int, steps int)
+
+// pack64x2VBMI copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x2VBMI(dst *float64, src *float64, ld int, steps int)
+
+// pack64x3VBMI copies rows of float64 to a panel; ld is in bytes.
+//
+//go:noescape
+func pack64x3VBMI(dst *float64, src *float64, ld int, steps int)
+
+// widen64x1VBMI copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x1VBMI(dst *float64, src *float32, ld int, steps int)
+
+// widen64x2VBMI copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x2VBMI(dst *float64, src *float32, ld int, steps int)
+
+// widen64x3VBMI copies rows of float32 to a panel; ld is in bytes.
+//
+//go:noescape
+func widen64x3VBMI(dst *float64, src *float32, ld int, steps int)
+
+// softcapVBMI sets n elements to cap·tanh(scale·x/cap); n is a positive multiple of the unit.
+//
+//go:noescape
+func softcapVBMI(x *float32, n int, scale float32, cap float32)
+
+// siluMulVBMI sets n elements of x to silu(x)·u; n is a positive multiple of the unit.
+//
+//go:noescape
+func siluMulVBMI(x *float32, u *float32, n int)
+
+// geluTanhMulVBMI sets n elements of x to geluTanh(x)·u; n is a positive multiple of the unit.
+//
+//go:noescape
+func geluTanhMulVBMI(x *float32, u *float32, n int)

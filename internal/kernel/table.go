@@ -42,12 +42,5 @@ func NewTable(values []float32) *Table {
 	return t
 }
 
-// Entries returns the number of values the table was made from.
-func (t *Table) Entries() int { return t.entries }
-
-// BF16 says whether every value is a bfloat16, so that two of the four byte
-// planes are zero and need no lookup.
-func (t *Table) BF16() bool { return t.bf16 }
-
 // Value returns the weight that index i stands for.
 func (t *Table) Value(i byte) float32 { return t.values[i] }

@@ -8,6 +8,10 @@ const (
 	tileRows    = 32              // rows decoded at a time
 	tileColumns = 1024            // columns decoded at a time: 4 rows and a panel fit the L1 cache
 	tileBatch   = 44 * panelWidth // a common batch, 256, at once
+
+	// Few vectors: all of them and four rows fit the L1 cache, this many columns at a time.
+	narrowBatch   = 48
+	narrowColumns = 512
 )
 
 // dotTiled multiplies rows, a multiple of four. perStrip is how many rows a
@@ -15,6 +19,10 @@ const (
 func (k *Kernels) dotTiled(y []float32, ldy int, x *Activations, m matrix, rows, perStrip int) {
 	s := k.scratch.Get().(*scratch)
 	defer k.scratch.Put(s)
+	if x.batch <= narrowBatch {
+		k.dotNarrow(s, y, ldy, x, m, rows, perStrip)
+		return
+	}
 	for first := 0; first < rows; first += tileRows {
 		for b := 0; b < x.batch; b += tileBatch {
 			k.dotTile(s, y, ldy, x, m, first, min(tileRows, rows-first), b, min(tileBatch, x.batch-b), perStrip)
@@ -36,7 +44,7 @@ func (k *Kernels) dotTile(s *scratch, y []float32, ldy int, x *Activations, m ma
 		}
 		steps := (n + groupSize - 1) / groupSize * stepCount
 		sum := sums
-		for b := 0; b < batch; b += panelWidth {
+		for b := 0; b < batch; b += x.width {
 			p := x.panel(b0 + b)
 			gemm := k.asm.gemm[p.width]
 			px := &p.data[column*p.width]
@@ -48,13 +56,42 @@ func (k *Kernels) dotTile(s *scratch, y []float32, ldy int, x *Activations, m ma
 	}
 	out := weights[tileRows*tileColumns:]
 	sum := sums
-	for b := 0; b < batch; b += panelWidth {
-		width := min(panelWidth, batch-b)
+	for b := 0; b < batch; b += x.width {
+		width := min(x.width, batch-b)
 		for r := 0; r < rows; r += 4 {
 			k.asm.reduce(&out[0], &sum[0], 4*width)
 			sum = sum[4*width*laneCount:]
 			for i, v := range out[:4*width] {
 				y[(b0+b+i%width)*ldy+first+r+i/width] = v
+			}
+		}
+	}
+}
+
+// dotNarrow multiplies rows by a batch of at most narrowBatch vectors, four rows at a time.
+func (k *Kernels) dotNarrow(s *scratch, y []float32, ldy int, x *Activations, m matrix, rows, perStrip int) {
+	decode := k.asm.forms[m.form].decodeLanes
+	weights := resize(&s.weights, 4*narrowColumns+4*narrowBatch)
+	sums := resize(&s.sums, 4*x.batch*laneCount)
+	out := weights[4*narrowColumns:][:4*x.batch]
+	for r := 0; r < rows; r += 4 {
+		clear(sums)
+		for column := 0; column < x.n; column += narrowColumns {
+			n := min(narrowColumns, x.n-column)
+			decode(&weights[0], m.row(r/perStrip, column), m.ld, m.table, n)
+			steps := (n + groupSize - 1) / groupSize * stepCount
+			for b := 0; b < x.batch; b += x.width {
+				p := x.panel(b)
+				k.asm.gemm[p.width](&sums[4*b*laneCount], &p.data[column*p.width], &weights[0], steps)
+			}
+		}
+		k.asm.reduce(&out[0], &sums[0], 4*x.batch)
+		for b := 0; b < x.batch; b += x.width {
+			width := min(x.width, x.batch-b)
+			for i := range 4 {
+				for v, sum := range out[4*b+i*width:][:width] {
+					y[(b+v)*ldy+r+i] = sum
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package npy_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/internal/npy"
@@ -13,13 +14,13 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	r, err := npy.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()), "example.npy")
+	r, err := npy.NewReader(context.Background(), bytes.NewReader(file.Bytes()), int64(file.Len()), "example.npy")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	second := make([]float32, 3)
-	err = r.ReadFloat32(second, 3)
+	err = r.ReadFloat32(context.Background(), second, 3)
 	fmt.Println(r.Shape(), second, err)
 	// Output: [2 3] [10 11 12] <nil>
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // maxHeader bounds the header's text. Versions 2 and 3 can say up to 4 GiB, but

@@ -9,13 +9,16 @@
 //	}
 //	defer r.Close()
 //	row := make([]float32, cols)
-//	err = r.ReadFloat32(row, 3*cols)
+//	err = r.ReadFloat32(ctx, row, 3*cols)
 //
-// ReadFloat32, ReadFloat64 and ReadInt64 read a whole file, Create and Writer
-// write float32. Format: numpy.lib.format, versions 1.0, 2.0 and 3.0.
+// ReadFloat32 reads a whole file, Create and Writer write float32. Format: numpy.lib.format, versions 1.0, 2.0 and 3.0.
 package npy
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/helix-substrate/helix-substrate/matrix"
+)
 
 // Errors of this package, wrapped with the file's name and the place.
 var (
@@ -28,7 +31,7 @@ var (
 	ErrDType = errors.New("unsupported element type")
 	// ErrShape reports a shape that is negative, overflows, or does not match the
 	// data given.
-	ErrShape = errors.New("bad shape")
+	ErrShape = matrix.ErrShape
 	// ErrSize reports a file shorter or longer than its header says.
 	ErrSize = errors.New("file size does not match the header")
 	// ErrFortran reports an array in column-major order that has more than two

@@ -2,6 +2,7 @@ package npy_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,10 +14,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"pgregory.net/rapid"
+
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
-	"pgregory.net/rapid"
 )
 
 // file builds a .npy by hand, independently of the writer.
@@ -35,16 +37,7 @@ func dict(descr, order, shape string) string {
 }
 
 func open(b []byte) (*npy.Reader, error) {
-	return npy.NewReader(bytes.NewReader(b), int64(len(b)), "test.npy")
-}
-
-func save(t *testing.T, b []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "a.npy")
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return npy.NewReader(context.Background(), bytes.NewReader(b), int64(len(b)), "test.npy")
 }
 
 // Every golden file loads, and those in float32 are rewritten byte for byte.
@@ -107,7 +100,7 @@ func TestTypes(t *testing.T) {
 			continue
 		}
 		var got [1]float32
-		if err := r.ReadFloat32(got[:], 0); err != nil || got[0] != c.want {
+		if err := r.ReadFloat32(context.Background(), got[:], 0); err != nil || got[0] != c.want {
 			t.Errorf("%s: %v (%v), want %v", c.descr, got[0], err, c.want)
 		}
 	}
@@ -214,7 +207,7 @@ func TestFortran(t *testing.T) {
 		}
 		off := rapid.IntRange(0, rows*cols).Draw(t, "off")
 		got := make([]float32, rapid.IntRange(0, rows*cols-off).Draw(t, "n"))
-		if err := r.ReadFloat32(got, off); err != nil {
+		if err := r.ReadFloat32(context.Background(), got, off); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(got, want[off:off+len(got)]) {
@@ -230,7 +223,7 @@ func TestWindowsOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, w := range [][2]int{{-1, 2}, {0, 7}, {7, 0}, {math.MaxInt, 2}} {
-			if err := r.ReadFloat32(make([]float32, w[1]), w[0]); !errors.Is(err, dtype.ErrRange) {
+			if err := r.ReadFloat32(context.Background(), make([]float32, w[1]), w[0]); !errors.Is(err, dtype.ErrRange) {
 				t.Errorf("window %v: %v", w, err)
 			}
 		}
@@ -238,40 +231,6 @@ func TestWindowsOutside(t *testing.T) {
 }
 
 func TestWholeFiles(t *testing.T) {
-	f8 := save(t, file(1, dict("<f8", "True", "(2, 2)"),
-		binary.LittleEndian.AppendUint64(append(make([]byte, 8), "\x9a\x99\x99\x99\x99\x99\xb9\x3f\x00\x00\x00\x00\x00\x00\xf0\x3f"...), 0)))
-	if x, shape, err := npy.ReadFloat64(f8); err != nil || !slices.Equal(x, []float64{0, 1, 0.1, 0}) || len(shape) != 2 {
-		t.Errorf("float64: %v %v %v", x, shape, err)
-	}
-	if _, _, err := npy.ReadInt64(f8); !errors.Is(err, npy.ErrDType) {
-		t.Errorf("float64 as integers: %v", err)
-	}
-	for _, c := range []struct {
-		descr, data string
-		want        int64
-	}{
-		{"<i8", "\x01\x00\x00\x00\x00\x00\x20\x00", 1<<53 + 1}, {">i4", "\xff\xff\xff\xfe", -2}, {"|i1", "\xff", -1},
-		{"|u1", "\xff", 255}, {"<u8", "\xff\xff\xff\xff\xff\xff\xff\x7f", math.MaxInt64}, {"|b1", "\x01", 1},
-	} {
-		path := save(t, file(1, dict(c.descr, "False", "(1,)"), []byte(c.data)))
-		if x, _, err := npy.ReadInt64(path); err != nil || x[0] != c.want {
-			t.Errorf("%s: %v %v, want %d", c.descr, x, err, c.want)
-		}
-	}
-	above := save(t, file(1, dict("<u8", "False", "(1,)"), []byte("\x00\x00\x00\x00\x00\x00\x00\x80")))
-	if _, _, err := npy.ReadInt64(above); !errors.Is(err, npy.ErrDType) {
-		t.Errorf("2^63 as int64: %v", err)
-	}
-	if _, _, err := npy.ReadFloat64(above); !errors.Is(err, npy.ErrDType) {
-		t.Errorf("uint64 as float64: %v", err)
-	}
-	f4 := filepath.Join(t.TempDir(), "f4.npy")
-	if err := npy.Create(f4, []int{2, 2}, []float32{1, 2, 3, 4.5}); err != nil {
-		t.Fatal(err)
-	}
-	if x, _, err := npy.ReadFloat64(f4); err != nil || !slices.Equal(x, []float64{1, 2, 3, 4.5}) {
-		t.Errorf("float32 as float64: %v %v", x, err)
-	}
 	if _, err := npy.Open(t.TempDir()); !errors.Is(err, regularfile.ErrNotRegular) {
 		t.Errorf("directory: %v", err)
 	}
@@ -308,7 +267,7 @@ func TestWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := make([]float32, n)
-		if err := r.ReadFloat32(got, 0); err != nil || !slices.Equal(r.Shape(), shape) {
+		if err := r.ReadFloat32(context.Background(), got, 0); err != nil || !slices.Equal(r.Shape(), shape) {
 			t.Fatal(r.Shape(), err)
 		}
 		for i := range got {
@@ -342,6 +301,8 @@ func FuzzReader(f *testing.F) {
 	f.Add(file(3, dict("|b1", "False", "()"), make([]byte, 1)))
 	f.Add(file(1, "{'shape': (2L,), 'descr': '<V2', 'fortran_order': False}", make([]byte, 4)))
 	f.Add(file(1, dict("<f4", "False", "(9223372036854775807, 2)"), nil))
+	f.Add(file(1, dict("<f8", "False", "(1,)"), binary.LittleEndian.AppendUint64(nil, math.Float64bits(1e300))))
+	f.Add(file(1, dict("|b1", "False", "(1,)"), []byte{2}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := open(b)
 		if err != nil {
@@ -350,7 +311,8 @@ func FuzzReader(f *testing.F) {
 		if r.Len() > len(b) {
 			t.Fatalf("%d elements in %d bytes", r.Len(), len(b))
 		}
-		if err := r.ReadFloat32(make([]float32, r.Len()), 0); err != nil {
+		// What float32 cannot hold is the one thing that a whole file's elements are refused for.
+		if err := r.ReadFloat32(context.Background(), make([]float32, r.Len()), 0); err != nil && !errors.Is(err, dtype.ErrValue) {
 			t.Fatal(err)
 		}
 	})

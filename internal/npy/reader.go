@@ -1,11 +1,13 @@
 package npy
 
 import (
+	"context"
 	"fmt"
 	"io"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // Reader reads one array. Its methods, but for Close, are safe for concurrent use
@@ -24,7 +26,7 @@ func Open(path string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := NewReader(f, size, path)
+	r, err := NewReader(context.Background(), f, size, path)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -35,9 +37,9 @@ func Open(path string) (*Reader, error) {
 
 // NewReader reads an array of size bytes, header included, from file, which stays
 // the caller's. name appears in errors.
-func NewReader(file io.ReaderAt, size int64, name string) (*Reader, error) {
+func NewReader(ctx context.Context, file io.ReaderAt, size int64, name string) (*Reader, error) {
 	r := &Reader{name: name}
-	h, offset, err := readHeader(file, size)
+	h, offset, err := readHeader(storage.WithContext(ctx, file), size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -88,12 +90,12 @@ func (r *Reader) Close() error {
 // whatever the order in the file. It holds at most 256 KiB beside dst, and
 // allocates nothing in row-major files. A window of a column-major file costs
 // one read a column: take whole rows, many at a time.
-func (r *Reader) ReadFloat32(dst []float32, off int) error {
+func (r *Reader) ReadFloat32(ctx context.Context, dst []float32, off int) error {
 	var err error
 	if r.header.Fortran {
-		err = r.readColumns(dst, off)
+		err = r.readColumns(ctx, dst, off)
 	} else {
-		err = r.array.ReadFloat32(dst, off)
+		err = r.array.ReadFloat32(ctx, dst, off)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
@@ -103,8 +105,8 @@ func (r *Reader) ReadFloat32(dst []float32, off int) error {
 
 // ReadRaw fills dst with bytes [off, off+len(dst)) of the elements as stored: in
 // the file's own order and byte order.
-func (r *Reader) ReadRaw(dst []byte, off int64) error {
-	if err := r.array.ReadRaw(dst, off); err != nil {
+func (r *Reader) ReadRaw(ctx context.Context, dst []byte, off int64) error {
+	if err := r.array.ReadRaw(ctx, dst, off); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
 	return nil
@@ -114,7 +116,7 @@ func (r *Reader) ReadRaw(dst []byte, off int64) error {
 func (r *Reader) Plain() bool { return !r.header.Fortran && !r.array.BigEndian }
 
 // readColumns gathers a row-major window from a column-major matrix.
-func (r *Reader) readColumns(dst []float32, off int) error {
+func (r *Reader) readColumns(ctx context.Context, dst []float32, off int) error {
 	if off < 0 || off > r.array.Len || len(dst) > r.array.Len-off {
 		return fmt.Errorf("elements [%d, %d) of %d: %w", off, off+len(dst), r.array.Len, dtype.ErrRange)
 	}
@@ -130,7 +132,7 @@ func (r *Reader) readColumns(dst []float32, off int) error {
 		last := (max(end-c, 0) + cols - 1) / cols
 		for first < last {
 			part := column[:min(len(column), last-first)]
-			if err := r.array.ReadFloat32(part, c*rows+first); err != nil {
+			if err := r.array.ReadFloat32(ctx, part, c*rows+first); err != nil {
 				return err
 			}
 			for i, v := range part {

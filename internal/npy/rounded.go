@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // Rounded counts the elements that ReadFloat32 rounds, because float32 does not hold them
@@ -26,7 +26,7 @@ func (r *Reader) Rounded(ctx context.Context) (rounded int, err error) {
 			return 0, err
 		}
 		buf = buf[:min(int64(len(buf)), end-at)]
-		if err := r.ReadRaw(buf, at); err != nil {
+		if err := r.ReadRaw(context.Background(), buf, at); err != nil {
 			return 0, err
 		}
 		if r.array.BigEndian {
@@ -57,6 +57,16 @@ func (r *Reader) Rounded(ctx context.Context) (rounded int, err error) {
 		}
 	}
 	return rounded, nil
+}
+
+// Rounding warns of elements that ReadFloat32 rounds, in a line for people; "" if there are
+// none. One beyond float32 is ErrDType, as of Rounded.
+func (r *Reader) Rounding(ctx context.Context) (string, error) {
+	n, err := r.Rounded(ctx)
+	if n == 0 || err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("warning: %s: %d of %d values are rounded to float32", r.name, n, r.Len()), nil
 }
 
 func magnitude(v int64) uint64 {

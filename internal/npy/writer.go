@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
 )
 
 // Writer writes a float32 array in chunks, row-major. It is for one goroutine.

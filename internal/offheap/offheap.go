@@ -52,10 +52,13 @@ func Free(b []byte) error {
 // begin at a multiple of 4, which a buffer from Alloc does.
 func Float32s(b []byte) []float32 { return view[float32](b) }
 
+// Float64s returns b seen as float64, as Float32s does.
+func Float64s(b []byte) []float64 { return view[float64](b) }
+
 // Uint16s returns b seen as uint16, as Float32s does.
 func Uint16s(b []byte) []uint16 { return view[uint16](b) }
 
-func view[T float32 | uint16](b []byte) []T {
+func view[T float32 | float64 | uint16](b []byte) []T {
 	var zero T
 	size := int(unsafe.Sizeof(zero))
 	if len(b) < size {

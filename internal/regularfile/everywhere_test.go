@@ -16,7 +16,7 @@ var mayOpen = map[string]string{
 	"internal/atomicfile/syncdir_unix.go": "a directory",
 	"internal/procmem/trim_linux.go":      "/proc",
 	"internal/procmem/procmem_linux.go":   "/proc",
-	"internal/demo/pack/main.go":          "a developer's program",
+	"demo/internal/pack/main.go":          "a developer's program",
 }
 
 // TestEverywhere: no other code of the module opens a file for reading by itself, so that

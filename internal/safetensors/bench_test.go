@@ -1,16 +1,18 @@
 package safetensors_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
 // BenchmarkReadFloat32 reads a tensor from the page cache in windows of 64 Ki.
 func BenchmarkReadFloat32(b *testing.B) {
 	const n = 8 << 20
-	for _, typ := range []safetensors.DType{safetensors.F32, safetensors.BF16, safetensors.F16, safetensors.F8E4M3} {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.BF16, dtype.F16, dtype.F8E4M3} {
 		path := filepath.Join(b.TempDir(), "a.safetensors")
 		data := make([]byte, n*typ.Size())
 		for i := range data {
@@ -30,7 +32,7 @@ func BenchmarkReadFloat32(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				for off := 0; off < n; off += len(window) {
-					if err := t.ReadFloat32(window, off); err != nil {
+					if err := t.ReadFloat32(context.Background(), window, off); err != nil {
 						b.Fatal(err)
 					}
 				}

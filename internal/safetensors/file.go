@@ -2,23 +2,19 @@ package safetensors
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
 // File is one open safetensors file. Its methods, but for Close, are safe for
 // concurrent use.
 type File struct {
-	path     string
-	size     int64
-	r        io.ReaderAt
 	close    func() error
 	tensors  []*Tensor // sorted by name
 	metadata map[string]string
@@ -31,7 +27,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := NewFile(file, size, path)
+	f, err := NewFile(context.Background(), file, size, path)
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -42,12 +38,12 @@ func Open(path string) (*File, error) {
 
 // NewFile reads a file of size bytes from r, which stays the caller's and must
 // allow concurrent ReadAt. name stands for the path.
-func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
-	entries, metadata, data, err := readHeader(r, size)
+func NewFile(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error) {
+	entries, metadata, data, err := readHeader(ctx, r, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	f := &File{path: name, size: size, r: r, metadata: metadata}
+	f := &File{metadata: metadata}
 	for _, e := range entries {
 		n, _ := dtype.Count(e.shape, e.dtype.Size())
 		f.tensors = append(f.tensors, &Tensor{
@@ -58,12 +54,6 @@ func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
 	slices.SortFunc(f.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
 	return f, nil
 }
-
-// Path returns the path the file was opened by.
-func (f *File) Path() string { return f.path }
-
-// Size returns the file's length in bytes.
-func (f *File) Size() int64 { return f.size }
 
 // Tensors returns the tensors sorted by name.
 func (f *File) Tensors() []*Tensor { return slices.Clone(f.tensors) }
@@ -80,25 +70,6 @@ func (f *File) Close() error {
 		return nil
 	}
 	return f.close()
-}
-
-// SHA256 hashes the whole file, header included, reading 256 KiB at a time. It
-// stops with ctx's error when ctx is done.
-func (f *File) SHA256(ctx context.Context) (sum [sha256.Size]byte, err error) {
-	h := sha256.New()
-	buffer := make([]byte, 256<<10)
-	for off := int64(0); off < f.size; off += int64(len(buffer)) {
-		if err := ctx.Err(); err != nil {
-			return sum, err
-		}
-		p := buffer[:min(int64(len(buffer)), f.size-off)]
-		if err := readFull(f.r, p, off); err != nil {
-			return sum, fmt.Errorf("%s: %w", f.path, err)
-		}
-		h.Write(p)
-	}
-	h.Sum(sum[:0])
-	return sum, nil
 }
 
 // find searches tensors sorted by name.

@@ -2,14 +2,16 @@ package safetensors
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // maxHeader is the format's own limit on the length of the JSON.
@@ -20,19 +22,19 @@ const metadataKey = "__metadata__"
 // entry is a tensor as the header tells it: bytes [begin, end) of the data.
 type entry struct {
 	name       string
-	dtype      DType
+	dtype      dtype.Type
 	shape      []int
 	begin, end int64
 }
 
 // readHeader returns the tensors in order of their data and the offset of the
 // data in the file.
-func readHeader(r io.ReaderAt, size int64) (entries []entry, metadata map[string]string, data int64, err error) {
+func readHeader(ctx context.Context, r io.ReaderAt, size int64) (entries []entry, metadata map[string]string, data int64, err error) {
 	var prefix [8]byte
 	if size < int64(len(prefix)) {
 		return nil, nil, 0, fmt.Errorf("%d bytes: %w", size, ErrTruncated)
 	}
-	if err := readFull(r, prefix[:], 0); err != nil {
+	if err := readFull(ctx, r, prefix[:], 0); err != nil {
 		return nil, nil, 0, err
 	}
 	length := binary.LittleEndian.Uint64(prefix[:])
@@ -44,7 +46,7 @@ func readHeader(r io.ReaderAt, size int64) (entries []entry, metadata map[string
 		return nil, nil, 0, fmt.Errorf("header ends at byte %d of %d: %w", data, size, ErrTruncated)
 	}
 	text := make([]byte, length)
-	if err := readFull(r, text, int64(len(prefix))); err != nil {
+	if err := readFull(ctx, r, text, int64(len(prefix))); err != nil {
 		return nil, nil, 0, err
 	}
 	entries, metadata, err = parseHeader(text)
@@ -86,10 +88,7 @@ func parseHeader(text []byte) (entries []entry, metadata map[string]string, err 
 	if len(text) == 0 || text[0] != '{' {
 		return nil, nil, fmt.Errorf("not a JSON object: %w", ErrHeader)
 	}
-	d, err := strictjson.NewDecoder(text, ErrHeader)
-	if err != nil {
-		return nil, nil, err
-	}
+	d := strictjson.NewDecoder(text, ErrHeader)
 	err = d.Object(func(name string) error {
 		if name == metadataKey {
 			metadata = map[string]string{}
@@ -120,7 +119,7 @@ func readEntry(d strictjson.Decoder, name string) (entry, error) {
 		switch key {
 		case "dtype":
 			s, err := d.String()
-			e.dtype = DType(s)
+			e.dtype = dtype.Type(s)
 			return err
 		case "shape":
 			var err error
@@ -164,15 +163,13 @@ func readEntry(d strictjson.Decoder, name string) (entry, error) {
 	return e, nil
 }
 
-func readFull(r io.ReaderAt, p []byte, off int64) error {
-	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return nil
+// readFull is ReadAt for bytes that must be there.
+func readFull(ctx context.Context, r io.ReaderAt, p []byte, off int64) error {
+	n, err := storage.ReadFull(ctx, r, p, off)
+	if err != nil {
+		err = fmt.Errorf("byte %d: %w", off+int64(n), truncated(err))
 	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("byte %d: %w", off+int64(n), truncated(err))
+	return err
 }
 
 // truncated adds ErrTruncated to an unexpected end of file.

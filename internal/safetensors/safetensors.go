@@ -1,18 +1,18 @@
 // Package safetensors reads and writes checkpoints in the safetensors format.
 //
-// Open opens one file; OpenSet opens a whole checkpoint: a file, a directory of
-// files, or an index of shards. Everything the header says is checked against
+// Open opens one file; package checkpoint reads those of several. Everything the
+// header says is checked against
 // the real file before it is believed. Tensors are then read in windows of any
 // size, as float32 or as stored:
 //
-//	set, err := safetensors.OpenSet("models/tinystories")
+//	f, err := safetensors.Open("models/tinystories/model.safetensors")
 //	if err != nil {
 //		return err
 //	}
-//	defer set.Close()
-//	for _, t := range set.Tensors() {
+//	defer f.Close()
+//	for _, t := range f.Tensors() {
 //		row := make([]float32, t.Shape[len(t.Shape)-1])
-//		err := t.ReadFloat32(row, 0)
+//		err := t.ReadFloat32(ctx, row, 0)
 //		...
 //	}
 //
@@ -22,10 +22,11 @@
 package safetensors
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // Errors of this package, wrapped with the file's name and the place.
@@ -47,36 +48,13 @@ var (
 	ErrIndex = errors.New("bad safetensors index")
 )
 
-// DType is the element type of a tensor, by its name in the format.
-type DType = dtype.Type
-
-// The element types that can be read. C64 and those below one byte are refused.
-const (
-	F64    = dtype.F64
-	F32    = dtype.F32
-	F16    = dtype.F16
-	BF16   = dtype.BF16
-	F8E4M3 = dtype.F8E4M3
-	F8E5M2 = dtype.F8E5M2
-	F8E8M0 = dtype.F8E8M0
-	I64    = dtype.I64
-	I32    = dtype.I32
-	I16    = dtype.I16
-	I8     = dtype.I8
-	U64    = dtype.U64
-	U32    = dtype.U32
-	U16    = dtype.U16
-	U8     = dtype.U8
-	Bool   = dtype.Bool
-)
-
 // Tensor is one tensor of an open file. Its fields must not be changed; its
 // methods are safe for concurrent use.
 type Tensor struct {
 	Name  string
-	DType DType
-	Shape []int  // empty for a scalar
-	File  string // path of the file that holds it
+	DType dtype.Type // all but the types below one byte
+	Shape []int      // empty for a scalar
+	File  string     // path of the file that holds it
 
 	array dtype.Array
 }
@@ -94,14 +72,14 @@ func (t *Tensor) Offset() int64 { return t.array.Offset }
 // to float32 (rounded to nearest even where float32 cannot hold them, infinite
 // beyond its range). It holds at most 256 KiB beside dst and allocates nothing
 // in the long run.
-func (t *Tensor) ReadFloat32(dst []float32, off int) error {
-	return t.wrap(t.array.ReadFloat32(dst, off))
+func (t *Tensor) ReadFloat32(ctx context.Context, dst []float32, off int) error {
+	return t.wrap(t.array.ReadFloat32(ctx, dst, off))
 }
 
 // ReadRaw fills dst with bytes [off, off+len(dst)) of the tensor as stored
 // (little-endian).
-func (t *Tensor) ReadRaw(dst []byte, off int64) error {
-	return t.wrap(t.array.ReadRaw(dst, off))
+func (t *Tensor) ReadRaw(ctx context.Context, dst []byte, off int64) error {
+	return t.wrap(t.array.ReadRaw(ctx, dst, off))
 }
 
 func (t *Tensor) wrap(err error) error {

@@ -8,21 +8,21 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
 )
 
 // Entry describes a tensor to be written.
 type Entry struct {
 	Name  string
-	DType DType
+	DType dtype.Type
 	Shape []int
 	Data  []byte // little-endian; not used by NewWriter
 }
 
 // Float32 returns an F32 entry with a copy of x.
 func Float32(name string, shape []int, x []float32) Entry {
-	return Entry{Name: name, DType: F32, Shape: shape, Data: dtype.AppendF32(make([]byte, 0, 4*len(x)), x)}
+	return Entry{Name: name, DType: dtype.F32, Shape: shape, Data: dtype.AppendF32(make([]byte, 0, 4*len(x)), x)}
 }
 
 // Writer takes the data of a file whose header is written. It is for one
@@ -132,9 +132,9 @@ func encodeHeader(entries []Entry, metadata map[string]string) (header []byte, s
 			return nil, 0, fmt.Errorf("tensor %q: %w %v", e.Name, ErrShape, e.Shape)
 		}
 		info := struct {
-			DType   DType    `json:"dtype"`
-			Shape   []int    `json:"shape"`
-			Offsets [2]int64 `json:"data_offsets"`
+			DType   dtype.Type `json:"dtype"`
+			Shape   []int      `json:"shape"`
+			Offsets [2]int64   `json:"data_offsets"`
 		}{e.DType, append([]int{}, e.Shape...), [2]int64{size, size + length}}
 		if err := key(e.Name, info); err != nil {
 			return nil, 0, err

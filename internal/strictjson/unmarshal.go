@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -9,28 +10,47 @@ import (
 )
 
 // Unmarshal reads one JSON value into v, as encoding/json does, and refuses what that
-// lets pass: text that is not UTF-8, a key twice, a key that is not exactly the name of a
-// field of v, and null for anything but an interface. Errors wrap sentinel; v is undefined
-// after one.
+// lets pass: a key twice, a key that is not exactly the name of a field of v, and null for
+// anything but an interface. Errors wrap sentinel; v is undefined after one.
 func Unmarshal(text []byte, v any, sentinel error) error {
-	if !utf8.Valid(text) {
-		return fmt.Errorf("not UTF-8: %w", sentinel)
-	}
-	if err := json.Unmarshal(text, v); err != nil {
-		return fmt.Errorf("%v: %w", err, sentinel)
-	}
-	w := walker{text: text, fields: map[reflect.Type]map[string]reflect.Type{}}
-	if err := w.value(reflect.TypeOf(v)); err != nil {
-		return fmt.Errorf("byte %d of the JSON: %v: %w", w.at, err, sentinel)
-	}
-	return nil
+	return unmarshal(text, v, sentinel, true)
 }
 
-// walker goes through text that encoding/json has read: its grammar is right, and its
-// depth bounded.
+// UnmarshalOpen is Unmarshal for objects that may have keys beyond v's, which are ignored
+// unless they differ from one of v's in case only, and where null leaves a field as it is.
+// It is for what others write, and other versions: half a surrogate pair in a string becomes
+// U+FFFD. Without a sentinel, errors wrap this package's alone.
+func UnmarshalOpen(text []byte, v any, sentinel error) error {
+	return unmarshal(text, v, sentinel, false)
+}
+
+func unmarshal(text []byte, v any, sentinel error, closed bool) error {
+	d := Decoder{&scanner{text: text, python: !closed}, sentinel}
+	w := walker{scan: d.scan, closed: closed, fields: map[reflect.Type]map[string]reflect.Type{}}
+	err := w.value(reflect.TypeOf(v))
+	if err == nil {
+		err = d.scan.end()
+	}
+	if err != nil {
+		return d.fail(err)
+	}
+	// The text is sound; what is left are values of another type, or beyond its range.
+	err = json.Unmarshal(text, v)
+	if bad := new(json.UnmarshalTypeError); errors.As(err, &bad) {
+		d.scan.at = int(bad.Offset)
+		field := ""
+		if bad.Field != "" {
+			field = bad.Field + ": "
+		}
+		return d.Failf("%s%s found, %s expected: %w", field, bad.Value, wordFor(bad.Type), ErrType)
+	}
+	return d.fail(err)
+}
+
+// walker goes through text beside the Go type that it will be read into.
 type walker struct {
-	text   []byte
-	at     int
+	scan   *scanner
+	closed bool
 	fields map[reflect.Type]map[string]reflect.Type // of the structs met so far
 }
 
@@ -39,15 +59,12 @@ var anything = reflect.TypeFor[any]()
 
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
-// value steps over the next value, which was read into a t.
+// value steps over the next value, which is to be read into a t.
 func (w *walker) value(t reflect.Type) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if reflect.PointerTo(t).Implements(unmarshaler) {
-		t = anything // its own affair
-	}
-	switch w.next() {
+	switch w.scan.next() {
 	case '{':
 		return w.object(t)
 	case '[':
@@ -55,89 +72,70 @@ func (w *walker) value(t reflect.Type) error {
 		if t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
 			inner = t.Elem()
 		}
-		w.at++
-		for w.next() != ']' {
-			if err := w.value(inner); err != nil {
-				return err
-			}
-			if w.next() == ',' {
-				w.at++
-			}
-		}
-		w.at++
-	case '"':
-		w.string()
+		return w.scan.array(func() error { return w.value(inner) })
 	case 'n':
-		if t.Kind() != reflect.Interface {
-			return fmt.Errorf("null found, %v expected", t.Kind())
+		at := w.scan.at
+		err := w.scan.skip(true)
+		if err == nil && w.closed && t.Kind() != reflect.Interface {
+			w.scan.at = at
+			err = fmt.Errorf("null found, %s expected: %w", wordFor(t), ErrType)
 		}
-		w.at += len("null")
-	default: // a number, true, false
-		for w.at < len(w.text) && strings.IndexByte(" \t\r\n,]}", w.text[w.at]) < 0 {
-			w.at++
-		}
+		return err
 	}
-	return nil
+	return w.scan.skip(true)
+}
+
+// wordFor is what JSON calls the values that are read into a t.
+func wordFor(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "object"
+	case reflect.Slice, reflect.Array:
+		return "array"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Float32, reflect.Float64:
+		return "number"
+	}
+	return t.Kind().String() // integers say how wide they are
 }
 
 func (w *walker) object(t reflect.Type) error {
-	seen := map[string]bool{}
-	w.at++
-	for w.next() != '}' {
-		key := w.string()
-		if seen[key] {
-			return fmt.Errorf("key %.60q appears twice", key)
-		}
-		seen[key] = true
-		inner := anything
-		switch t.Kind() {
-		case reflect.Map:
-			inner = t.Elem()
-		case reflect.Struct:
-			var ok bool
-			if inner, ok = w.fieldsOf(t)[key]; !ok {
-				return fmt.Errorf("unknown key %.60q", key)
-			}
-		}
-		w.next()
-		w.at++ // the colon
-		if err := w.value(inner); err != nil {
-			return err
-		}
-		if w.next() == ',' {
-			w.at++
-			w.next()
-		}
+	inner := anything
+	var fields map[string]reflect.Type
+	switch {
+	case reflect.PointerTo(t).Implements(unmarshaler): // its own affair
+	case t.Kind() == reflect.Map:
+		inner = t.Elem()
+	case t.Kind() == reflect.Struct:
+		fields = w.fieldsOf(t)
 	}
-	w.at++
-	return nil
+	return w.scan.object(func(key []byte) error {
+		if !utf8.Valid(key) { // to encoding/json all lone surrogates are the same
+			return fmt.Errorf("key %.60q: %w", key, ErrUTF8)
+		}
+		if fields == nil {
+			return w.value(inner)
+		}
+		field, ok := fields[string(key)]
+		if !ok {
+			return w.unknown(fields, key)
+		}
+		return w.value(field)
+	})
 }
 
-// next goes past white space and returns the byte there, 0 at the end.
-func (w *walker) next() byte {
-	for ; w.at < len(w.text); w.at++ {
-		if c := w.text[w.at]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
-			return c
+// unknown decides about a key that is no field.
+func (w *walker) unknown(fields map[string]reflect.Type, key []byte) error {
+	if w.closed {
+		return fmt.Errorf("unknown key %.60q: %w", key, ErrType)
+	}
+	for name := range fields {
+		if strings.EqualFold(name, string(key)) {
+			return fmt.Errorf("%w: key %.60q in place of %q", ErrSyntax, key, name)
 		}
 	}
-	return 0
-}
-
-// string steps over a string and returns it.
-func (w *walker) string() (s string) {
-	start, escaped := w.at, false
-	for w.at++; w.text[w.at] != '"'; w.at++ {
-		if w.text[w.at] == '\\' {
-			escaped = true
-			w.at++
-		}
-	}
-	w.at++
-	if !escaped {
-		return string(w.text[start+1 : w.at-1])
-	}
-	_ = json.Unmarshal(w.text[start:w.at], &s) // which has read it before
-	return s
+	return w.scan.skip(true)
 }
 
 // fieldsOf returns the types of a struct's fields by their names in JSON, those of

@@ -3,6 +3,8 @@ package strictjson
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -49,11 +51,49 @@ func TestUnmarshal(t *testing.T) {
 	}
 }
 
+// TestUnmarshalSays: errors speak of JSON, not of Go, and of what is there.
+func TestUnmarshalSays(t *testing.T) {
+	for text, want := range map[string]string{
+		`null`: "null found, object expected", `[]`: "JSON: array found, object expected", `nonsense`: "not JSON", `{"list": null}`: "null found, array expected",
+		`{"by": 1}`: "by: number found, object expected", `{"Plain": "a"}`: "Plain: string found, boolean expected", `{"name": true}`: "name: bool found, string expected",
+	} {
+		var r record
+		if err := Unmarshal([]byte(text), &r, errTest); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestUnmarshalOpen: what others write may have more keys, and null; not two readings.
+func TestUnmarshalOpen(t *testing.T) {
+	for _, text := range []string{
+		`{"other": {"Rows": 1}, "rows": 2}`, `{"name": null, "count": null, "list": null, "rows": 2}`, `{"list": [{"more": [null]}], "rows": 2}`,
+	} {
+		var r record
+		if err := UnmarshalOpen([]byte(text), &r, errTest); err != nil || r.Rows != 2 || r.Name != "" {
+			t.Errorf("%s: %+v, %v", text, r, err)
+		}
+	}
+	for _, text := range []string{
+		``, `{`, `{} {}`, `{"Name": "a"}`, `{"name": "a", "name": "b"}`, `{"other": {"x": 1, "x": 2}}`, `{"list": [{"ROWS": 1}]}`, `{"PLAIN": true}`, `{"ſ": 1, "liſt": []}`,
+		`{"rows": 1.5}`, `{"rows": 9223372036854775808}`, `{"rows": "1"}`, `{"any": {"x": 1e400}}`, `{"any": {"\ud800": 1, "\ud801": 2}}`, `{"other": NaN}`,
+	} {
+		var r record
+		if err := UnmarshalOpen([]byte(text), &r, errTest); !errors.Is(err, errTest) || !strings.Contains(err.Error(), "byte") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 // FuzzUnmarshal looks for panics, and for text that is taken while encoding/json refuses it.
 func FuzzUnmarshal(f *testing.F) {
 	f.Add([]byte(`{"list": [{"rows": 1}], "by": {"a": {"by": {}, "raw": [null, "\u0041\\"]}}}`))
+	f.Add([]byte(`{"other": {"x": 1}, "name": null, "Rows": 1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var r, again record
+		var r, open, again record
+		if closed := Unmarshal(text, &r, errTest); closed == nil && (UnmarshalOpen(text, &open, errTest) != nil || !reflect.DeepEqual(r, open)) {
+			t.Errorf("%q is strict, and refused where more is allowed, or read otherwise", text)
+		}
 		if Unmarshal(text, &r, errTest) == nil && json.Unmarshal(text, &again) != nil {
 			t.Errorf("%q", text)
 		}

@@ -7,54 +7,45 @@ import (
 	"strings"
 )
 
-// maxDepth bounds how deep objects and arrays lie in each other.
-const maxDepth = 64
-
 // Value reads any value: nil, bool, string, json.Number, []any or map[string]any. A whole
 // number is returned without fraction and exponent, however it is written: 32.0 is 32.
-func (d Decoder) Value() (any, error) { return d.value(maxDepth) }
+func (d Decoder) Value() (any, error) {
+	v, err := d.scan.value()
+	return v, d.fail(err)
+}
 
-func (d Decoder) value(depth int) (any, error) {
-	token, err := d.next()
+func (s *scanner) value() (any, error) {
+	switch s.next() {
+	case '{':
+		object := map[string]any{}
+		err := s.object(func(key []byte) (err error) {
+			object[string(key)], err = s.value()
+			return err
+		})
+		return object, err
+	case '[':
+		list := []any{}
+		err := s.array(func() error {
+			v, err := s.value()
+			list = append(list, v)
+			return err
+		})
+		return list, err
+	case '"':
+		text, err := s.string()
+		return string(text), err
+	}
+	text, err := s.literal()
 	if err != nil {
 		return nil, err
 	}
-	switch t := token.(type) {
-	case json.Number:
-		return whole(t), nil
-	case json.Delim:
-		if depth == 0 {
-			return nil, d.Failf("more than %d objects and arrays in each other", maxDepth)
-		}
-		if t == '[' {
-			return d.list(depth - 1)
-		}
-		return d.object(depth - 1)
+	switch text[0] {
+	case 't', 'f':
+		return text[0] == 't', nil
+	case 'n':
+		return nil, nil
 	}
-	return token, nil
-}
-
-// list reads an array behind its bracket.
-func (d Decoder) list(depth int) ([]any, error) {
-	list := []any{}
-	for d.json.More() {
-		v, err := d.value(depth)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, d.delim(']')
-}
-
-// object reads an object behind its brace.
-func (d Decoder) object(depth int) (map[string]any, error) {
-	object := map[string]any{}
-	err := d.members(func(key string) (err error) {
-		object[key], err = d.value(depth)
-		return err
-	})
-	return object, err
+	return whole(json.Number(text)), nil
 }
 
 // whole writes a number without fraction and exponent if it is a whole one of at most 64 bits.

@@ -4,13 +4,15 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
+	place "github.com/helix-substrate/helix-substrate/storage"
 )
 
 // maxPickle bounds data.pkl: some 300 bytes a tensor.
@@ -30,7 +32,6 @@ type archive struct {
 type entry struct {
 	name         string
 	offset, size int64
-	crc          uint32
 }
 
 // storage is a run of numbers that tensors are views of.
@@ -45,11 +46,11 @@ type storage struct {
 // swapped tells whether elements as stored are not little-endian.
 func (s *storage) swapped() bool { return s.bigEndian && s.dtype.Size() > 1 }
 
-func openArchive(r io.ReaderAt, size int64) (*archive, error) {
-	if err := checkKind(r, size); err != nil {
+func openArchive(ctx context.Context, r io.ReaderAt, size int64) (*archive, error) {
+	if err := checkKind(ctx, r, size); err != nil {
 		return nil, err
 	}
-	z, err := zip.NewReader(r, size)
+	z, err := zip.NewReader(place.WithContext(ctx, r), size)
 	switch {
 	case errors.Is(err, zip.ErrFormat):
 		// It begins as an archive, whose directory lies at the end.
@@ -80,13 +81,13 @@ func openArchive(r io.ReaderAt, size int64) (*archive, error) {
 		}
 		at = e.offset + e.size
 	}
-	return a, a.checkContents()
+	return a, a.checkContents(ctx)
 }
 
 // checkKind tells other kinds of files apart from a zip archive, by how they begin.
-func checkKind(r io.ReaderAt, size int64) error {
+func checkKind(ctx context.Context, r io.ReaderAt, size int64) error {
 	head := make([]byte, min(size, 512))
-	if err := readFull(r, head, 0); err != nil {
+	if err := readFull(ctx, r, head, 0); err != nil {
 		return err
 	}
 	const legacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19" // 0x1950a86a20f9469cfc6c
@@ -122,11 +123,11 @@ func checkEntry(f *zip.File, size int64) (*entry, error) {
 	case offset < 0 || offset > size || f.UncompressedSize64 > uint64(size-offset):
 		return nil, fmt.Errorf("%d bytes at byte %d of %d: %w", f.UncompressedSize64, offset, size, ErrTruncated)
 	}
-	return &entry{name: f.Name, offset: offset, size: int64(f.UncompressedSize64), crc: f.CRC32}, nil
+	return &entry{name: f.Name, offset: offset, size: int64(f.UncompressedSize64)}, nil
 }
 
 // checkContents finds the folder and reads the byte order.
-func (a *archive) checkContents() error {
+func (a *archive) checkContents(ctx context.Context) error {
 	const pickleName = "/data.pkl"
 	for _, e := range a.sorted {
 		if folder, ok := strings.CutSuffix(e.name, pickleName); ok && !strings.Contains(folder, "/") {
@@ -147,7 +148,7 @@ func (a *archive) checkContents() error {
 		return nil
 	}
 	order := make([]byte, min(e.size, 8))
-	if err := readFull(a.r, order, e.offset); err != nil {
+	if err := readFull(ctx, a.r, order, e.offset); err != nil {
 		return err
 	}
 	switch string(order) {
@@ -161,13 +162,13 @@ func (a *archive) checkContents() error {
 }
 
 // pickle reads data.pkl.
-func (a *archive) pickle() ([]byte, error) {
+func (a *archive) pickle(ctx context.Context) ([]byte, error) {
 	e := a.entries[a.folder+"data.pkl"]
 	if e.size > maxPickle {
 		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrPickle, e.size, maxPickle)
 	}
 	text := make([]byte, e.size)
-	return text, readFull(a.r, text, e.offset)
+	return text, readFull(ctx, a.r, text, e.offset)
 }
 
 // storage finds the storage of that key, which must have just the n elements.

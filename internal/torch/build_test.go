@@ -3,6 +3,7 @@ package torch_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"strings"
 
@@ -38,7 +39,7 @@ func packBy(method uint16, files ...file) []byte {
 }
 
 func openBytes(b []byte) (*torch.File, error) {
-	return torch.NewFile(bytes.NewReader(b), int64(len(b)), "test.pt")
+	return torch.NewFile(context.Background(), bytes.NewReader(b), int64(len(b)), "test.pt")
 }
 
 // openPickle opens an archive of a pickle, one storage "0" of 64 bytes (0, 1, …),

@@ -1,6 +1,7 @@
 package torch_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -8,18 +9,18 @@ import (
 )
 
 func Example() {
-	set, err := torch.OpenSet("testdata/module.bin")
+	f, err := torch.Open("testdata/module.bin")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer set.Close()
-	for _, t := range set.Tensors() {
+	defer f.Close()
+	for _, t := range f.Tensors() {
 		x := make([]float32, t.Len())
-		err := t.ReadFloat32(x, 0)
+		err := t.ReadFloat32(context.Background(), x, 0)
 		fmt.Println(t.Name, t.DType, t.Shape, len(x), err)
 	}
-	_, err = torch.OpenSet("testdata/whole_module.pt")
+	_, err = torch.Open("testdata/whole_module.pt")
 	fmt.Println("a whole module is refused:", errors.Is(err, torch.ErrGlobal))
 	// Output:
 	// 0.bias F32 [2] 2 <nil>

@@ -2,26 +2,19 @@ package torch
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"hash"
-	"hash/crc32"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	place "github.com/helix-substrate/helix-substrate/storage"
 )
 
 // File is one open checkpoint file. Its methods, but for Close, are safe for
 // concurrent use.
 type File struct {
-	path    string
-	size    int64
-	r       io.ReaderAt
 	close   func() error
-	archive *archive
-	wrapper string
 	tensors []*Tensor // sorted by name
 }
 
@@ -32,7 +25,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := NewFile(file, size, path)
+	f, err := NewFile(context.Background(), file, size, path)
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -43,21 +36,20 @@ func Open(path string) (*File, error) {
 
 // NewFile reads a file of size bytes from r, which stays the caller's and must
 // allow concurrent ReadAt. name stands for the path.
-func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
-	f := &File{path: name, size: size, r: r}
-	if err := f.load(); err != nil {
+func NewFile(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error) {
+	f := &File{}
+	if err := f.load(ctx, r, size, name); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
 }
 
-func (f *File) load() error {
-	a, err := openArchive(f.r, f.size)
+func (f *File) load(ctx context.Context, r io.ReaderAt, size int64, name string) error {
+	a, err := openArchive(ctx, r, size)
 	if err != nil {
 		return err
 	}
-	f.archive = a
-	pickle, err := a.pickle()
+	pickle, err := a.pickle(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,27 +57,16 @@ func (f *File) load() error {
 	if err != nil {
 		return fmt.Errorf("data.pkl: %w", err)
 	}
-	views, wrapper, err := nameTensors(root, len(pickle))
+	views, err := nameTensors(root, len(pickle))
 	if err != nil {
 		return fmt.Errorf("data.pkl: %w", err)
 	}
-	f.wrapper = wrapper
-	for name, v := range views {
-		f.tensors = append(f.tensors, &Tensor{Name: name, DType: v.storage.dtype, Shape: v.shape, File: f.path, view: v, r: f.r})
+	for tensor, v := range views {
+		f.tensors = append(f.tensors, &Tensor{Name: tensor, DType: v.storage.dtype, Shape: v.shape, File: name, view: v, r: r})
 	}
 	slices.SortFunc(f.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
-
-// Path returns the path the file was opened by.
-func (f *File) Path() string { return f.path }
-
-// Size returns the file's length in bytes.
-func (f *File) Size() int64 { return f.size }
-
-// Wrapper returns the keys, joined by dots, of the dictionaries around the state
-// dictionary ("state_dict", "model.module"), empty if there are none.
-func (f *File) Wrapper() string { return f.wrapper }
 
 // Tensors returns the tensors sorted by name.
 func (f *File) Tensors() []*Tensor { return slices.Clone(f.tensors) }
@@ -101,59 +82,13 @@ func (f *File) Close() error {
 	return f.close()
 }
 
-// SHA256 hashes the whole file, reading 256 KiB at a time. It stops with ctx's
-// error when ctx is done.
-func (f *File) SHA256(ctx context.Context) (sum [sha256.Size]byte, err error) {
-	h := sha256.New()
-	if err := hashRange(ctx, h, f.r, 0, f.size, make([]byte, 256<<10)); err != nil {
-		return sum, fmt.Errorf("%s: %w", f.path, err)
-	}
-	h.Sum(sum[:0])
-	return sum, nil
-}
-
-// Verify reads the whole archive and compares the CRC-32 of every entry with the
-// one it carries. A file saved under torch.serialization.set_crc32_options(False)
-// carries none and fails. Verify stops with ctx's error when ctx is done.
-func (f *File) Verify(ctx context.Context) error {
-	buffer := make([]byte, 256<<10)
-	for _, e := range f.archive.sorted {
-		h := crc32.NewIEEE()
-		if err := hashRange(ctx, h, f.r, e.offset, e.size, buffer); err != nil {
-			return fmt.Errorf("%s: %s: %w", f.path, e.name, err)
-		}
-		if h.Sum32() != e.crc {
-			return fmt.Errorf("%s: %s: %w: %08x, %08x expected", f.path, e.name, ErrChecksum, h.Sum32(), e.crc)
-		}
-	}
-	return nil
-}
-
-// hashRange writes size bytes of r to h through a buffer.
-func hashRange(ctx context.Context, h hash.Hash, r io.ReaderAt, off, size int64, buffer []byte) error {
-	for end := off + size; off < end; off += int64(len(buffer)) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		p := buffer[:min(int64(len(buffer)), end-off)]
-		if err := readFull(r, p, off); err != nil {
-			return err
-		}
-		h.Write(p)
-	}
-	return nil
-}
-
 // readFull is ReadAt for bytes that must be there.
-func readFull(r io.ReaderAt, p []byte, off int64) error {
-	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return nil
+func readFull(ctx context.Context, r io.ReaderAt, p []byte, off int64) error {
+	n, err := place.ReadFull(ctx, r, p, off)
+	if err != nil {
+		err = fmt.Errorf("byte %d: %w", off+int64(n), truncated(err))
 	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("byte %d: %w", off+int64(n), truncated(err))
+	return err
 }
 
 // find searches tensors sorted by name.

@@ -1,6 +1,7 @@
 package torch_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,10 +15,10 @@ func readAll(t *testing.T, file *torch.File, size int) {
 		if tensor.Size() > int64(size) {
 			t.Fatalf("tensor of %d bytes in a file of %d", tensor.Size(), size)
 		}
-		if err := tensor.ReadFloat32(make([]float32, tensor.Len()), 0); err != nil {
+		if err := tensor.ReadFloat32(context.Background(), make([]float32, tensor.Len()), 0); err != nil {
 			t.Fatal(err)
 		}
-		if err := tensor.ReadRaw(make([]byte, tensor.Size()), 0); err != nil {
+		if err := tensor.ReadRaw(context.Background(), make([]byte, tensor.Size()), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -38,7 +39,6 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		readAll(t, file, len(b))
-		file.Verify(t.Context()) // whatever it says
 	})
 }
 

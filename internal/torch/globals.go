@@ -3,7 +3,7 @@ package torch
 import (
 	"fmt"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // global is a Python object that a pickle may name.

@@ -158,7 +158,7 @@ func TestRefusedArchives(t *testing.T) {
 	pickle := save(str("w"), good)
 	content := []file{{"m/data.pkl", pickle}, {"m/data/0", strings.Repeat("x", 64)}, {"m/byteorder", "little"}}
 	whole := pack(content...)
-	if f, err := openBytes(whole); err != nil || f.Verify(t.Context()) != nil {
+	if _, err := openBytes(whole); err != nil {
 		t.Fatal(err)
 	}
 	// directory changes a field of the entry data/0 in the zip directory.

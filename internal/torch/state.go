@@ -22,22 +22,21 @@ type namer struct {
 	budget int
 }
 
-// nameTensors names the tensors that a pickle of size bytes built, and returns the
-// keys that lead to the state dictionary.
-func nameTensors(root any, size int) (views map[string]*view, wrapper string, err error) {
+// nameTensors names the tensors that a pickle of size bytes built.
+func nameTensors(root any, size int) (map[string]*view, error) {
 	if v, ok := root.(*view); ok {
-		return map[string]*view{"tensor": v}, "", nil
+		return map[string]*view{"tensor": v}, nil
 	}
 	n := &namer{views: map[string]*view{}, budget: 1<<20 + 16*size}
-	wrapper, err = n.unwrap(root, 0)
-	return n.views, wrapper, err
+	err := n.unwrap(root, 0)
+	return n.views, err
 }
 
 // unwrap names the tensors of the innermost state dictionary.
-func (n *namer) unwrap(v any, depth int) (wrapper string, err error) {
+func (n *namer) unwrap(v any, depth int) error {
 	d, _ := v.(*dict)
 	if d == nil || depth > maxDepth {
-		return "", n.walk(v, "", 0)
+		return n.walk(v, "", 0)
 	}
 	for _, w := range wrappers {
 		i := slices.IndexFunc(d.pairs, func(p pair) bool { return p.key == any(w) })
@@ -46,15 +45,14 @@ func (n *namer) unwrap(v any, depth int) (wrapper string, err error) {
 		}
 		if inner, ok := d.pairs[i].value.(*dict); ok {
 			if err := n.spend(len(d.pairs)); err != nil {
-				return "", err
+				return err
 			}
-			below, err := n.unwrap(inner, depth+1)
-			if err != nil || len(n.views) > 0 {
-				return join(w, below), err
+			if err := n.unwrap(inner, depth+1); err != nil || len(n.views) > 0 {
+				return err
 			}
 		}
 	}
-	return "", n.walk(v, "", 0)
+	return n.walk(v, "", 0)
 }
 
 func (n *namer) spend(work int) error {

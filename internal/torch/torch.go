@@ -6,14 +6,14 @@
 // a pickle names ("builtins.eval", "posix.system", a class of the model) is
 // refused with ErrGlobal.
 //
-//	set, err := torch.OpenSet("models/pytorch_model.bin")
+//	f, err := torch.Open("models/pytorch_model.bin")
 //	if err != nil {
 //		return err
 //	}
-//	defer set.Close()
-//	for _, t := range set.Tensors() {
+//	defer f.Close()
+//	for _, t := range f.Tensors() {
 //		rows := make([]float32, 64*t.Shape[len(t.Shape)-1])
-//		err := t.ReadFloat32(rows, 0)
+//		err := t.ReadFloat32(ctx, rows, 0)
 //		...
 //	}
 //
@@ -23,7 +23,7 @@
 // another one with tensors in it under "state_dict", "model_state_dict", "model" or
 // "module" (the first of these), only that one is looked at, and the key is no part
 // of the tensors' names; what lies beside it (an optimizer's state, an average) is
-// not listed. File.Wrapper tells the keys passed. From there on a name is the keys
+// not listed. From there on a name is the keys
 // and positions on the way, joined by dots: {"a": {"b": T}, "c": [T, T]} has "a.b",
 // "c.0" and "c.1". A tensor that was saved alone is "tensor". Numbers, strings, None
 // and the like are passed over.
@@ -38,12 +38,12 @@
 package torch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // Errors of this package, wrapped with the file's name and the place.
@@ -70,8 +70,6 @@ var (
 	// ErrShape reports a tensor whose shape, strides and offset do not lie within
 	// its storage.
 	ErrShape = errors.New("bad shape")
-	// ErrChecksum reports an entry whose CRC-32 is not that of the archive.
-	ErrChecksum = errors.New("wrong CRC-32")
 	// ErrIndex reports an index of shards that does not match the shards, or a
 	// directory in which the checkpoint cannot be told.
 	ErrIndex = errors.New("bad PyTorch index")
@@ -95,50 +93,26 @@ func (t *Tensor) Len() int { return t.view.n }
 // Size returns the number of bytes of its elements.
 func (t *Tensor) Size() int64 { return int64(t.view.n) * int64(t.DType.Size()) }
 
-// Storage returns the key of the storage whose bytes the tensor shows. Tensors of
-// one File with the same key share bytes, as tied weights do.
-func (t *Tensor) Storage() string { return t.view.storage.key }
-
-// Same tells whether two tensors are the same elements of the same storage in the
-// same order, as tied weights are.
-func (t *Tensor) Same(o *Tensor) bool {
-	return t.r == o.r && t.DType == o.DType && t.view.storage.key == o.view.storage.key &&
-		t.view.start == o.view.start && slices.Equal(t.Shape, o.Shape) && slices.Equal(t.view.dims, o.view.dims)
-}
-
-// Contiguous tells whether the elements lie in the file in row-major order. A
-// tensor that is not (a transposed weight) is gathered from many places; windows
-// of many rows are then much faster than single rows.
-func (t *Tensor) Contiguous() bool { return t.view.contiguous() }
-
-// Offset is where in the file the elements begin, -1 if they lie scattered.
-func (t *Tensor) Offset() int64 {
-	if !t.view.contiguous() {
-		return -1
-	}
-	return t.view.storage.offset + t.view.start*int64(t.DType.Size())
-}
-
 // ReadFloat32 fills dst with elements [off, off+len(dst)), row-major, converted
 // to float32 (rounded to nearest even where float32 cannot hold them, infinite
 // beyond its range). It holds at most 256 KiB beside dst and allocates nothing in
 // the long run.
-func (t *Tensor) ReadFloat32(dst []float32, off int) error {
+func (t *Tensor) ReadFloat32(ctx context.Context, dst []float32, off int) error {
 	if t.view.contiguous() {
 		array := t.array()
-		return t.wrap(array.ReadFloat32(dst, off))
+		return t.wrap(array.ReadFloat32(ctx, dst, off))
 	}
-	return t.wrap(t.view.readFloat32(t.r, dst, off))
+	return t.wrap(t.view.readFloat32(ctx, t.r, dst, off))
 }
 
 // ReadRaw fills dst with bytes [off, off+len(dst)) of the elements, row-major and
 // little-endian, wherever and however they are stored.
-func (t *Tensor) ReadRaw(dst []byte, off int64) error {
+func (t *Tensor) ReadRaw(ctx context.Context, dst []byte, off int64) error {
 	if t.view.contiguous() && !t.view.storage.swapped() {
 		array := t.array()
-		return t.wrap(array.ReadRaw(dst, off))
+		return t.wrap(array.ReadRaw(ctx, dst, off))
 	}
-	return t.wrap(t.view.readRaw(t.r, dst, off))
+	return t.wrap(t.view.readRaw(ctx, t.r, dst, off))
 }
 
 // array is a contiguous tensor's place in the file.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // The opcodes of protocols 2 to 5 that torch.save can come by; see Python's

@@ -2,12 +2,13 @@ package torch
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"math"
 	"sync"
 
-	"github.com/helix-substrate/helix-substrate/internal/dtype"
+	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // maxDims bounds the rank of a tensor. Models have 5 at most.
@@ -86,14 +87,14 @@ type scratch struct {
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 // readFloat32 is Tensor.ReadFloat32 for a tensor that is not contiguous.
-func (v *view) readFloat32(r io.ReaderAt, dst []float32, off int) error {
+func (v *view) readFloat32(ctx context.Context, r io.ReaderAt, dst []float32, off int) error {
 	if off < 0 || off > v.n || len(dst) > v.n-off {
 		return fmt.Errorf("elements [%d, %d) of %d: %w", off, off+len(dst), v.n, dtype.ErrRange)
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 	var refused error
-	err := v.gather(r, s, off, off+len(dst), func(at, step int, elements []byte) {
+	err := v.gather(ctx, r, s, off, off+len(dst), func(at, step int, elements []byte) {
 		values := s.values[:len(elements)/v.storage.dtype.Size()]
 		if i, err := dtype.Check(elements, v.storage.dtype); err != nil {
 			refused = fmt.Errorf("stored element %d of a run: %w", i, err)
@@ -108,7 +109,7 @@ func (v *view) readFloat32(r io.ReaderAt, dst []float32, off int) error {
 }
 
 // readRaw is Tensor.ReadRaw for a tensor that is not contiguous or big-endian.
-func (v *view) readRaw(r io.ReaderAt, dst []byte, off int64) error {
+func (v *view) readRaw(ctx context.Context, r io.ReaderAt, dst []byte, off int64) error {
 	size := v.storage.dtype.Size()
 	total := int64(v.n) * int64(size)
 	if off < 0 || off > total || int64(len(dst)) > total-off {
@@ -119,7 +120,7 @@ func (v *view) readRaw(r io.ReaderAt, dst []byte, off int64) error {
 	end := off + int64(len(dst))
 	first := int(off / int64(size))
 	skip := int(off % int64(size)) // of the first element
-	return v.gather(r, s, first, int((end+int64(size)-1)/int64(size)), func(at, step int, elements []byte) {
+	return v.gather(ctx, r, s, first, int((end+int64(size)-1)/int64(size)), func(at, step int, elements []byte) {
 		for ; len(elements) > 0; elements = elements[size:] {
 			// The first element and the last may be wanted in part.
 			to := at*size - skip
@@ -133,7 +134,7 @@ func (v *view) readRaw(r io.ReaderAt, dst []byte, off int64) error {
 // packed, little-endian, of which the first is begin+at, the next begin+at+step, ….
 // Runs go along the dimension with the smallest stride, so that a transposed
 // matrix is read along its columns, in the order of the file.
-func (v *view) gather(r io.ReaderAt, s *scratch, begin, end int, emit func(at, step int, elements []byte)) error {
+func (v *view) gather(ctx context.Context, r io.ReaderAt, s *scratch, begin, end int, emit func(at, step int, elements []byte)) error {
 	along := 0
 	for i, d := range v.dims {
 		if d.stride <= v.dims[along].stride {
@@ -157,7 +158,7 @@ func (v *view) gather(r io.ReaderAt, s *scratch, begin, end int, emit func(at, s
 		for i := from; i < min(to, from+step); i++ {
 			place := v.place(i)
 			for at := i; at < to; {
-				n, packed, err := v.readRun(r, s, place, stride, (to-at-1)/step+1)
+				n, packed, err := v.readRun(ctx, r, s, place, stride, (to-at-1)/step+1)
 				if err != nil {
 					return err
 				}
@@ -183,14 +184,14 @@ func (v *view) place(i int64) int64 {
 // readRun reads at most count elements, stride apart, from place on, and returns
 // how many it read, packed and little-endian. Near elements are read together with
 // what lies between them, distant ones singly.
-func (v *view) readRun(r io.ReaderAt, s *scratch, place, stride, count int64) (int64, []byte, error) {
+func (v *view) readRun(ctx context.Context, r io.ReaderAt, s *scratch, place, stride, count int64) (int64, []byte, error) {
 	const near = 1 << 10 // bytes
 	size := int64(v.storage.dtype.Size())
 	n := int64(1)
 	if stride*size <= near {
 		n = min(count, int64(len(s.values)), (int64(len(s.raw))/size-1)/max(stride, 1)+1)
 	}
-	if err := readFull(r, s.raw[:((n-1)*stride+1)*size], v.storage.offset+place*size); err != nil {
+	if err := readFull(ctx, r, s.raw[:((n-1)*stride+1)*size], v.storage.offset+place*size); err != nil {
 		return 0, nil, err
 	}
 	packed := s.raw[:n*size]

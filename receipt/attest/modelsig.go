@@ -99,8 +99,13 @@ func SignModel(ctx context.Context, dir, sigPath string, key *PrivateKey) error 
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(sigPath, func(w io.Writer) error {
-		_, err := w.Write(text)
+	return WriteEnvelope(sigPath, text)
+}
+
+// WriteEnvelope writes what was signed to a file, which appears when it is whole.
+func WriteEnvelope(path string, envelope []byte) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(envelope)
 		return err
 	})
 }

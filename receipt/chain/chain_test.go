@@ -187,6 +187,9 @@ func sorted(list string) string {
 
 // TestFlippedLog changes every byte of a log and of its tree.
 func TestFlippedLog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads a log some thousand times")
+	}
 	path := newLog(t, 3)
 	for _, name := range []string{path, path + TreeSuffix} {
 		whole := read(t, name)

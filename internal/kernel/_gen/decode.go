@@ -18,6 +18,12 @@ func decodeLanes(m machine, s source, name string) {
 	s.setup(Load(Param("table"), GP64()), false)
 	dst := Load(Param("dst"), GP64())
 	r := strided(s, Load(Param("w"), GP64()), Load(Param("ldw"), GP64()), 4)
+	// Tiles are narrow, and rows of index bytes short: what comes next are the four rows below.
+	ahead := &rows{s: s, base: GP64(), ld: r.ld, threeTimesLD: r.threeTimesLD}
+	below := s.element() == 1
+	if below {
+		LEAQ(Mem{Base: r.base, Index: r.ld, Scale: 4}, ahead.base)
+	}
 	store := func(i, part int) use {
 		return func(step int, w reg.VecVirtual) {
 			VMOVUPS(w, Mem{Base: dst, Disp: (step*4+i)*64 + part*32})
@@ -28,7 +34,12 @@ func decodeLanes(m machine, s source, name string) {
 	SHRQ(U8(6), groups)
 	JZ(LabelRef("tail"))
 	Label("loop")
-	r.prefetch(4, prefetchDistance(s))
+	if below {
+		ahead.prefetch(4, 0)
+		ahead.next()
+	} else {
+		r.prefetch(4, prefetchDistance(s))
+	}
 	for i := range 4 {
 		for part := range m.parts() {
 			s.group(i, part, r.at(i), nil, store(i, part))

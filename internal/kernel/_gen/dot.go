@@ -133,6 +133,11 @@ func columnsLeft() reg.GPVirtual {
 // a NaN as 0x7FC00000. With 256-bit registers, sum has the upper eight lanes
 // and lower is where the lower ones are.
 func storeSum(m machine, sum reg.VecVirtual, lower, to Mem) {
+	storeNumber(addLanes(m, sum, lower), to)
+}
+
+// addLanes adds 16 lanes as storeSum does; lower is not used with 512-bit registers.
+func addLanes(m machine, sum reg.VecVirtual, lower Op) reg.Register {
 	half := YMM()
 	if m.zmm {
 		VEXTRACTF32X8(U8(1), sum, half)
@@ -151,7 +156,7 @@ func storeSum(m machine, sum reg.VecVirtual, lower, to Mem) {
 	VADDPS(other, x, x)
 	VPERMILPS(U8(0xB1), x, other)
 	VADDSS(other, x, x)
-	storeNumber(x, to)
+	return x
 }
 
 // storeNumber stores a number, a NaN as 0x7FC00000.

@@ -51,6 +51,7 @@ func (m machine) reg() reg.VecVirtual {
 
 func main() {
 	level := flag.String("level", "", "CPU level to generate")
+	integer := flag.String("integers", "", "CPU features to generate the integer canon for, instead of a level")
 	table := flag.String("routines", "", "file for the Go table of routines")
 	flag.Parse()
 	for _, m := range machines {
@@ -66,6 +67,17 @@ func main() {
 			return
 		}
 	}
-	fmt.Fprintf(os.Stderr, "unknown level %q\n", *level)
+	for _, m := range integerMachines {
+		if m.level == *integer {
+			ConstraintExpr("!noasm")
+			if err := os.WriteFile(*table, integers(m), 0o666); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			Generate()
+			return
+		}
+	}
+	fmt.Fprintf(os.Stderr, "unknown level %q\n", *level+*integer)
 	os.Exit(2)
 }

@@ -16,6 +16,8 @@ var forms = []string{
 type routines struct {
 	m     machine
 	table bytes.Buffer
+	// tables are others that it names.
+	tables bytes.Buffer
 }
 
 func (r *routines) generate() {
@@ -89,12 +91,93 @@ func (r *routines) generate() {
 	fmt.Fprintf(&r.table, "\treduce: %s,\n", name)
 	name = "read" + r.m.suffix()
 	read(r.m, name)
-	fmt.Fprintf(&r.table, "\tread: %s,\n}\n", name)
+	fmt.Fprintf(&r.table, "\tread: %s,\n", name)
+	fmt.Fprintf(&r.table, "\ttiles: tileRoutines{\n\t\tunpack: [9]unpackFunc{")
+	for _, bits := range []int{0, 2, 3, 4, 5, 6, 7, 8} {
+		name := fmt.Sprintf("unpackTiles%d%s", bits, r.m.suffix())
+		unpackTiles(r.m, name, bits)
+		fmt.Fprintf(&r.table, "%d: %s,", bits, name)
+	}
+	correctTiles(r.m, "correctTiles"+r.m.suffix())
+	deinterleave(r.m, "deinterleave"+r.m.suffix())
+	interleaveTile("interleaveTile" + r.m.suffix())
+	tileEntries(r.m, "tileEntries"+r.m.suffix())
+	tileOutside(r.m, "tileOutside"+r.m.suffix())
+	fmt.Fprintf(&r.table, "},\n\t\tpack: [8]packTileFunc{")
+	for bits := 2; bits < 8; bits++ {
+		name := fmt.Sprintf("packTile%d%s", bits, r.m.suffix())
+		packTile(r.m, name, bits)
+		fmt.Fprintf(&r.table, "%d: %s,", bits, name)
+	}
+	fmt.Fprintf(&r.table, "},\n")
+	for _, field := range [][2]string{
+		{"correct", "correctTiles"}, {"deinterleave", "deinterleave"}, {"interleave", "interleaveTile"},
+		{"entries", "tileEntries"}, {"outside", "tileOutside"},
+	} {
+		fmt.Fprintf(&r.table, "\t\t%s: %s%s,\n", field[0], field[1], r.m.suffix())
+	}
+	fmt.Fprintf(&r.table, "\t},\n")
+	fmt.Fprintf(&r.table, "\ttile64: tile64{\n\t\trows: %d,\n", tile64Rows(r.m))
+	for _, part := range []struct {
+		field, function string
+		generate        func(m machine, name string, width int)
+	}{
+		{"multiply", "tile64", tile64},
+		{"pack", "pack64", func(m machine, name string, width int) { pack64(m, name, width, false) }},
+		{"widen", "widen64", func(m machine, name string, width int) { pack64(m, name, width, true) }},
+	} {
+		fmt.Fprintf(&r.table, "\t\t%s: [tile64Widths + 1]%sFunc{", part.field, part.function)
+		for width := 1; width <= tile64Widths; width++ {
+			name := fmt.Sprintf("%sx%d%s", part.function, width, r.m.suffix())
+			part.generate(r.m, name, width)
+			fmt.Fprintf(&r.table, "%d: %s,", width, name)
+		}
+		fmt.Fprintf(&r.table, "},\n")
+	}
+	fmt.Fprintf(&r.table, "\t},\n\telementwise: elementwise{\n\t\tunit: %d,\n", r.m.bytes()/4)
+	for _, f := range []struct {
+		name     string
+		generate func(m machine, name string)
+	}{
+		{"softcap", softcap},
+		{"siluMul", func(m machine, name string) { gate(m, name, "silu", silu) }},
+		{"geluTanhMul", func(m machine, name string) { gate(m, name, "geluTanh", geluTanh) }},
+	} {
+		f.generate(r.m, f.name+r.m.suffix())
+		fmt.Fprintf(&r.table, "\t\t%s: %s,\n", f.name, f.name+r.m.suffix())
+	}
+	fmt.Fprintf(&r.table, "\t},\n\tattention: attention%s,\n}\n", r.attention())
+}
+
+// attention generates attention's routines, which other levels share where nothing in them is any better, and returns
+// the suffix of their table.
+func (r *routines) attention() string {
+	if r.m.vbmi {
+		return "AVX512"
+	}
+	suffix := r.m.suffix()
+	fmt.Fprintf(&r.tables, "\nvar attention%s = attention{\n", suffix)
+	for _, part := range []struct {
+		field    string
+		generate func(m machine, name string, f kvForm)
+	}{{"scores", attentionScores}, {"values", attentionValues}} {
+		fmt.Fprintf(&r.tables, "\t%s: [kvForms]%sFunc{", part.field, part.field)
+		for _, f := range kvForms {
+			name := part.field + f.name + suffix
+			part.generate(r.m, name, f)
+			fmt.Fprintf(&r.tables, "KV%s: %s,", f.name, name)
+		}
+		fmt.Fprintf(&r.tables, "},\n")
+	}
+	attentionSoftmax(r.m, "softmaxTile"+suffix)
+	attentionScale(r.m, "scaleBy"+suffix)
+	fmt.Fprintf(&r.tables, "\tsoftmax: softmaxTile%s,\n\tscale: scaleBy%[1]s,\n}\n", suffix)
+	return suffix
 }
 
 // source returns the Go file of the table.
 func (r *routines) source() []byte {
-	src, err := format.Source(r.table.Bytes())
+	src, err := format.Source(append(r.table.Bytes(), r.tables.Bytes()...))
 	if err != nil {
 		panic(err)
 	}

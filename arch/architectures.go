@@ -1,0 +1,153 @@
+package arch
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// family is what sets an architecture apart from Llama's.
+type family struct {
+	// names are its model_type in config.json and general.architecture in GGUF.
+	names []string
+	// defaults are config.json's values where the file leaves them out.
+	defaults string
+	// adjust changes what config.json gave a Llama of the same sizes.
+	adjust func(c *Config, h *hfConfig) error
+
+	localRope bool // rope_parameters are apart for global and local layers
+	phi       bool // part of a head may turn, and LongRoPE has older names
+}
+
+// section is the family's in the tables of keys.
+func (f *family) section() string { return strings.TrimSuffix(f.names[0], "_text") }
+
+// families is the table of known architectures.
+var families = []family{
+	{
+		names:  []string{"llama"},
+		adjust: func(c *Config, h *hfConfig) error { return h.sameLayerTypes(c) },
+	},
+	{
+		// With layer_types it is what transformers calls Ministral.
+		names:    []string{"mistral"},
+		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096, "num_key_value_heads": 8}`,
+		adjust:   func(c *Config, h *hfConfig) error { return c.slide(h, everyLayer) },
+	},
+	{
+		names:    []string{"qwen2"},
+		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.QKVBias = true
+			return qwenWindow(c, h)
+		},
+	},
+	{
+		names:    []string{"qwen3"},
+		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32, "head_dim": 128}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.QKNorm = true
+			return qwenWindow(c, h)
+		},
+	},
+	{
+		names: []string{"gemma2"},
+		defaults: `{"max_position_embeddings": 8192, "sliding_window": 4096, "num_key_value_heads": 4, "head_dim": 256,
+			"query_pre_attn_scalar": 256, "hidden_activation": "gelu_pytorch_tanh", "attn_logit_softcapping": 50, "final_logit_softcapping": 30, "tie_word_embeddings": true}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			gemma(c, h)
+			if h.AttnSoftcap != nil {
+				c.AttnSoftcap = *h.AttnSoftcap
+			}
+			pattern := cmp.Or(h.SlidingWindowPattern, 2)
+			return c.slide(h, func(l int) bool { return (l+1)%pattern != 0 })
+		},
+	},
+	{
+		names: []string{"gemma3_text", "gemma3"},
+		// The models that see write only what differs from these.
+		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096, "head_dim": 256, "query_pre_attn_scalar": 256,
+			"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
+			"num_attention_heads": 8, "num_key_value_heads": 4, "rope_theta": 1000000, "rope_local_base_freq": 10000, "hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": true}`,
+		localRope: true,
+		adjust: func(c *Config, h *hfConfig) error {
+			gemma(c, h)
+			c.QKNorm = true
+			if c.LocalRope.Theta == 0 {
+				c.LocalRope = Rope{Theta: cmp.Or(h.RopeLocalTheta, 10000)}
+			}
+			pattern := cmp.Or(h.SlidingWindowPattern, 6)
+			return c.slide(h, func(l int) bool { return (l+1)%pattern != 0 })
+		},
+	},
+	{
+		names:    []string{"phi3"},
+		defaults: `{"max_position_embeddings": 4096, "original_max_position_embeddings": 4096, "rms_norm_eps": 1e-5}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.FusedQKV, c.FusedGate = true, true
+			types := h.LayerTypes
+			h.LayerTypes = nil
+			if err := c.slide(h, everyLayer); err != nil {
+				return err
+			}
+			h.LayerTypes = types
+			return h.sameLayerTypes(c)
+		},
+		phi: true,
+	},
+}
+
+// findFamily returns the family of a name, or ErrArchitecture with the known ones.
+func findFamily(name string) (*family, error) {
+	var known []string
+	for i := range families {
+		if slices.Contains(families[i].names, name) {
+			return &families[i], nil
+		}
+		known = append(known, families[i].names...)
+	}
+	slices.Sort(known)
+	return nil, fmt.Errorf("%q is not one of %s: %w", name, strings.Join(known, ", "), ErrArchitecture)
+}
+
+// slide gives the layers that local names, or layer_types, the sliding window, if
+// there is one.
+func (c *Config) slide(h *hfConfig, local func(layer int) bool) error {
+	if h.SlidingWindow != nil {
+		c.SlidingWindow = *h.SlidingWindow
+	}
+	if c.SlidingWindow > 0 {
+		c.Local = make([]bool, c.Layers)
+		for l := range c.Local {
+			c.Local[l] = local(l)
+		}
+	}
+	return h.layerTypes(c)
+}
+
+func everyLayer(int) bool { return true }
+
+// qwenWindow: the upper layers slide, where the model uses that at all.
+func qwenWindow(c *Config, h *hfConfig) error {
+	if !h.UseSlidingWindow {
+		h.SlidingWindow = nil
+	}
+	return c.slide(h, func(l int) bool { return l >= h.MaxWindowLayers })
+}
+
+// gemma is what Gemma 2 and 3 share.
+func gemma(c *Config, h *hfConfig) {
+	c.NormOffset, c.PostNorms = true, true
+	if h.GemmaAct == "" { // of a GGUF file
+		c.Activation = GELUTanh
+	}
+	c.EmbedScale = float32(math.Sqrt(float64(c.Hidden)))
+	if h.QueryPreAttnScalar > 0 {
+		c.AttnScale = float32(1 / math.Sqrt(h.QueryPreAttnScalar))
+	}
+	if h.LogitSoftcap != nil {
+		c.LogitSoftcap = *h.LogitSoftcap
+	}
+}

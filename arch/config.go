@@ -1,0 +1,131 @@
+package arch
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrArchitecture reports an architecture that is not known here.
+	ErrArchitecture = errors.New("unknown architecture")
+	// ErrConfig reports a configuration that makes no sense.
+	ErrConfig = errors.New("invalid model configuration")
+	// ErrWeights reports weights that are missing or disagree with the configuration.
+	ErrWeights = errors.New("weights do not fit the configuration")
+	// ErrKey reports a key that would change the model, in a way that is not known here.
+	// It comes with ErrConfig.
+	ErrKey = fmt.Errorf("%w: unsupported key", ErrConfig)
+)
+
+// Config says how a decoder-only transformer is built. Architectures are data:
+// every difference between the families known here is a field.
+type Config struct {
+	Architecture string // as in the source: "llama", "qwen3", "gemma3_text", …
+
+	Layers   int
+	Hidden   int // length of the residual stream
+	FFN      int // length between up and down projections
+	Heads    int // of queries
+	KVHeads  int // of keys and values; divides Heads
+	HeadDim  int
+	Vocab    int
+	Context  int // longest sequence the model was made for
+	NormEps  float32
+	TiedHead bool // the output head is the embedding matrix
+
+	Rope      Rope // of global layers
+	LocalRope Rope // of layers with a sliding window; only Gemma 3's differs
+
+	Activation Activation
+	NormOffset bool // norms multiply by 1 + w (Gemma)
+	QKNorm     bool // RMSNorm of every query and key head (Qwen 3, Gemma 3)
+	PostNorms  bool // norms after attention and FFN too (Gemma 2 and 3)
+	FusedQKV   bool // one matrix for queries, keys and values (Phi-3)
+	FusedGate  bool // one matrix for gate and up projections (Phi-3)
+
+	// Biases that the checkpoint must have; others are used where it has them.
+	QKVBias, OutBias, FFNBias bool
+
+	EmbedScale    float32 // embeddings are multiplied by it; 1 for none
+	AttnScale     float32 // of q·k; 1/√HeadDim unless the model says otherwise
+	AttnSoftcap   float32 // scores become c·tanh(s/c); 0 for none (Gemma 2)
+	LogitSoftcap  float32
+	SlidingWindow int    // keys a local layer sees, the query's own included; 0: all layers are global
+	Local         []bool // per layer: whether it has the sliding window
+}
+
+// Activation is the gate's function.
+type Activation string
+
+// The activations of SwiGLU and GeGLU.
+const (
+	SiLU     Activation = "silu"
+	GELUTanh Activation = "gelu_tanh"
+)
+
+// checkSizes refuses sizes that cannot be, before anything is made of them.
+func (c *Config) checkSizes() error {
+	for _, f := range []struct {
+		name  string
+		value int
+		most  int
+	}{
+		{"number of layers", c.Layers, 1 << 12}, {"hidden size", c.Hidden, 1 << 20}, {"intermediate size", c.FFN, 1 << 22},
+		{"number of heads", c.Heads, 1 << 14}, {"number of key/value heads", c.KVHeads, 1 << 14},
+		{"head size", c.HeadDim, 1 << 14}, {"vocabulary size", c.Vocab, 1 << 24}, {"context length", c.Context, 1 << 28},
+	} {
+		if f.value < 1 || f.value > f.most {
+			return fmt.Errorf("%s %d is not in 1..%d: %w", f.name, f.value, f.most, ErrConfig)
+		}
+	}
+	return nil
+}
+
+// Check refuses with ErrConfig what makes no sense. ParseConfig and FromGGUF return only
+// what passes it.
+func (c *Config) Check() error {
+	if err := c.checkSizes(); err != nil {
+		return err
+	}
+	switch {
+	case c.Heads%c.KVHeads != 0:
+		return fmt.Errorf("%d heads share %d key/value heads unevenly: %w", c.Heads, c.KVHeads, ErrConfig)
+	case c.HeadDim%2 != 0:
+		return fmt.Errorf("head size %d is odd: rotary embeddings need pairs: %w", c.HeadDim, ErrConfig)
+	case !(c.NormEps >= 0 && c.NormEps < 1):
+		return fmt.Errorf("norm epsilon %v: %w", c.NormEps, ErrConfig)
+	case c.Activation != SiLU && c.Activation != GELUTanh:
+		return fmt.Errorf("activation %q is not %s or %s: %w", c.Activation, SiLU, GELUTanh, ErrConfig)
+	case c.SlidingWindow < 0 || c.SlidingWindow > 1<<28:
+		return fmt.Errorf("sliding window %d is not in 0..%d: %w", c.SlidingWindow, 1<<28, ErrConfig)
+	case c.SlidingWindow > 0 && len(c.Local) != c.Layers:
+		return fmt.Errorf("sliding window %d for %d of %d layers: %w", c.SlidingWindow, len(c.Local), c.Layers, ErrConfig)
+	case !(c.AttnScale > 0 && c.AttnScale <= 1e6):
+		return fmt.Errorf("attention scale %v: %w", c.AttnScale, ErrConfig)
+	case !(c.AttnSoftcap >= 0 && c.AttnSoftcap <= 1e6 && c.LogitSoftcap >= 0 && c.LogitSoftcap <= 1e6):
+		return fmt.Errorf("soft caps %v and %v: %w", c.AttnSoftcap, c.LogitSoftcap, ErrConfig)
+	}
+	if err := c.Rope.check(c.HeadDim); err != nil {
+		return err
+	}
+	return c.LocalRope.check(c.HeadDim)
+}
+
+// RopeOf returns the rotary embeddings of a layer, counted from 0.
+func (c *Config) RopeOf(layer int) Rope {
+	if c.IsLocal(layer) {
+		return c.LocalRope
+	}
+	return c.Rope
+}
+
+// IsLocal tells whether a layer has the sliding window.
+func (c *Config) IsLocal(layer int) bool { return c.SlidingWindow > 0 && c.Local[layer] }
+
+// Window returns the first position that a layer's query at the given position sees.
+func (c *Config) Window(layer, position int) int {
+	if !c.IsLocal(layer) {
+		return 0
+	}
+	return max(0, position-c.SlidingWindow+1)
+}

@@ -1,0 +1,176 @@
+package arch
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestParseConfigRefuses(t *testing.T) {
+	rope := func(pairs ...any) edits {
+		r := edits{"rope_theta": 10000.0}
+		for i := 0; i < len(pairs); i += 2 {
+			r[pairs[i].(string)] = pairs[i+1]
+		}
+		return edits{"rope_parameters": r}
+	}
+	eights := []float64{1, 1, 1, 1, 1, 1, 1, 1}
+	for _, c := range []struct {
+		fixture string
+		edits   edits
+		says    string
+	}{
+		{"llama", edits{"num_hidden_layers": 0}, "number of layers 0"},
+		{"llama", edits{"num_hidden_layers": "missing"}, "number of layers 0"},
+		{"llama", edits{"num_hidden_layers": 1 << 30}, "number of layers"},
+		{"llama", edits{"hidden_size": -32}, "hidden size -32"},
+		{"llama", edits{"hidden_size": 1 << 40}, "hidden size"},
+		{"llama", edits{"hidden_size": 1e300}, "hidden_size"},
+		{"llama", edits{"hidden_size": "many"}, "hidden_size"},
+		{"llama", edits{"intermediate_size": 0}, "intermediate size 0"},
+		{"llama", edits{"vocab_size": 1 << 30}, "vocabulary size"},
+		{"llama", edits{"max_position_embeddings": 0}, "context length 0"},
+		{"llama", edits{"num_attention_heads": 0}, "number of heads 0"},
+		{"llama", edits{"num_attention_heads": 5}, "5 heads share 2"},
+		{"llama", edits{"num_key_value_heads": 8}, "4 heads share 8"},
+		{"llama", edits{"num_key_value_heads": -1}, "key/value heads -1"},
+		{"llama", edits{"head_dim": 7}, "head size 7 is odd"},
+		{"llama", edits{"head_dim": nil, "num_attention_heads": 6}, "does not divide into 6 heads"},
+		{"llama", edits{"rms_norm_eps": -1}, "norm epsilon"},
+		{"llama", edits{"hidden_act": "relu"}, `"relu"`},
+		{"llama", rope("rope_type", "spiral"), `"spiral"`},
+		{"llama", rope("rope_theta", -5), "theta -5"},
+		{"llama", rope("rope_type", "linear"), "factor 0"},
+		{"llama", rope("rope_type", "linear", "factor", -2), "factor -2"},
+		{"llama", rope("rope_type", "dynamic", "factor", 0.5), "factor 0.5"},
+		{"llama", rope("rope_type", "yarn", "factor", 2, "original_max_position_embeddings", -1), "length of -1"},
+		{"llama", rope("rope_type", "yarn", "factor", 2, "attention_factor", -1), "attention factor -1"},
+		{"llama", rope("rope_type", "yarn", "factor", 2, "beta_fast", -1), "betas -1"},
+		{"llama", rope("rope_type", "llama3", "factor", 2), "frequency factors 0 and 0"},
+		{"llama", rope("rope_type", "llama3", "factor", 2, "low_freq_factor", 4, "high_freq_factor", 4), "frequency factors 4 and 4"},
+		{"phi3", rope("rope_type", "longrope", "short_factor", eights, "long_factor", eights[1:]), "8 and 7 divisors for 8 pairs"},
+		{"phi3", rope("rope_type", "longrope", "short_factor", eights, "long_factor", make([]float64, 8)), "divides by 0"},
+		{"phi3", rope("partial_rotary_factor", 1.5), "partial_rotary_factor 1.5"},
+		{"phi3", rope("partial_rotary_factor", 0.01), "partial_rotary_factor 0.01"},
+		{"phi3", rope("partial_rotary_factor", 0.2), "turns 3 of 16"},
+		{"mistral", edits{"sliding_window": -1}, "sliding window -1"},
+		{"gemma2", edits{"layer_types": []string{"full_attention"}}, "layer_types names 1 of 2"},
+		{"gemma2", edits{"layer_types": []string{"full_attention", "none"}}, `"none"`},
+		{"gemma2", edits{"sliding_window": nil}, "no sliding window"},
+		{"qwen2", edits{"layer_types": []string{"full_attention", "full_attention", "sliding_attention"}}, "no sliding window"},
+		{"gemma2", edits{"attn_logit_softcapping": -1}, "soft caps -1"},
+		{"gemma2", edits{"query_pre_attn_scalar": 1e-30}, "attention scale"},
+	} {
+		got, err := ParseConfig(edited(t, c.fixture, c.edits))
+		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), c.says) || got != nil {
+			t.Errorf("%s, %v: %v; want %q in an ErrConfig", c.fixture, c.edits, err, c.says)
+		}
+	}
+	for _, text := range []string{"", "[]", "null", "{}", `{"model_type": "llama"`} {
+		if _, err := ParseConfig([]byte(text)); !errors.Is(err, ErrConfig) && !errors.Is(err, ErrArchitecture) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestUnknownArchitecture(t *testing.T) {
+	_, err := ParseConfig(edited(t, "llama", edits{"model_type": "gpt2"}))
+	const want = `config.json: model_type "gpt2" is not one of gemma2, gemma3, gemma3_text, llama, mistral, phi3, qwen2, qwen3: unknown architecture`
+	if !errors.Is(err, ErrArchitecture) || err.Error() != want {
+		t.Errorf("%v, want\n%s", err, want)
+	}
+}
+
+// TestDefaults: keys that a file leaves out, or has as null.
+func TestDefaults(t *testing.T) {
+	parse := func(name string, e edits) *Config {
+		c, err := ParseConfig(edited(t, name, e))
+		if err != nil {
+			t.Fatalf("%s, %v: %v", name, e, err)
+		}
+		return c
+	}
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"Mistral's window", parse("mistral", edits{"sliding_window": "missing"}).SlidingWindow, 4096},
+		{"Mistral's window, null", parse("mistral", edits{"sliding_window": nil}).SlidingWindow, 0},
+		{"Gemma 2's soft cap", parse("gemma2", edits{"attn_logit_softcapping": "missing"}).AttnSoftcap, float32(50)},
+		{"Gemma 2's soft cap, null", parse("gemma2", edits{"final_logit_softcapping": nil}).LogitSoftcap, float32(0)},
+		{"Gemma's tied head", parse("gemma2", edits{"tie_word_embeddings": "missing"}).TiedHead, true},
+		{"Qwen 3's heads", parse("qwen3", edits{"head_dim": "missing"}).HeadDim, 128},
+		{"Qwen 2's windows", parse("qwen2-window", edits{"layer_types": "missing"}).Local, []bool{false, true, true}},
+		{"Qwen 2 without windows", parse("qwen2-window", edits{"use_sliding_window": false, "layer_types": nil}).SlidingWindow, 0},
+		{"Phi-3's epsilon", parse("phi3", edits{"rms_norm_eps": "missing"}).NormEps, float32(1e-5)},
+		{"Llama's epsilon", parse("llama", edits{"rms_norm_eps": "missing"}).NormEps, float32(1e-6)},
+		{"Llama's heads", parse("llama", edits{"head_dim": "missing"}).HeadDim, 8},
+		{"Llama's theta", parse("llama", edits{"rope_parameters": nil}).Rope.Theta, 10000.0},
+		{"Gemma 3's theta", parse("gemma3", edits{"rope_parameters": nil}).Rope.Theta, 1e6},
+		{"Gemma 3's local theta", parse("gemma3", edits{"rope_parameters": nil}).LocalRope.Theta, 10000.0},
+		{"Phi-3's word yarn", parse("phi3-longrope-long", edits{"rope_parameters": nil, "rope_scaling": edits{
+			"type": "yarn", "short_factor": make8(1), "long_factor": make8(2)}}).Rope.Scaling.Type, ScaleLongRoPE},
+		{"YaRN's factor", parse("llama", edits{"rope_scaling": edits{"type": "yarn", "original_max_position_embeddings": 16},
+			"rope_parameters": nil}).Rope.Scaling.Factor, 4.0},
+	} {
+		if !reflect.DeepEqual(c.got, c.want) {
+			t.Errorf("%s: %v, want %v", c.what, c.got, c.want)
+		}
+	}
+}
+
+func make8(v float64) []float64 { return []float64{v, v, v, v, v, v, v, v} }
+
+// TestGemma3Nested: the Gemma 3 models that see write only what differs from the
+// defaults, and keep the text's configuration apart.
+func TestGemma3Nested(t *testing.T) {
+	c, err := ParseConfig([]byte(`{"model_type": "gemma3", "tie_word_embeddings": true, "text_config": {"hidden_size": 2560,
+		"intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34,
+		"rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}, "vision_config": {"hidden_size": 1152}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Hidden != 2560 || c.Layers != 34 || c.Heads != 8 || c.KVHeads != 4 || c.HeadDim != 256 || c.Vocab != 262208 || !c.TiedHead ||
+		c.Rope.Scaling.Factor != 8 || c.LocalRope.Scaling.Type != NoScaling || !c.Local[4] || c.Local[5] || c.AttnScale != 1.0/16 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	for _, name := range fixtureNames(f) {
+		for _, file := range []string{"config.json", "config_old.json"} {
+			text, err := os.ReadFile(filepath.Join(fixtures, name, file))
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	f.Add([]byte(`{"model_type": "gemma3", "text_config": {"sliding_window": 3}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := ParseConfig(text)
+		if err != nil {
+			if !errors.Is(err, ErrConfig) && !errors.Is(err, ErrArchitecture) {
+				t.Fatalf("an error of another kind: %v", err)
+			}
+			return
+		}
+		if err := c.Check(); err != nil {
+			t.Fatalf("accepted, but %v", err)
+		}
+		for l := range c.Layers {
+			freq, factor := c.RopeOf(l).Frequencies(c.HeadDim, c.Context)
+			for _, v := range append(freq, factor) {
+				if v != v || v < 0 || v > 1e7 {
+					t.Fatalf("frequency %v of %+v", v, c.RopeOf(l))
+				}
+			}
+			if l > 3 {
+				break
+			}
+		}
+	})
+}

@@ -1,0 +1,152 @@
+package arch
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// conventions are what llama.cpp computes for an architecture of GGUF, whatever the metadata
+// say. What a model does otherwise cannot be written to such a file.
+type conventions struct {
+	name       string // general.architecture
+	models     []string
+	activation Activation
+	biases     []string // the parts that may have one
+	neighbours bool     // rotary embeddings turn neighbours, not halves
+	partial    bool     // … or only the first values of a head
+	square     bool     // all heads together are as long as the residual stream
+	tied       bool     // the output head is always the embeddings
+	divisors   []ScalingType
+	// slides: files have a sliding window. window tells which layers have it where a file
+	// does not: those with l mod window < window−1. 0: llama.cpp makes nothing of it.
+	slides bool
+	window int
+	// largest is the number of layers of the model whose attention is scaled by its
+	// hidden size per head, 1/√(hidden/heads).
+	largest int
+	// missing are values of keys that a file leaves out, where they are not 0.
+	missing map[string]float64
+}
+
+var attention = []string{"attn_q", "attn_k", "attn_v"}
+
+// llamaCpp is the table of GGUF's architectures.
+var llamaCpp = []conventions{
+	{
+		name: "llama", models: []string{"llama", "mistral"}, activation: SiLU, neighbours: true,
+		biases:   append([]string{"attn_output", "ffn_gate", "ffn_up", "ffn_down"}, attention...),
+		divisors: []ScalingType{ScaleLlama3, ScaleLongRoPE},
+	},
+	{name: "qwen2", models: []string{"qwen2"}, activation: SiLU, biases: attention, square: true},
+	{name: "qwen3", models: []string{"qwen3"}, activation: SiLU, biases: attention},
+	{
+		name: "gemma2", models: []string{"gemma2"}, activation: GELUTanh, biases: attention, partial: true, tied: true,
+		slides: true, window: 2, largest: 46,
+		missing: map[string]float64{"attention.sliding_window": 4096, "attn_logit_softcapping": 50, "final_logit_softcapping": 30},
+	},
+	{
+		name: "gemma3", models: []string{"gemma3", "gemma3_text"}, activation: GELUTanh, biases: attention, partial: true,
+		slides: true, window: 6, largest: 62,
+	},
+	{
+		name: "phi3", models: []string{"phi3"}, activation: SiLU, partial: true, square: true, slides: true,
+		divisors: []ScalingType{ScaleLongRoPE},
+	},
+}
+
+// conventionsOf returns those of an architecture of GGUF. Files that name one of Hugging Face's
+// instead are not llama.cpp's: nothing in them is rearranged.
+func conventionsOf(name string) *conventions {
+	for i := range llamaCpp {
+		if llamaCpp[i].name == name {
+			return &llamaCpp[i]
+		}
+	}
+	return &conventions{name: name, slides: true}
+}
+
+// findConventions returns those that a model goes by, and what of it llama.cpp does not compute.
+func findConventions(c *Config) (*conventions, error) {
+	for i := range llamaCpp {
+		if t := &llamaCpp[i]; slices.Contains(t.models, c.Architecture) {
+			return t, t.check(c)
+		}
+	}
+	return nil, fmt.Errorf("llama.cpp's conventions for %s are not known", c.Architecture)
+}
+
+func (t *conventions) check(c *Config) error {
+	gemma2 := t.name == "gemma2"
+	scale := t.attentionScale(c)
+	for _, f := range []struct {
+		wrong bool
+		what  string
+	}{
+		{c.Activation != t.activation, fmt.Sprintf("the activation %s", c.Activation)},
+		{t.square && c.Heads*c.HeadDim != c.Hidden, fmt.Sprintf("%d heads of %d beside a hidden size of %d", c.Heads, c.HeadDim, c.Hidden)},
+		{t.tied && !c.TiedHead, "an output head of its own"},
+		{!t.partial && c.Rope.Dim != 0, "rotary embeddings that turn a part of each head"},
+		{math.Abs(float64(c.AttnScale/scale)-1) > 1e-6, fmt.Sprintf("attention scaled by %v, not %v", c.AttnScale, scale)},
+		{!gemma2 && c.AttnSoftcap != 0, "capped attention scores"},
+		{gemma2 && (c.AttnSoftcap == 0 || c.LogitSoftcap == 0), "attention scores or logits that are not capped"},
+		{t.window == 0 && c.LogitSoftcap != 0, "capped logits"},
+	} {
+		if f.wrong {
+			return fmt.Errorf("llama.cpp knows no %s with %s", t.name, f.what)
+		}
+	}
+	if what := t.checkRope(c); what != "" {
+		return fmt.Errorf("llama.cpp knows no %s with rotary embeddings %s", t.name, what)
+	}
+	return nil
+}
+
+// checkRope says what of the rotary embeddings llama.cpp cannot do, empty if nothing.
+func (t *conventions) checkRope(c *Config) string {
+	s := c.Rope.Scaling
+	switch s.Type {
+	case NoScaling, ScaleLinear:
+	case ScaleYaRN:
+		if s.BetaFast != 0 && s.BetaFast != 32 || s.BetaSlow != 0 && s.BetaSlow != 1 || s.Exact {
+			return "whose YaRN has betas other than 32 and 1, or bounds that are not whole"
+		}
+		if t.name == "gemma3" && s.Attention != 0 && s.Attention != yarnAttention(s.Factor, 1) {
+			return "whose YaRN has an attention factor"
+		}
+	default:
+		if !slices.Contains(t.divisors, s.Type) {
+			return fmt.Sprintf("scaled by %q", s.Type)
+		}
+	}
+	switch local := c.LocalRope; {
+	case !c.slides():
+	case t.name == "gemma3" && (local.Scaling.Type != NoScaling || local.Dim != c.Rope.Dim):
+		return "that are scaled in layers with a sliding window"
+	case t.name != "gemma3" && (local.Theta != c.Rope.Theta || local.Scaling.Type != s.Type || local.Dim != c.Rope.Dim):
+		return "of their own in layers with a sliding window"
+	}
+	return ""
+}
+
+// attentionScale is what llama.cpp multiplies q·k by.
+func (t *conventions) attentionScale(c *Config) float32 {
+	if t.largest == c.Layers {
+		return float32(1 / math.Sqrt(float64(c.Hidden/c.Heads)))
+	}
+	return float32(1 / math.Sqrt(float64(c.HeadDim)))
+}
+
+// slides tells whether some layer has a sliding window.
+func (c *Config) slides() bool { return c.SlidingWindow > 0 && slices.Contains(c.Local, true) }
+
+// usual tells whether the layers with a sliding window are those that llama.cpp
+// expects.
+func (t *conventions) usual(c *Config) bool {
+	for l, local := range c.Local {
+		if local != (l%t.window < t.window-1) {
+			return false
+		}
+	}
+	return true
+}

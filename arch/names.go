@@ -1,0 +1,132 @@
+package arch
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Tensors are asked for by their Hugging Face names; other sources translate.
+const (
+	EmbeddingName = "model.embed_tokens.weight"
+	HeadName      = "lm_head.weight"    // of the output head
+	NormName      = "model.norm.weight" // of the norm before it
+)
+
+// LayerName returns the name of a layer's tensor, such as "self_attn.q_proj.weight".
+func LayerName(l int, part string) string { return fmt.Sprintf("model.layers.%d.%s", l, part) }
+
+// prefixes are what checkpoints put before the language model's names: those of models
+// that do more than text, like Gemma 3, and those that torch.compile and DistributedDataParallel leave.
+var prefixes = []string{"language_model.", "_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module."}
+
+// StoredName returns the name under which a checkpoint has a tensor: behind a prefix, or
+// without "model.", as models that were saved without a head have them.
+func StoredName(name string, has func(string) bool) string {
+	if has(name) {
+		return name
+	}
+	for _, prefix := range prefixes {
+		if n := prefix + name; has(n) {
+			return n
+		}
+	}
+	bare := strings.TrimPrefix(name, "model.")
+	for _, n := range []string{bare, "model.language_model." + bare, "transformer." + bare, "language_model." + bare} {
+		if has(n) {
+			return n
+		}
+	}
+	return name
+}
+
+// names is the table of what Hugging Face and GGUF call a tensor, without ".weight" or
+// ".bias"; a layer's, behind "model.layers.N." and "blk.N.".
+var names = []struct {
+	huggingFace, gguf string
+	// GGUF's in models with norms after attention and FFN, if it is another: Hugging Face
+	// uses post_attention_layernorm for two norms.
+	postNorms string
+}{
+	{huggingFace: "model.embed_tokens", gguf: "token_embd"},
+	{huggingFace: "lm_head", gguf: "output"},
+	{huggingFace: "model.norm", gguf: "output_norm"},
+	{huggingFace: "model.layers.N.input_layernorm", gguf: "blk.N.attn_norm"},
+	{huggingFace: "model.layers.N.self_attn.q_proj", gguf: "blk.N.attn_q"},
+	{huggingFace: "model.layers.N.self_attn.k_proj", gguf: "blk.N.attn_k"},
+	{huggingFace: "model.layers.N.self_attn.v_proj", gguf: "blk.N.attn_v"},
+	{huggingFace: "model.layers.N.self_attn.qkv_proj", gguf: "blk.N.attn_qkv"},
+	{huggingFace: "model.layers.N.self_attn.o_proj", gguf: "blk.N.attn_output"},
+	{huggingFace: "model.layers.N.self_attn.q_norm", gguf: "blk.N.attn_q_norm"},
+	{huggingFace: "model.layers.N.self_attn.k_norm", gguf: "blk.N.attn_k_norm"},
+	{huggingFace: "model.layers.N.post_attention_layernorm", gguf: "blk.N.ffn_norm", postNorms: "blk.N.post_attention_norm"},
+	{huggingFace: "model.layers.N.pre_feedforward_layernorm", postNorms: "blk.N.ffn_norm"},
+	{huggingFace: "model.layers.N.post_feedforward_layernorm", postNorms: "blk.N.post_ffw_norm"},
+	{huggingFace: "model.layers.N.mlp.gate_proj", gguf: "blk.N.ffn_gate"},
+	{huggingFace: "model.layers.N.mlp.up_proj", gguf: "blk.N.ffn_up"},
+	{huggingFace: "model.layers.N.mlp.gate_up_proj", gguf: "blk.N.ffn_up"},
+	{huggingFace: "model.layers.N.mlp.down_proj", gguf: "blk.N.ffn_down"},
+}
+
+// GGUFName translates a Hugging Face name of a tensor, empty if it has no counterpart.
+// postNorms says that the model has norms after attention and FFN, as Gemma has.
+func GGUFName(name string, postNorms bool) string {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return ""
+	}
+	part, kind := name[:dot], name[dot:]
+	part, layer := cutLayer(part, "model.layers.")
+	for _, n := range names {
+		if n.huggingFace != part {
+			continue
+		}
+		translated := n.gguf
+		if postNorms && n.postNorms != "" {
+			translated = n.postNorms
+		}
+		if translated == "" {
+			return ""
+		}
+		return strings.Replace(translated, ".N.", "."+layer+".", 1) + kind
+	}
+	return ""
+}
+
+// cutLayer puts N for the number of a layer behind a prefix.
+func cutLayer(part, prefix string) (general, layer string) {
+	rest, ok := strings.CutPrefix(part, prefix)
+	layer, rest, found := strings.Cut(rest, ".")
+	if !ok || !found {
+		return part, ""
+	}
+	return prefix + "N." + rest, layer
+}
+
+// Role is what a tensor is in a model, as far as its name tells.
+type Role string
+
+// The roles that are told apart; all other tensors have none.
+const (
+	Embedding Role = "embedding" // of tokens, or of positions
+	Head      Role = "head"      // from the last hidden state to logits
+	Norm      Role = "norm"
+)
+
+// RoleOf recognises a tensor by the usual names, also those of families that do not run here.
+func RoleOf(name string) Role {
+	for _, part := range strings.Split(name, ".") {
+		switch part {
+		case "embed_tokens", "tok_embeddings", "token_embd", "word_embeddings", "wte", "wpe", "embed_positions":
+			return Embedding
+		case "lm_head", "embed_out":
+			return Head
+		}
+	}
+	switch {
+	case name == "output.weight":
+		return Head
+	case strings.Contains(name, "norm"):
+		return Norm
+	}
+	return ""
+}

@@ -1,0 +1,48 @@
+"""Makes testdata/keys.json: for every family the keys of transformers' configuration class with
+their default values, as config.json has them, and those that save_pretrained adds.
+
+    venv/bin/python arch/testdata/keys.py
+
+Made with transformers 5.24.0.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+import transformers as hf
+
+CLASSES = {
+    "llama": hf.LlamaConfig,
+    "mistral": hf.MistralConfig,
+    "qwen2": hf.Qwen2Config,
+    "qwen3": hf.Qwen3Config,
+    "gemma2": hf.Gemma2Config,
+    "gemma3_text": hf.Gemma3TextConfig,
+    "phi3": hf.Phi3Config,
+}
+
+
+def plain(value):
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
+
+
+def keys(cls):
+    found = {}
+    for field in dataclasses.fields(cls):
+        value = field.default
+        if value is dataclasses.MISSING:
+            value = field.default_factory() if field.default_factory is not dataclasses.MISSING else None
+        found[field.name] = plain(value)
+    found.update(plain(cls(name_or_path="some/model", architectures=["Any"]).to_dict()))
+    return found
+
+
+if __name__ == "__main__":
+    out = {name: keys(cls) for name, cls in CLASSES.items()}
+    (pathlib.Path(__file__).parent / "keys.json").write_text(json.dumps(out, sort_keys=True, indent=1) + "\n")
+    print({name: len(k) for name, k in out.items()})

@@ -1,0 +1,148 @@
+package arch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// GGUF is a configuration as a GGUF file has it, by llama.cpp's conventions.
+type GGUF struct {
+	Architecture string   // general.architecture
+	Metadata     []Pair   // that begin with the architecture's name
+	Divisors     []Vector // tensors that no checkpoint has
+	Notes        []string // what is not the same there
+
+	by     *conventions
+	config *Config
+}
+
+// Pair is a metadata key and its value: uint32, float32, string or []bool.
+type Pair struct {
+	Key   string
+	Value any
+}
+
+// Vector is a small tensor by its GGUF name.
+type Vector struct {
+	Name   string
+	Values []float32
+}
+
+// ToGGUF says how a model of this configuration is written to a GGUF file. The error says
+// what of it llama.cpp does not compute, whatever the metadata say.
+func (c *Config) ToGGUF() (*GGUF, error) {
+	by, err := findConventions(c)
+	if err != nil {
+		return nil, err
+	}
+	g := &GGUF{Architecture: by.name, by: by, config: c}
+	told := *c // what the file says
+	if by.window == 0 && c.slides() && told.Context > c.SlidingWindow {
+		told.Context = c.SlidingWindow
+		g.Notes = append(g.Notes, fmt.Sprintf("llama.cpp knows no sliding window here: the context is cut from %d to the window's %d tokens", c.Context, told.Context))
+	}
+	if !by.slides || !c.slides() {
+		told.SlidingWindow = 0
+	}
+	if by.window == 0 || told.SlidingWindow == 0 || by.usual(c) {
+		told.Local = nil
+	}
+	if by.name != "gemma3" || !c.slides() {
+		told.LocalRope.Theta = 0
+	}
+	told.Rope.Dim = c.Rope.Rotated(c.HeadDim)
+	for _, k := range metadataKeys {
+		if k.field != nil {
+			g.add(k.gguf, k.field(&told), k.omitZero)
+		}
+	}
+	g.scaling(c.Rope)
+	return g, nil
+}
+
+// add writes a key as the format has it.
+func (g *GGUF) add(key string, field any, omitZero bool) {
+	var value any
+	zero := false
+	switch v := field.(type) {
+	case *int:
+		value, zero = uint32(*v), *v == 0
+	case *float32:
+		value, zero = *v, *v == 0
+	case *float64:
+		value, zero = float32(*v), *v == 0
+	case *[]bool:
+		value, zero = slices.Clone(*v), *v == nil
+	case string:
+		value = v
+	}
+	if !zero || !omitZero {
+		g.Metadata = append(g.Metadata, Pair{g.by.name + "." + key, value})
+	}
+}
+
+// scaling writes how rotary embeddings stretch: by a formula of the metadata, or by what
+// each pair's angle is divided by.
+func (g *GGUF) scaling(r Rope) {
+	s := r.Scaling
+	original, attention := s.Original, s.Attention
+	divide := func(name string, divisors []float64) {
+		v := Vector{name, make([]float32, len(divisors))}
+		for i, d := range divisors {
+			v.Values[i] = float32(d)
+		}
+		g.Divisors = append(g.Divisors, v)
+	}
+	switch s.Type {
+	case ScaleLinear:
+		g.add(scalingType, "linear", false)
+		g.add(scalingFactor, &s.Factor, false)
+	case ScaleYaRN:
+		g.add(scalingType, "yarn", false)
+		g.add(scalingFactor, &s.Factor, false)
+		g.add(scalingOriginal, &original, false)
+		if usual := yarnAttention(s.Factor, 1); attention != 0 && attention != usual {
+			attention /= usual // it comes on top of the usual one
+			g.add(scalingAttention, &attention, false)
+		}
+	case ScaleLongRoPE:
+		g.add(scalingType, "longrope", false)
+		g.add(scalingOriginal, &original, false)
+		g.add(scalingAttention, &attention, true)
+		divide(longDivisorsName, s.Long)
+		divide(shortDivisorsName, s.Short)
+	case ScaleLlama3:
+		divide(divisorsName, r.divisors(g.config.HeadDim))
+	}
+}
+
+// Layout says how a tensor lies in a GGUF file.
+type Layout struct {
+	Name string
+	// Pairs, if not 0, is the length of a head whose rows i and i + Pairs/2 become 2i and 2i + 1.
+	Pairs int
+	Add   float32 // to every weight
+}
+
+// Layout returns how a tensor of the model lies in the file. The error says that llama.cpp
+// does not use it.
+func (g *GGUF) Layout(w *Weight) (Layout, error) {
+	c := g.config
+	l := Layout{Name: GGUFName(w.Name, c.PostNorms)}
+	if w.Name == HeadName && c.TiedHead { // where only the head is stored
+		l.Name = GGUFName(EmbeddingName, c.PostNorms)
+	}
+	dot := strings.LastIndexByte(l.Name, '.')
+	part := l.Name[strings.LastIndexByte(l.Name[:dot], '.')+1 : dot]
+	if l.Name[dot:] == ".bias" && !slices.Contains(g.by.biases, part) {
+		return l, fmt.Errorf("llama.cpp knows no %s with a bias %s", g.by.name, w.Name)
+	}
+	if g.by.neighbours && (part == "attn_q" || part == "attn_k") {
+		l.Pairs = c.HeadDim
+	}
+	if c.NormOffset && RoleOf(w.Name) == Norm {
+		l.Add = 1
+	}
+	return l, nil
+}

@@ -1,0 +1,178 @@
+package arch
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Weight is a tensor that a model of a configuration is made of.
+type Weight struct {
+	Name     string // of Hugging Face
+	Shape    []int  // row-major: [rows, columns] or [length]
+	Optional bool   // used where the checkpoint has it
+	Padded   bool   // the checkpoint may have rows beyond these, which nobody asks for
+	// Layer is the layer that the tensor belongs to, and Parts what it is there, of which a
+	// fused matrix has several, one below the other. What belongs to no layer has none.
+	Layer int
+	Parts []Part
+}
+
+// Part is some rows of a layer's matrix, or of its bias; or a norm.
+type Part struct {
+	Use  Use
+	Rows int
+}
+
+// Use is what a part of a layer's weights is for.
+type Use string
+
+// What layers have weights for.
+const (
+	AttentionNorm     Use = "attention_norm" // before attention
+	Query             Use = "query"
+	Key               Use = "key"
+	Value             Use = "value"
+	QueryNorm         Use = "query_norm" // of each head
+	KeyNorm           Use = "key_norm"   // of each head
+	AttentionOutput   Use = "attention_output"
+	PostAttentionNorm Use = "post_attention_norm" // of what attention adds
+	FFNNorm           Use = "ffn_norm"            // before the feed-forward layer
+	FFNGate           Use = "ffn_gate"
+	FFNUp             Use = "ffn_up"
+	FFNDown           Use = "ffn_down"
+	PostFFNNorm       Use = "post_ffn_norm" // of what the feed-forward layer adds
+)
+
+// Input names the vectors that matrices of a use are multiplied by: the first use whose
+// matrix has the same.
+func (u Use) Input() Use {
+	switch u {
+	case Key, Value:
+		return Query
+	case FFNUp:
+		return FFNGate
+	}
+	return u
+}
+
+// IsVector tells a vector from a matrix.
+func (w *Weight) IsVector() bool { return len(w.Shape) == 1 }
+
+// Weights lists the tensors that a model of this configuration is made of, in the
+// order of use; has tells which the checkpoint has, by their Hugging Face names.
+func (c *Config) Weights(has func(name string) bool) []Weight {
+	list := []Weight{{Name: c.StoredEmbedding(has), Shape: []int{c.Vocab, c.Hidden}, Padded: true}}
+	for l := range c.Layers {
+		list = append(list, c.layerWeights(l)...)
+	}
+	list = append(list, Weight{Name: NormName, Shape: []int{c.Hidden}})
+	if !c.TiedHead {
+		list = append(list, Weight{Name: HeadName, Shape: []int{c.Vocab, c.Hidden}, Padded: true})
+	}
+	return list
+}
+
+// layerWeights lists a layer's tensors in the order of use.
+func (c *Config) layerWeights(l int) []Weight {
+	var list []Weight
+	norm := func(name string, use Use, n int) {
+		list = append(list, Weight{Name: LayerName(l, name+".weight"), Shape: []int{n}, Layer: l, Parts: []Part{{use, n}}})
+	}
+	projection := func(name string, cols int, bias bool, parts ...Part) {
+		rows := 0
+		for _, p := range parts {
+			rows += p.Rows
+		}
+		list = append(list,
+			Weight{Name: LayerName(l, name+".weight"), Shape: []int{rows, cols}, Layer: l, Parts: parts},
+			Weight{Name: LayerName(l, name+".bias"), Shape: []int{rows}, Optional: !bias, Layer: l, Parts: parts})
+	}
+	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	q, k, v := Part{Query, queries}, Part{Key, keys}, Part{Value, keys}
+	gate, up := Part{FFNGate, c.FFN}, Part{FFNUp, c.FFN}
+
+	norm("input_layernorm", AttentionNorm, c.Hidden)
+	if c.FusedQKV {
+		projection("self_attn.qkv_proj", c.Hidden, c.QKVBias, q, k, v)
+	} else {
+		projection("self_attn.q_proj", c.Hidden, c.QKVBias, q)
+		projection("self_attn.k_proj", c.Hidden, c.QKVBias, k)
+		projection("self_attn.v_proj", c.Hidden, c.QKVBias, v)
+	}
+	if c.QKNorm {
+		norm("self_attn.q_norm", QueryNorm, c.HeadDim)
+		norm("self_attn.k_norm", KeyNorm, c.HeadDim)
+	}
+	projection("self_attn.o_proj", queries, c.OutBias, Part{AttentionOutput, c.Hidden})
+	if c.PostNorms {
+		norm("post_attention_layernorm", PostAttentionNorm, c.Hidden)
+		norm("pre_feedforward_layernorm", FFNNorm, c.Hidden)
+		norm("post_feedforward_layernorm", PostFFNNorm, c.Hidden)
+	} else {
+		norm("post_attention_layernorm", FFNNorm, c.Hidden) // before the FFN, whatever its name says
+	}
+	if c.FusedGate {
+		projection("mlp.gate_up_proj", c.Hidden, c.FFNBias, gate, up)
+	} else {
+		projection("mlp.gate_proj", c.Hidden, c.FFNBias, gate)
+		projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
+	}
+	projection("mlp.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
+	return list
+}
+
+// StoredEmbedding names the tensor that holds the embeddings: some tied checkpoints store
+// only the head.
+func (c *Config) StoredEmbedding(has func(name string) bool) string {
+	if c.TiedHead && !has(EmbeddingName) && has(HeadName) {
+		return HeadName
+	}
+	return EmbeddingName
+}
+
+// CheckWeights compares the shapes of all tensors with the configuration; shape returns
+// that of the tensor with a Hugging Face name. The first that does not fit is ErrWeights.
+func (c *Config) CheckWeights(shape func(name string) ([]int, bool)) error {
+	has := func(name string) bool {
+		_, ok := shape(name)
+		return ok
+	}
+	for _, w := range c.Weights(has) {
+		found, ok := shape(w.Name)
+		if err := w.check(found, ok); err != nil {
+			return err
+		}
+	}
+	if more := LayerName(c.Layers, "input_layernorm.weight"); has(more) {
+		return fmt.Errorf("there is %s, but the configuration says %d layers: %w", more, c.Layers, ErrWeights)
+	}
+	return nil
+}
+
+// check compares a tensor's shape, if it is there, with the one wanted.
+func (w *Weight) check(shape []int, ok bool) error {
+	switch {
+	case !ok && w.Optional, ok && w.Fits(shape), ok && w.IsVector() && isVector(shape, w.Shape[0]):
+		return nil
+	case !ok:
+		return fmt.Errorf("no tensor %s, which the configuration wants as %v: %w", w.Name, w.Shape, ErrWeights)
+	}
+	return fmt.Errorf("%s is %v, the configuration says %v: %w", w.Name, shape, w.Shape, ErrWeights)
+}
+
+// Fits tells whether a shape is the weight's, but for rows beyond its own where it is padded.
+func (w *Weight) Fits(shape []int) bool {
+	return slices.Equal(shape, w.Shape) || w.Padded && len(shape) == 2 && shape[0] > w.Shape[0] && shape[1] == w.Shape[1]
+}
+
+// isVector tells whether a tensor's shape is [n], but for dimensions of 1.
+func isVector(shape []int, n int) bool {
+	weights := 1
+	for _, d := range shape {
+		if d != 1 && d != n {
+			return false
+		}
+		weights *= d
+	}
+	return weights == n
+}

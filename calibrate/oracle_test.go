@@ -1,0 +1,217 @@
+package calibrate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/stream"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// recorded are the vectors that each matrix of a model was given.
+type recorded struct {
+	stream.Matrix
+	name string
+	all  map[string][]float32
+}
+
+func (r recorded) RowsDot(ctx context.Context, y, x []float32, a, b int) (stream.Stats, error) {
+	if a == 0 { // of several parts of a fused matrix one
+		r.all[r.name] = append(r.all[r.name], x...)
+	}
+	return r.Matrix.RowsDot(ctx, y, x, a, b)
+}
+
+// oracle returns the vectors of windows that each matrix of a model is given, by running it whole.
+func oracle(t *testing.T, model string, list [][]int) map[string][]float32 {
+	t.Helper()
+	m, err := transformer.Open(t.Context(), model, transformer.Options{Context: len(list[0])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	all := map[string][]float32{}
+	trace := &transformer.Trace{Matrix: func(name string, w stream.Matrix) stream.Matrix { return recorded{w, name, all} }}
+	l, err := transformer.OpenLayers(t.Context(), located(t, model), transformer.LayersOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.Begin(t.Context(), nil, 1); err != nil {
+		t.Fatal(err)
+	}
+	for i, window := range list {
+		if isHeldOut(i) {
+			continue
+		}
+		x := stream.Tensor{Shape: []int{len(window), m.Config.Hidden}}
+		for _, id := range window {
+			err := l.Embed(t.Context(), []int{id}, func(_ int, e []float32) error {
+				x.Data = append(x.Data, e...)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for layer := range m.Config.Layers {
+			if x, err = m.Block(t.Context(), layer, x, 0, trace); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := m.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = m.Forward(t.Context(), []transformer.Step{{Session: s, IDs: window, Hidden: func(_ int, state []float32) error {
+			all["head"] = append(all["head"], state...)
+			return nil
+		}}})
+		if err = errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// sameAsOracle compares every Σ with that of the vectors, in float64, one after the other.
+func sameAsOracle(t *testing.T, s *Statistics, all map[string][]float32, matrices int) {
+	t.Helper()
+	for name := range all {
+		in, ok := s.For(name)
+		if name == "head" {
+			in = s.Inputs()[len(s.Inputs())-1]
+		} else if !ok {
+			t.Errorf("nothing is known of %s", name)
+			continue
+		}
+		x := all[name]
+		if int64(len(x)/in.N) != in.Tokens {
+			t.Fatalf("%s: %d vectors, the mean is of %d", name, len(x)/in.N, in.Tokens)
+		}
+		g := make([]float32, in.N*(in.N+1)/2)
+		if err := s.Gram(t.Context(), g, in.Key); err != nil {
+			t.Fatal(err)
+		}
+		k := 0
+		for i := range in.N {
+			for j := range i + 1 {
+				sum := 0.0
+				for at := 0; at < len(x); at += in.N {
+					sum = math.FMA(float64(x[at+i]), float64(x[at+j]), sum)
+				}
+				if want := float32(sum / float64(in.Tokens)); g[k] != want {
+					t.Fatalf("%s: Σ[%d, %d] is %v, want %v", name, i, j, g[k], want)
+				}
+				k++
+			}
+		}
+	}
+	if len(all) != matrices+1 {
+		t.Errorf("%d inputs were recorded, want %d matrices' and the head's", len(all), matrices)
+	}
+}
+
+// TestFamilies: every family's Σ are those of what its matrices are given when the model runs
+// whole.
+func TestFamilies(t *testing.T) {
+	const fixtures = "../transformer/testdata/fixtures"
+	entries, err := os.ReadDir(fixtures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, e := range entries {
+		dir := filepath.Join(fixtures, e.Name())
+		if _, err := os.Stat(filepath.Join(dir, "model.safetensors")); err != nil {
+			continue
+		}
+		tried++
+		t.Run(e.Name(), func(t *testing.T) {
+			var given struct {
+				Tokens []int `json:"tokens"`
+			}
+			if err := json.Unmarshal(readFile(t, filepath.Join(dir, "case.json")), &given); err != nil {
+				t.Fatal(err)
+			}
+			c, err := openModel(t.Context(), located(t, dir), Options{Context: 16})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ids []int
+			for len(ids) < 9*16 {
+				ids = append(ids, given.Tokens...)
+			}
+			list := windows(ids, 16, -1)
+			if err := c.setWindows(list, strings.Repeat("0", 64)); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "statistics")
+			if err := c.run(t.Context(), located(t, dir), path, memory.Limit{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.layers.Close(); err != nil {
+				t.Error(err)
+			}
+			matrices := 7 * c.layers.Config.Layers
+			if c.layers.Config.FusedQKV {
+				matrices -= 2 * c.layers.Config.Layers
+			}
+			if c.layers.Config.FusedGate {
+				matrices -= c.layers.Config.Layers
+			}
+			sameAsOracle(t, opened(t, readFile(t, path)), oracle(t, dir, list), matrices)
+		})
+	}
+	if tried < 8 {
+		t.Errorf("only %d families", tried)
+	}
+}
+
+// TestDemo: the built-in model with its tokenizer; the windows are those of the text.
+func TestDemo(t *testing.T) {
+	model := demoModel(t)
+	s := opened(t, statistics(t, model, short()))
+	summed, held, err := s.Tokens(t.Context())
+	if err != nil || len(summed) != 14 || len(held) != 2 || s.Windows != 16 || s.Context != 64 {
+		t.Fatalf("%d windows and %d held out: %v", len(summed), len(held), err)
+	}
+	tokenizer, err := generate.OpenTokenizer(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := tokenizer.Encode(story(1200)[0].Text, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bos := begins(tokenizer)
+	all := slices.Concat(summed[:7], held[:1], summed[7:], held[1:])
+	for i, w := range all {
+		if bos >= 0 {
+			if w[0] != bos {
+				t.Fatalf("window %d begins with %d", i, w[0])
+			}
+			w = w[1:]
+		}
+		if !slices.Equal(w, want[:len(w)]) {
+			t.Fatalf("window %d is %v, want %v", i, w, want[:len(w)])
+		}
+		want = want[len(w):]
+	}
+	sameAsOracle(t, s, oracle(t, model, all), 28)
+	if in, ok := s.For("model.embed_tokens.weight"); !ok || in.Key != transformer.HeadInput {
+		t.Errorf("the tied embeddings have %v", in)
+	}
+	if err := s.Check(t.Context(), located(t, model)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,335 @@
+package calibrate
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
+)
+
+// format is what the metadata of statistics say they are.
+const format = "helix-substrate statistics v1"
+
+// tokensName is the tensor of the windows' tokens.
+const tokensName = "tokens"
+
+// Input is what one matrix or several are multiplied by, as the statistics have it.
+type Input struct {
+	Key     string   // the name of its Σ: "layers.3.ffn_gate"
+	N       int      // values of a vector: Σ is N × N
+	Tokens  int64    // vectors that Σ is the mean of
+	Tensors []string // the matrices, as the checkpoint calls them
+}
+
+// entry is an Input as it is written.
+type entry struct {
+	Key     string   `json:"key"`
+	N       int      `json:"n"`
+	Tensors []string `json:"tensors"`
+	SHA256  string   `json:"sha256"` // of Σ's bytes
+}
+
+// size is the number of values of Σ's lower triangle.
+func (e *entry) size() int { return e.N * (e.N + 1) / 2 }
+
+// head is what the metadata say of all inputs together.
+type head struct {
+	Source  string // SHA-256 of the model's files, see SourceSum
+	Text    string // SHA-256 of the text's sections, text.Sum
+	Context int
+	Windows int
+	tokens  string // SHA-256 of the tokens
+}
+
+// summed is how many tokens of a head's windows Σ is the mean of.
+func (h *head) summed() int64 {
+	n := 0
+	for i := range h.Windows {
+		if !isHeldOut(i) {
+			n++
+		}
+	}
+	return int64(n) * int64(h.Context)
+}
+
+// describe returns the tensors and the metadata of a statistics file.
+func describe(h *head, list []entry) ([]safetensors.Entry, map[string]string, error) {
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	tensors := []safetensors.Entry{{Name: tokensName, DType: dtype.I32, Shape: []int{h.Windows, h.Context}}}
+	for i := range list {
+		tensors = append(tensors, safetensors.Entry{Name: list[i].Key, DType: dtype.F32, Shape: []int{list[i].size()}})
+	}
+	return tensors, map[string]string{
+		"format": format, "source_sha256": h.Source, "text_sha256": h.Text, "tokens_sha256": h.tokens,
+		"context": strconv.Itoa(h.Context), "windows": strconv.Itoa(h.Windows), "held_out_every": strconv.Itoa(heldOut),
+		"inputs": string(text),
+	}, nil
+}
+
+// Statistics is an open file of statistics. It is safe for concurrent use; Close ends it.
+type Statistics struct {
+	// Source is the SHA-256 of the model that was calibrated (SourceSum), Text that of the
+	// text (text.Sum).
+	Source, Text string
+	Context      int // tokens of a window
+	Windows      int
+
+	name     string
+	file     *safetensors.File
+	close    func() error
+	head     head
+	inputs   []entry
+	byTensor map[string]int
+}
+
+// Open opens a file of statistics and checks all but Σ and tokens, which are checked when they
+// are read. Errors are ErrStatistics and those of reading.
+func Open(ctx context.Context, path string) (*Statistics, error) {
+	f, size, err := regularfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStatistics(ctx, f, size, path)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	s.close = f.Close
+	return s, nil
+}
+
+// newStatistics opens statistics that lie in r.
+func newStatistics(ctx context.Context, r io.ReaderAt, size int64, name string) (*Statistics, error) {
+	f, err := safetensors.NewFile(ctx, r, size, name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStatistics, err)
+	}
+	s := &Statistics{name: name, file: f, close: f.Close, byTensor: map[string]int{}}
+	if err := s.parse(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), ErrStatistics)
+}
+
+// parse reads the metadata, strictly, and compares them with the tensors.
+func (s *Statistics) parse() error {
+	m := s.file.Metadata()
+	if m["format"] != format {
+		return bad("its format is %.40q, not %q", m["format"], format)
+	}
+	h := &s.head
+	for _, v := range []struct {
+		key string
+		to  *string
+	}{{"source_sha256", &h.Source}, {"text_sha256", &h.Text}, {"tokens_sha256", &h.tokens}} {
+		*v.to = m[v.key]
+		if !isSum(*v.to) {
+			return bad("%s is %.80q, no SHA-256", v.key, m[v.key])
+		}
+	}
+	every := 0
+	for _, v := range []struct {
+		key         string
+		to          *int
+		least, most int
+	}{{"context", &h.Context, 2, 4096}, {"windows", &h.Windows, 1, 1 << 24}, {"held_out_every", &every, heldOut, heldOut}} {
+		n, err := strconv.Atoi(m[v.key])
+		if err != nil || n < v.least || n > v.most || strconv.Itoa(n) != m[v.key] {
+			return bad("%s is %.40q, no number in %d..%d", v.key, m[v.key], v.least, v.most)
+		}
+		*v.to = n
+	}
+	if err := strictjson.Unmarshal([]byte(m["inputs"]), &s.inputs, ErrStatistics); err != nil {
+		return fmt.Errorf("inputs: %w", err)
+	}
+	if len(m) != 8 {
+		return bad("%d metadata, 8 are known", len(m))
+	}
+	s.Source, s.Text, s.Context, s.Windows = h.Source, h.Text, h.Context, h.Windows
+	return s.compare()
+}
+
+// compare compares the inputs with the tensors.
+func (s *Statistics) compare() error {
+	if n := len(s.file.Tensors()); n != len(s.inputs)+1 {
+		return bad("%d tensors for %d inputs and the tokens", n, len(s.inputs))
+	}
+	if t, ok := s.file.Tensor(tokensName); !ok || t.DType != dtype.I32 || !slices.Equal(t.Shape, []int{s.Windows, s.Context}) {
+		return bad("no tokens of [%d, %d]", s.Windows, s.Context)
+	}
+	seen := map[string]bool{tokensName: true}
+	for i := range s.inputs {
+		e := &s.inputs[i]
+		switch t, ok := s.file.Tensor(e.Key); {
+		case seen[e.Key] || !isSum(e.SHA256) || len(e.Tensors) == 0:
+			return bad("input %d, %.80q, is not described", i, e.Key)
+		case e.N < 1 || e.N > MaxInput:
+			return bad("%s: inputs of %d values are not in 1..%d", e.Key, e.N, MaxInput)
+		case !ok || t.DType != dtype.F32 || !slices.Equal(t.Shape, []int{e.size()}):
+			return bad("%s: no triangle of %d values", e.Key, e.size())
+		}
+		seen[e.Key] = true
+		for _, name := range e.Tensors {
+			if _, twice := s.byTensor[name]; twice {
+				return bad("%.80q has two inputs", name)
+			}
+			s.byTensor[name] = i
+		}
+	}
+	return nil
+}
+
+func isSum(text string) bool {
+	sum, err := hex.DecodeString(text)
+	return err == nil && len(sum) == sha256.Size && hex.EncodeToString(sum) == text
+}
+
+// For returns what a matrix of the checkpoint is multiplied by; false where nothing is known of
+// it. A tied embedding is known as the output head that it is.
+func (s *Statistics) For(tensor string) (Input, bool) {
+	i, ok := s.byTensor[tensor]
+	if !ok {
+		return Input{}, false
+	}
+	return s.input(i), true
+}
+
+func (s *Statistics) input(i int) Input {
+	e := &s.inputs[i]
+	return Input{Key: e.Key, N: e.N, Tokens: s.head.summed(), Tensors: slices.Clone(e.Tensors)}
+}
+
+// Inputs returns all inputs, in the order of use.
+func (s *Statistics) Inputs() []Input {
+	var list []Input
+	for i := range s.inputs {
+		list = append(list, s.input(i))
+	}
+	return list
+}
+
+// Gram writes the lower triangle of Σ, row by row, to dst, which has N·(N+1)/2 values.
+// ErrStatistics is a key that is not there, Σ that is not as it was written, and one that is no mean of
+// x·xᵀ: its values are finite and its diagonal not negative.
+func (s *Statistics) Gram(ctx context.Context, dst []float32, key string) error {
+	i := slices.IndexFunc(s.inputs, func(e entry) bool { return e.Key == key })
+	if i < 0 || len(dst) != s.inputs[i].size() {
+		return fmt.Errorf("%s: no Σ of %.80q with %d values: %w", s.name, key, len(dst), ErrStatistics)
+	}
+	t, _ := s.file.Tensor(key)
+	err := read(ctx, t, s.inputs[i].SHA256, func(at int, part []byte) error {
+		dtype.Decode(dst[at/4:][:len(part)/4], part, dtype.F32)
+		return nil
+	})
+	if err == nil {
+		err = checkGram(dst)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: Σ of %s: %w", s.name, key, err)
+	}
+	return nil
+}
+
+// checkGram refuses what is no lower triangle of a mean of x·xᵀ.
+func checkGram(g []float32) error {
+	diagonal, row := 0, 0
+	for i, v := range g {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return bad("value %d is %v", i, v)
+		}
+		if i == diagonal {
+			if v < 0 {
+				return bad("value %d of the diagonal is %v", row, v)
+			}
+			row++
+			diagonal += row + 1
+		}
+	}
+	return nil
+}
+
+// Tokens returns the tokens of the windows that Σ was summed over, and of those that were held
+// out.
+func (s *Statistics) Tokens(ctx context.Context) (summed, held [][]int, err error) {
+	t, _ := s.file.Tensor(tokensName)
+	ids := make([]int, 0, s.Windows*s.Context)
+	err = read(ctx, t, s.head.tokens, func(_ int, part []byte) error {
+		for ; len(part) > 0; part = part[4:] {
+			id := int32(binary.LittleEndian.Uint32(part))
+			if id < 0 {
+				return bad("token %d", id)
+			}
+			ids = append(ids, int(id))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: tokens: %w", s.name, err)
+	}
+	for i := range s.Windows {
+		w := ids[i*s.Context:][:s.Context:s.Context]
+		if isHeldOut(i) {
+			held = append(held, w)
+		} else {
+			summed = append(summed, w)
+		}
+	}
+	return summed, held, nil
+}
+
+// read calls visit with a tensor's bytes, whose hash is compared at the end.
+func read(ctx context.Context, t *safetensors.Tensor, want string, visit func(at int, part []byte) error) error {
+	h := sha256.New()
+	buffer := make([]byte, min(t.Size(), 1<<18))
+	for at := int64(0); at < t.Size(); at += int64(len(buffer)) {
+		part := buffer[:min(int64(len(buffer)), t.Size()-at)]
+		if err := t.ReadRaw(ctx, part, at); err != nil {
+			return err
+		}
+		h.Write(part)
+		if err := visit(int(at), part); err != nil {
+			return err
+		}
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		return bad("its SHA-256 is %s, it was written as %s", got, want)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (s *Statistics) Close() error { return s.close() }
+
+// tokenBytes are windows as the file has them.
+func tokenBytes(list [][]int) []byte {
+	var b bytes.Buffer
+	for _, w := range list {
+		for _, id := range w {
+			b.Write(binary.LittleEndian.AppendUint32(nil, uint32(id)))
+		}
+	}
+	return b.Bytes()
+}
+
+func appendFloat32(b []byte, v float32) []byte {
+	return binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+}

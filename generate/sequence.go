@@ -1,0 +1,242 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/tokenizer"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// sequence is one text that is being continued: step says what the model is to read next,
+// read takes note of what it has read, and finish makes the result. So several can go
+// together.
+type sequence struct {
+	*Generator
+	session *transformer.Session
+	n       int // tokens to generate
+	emit    func(text string) error
+	result  *Result
+	ended   bool
+
+	prompt  []int
+	before  int   // tokens that the session had before the first of prompt
+	known   []int // all tokens before those generated
+	pending []int // what the model has not read yet: the end of the prompt, then the token drawn last and guesses
+	visit   func(int, []float32) error
+	next    []int // of pending, where that begins with the token drawn last
+	guessing
+	err     error // of drawing a token
+	stop    []int
+	decoder *tokenizer.Decoder
+	held    string // the end of the prompt's text, if the decoder has kept it back
+	until   stopTexts
+	since   time.Time // the model began to read the prompt, then to generate
+}
+
+// begin begins to continue a prompt, of which the session has the first kept tokens.
+func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emit func(text string) error) *sequence {
+	q := &sequence{
+		Generator: g, session: s, n: n, emit: emit, result: &Result{Stop: StopLength},
+		prompt: prompt, before: s.Position() - kept, pending: prompt[kept:],
+		stop: g.StopIDs(), decoder: g.Tokenizer.StreamSkip(true), until: stopTexts{texts: g.StopTexts}, since: time.Now(),
+	}
+	q.visit = q.draw
+	for _, id := range prompt {
+		g.Sampler.Accept(id)
+	}
+	// What comes first depends on all that stands before it: a word's blank, a character that
+	// is not yet whole.
+	flushed := g.Tokenizer.StreamSkip(true)
+	q.known = slices.Concat(s.Tokens(), q.pending)
+	for _, id := range q.known {
+		q.decoder.Next(id)
+		flushed.Next(id)
+	}
+	q.held = flushed.Flush()
+	return q
+}
+
+// fresh returns what of text, which the decoder gave, does not belong to the prompt.
+func (q *sequence) fresh(text string) string {
+	rest, ok := strings.CutPrefix(text, q.held)
+	switch {
+	case ok:
+		text, q.held = rest, ""
+	case strings.HasPrefix(q.held, text):
+		text, q.held = "", q.held[len(text):]
+	default: // the prompt's last character came out as another
+		q.held = ""
+	}
+	return text
+}
+
+// step is what the model is to read next, of at most so many tokens.
+func (q *sequence) step(most int) transformer.Step {
+	ids := q.pending[:min(most, len(q.pending))]
+	step := transformer.Step{Session: q.session, IDs: ids, First: len(ids)}
+	if len(ids) == len(q.pending) {
+		step.First, step.Visit = len(ids)-1-len(q.guesses), q.visit
+		q.drawn, q.wrong = q.drawn[:0], false
+		if len(q.guesses) > 0 {
+			q.Sampler.mark(&q.first)
+		}
+	}
+	return step
+}
+
+// failed takes note that the model has read nothing of a step: what was drawn from some of its logits before the others
+// could not be had is not drawn.
+func (q *sequence) failed() {
+	if len(q.guesses) > 0 {
+		q.Sampler.goBack(&q.first)
+	}
+}
+
+// draw draws the next token, unless a guess before it was wrong. Errors are the sequence's own.
+func (q *sequence) draw(_ int, logits []float32) error {
+	if q.wrong || q.err != nil {
+		return nil
+	}
+	if q.err = checkVocabulary(q.Tokenizer, len(logits)); q.err == nil && q.Logits != nil {
+		q.err = q.Logits(logits)
+	}
+	if q.err != nil {
+		return nil
+	}
+	next, err := q.Sampler.Next(logits[:min(len(logits), q.Tokenizer.VocabSize())])
+	if q.err = err; err != nil {
+		return nil
+	}
+	q.drawn = append(q.drawn, next)
+	if guess := len(q.drawn) - 1; guess < len(q.guesses) {
+		q.wrong = q.guesses[guess] != next
+		q.Sampler.mark(q.nextMark())
+	}
+	return nil
+}
+
+// read takes note that the model has read n tokens more: where these were all that was
+// pending, tokens have been drawn.
+func (q *sequence) read(n int) error {
+	r := q.result
+	if q.pending = q.pending[n:]; len(q.pending) > 0 {
+		return nil
+	}
+	if r.PromptIDs == nil {
+		q.promptRead()
+	}
+	before := q.session.Position() - len(q.guesses) // with the token drawn before these
+	for i, next := range q.drawn {
+		err := q.take(next)
+		if err == nil && !q.ended {
+			continue
+		}
+		if i < len(q.drawn)-1 { // those after it are not drawn
+			q.Sampler.goBack(&q.marks[i])
+		}
+		q.drawn, q.err = q.drawn[:i+1], nil // nor has drawing one of those failed
+		q.settle(before)
+		return err
+	}
+	q.settle(before)
+	if q.err != nil {
+		q.result.Drawn++ // or tried to: its logits were shown
+		return q.err
+	}
+	q.guess()
+	return nil
+}
+
+// settle takes back what the model read of wrong guesses, the sequence having been so long before any guess.
+func (q *sequence) settle(before int) {
+	if len(q.guesses) == 0 {
+		return
+	}
+	right := len(q.drawn)
+	if q.err == nil {
+		right--
+	}
+	q.result.Guessed += len(q.guesses)
+	q.result.Right += right
+	q.session.Reset(before + right)
+	q.learn(right, q.Lookup)
+	q.guesses = q.guesses[:0]
+}
+
+// take takes the token that was drawn.
+func (q *sequence) take(next int) error {
+	r := q.result
+	r.Drawn++
+	switch {
+	case len(r.OutputIDs) >= q.n:
+		q.ended = true
+		return nil
+	case slices.Contains(q.stop, next):
+		q.ended, r.Stop = true, StopToken
+		return nil
+	}
+	r.OutputIDs = append(r.OutputIDs, next)
+	text, found := q.until.next(q.fresh(q.decoder.Next(next)))
+	r.Text += text
+	if err := q.emit(text); err != nil {
+		return err
+	}
+	if found {
+		r.Stop = StopToken
+	}
+	q.ended = found || len(r.OutputIDs) == q.n
+	q.next = append(q.next[:0], next)
+	q.pending = q.next
+	return nil
+}
+
+// guess adds guesses to the token drawn last, where there is room for them.
+func (q *sequence) guess() {
+	room := min(q.most, q.session.Together()-1, q.session.Room()-1, q.n-len(q.result.OutputIDs)-1)
+	if room <= 0 {
+		return
+	}
+	q.guesses = lookup(q.guesses[:0], q.known, q.result.OutputIDs, room)
+	q.next = append(q.next, q.guesses...)
+	q.pending = q.next
+}
+
+// promptRead takes note of what the model has read of the prompt.
+func (q *sequence) promptRead() {
+	q.result.PromptIDs = q.prompt[:min(len(q.prompt), q.session.Position()-q.before)]
+	q.result.PromptTime = time.Since(q.since)
+	q.since = time.Now()
+}
+
+// finish returns the result of a text that ended by itself or by an error.
+func (q *sequence) finish(ctx context.Context, err error) (*Result, error) {
+	r := q.result
+	if r.PromptIDs == nil {
+		q.promptRead()
+	}
+	r.GenerateTime = time.Since(q.since)
+	rest, found := q.until.flush(q.fresh(q.decoder.Flush()))
+	r.Text += rest
+	if found {
+		r.Stop = StopToken
+	}
+	if errors.Is(err, transformer.ErrContext) && len(r.OutputIDs) > 0 {
+		r.Stop, err = StopContext, nil
+	}
+	if err == nil {
+		err = q.emit(rest)
+	}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil || errors.Is(err, ErrBreak):
+		r.Stop, err = StopCancel, nil
+	default:
+		r.Stop, err = StopError, fmt.Errorf("after %d tokens: %w", len(r.OutputIDs), err)
+	}
+	return r, err
+}

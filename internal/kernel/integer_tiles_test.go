@@ -1,0 +1,133 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/internal/tiles"
+)
+
+// TestIntegerTiles: products with packed tiles have the bits of those with index bytes.
+func TestIntegerTiles(t *testing.T) {
+	testIntegerTiles(t, func(b []byte, _ bool) []byte { return b })
+}
+
+// testIntegerTiles has place put what is read somewhere, at an end or a beginning.
+func testIntegerTiles(t *testing.T, place func(b []byte, atEnd bool) []byte) {
+	oracle := generic(t)
+	test := func(t *testing.T, k *Kernels) {
+		for i := range 150 {
+			r := rand.New(rand.NewPCG(uint64(i), 39))
+			shape := tiles.Shape{Rows: 1 + r.IntN(70), Cols: 1 + r.IntN(300), BlockRows: 1 + r.IntN(40)}
+			if i%10 == 0 {
+				shape.Cols = chunkColumns + r.IntN(chunkColumns)
+			}
+			atEnd := i%2 == 0
+			m := newTilesCase(t, r, shape, func(b []byte) []byte { return place(b, atEnd) })
+			c := newIntegerCase(r, shape.Rows, shape.Cols, 1+r.IntN(60))
+			first := r.IntN(c.rows)
+			rows := r.IntN(c.rows - first + 1)
+			ldy := rows + i%3
+			got, want := sentinels(c.batch*ldy), sentinels(c.batch*ldy)
+			k.DotIntegersTiles(got, ldy, c.quantized(k), m.m, first, rows)
+			oracle.DotIntegers(want, ldy, c.quantized(oracle), m.idx[first*c.cols:][:rows*c.cols], rows)
+			wantBits(t, fmt.Sprintf("case %d: rows %d … %d of %v, %d vectors", i, first, first+rows, shape, c.batch), got, want)
+		}
+	}
+	t.Run("generic", func(t *testing.T) { test(t, oracle) })
+	eachLevel(t, test)
+}
+
+func TestIntegerTilesNoAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool allocate")
+	}
+	for _, l := range Levels() {
+		k, _ := ForLevel(l)
+		r := rand.New(rand.NewPCG(1, 40))
+		m := newTilesCase(t, r, tiles.Shape{Rows: 37, Cols: 133, BlockRows: 20}, func(b []byte) []byte { return b })
+		c := newIntegerCase(r, 37, 133, 7)
+		q, y := c.quantized(k), make([]float32, 7*37)
+		if n := testing.AllocsPerRun(50, func() { k.DotIntegersTiles(y, 37, q, m.m, 0, 37) }); n >= 1 {
+			t.Errorf("%s: %v allocations", l, n)
+		}
+	}
+}
+
+// benchTiles packs codes that have about so many bits of entropy, and returns the memory that they take too.
+func benchTiles(b *testing.B, rows, cols int, bits float64) (m tilesCase, buf []byte) {
+	r := rand.New(rand.NewPCG(1, 41))
+	m = tilesCase{Shape: tiles.Shape{Rows: rows, Cols: cols, BlockRows: 64}, idx: make([]byte, rows*cols)}
+	spread := math.Exp2(bits) / 4.13
+	some := m.idx[:min(len(m.idx), 1<<20)]
+	for i := range some {
+		some[i] = byte(max(-128, min(int(math.RoundToEven(r.NormFloat64()*spread)), 127)) + tiles.Zero)
+	}
+	for at := len(some); at < len(m.idx); {
+		at += copy(m.idx[at:], some)
+	}
+	m.pack(b, func(memory []byte) []byte {
+		buf = memory
+		return buf
+	})
+	return m, buf
+}
+
+// BenchmarkIntegerTiles multiplies by packed tiles, beside plain reading of as many bytes. Weights/s times the batch are
+// multiply-adds per second.
+func BenchmarkIntegerTiles(b *testing.B) {
+	for _, bits := range []float64{3, 4, 5, 7} {
+		for _, s := range []shape{{64, 4096, 1}, {16384, 4096, 1}, {16384, 4096, 4}, {1024, 4096, 8}, {1024, 4096, 120}} {
+			b.Run(fmt.Sprintf("entropy=%g/rows=%d/batch=%d", bits, s.rows, s.batch), func(b *testing.B) {
+				m, buf := benchTiles(b, s.rows, s.cols, bits)
+				for cores := 1; cores <= runtime.NumCPU(); cores++ {
+					benchIntegerTiles(b, fmt.Sprintf("bits=%.2f/cores=%d", float64(8*len(buf))/float64(len(m.idx)), cores), m, buf, s.batch, cores)
+				}
+			})
+		}
+	}
+}
+
+func benchIntegerTiles(b *testing.B, name string, m tilesCase, buf []byte, batch, cores int) {
+	weights := m.Rows * m.Cols
+	b.Run("read/"+name, func(b *testing.B) {
+		perWeight(b, len(buf), weights, func() {
+			split(cores, len(buf)/4096, func(first, pages int) { Best().Read(buf[first*4096:][:pages*4096]) })
+		})
+	})
+	eachIntegerSetBench(b, func(b *testing.B, k *Kernels) {
+		k.asm = Best().asm
+		b.Run(name, func(b *testing.B) {
+			q, y := benchQuantized(k, batch, m.Cols), make([]float32, batch*m.Rows)
+			perWeight(b, len(buf), weights*batch, func() {
+				split(cores, m.Rows/tiles.Rows, func(first, strips int) {
+					k.DotIntegersTiles(y[tiles.Rows*first:], m.Rows, q, m.m, tiles.Rows*first, tiles.Rows*strips)
+				})
+			})
+		})
+	})
+}
+
+// TestIntegerBlocks: of vectors so many and so long that they go in several parts, each gives what it gives alone.
+func TestIntegerBlocks(t *testing.T) {
+	const rows, cols, batch = 18, 16500, 100
+	eachLevel(t, func(t *testing.T, k *Kernels) {
+		r := rand.New(rand.NewPCG(1, 42))
+		m := newTilesCase(t, r, tiles.Shape{Rows: rows, Cols: cols, BlockRows: 17}, func(b []byte) []byte { return b })
+		c := integerCaseOf(r, 0, rows, cols, batch)
+		all, tiled := make([]float32, batch*rows), make([]float32, batch*rows)
+		k.DotIntegers(all, rows, c.quantized(k), m.idx, rows)
+		k.DotIntegersTiles(tiled, rows, c.quantized(k), m.m, 0, rows)
+		for b := 0; b < batch; b += 9 {
+			one := *c
+			one.batch, one.x = 1, c.x[b*cols:][:cols]
+			want := make([]float32, rows)
+			k.DotIntegers(want, rows, one.quantized(k), m.idx, rows)
+			wantBits(t, fmt.Sprint("vector ", b), all[b*rows:][:rows], want)
+			wantBits(t, fmt.Sprint("vector ", b, ", tiles"), tiled[b*rows:][:rows], want)
+		}
+	})
+}

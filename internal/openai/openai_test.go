@@ -1,0 +1,165 @@
+package openai
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	const chat, text = ChatCompletions, Completions
+	hi := []Message{{"user", "Hi"}}
+	for _, c := range []struct {
+		kind Kind
+		body string
+		want Request
+	}{
+		{text, `{"model": "m", "prompt": "P"}`, Request{Prompt: "P", MaxTokens: 16}},
+		{text, `{"model": "m", "prompt": ["P"], "max_tokens": 3.0, "n": 1.0, "best_of": 1, "suffix": "", "echo": false}`, Request{Prompt: "P", MaxTokens: 3}},
+		{text, `{"model": "m", "prompt": [3, 4]}`, Request{PromptIDs: []int{3, 4}, MaxTokens: 16}},
+		{text, `{"model": "m", "prompt": [[3, 4]]}`, Request{PromptIDs: []int{3, 4}, MaxTokens: 16}},
+		{text, `{"model": "m", "prompt": [3]}`, Request{PromptIDs: []int{3}, MaxTokens: 16}},
+		{chat, `{"model": "m", "messages": [{"role": "user", "content": "Hi"}]}`, Request{Messages: hi}},
+		{chat, `{"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}], "name": null}], "stop": "x"}`, Request{Messages: hi, Stop: []string{"x"}}},
+		{chat, `{"model": "m", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0, "top_p": 0.5, "seed": -3, "stop": ["a", "b"], "max_completion_tokens": 9, "max_tokens": 9}`,
+			Request{Messages: hi, Temperature: -1, TopP: 0.5, Seed: -3, Stop: []string{"a", "b"}, MaxTokens: 9}},
+		{chat, `{"model": "m", "messages": [{"role": "user", "content": "Hi"}], "user": "u", "metadata": {"a": "b"}, "store": true, "service_tier": "flex", "tools": [], "tool_choice": "none",
+			"response_format": {"type": "text"}, "stream": false, "logprobs": false, "top_logprobs": null, "logit_bias": {}, "frequency_penalty": 0.0, "audio": null, "reasoning_effort": null}`, Request{Messages: hi}},
+	} {
+		c.want.Kind, c.want.Model = c.kind, "m"
+		if c.want.Temperature == 0 {
+			c.want.Temperature = 1
+		}
+		c.want.Temperature = max(c.want.Temperature, 0)
+		if c.want.TopP == 0 {
+			c.want.TopP = 1
+		}
+		got, err := Parse(c.kind, []byte(c.body))
+		if err != nil || !reflect.DeepEqual(*got, c.want) {
+			t.Errorf("%s:\n%+v, %v, want\n%+v", c.body, got, err, c.want)
+		}
+	}
+}
+
+// TestParseRefuses: whatever would change the result is refused by name.
+func TestParseRefuses(t *testing.T) {
+	for _, c := range []struct {
+		kind              Kind
+		more, param, code string
+	}{
+		{ChatCompletions, `"n": 2`, "n", CodeUnsupported},
+		{ChatCompletions, `"stream": true`, "stream", CodeUnsupported},
+		{ChatCompletions, `"logprobs": true`, "logprobs", CodeUnsupported},
+		{ChatCompletions, `"tools": [{}]`, "tools", CodeUnsupported},
+		{ChatCompletions, `"tool_choice": "required"`, "tool_choice", CodeUnsupported},
+		{ChatCompletions, `"response_format": {"type": "json_object"}`, "response_format", CodeUnsupported},
+		{ChatCompletions, `"frequency_penalty": 0.1`, "frequency_penalty", CodeUnsupported},
+		{ChatCompletions, `"logit_bias": {"5": 1}`, "logit_bias", CodeUnsupported},
+		{ChatCompletions, `"reasoning_effort": "low"`, "reasoning_effort", CodeUnsupported},
+		{ChatCompletions, `"temperature": 2.1`, "temperature", CodeInvalid},
+		{ChatCompletions, `"temperature": "1"`, "temperature", CodeInvalid},
+		{ChatCompletions, `"top_p": -1`, "top_p", CodeInvalid},
+		{ChatCompletions, `"seed": 1.5`, "seed", CodeInvalid},
+		{ChatCompletions, `"seed": 9223372036854775808`, "seed", CodeInvalid},
+		{ChatCompletions, `"max_tokens": 0`, "max_tokens", CodeInvalid},
+		{ChatCompletions, `"max_tokens": 4, "max_completion_tokens": 5`, "max_tokens", CodeInvalid},
+		{ChatCompletions, `"stop": ["a", "b", "c", "d", "e"]`, "stop", CodeInvalid},
+		{ChatCompletions, `"stop": ""`, "stop", CodeInvalid},
+		{ChatCompletions, `"top_k": 40`, "top_k", CodeUnknown},
+		{ChatCompletions, `"prompt": "x"`, "prompt", CodeUnknown},
+		{ChatCompletions, `"messages": []`, "messages", CodeInvalid},
+		{ChatCompletions, `"messages": null`, "messages", CodeMissing},
+		{ChatCompletions, `"messages": [{"role": "user"}]`, "messages[0].content", CodeInvalid},
+		{ChatCompletions, `"messages": [{"content": "x"}]`, "messages[0].role", CodeInvalid},
+		{ChatCompletions, `"messages": [{"role": "user", "content": "x"}, {"role": "tool", "content": "x"}]`, "messages[1].role", CodeUnsupported},
+		{ChatCompletions, `"messages": [{"role": "user", "content": "x", "name": "Tom"}]`, "messages[0].name", CodeUnsupported},
+		{ChatCompletions, `"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]`, "messages[0].content[0].type", CodeUnsupported},
+		{ChatCompletions, `"messages": [{"role": "user", "content": [{"type": "text"}]}]`, "messages[0].content[0].text", CodeInvalid},
+		{Completions, `"prompt": null`, "prompt", CodeMissing},
+		{Completions, `"prompt": ["a", "b"]`, "prompt", CodeUnsupported},
+		{Completions, `"prompt": [1, -1]`, "prompt", CodeInvalid},
+		{Completions, `"prompt": []`, "prompt", CodeMissing},
+		{Completions, `"prompt": "x", "echo": true`, "echo", CodeUnsupported},
+		{Completions, `"prompt": "x", "suffix": "y"`, "suffix", CodeUnsupported},
+		{Completions, `"prompt": "x", "logprobs": 0`, "logprobs", CodeUnsupported},
+		{Completions, `"prompt": "x", "best_of": 3`, "best_of", CodeUnsupported},
+		{"/v1/embeddings", `"input": "x"`, "url", CodeUnsupported},
+	} {
+		body := `{"model": "m", ` + c.more + `}`
+		if c.kind == ChatCompletions && !strings.Contains(c.more, `"messages"`) {
+			body = `{"model": "m", "messages": [{"role": "user", "content": "x"}], ` + c.more + `}`
+		}
+		_, err := Parse(c.kind, []byte(body))
+		if err == nil || err.Param == nil || *err.Param != c.param || err.Code == nil || *err.Code != c.code || err.Status != 400 || !strings.Contains(err.Message, c.param) {
+			t.Errorf("%s: %+v, want %s, %s", body, err, c.param, c.code)
+		}
+	}
+	long := strings.Repeat("x", 1<<17)
+	for _, more := range []string{`"` + long + `": 1`, `"messages": [{"` + long + `": 1}]`, `"messages": [{"role": "` + long + `"}]`, `"stop": ["` + long + `", 1]`,
+		`"messages": [{"role": "user", "content": [{"type": "text", "text": "", "` + long + `": 1}]}]`} {
+		_, err := Parse(ChatCompletions, []byte(`{"model": "m", `+more+`}`))
+		if text, _ := json.Marshal(err); err == nil || len(text) > 8<<10 {
+			t.Errorf("%.60s is answered with %d bytes", more, len(text))
+		}
+	}
+	for _, body := range []string{``, `[]`, `{`, `{"model": "m", "model": "n", "prompt": "x"}`, `{"prompt": "x"}`, `{"model": null, "prompt": "x"}`, `{} {}`, "{\"model\": \"\xff\"}",
+		`{"model": "m", "metadata": ` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`} {
+		if r, err := Parse(Completions, []byte(body)); err == nil {
+			t.Errorf("%.80s: %+v", body, r)
+		}
+	}
+}
+
+func TestParseBatchLine(t *testing.T) {
+	line, err := ParseBatchLine([]byte(`{"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": {"x": null}}`))
+	if err != nil || line.CustomID != "a" || line.URL != Completions || string(line.Body) != `{"x": null}` {
+		t.Errorf("%+v, %v", line, err)
+	}
+	for text, id := range map[string]string{
+		`{"custom_id": "a", "method": "GET", "url": "/v1/completions", "body": {}}`:             "a",
+		`{"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": null}`:          "a",
+		`{"custom_id": "a", "method": "POST", "url": "/v1/completions"}`:                        "a",
+		`{"method": "POST", "url": "/v1/completions", "body": {}}`:                              "",
+		`{"custom_id": 5, "method": "POST", "url": "/v1/completions", "body": {}}`:              "",
+		`{"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": {}, "more": 1}`: "a",
+		`{"custom_id": "` + strings.Repeat("a", 600) + `", "method": "POST", "body": {}}`:       "",
+		`{"custom_id": "a\ud800", "method": "POST", "url": "/v1/completions", "body": {}}`:      "",
+		`x`: "", ``: "", `[]`: "", `{} {}`: "",
+	} {
+		if line, err := ParseBatchLine([]byte(text)); err == nil || line.CustomID != id {
+			t.Errorf("%.60s: %+v, %v", text, line, err)
+		}
+	}
+}
+
+// FuzzParse: no body stops the program, and none is taken that does not say what is asked.
+func FuzzParse(f *testing.F) {
+	f.Add(`{"model": "m", "prompt": ["P"], "stop": ["a"], "seed": 3, "n": 1}`)
+	f.Add(`{"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "H"}]}], "temperature": 1e0}`)
+	f.Add(`{"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "H", "a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8}]}]}`)
+	f.Add(`{"a": 1, "b": 2, "c": 3, "d": 4, "messages": [{"x": 1, "y": 2, "z": 3}], "model": 1}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, kind := range []Kind{ChatCompletions, Completions} {
+			r, err := Parse(kind, []byte(body))
+			for range 3 { // whatever the order of maps
+				if r2, err2 := Parse(kind, []byte(body)); !reflect.DeepEqual(r, r2) || !reflect.DeepEqual(err, err2) {
+					t.Fatalf("%q: %+v, %v, then %+v, %v", body, r, err, r2, err2)
+				}
+			}
+			if err != nil {
+				if err.Message == "" || err.Status != 400 {
+					t.Errorf("%q: %+v", body, err)
+				}
+				continue
+			}
+			ok := r.Model != "" && r.Temperature >= 0 && r.Temperature <= 2 && r.TopP >= 0 && r.TopP <= 1 && len(r.Stop) <= 4
+			if !ok || (kind == ChatCompletions) != (len(r.Messages) > 0) || (kind == Completions) != (r.Prompt != "" || len(r.PromptIDs) > 0) {
+				t.Errorf("%q: %+v", body, r)
+			}
+		}
+		ParseBatchLine([]byte(fmt.Sprintf(`{"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": %s}`, body)))
+		ParseBatchLine([]byte(body))
+	})
+}

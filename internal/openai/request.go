@@ -1,0 +1,212 @@
+package openai
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
+)
+
+// Kind is what is asked for.
+type Kind string
+
+// The kinds of requests are the paths that they are sent to.
+const (
+	ChatCompletions Kind = "/v1/chat/completions"
+	Completions     Kind = "/v1/completions"
+)
+
+// Request is a request for a text.
+type Request struct {
+	Kind      Kind
+	Model     string
+	Messages  []Message // of ChatCompletions
+	Prompt    string    // of Completions, or
+	PromptIDs []int     // the same as tokens
+	MaxTokens int       // 0: none was said
+	Stop      []string
+	// Temperature and TopP are 1 unless the request says otherwise, Seed 0.
+	Temperature, TopP float32
+	Seed              int64
+}
+
+// Message is a message of a conversation.
+type Message struct {
+	Role    string
+	Content string
+}
+
+// DefaultMaxTokens is how many tokens a completion has at most that does not say; that of
+// a chat goes on to its end.
+const DefaultMaxTokens = 16
+
+// errJSON reports a body that is no object of JSON, or does not mean one thing.
+var errJSON = errors.New("the body is not valid JSON")
+
+// Parse reads a request's body.
+func Parse(kind Kind, body []byte) (*Request, *Error) {
+	fields, ok := fieldsOf[kind]
+	if !ok {
+		return nil, Invalid("url", CodeUnsupported, "url: %.60q is not supported, only %s and %s", kind, ChatCompletions, Completions)
+	}
+	d := strictjson.NewDecoder(body, errJSON)
+	v, err := d.Value()
+	if err == nil {
+		err = d.Finish()
+	}
+	object, isObject := v.(map[string]any)
+	if err == nil && !isObject {
+		err = fmt.Errorf("it is not an object: %w", errJSON)
+	}
+	if err != nil {
+		return nil, Invalid("", "", "%v", err)
+	}
+	r := &Request{Kind: kind, Temperature: 1, TopP: 1}
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		v := object[name]
+		field, known := fields[name]
+		switch {
+		case !known:
+			return nil, Invalid(name, CodeUnknown, "unknown parameter %.60q", name)
+		case v == nil:
+		default:
+			if err := field(r, v); err != nil {
+				return nil, inField(name, err)
+			}
+		}
+	}
+	return r, r.check()
+}
+
+// inField says in which field an error is.
+func inField(name string, err error) *Error {
+	var at *Error
+	if errors.As(err, &at) { // within it
+		param := name + *at.Param
+		return Invalid(param, *at.Code, "%s: %s", param, at.Message)
+	}
+	code := CodeInvalid
+	if errors.Is(err, errUnsupported) {
+		code = CodeUnsupported
+	}
+	return Invalid(name, code, "%s: %v", name, err)
+}
+
+// check refuses what lacks something.
+func (r *Request) check() *Error {
+	switch {
+	case r.Model == "":
+		return Invalid("model", CodeMissing, "model is missing")
+	case r.Kind == ChatCompletions && r.Messages == nil:
+		return Invalid("messages", CodeMissing, "messages are missing")
+	case r.Kind == Completions && r.Prompt == "" && r.PromptIDs == nil:
+		return Invalid("prompt", CodeMissing, "prompt is missing, or empty")
+	}
+	if r.Kind == Completions && r.MaxTokens == 0 {
+		r.MaxTokens = DefaultMaxTokens
+	}
+	return nil
+}
+
+// setMessages reads a conversation.
+func setMessages(r *Request, v any) error {
+	list, ok := v.([]any)
+	if !ok || len(list) == 0 {
+		return errors.New("a list of one message or more is expected")
+	}
+	for i, item := range list {
+		m, err := message(item)
+		if err != nil {
+			return within(fmt.Sprintf("[%d]", i), err)
+		}
+		r.Messages = append(r.Messages, m)
+	}
+	return nil
+}
+
+// within puts the place of a value that lies within another before an error.
+func within(place string, err error) error {
+	param, code := place, CodeInvalid
+	var at *Error
+	if errors.As(err, &at) {
+		return Invalid(place+*at.Param, *at.Code, "%s", at.Message)
+	}
+	if errors.Is(err, errUnsupported) {
+		code = CodeUnsupported
+	}
+	return Invalid(param, code, "%v", err)
+}
+
+// message reads a message.
+func message(v any) (m Message, err error) {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return m, errors.New("an object is expected")
+	}
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		v := object[name]
+		switch {
+		case v == nil:
+		case name == "role":
+			m.Role, ok = v.(string)
+			if !ok || !slices.Contains([]string{"system", "developer", "user", "assistant"}, m.Role) {
+				return m, within(".role", fmt.Errorf("%s is %w: system, developer, user or assistant", short(v), errUnsupported))
+			}
+		case name == "content":
+			if m.Content, err = content(v); err != nil {
+				return m, within(".content", err)
+			}
+		default:
+			return m, within("."+name, errUnsupported)
+		}
+	}
+	if m.Role == "" {
+		return m, within(".role", errors.New("it is missing"))
+	}
+	if object["content"] == nil {
+		return m, within(".content", errors.New("it is missing"))
+	}
+	return m, nil
+}
+
+// content reads a message's text: a string, or parts that are texts.
+func content(v any) (string, error) {
+	if s, ok := v.(string); ok {
+		return s, nil
+	}
+	parts, ok := v.([]any)
+	if !ok || len(parts) == 0 {
+		return "", errors.New("a text, or a list of texts, is expected")
+	}
+	var all strings.Builder
+	for i, p := range parts {
+		part, _ := p.(map[string]any)
+		text, ok := part["text"].(string)
+		if part["type"] != "text" {
+			return "", within(fmt.Sprintf("[%d].type", i), fmt.Errorf("%s is %w: text", short(part["type"]), errUnsupported))
+		}
+		if !ok {
+			return "", within(fmt.Sprintf("[%d].text", i), errors.New("a text is expected"))
+		}
+		for _, name := range slices.Sorted(maps.Keys(part)) {
+			if name != "type" && name != "text" && part[name] != nil {
+				return "", within(fmt.Sprintf("[%d].%s", i, name), errUnsupported)
+			}
+		}
+		all.WriteString(text)
+	}
+	return all.String(), nil
+}
+
+// short is a value as JSON, cut off where it is long.
+func short(v any) string {
+	text, _ := json.Marshal(v)
+	if len(text) > 40 {
+		return strings.ToValidUTF8(string(text[:40]), "") + "…"
+	}
+	return string(text)
+}

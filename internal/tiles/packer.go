@@ -1,0 +1,83 @@
+package tiles
+
+import "math/bits"
+
+// packer packs one strip after another.
+type packer struct {
+	by      Coder
+	tile    [Bytes]byte
+	outside [quads]uint64
+}
+
+// Measure returns what a strip takes: some rows of a block from a multiple of Rows on, at most Rows of them, cols each.
+func Measure(codes []byte, cols int) Size {
+	p := packer{by: Portable{}}
+	return p.measure(codes, cols, nil)
+}
+
+// measure measures a strip and keeps the widths of its tiles, unless there is no room for any.
+func (p *packer) measure(codes []byte, cols int, widths []byte) (size Size) {
+	at := 0 // of the last exception
+	for column, first := 0, 0; column < cols; column, first = column+Columns, first+Bytes {
+		p.load(codes, cols, column)
+		width, entries := cheapest(p.by.Entries(&p.tile))
+		if widths != nil {
+			widths[first/Bytes] = byte(width)
+		}
+		size.Lines += int64(width)
+		size.Exceptions += int64(entries)
+		for q, outside := range p.findOutside(width) {
+			if outside != 0 { // those of a quad are less than the longest distance apart
+				i := first + q*Line
+				size.Exceptions += int64(entriesBetween(at, i+bits.TrailingZeros64(outside)))
+				at = i + bits.Len64(outside) - 1
+			}
+		}
+	}
+	return size
+}
+
+// pack packs a strip to the front of lines, and appends its exceptions to list. It returns the rest of lines, and the list.
+func (p *packer) pack(lines, list, codes []byte, cols int, widths []byte) (restLines, longerList []byte) {
+	at := 0
+	for k, w := range widths {
+		width := int(w)
+		p.load(codes, cols, k*Columns)
+		p.by.Pack(lines[:width*Line], &p.tile, width)
+		lines = lines[width*Line:]
+		for q, outside := range p.findOutside(width) {
+			for ; outside != 0; outside &= outside - 1 {
+				i := q*Line + bits.TrailingZeros64(outside)
+				list = appendEntries(list, at, k*Bytes+i, left(p.tile[i], width))
+				at = k*Bytes + i
+			}
+		}
+	}
+	return lines, list
+}
+
+// load takes the tile of some of a strip's rows, at most Rows, cols each, from a column on.
+func (p *packer) load(codes []byte, cols, column int) {
+	if len(codes) == Rows*cols && cols-column >= Columns {
+		p.by.Interleave(&p.tile, codes[column:], cols)
+		return
+	}
+	for i := range p.tile {
+		p.tile[i] = Zero
+	}
+	for r := 0; r*cols < len(codes); r++ {
+		for j, code := range codes[r*cols+column : r*cols+min(column+Columns, cols)] {
+			p.tile[j/4*Line+4*r+j%4] = code
+		}
+	}
+}
+
+// findOutside returns which of the tile's codes a width does not hold, until it is called again.
+func (p *packer) findOutside(width int) *[quads]uint64 {
+	if width < maxWidth {
+		p.by.Outside(&p.outside, &p.tile, width)
+	} else {
+		clear(p.outside[:])
+	}
+	return &p.outside
+}

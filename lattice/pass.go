@@ -1,0 +1,276 @@
+package lattice
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/codebook"
+	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/linalg"
+	"github.com/helix-substrate/helix-substrate/internal/ordered"
+	"github.com/helix-substrate/helix-substrate/matrix"
+)
+
+// Rows are quantized in panels, which have nothing to do with each other. Within a panel columns go in blocks, to which a
+// product of matrices adds what all later ones lost, and in a block in groups: each adds what it lost to those before it.
+// Within a group columns go one by one. These sizes decide about the order of sums.
+const (
+	panelRows    = 128
+	blockColumns = 192
+	groupColumns = 8 // a power of two
+)
+
+// largest is the largest integer. The largest value is a little less than float32 holds, as a reader rounds twice. What is
+// beyond is left to the columns before.
+const (
+	largest      = math.MaxInt32
+	largestValue = 0x1.fffep127
+)
+
+// pass quantizes rows with steps that are fixed.
+type pass struct {
+	f       *Factor
+	engine  *linalg.Engine // of one thread
+	threads int
+	step    []float64 // s, by which y is divided; +Inf in dead columns
+	stored  []float64 // γ·s as the file has it; 0 in dead columns
+	limit   []float64 // of |z|
+}
+
+// newPass sets the steps for c and γ. Stored steps are bfloat16, and what that changes the columns before make up for.
+func newPass(f *Factor, engine *linalg.Engine, threads int, c float64, gamma []float64) *pass {
+	p := &pass{
+		f: f, engine: engine, threads: threads,
+		step: make([]float64, f.n), stored: make([]float64, f.n), limit: make([]float64, f.n),
+	}
+	for j, d := range f.pivots {
+		p.step[j] = math.Inf(1)
+		if d > 0 {
+			p.step[j] = c / math.Sqrt(d)
+			p.stored[j] = toBF16(float64(gamma[j] * p.step[j]))
+			p.limit[j] = math.Trunc(min(largest, largestValue/p.stored[j]))
+		}
+	}
+	return p
+}
+
+// toBF16 rounds a positive number to one that bfloat16 holds, the largest if it is too large.
+func toBF16(v float64) float64 {
+	const most = 0x1.fep127
+	return float64(dtype.FromBF16(dtype.ToBF16(float32(min(v, most)))))
+}
+
+// tally is what a pass sums up, by column but for the fidelity.
+type tally struct {
+	zz, zy []float64 // ⟨z, z⟩ and ⟨z, y⟩, y in units of the step
+	ee, rr []float64 // ⟨e, e⟩ and ⟨R_j, R_j⟩
+	errors codebook.ErrorSum
+}
+
+func newTally(n int) *tally {
+	v := make([]float64, 4*n)
+	return &tally{zz: v[:n], zy: v[n : 2*n], ee: v[2*n : 3*n], rr: v[3*n:]}
+}
+
+func (t *tally) merge(o *tally) {
+	for _, pair := range [][2][]float64{{t.zz, o.zz}, {t.zy, o.zy}, {t.ee, o.ee}, {t.rr, o.rr}} {
+		for j, v := range pair[1] {
+			pair[0][j] += v
+		}
+	}
+	t.errors.Merge(&o.errors)
+}
+
+// gamma is ⟨z, y⟩/(s·⟨z, z⟩) of each column, 1 where z is zero.
+func (t *tally) gamma() []float64 {
+	g := make([]float64, len(t.zz))
+	for j, zz := range t.zz {
+		g[j] = 1
+		if zz > 0 {
+			g[j] = t.zy[j] / zz
+		}
+	}
+	return g
+}
+
+// output is the sum of the outputs' squared errors in the metric of Σ.
+func (t *tally) output(f *Factor) (sum float64) {
+	for j, d := range f.pivots {
+		if d > 0 {
+			sum += float64(d*t.ee[j]) - float64(f.added*t.rr[j])
+		}
+	}
+	return max(sum, 0)
+}
+
+// panel is a worker's memory.
+type panel struct {
+	weights  []float32
+	residual []float64 // R [panelRows, ld]
+	y        []float64 // [panelRows, blockColumns]
+	decoded  []float32
+	escapes  []cdna.Escape
+	tally    *tally
+}
+
+// run quantizes w, whose rows are all of a matrix or a sample. It compares them if their fidelity is wanted.
+func (p *pass) run(ctx context.Context, w matrix.Source, fidelity bool) (*cdna.LatticeMatrix, *tally, error) {
+	rows, n := w.Rows(), p.f.n
+	m := &cdna.LatticeMatrix{Rows: rows, Cols: n, Codes: make([]byte, rows*n), ColumnScale: make([]float32, n)}
+	for j, s := range p.stored {
+		m.ColumnScale[j] = float32(s)
+	}
+	sum := newTally(n)
+	panels := make([]*panel, p.threads)
+	err := ordered.Do(ctx, p.threads, (rows+panelRows-1)/panelRows, func(worker, i int) error {
+		if panels[worker] == nil {
+			panels[worker] = p.newPanel()
+		}
+		a, b := i*panelRows, min((i+1)*panelRows, rows)
+		q := panels[worker]
+		if err := readRows(ctx, w, q.weights[:(b-a)*n], a, b); err != nil {
+			return err
+		}
+		if err := p.quantize(ctx, q, m.Codes[a*n:b*n], a, b-a); err != nil {
+			return err
+		}
+		if fidelity {
+			q.addErrors(m.Codes[a*n:b*n], m.ColumnScale, a, b-a)
+		}
+		return nil
+	}, func(worker, _ int) {
+		sum.merge(panels[worker].tally)
+		m.Escapes = append(m.Escapes, panels[worker].escapes...)
+	})
+	return m, sum, err
+}
+
+func (p *pass) newPanel() *panel {
+	n := p.f.n
+	return &panel{
+		weights: make([]float32, panelRows*n), decoded: make([]float32, panelRows*n),
+		residual: make([]float64, panelRows*p.lead()), y: make([]float64, panelRows*blockColumns),
+	}
+}
+
+// lead is the distance between rows of R: an odd number of cache lines, or all rows would want the same places of the cache.
+func (p *pass) lead() int { return (p.f.n+7)/8*8 | 8 }
+
+// quantize writes the codes of a panel of rows, of which the first is row first of the matrix.
+func (p *pass) quantize(ctx context.Context, q *panel, codes []byte, first, rows int) error {
+	n := p.f.n
+	q.escapes, q.tally = q.escapes[:0], newTally(n)
+	for hi := n; hi > 0; {
+		lo := (hi - 1) / blockColumns * blockColumns
+		for r := range rows {
+			for j, v := range q.weights[r*n+lo : r*n+hi] {
+				q.y[r*blockColumns+j] = float64(v)
+			}
+		}
+		if err := p.add(ctx, q, rows, lo, hi, hi, n); err != nil {
+			return err
+		}
+		for end := hi; end > lo; {
+			start := (end - 1) / groupColumns * groupColumns
+			p.round(q, p.newGroup(start, end), codes, first, rows, lo)
+			if err := p.add(ctx, q, rows, lo, start, start, end); err != nil {
+				return err
+			}
+			end = start
+		}
+		hi = lo
+	}
+	slices.SortFunc(q.escapes, func(a, b cdna.Escape) int { return cmp.Compare(a.Position, b.Position) })
+	return nil
+}
+
+// add adds to y of columns [lo, hi), lo being where the block begins, what columns [from, to) lost.
+func (p *pass) add(ctx context.Context, q *panel, rows, lo, hi, from, to int) error {
+	if lo == hi || from == to {
+		return nil
+	}
+	n := p.f.n
+	return p.engine.MulAdd(ctx, q.y, blockColumns, q.residual[from:], p.lead(), p.f.unit[from*n+lo:], n,
+		rows, hi-lo, to-from, linalg.Plus)
+}
+
+// group is what the rounding of a group's columns needs, by column.
+type group struct {
+	start, end             int
+	below                  [groupColumns][groupColumns]float64 // M of later columns
+	inverse, stored, limit [groupColumns]float64
+	zz, zy, ee, rr         [groupColumns]float64
+}
+
+func (p *pass) newGroup(start, end int) *group {
+	g := &group{start: start, end: end}
+	for k := range end - start {
+		j := start + k
+		g.inverse[k], g.stored[k], g.limit[k] = 1/p.step[j], p.stored[j], p.limit[j]
+		for i := j + 1; i < end; i++ {
+			g.below[k][i-start] = p.f.unit[i*p.f.n+j]
+		}
+	}
+	return g
+}
+
+// round rounds the columns of a group, from last to first, after they have got what those beyond it lost. The block begins at lo.
+func (p *pass) round(q *panel, g *group, codes []byte, first, rows, lo int) {
+	n, ld, width := p.f.n, p.lead(), g.end-g.start
+	for r := range rows {
+		var lost [groupColumns]float64
+		y := q.y[r*blockColumns+g.start-lo:][:width]
+		w := q.weights[r*n+g.start:][:width]
+		code := codes[r*n+g.start:][:width]
+		for k := width - 1; k >= 0; k-- {
+			v := y[k]
+			below := &g.below[k&(groupColumns-1)]
+			for i := k + 1; i < width; i++ {
+				v = math.FMA(lost[i&(groupColumns-1)], below[i&(groupColumns-1)], v)
+			}
+			k := k & (groupColumns - 1)
+			u := float64(v * g.inverse[k])
+			z := math.RoundToEven(u)
+			if !(math.Abs(z) <= g.limit[k]) {
+				z = math.Copysign(g.limit[k], z)
+			}
+			value := float64(z * g.stored[k])
+			e, d := v-value, float64(w[k])-value
+			lost[k] = d
+			g.zz[k] += float64(z * z)
+			g.zy[k] += float64(z * u)
+			g.ee[k] += float64(e * e)
+			g.rr[k] += float64(d * d)
+			if -128 <= z && z <= 127 {
+				code[k] = byte(int(z) + cdna.LatticeZero)
+			} else {
+				code[k] = cdna.LatticeZero
+				q.escapes = append(q.escapes, cdna.Escape{Position: uint64((first+r)*n + g.start + k), Value: int32(z)})
+			}
+		}
+		copy(q.residual[r*ld+g.start:], lost[:width])
+	}
+	copy(q.tally.zz[g.start:], g.zz[:width])
+	copy(q.tally.zy[g.start:], g.zy[:width])
+	copy(q.tally.ee[g.start:], g.ee[:width])
+	copy(q.tally.rr[g.start:], g.rr[:width])
+}
+
+// addErrors compares the rows with what a reader makes of their integers.
+func (q *panel) addErrors(codes []byte, scale []float32, first, rows int) {
+	n := len(scale)
+	decoded := q.decoded[:rows*n]
+	for r := range rows {
+		for j, code := range codes[r*n:][:n] {
+			decoded[r*n+j] = float32(int(code)-cdna.LatticeZero) * scale[j]
+		}
+	}
+	for _, e := range q.escapes {
+		i := int(e.Position) - first*n
+		decoded[i] = float32(e.Value) * scale[i%n]
+	}
+	q.tally.errors.Add(q.weights[:rows*n], decoded)
+}

@@ -1,0 +1,84 @@
+package record
+
+import (
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// Generation is a generated text's receipt on its way.
+type Generation struct {
+	*receipt.Generation
+	hashed bool // somebody will see it: what takes time, such as hashing, is worth it
+	hasher receipt.Hasher
+}
+
+// GenerationOptions say how texts are generated, as a receipt claims it.
+type GenerationOptions struct {
+	Sampling  generate.Options
+	N         int      // tokens of a turn at most
+	StopIDs   []int    // see generate.Generator.StopIDs
+	StopTexts []string // of the generator
+	Private   bool     // leave prompts and texts out, as ids too: only their hashes are there
+	Version   string
+	Path      string // of the model
+}
+
+// NewGeneration starts the receipt of what the model on, opened with o, generates. of says
+// which model it is; without that the receipt is for nobody, and nothing is hashed.
+func NewGeneration(on *transformer.Model, o transformer.Options, of *Model, g GenerationOptions) *Generation {
+	r := &Generation{Generation: receipt.NewGeneration(time.Now()), hashed: of != nil}
+	c := &r.Claims
+	if of != nil {
+		c.Model = of.Claim
+	}
+	c.Model.Architecture = on.Config.Architecture
+	c.CacheType, c.Context, c.Canon, c.Verify = string(on.Plan.CacheType), on.Plan.Context, string(on.Canon()), VerifyClaim(o.Verify)
+	c.Sampling = receipt.Sampling(g.Sampling)
+	c.N, c.StopIDs, c.StopTexts, c.Private = g.N, append(c.StopIDs, g.StopIDs...), g.StopTexts, g.Private
+	m := &r.Measurements
+	m.Program.Version = g.Version
+	DescribeRun(m, on, o, of)
+	m.Paths = map[string]string{"model": g.Path}
+	return r
+}
+
+// Run calls run, which runs the generator once, and notes what it did as a turn.
+func (r *Generation) Run(from *generate.Generator, run func() (*generate.Result, error)) (*generate.Result, error) {
+	if r.hashed {
+		from.Logits = func(logits []float32) error {
+			r.hasher.Add(logits)
+			return nil
+		}
+	}
+	result, err := run()
+	turn := receipt.Turn{LogitsSHA256: r.drawn(result), PromptIDs: result.PromptIDs, OutputIDs: result.OutputIDs, Stop: string(result.Stop)}
+	r.AddTurn(turn, result.Text, result.PromptTime, result.GenerateTime, err)
+	return result, err
+}
+
+// drawn returns the hashes of the logits that a result's tokens were drawn from.
+func (r *Generation) drawn(result *generate.Result) []string {
+	sums := r.hasher.Sums()
+	return sums[:min(len(sums), result.Drawn)]
+}
+
+// DescribeRun notes in the measurements what a model, opened with o, ran on. of may be nil.
+func DescribeRun(m *receipt.Measurements, on *transformer.Model, o transformer.Options, of *Model) {
+	m.Executor = receipt.Executor{Wanted: o.CPU, Used: on.CPU(), Workers: on.Threads()}
+	if of != nil {
+		m.Executor.Routes = of.Routes
+	}
+	m.Memory.Limit, m.Memory.Plan = o.Memory, on.Plan.Totals()
+}
+
+// VerifyClaim is a policy as receipts claim it: none where every block is checked.
+func VerifyClaim(p cdna.Policy) string {
+	if p == cdna.Off || p == cdna.Sampled {
+		return string(p)
+	}
+	return ""
+}

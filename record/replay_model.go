@@ -1,0 +1,307 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/stream"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// useModel takes the policy of the claims, and refuses a model that is not the one claimed.
+func (r *replay) useModel(ctx context.Context, claimed receipt.ModelClaim, verify string) error {
+	if err := r.verifyAs(verify); err != nil {
+		return err
+	}
+	r.o.Model = cmp.Or(r.o.Model, r.paths["model"])
+	if r.o.Model == "" {
+		return &InputError{[]string{"model"}, "the receipt does not say where the model is"}
+	}
+	of, err := Fingerprint(ctx, r.o.Model, r.o.Options.Verify)
+	if err != nil {
+		return err
+	}
+	for _, part := range []struct{ name, found, claimed string }{
+		{"root is", of.Claim.RootSHA256, claimed.RootSHA256},
+		{"files' content has sha256", of.Claim.ContentSHA256, claimed.ContentSHA256},
+		{"tokenizer has sha256", of.Claim.TokenizerSHA256, claimed.TokenizerSHA256},
+	} {
+		if part.found != part.claimed {
+			return fmt.Errorf("%s: its %s %s, the receipt's model has %s: %w",
+				r.o.Model, part.name, cmp.Or(part.found, "none"), cmp.Or(part.claimed, "none"), ErrReplay)
+		}
+	}
+	return nil
+}
+
+// runAs takes the context, the cache and the canon of the claims.
+func (r *replay) runAs(context int, cache, canon string) error {
+	t := transformer.CacheType(cache)
+	if !slices.Contains(transformer.CacheTypes, t) {
+		return r.errorf("cache_type %.20q: %w", cache, receipt.ErrInvalid)
+	}
+	r.o.Options.Context, r.o.Options.CacheType = context, t
+	return r.computeAs(canon)
+}
+
+// computeAs takes the canon of the claims.
+func (r *replay) computeAs(canon string) error {
+	c, err := stream.ParseCanon(canon)
+	if err != nil {
+		return r.errorf("%w: %w", err, receipt.ErrInvalid)
+	}
+	r.o.Options.Canon = c
+	return nil
+}
+
+// NoteUnverified is what is noted where a receipt's run compared no hashes.
+const NoteUnverified = "no hash is compared, and damage goes unnoticed"
+
+func (r *replay) noteVerify() {
+	if r.o.Options.Verify == cdna.Off {
+		tell(r.o.Note, NoteUnverified)
+	}
+}
+
+// noteModel tells what is to be known of an open model.
+func (r *replay) noteModel(m *transformer.Model) {
+	for _, note := range m.Notes {
+		tell(r.o.Note, r.o.Model+": "+note)
+	}
+	tell(r.o.Note, m.ContextWarning(r.o.Model))
+}
+
+// open opens the model with its tokenizer, and a session.
+func (r *replay) open(ctx context.Context) (*opened, error) {
+	o, err := generate.Begin(ctx, r.o.Model, r.o.Options)
+	if err != nil {
+		return nil, err
+	}
+	r.noteVerify()
+	m, err := o.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.noteModel(m)
+	s, err := m.NewSession()
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return &opened{o, m, s}, nil
+}
+
+// opened is a model ready to run.
+type opened struct {
+	*generate.Opening
+	model   *transformer.Model
+	session *transformer.Session
+}
+
+func (m *opened) close() {
+	m.session.Close()
+	m.model.Close()
+}
+
+// forward reads the ids again and compares the logits of every token.
+func (r *replay) forward(ctx context.Context) error {
+	var claims receipt.ForwardClaims
+	if err := r.claims(&claims); err != nil {
+		return err
+	}
+	if len(claims.TokenIDs) == 0 || len(claims.TokenIDs) != len(claims.LogitsSHA256) {
+		return r.errorf("%d ids, logits of %d: %w", len(claims.TokenIDs), len(claims.LogitsSHA256), receipt.ErrInvalid)
+	}
+	if err := r.useModel(ctx, claims.Model, claims.Verify); err != nil {
+		return err
+	}
+	if err := r.runAs(claims.Context, claims.CacheType, claims.Canon); err != nil {
+		return err
+	}
+	m, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	err = m.session.Forward(ctx, claims.TokenIDs, 0, func(i int, logits []float32) error {
+		if got := receipt.HashFloat32(logits); got != claims.LogitsSHA256[i] {
+			return r.errorf("token %d: logits have sha256 %s, the receipt says %s: %w", i, got, claims.LogitsSHA256[i], ErrReplay)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	again := claims
+	again.Model.Architecture, again.Context, again.Canon = m.model.Config.Architecture, m.model.Plan.Context, string(m.model.Canon())
+	if err := r.same(again); err != nil {
+		return err
+	}
+	operation, err := forwardOperation(&again)
+	if err != nil {
+		return err
+	}
+	r.done.Tokens = len(claims.TokenIDs)
+	return r.sameOperations(operation)
+}
+
+// layer runs a layer again and compares the hashes of X and Y.
+func (r *replay) layer(ctx context.Context) error {
+	var claims receipt.LayerClaims
+	if err := r.claims(&claims); err != nil {
+		return err
+	}
+	if r.o.X == "" {
+		return &InputError{[]string{"x"}, "name the vectors that the layer took"}
+	}
+	if err := r.useModel(ctx, claims.Model, claims.Verify); err != nil {
+		return err
+	}
+	x, err := readVectors(ctx, r.o.X, r.o.Note)
+	if err != nil {
+		return err
+	}
+	if got := receipt.HashFloat32(x.Data); got != claims.X.SHA256 {
+		return fmt.Errorf("%s: X has sha256 %s, the receipt says %s: %w", r.o.X, got, claims.X.SHA256, ErrReplay)
+	}
+	if claims.Operation == receipt.OpFFN {
+		err = r.computeAs(claims.Canon)
+	} else {
+		err = r.runAs(claims.Context, claims.CacheType, claims.Canon)
+	}
+	if err != nil {
+		return err
+	}
+	r.noteVerify()
+	m, err := OpenForLayer(ctx, r.o.Model, r.o.Options, x)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	r.noteModel(m)
+	again := claims
+	_, detail, err := Layer(ctx, m, nil, &again, x)
+	if err != nil {
+		return err
+	}
+	if err := r.same(again); err != nil {
+		return err
+	}
+	r.done.Layer = claims.Layer
+	return r.sameOperations(detail.Operations()[0]) // its products depend on the chunks
+}
+
+// generation generates a text again and compares all that the receipt claims.
+func (r *replay) generation(ctx context.Context) error {
+	var claims receipt.GenerationClaims
+	if err := r.DecodeClaims(receipt.OpGenerate, &claims); err != nil {
+		return r.errorf("only generated texts, forward passes, layers, products and conversions are replayed: %w", err)
+	}
+	if claims.Private {
+		return r.errorf("its ids were kept private, so there is nothing to replay: %w", receipt.ErrInvalid)
+	}
+	if len(claims.Turns) == 0 {
+		return r.errorf("it has no turns, so there is nothing to replay: %w", receipt.ErrInvalid)
+	}
+	if err := r.useModel(ctx, claims.Model, claims.Verify); err != nil {
+		return err
+	}
+	if err := r.runAs(claims.Context, claims.CacheType, claims.Canon); err != nil {
+		return err
+	}
+	again, err := r.generateAgain(ctx, &claims)
+	if err != nil {
+		return err
+	}
+	if err := r.same(&again.Claims); err != nil {
+		return err
+	}
+	if err := r.sameOperations(again.Operations()...); err != nil {
+		return err
+	}
+	r.done.Turns = len(again.Claims.Turns)
+	for _, t := range again.Claims.Turns {
+		r.done.Tokens += len(t.LogitsSHA256)
+	}
+	if r.done.Tokens == 0 {
+		return r.errorf("it has no logits, so there is nothing to replay: %w", receipt.ErrInvalid)
+	}
+	return nil
+}
+
+// generateAgain runs turn by turn, up to the first token whose logits differ, and returns
+// what it would claim.
+func (r *replay) generateAgain(ctx context.Context, claims *receipt.GenerationClaims) (*receipt.Generation, error) {
+	m, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
+	sampler, err := generate.NewSampler(generate.Options(claims.Sampling))
+	if err != nil {
+		return nil, r.errorf("%w", err)
+	}
+	again := receipt.NewGeneration(time.Now())
+	again.Claims = *claims
+	again.Claims.Turns = nil
+	c := &again.Claims
+	c.Model.Architecture, c.Context, c.Canon = m.model.Config.Architecture, m.model.Plan.Context, string(m.model.Canon())
+	for i, turn := range claims.Turns {
+		before := again.Claims.TokenIDs()
+		if turn.Keep < 0 || turn.Keep > len(before) {
+			return nil, r.errorf("turn %d keeps %d tokens of %d: %w", i, turn.Keep, len(before), receipt.ErrInvalid)
+		}
+		m.session.Reset(turn.Keep)
+		sampler.Reset(before[:turn.Keep])
+		replayed, text, err := turnAgain(ctx, m, sampler, claims, turn)
+		if err != nil {
+			return nil, r.errorf("turn %d: %w", i, err)
+		}
+		again.AddTurn(replayed, text, 0, 0, nil)
+	}
+	return again, nil
+}
+
+// turnAgain runs one turn, up to the first token whose logits differ.
+func turnAgain(ctx context.Context, m *opened, sampler *generate.Sampler, claims *receipt.GenerationClaims, turn receipt.Turn) (replayed receipt.Turn, text string, err error) {
+	replayed = receipt.Turn{Keep: turn.Keep, PromptIDs: turn.PromptIDs, Stop: turn.Stop}
+	cut := turn.Stop == string(generate.StopCancel) || turn.Stop == string(generate.StopError)
+	if cut && len(turn.LogitsSHA256) == 0 { // it ended within the prompt
+		return replayed, "", m.session.Forward(ctx, turn.PromptIDs, len(turn.PromptIDs), nil)
+	}
+	g := generate.Generator{Tokenizer: m.Tokenizer, Sampler: sampler, Stop: claims.StopIDs, StopTexts: claims.StopTexts, Logits: func(x []float32) error {
+		at := len(replayed.LogitsSHA256)
+		if at >= len(turn.LogitsSHA256) {
+			return fmt.Errorf("token %d: the receipt has no logits for it: %w", at, ErrReplay)
+		}
+		got := receipt.HashFloat32(x)
+		if got != turn.LogitsSHA256[at] {
+			return fmt.Errorf("token %d: logits have sha256 %s, the receipt says %s: %w", at, got, turn.LogitsSHA256[at], ErrReplay)
+		}
+		replayed.LogitsSHA256 = append(replayed.LogitsSHA256, got)
+		return nil
+	}}
+	n := claims.N
+	if cut {
+		n = min(n, max(1, len(turn.OutputIDs))) // as far as it got
+	}
+	result, err := g.Run(ctx, m.session, turn.PromptIDs, n, func(string) error { return nil })
+	if result.Stop == generate.StopCancel {
+		return replayed, "", ctx.Err()
+	}
+	if failed := turn.Stop == string(generate.StopError) && !errors.Is(err, ErrReplay); err != nil && !failed {
+		return replayed, "", err
+	}
+	replayed.PromptIDs, replayed.OutputIDs = result.PromptIDs, result.OutputIDs
+	if !cut {
+		replayed.Stop = string(result.Stop)
+	}
+	return replayed, result.Text, nil
+}

@@ -1,0 +1,8 @@
+package transformer_test
+
+import (
+	"github.com/helix-substrate/helix-substrate/internal/converttest"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+func init() { transformer.SetConvert(converttest.To) }

@@ -1,0 +1,158 @@
+package transformer
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// TestLayersAreTheModel: every family's last states have the same bits layer by layer, for any
+// length of the passes, within a ledger that has room for one layer.
+func TestLayersAreTheModel(t *testing.T) {
+	for _, name := range fixtureNames(t) {
+		t.Run(name, func(t *testing.T) {
+			f := openFixture(t, name)
+			m := openModel(t, f.dir, Options{Context: f.Context})
+			want := states(t, m, f.Tokens)
+			for _, chunk := range []int{len(f.Tokens), 5} {
+				got, logits, seen := statesByLayer(t, f, chunk)
+				err := m.Logits(t.Context(), f.Tokens, func(i int, want []float32) error {
+					if !slices.Equal(logits[i*len(want):][:len(want)], want) {
+						t.Fatalf("passes of %d: the logits of token %d differ", chunk, i)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, v := range got {
+					if math.Float32bits(v) != math.Float32bits(want[i]) {
+						t.Fatalf("passes of %d: value %d is %v, the model has %v", chunk, i, v, want[i])
+					}
+				}
+				for in, n := range seen {
+					if n != len(f.Tokens) {
+						t.Errorf("passes of %d: %d vectors of %s were seen, of %d tokens", chunk, n, in, len(f.Tokens))
+					}
+				}
+				if len(seen) != 4*f.config.Layers {
+					t.Errorf("%d inputs of %d layers were seen", len(seen), f.config.Layers)
+				}
+			}
+		})
+	}
+}
+
+// states returns the states after the last norm.
+func states(t *testing.T, m *Model, ids []int) []float32 {
+	t.Helper()
+	s, err := m.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var all []float32
+	err = m.Forward(t.Context(), []Step{{Session: s, IDs: ids, Hidden: func(_ int, state []float32) error {
+		all = append(all, state...)
+		return nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// statesByLayer is states layer by layer, with the logits; it counts the vectors of each input.
+func statesByLayer(t *testing.T, f *fixture, chunk int) (x, logits []float32, seen map[string]int) {
+	t.Helper()
+	l, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{Context: f.Context})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	reserved, _ := l.Passes(chunk)
+	largest := int64(0)
+	for i := range l.Config.Layers {
+		largest = max(largest, l.Memory(i))
+	}
+	ledger := memory.NewLedger(reserved + largest)
+	if err := l.Begin(t.Context(), ledger, chunk); err != nil {
+		t.Fatal(err)
+	}
+	n := l.Config.Hidden
+	x, seen = make([]float32, len(f.Tokens)*n), map[string]int{}
+	ids := slices.Clone(f.Tokens)
+	slices.Sort(ids)
+	err = l.Embed(t.Context(), slices.Compact(ids), func(id int, e []float32) error {
+		for i, token := range f.Tokens {
+			if token == id {
+				copy(x[i*n:], e)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range l.Config.Layers {
+		y, err := l.Layer(t.Context(), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = y.Run(t.Context(), x, func(in *Input, v []float32) error {
+			if !slices.ContainsFunc(l.Inputs(i), func(other Input) bool { return other.Name == in.Name }) {
+				t.Errorf("layer %d has no %s", i, in.Name)
+			}
+			seen[in.Name] += len(v) / in.Len
+			return nil
+		})
+		if err = errors.Join(err, y.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Norm(x)
+	logits = logitsByPart(t, l, x)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := ledger.Used(); n != 0 {
+		t.Errorf("%d bytes were not given back", n)
+	}
+	if peak := ledger.Peak(); peak != reserved+largest {
+		t.Errorf("at most %d bytes were in use, %d were planned", peak, reserved+largest)
+	}
+	return x, logits, seen
+}
+
+// logitsByPart are the logits after vectors x, some of the vocabulary at a time.
+func logitsByPart(t *testing.T, l *Layers, x []float32) []float32 {
+	t.Helper()
+	const part = 7
+	h, err := l.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, vocab := len(x)/l.Config.Hidden, l.Config.Vocab
+	logits := make([]float32, n*vocab)
+	for first := 0; first < vocab; first += part {
+		last := min(first+part, vocab)
+		y := make([]float32, n*(last-first))
+		if err := h.Logits(t.Context(), y, x, first, last); err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			copy(logits[i*vocab+first:], y[i*(last-first):][:last-first])
+		}
+	}
+	if err := h.Logits(t.Context(), logits, x, 0, vocab+1); !errors.Is(err, stream.ErrShape) {
+		t.Errorf("more tokens than there are: %v", err)
+	}
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+	return logits
+}

@@ -1,0 +1,17 @@
+package transformer
+
+import "github.com/helix-substrate/helix-substrate/stream"
+
+// linear is a matrix that activations are multiplied by, or some of its rows, with an
+// optional bias.
+type linear struct {
+	Name        string // of the tensor, as Hugging Face has it
+	W           stream.Matrix
+	First, Rows int       // the rows of W used, all of them unless several share W
+	Bias        []float32 // of length Rows, or nil
+}
+
+// to asks for y[v] = W x[v] + bias for a batch of vectors.
+func (l *linear) to(y []float32) stream.Product {
+	return stream.Product{W: l.W, A: l.First, B: l.First + l.Rows, Y: y, Bias: l.Bias}
+}

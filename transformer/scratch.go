@@ -1,0 +1,125 @@
+package transformer
+
+import (
+	"unsafe"
+
+	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/offheap"
+	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// scratch is the memory of a pass. All of it lies in one piece outside the Go heap but for
+// the rotations, attention's tasks and the activations that the kernels pack.
+type scratch struct {
+	budget    *memory.Ledger
+	bytes     []byte
+	x         []float32 // the residual stream [chunk, hidden]
+	normed    []float32
+	output    []float32
+	gate, up  []float32 // [chunk, ffn]
+	logits    []float32 // [as many rows as there is room for, vocab]
+	attention attentionScratch
+	rotations [2][]rotation // of global and local layers, per token of the pass
+}
+
+// extent is what a pass has room for.
+type extent struct {
+	chunk     int          // tokens
+	workers   int          // of attention
+	context   int          // positions that a token sees at most
+	sequences int          // whose last tokens get their logits together
+	canon     stream.Canon // of lattice matrices, each of which scales vectors its own way; "" if there are none
+}
+
+// headBatch is how many tokens get their logits at a time, at least.
+const headBatch = 8
+
+// floats returns how many float32 the scratch has outside the Go heap.
+func (e extent) floats(c *arch.Config) int64 {
+	return 3*int64(e.chunk)*int64(c.Hidden) + e.shared(c) + int64(e.workers)*e.worker(c)
+}
+
+// shared is how many of them attention, feed-forward layer and output head have by turns.
+func (e extent) shared(c *arch.Config) int64 {
+	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim)
+	head := int64(min(e.chunk, max(headBatch, e.sequences))) * int64(c.Vocab)
+	return max(attention, 2*int64(e.chunk)*int64(c.FFN), head)
+}
+
+// worker is how many of them a worker of attention has.
+func (e extent) worker(c *arch.Config) int64 {
+	return int64(kernel.AttentionFloats(attentionTokens(c)*c.Heads/c.KVHeads, c.HeadDim))
+}
+
+// heap is the scratch in the Go heap: activations packed once more for the kernels, in
+// lane order, rotations, and attention's tasks.
+func (e extent) heap(c *arch.Config) int64 {
+	widest := max(c.Hidden, c.FFN, c.Heads*c.HeadDim)
+	packed := int64(e.chunk) * int64(widest+63) * 4
+	switch e.canon { // for queries, for keys and for values
+	case stream.CanonFloat:
+		packed += 2 * int64(e.chunk) * int64(c.Hidden+63) * 4
+	case stream.CanonInteger: // besides what is packed for other matrices
+		packed += int64(kernel.QuantizedSize(e.chunk, widest) + 2*kernel.QuantizedSize(e.chunk, c.Hidden))
+	}
+	rotations := int64(e.chunk) * 2 * int64(4*c.HeadDim+128)
+	tasks := int64(e.chunk) * int64(unsafe.Sizeof(attentionTask{}))
+	return packed + rotations + tasks
+}
+
+// total returns the bytes of the scratch, with what lies in the Go heap.
+func (e extent) total(c *arch.Config) int64 { return 4*e.floats(c) + e.heap(c) }
+
+// reserve takes the memory.
+func (b *scratch) reserve(c *arch.Config, e extent, budget *memory.Ledger) error {
+	n := 4 * e.floats(c)
+	if err := budget.Reserve("activations", n); err != nil {
+		return err
+	}
+	bytes, err := offheap.Alloc(int(n))
+	if err != nil {
+		budget.Release(n)
+		return err
+	}
+	b.budget, b.bytes = budget, bytes
+	b.divide(c, e)
+	return nil
+}
+
+// divide hands the memory out.
+func (b *scratch) divide(c *arch.Config, e extent) {
+	rest := offheap.Float32s(b.bytes)
+	take := func(n int) []float32 {
+		part := rest[:n:n]
+		rest = rest[n:]
+		return part
+	}
+	chunk := e.chunk
+	b.x, b.normed, b.output = take(chunk*c.Hidden), take(chunk*c.Hidden), take(chunk*c.Hidden)
+	a := &b.attention
+	a.workers = make([]*kernel.AttentionMemory, e.workers)
+	for i := range a.workers {
+		a.workers[i] = kernel.NewAttentionMemory(take(int(e.worker(c))), attentionTokens(c)*c.Heads/c.KVHeads, c.HeadDim)
+	}
+	a.tasks = make([]attentionTask, 0, chunk)
+	shared := rest
+	b.gate, b.up = take(chunk*c.FFN), take(chunk*c.FFN)
+	rest = shared
+	a.q, a.out = take(chunk*c.Heads*c.HeadDim), take(chunk*c.Heads*c.HeadDim)
+	a.k, a.v = take(chunk*c.KVHeads*c.HeadDim), take(chunk*c.KVHeads*c.HeadDim)
+	rest = shared
+	b.logits = take(min(chunk, len(shared)/c.Vocab) * c.Vocab)
+}
+
+// free gives the memory back.
+func (b *scratch) free() error {
+	if b.bytes == nil {
+		return nil
+	}
+	b.budget.Release(int64(len(b.bytes)))
+	err := offheap.Free(b.bytes)
+	*b = scratch{}
+	return err
+}

@@ -128,12 +128,12 @@ func TestInputsHoldOneKind(t *testing.T) {
 	const rows, cols = 40, 203
 	e := newTestEngine(t, 2)
 	of := family(t, e, rows, cols)
-	x, y := vectors(3, cols, 1).Data, make([]float32, 3*rows)
+	x := vectors(3, cols, 1).Data
 	names := []string{"lattice 0", "16 values, sidecar true", "lattice 1", "dense", "lossless BF16"}
 	for turn := range names {
 		var products []Product
 		for _, name := range append(slices.Clone(names[turn:]), names[:turn]...) {
-			products = append(products, Product{W: of[name], B: rows, Y: y})
+			products = append(products, Product{W: of[name], B: rows, Y: make([]float32, 3*rows)})
 		}
 		for n := range products {
 			if err := e.DotAll(t.Context(), x, products[:n+1]...); err != nil {

@@ -30,24 +30,26 @@ type ForwardClaims struct {
 	Model        ModelClaim `json:"model"`
 	Context      int        `json:"context"` // rotary embeddings may depend on it
 	CacheType    string     `json:"cache_type"`
-	Canon        string     `json:"canon,omitempty"`  // as in GenerationClaims
-	Verify       string     `json:"verify,omitempty"` // as in GenerationClaims
+	Canon        string     `json:"canon,omitempty"`         // as in GenerationClaims
+	CanonVersion int        `json:"canon_version,omitempty"` // as there
+	Verify       string     `json:"verify,omitempty"`        // as in GenerationClaims
 	TokenIDs     []int      `json:"token_ids"`
 	LogitsSHA256 []string   `json:"logits_sha256"` // of those that follow each token, as little-endian float32
 }
 
 // LayerClaims say what a layer of a model made of some vectors.
 type LayerClaims struct {
-	Operation string     `json:"operation"` // OpAttention, OpFFN or OpBlock
-	Model     ModelClaim `json:"model"`
-	Context   int        `json:"context"`         // rotary embeddings may depend on it; of an FFN, 0
-	CacheType string     `json:"cache_type"`      // of an FFN, ""
-	Canon     string     `json:"canon,omitempty"` // as in GenerationClaims
-	Verify    string     `json:"verify,omitempty"`
-	Layer     int        `json:"layer"`
-	Start     int        `json:"start_pos"` // of the first vector
-	X         ArrayClaim `json:"x"`
-	Y         ArrayClaim `json:"y"`
+	Operation    string     `json:"operation"` // OpAttention, OpFFN or OpBlock
+	Model        ModelClaim `json:"model"`
+	Context      int        `json:"context"`                 // rotary embeddings may depend on it; of an FFN, 0
+	CacheType    string     `json:"cache_type"`              // of an FFN, ""
+	Canon        string     `json:"canon,omitempty"`         // as in GenerationClaims
+	CanonVersion int        `json:"canon_version,omitempty"` // as there
+	Verify       string     `json:"verify,omitempty"`
+	Layer        int        `json:"layer"`
+	Start        int        `json:"start_pos"` // of the first vector
+	X            ArrayClaim `json:"x"`
+	Y            ArrayClaim `json:"y"`
 }
 
 // VerifyClaims say what a verification found.

@@ -15,13 +15,16 @@ type GenerationClaims struct {
 	Context   int        `json:"context"`
 	CacheType string     `json:"cache_type"`
 	// Canon is the arithmetic of lattice matrices, "int8" or "f32"; "" if the model has none.
-	Canon     string   `json:"canon,omitempty"`
-	Verify    string   `json:"verify,omitempty"` // "off" or "sampled": blocks were used unchecked
-	Sampling  Sampling `json:"sampling"`
-	N         int      `json:"n"` // tokens of a turn at most
-	StopIDs   []int    `json:"stop_ids"`
-	StopTexts []string `json:"stop_texts,omitempty"` // end a text too
-	Private   bool     `json:"private"`              // ids are left out, their hashes are here
+	Canon string `json:"canon,omitempty"`
+	// CanonVersion says how the forward pass was computed, to the last bit: the program's
+	// transformer.CanonVersion. Receipts of version 1 do not have it.
+	CanonVersion int      `json:"canon_version,omitempty"`
+	Verify       string   `json:"verify,omitempty"` // "off" or "sampled": blocks were used unchecked
+	Sampling     Sampling `json:"sampling"`
+	N            int      `json:"n"` // tokens of a turn at most
+	StopIDs      []int    `json:"stop_ids"`
+	StopTexts    []string `json:"stop_texts,omitempty"` // end a text too
+	Private      bool     `json:"private"`              // ids are left out, their hashes are here
 	// TemplateTime is what a chat template that asks for the time was told, in RFC 3339.
 	TemplateTime string `json:"template_time,omitempty"`
 	Turns        []Turn `json:"turns"`

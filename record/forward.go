@@ -26,7 +26,7 @@ func Forward(ctx context.Context, on *transformer.Model, s *transformer.Session,
 		return nil, receipt.Operation{}, err
 	}
 	claims := &receipt.ForwardClaims{
-		Operation: receipt.OpForward, Model: of.Claim, Context: on.Plan.Context, CacheType: string(on.Plan.CacheType), Canon: string(on.Canon()), Verify: VerifyClaim(o.Verify),
+		Operation: receipt.OpForward, Model: of.Claim, Context: on.Plan.Context, CacheType: string(on.Plan.CacheType), Canon: string(on.Canon()), CanonVersion: transformer.CanonVersion, Verify: VerifyClaim(o.Verify),
 		TokenIDs: ids, LogitsSHA256: hasher.Sums(),
 	}
 	claims.Model.Architecture = on.Config.Architecture

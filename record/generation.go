@@ -36,7 +36,8 @@ func NewGeneration(on *transformer.Model, o transformer.Options, of *Model, g Ge
 		c.Model = of.Claim
 	}
 	c.Model.Architecture = on.Config.Architecture
-	c.CacheType, c.Context, c.Canon, c.Verify = string(on.Plan.CacheType), on.Plan.Context, string(on.Canon()), VerifyClaim(o.Verify)
+	c.CacheType, c.Context, c.Verify = string(on.Plan.CacheType), on.Plan.Context, VerifyClaim(o.Verify)
+	c.Canon, c.CanonVersion = string(on.Canon()), transformer.CanonVersion
 	c.Sampling = receipt.Sampling(g.Sampling)
 	c.N, c.StopIDs, c.StopTexts, c.Private = g.N, append(c.StopIDs, g.StopIDs...), g.StopTexts, g.Private
 	m := &r.Measurements

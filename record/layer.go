@@ -38,7 +38,7 @@ func Layer(ctx context.Context, m *transformer.Model, of *Model, claims *receipt
 	if err != nil {
 		return y, nil, err
 	}
-	claims.Model.Architecture, claims.Context, claims.Canon = m.Config.Architecture, m.Plan.Context, string(m.Canon())
+	claims.Model.Architecture, claims.Context, claims.Canon, claims.CanonVersion = m.Config.Architecture, m.Plan.Context, string(m.Canon()), transformer.CanonVersion
 	if claims.Operation == receipt.OpFFN { // which knows neither positions nor a cache
 		claims.Start, claims.Context, claims.CacheType = 0, 0, ""
 	}

@@ -101,6 +101,9 @@ func Replay(ctx context.Context, e *receipt.Execution, o ReplayOptions) (*Replay
 		again = r.conversion
 	}
 	if err := again(ctx); err != nil {
+		if v := r.canonVersion; v != 0 && v != transformer.CanonVersion && errors.Is(err, ErrReplay) {
+			err = fmt.Errorf("%w; it was computed by version %d of the canon, and this program has version %d", err, v, transformer.CanonVersion)
+		}
 		return nil, err
 	}
 	r.done.Took = time.Since(start)
@@ -113,6 +116,8 @@ type replay struct {
 	o     ReplayOptions
 	paths map[string]string // where things were
 	done  Replayed
+
+	canonVersion int // of the model's run, 0 where there was none
 }
 
 // errorf returns an error about the receipt.

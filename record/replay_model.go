@@ -42,12 +42,18 @@ func (r *replay) useModel(ctx context.Context, claimed receipt.ModelClaim, verif
 }
 
 // runAs takes the context, the cache and the canon of the claims.
-func (r *replay) runAs(context int, cache, canon string) error {
+func (r *replay) runAs(context int, cache, canon string, version int) error {
 	t := transformer.CacheType(cache)
 	if !slices.Contains(transformer.CacheTypes, t) {
 		return r.errorf("cache_type %.20q: %w", cache, receipt.ErrInvalid)
 	}
 	r.o.Options.Context, r.o.Options.CacheType = context, t
+	return r.modelAs(canon, version)
+}
+
+// modelAs takes the canon of the claims about a model's run.
+func (r *replay) modelAs(canon string, version int) error {
+	r.canonVersion = max(1, version)
 	return r.computeAs(canon)
 }
 
@@ -122,7 +128,7 @@ func (r *replay) forward(ctx context.Context) error {
 	if err := r.useModel(ctx, claims.Model, claims.Verify); err != nil {
 		return err
 	}
-	if err := r.runAs(claims.Context, claims.CacheType, claims.Canon); err != nil {
+	if err := r.runAs(claims.Context, claims.CacheType, claims.Canon, claims.CanonVersion); err != nil {
 		return err
 	}
 	m, err := r.open(ctx)
@@ -172,9 +178,9 @@ func (r *replay) layer(ctx context.Context) error {
 		return fmt.Errorf("%s: X has sha256 %s, the receipt says %s: %w", r.o.X, got, claims.X.SHA256, ErrReplay)
 	}
 	if claims.Operation == receipt.OpFFN {
-		err = r.computeAs(claims.Canon)
+		err = r.modelAs(claims.Canon, claims.CanonVersion)
 	} else {
-		err = r.runAs(claims.Context, claims.CacheType, claims.Canon)
+		err = r.runAs(claims.Context, claims.CacheType, claims.Canon, claims.CanonVersion)
 	}
 	if err != nil {
 		return err
@@ -213,7 +219,7 @@ func (r *replay) generation(ctx context.Context) error {
 	if err := r.useModel(ctx, claims.Model, claims.Verify); err != nil {
 		return err
 	}
-	if err := r.runAs(claims.Context, claims.CacheType, claims.Canon); err != nil {
+	if err := r.runAs(claims.Context, claims.CacheType, claims.Canon, claims.CanonVersion); err != nil {
 		return err
 	}
 	again, err := r.generateAgain(ctx, &claims)

@@ -306,6 +306,10 @@ func (m *Model) ContextWarning(name string) string {
 // CPU returns the level of the kernels in use.
 func (m *Model) CPU() string { return string(m.kernels.Level()) }
 
+// CanonVersion changes when a release's forward pass gives other bits than those before it: 2 is attention by tiles
+// (docs/KERNELS.md), 1 what was before. Receipts name it.
+const CanonVersion = 2
+
 // Canon returns the arithmetic of the model's lattice matrices, "" if it has none.
 func (m *Model) Canon() stream.Canon {
 	for _, w := range m.matrices {

@@ -36,8 +36,9 @@ type GenerateOptions struct {
 	// Seed chooses the random numbers (--seed, 0): the same seed gives the same text.
 	Seed uint64
 	// Lookup is how many tokens are guessed at a time, at most, from where the text's last ones
-	// stood before (--lookup): see generate.Generator. 0 guesses 16 where weights are streamed and
-	// none elsewhere, a negative number none. The text does not depend on it.
+	// stood before, or by ModelOptions.Draft (--lookup): see generate.Generator. 0 guesses 16 where
+	// weights are streamed, elsewhere 8 by a draft and none without; a negative number none. The text
+	// does not depend on it.
 	Lookup int
 	// Stop are texts at which to stop: the text ends before the first that comes.
 	Stop []string
@@ -58,6 +59,8 @@ type Result struct {
 	OutputTokens int    // generated, without the token that ended the text
 	Stop         generate.StopReason
 	Forgotten    int // turns that a conversation has dropped for this one, for room
+	Guessed      int // tokens, see GenerateOptions.Lookup
+	Right        int // guesses that were
 	PromptTime   time.Duration
 	GenerateTime time.Duration
 	// Receipt claims what the text is and of which model, so that it can be made again and
@@ -121,7 +124,7 @@ func (m *Model) generator(o GenerateOptions) (*generate.Generator, error) {
 		return nil, err
 	}
 	lookup := cmp.Or(o.Lookup, generate.DefaultLookup(m.model.Plan))
-	return &generate.Generator{Tokenizer: m.tokenizer, Sampler: sampler, StopTexts: o.Stop, Lookup: max(0, lookup)}, nil
+	return &generate.Generator{Tokenizer: m.tokenizer, Sampler: sampler, StopTexts: o.Stop, Lookup: max(0, lookup), Draft: m.drafts}, nil
 }
 
 // sampling is how tokens are drawn.
@@ -137,7 +140,7 @@ func (o *GenerateOptions) finish(ctx context.Context, r *generate.Result, err er
 	if o.Result != nil {
 		*o.Result = Result{
 			Text: r.Text, PromptTokens: kept + len(r.PromptIDs), KeptTokens: kept, OutputTokens: len(r.OutputIDs), Stop: r.Stop,
-			Forgotten: forgotten, PromptTime: r.PromptTime, GenerateTime: r.GenerateTime,
+			Forgotten: forgotten, Guessed: r.Guessed, Right: r.Right, PromptTime: r.PromptTime, GenerateTime: r.GenerateTime,
 		}
 		if turns != nil {
 			turns.Measurements.Memory.PeakRSS, _ = memory.Peak()

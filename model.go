@@ -43,6 +43,10 @@ type ModelOptions struct {
 	CacheType transformer.CacheType
 	// Canon is the arithmetic of lattice matrices (--canon); "" is stream.CanonInteger.
 	Canon stream.Canon
+	// Draft is the path of a smaller model with the same vocabulary (--draft), "" for none: what it
+	// would say is guessed, and weights are read once for all that comes true. No text depends on it.
+	// It is opened beside the model, within the same limit, with all its weights in memory.
+	Draft string
 	// Verify says when weights are checked against their hashes (--verify); "" is
 	// cdna.TrustCached: each block when it is used first.
 	Verify cdna.Policy
@@ -56,6 +60,7 @@ type Model struct {
 	model     *transformer.Model
 	tokenizer *tokenizer.Tokenizer
 	pool      *generate.Pool
+	drafts    *generate.Pool // of the draft's sessions; nil for none
 
 	open  context.Context // ends with Close, its cause is ErrClosed
 	end   context.CancelCauseFunc
@@ -68,35 +73,45 @@ type Model struct {
 // Open opens the model at path: a model directory that Convert made, or, dense, a Hugging
 // Face directory, a GGUF file or another checkpoint. Errors are fs.ErrNotExist;
 // ErrRepository; ErrNoCheckpoint; ErrNoTokenizer; ErrArchitecture and ErrConfig, if the model
-// is not supported; ErrMemory, if o.Memory is too small; ErrProductOption; ErrChecksum or
-// ErrMismatch for damage that is found; and ctx's.
+// is not supported; ErrMemory, if o.Memory is too small; ErrDraft, if o.Draft has another
+// vocabulary; ErrProductOption; ErrChecksum or ErrMismatch for damage that is found; and ctx's.
 //
 // Under a memory limit Open sets the garbage collector's, for the whole process: see
 // package memory. It is for one model at a time.
 func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
-	opening, err := generate.Begin(ctx, path, o.options())
+	options, err := o.options()
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, opening, o.options())
+	opening, err := generate.Begin(ctx, path, options)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, opening, options)
 }
 
 // OpenAt is Open for a model wherever its bytes lie, such as in an object store:
 // checkpoint.At finds it in a storage.Place.
 func OpenAt(ctx context.Context, at checkpoint.Location, o ModelOptions) (*Model, error) {
-	opening, err := generate.BeginAt(ctx, at, o.options())
+	options, err := o.options()
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, opening, o.options())
+	opening, err := generate.BeginAt(ctx, at, options)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, opening, options)
 }
 
 // options are those of the engine.
-func (o *ModelOptions) options() transformer.Options {
-	return transformer.Options{
+func (o *ModelOptions) options() (transformer.Options, error) {
+	options := transformer.Options{
 		Memory: o.Memory, Reserve: o.Reserve, Context: o.Context, Sequences: o.Sequences, Threads: o.Threads,
 		CacheType: o.CacheType, Canon: o.Canon, Verify: o.Verify,
 	}
+	err := options.SetDraft(o.Draft)
+	return options, err
 }
 
 // load makes a model of an opening.
@@ -107,10 +122,15 @@ func load(ctx context.Context, opening *generate.Opening, options transformer.Op
 	}
 	m := &Model{options: options, model: t, tokenizer: opening.Tokenizer, pool: generate.NewPool(t, t.Plan.Sequences)}
 	m.at, _ = opening.Location() // Load has found it
+	drafts := func() error { return nil }
+	if t.Draft != nil {
+		m.drafts = generate.NewPool(t.Draft, t.Plan.Sequences)
+		drafts = m.drafts.Close
+	}
 	m.open, m.end = context.WithCancelCause(context.Background())
 	m.close = sync.OnceValue(func() error {
 		m.end(ErrClosed)
-		return errors.Join(m.pool.Close(), t.Close())
+		return errors.Join(m.pool.Close(), drafts(), t.Close())
 	})
 	return m, nil
 }

@@ -3,6 +3,7 @@ package helix_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -170,6 +171,30 @@ func TestGenerate(t *testing.T) {
 
 // TestConversation: a conversation goes on where it was, also after a turn that was cut
 // off, and another one does not disturb it.
+// TestDraft: with a draft a model says the same, and knows how much of it was guessed; one that is not there is refused.
+func TestDraft(t *testing.T) {
+	dir := checkpoint(t)
+	o := helix.GenerateOptions{MaxTokens: 40, Temperature: 0.8, Seed: 7}
+	want, err := read(open(t, dir, helix.ModelOptions{Context: 128}).Generate(t.Context(), opening, o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, dir, helix.ModelOptions{Context: 128, Sequences: 2, Draft: dir})
+	for _, lookup := range []int{0, 3, -1} {
+		var r helix.Result
+		o.Lookup, o.Result = lookup, &r
+		if got, err := read(m.Generate(t.Context(), opening, o)); err != nil || got != want {
+			t.Errorf("%q, %v, without a draft %q", got, err, want)
+		}
+		if (r.Guessed > 0) != (lookup >= 0) || r.Right != r.Guessed {
+			t.Errorf("lookup %d: %d of %d guesses of the model itself were right", lookup, r.Right, r.Guessed)
+		}
+	}
+	if _, err := helix.Open(t.Context(), dir, helix.ModelOptions{Draft: filepath.Join(dir, "absent")}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a draft that is not there: %v", err)
+	}
+}
+
 func TestConversation(t *testing.T) {
 	m := open(t, checkpoint(t), helix.ModelOptions{Context: 128})
 	lines := []string{"Tell me a story.", "And then?", "Was it a dog?", "The end."}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 	"github.com/helix-substrate/helix-substrate/transformer"
@@ -29,6 +30,9 @@ type Batch struct {
 	// Parallel is how many texts go together; 0 means 1. The model's plan has to have room
 	// for as many sequences.
 	Parallel int
+	// Lookup is how many tokens are guessed at a time, at most, for each text: Generator.Lookup.
+	// Guesses take what room prompts leave in a pass.
+	Lookup int
 }
 
 // Run takes requests as there is room for them, and calls done with the number of each,
@@ -43,6 +47,9 @@ type Batch struct {
 // ErrVocabulary and ErrLogits. Other errors, the context's and done's among them, end the
 // run; no more calls of done come then.
 func (b *Batch) Run(ctx context.Context, requests iter.Seq[*Request], done func(i int, r *Result, err error) error) (err error) {
+	if b.Lookup < 0 {
+		return fmt.Errorf("lookup %d is negative: %w", b.Lookup, ErrOption)
+	}
 	next, stop := iter.Pull(requests)
 	defer stop()
 	places := max(1, b.Parallel)
@@ -99,7 +106,7 @@ type batchSequence struct {
 func (b *batchRun) begin(ctx context.Context, r *Request) error {
 	number := b.begun
 	b.begun++
-	g := &Generator{Tokenizer: b.batch.Tokenizer, Stop: r.Stop, StopTexts: r.StopTexts}
+	g := &Generator{Tokenizer: b.batch.Tokenizer, Stop: r.Stop, StopTexts: r.StopTexts, Lookup: b.batch.Lookup}
 	err := b.batch.check(r)
 	if err == nil {
 		err = g.check()
@@ -142,20 +149,18 @@ func (b *Batch) check(r *Request) error {
 	return nil
 }
 
-// pass takes all texts a token further, and the prompts, the first first, as far as a pass
+// pass takes all texts a token further, and the prompts, the first first, then guesses, as far as a pass
 // has room beside that.
 func (b *batchRun) pass(ctx context.Context) error {
-	room := b.batch.Model.Plan.Chunk
-	b.steps = b.steps[:0]
-	for _, q := range b.active {
-		step := q.step(1)
-		room -= len(step.IDs)
-		b.steps = append(b.steps, step)
-	}
-	for i, q := range b.active {
-		if more := min(room, len(q.pending)-1); more > 0 {
-			room -= more
-			b.steps[i] = q.step(1 + more)
+	room := b.batch.Model.Plan.Chunk - len(b.active)
+	b.steps = slices.Grow(b.steps[:0], len(b.active))[:len(b.active)]
+	for _, guesses := range []bool{false, true} {
+		for i, q := range b.active {
+			if guesses == (len(q.guesses) > 0) {
+				more := max(0, min(room, len(q.pending)-1))
+				room -= more
+				b.steps[i] = q.step(1 + more)
+			}
 		}
 	}
 	if err := b.batch.Model.Forward(ctx, b.steps); err != nil {
@@ -163,7 +168,7 @@ func (b *batchRun) pass(ctx context.Context) error {
 	}
 	left := b.active[:0]
 	for i, q := range b.active {
-		err := q.read(len(b.steps[i].IDs))
+		err := q.read(ctx, len(b.steps[i].IDs))
 		if err == nil && !q.ended && q.session.Position()+len(q.pending) > b.batch.Model.Plan.Context {
 			err = transformer.ErrContext
 		}

@@ -22,6 +22,8 @@ func batchRequests(t *testing.T, tok *tokenizer.Tokenizer, n, context int) []*Re
 			r.Sampling = Options{Temperature: 1, TopP: 0.9, Seed: uint64(i), TopK: 30 * random.IntN(2), RepeatPenalty: 1 + float32(random.IntN(2))}
 		}
 		switch i % 9 {
+		case 1: // there is something to guess from
+			r.Prompt, r.MaxTokens = slices.Concat(r.Prompt, r.Prompt), 40
 		case 2:
 			r.StopTexts = []string{"little", "."}
 		case 4:
@@ -86,9 +88,12 @@ func TestBatch(t *testing.T) {
 		want[i].Result, want[i].err = runAlone(t, alone, tok, r)
 	}
 	for _, c := range []struct {
-		parallel int
-		o        transformer.Options
-	}{{0, transformer.Options{}}, {3, transformer.Options{Chunk: 5}}, {7, transformer.Options{Threads: 3}}, {4, transformer.Options{Memory: 1}}, {9, transformer.Options{Chunk: 4}}} {
+		parallel, lookup int
+		o                transformer.Options
+	}{
+		{0, 0, transformer.Options{}}, {3, 0, transformer.Options{Chunk: 5}}, {7, 0, transformer.Options{Threads: 3}}, {4, 0, transformer.Options{Memory: 1}},
+		{9, 0, transformer.Options{Chunk: 4}}, {0, 16, transformer.Options{}}, {3, 2, transformer.Options{Chunk: 5}}, {7, 16, transformer.Options{Memory: 1}},
+	} {
 		o := c.o
 		o.Context, o.Sequences = context, max(1, c.parallel)
 		if o.Memory > 0 {
@@ -103,14 +108,14 @@ func TestBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen := make([]bool, len(requests))
-		b := &Batch{Model: m, Tokenizer: tok, Parallel: c.parallel}
+		seen, guessed := make([]bool, len(requests)), 0
+		b := &Batch{Model: m, Tokenizer: tok, Parallel: c.parallel, Lookup: c.lookup}
 		err = b.Run(t.Context(), slices.Values(requests), func(i int, r *Result, err error) error {
 			w := want[i]
 			if seen[i] {
 				t.Errorf("request %d is done twice", i)
 			}
-			seen[i] = true
+			seen[i], guessed = true, guessed+r.Guessed
 			if (err == nil) != (w.err == nil) || err != nil && r.Stop != StopError {
 				t.Errorf("request %d: %v, alone %v", i, err, w.err)
 			} else if err == nil && (!slices.Equal(r.OutputIDs, w.OutputIDs) || r.Text != w.Text || r.Stop != w.Stop || !slices.Equal(r.PromptIDs, w.PromptIDs)) {
@@ -125,6 +130,9 @@ func TestBatch(t *testing.T) {
 		})
 		if i := slices.Index(seen, false); err != nil || i >= 0 {
 			t.Errorf("%+v: request %d is not done, %v", c, i, err)
+		}
+		if guessed > 0 != (c.lookup > 0) {
+			t.Errorf("%+v: %d tokens were guessed", c, guessed)
 		}
 		if err := m.Close(); err != nil {
 			t.Error(err)
@@ -171,5 +179,9 @@ func TestBatchEnds(t *testing.T) {
 	}
 	if err := b.Run(t.Context(), slices.Values([]*Request(nil)), nil); err != nil {
 		t.Errorf("no requests: %v", err)
+	}
+	b.Lookup = -1
+	if err := b.Run(t.Context(), slices.Values([]*Request(nil)), nil); !errors.Is(err, ErrOption) {
+		t.Errorf("fewer guesses than none: %v", err)
 	}
 }

@@ -22,7 +22,8 @@
 //		return err
 //	})
 //
-// The same model, prompt, options and seed give the same tokens on every machine.
+// The same model, prompt, options and seed give the same tokens on every machine. Guesses, from the text
+// itself or by a smaller model, save passes through the weights and change none of them (Generator.Lookup and Draft).
 //
 // # Many texts, one model
 //

@@ -35,9 +35,13 @@ type Generator struct {
 	// have been shown more than Result.Drawn, of guesses after what ended the run.
 	Logits func(logits []float32) error
 	// Lookup is how many tokens are guessed at a time, at most, from where the text's last ones
-	// stood before; 0 guesses none. The text is the same, and weights are read fewer times. Only
-	// Run guesses.
+	// stood before, or by Draft; 0 guesses none. The text is the same, and weights are read fewer
+	// times.
 	Lookup int
+	// Draft, if set, has sessions of a smaller model with the same vocabulary
+	// (transformer.Model.Draft), as many as texts are generated at a time. It guesses by what it would say next itself,
+	// as far as its context goes.
+	Draft *Pool
 }
 
 // Result tells what a run did.
@@ -69,7 +73,7 @@ const (
 // as it becomes certain, whole characters at a time. When the context ends, or emit
 // returns ErrBreak, Run returns what there is with StopCancel and no error; on other
 // errors, what there was, with StopError: ErrPrompt, ErrOption, ErrVocabulary, ErrLogits,
-// those of transformer.Session.Forward, emit's, and that of Logits.
+// those of transformer.Session.Forward, of the model and of the draft, emit's, and that of Logits.
 func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []int, n int, emit func(text string) error) (*Result, error) {
 	err := g.check()
 	if len(prompt) == 0 {
@@ -78,15 +82,12 @@ func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []in
 	if err != nil {
 		return &Result{Stop: StopError}, err
 	}
-	if g.Lookup < 0 {
-		return &Result{Stop: StopError}, fmt.Errorf("lookup %d is negative: %w", g.Lookup, ErrOption)
-	}
 	q := g.begin(s, prompt, 0, n, emit)
-	q.most = min(g.Lookup, firstGuesses)
+	defer q.release()
 	for err == nil && !q.ended {
 		step := q.step(len(q.pending))
 		if err = s.Forward(ctx, step.IDs, step.First, step.Visit); err == nil {
-			err = q.read(len(step.IDs))
+			err = q.read(ctx, len(step.IDs))
 		} else {
 			q.failed()
 		}
@@ -94,10 +95,13 @@ func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []in
 	return q.finish(ctx, err)
 }
 
-// check refuses a stop text that every text begins with.
+// check refuses a stop text that every text begins with, and fewer guesses than none.
 func (g *Generator) check() error {
 	if slices.Contains(g.StopTexts, "") {
 		return fmt.Errorf("a stop text is empty: %w", ErrOption)
+	}
+	if g.Lookup < 0 {
+		return fmt.Errorf("lookup %d is negative: %w", g.Lookup, ErrOption)
 	}
 	return nil
 }

@@ -1,19 +1,18 @@
 package generate
 
 import (
-	"math/rand/v2"
-	"slices"
+	"context"
 
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
-// Guesses are tokens that may come next. The model reads them together with the token drawn last, in one pass through its
-// weights, and the sampler draws from each one's logits in turn, with the random numbers that it would have had without
-// them: as long as it draws what was guessed, the next logits are there already. What was guessed wrong is taken back. So
-// the text and everything that a receipt claims do not depend on guesses; only the time does.
-//
-// They come from the text itself ("prompt lookup", Saxena 2023): where its last tokens stood before, it goes on as it did
-// there.
+// textLookup guesses from the text itself ("prompt lookup", Saxena 2023): where its last tokens stood before, it goes on as it
+// did there.
+type textLookup struct{}
+
+func (textLookup) guess(_ context.Context, guesses, before, after []int, most int) ([]int, error) {
+	return lookup(guesses, before, after, most), nil
+}
 
 // lookupLengths are how many tokens must have stood together before, the longest first: three that agree are seldom chance,
 // two often are.
@@ -48,62 +47,14 @@ func lookup(guesses []int, before, after []int, most int) []int {
 	return guesses
 }
 
-// guessing is how far a sequence guesses.
-type guessing struct {
-	most    int // guesses in a step; grows while they come true
-	guesses []int
-	first   samplerMark   // before this step
-	marks   []samplerMark // after each token drawn in this step
-	drawn   []int         // in this step
-	wrong   bool          // a guess: what follows it is not drawn from
-}
-
-// learn takes note of how many guesses came true.
-func (g *guessing) learn(right, limit int) {
-	switch {
-	case len(g.guesses) == 0:
-	case right == len(g.guesses):
-		g.most = min(2*g.most, limit)
-	default:
-		g.most = min(max(leastGuesses, right+1), limit)
-	}
-}
-
 // DefaultLookup is the Generator.Lookup of a model that runs as planned: where weights are read from files for every token,
-// several tokens for one reading cost next to nothing.
+// several tokens for one reading cost next to nothing. Else a draft guesses fewer, and without one nothing does.
 func DefaultLookup(p *transformer.Plan) int {
-	if p.ReadsWeights() {
+	switch {
+	case p.ReadsWeights():
 		return 16
+	case p.Draft != nil:
+		return 8
 	}
 	return 0
-}
-
-// firstGuesses is how many tokens are guessed at first.
-const firstGuesses = 4
-
-// leastGuesses is how many tokens are guessed after guesses that were wrong.
-const leastGuesses = 2
-
-// samplerMark is where a sampler stood.
-type samplerMark struct {
-	random rand.PCG
-	recent []int
-}
-
-// mark notes where the sampler stands.
-func (s *Sampler) mark(m *samplerMark) {
-	m.random, m.recent = *s.state, append(m.recent[:0], s.recent...)
-}
-
-// goBack returns to a mark.
-func (s *Sampler) goBack(m *samplerMark) {
-	*s.state, s.recent = m.random, append(s.recent[:0], m.recent...)
-}
-
-// nextMark returns the mark of the token that was drawn last.
-func (g *guessing) nextMark() *samplerMark {
-	if len(g.marks) < len(g.drawn) {
-		g.marks = slices.Grow(g.marks, 1)[:len(g.drawn)]
-	}
-	return &g.marks[len(g.drawn)-1]
 }

@@ -36,7 +36,8 @@ type Opening struct {
 // directory, a GGUF file or another checkpoint. From here on the process keeps the
 // options' memory limit (see package memory); Reserve and ReservePerToken are what the
 // caller needs beside what this package does. Errors are ErrRepository, ErrNoTokenizer,
-// those of reading, and the context's. Load or Close ends the opening.
+// ErrDraft, if the options have a draft with another vocabulary, those of reading, and the
+// context's. Load or Close ends the opening.
 func Begin(ctx context.Context, path string, options transformer.Options) (*Opening, error) {
 	if checkpoint.IsRepository(path) {
 		return nil, repositoryError(path)
@@ -54,19 +55,32 @@ func BeginAt(ctx context.Context, at checkpoint.Location, options transformer.Op
 
 // withTokenizer opens the tokenizer.
 func (o *Opening) withTokenizer(ctx context.Context) (*Opening, error) {
-	var at checkpoint.Location
-	err := o.options.Check()
-	if err == nil {
-		at, err = o.Location()
-	}
-	if err == nil {
-		o.Tokenizer, err = await(ctx, func() (*tokenizer.Tokenizer, error) { return OpenTokenizerAt(ctx, at, o.options.Verify) })
-	}
-	if err != nil {
+	if err := o.openTokenizer(ctx); err != nil {
 		o.Close()
 		return nil, err
 	}
 	return o, nil
+}
+
+func (o *Opening) openTokenizer(ctx context.Context) error {
+	if err := o.options.Check(); err != nil {
+		return err
+	}
+	at, err := o.Location()
+	if err != nil {
+		return err
+	}
+	var drafts vocabulary
+	guessing := o.options.Draft.Place != nil
+	if guessing { // first, so that the two tokenizers are not in memory at once
+		if drafts, err = o.draftVocabulary(ctx); err != nil {
+			return err
+		}
+	}
+	if o.Tokenizer, err = await(ctx, func() (*tokenizer.Tokenizer, error) { return OpenTokenizerAt(ctx, at, o.options.Verify) }); err != nil || !guessing {
+		return err
+	}
+	return o.checkDraft(ctx, drafts)
 }
 
 // Location is where the model lies, which is found out once.

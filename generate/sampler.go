@@ -161,3 +161,25 @@ func (s *Sampler) draw(logits []float32) int {
 	}
 	return int(list[len(list)-1].id)
 }
+
+// samplerMark is where a sampler stood.
+type samplerMark struct {
+	random rand.PCG
+	recent []int
+}
+
+// mark notes where the sampler stands.
+func (s *Sampler) mark(m *samplerMark) {
+	m.random, m.recent = *s.state, append(m.recent[:0], s.recent...)
+}
+
+// goBack returns to a mark.
+func (s *Sampler) goBack(m *samplerMark) {
+	*s.state, s.recent = m.random, append(s.recent[:0], m.recent...)
+}
+
+// twin returns a sampler with the same options, which draws by turns with this one.
+func (s *Sampler) twin() *Sampler {
+	state := new(rand.PCG)
+	return &Sampler{options: s.options, state: state, random: rand.New(state), list: s.list}
+}

@@ -30,6 +30,7 @@ type sequence struct {
 	visit   func(int, []float32) error
 	next    []int // of pending, where that begins with the token drawn last
 	guessing
+	vocab   int   // tokens that may be drawn, once one has been
 	err     error // of drawing a token
 	stop    []int
 	decoder *tokenizer.Decoder
@@ -46,6 +47,10 @@ func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emi
 		stop: g.StopIDs(), decoder: g.Tokenizer.StreamSkip(true), until: stopTexts{texts: g.StopTexts}, since: time.Now(),
 	}
 	q.visit = q.draw
+	q.most, q.source = min(g.Lookup, firstGuesses), textLookup{}
+	if g.Draft != nil && g.Lookup > 0 {
+		q.source = &drafting{of: q}
+	}
 	for _, id := range prompt {
 		g.Sampler.Accept(id)
 	}
@@ -75,8 +80,11 @@ func (q *sequence) fresh(text string) string {
 	return text
 }
 
-// step is what the model is to read next, of at most so many tokens.
+// step is what the model is to read next, of at most so many tokens: guesses beyond them are given up.
 func (q *sequence) step(most int) transformer.Step {
+	if n := len(q.pending) - most; n > 0 && len(q.guesses) > 0 {
+		q.guesses, q.pending = q.guesses[:len(q.guesses)-n], q.pending[:most]
+	}
 	ids := q.pending[:min(most, len(q.pending))]
 	step := transformer.Step{Session: q.session, IDs: ids, First: len(ids)}
 	if len(ids) == len(q.pending) {
@@ -108,7 +116,8 @@ func (q *sequence) draw(_ int, logits []float32) error {
 	if q.err != nil {
 		return nil
 	}
-	next, err := q.Sampler.Next(logits[:min(len(logits), q.Tokenizer.VocabSize())])
+	q.vocab = min(len(logits), q.Tokenizer.VocabSize())
+	next, err := q.Sampler.Next(logits[:q.vocab])
 	if q.err = err; err != nil {
 		return nil
 	}
@@ -122,7 +131,7 @@ func (q *sequence) draw(_ int, logits []float32) error {
 
 // read takes note that the model has read n tokens more: where these were all that was
 // pending, tokens have been drawn.
-func (q *sequence) read(n int) error {
+func (q *sequence) read(ctx context.Context, n int) error {
 	r := q.result
 	if q.pending = q.pending[n:]; len(q.pending) > 0 {
 		return nil
@@ -148,8 +157,7 @@ func (q *sequence) read(n int) error {
 		q.result.Drawn++ // or tried to: its logits were shown
 		return q.err
 	}
-	q.guess()
-	return nil
+	return q.guess(ctx)
 }
 
 // settle takes back what the model read of wrong guesses, the sequence having been so long before any guess.
@@ -196,14 +204,26 @@ func (q *sequence) take(next int) error {
 }
 
 // guess adds guesses to the token drawn last, where there is room for them.
-func (q *sequence) guess() {
+func (q *sequence) guess(ctx context.Context) error {
 	room := min(q.most, q.session.Together()-1, q.session.Room()-1, q.n-len(q.result.OutputIDs)-1)
 	if room <= 0 {
-		return
+		return nil
 	}
-	q.guesses = lookup(q.guesses[:0], q.known, q.result.OutputIDs, room)
+	guesses, err := q.source.guess(ctx, q.guesses[:0], q.known, q.result.OutputIDs, room)
+	if err != nil {
+		return err
+	}
+	q.guesses = guesses
 	q.next = append(q.next, q.guesses...)
 	q.pending = q.next
+	return nil
+}
+
+// release gives back what the sequence's guesses hold.
+func (q *sequence) release() {
+	if d, ok := q.source.(*drafting); ok {
+		d.release()
+	}
 }
 
 // promptRead takes note of what the model has read of the prompt.

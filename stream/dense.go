@@ -153,13 +153,13 @@ func (d *Dense) rowsDot(ctx context.Context, y, x []float32, batch, a, b int) (S
 	start := time.Now()
 	g := &d.engine.group
 	g.begin(d.engine, x, batch)
-	g.add(d, y, nil, a, b)
+	g.add(job{memory: d, y: y, a: a, b: b})
 	stats, err := g.run(ctx)
 	stats.ResidentBytes, stats.Duration = d.ResidentBytes(), time.Since(start)
 	return stats, err
 }
 
-// wants implements [inMemory].
+// wants implements [operand].
 func (d *Dense) wants() (*scales, *corrections) { return nil, nil }
 
 // dotRows implements [inMemory].

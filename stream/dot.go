@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 )
 
@@ -34,7 +35,7 @@ func (m *indexed) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats,
 }
 
 // dot computes y[v, r−a] = w_r · x_v for rows [a, b). Rows are independent, so
-// each worker takes the next rows and finishes them alone.
+// each worker takes the next ones, or the next block, and finishes it alone.
 func (m *indexed) dot(ctx context.Context, y, x []float32, batch, a, b int) (total Stats, err error) {
 	if err := context.Cause(ctx); err != nil || batch == 0 || a == b {
 		return Stats{}, err
@@ -43,58 +44,46 @@ func (m *indexed) dot(ctx context.Context, y, x []float32, batch, a, b int) (tot
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	start := time.Now()
+	g := &e.group
+	g.begin(e, x, batch)
 	if m.resident != nil {
-		g := &e.group
-		g.begin(e, x, batch)
-		g.add(m, y, nil, a, b)
-		total, err = g.run(ctx)
+		g.add(job{memory: m, y: y, a: a, b: b})
 	} else {
-		total, err = m.dotStreamed(ctx, y, x, batch, a, b)
+		g.add(job{streamed: m, y: y, a: a, b: b})
 	}
-	if err != nil {
+	if total, err = g.run(ctx); err != nil {
 		return Stats{}, err
+	}
+	if m.resident == nil {
+		total.FirstBlock, total.LastBlock = blockRange(m.file, a, b)
 	}
 	m.finish(&total, a, b, start)
 	return total, nil
 }
 
-func (m *indexed) dotStreamed(ctx context.Context, y, x []float32, batch, a, b int) (Stats, error) {
-	e, n := m.engine, m.Cols()
-	first, last := blockRange(m.file, a, b)
-	threads, _, err := e.buffers.reserve(&m.layout, min(e.threads, last-first), 0)
+// source implements [streamed].
+func (m *indexed) source() (*cdna.Blocks, *Layout) { return m.file, &m.layout }
+
+// dotBlock implements [streamed].
+func (m *indexed) dotBlock(ctx context.Context, y []float32, ldy int, in *input, w, i, lo, hi int, s *Stats) error {
+	indices, err := m.fetch(ctx, w, w, i, s)
 	if err != nil {
-		return Stats{}, err
+		return err
 	}
-	e.group.begin(e, x, batch)
-	in := e.group.input(n, m.scales, m.corrections)
-	in.pack(0, batch, 0, n)
-	total, each := Stats{FirstBlock: first, LastBlock: last, Workers: threads}, make([]Stats, threads)
-	err = e.eachBlock(ctx, threads, first, last, func(w, i int) error {
-		s := &each[w]
-		indices, err := m.fetch(ctx, w, w, i, s)
-		if err != nil {
-			return err
-		}
-		block := m.file.Block(i)
-		lo, hi := max(a, block.FirstRow), min(b, block.FirstRow+block.Rows)
-		indices = indices[(lo-block.FirstRow)*n : (hi-block.FirstRow)*n]
-		clock := time.Now()
-		if in.rounded() {
-			e.kernels.DotIntegers(y[lo-a:], b-a, &in.quantized, indices, hi-lo)
-		} else {
-			e.kernels.DotRows(y[lo-a:], b-a, &in.packed, m.table, indices, hi-lo)
-		}
-		lap(&clock, &s.Compute)
-		m.complete(y[lo-a:], b-a, in, lo, hi, s)
-		return nil
-	})
-	for i := range each {
-		total.add(&each[i])
+	first, n := m.file.Block(i).FirstRow, m.Cols()
+	indices = indices[(lo-first)*n : (hi-first)*n]
+	clock := time.Now()
+	if in.rounded() {
+		m.engine.kernels.DotIntegers(y, ldy, &in.quantized, indices, hi-lo)
+	} else {
+		m.engine.kernels.DotRows(y, ldy, &in.packed, m.table, indices, hi-lo)
 	}
-	return total, err
+	lap(&clock, &s.Compute)
+	m.complete(y, ldy, in, lo, hi, s)
+	return nil
 }
 
-// wants implements [inMemory].
+// wants implements [operand].
 func (m *indexed) wants() (*scales, *corrections) { return m.scales, m.corrections }
 
 // dotRows implements [inMemory].

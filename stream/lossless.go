@@ -142,8 +142,7 @@ func (m *Lossless) ResidentBytes() int64 {
 
 // RowsDot implements [Matrix].
 func (m *Lossless) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats, error) {
-	cols := m.Cols()
-	batch, err := checkDot(m.Rows(), cols, y, x, a, b)
+	batch, err := checkDot(m.Rows(), m.Cols(), y, x, a, b)
 	if err != nil {
 		return Stats{}, fmt.Errorf("%s: %w", m.file.Name(), err)
 	}
@@ -157,37 +156,35 @@ func (m *Lossless) RowsDot(ctx context.Context, y, x []float32, a, b int) (Stats
 		return m.dense.rowsDot(ctx, y, x, batch, a, b)
 	}
 	start := time.Now()
-	first, last := blockRange(&m.file.Blocks, a, b)
-	workers, _, err := e.buffers.reserve(&m.layout, min(e.threads, last-first), 0)
+	g := &e.group
+	g.begin(e, x, batch)
+	g.add(job{streamed: m, y: y, a: a, b: b})
+	total, err := g.run(ctx)
 	if err != nil {
 		return Stats{}, err
 	}
-	e.group.begin(e, x, batch)
-	in := e.group.input(cols, nil, nil)
-	in.pack(0, batch, 0, cols)
-	each := make([]Stats, workers)
-	err = e.eachBlock(ctx, workers, first, last, func(w, i int) error {
-		s := &each[w]
-		weights, err := m.fetch(ctx, w, w, i, s)
-		if err != nil {
-			return err
-		}
-		block := m.file.Block(i)
-		lo, hi := max(a, block.FirstRow), min(b, block.FirstRow+block.Rows)
-		clock := time.Now()
-		weights.slice((lo-block.FirstRow)*cols, (hi-block.FirstRow)*cols).dot(e.kernels, y[lo-a:], b-a, &in.packed, hi-lo)
-		lap(&clock, &s.Compute)
-		return nil
-	})
-	if err != nil {
-		return Stats{}, err
-	}
-	total := Stats{FirstBlock: first, LastBlock: last, Workers: workers, BufferBytes: e.buffers.bytes()}
-	for i := range each {
-		total.add(&each[i])
-	}
-	total.Duration = time.Since(start)
+	total.FirstBlock, total.LastBlock = blockRange(&m.file.Blocks, a, b)
+	total.BufferBytes, total.Duration = e.buffers.bytes(), time.Since(start)
 	return total, nil
+}
+
+// wants implements [operand].
+func (m *Lossless) wants() (*scales, *corrections) { return nil, nil }
+
+// source implements [streamed].
+func (m *Lossless) source() (*cdna.Blocks, *Layout) { return &m.file.Blocks, &m.layout }
+
+// dotBlock implements [streamed].
+func (m *Lossless) dotBlock(ctx context.Context, y []float32, ldy int, in *input, w, i, lo, hi int, s *Stats) error {
+	weights, err := m.fetch(ctx, w, w, i, s)
+	if err != nil {
+		return err
+	}
+	first, cols := m.file.Block(i).FirstRow, m.Cols()
+	clock := time.Now()
+	weights.slice((lo-first)*cols, (hi-first)*cols).dot(m.blocks.engine.kernels, y, ldy, &in.packed, hi-lo)
+	lap(&clock, &s.Compute)
+	return nil
 }
 
 // Floats implements [Matrix].

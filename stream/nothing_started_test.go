@@ -4,6 +4,7 @@ package stream
 
 import (
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -31,7 +32,7 @@ func TestProductsInMemoryStartNothing(t *testing.T) {
 		t.Errorf("products allocate %v times", n)
 	}
 	for name, w := range of {
-		if name == "streamed" {
+		if strings.HasPrefix(name, "streamed") {
 			continue
 		}
 		n := testing.AllocsPerRun(50, func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/workers"
 )
 
@@ -18,7 +19,7 @@ type Product struct {
 }
 
 // DotAll computes several products of the same vectors x, as [Matrix.RowsDot] of each matrix does, with the same bits. Those
-// with matrices in the engine's memory that follow each other go together: the workers meet once for all of them, and
+// with matrices of the engine's own that follow each other go together: the workers meet once for all of them, and
 // where matrices take vectors as they are, these are packed once. No Y may overlap x or another one's. Errors are RowsDot's.
 func (e *Engine) DotAll(ctx context.Context, x []float32, products ...Product) error {
 	for i := range products {
@@ -34,7 +35,7 @@ func (e *Engine) DotAll(ctx context.Context, x []float32, products ...Product) e
 		}
 	}
 	for len(products) > 0 {
-		n, err := e.dotInMemory(ctx, x, products)
+		n, err := e.dotOwn(ctx, x, products)
 		if n == 0 && err == nil {
 			n, err = 1, products[0].alone(ctx, x)
 		}
@@ -67,61 +68,81 @@ func addBias(y []float32, ldy, batch int, bias []float32) {
 	}
 }
 
-// dotInMemory computes the first of the products, as many as have their matrices in memory, and tells how many these are.
-func (e *Engine) dotInMemory(ctx context.Context, x []float32, products []Product) (n int, err error) {
+// dotOwn computes the first of the products, as many as are with matrices of the engine's own, and tells how many these are.
+func (e *Engine) dotOwn(ctx context.Context, x []float32, products []Product) (n int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	g := &e.group
 	g.begin(e, x, len(x)/products[0].W.Cols())
 	for i := range products {
 		p := &products[i]
-		m := e.memoryOf(p.W)
-		if m == nil {
+		memory, streamed := e.own(p.W)
+		if memory == nil && streamed == nil {
 			break
 		}
-		g.add(m, p.Y, p.Bias, p.A, p.B)
+		g.add(job{memory: memory, streamed: streamed, y: p.Y, bias: p.Bias, a: p.A, b: p.B})
 		n++
 	}
 	_, err = g.run(ctx)
 	return n, err
 }
 
-// memoryOf returns a matrix in the engine's memory, nil if it is elsewhere. The engine is locked.
-func (e *Engine) memoryOf(w Matrix) inMemory {
+// own returns a matrix of the engine's own as what it is now, nothing if it is another's. The engine is locked.
+func (e *Engine) own(w Matrix) (inMemory, streamed) {
+	var m *indexed
 	switch w := w.(type) {
 	case *Quantized:
-		if w.engine == e && w.resident != nil {
-			return &w.indexed
-		}
+		m = &w.indexed
 	case *Lattice:
-		if w.engine == e && w.resident != nil {
-			return &w.indexed
-		}
+		m = &w.indexed
 	case *Lossless:
-		if w.blocks.engine == e && w.dense != nil {
-			return w.dense
+		switch {
+		case w.blocks.engine != e:
+		case w.dense != nil:
+			return w.dense, nil
+		default:
+			return nil, w
 		}
 	case *Dense:
 		if w.engine == e {
-			return w
+			return w, nil
 		}
 	}
-	return nil
+	switch {
+	case m == nil || m.engine != e:
+		return nil, nil
+	case m.resident != nil:
+		return m, nil
+	}
+	return nil, m
+}
+
+// operand is a matrix that takes part in a group's products.
+type operand interface {
+	Cols() int
+	// wants says what vectors are scaled by, and what corrects their products; nil for nothing.
+	wants() (*scales, *corrections)
 }
 
 // inMemory is a matrix whose rows lie in memory.
 type inMemory interface {
-	Cols() int
-	// wants says what vectors are scaled by, and what corrects their products; nil for nothing.
-	wants() (*scales, *corrections)
+	operand
 	// dotRows computes y[v·ldy + r−lo] = w_r · x_v for rows [lo, hi).
 	dotRows(y []float32, ldy int, in *input, lo, hi int, s *Stats)
 }
 
-// group is products of the same vectors, an engine's running one: several with matrices in memory, or one with a
-// streamed matrix, which only takes an input from it. It keeps its memory for the next.
+// streamed is a matrix whose blocks are read as they are multiplied by.
+type streamed interface {
+	operand
+	source() (*cdna.Blocks, *Layout)
+	// dotBlock is dotRows for rows of block i, which it reads into worker w's buffers.
+	dotBlock(ctx context.Context, y []float32, ldy int, in *input, w, i, lo, hi int, s *Stats) error
+}
+
+// group is products of the same vectors, an engine's running one. It keeps its memory for the next.
 type group struct {
 	engine *Engine
+	ctx    context.Context // while it runs
 	x      []float32
 	batch  int
 	inputs []*input // those of the products
@@ -136,16 +157,25 @@ type group struct {
 
 // job is a product of a group.
 type job struct {
-	m       inMemory
-	in      *input
-	y, bias []float32
-	a, b    int
+	memory   inMemory // or
+	streamed streamed
+	in       *input
+	y, bias  []float32
+	a, b     int
 }
 
-// part is some rows of a job.
+func (j *job) operand() operand {
+	if j.memory != nil {
+		return j.memory
+	}
+	return j.streamed
+}
+
+// part is some rows of a job: of a streamed one, those in a block.
 type part struct {
 	job    *job
 	lo, hi int
+	block  int
 }
 
 // begin empties the group for products of other vectors.
@@ -154,10 +184,11 @@ func (g *group) begin(e *Engine, x []float32, batch int) {
 	g.engine, g.x, g.batch, g.jobs, g.inputs, g.used = e, x, batch, g.jobs[:0], g.inputs[:0], 0
 }
 
-// add adds products with rows [a, b) of a matrix.
-func (g *group) add(m inMemory, y, bias []float32, a, b int) {
-	s, c := m.wants()
-	g.jobs = append(g.jobs, job{m, g.input(m.Cols(), s, c), y, bias, a, b})
+// add adds products, whose vectors are to be packed.
+func (g *group) add(j job) {
+	s, c := j.operand().wants()
+	j.in = g.input(j.operand().Cols(), s, c)
+	g.jobs = append(g.jobs, j)
 }
 
 // input returns room for the vectors as a matrix wants them, to be packed.
@@ -197,25 +228,31 @@ func (g *group) run(ctx context.Context) (Stats, error) {
 	if err := context.Cause(ctx); err != nil || len(g.jobs) == 0 || g.batch == 0 {
 		return Stats{}, err
 	}
-	weights, values := 0, 0
+	weights, inMemory := 0, true
+	cols := g.jobs[0].operand().Cols()
 	for i := range g.jobs {
-		weights += (g.jobs[i].b - g.jobs[i].a) * g.jobs[i].m.Cols()
+		weights += (g.jobs[i].b - g.jobs[i].a) * cols
+		inMemory = inMemory && g.jobs[i].memory != nil
 	}
-	cols := g.jobs[0].m.Cols()
-	values = len(g.inputs) * g.batch * cols
+	values := len(g.inputs) * g.batch * cols
 	threads := e.threads
-	if weights*g.batch < oneWorker {
+	if inMemory && weights*g.batch < oneWorker {
 		threads = 1
 	}
 	g.packed = g.packed[:0]
 	for _, in := range g.inputs {
 		g.packed = cutInput(g.packed, in, cols, max(leastPacked, values/(4*threads)))
 	}
-	g.cut(weights, threads)
-	g.stats = clearedStats(g.stats, threads)
 	if err := e.pool.Run(ctx, threads, len(g.packed), (*packing)(g)); err != nil {
 		return Stats{}, err
 	}
+	g.cut(weights, threads)
+	threads, err := g.reserve(threads)
+	if err != nil {
+		return Stats{}, err
+	}
+	g.stats, g.ctx = clearedStats(g.stats, threads), ctx
+	defer func() { g.ctx = nil }()
 	total := Stats{Workers: min(threads, len(g.parts))}
 	if err := e.pool.Run(ctx, threads, len(g.parts), (*multiplying)(g)); err != nil {
 		return Stats{}, err
@@ -224,6 +261,22 @@ func (g *group) run(ctx context.Context) (Stats, error) {
 		total.add(&g.stats[i])
 	}
 	return total, nil
+}
+
+// reserve makes room for the blocks of streamed jobs, if there are any, and tells for how many workers there is some.
+func (g *group) reserve(threads int) (int, error) {
+	var all Layout // of buffers that any of their blocks fits in
+	for i := range g.jobs {
+		if s := g.jobs[i].streamed; s != nil {
+			_, l := s.source()
+			all.Name, all.PackedBuffer, all.UnpackedBuffer = l.Name, max(all.PackedBuffer, l.PackedBuffer), max(all.UnpackedBuffer, l.UnpackedBuffer)
+		}
+	}
+	if all.UnpackedBuffer == 0 {
+		return threads, nil
+	}
+	threads, _, err := g.engine.buffers.reserve(&all, min(threads, len(g.parts)), 0)
+	return threads, err
 }
 
 // clearedStats returns n empty ones, in the memory of s if there is room.
@@ -235,8 +288,8 @@ func clearedStats(s []Stats, n int) []Stats {
 	return s[:n]
 }
 
-// cut divides the jobs' rows. Parts become smaller towards the end, because all wait for the one that comes last. They end
-// where strips and tiles of rows do, but for the last of a job.
+// cut divides the jobs' rows: of streamed ones by blocks. Else parts become smaller towards the end, because all wait for the
+// one that comes last, and end where strips and tiles of rows do, but for the last of a job.
 func (g *group) cut(weights, threads int) {
 	unit := 16
 	if g.batch > 1 {
@@ -245,7 +298,12 @@ func (g *group) cut(weights, threads int) {
 	g.parts = g.parts[:0]
 	for i := range g.jobs {
 		j := &g.jobs[i]
-		cols := j.m.Cols()
+		cols := j.operand().Cols()
+		if j.streamed != nil {
+			g.cutBlocks(j)
+			weights -= (j.b - j.a) * cols
+			continue
+		}
 		for lo := j.a; lo < j.b; {
 			size := residentChunk
 			if threads > 1 {
@@ -255,10 +313,23 @@ func (g *group) cut(weights, threads int) {
 			if j.b-hi < unit {
 				hi = j.b
 			}
-			g.parts = append(g.parts, part{j, lo, hi})
+			g.parts = append(g.parts, part{job: j, lo: lo, hi: hi})
 			weights -= (hi - lo) * cols
 			lo = hi
 		}
+	}
+}
+
+// cutBlocks divides a streamed job's rows.
+func (g *group) cutBlocks(j *job) {
+	if j.a == j.b {
+		return
+	}
+	file, _ := j.streamed.source()
+	first, last := blockRange(file, j.a, j.b)
+	for i := first; i < last; i++ {
+		block := file.Block(i)
+		g.parts = append(g.parts, part{j, max(j.a, block.FirstRow), min(j.b, block.FirstRow+block.Rows), i})
 	}
 }
 
@@ -280,7 +351,11 @@ func (g *multiplying) Do(worker, i int) error {
 	p := &g.parts[i]
 	j := p.job
 	y, ldy := j.y[p.lo-j.a:], j.b-j.a
-	j.m.dotRows(y, ldy, j.in, p.lo, p.hi, &g.stats[worker])
+	if j.memory != nil {
+		j.memory.dotRows(y, ldy, j.in, p.lo, p.hi, &g.stats[worker])
+	} else if err := j.streamed.dotBlock(g.ctx, y, ldy, j.in, worker, p.block, p.lo, p.hi, &g.stats[worker]); err != nil {
+		return err
+	}
 	if j.bias != nil {
 		addBias(y, ldy, g.batch, j.bias[p.lo-j.a:p.hi-j.a])
 	}

@@ -58,12 +58,25 @@ func family(t *testing.T, e *Engine, rows, cols int) map[string]Matrix {
 		return nil
 	})
 	load("dense", d, err)
-	streamed, err := e.Open(newMatrix(rows, cols, 0, 3).write(t, "huff0", 8), MatrixOptions{})
-	if err != nil {
-		t.Fatal(err)
+	from := func(name string, w Matrix, err error) {
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		of["streamed "+name] = w
+		t.Cleanup(func() { w.Close() })
 	}
-	of["streamed"] = streamed
-	t.Cleanup(func() { streamed.Close() })
+	m := newMatrix(rows, cols, 20, 3)
+	w, err := e.Open(m.write(t, "huff0", 8), MatrixOptions{Sidecar: m.sidecar})
+	from("values", w, err)
+	for i := range uint64(2) {
+		w, err := e.OpenLattice(writeLattice(t, latticeMatrix(rows, cols, 7+i), cdna.LatticeOptions{BlockRows: 11, Classes: 3}), MatrixOptions{})
+		from(fmt.Sprint("lattice ", i), w, err)
+	}
+	for kind, codec := range map[dtype.Type]string{dtype.F16: "zstd", dtype.BF16: "none"} {
+		path, _ := losslessFile(t, kind, rows, cols, 13, codec)
+		w, err := e.OpenLossless(path, cdna.Always)
+		from(fmt.Sprint("lossless ", kind), w, err)
+	}
 	of["wrapped"] = &wrapped{Matrix: d}
 	return of
 }

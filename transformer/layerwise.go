@@ -156,7 +156,7 @@ func (l *Layers) survey(ctx context.Context, i int) error {
 	buffers, _ := stream.PlanResidency(1<<62, l.model.threads, layouts)
 	l.memory = append(l.memory, bytes+buffers.BufferBytes)
 	l.heap = max(l.heap, w.outliers+w.reading+tables(l.Config, 1, layouts))
-	l.escaped = max(l.escaped, escaped(layouts, 1))
+	l.escaped = max(l.escaped, escaped(layouts))
 	return nil
 }
 

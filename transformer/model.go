@@ -47,6 +47,10 @@ type Options struct {
 	CPU string
 	// Canon is the arithmetic of lattice matrices, empty for stream.CanonInteger.
 	Canon stream.Canon
+	// Draft, if it has a place, is where a smaller model lies that is opened beside this one, within
+	// the same limit, with all its weights in memory, as many sequences and the same context: see
+	// Model.Draft.
+	Draft checkpoint.Location
 	// Verify says when the blocks of a model directory's matrices are checked against
 	// their hashes; empty means cdna.TrustCached. Every other file is checked when it is
 	// read, unless it is cdna.Off: then no hash is compared at all.
@@ -60,6 +64,7 @@ type Model struct {
 	Config *arch.Config
 	Plan   *Plan
 	Notes  []string // what a user should know about the weights and how they were taken
+	Draft  *Model   // that of Options.Draft, nil without; it is closed with this one
 
 	limited  func() // ends keeping the memory limit
 	source   source
@@ -137,28 +142,44 @@ func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Mo
 		return nil, err
 	}
 	names := matrices(m.Config, src)
-	if m.Plan, err = planModel(ctx, m.Config, src, names, limit, o); err != nil {
+	d, err := describeDraft(ctx, o)
+	if err != nil {
 		return nil, err
-	}
-	if p := m.Plan; p.Limit > 0 {
-		m.budget = memory.NewLedger(p.managed())
-		memory.Settle(p.Program + p.extent().heap(m.Config))
 	}
 	defer func() {
 		if err != nil {
 			m.closeMatrices()
+			d.close()
 		}
 	}()
-	if err := m.prepare(o, m.Plan.extent()); err != nil {
+	if m.Plan, err = planModel(ctx, m.Config, src, names, limit, o, d); err != nil {
 		return nil, err
 	}
-	if err := m.load(ctx, names); err != nil {
+	if p := m.Plan; p.Limit > 0 {
+		m.budget = memory.NewLedger(p.managed())
+		memory.Settle(p.Program + p.extent().heap(m.Config) + d.heap(p.Draft))
+	}
+	if m.Draft, err = d.open(ctx, m.Plan); err != nil {
 		return nil, err
 	}
-	if err := m.assemble(ctx); err != nil {
+	if err := m.fill(ctx, o, names); err != nil {
 		return nil, err
+	}
+	if d != nil {
+		m.Notes = append(m.Notes, m.Draft.Notes...)
 	}
 	return m, nil
+}
+
+// fill makes a model that is planned one that runs.
+func (m *Model) fill(ctx context.Context, o Options, names []string) error {
+	if err := m.prepare(o, m.Plan.extent()); err != nil {
+		return err
+	}
+	if err := m.load(ctx, names); err != nil {
+		return err
+	}
+	return m.assemble(ctx)
 }
 
 // describe returns a model of which nothing but the configuration is read, with which its
@@ -278,7 +299,11 @@ func (m *Model) Close() error {
 	defer m.limited()
 	m.pass.under <- struct{}{} // for good
 	close(m.ended)
-	return errors.Join(m.closeMatrices(), m.source.close())
+	err := errors.Join(m.closeMatrices(), m.source.close())
+	if m.Draft != nil {
+		err = errors.Join(err, m.Draft.Close())
+	}
+	return err
 }
 
 func (m *Model) closeMatrices() error {

@@ -35,11 +35,14 @@ type Plan struct {
 	Chunk     int         `json:"chunk"`             // tokens of a prompt that go together
 	Workers   int         `json:"attention_workers"` // each with memory of its own
 	Matrices  []Placement `json:"matrices"`
-	Sequences int         `json:"-"` // caches that there is room for
+	Draft     *Plan       `json:"draft,omitempty"` // of Options.Draft: all of it resident; what it takes of the Go heap is in Program
+	Sequences int         `json:"-"`               // caches that there is room for
 
-	least int64        // what Minimum was rounded up from
-	reads bool         // see ReadsWeights
-	canon stream.Canon // of lattice matrices, "" if there are none
+	least   int64        // what Minimum was rounded up from
+	reads   bool         // see ReadsWeights
+	canon   stream.Canon // of lattice matrices, "" if there are none
+	escaped int64        // see extent
+	heap    int64        // of Program, what is known to come
 }
 
 // Placement says where a matrix lives.
@@ -51,14 +54,22 @@ type Placement struct {
 
 // Total returns what the plan takes.
 func (p *Plan) Total() int64 {
-	return p.Program + p.Cache + p.Scratch + p.Buffers + p.Resident
+	return p.Program + p.Cache + p.Scratch + p.Buffers + p.Resident + p.draft()
+}
+
+// draft is what the draft takes beside Program.
+func (p *Plan) draft() int64 {
+	if p.Draft == nil {
+		return 0
+	}
+	return p.Draft.Total()
 }
 
 // ReadsWeights tells whether a token reads weights that it is multiplied by, and not only its embedding.
 func (p *Plan) ReadsWeights() bool { return p.reads }
 
 // managed is the part of the limit that is accounted byte by byte.
-func (p *Plan) managed() int64 { return p.Limit - p.Program }
+func (p *Plan) managed() int64 { return p.Limit - p.Program - p.draft() }
 
 // chunks are the chunk sizes that a plan chooses from. Streamed weights are unpacked once
 // a chunk, which costs about as much as multiplying 8 to 16 tokens by them: below
@@ -74,12 +85,19 @@ const (
 
 // planModel decides what is resident under the options' limit, or the cgroup's
 // where the model does not fit in that. What Go holds now is a part of the plan.
-func planModel(ctx context.Context, c *arch.Config, src source, names []string, limit memory.Limit, o Options) (*Plan, error) {
+func planModel(ctx context.Context, c *arch.Config, src source, names []string, limit memory.Limit, o Options, d *draft) (*Plan, error) {
 	w, err := survey(ctx, src, names)
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
+	if d != nil {
+		var beside *weights
+		if w.draft, beside, err = d.plan(ctx); err != nil {
+			return nil, err
+		}
+		defer beside.close()
+	}
 	w.held = memory.Held()
 	if limit.Source != memory.Cgroup {
 		return w.plan(c, limit, o)
@@ -95,11 +113,16 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	layouts := w.compressed()
 	p := &Plan{
 		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType, Matrices: slices.Clone(w.places),
-		Sequences: o.Sequences,
-		Program: memory.Share(w.held,
-			o.Reserve+o.ReservePerToken*int64(o.Context)+tokenBytes*int64(o.Context*o.Sequences)+tables(c, c.Layers, layouts)+escaped(layouts, max(chunks[0], o.Chunk, o.Sequences))+w.outliers+w.reading),
-		Cache: cacheBytes(c, c.Layers, o.Context, o.CacheType) * int64(o.Sequences),
+		Sequences: o.Sequences, Draft: w.draft,
+		Cache:   cacheBytes(c, c.Layers, o.Context, o.CacheType) * int64(o.Sequences),
+		escaped: escaped(layouts),
+		heap: o.Reserve + o.ReservePerToken*int64(o.Context) + tokenBytes*int64(o.Context*o.Sequences) +
+			tables(c, c.Layers, layouts) + w.outliers + w.reading,
 	}
+	if p.Draft != nil {
+		p.heap += p.Draft.heap
+	}
+	p.Program = memory.Share(w.held, p.heap)
 	if slices.ContainsFunc(layouts, func(l stream.Layout) bool { return l.Scaled }) {
 		p.canon = o.Canon
 	}
@@ -115,7 +138,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 		e.chunk, e.workers = chunk, workers
 		return e.total(c)
 	}
-	least := p.Program + p.Cache + scratch(smallest, leastWorkers) + w.dense + buffers
+	least := p.Program + p.draft() + p.Cache + scratch(smallest, leastWorkers) + w.dense + buffers
 	least = max(least, o.Opening)
 	p.least, p.Minimum = least, memory.Named(least)
 	if limit.Source != memory.None && limit.Bytes < least {
@@ -123,7 +146,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	}
 	free := int64(1 << 62)
 	if limit.Source != memory.None {
-		free = limit.Bytes - p.Program - p.Cache - w.dense
+		free = p.managed() - p.Cache - w.dense
 	}
 	// As many workers, then as long a chunk, as a quarter of what is free has room for.
 	fits := func(chunk, workers int) bool {
@@ -165,7 +188,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 
 // extent is what the plan's passes have room for.
 func (p *Plan) extent() extent {
-	return extent{chunk: p.Chunk, workers: p.Workers, context: p.Context, sequences: p.Sequences, canon: p.canon}
+	return extent{chunk: p.Chunk, workers: p.Workers, context: p.Context, sequences: p.Sequences, canon: p.canon, escaped: p.escaped}
 }
 
 // streamed returns what a token reads of a matrix that is not resident.
@@ -187,7 +210,8 @@ type weights struct {
 	dense    int64 // bytes of the dense ones
 	outliers int64 // bytes of all sidecars in the Go heap
 	reading  int64 // and, at first, those of reading the largest
-	held     int64 // bytes that Go holds with all of them open
+	held     int64 // bytes that Go holds with all of them open, and the draft's
+	draft    *Plan // nil for none
 }
 
 // survey opens the matrices' files.
@@ -251,22 +275,26 @@ func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 	return n
 }
 
-// escaped is the Go heap for what so many tokens are multiplied by where matrices have escapes: those of queries, keys and
+// escaped is the Go heap for what a token is multiplied by where matrices have escapes: those of queries, keys and
 // values at a time.
-func escaped(files []stream.Layout, tokens int) int64 {
+func escaped(files []stream.Layout) int64 {
 	most := 0
 	for i := range files {
 		most = max(most, files[i].Escaped)
 	}
-	return 3 * 4 * int64(most) * int64(tokens)
+	return 3 * 4 * int64(most)
 }
 
 // Totals returns the plan's sums by name, for a receipt.
 func (p *Plan) Totals() map[string]int64 {
-	return map[string]int64{
+	sums := map[string]int64{
 		"program": p.Program, "cache": p.Cache, "scratch": p.Scratch, "buffers": p.Buffers, "resident": p.Resident,
 		"streamed": p.Streamed, "minimum": p.Minimum,
 	}
+	if p.Draft != nil {
+		sums["draft"] = p.draft()
+	}
+	return sums
 }
 
 // PlanFor plans a model without opening its weights, with the errors of [Open].
@@ -294,7 +322,12 @@ func PlanAt(ctx context.Context, at checkpoint.Location, o Options) (*Plan, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.Name, err)
 	}
-	p, err := planModel(ctx, c, src, matrices(c, src), limit, o)
+	d, err := describeDraft(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	p, err := planModel(ctx, c, src, matrices(c, src), limit, o, d)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.Name, err)
 	}

@@ -44,7 +44,7 @@ func planWith(t *testing.T, dir string, o Options, cgroup int64) (*Plan, error) 
 	} else if o.Memory == 0 {
 		limit = memory.Limit{}
 	}
-	return planModel(t.Context(), c, src, matrices(c, src), limit, o)
+	return planModel(t.Context(), c, src, matrices(c, src), limit, o, nil)
 }
 
 func TestPlanLimits(t *testing.T) {

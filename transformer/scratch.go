@@ -31,6 +31,7 @@ type extent struct {
 	context   int          // positions that a token sees at most
 	sequences int          // whose last tokens get their logits together
 	canon     stream.Canon // of lattice matrices, each of which scales vectors its own way; "" if there are none
+	escaped   int64        // bytes of the Go heap for a token's values that escapes are multiplied by
 }
 
 // headBatch is how many tokens get their logits at a time, at least.
@@ -54,7 +55,7 @@ func (e extent) worker(c *arch.Config) int64 {
 }
 
 // heap is the scratch in the Go heap: activations packed once more for the kernels, in
-// lane order, rotations, and attention's tasks.
+// lane order, those that escapes are multiplied by, rotations, and attention's tasks.
 func (e extent) heap(c *arch.Config) int64 {
 	widest := max(c.Hidden, c.FFN, c.Heads*c.HeadDim)
 	packed := int64(e.chunk) * int64(widest+63) * 4
@@ -66,7 +67,7 @@ func (e extent) heap(c *arch.Config) int64 {
 	}
 	rotations := int64(e.chunk) * 2 * int64(4*c.HeadDim+128)
 	tasks := int64(e.chunk) * int64(unsafe.Sizeof(attentionTask{}))
-	return packed + rotations + tasks
+	return packed + rotations + tasks + e.escaped*int64(e.chunk)
 }
 
 // total returns the bytes of the scratch, with what lies in the Go heap.

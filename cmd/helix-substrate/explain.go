@@ -87,6 +87,7 @@ var remedies = []struct {
 	{generate.ErrTemplateUnsupported, "leave --chat out"},
 	{evaluate.ErrText, "give a longer text, or a smaller --window"},
 	{generate.ErrLogits, "the weights hold NaN or infinities, or are damaged: see 'helix-substrate verify'"},
+	{helix.ErrDraft, "name a smaller model of the same family, with the same tokenizer"},
 	{generate.ErrVocabulary, "use the tokenizer that came with the model"},
 	{helix.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},
 	{helix.ErrChecksum, "the file is damaged: copy or convert it again"},

@@ -33,6 +33,11 @@ func (f *modelFlags) options() (o helix.EngineOptions, err error) {
 	return o, nil
 }
 
+// draftFlag names a model that guesses for another.
+type draftFlag struct {
+	Draft string `input:"model" name:"draft" placeholder:"MODEL" help:"A smaller model with the same vocabulary, held in memory, guesses what comes next; weights are read once for all that comes true, and the text is the same."`
+}
+
 // begin opens the tokenizer of the model at path.
 func (f *modelFlags) begin(env *environment, path string) (*generate.Opening, error) {
 	o, err := f.options()
@@ -103,9 +108,13 @@ type loaded struct {
 	model     *helix.Engine
 	session   *helix.Session   // nil where a pool has it
 	tokenizer *helix.Tokenizer // nil where only ids are read
+	drafts    *generate.Pool   // of the draft's sessions; nil without one
 }
 
 func (l *loaded) close() {
+	if l.drafts != nil {
+		l.drafts.Close()
+	}
 	if l.session != nil {
 		l.session.Close()
 	}

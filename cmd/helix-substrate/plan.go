@@ -10,6 +10,7 @@ import (
 
 type planCommand struct {
 	Dir string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or run dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
+	draftFlag
 	modelFlags
 	JSON bool `name:"json" help:"Print JSON."`
 }
@@ -20,9 +21,16 @@ func (c *planCommand) Help() string {
 
 func (c *planCommand) Run(env *environment) error {
 	memory.Lean() // as a run under a limit does
-	opening, err := c.begin(env, c.Dir)
+	options, err := c.options()
+	if err == nil {
+		err = options.SetDraft(c.Draft)
+	}
+	if err != nil {
+		return err
+	}
+	opening, err := generate.Begin(env.ctx, c.Dir, options)
 	if errors.Is(err, generate.ErrNoTokenizer) { // a model can be planned without one
-		opening, err = c.beginIDs(c.Dir)
+		opening, err = generate.BeginIDs(c.Dir, options), nil
 	}
 	if err != nil {
 		return err
@@ -47,7 +55,7 @@ func (c *planCommand) Run(env *environment) error {
 			limit += ", most of what the control group allows"
 		}
 	}
-	writeFields(env.stdout, []field{
+	fields := []field{
 		{"limit", limit},
 		{"program and tokenizer", size(p.Program)},
 		{"keys and values", fmt.Sprintf("%s for %d tokens in %s", size(p.Cache), p.Context, p.CacheType)},
@@ -55,8 +63,10 @@ func (c *planCommand) Run(env *environment) error {
 		{"block buffers", size(p.Buffers)},
 		{"resident weights", fmt.Sprintf("%s, %d of %d matrices", size(p.Resident), resident, len(p.Matrices))},
 		{"streamed weights", fmt.Sprintf("%s of files, read for every token or chunk", size(p.Streamed))},
-		{"in all", size(p.Total())},
-		{"smallest limit", size(p.Minimum)},
-	})
+	}
+	if p.Draft != nil {
+		fields = append(fields, field{"draft", size(p.Draft.Total()) + ", all of its weights"})
+	}
+	writeFields(env.stdout, append(fields, field{"in all", size(p.Total())}, field{"smallest limit", size(p.Minimum)}))
 	return nil
 }

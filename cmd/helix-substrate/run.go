@@ -24,9 +24,10 @@ type runCommand struct {
 	MinP          float32 `name:"min-p" default:"0.05" help:"Only tokens at least this share of the most likely one's probability."`
 	RepeatPenalty float32 `name:"repeat-penalty" default:"1" help:"Logits of the last 64 tokens are divided by it."`
 	Seed          uint64  `name:"seed" help:"Chooses the random numbers: the same seed gives the same text."`
-	Lookup        *int    `name:"lookup" placeholder:"N" help:"Guess up to N tokens from where the text's last ones stood before, and read weights once for all that come true; the text is the same (default: 16 where weights are streamed, else 0)."`
-	Chat          bool    `name:"chat" help:"Use the model's chat template and keep a conversation: a line of input is a turn."`
-	System        string  `text:"" name:"system" placeholder:"TEXT" help:"With --chat: the system message."`
+	Lookup        *int    `name:"lookup" placeholder:"N" help:"Guess up to N tokens from where the text's last ones stood before, and read weights once for all that come true; the text is the same (default: 16 where weights are streamed, else 0, or 8 with --draft)."`
+	draftFlag
+	Chat   bool   `name:"chat" help:"Use the model's chat template and keep a conversation: a line of input is a turn."`
+	System string `text:"" name:"system" placeholder:"TEXT" help:"With --chat: the system message."`
 	batchFlags
 	receiptFlags
 	Private bool `name:"private" help:"Leave prompt and text out of the receipt, as token ids too: only their hashes are in it."`
@@ -63,7 +64,14 @@ func (c *runCommand) Run(env *environment) error {
 		return err
 	}
 	defer out.Abort()
-	o, err := c.begin(env, c.Dir)
+	options, err := c.options()
+	if err == nil {
+		err = options.SetDraft(c.Draft)
+	}
+	if err != nil {
+		return err
+	}
+	o, err := generate.Begin(env.ctx, c.Dir, options)
 	if err != nil {
 		return err
 	}
@@ -79,7 +87,10 @@ func (c *runCommand) Run(env *environment) error {
 		return err
 	}
 	defer l.close()
-	r := &running{c: c, env: env, loaded: l, generator: generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler, Lookup: generate.DefaultLookup(l.model.Plan)}}
+	if draft := l.model.Draft; draft != nil {
+		l.drafts = generate.NewPool(draft, 1)
+	}
+	r := &running{c: c, env: env, loaded: l, generator: generate.Generator{Tokenizer: l.tokenizer, Sampler: sampler, Lookup: generate.DefaultLookup(l.model.Plan), Draft: l.drafts}}
 	if c.Lookup != nil {
 		r.generator.Lookup = *c.Lookup
 	}
@@ -127,6 +138,8 @@ type running struct {
 	loaded    *loaded
 	generator generate.Generator
 	receipt   *record.Generation
+
+	guessed, right int // tokens of all turns
 }
 
 // prompt returns the text to continue and its ids.
@@ -163,6 +176,7 @@ func (r *running) once(prompt string, ids []int) error {
 // was interrupted is an error.
 func (r *running) generate(run func(context.Context, func(string) error) (*generate.Result, error)) error {
 	result, err := r.receipt.Run(&r.generator, func() (*generate.Result, error) { return run(r.env.ctx, r.say) })
+	r.guessed, r.right = r.guessed+result.Guessed, r.right+result.Right
 	if result.Stop == generate.StopCancel {
 		err = r.env.ctx.Err()
 	}
@@ -196,8 +210,12 @@ func (r *running) finish(out *record.Output) error {
 		}
 	}
 	if s := &r.receipt.Speed; s.PromptTokens > 0 { // else nothing was computed
-		fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s; %s\n",
-			rate(s.PromptTokens, s.PromptPerSecond()), rate(s.OutputTokens, s.OutputPerSecond()), memory)
+		guesses := ""
+		if r.guessed > 0 {
+			guesses = fmt.Sprintf("; %d of %d guesses came true", r.right, r.guessed)
+		}
+		fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s%s; %s\n",
+			rate(s.PromptTokens, s.PromptPerSecond()), rate(s.OutputTokens, s.OutputPerSecond()), guesses, memory)
 	}
 	r.c.warnOfPeak(r.env, peak)
 	return nil

@@ -92,7 +92,7 @@ func (c *runCommand) batch(env *environment) error {
 		return err
 	}
 	defer l.close()
-	b := &generate.Batch{Model: l.model, Tokenizer: l.tokenizer, Parallel: parallel}
+	b := &generate.Batch{Model: l.model, Tokenizer: l.tokenizer, Parallel: parallel, Lookup: generate.DefaultLookup(l.model.Plan)}
 	start := time.Now()
 	count, err := file.Answer(env.ctx, b, generate.BatchOptions{Name: modelName(c.Dir), Time: at})
 	if err != nil {

@@ -139,15 +139,7 @@ func openModel(ctx context.Context, at checkpoint.Location, o Options) (*calibra
 			return nil, err
 		}
 	}
-	c := &calibration{options: o, layers: l, notes: slices.Clone(l.Notes)}
-	for i := range l.Config.Layers + 1 {
-		for _, in := range l.Inputs(i) {
-			if in.Len > MaxInput {
-				c.notes = append(c.notes, fmt.Sprintf("%s: inputs of %d values get no statistics, at most %d do", in.Name, in.Len, MaxInput))
-			}
-		}
-	}
-	return c, nil
+	return &calibration{options: o, layers: l, notes: slices.Clone(l.Notes)}, nil
 }
 
 // readText makes windows of the options' text.

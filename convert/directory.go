@@ -222,6 +222,9 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 	if err = c.needCalibration(); err != nil {
 		return nil, err
 	}
+	if note = noteOfLong(c.plan); note != "" {
+		c.report.Notes = append(c.report.Notes, note)
+	}
 	if c.workers, err = c.fitWorkers(limit); err != nil {
 		return nil, err
 	}

@@ -86,10 +86,12 @@ func (s *Settings) apply(o *Options) {
 	}
 }
 
-// setMethod changes the method and unsets what it does not take, and what a preset said for the other.
+// setMethod changes the method and unsets what it does not take, and the codec that the other had from a preset or
+// by default, as lattice files have one of their own.
 func (o *Options) setMethod(m Method) {
+	toLattice := m == Lattice && o.Method != Lattice
 	o.Method = m
-	if o.Preset != "" {
+	if o.Preset != "" || toLattice && o.Codec == DefaultCodec {
 		o.Codec = ""
 	}
 	for i := range options {

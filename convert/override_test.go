@@ -73,6 +73,33 @@ func TestOverridesRefused(t *testing.T) {
 	}
 }
 
+// TestCodecOfMethod: a tensor whose method a setting changes to lattice has the coder of lattice files, unless the job or the
+// setting names another.
+func TestCodecOfMethod(t *testing.T) {
+	for _, c := range []struct {
+		job            Options
+		settings, want string
+	}{
+		{Options{Method: Entropy}, "method=lattice", ""},
+		{Options{Method: Lossless}, "method=lattice", ""},
+		{Options{Method: Entropy, Preset: "fast"}, "method=lattice", ""},
+		{Options{Method: Entropy}, "method=lattice,codec=zstd", "zstd"},
+		{Options{Method: Entropy, Codec: "brotli"}, "method=lattice", "brotli"},
+		{Options{Method: Lattice, Codec: "zstd"}, "method=lattice,bits=3", "zstd"},
+		{Options{Method: Lattice}, "method=kmeans", "zstd"},
+	} {
+		o, err := c.job.normalize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := settings(t, c.settings)
+		s.apply(&o)
+		if o, err = o.normalize(); err != nil || o.Codec != c.want {
+			t.Errorf("%+v with %s: codec %q, %v; want %q", c.job, c.settings, o.Codec, err, c.want)
+		}
+	}
+}
+
 // TestSharedHead: a head that repeats the embeddings is stored once, unless it is to
 // be treated otherwise.
 func TestSharedHead(t *testing.T) {

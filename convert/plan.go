@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -22,6 +24,7 @@ type plannedTensor struct {
 	rate    bool    // an override fixes how near it comes,
 	base    float64 // bits before they are spread
 	lattice bool    // or names the method lattice
+	long    bool    // codebooks take the place of lattice, as no statistics are of inputs so long
 	file    string  // in the model directory
 	sidecar string
 	// sameAs is the tensor of the same bytes whose files this one shares.
@@ -65,7 +68,12 @@ func planTensors(c *checkpoint.Checkpoint, job *Job, options Options, covered fu
 func (p *plannedTensor) settle(job *Job, covered bool) (err error) {
 	o := &p.options
 	if o.Method == Lattice && !covered {
-		if p.lattice && p.compress() {
+		_, cols := model.MatrixShape(p.Shape)
+		p.long = p.compress() && cols > calibrate.MaxInput
+		switch {
+		case p.lattice && p.long:
+			return fmt.Errorf("method lattice: statistics are of at most %d inputs, it has %d: %w", calibrate.MaxInput, cols, ErrOption)
+		case p.lattice && p.compress():
 			return fmt.Errorf("method lattice: no statistics of a calibration are of its input: %w", ErrOption)
 		}
 		o.setMethod(Entropy)
@@ -85,6 +93,20 @@ func (p *plannedTensor) compress() bool { return p.reason == "" }
 
 // calibrated tells whether what becomes of the tensor depends on statistics.
 func (p *plannedTensor) calibrated() bool { return p.compress() && p.options.Method == Lattice }
+
+// noteOfLong names the matrices that have codebooks because their inputs are too long; empty if there are none.
+func noteOfLong(plan []*plannedTensor) string {
+	var names []string
+	for _, p := range plan {
+		if p.long {
+			names = append(names, p.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("codebooks for matrices of more than %d inputs, which get no statistics: %s", calibrate.MaxInput, strings.Join(names, ", "))
+}
 
 // rowsOfBlock is how many rows a block of the matrix has.
 func (p *plannedTensor) rowsOfBlock() int {

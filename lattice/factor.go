@@ -99,12 +99,18 @@ const (
 	subnormal = 0x1p-126
 )
 
-func newEngine(threads int) (*linalg.Engine, error) {
+// engine computes at the level of the environment.
+type engine struct {
+	*linalg.Engine
+	kernels *kernel.Kernels
+}
+
+func newEngine(threads int) (*engine, error) {
 	k, err := kernel.FromEnv()
 	if err != nil {
 		return nil, err
 	}
-	return linalg.New(k, threadsOr(threads)), nil
+	return &engine{linalg.New(k, threadsOr(threads)), k}, nil
 }
 
 // liveInputs says which inputs are not dead, and the median of the mean squares that are not 0.

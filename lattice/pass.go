@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/linalg"
 	"github.com/helix-substrate/helix-substrate/internal/ordered"
 	"github.com/helix-substrate/helix-substrate/matrix"
@@ -20,7 +22,7 @@ import (
 const (
 	panelRows    = 128
 	blockColumns = 192
-	groupColumns = 8 // a power of two
+	groupColumns = kernel.RoundColumns
 )
 
 // largest is the largest integer. The largest value is a little less than float32 holds, as a reader rounds twice. What is
@@ -33,7 +35,7 @@ const (
 // pass quantizes rows with steps that are fixed.
 type pass struct {
 	f       *Factor
-	engine  *linalg.Engine // of one thread
+	engine  *engine
 	threads int
 	step    []float64 // s, by which y is divided; +Inf in dead columns
 	stored  []float64 // γ·s as the file has it; 0 in dead columns
@@ -41,7 +43,7 @@ type pass struct {
 }
 
 // newPass sets the steps for c and γ. Stored steps are bfloat16, and what that changes the columns before make up for.
-func newPass(f *Factor, engine *linalg.Engine, threads int, c float64, gamma []float64) *pass {
+func newPass(f *Factor, engine *engine, threads int, c float64, gamma []float64) *pass {
 	p := &pass{
 		f: f, engine: engine, threads: threads,
 		step: make([]float64, f.n), stored: make([]float64, f.n), limit: make([]float64, f.n),
@@ -112,6 +114,9 @@ type panel struct {
 	residual []float64 // R [panelRows, ld]
 	y        []float64 // [panelRows, blockColumns]
 	decoded  []float32
+	rounding kernel.Rounding
+	integers []int32 // [panelRows, groupColumns], of a group
+	outside  []byte  // [panelRows]: which of them are no codes
 	escapes  []cdna.Escape
 	tally    *tally
 }
@@ -153,6 +158,7 @@ func (p *pass) newPanel() *panel {
 	return &panel{
 		weights: make([]float32, panelRows*n), decoded: make([]float32, panelRows*n),
 		residual: make([]float64, panelRows*p.lead()), y: make([]float64, panelRows*blockColumns),
+		integers: make([]int32, panelRows*groupColumns), outside: make([]byte, panelRows),
 	}
 }
 
@@ -175,7 +181,7 @@ func (p *pass) quantize(ctx context.Context, q *panel, codes []byte, first, rows
 		}
 		for end := hi; end > lo; {
 			start := (end - 1) / groupColumns * groupColumns
-			p.round(q, p.newGroup(start, end), codes, first, rows, lo)
+			p.round(q, codes, first, rows, lo, start, end)
 			if err := p.add(ctx, q, rows, lo, start, start, end); err != nil {
 				return err
 			}
@@ -197,66 +203,36 @@ func (p *pass) add(ctx context.Context, q *panel, rows, lo, hi, from, to int) er
 		rows, hi-lo, to-from, linalg.Plus)
 }
 
-// group is what the rounding of a group's columns needs, by column.
-type group struct {
-	start, end             int
-	below                  [groupColumns][groupColumns]float64 // M of later columns
-	inverse, stored, limit [groupColumns]float64
-	zz, zy, ee, rr         [groupColumns]float64
-}
-
-func (p *pass) newGroup(start, end int) *group {
-	g := &group{start: start, end: end}
+// begin has g round columns [start, end), a group.
+func (p *pass) begin(g *kernel.Rounding, start, end int) {
+	g.ZZ, g.ZY, g.EE, g.RR = [groupColumns]float64{}, [groupColumns]float64{}, [groupColumns]float64{}, [groupColumns]float64{}
 	for k := range end - start {
 		j := start + k
-		g.inverse[k], g.stored[k], g.limit[k] = 1/p.step[j], p.stored[j], p.limit[j]
+		g.Inverse[k], g.Stored[k], g.Limit[k] = 1/p.step[j], p.stored[j], p.limit[j]
 		for i := j + 1; i < end; i++ {
-			g.below[k][i-start] = p.f.unit[i*p.f.n+j]
+			g.Below[k][i-start] = p.f.unit[i*p.f.n+j]
 		}
 	}
-	return g
 }
 
-// round rounds the columns of a group, from last to first, after they have got what those beyond it lost. The block begins at lo.
-func (p *pass) round(q *panel, g *group, codes []byte, first, rows, lo int) {
-	n, ld, width := p.f.n, p.lead(), g.end-g.start
-	for r := range rows {
-		var lost [groupColumns]float64
-		y := q.y[r*blockColumns+g.start-lo:][:width]
-		w := q.weights[r*n+g.start:][:width]
-		code := codes[r*n+g.start:][:width]
-		for k := width - 1; k >= 0; k-- {
-			v := y[k]
-			below := &g.below[k&(groupColumns-1)]
-			for i := k + 1; i < width; i++ {
-				v = math.FMA(lost[i&(groupColumns-1)], below[i&(groupColumns-1)], v)
-			}
-			k := k & (groupColumns - 1)
-			u := float64(v * g.inverse[k])
-			z := math.RoundToEven(u)
-			if !(math.Abs(z) <= g.limit[k]) {
-				z = math.Copysign(g.limit[k], z)
-			}
-			value := float64(z * g.stored[k])
-			e, d := v-value, float64(w[k])-value
-			lost[k] = d
-			g.zz[k] += float64(z * z)
-			g.zy[k] += float64(z * u)
-			g.ee[k] += float64(e * e)
-			g.rr[k] += float64(d * d)
-			if -128 <= z && z <= 127 {
-				code[k] = byte(int(z) + cdna.LatticeZero)
-			} else {
-				code[k] = cdna.LatticeZero
-				q.escapes = append(q.escapes, cdna.Escape{Position: uint64((first+r)*n + g.start + k), Value: int32(z)})
-			}
+// round rounds columns [start, end), a group, after they have got what those beyond it lost. The block begins at lo.
+func (p *pass) round(q *panel, codes []byte, first, rows, lo, start, end int) {
+	g, n, width := &q.rounding, p.f.n, end-start
+	p.begin(g, start, end)
+	p.engine.kernels.Round64(g, &kernel.RoundRows{
+		Count: rows, Y: q.y[start-lo:], W: q.weights[start:], Lost: q.residual[start:], Codes: codes[start:],
+		YStride: blockColumns, WStride: n, LostStride: p.lead(), Integers: q.integers, Outside: q.outside,
+	}, width)
+	for r, outside := range q.outside[:rows] {
+		for ; outside != 0; outside &= outside - 1 {
+			k := bits.TrailingZeros8(outside)
+			q.escapes = append(q.escapes, cdna.Escape{Position: uint64((first+r)*n + start + k), Value: q.integers[r*groupColumns+k]})
 		}
-		copy(q.residual[r*ld+g.start:], lost[:width])
 	}
-	copy(q.tally.zz[g.start:], g.zz[:width])
-	copy(q.tally.zy[g.start:], g.zy[:width])
-	copy(q.tally.ee[g.start:], g.ee[:width])
-	copy(q.tally.rr[g.start:], g.rr[:width])
+	copy(q.tally.zz[start:], g.ZZ[:width])
+	copy(q.tally.zy[start:], g.ZY[:width])
+	copy(q.tally.ee[start:], g.EE[:width])
+	copy(q.tally.rr[start:], g.RR[:width])
 }
 
 // addErrors compares the rows with what a reader makes of their integers.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
-	"github.com/helix-substrate/helix-substrate/internal/linalg"
 	"github.com/helix-substrate/helix-substrate/matrix"
 )
 
@@ -35,7 +34,7 @@ func Quantize(ctx context.Context, w matrix.Source, f *Factor, o Options) (*Resu
 // quantizer is one matrix's way to its Result.
 type quantizer struct {
 	f       *Factor
-	engine  *linalg.Engine
+	engine  *engine // of one thread
 	o       Options
 	threads int
 	w       matrix.Source

@@ -133,6 +133,21 @@ func TestGuardPagesOfTiles(t *testing.T) {
 	testTileCoders(t, func(b []byte, atEnd bool) []byte { return guarded(t, b, atEnd) })
 }
 
+func TestGuardPagesRound64(t *testing.T) {
+	for _, count := range []int{1, 16, 33} {
+		for _, atEnd := range []bool{true, false} {
+			r := rand.New(rand.NewPCG(uint64(count), 10))
+			g, rows := &guarded(t, []Rounding{*newRounding(r)}, atEnd)[0], newRoundRows(r, count, RoundColumns)
+			rows.Y, rows.W, rows.Lost = guarded(t, rows.Y, atEnd), guarded(t, rows.W, atEnd), guarded(t, rows.Lost, atEnd)
+			rows.Codes, rows.Integers, rows.Outside = guarded(t, rows.Codes, atEnd), guarded(t, rows.Integers, atEnd), guarded(t, rows.Outside, atEnd)
+			for _, l := range Levels() {
+				k, _ := ForLevel(l)
+				k.Round64(g, rows, RoundColumns)
+			}
+		}
+	}
+}
+
 func TestGuardPagesTile64(t *testing.T) {
 	eachTile64(func(_ string, k *Kernels, rows, columns int) {
 		for _, steps := range []int{1, 2, 8, 31} {
@@ -142,6 +157,7 @@ func TestGuardPagesTile64(t *testing.T) {
 				a, b := guarded(t, values64(r, steps*rows), atEnd), guarded(t, values64(r, steps*columns), atEnd)
 				k.MulTile64(c, columns, columns, a, steps, 1, b, steps)
 				k.MulTile64(c, columns, columns, a, 1, rows, b, steps)
+				k.Solve64(guarded(t, values64(r, rows*rows*steps), atEnd), rows, guarded(t, values64(r, rows*rows), atEnd), rows, steps)
 				panel := guarded(t, b, atEnd)
 				k.Pack64(panel, columns, b, columns, steps)
 				k.Widen64(panel, columns, guarded(t, make([]float32, len(b)), atEnd), columns, steps)

@@ -97,6 +97,9 @@ type routines struct {
 	tile64 tile64
 	tiles  tileRoutines
 
+	round64 round64Func // may be nil, as may the next
+	solve64 solve64Func
+
 	sparseDot        [maxDirect + 1]sparseDotFunc // by number of vectors
 	sparseAccumulate sparseAccumulateFunc
 

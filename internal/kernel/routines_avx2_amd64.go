@@ -84,6 +84,8 @@ var routinesAVX2 = routines{
 		pack:     [tile64Widths + 1]pack64Func{1: pack64x1AVX2, 2: pack64x2AVX2, 3: pack64x3AVX2},
 		widen:    [tile64Widths + 1]widen64Func{1: widen64x1AVX2, 2: widen64x2AVX2, 3: widen64x3AVX2},
 	},
+	round64: round64AVX2,
+	solve64: solve64AVX2,
 	elementwise: elementwise{
 		unit:        8,
 		softcap:     softcapAVX2,

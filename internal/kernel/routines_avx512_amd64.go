@@ -84,6 +84,8 @@ var routinesAVX512 = routines{
 		pack:     [tile64Widths + 1]pack64Func{1: pack64x1AVX512, 2: pack64x2AVX512, 3: pack64x3AVX512},
 		widen:    [tile64Widths + 1]widen64Func{1: widen64x1AVX512, 2: widen64x2AVX512, 3: widen64x3AVX512},
 	},
+	round64: round64AVX512,
+	solve64: solve64AVX512,
 	elementwise: elementwise{
 		unit:        16,
 		softcap:     softcapAVX512,

@@ -84,6 +84,8 @@ var routinesVBMI = routines{
 		pack:     [tile64Widths + 1]pack64Func{1: pack64x1VBMI, 2: pack64x2VBMI, 3: pack64x3VBMI},
 		widen:    [tile64Widths + 1]widen64Func{1: widen64x1VBMI, 2: widen64x2VBMI, 3: widen64x3VBMI},
 	},
+	round64: round64VBMI,
+	solve64: solve64VBMI,
 	elementwise: elementwise{
 		unit:        16,
 		softcap:     softcapVBMI,

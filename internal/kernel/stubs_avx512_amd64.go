@@ -680,6 +680,16 @@ func widen64x2AVX512(dst *float64, src *float32, ld int, steps int)
 //go:noescape
 func widen64x3AVX512(dst *float64, src *float32, ld int, steps int)
 
+// round64AVX512 is Round64 of rows, a positive multiple of 16, with 8 columns; strides are in bytes.
+//
+//go:noescape
+func round64AVX512(c *float64, y *float64, ldy int, w *float32, ldw int, lost *float64, ldl int, codes *byte, ldc int, integers *int32, outside *byte, rows int)
+
+// solve64AVX512 is Solve64 of tiles, at least one; strides are in bytes.
+//
+//go:noescape
+func solve64AVX512(x *float64, ldx int, l *float64, ldl int, tiles int)
+
 // softcapAVX512 sets n elements to cap·tanh(scale·x/cap); n is a positive multiple of the unit.
 //
 //go:noescape

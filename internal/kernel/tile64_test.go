@@ -105,6 +105,30 @@ func TestPack64Levels(t *testing.T) {
 	})
 }
 
+func TestSolve64Levels(t *testing.T) {
+	for _, level := range Levels() {
+		k, _ := ForLevel(level)
+		size, _ := k.Tile64()
+		for _, tiles := range []int{0, 1, 2, 3, 8} {
+			r := rand.New(rand.NewPCG(uint64(tiles), 3))
+			ldx, ldl := size+tiles%3, size+tiles%5
+			x, l := values64(r, max((tiles*size-1)*ldx+size, 0)), values64(r, (size-1)*ldl+size)
+			want := slices.Clone(x)
+			for i := range tiles * size {
+				y := want[i*ldx:]
+				for q := range size {
+					for p := range q {
+						y[q] = math.FMA(-y[p], l[q*ldl+p], y[q])
+					}
+					y[q] /= l[q*ldl+q]
+				}
+			}
+			k.Solve64(x, ldx, l, ldl, tiles)
+			wantBits64(t, fmt.Sprint(level, " ", tiles, " tiles"), x, want)
+		}
+	}
+}
+
 func TestTile64Lengths(t *testing.T) {
 	k := Best()
 	rows, columns := k.Tile64()
@@ -124,6 +148,9 @@ func TestTile64Lengths(t *testing.T) {
 		"panel":   func() { k.Pack64(v[:2*columns-1], columns, v, columns, 2) },
 		"widen":   func() { k.Widen64(v, columns, make([]float32, columns), columns, 2) },
 		"none":    func() { k.MulTile64(v, columns, 0, v, 1, rows, v, 1) },
+		"solve x": func() { k.Solve64(v[:2*rows*rows-1], rows, v, rows, 2) },
+		"solve l": func() { k.Solve64(v, rows, v[:rows*rows-1], rows, 1) },
+		"tiles":   func() { k.Solve64(v, rows, v, rows, -1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

@@ -82,19 +82,33 @@ func (e *Engine) solve(ctx context.Context, a []float64, ld, row, rows, first, n
 	return e.solve(ctx, a, ld, row, rows, second, rest)
 }
 
-// factorSmall is factor, row by row.
+// factorSmall is factor, column by column, and in a column four rows at a time, since each is a chain that waits for itself.
 func factorSmall(a []float64, ld, first, n int) error {
-	for i := range n {
-		row := a[(first+i)*ld+first:][:i+1]
-		for j := range i {
-			above := a[(first+j)*ld+first:][:j+1]
-			row[j] = subtract(row[j], row[:j], above) / above[j]
-		}
-		pivot := subtract(row[i], row[:i], row)
+	row := func(i int) []float64 { return a[(first+i)*ld+first:] }
+	for j := range n {
+		above := row(j)
+		pivot := subtract(above[j], above[:j], above)
 		if !(pivot > 0) || math.IsInf(pivot, 1) {
-			return fmt.Errorf("%w: pivot %g in column %d", ErrSingular, pivot, first+i)
+			return fmt.Errorf("%w: pivot %g in column %d", ErrSingular, pivot, first+j)
 		}
-		row[i] = math.Sqrt(pivot)
+		divisor := math.Sqrt(pivot)
+		above[j] = divisor
+		i := j + 1
+		for ; i+4 <= n; i += 4 {
+			x0, x1, x2, x3 := row(i)[:j+1], row(i + 1)[:j+1], row(i + 2)[:j+1], row(i + 3)[:j+1]
+			s0, s1, s2, s3 := x0[j], x1[j], x2[j], x3[j]
+			for p, u := range above[:j] {
+				s0 = math.FMA(-u, x0[p], s0)
+				s1 = math.FMA(-u, x1[p], s1)
+				s2 = math.FMA(-u, x2[p], s2)
+				s3 = math.FMA(-u, x3[p], s3)
+			}
+			x0[j], x1[j], x2[j], x3[j] = s0/divisor, s1/divisor, s2/divisor, s3/divisor
+		}
+		for ; i < n; i++ {
+			x := row(i)
+			x[j] = subtract(x[j], x[:j], above) / divisor
+		}
 	}
 	return nil
 }
@@ -110,8 +124,7 @@ func subtract(v float64, x, y []float64) float64 {
 
 // solveSmall is solve for at most solveBlock columns. Rows go in tiles, and in
 // a tile as many columns as rows: what the columns before take from them is a
-// product of register tiles, and only the square that is left is solved element
-// by element.
+// product of register tiles, and only the square that is left is solved by itself.
 func (e *Engine) solveSmall(a []float64, ld, row, rows, first, n int) {
 	size := e.rows
 	s := e.scratch.Get().(*scratch)
@@ -125,48 +138,29 @@ func (e *Engine) solveSmall(a []float64, ld, row, rows, first, n int) {
 			panel[i] = -v
 		}
 	}
-	tiles := (rows + size - 1) / size
-	const tilesAtOnce = 4
-	parallel(e.threads, (tiles+tilesAtOnce-1)/tilesAtOnce, func(_, i int) {
-		for t := i * tilesAtOnce; t < min((i+1)*tilesAtOnce, tiles); t++ {
-			x := a[(row+t*size)*ld+first:]
-			count := min(size, rows-t*size)
-			for j := 0; j < n; j += size {
-				width, done := min(size, n-j), 0 // columns that have been subtracted
-				if j > 0 && count == size && width == size {
-					e.kernels.MulTile64(x[j:], ld, size, x, ld, 1, panels[j*n:], j)
-					done = j
+	rowsAtOnce := 4 * size
+	parallel(e.threads, (rows+rowsAtOnce-1)/rowsAtOnce, func(_, i int) {
+		x := a[(row+i*rowsAtOnce)*ld+first:]
+		count := min(rowsAtOnce, rows-i*rowsAtOnce)
+		tiles := count / size
+		for j := 0; j < n; j += size {
+			width := min(size, n-j)
+			whole := tiles * size
+			if width < size {
+				whole = 0
+			}
+			if whole > 0 {
+				for r := 0; r < whole && j > 0; r += size {
+					e.kernels.MulTile64(x[r*ld+j:], ld, size, x[r*ld:], ld, 1, panels[j*n:], j)
 				}
-				solveSquare(x, ld, count, l.data, j, width, done)
+				e.kernels.Solve64(x[j:], ld, l.data[j*ld+j:], ld, tiles)
+			}
+			for r := whole; r < count; r++ {
+				y := x[r*ld:]
+				for q := j; q < j+width; q++ {
+					y[q] = subtract(y[q], y[:q], l.data[q*ld:]) / l.data[q*ld+q]
+				}
 			}
 		}
 	})
-}
-
-// solveSquare solves for width columns from j on, in count rows of x, when
-// columns before done have been subtracted: four rows at a time, since each is
-// a chain that waits for itself.
-func solveSquare(x []float64, ld, count int, l []float64, j, width, done int) {
-	r := 0
-	for ; r+4 <= count; r += 4 {
-		x0, x1, x2, x3 := x[r*ld:], x[(r+1)*ld:], x[(r+2)*ld:], x[(r+3)*ld:]
-		for q := j; q < j+width; q++ {
-			left, divisor := l[q*ld+done:][:q-done], l[q*ld+q]
-			y0, y1, y2, y3 := x0[done:q], x1[done:q], x2[done:q], x3[done:q]
-			s0, s1, s2, s3 := x0[q], x1[q], x2[q], x3[q]
-			for p, u := range left {
-				s0 = math.FMA(-u, y0[p], s0)
-				s1 = math.FMA(-u, y1[p], s1)
-				s2 = math.FMA(-u, y2[p], s2)
-				s3 = math.FMA(-u, y3[p], s3)
-			}
-			x0[q], x1[q], x2[q], x3[q] = s0/divisor, s1/divisor, s2/divisor, s3/divisor
-		}
-	}
-	for ; r < count; r++ {
-		y := x[r*ld:]
-		for q := j; q < j+width; q++ {
-			y[q] = subtract(y[q], y[done:q], l[q*ld+done:]) / l[q*ld+q]
-		}
-	}
 }

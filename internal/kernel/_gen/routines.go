@@ -134,7 +134,10 @@ func (r *routines) generate() {
 		}
 		fmt.Fprintf(&r.table, "},\n")
 	}
-	fmt.Fprintf(&r.table, "\t},\n\telementwise: elementwise{\n\t\tunit: %d,\n", r.m.bytes()/4)
+	round64(r.m, "round64"+r.m.suffix())
+	solve64(r.m, "solve64"+r.m.suffix())
+	fmt.Fprintf(&r.table, "\t},\n\tround64: round64%s,\n\tsolve64: solve64%[1]s,\n", r.m.suffix())
+	fmt.Fprintf(&r.table, "\telementwise: elementwise{\n\t\tunit: %d,\n", r.m.bytes()/4)
 	for _, f := range []struct {
 		name     string
 		generate func(m machine, name string)

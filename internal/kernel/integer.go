@@ -30,6 +30,7 @@ const (
 	integerPanelWidth = 48
 	integerTileWidth  = 12 // vectors that a routine takes at most
 	integerTilesWidth = 16 // and one of tile registers
+	integerStripWidth = 4  // and one of packed strips
 
 	zeroCode = tiles.Zero // the index byte of the integer 0
 )
@@ -116,6 +117,8 @@ type (
 	integerDotFunc func(y *float32, values, biases *byte, width int, codes *byte, groups int)
 	// integerTilesFunc is integerDotFunc for tiles times as many neighbours. sums is memory for 512 integers.
 	integerTilesFunc func(y *float32, values, biases *byte, width int, codes *byte, groups, tiles int, sums *int32)
+	// integerStripFunc sets y, [vector][16], to a packed strip (see tiles.Strip) times a panel of as many vectors as its place says.
+	integerStripFunc func(y *float32, values, biases *byte, width int, widths, lines, counts, list *byte, tiles int)
 	// quantizeFunc rounds whole groups of a vector.
 	quantizeFunc func(values, biases *byte, width int, x *float32, places, steps *byte, groups int)
 	// interleaveFunc makes groups of a strip from 16 rows of index bytes, ld apart.
@@ -128,6 +131,7 @@ type integerRoutines struct {
 	dot        [integerTileWidth + 1]integerDotFunc    // nil from where it has too few registers
 	width      int                                     // vectors that dot takes at most
 	tiles      [integerTilesWidth + 1]integerTilesFunc // nil where dot is as fast
+	strips     [integerStripWidth + 1]integerStripFunc // nil: unpack, then dot
 	quantize   [2][2]quantizeFunc                      // places in 32 or 16 bits, steps as float32 or bfloat16; nil: portable Go
 	interleave interleaveFunc                          // nil: portable Go
 }

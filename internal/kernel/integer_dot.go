@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"github.com/helix-substrate/helix-substrate/internal/tiles"
 )
@@ -45,6 +46,10 @@ func (k *Kernels) DotIntegersTiles(y []float32, ldy int, x *QuantizedActivations
 	if x.n != shape.Cols || !fits(len(y), x.batch, ldy, rows) {
 		panicf("DotIntegersTiles: y has %d elements for %d vectors, %d apart; vectors of %d for rows of %d", len(y), x.batch, ldy, x.n, shape.Cols)
 	}
+	if f := k.integer; f != nil && x.batch <= integerStripWidth && f.strips[x.batch] != nil && rows > 0 && x.n > 0 {
+		k.dotPackedStrips(y, ldy, x, m, first, rows, f.strips[x.batch])
+		return
+	}
 	var strip tiles.Strip
 	k.dotIntegerStrips(y, ldy, x, rows, func(at int) (r, n int) {
 		i, r := m.Place(first + at)
@@ -54,6 +59,22 @@ func (k *Kernels) DotIntegersTiles(y []float32, ldy int, x *QuantizedActivations
 		// The last group may be half of one.
 		k.unpackStrip(codes, &strip, min(groups*RoundGroup/tiles.Columns, len(strip.Widths)))
 	})
+}
+
+// dotPackedStrips multiplies packed strips by all vectors, a panel, at once.
+func (k *Kernels) dotPackedStrips(y []float32, ldy int, x *QuantizedActivations, m *tiles.Matrix, first, rows int, dot integerStripFunc) {
+	s := k.scratch.Get().(*scratch)
+	defer k.scratch.Put(s)
+	sums, p := resize(&s.sums, x.batch*stripRows), x.panel(0, 0)
+	values, biases := p.values(0, 0), p.bias(0, 0)
+	for at := 0; at < rows; {
+		i, r := m.Place(first + at)
+		n := min(stripRows-r, rows-at, m.Shape().BlockRows-(first+at)%m.Shape().BlockRows)
+		strip := m.Strip(i)
+		dot(&sums[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], unsafe.SliceData(strip.Lines), &strip.Counts[0], unsafe.SliceData(strip.Exceptions), len(strip.Widths))
+		store(y[at:], ldy, sums, r, n)
+		at += n
+	}
 }
 
 // dotIntegerStrips multiplies rows, strip after strip. begin goes to the strip of a row, and returns the row's place there and how

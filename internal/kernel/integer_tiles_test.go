@@ -27,7 +27,11 @@ func testIntegerTiles(t *testing.T, place func(b []byte, atEnd bool) []byte) {
 			}
 			atEnd := i%2 == 0
 			m := newTilesCase(t, r, shape, func(b []byte) []byte { return place(b, atEnd) })
-			c := newIntegerCase(r, shape.Rows, shape.Cols, 1+r.IntN(60))
+			batch := 1 + r.IntN(60)
+			if i%3 > 0 { // as many as go straight from tiles, or a few more
+				batch = 1 + r.IntN(6)
+			}
+			c := newIntegerCase(r, shape.Rows, shape.Cols, batch)
 			first := r.IntN(c.rows)
 			rows := r.IntN(c.rows - first + 1)
 			ldy := rows + i%3
@@ -76,15 +80,22 @@ func benchTiles(b *testing.B, rows, cols int, bits float64) (m tilesCase, buf []
 	return m, buf
 }
 
-// BenchmarkIntegerTiles multiplies by packed tiles, beside plain reading of as many bytes. Weights/s times the batch are
-// multiply-adds per second.
+// BenchmarkIntegerTiles multiplies by packed tiles, beside plain reading of as many bytes: from the cache and from memory.
+// Weights/s times the batch are multiply-adds per second.
 func BenchmarkIntegerTiles(b *testing.B) {
-	for _, bits := range []float64{3, 4, 5, 7} {
-		for _, s := range []shape{{64, 4096, 1}, {16384, 4096, 1}, {16384, 4096, 4}, {1024, 4096, 8}, {1024, 4096, 120}} {
-			b.Run(fmt.Sprintf("entropy=%g/rows=%d/batch=%d", bits, s.rows, s.batch), func(b *testing.B) {
-				m, buf := benchTiles(b, s.rows, s.cols, bits)
-				for cores := 1; cores <= runtime.NumCPU(); cores++ {
-					benchIntegerTiles(b, fmt.Sprintf("bits=%.2f/cores=%d", float64(8*len(buf))/float64(len(m.idx)), cores), m, buf, s.batch, cores)
+	for _, bits := range []float64{2.6, 3.6, 4.6, 5.6, 7.4} {
+		for _, s := range []struct {
+			name    string
+			rows    int
+			batches []int
+		}{{"cache", 64, []int{1, 4}}, {"memory", 1 << 16, []int{1, 2, 4, 5, 8}}, {"L3", 1024, []int{120}}} {
+			b.Run(fmt.Sprintf("entropy=%g/%s", bits, s.name), func(b *testing.B) {
+				m, buf := benchTiles(b, s.rows, 4096, bits)
+				for _, batch := range s.batches {
+					for cores := 1; cores <= runtime.NumCPU(); cores++ {
+						name := fmt.Sprintf("bits=%.2f/batch=%d/cores=%d", float64(8*len(buf))/float64(len(m.idx)), batch, cores)
+						benchIntegerTiles(b, name, m, buf, batch, cores)
+					}
 				}
 			})
 		}
@@ -93,14 +104,15 @@ func BenchmarkIntegerTiles(b *testing.B) {
 
 func benchIntegerTiles(b *testing.B, name string, m tilesCase, buf []byte, batch, cores int) {
 	weights := m.Rows * m.Cols
-	b.Run("read/"+name, func(b *testing.B) {
-		perWeight(b, len(buf), weights, func() {
+	b.Run(name+"/read", func(b *testing.B) {
+		perWeight(b, len(buf), weights*batch, func() {
 			split(cores, len(buf)/4096, func(first, pages int) { Best().Read(buf[first*4096:][:pages*4096]) })
 		})
 	})
-	eachIntegerSetBench(b, func(b *testing.B, k *Kernels) {
-		k.asm = Best().asm
-		b.Run(name, func(b *testing.B) {
+	for _, set := range integerSets() {
+		k := newKernels(Generic)
+		k.integer, k.asm = set, Best().asm
+		b.Run(name+"/"+set.features, func(b *testing.B) {
 			q, y := benchQuantized(k, batch, m.Cols), make([]float32, batch*m.Rows)
 			perWeight(b, len(buf), weights*batch, func() {
 				split(cores, m.Rows/tiles.Rows, func(first, strips int) {
@@ -108,7 +120,7 @@ func benchIntegerTiles(b *testing.B, name string, m tilesCase, buf []byte, batch
 				})
 			})
 		})
-	})
+	}
 }
 
 // TestIntegerBlocks: of vectors so many and so long that they go in several parts, each gives what it gives alone.

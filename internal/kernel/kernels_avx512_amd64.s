@@ -26108,81 +26108,81 @@ TEXT ·unpackTiles7AVX512(SB), NOSPLIT, $0-24
 	VMOVD        BX, X2
 	VPBROADCASTD X2, Z2
 	MOVL         $0x40404040, BX
-	VMOVD        BX, X3
-	VPBROADCASTD X3, Z3
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Z2
 
 loop:
-	VMOVDQU8   (CX), Z5
+	VMOVDQU8   (CX), Z4
 	PREFETCHT0 2048(CX)
-	VPANDD     Z0, Z5, Z4
-	VMOVDQU8   256(CX), Z6
+	VPANDD     Z0, Z4, Z3
+	VMOVDQU8   256(CX), Z5
 	PREFETCHT0 2304(CX)
-	VPSLLW     $0x04, Z6, Z7
-	VPTERNLOGD $0xf8, Z1, Z7, Z4
-	VMOVDQU8   384(CX), Z7
+	VPSLLW     $0x04, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VMOVDQU8   384(CX), Z6
 	PREFETCHT0 2432(CX)
-	VPSLLW     $0x06, Z7, Z8
-	VPTERNLOGD $0xf8, Z2, Z8, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, (AX)
-	VPSRLW     $0x04, Z5, Z4
-	VPANDD     Z0, Z4, Z4
-	VPSLLW     $0x02, Z6, Z5
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VPSLLW     $0x05, Z7, Z5
-	VPTERNLOGD $0xf8, Z2, Z5, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 64(AX)
-	VMOVDQU8   64(CX), Z5
+	VPSLLW     $0x06, Z6, Z7
+	VPTERNLOGD $0xf8, Z2, Z7, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, (AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPSLLW     $0x05, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 64(AX)
+	VMOVDQU8   64(CX), Z4
 	PREFETCHT0 2112(CX)
-	VPANDD     Z0, Z5, Z4
-	VPTERNLOGD $0xf8, Z1, Z6, Z4
-	VPSLLW     $0x04, Z7, Z8
-	VPTERNLOGD $0xf8, Z2, Z8, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 128(AX)
-	VPSRLW     $0x04, Z5, Z4
-	VPANDD     Z0, Z4, Z4
-	VPSRLW     $0x02, Z6, Z5
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VPSLLW     $0x03, Z7, Z5
-	VPTERNLOGD $0xf8, Z2, Z5, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 192(AX)
-	VMOVDQU8   128(CX), Z5
+	VPANDD     Z0, Z4, Z3
+	VPTERNLOGD $0xf8, Z1, Z5, Z3
+	VPSLLW     $0x04, Z6, Z7
+	VPTERNLOGD $0xf8, Z2, Z7, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 128(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPSLLW     $0x03, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 192(AX)
+	VMOVDQU8   128(CX), Z4
 	PREFETCHT0 2176(CX)
-	VPANDD     Z0, Z5, Z4
-	VMOVDQU8   320(CX), Z6
+	VPANDD     Z0, Z4, Z3
+	VMOVDQU8   320(CX), Z5
 	PREFETCHT0 2368(CX)
-	VPSLLW     $0x04, Z6, Z8
-	VPTERNLOGD $0xf8, Z1, Z8, Z4
-	VPSLLW     $0x02, Z7, Z8
-	VPTERNLOGD $0xf8, Z2, Z8, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 256(AX)
-	VPSRLW     $0x04, Z5, Z4
-	VPANDD     Z0, Z4, Z4
-	VPSLLW     $0x02, Z6, Z5
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VPSLLW     $0x01, Z7, Z5
-	VPTERNLOGD $0xf8, Z2, Z5, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 320(AX)
-	VMOVDQU8   192(CX), Z5
+	VPSLLW     $0x04, Z5, Z7
+	VPTERNLOGD $0xf8, Z1, Z7, Z3
+	VPSLLW     $0x02, Z6, Z7
+	VPTERNLOGD $0xf8, Z2, Z7, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 256(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPSLLW     $0x01, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 320(AX)
+	VMOVDQU8   192(CX), Z4
 	PREFETCHT0 2240(CX)
-	VPANDD     Z0, Z5, Z4
-	VPTERNLOGD $0xf8, Z1, Z6, Z4
-	VPTERNLOGD $0xf8, Z2, Z7, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 384(AX)
-	VPSRLW     $0x04, Z5, Z4
-	VPANDD     Z0, Z4, Z4
-	VPSRLW     $0x02, Z6, Z5
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VPSRLW     $0x01, Z7, Z5
-	VPTERNLOGD $0xf8, Z2, Z5, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 448(AX)
+	VPANDD     Z0, Z4, Z3
+	VPTERNLOGD $0xf8, Z1, Z5, Z3
+	VPTERNLOGD $0xf8, Z2, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 384(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPSRLW     $0x01, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 448(AX)
 	ADDQ       $+512, AX
 	ADDQ       $+448, CX
 	DECQ       DX
@@ -26232,2404 +26232,803 @@ loop:
 	VZEROUPPER
 	RET
 
-// func correctTilesAVX512(dst *byte, widths *byte, list *byte, n int, at int, end int, next *byte) (count int, last int)
-// Requires: MMX+
-TEXT ·correctTilesAVX512(SB), NOSPLIT, $8-72
+// func correctTilesAVX512(dst *byte, widths *byte, counts *byte, list *byte, n int) (used int)
+// Requires: AVX, AVX2, BMI
+TEXT ·correctTilesAVX512(SB), NOSPLIT, $192-48
 	MOVQ dst+0(FP), AX
 	MOVQ widths+8(FP), CX
-	MOVQ list+16(FP), DX
-	MOVQ n+24(FP), BX
-	MOVQ at+32(FP), SI
-	MOVQ next+48(FP), DI
-	ADDQ DX, BX
-	ADDQ AX, SI
+	MOVQ counts+16(FP), DX
+	MOVQ list+24(FP), BX
+	MOVQ n+32(FP), SI
+	LEAQ tileStepsAVX512<>+0(SB), DI
+	LEAQ entryPlacesAVX512<>+0(SB), R8
 
-run:
-	MOVQ    dst+0(FP), R8
-	MOVQ    end+40(FP), R9
-	ADDQ    R8, R9
-	CMPQ    AX, R9
-	JCC     done
-	LEAQ    exceptionStepsAVX512<>+0(SB), R8
-	MOVBQZX (CX), R10
-	MOVQ    R10, R11
-	SHLQ    $0x08, R11
-	ADDQ    R11, R8
+group:
+	MOVBQZX (CX), R9
+	SHLQ    $0x05, R9
+	VMOVDQU (DI)(R9*1), Y0
+	VPXOR   Y1, Y1, Y1
+	VPSUBB  Y0, Y1, Y1
+	VMOVDQU Y0, (SP)
+	VMOVDQU Y1, 128(SP)
+	MOVQ    $0x00000100, R9
+	CMPQ    SI, $0x01
+	JEQ     single
+	MOVBQZX 1(CX), R9
+	SHLQ    $0x05, R9
 
-wider:
-	INCQ    CX
-	ADDQ    $+512, AX
-	CMPQ    AX, R9
-	JCC     four
-	MOVBQZX (CX), R11
-	CMPQ    R11, R10
-	JEQ     wider
+single:
+	VMOVDQU      (DI)(R9*1), Y0
+	VPXOR        Y1, Y1, Y1
+	VPSUBB       Y0, Y1, Y1
+	VMOVDQU      Y0, 32(SP)
+	VMOVDQU      Y1, 160(SP)
+	VPBROADCASTQ (DX), Y0
+	VPSHUFB      spreadCounts0AVX512<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y0, Y1
+	VPBLENDD     $0xaa, Y1, Y0, Y0
+	VPAND        countBitsAVX512<>+0(SB), Y0, Y0
+	VPMINUB      layeredAVX512<>+0(SB), Y0, Y0
+	VPBROADCASTQ (DX), Y1
+	VPSHUFB      spreadCounts1AVX512<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y1, Y2
+	VPBLENDD     $0xaa, Y2, Y1, Y1
+	VPAND        countBitsAVX512<>+0(SB), Y1, Y1
+	VPMINUB      layeredAVX512<>+0(SB), Y1, Y1
 
-four:
-	LEAQ       4(DX), R9
-	CMPQ       R9, BX
-	JHI        one
-	MOVBQZX    (DX), R9
-	MOVL       R9, R10
-	ANDL       $0x7f, R10
-	ADDQ       SI, R10
-	MOVBQZX    1(DX), R11
-	MOVL       R11, R12
-	ANDL       $0x7f, R12
-	ADDQ       R10, R12
-	MOVBQZX    2(DX), R13
-	MOVL       R13, R14
-	ANDL       $0x7f, R14
-	ADDQ       R12, R14
-	MOVBQZX    3(DX), R15
-	MOVL       R15, BP
-	ANDL       $0x7f, BP
-	ADDQ       R14, BP
-	CMPQ       BP, AX
-	JCC        one
-	MOVBLZX    (R8)(R9*1), R9
-	ADDB       R9, (R10)
-	MOVBLZX    (R8)(R11*1), R11
-	ADDB       R11, (R12)
-	MOVBLZX    (R8)(R13*1), R13
-	ADDB       R13, (R14)
-	MOVBLZX    (R8)(R15*1), R15
-	ADDB       R15, (BP)
-	MOVQ       BP, SI
-	ADDQ       $0x04, DX
-	PREFETCHT0 (DI)
-	ADDQ       $0x40, DI
-	JMP        four
+layer:
+	VPCMPGTB  slotsAVX512<>+0(SB), Y0, Y2
+	VPMOVMSKB Y2, R9
+	VPCMPGTB  slotsAVX512<>+0(SB), Y1, Y2
+	VPMOVMSKB Y2, R10
+	SHLQ      $0x20, R10
+	ORQ       R9, R10
+	MOVQ      R10, R9
+	JEQ       tails
 
-one:
-	CMPQ    DX, BX
-	JEQ     done
-	MOVBQZX (DX), R9
-	MOVL    R9, R10
-	ANDL    $0x7f, R10
-	ADDQ    SI, R10
-	CMPQ    R10, AX
-	JCC     run
-	MOVBLZX (R8)(R9*1), R9
-	ADDB    R9, (R10)
-	MOVQ    R10, SI
-	INCQ    DX
-	JMP     one
+entry:
+	MOVBQZX (BX), R10
+	INCQ    BX
+	TZCNTQ  R9, R11
+	ANDL    $-4, R11
+	MOVWQZX (R8)(R10*2), R12
+	ADDQ    R11, R12
+	MOVBLZX (SP)(R10*1), R10
+	ADDB    R10, (AX)(R12*1)
+	LEAQ    -1(R9), R10
+	ANDQ    R10, R9
+	JNZ     entry
+	VPSUBB  layerAVX512<>+0(SB), Y0, Y0
+	VPSUBB  layerAVX512<>+0(SB), Y1, Y1
+	JMP     layer
 
-done:
-	MOVQ list+16(FP), AX
-	MOVQ dst+0(FP), CX
-	SUBQ AX, DX
-	SUBQ CX, SI
-	MOVQ DX, count+56(FP)
-	MOVQ SI, last+64(FP)
+tails:
+	MOVQ (DX), R9
+	MOVQ R9, R10
+	SHRQ $0x01, R10
+	ANDQ R10, R9
+	MOVQ R9, R10
+	SHRQ $0x02, R10
+	ANDQ R10, R9
+	MOVQ $0x1111111111111111, R10
+	ANDQ R10, R9
+	JEQ  next
+
+tail:
+	MOVBQZX (BX), R11
+	INCQ    BX
+	MOVL    R11, R10
+	ANDL    $0x000000bf, R11
+	TZCNTQ  R9, R12
+	MOVWQZX (R8)(R11*2), R13
+	ADDQ    R12, R13
+	MOVBLZX (SP)(R11*1), R11
+	ADDB    R11, (AX)(R13*1)
+	TESTL   $0x00000040, R10
+	JEQ     tail
+	LEAQ    -1(R9), R10
+	ANDQ    R10, R9
+	JNZ     tail
+
+next:
+	ADDQ $0x08, DX
+	ADDQ $0x02, CX
+	ADDQ $+1024, AX
+	SUBQ $0x02, SI
+	JGT  group
+	MOVQ list+24(FP), AX
+	SUBQ AX, BX
+	MOVQ BX, used+40(FP)
+	VZEROUPPER
 	RET
 
-DATA exceptionStepsAVX512<>+0(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+1(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+2(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+3(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+4(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+5(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+6(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+7(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+8(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+9(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+10(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+11(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+12(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+13(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+14(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+15(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+16(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+17(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+18(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+19(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+20(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+21(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+22(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+23(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+24(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+25(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+26(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+27(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+28(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+29(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+30(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+31(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+32(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+33(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+34(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+35(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+36(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+37(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+38(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+39(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+40(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+41(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+42(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+43(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+44(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+45(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+46(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+47(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+48(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+49(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+50(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+51(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+52(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+53(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+54(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+55(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+56(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+57(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+58(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+59(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+60(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+61(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+62(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+63(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+64(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+65(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+66(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+67(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+68(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+69(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+70(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+71(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+72(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+73(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+74(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+75(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+76(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+77(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+78(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+79(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+80(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+81(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+82(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+83(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+84(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+85(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+86(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+87(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+88(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+89(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+90(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+91(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+92(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+93(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+94(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+95(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+96(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+97(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+98(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+99(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+100(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+101(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+102(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+103(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+104(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+105(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+106(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+107(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+108(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+109(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+110(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+111(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+112(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+113(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+114(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+115(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+116(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+117(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+118(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+119(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+120(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+121(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+122(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+123(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+124(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+125(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+126(SB)/1, $0x01
-DATA exceptionStepsAVX512<>+127(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+128(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+129(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+130(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+131(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+132(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+133(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+134(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+135(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+136(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+137(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+138(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+139(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+140(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+141(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+142(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+143(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+144(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+145(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+146(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+147(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+148(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+149(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+150(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+151(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+152(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+153(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+154(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+155(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+156(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+157(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+158(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+159(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+160(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+161(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+162(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+163(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+164(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+165(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+166(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+167(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+168(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+169(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+170(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+171(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+172(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+173(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+174(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+175(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+176(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+177(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+178(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+179(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+180(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+181(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+182(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+183(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+184(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+185(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+186(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+187(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+188(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+189(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+190(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+191(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+192(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+193(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+194(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+195(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+196(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+197(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+198(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+199(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+200(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+201(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+202(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+203(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+204(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+205(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+206(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+207(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+208(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+209(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+210(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+211(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+212(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+213(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+214(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+215(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+216(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+217(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+218(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+219(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+220(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+221(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+222(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+223(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+224(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+225(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+226(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+227(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+228(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+229(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+230(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+231(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+232(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+233(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+234(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+235(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+236(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+237(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+238(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+239(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+240(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+241(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+242(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+243(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+244(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+245(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+246(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+247(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+248(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+249(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+250(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+251(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+252(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+253(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+254(SB)/1, $0xff
-DATA exceptionStepsAVX512<>+255(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+256(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+257(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+258(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+259(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+260(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+261(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+262(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+263(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+264(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+265(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+266(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+267(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+268(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+269(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+270(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+271(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+272(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+273(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+274(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+275(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+276(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+277(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+278(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+279(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+280(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+281(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+282(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+283(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+284(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+285(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+286(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+287(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+288(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+289(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+290(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+291(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+292(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+293(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+294(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+295(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+296(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+297(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+298(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+299(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+300(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+301(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+302(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+303(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+304(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+305(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+306(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+307(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+308(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+309(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+310(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+311(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+312(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+313(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+314(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+315(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+316(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+317(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+318(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+319(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+320(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+321(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+322(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+323(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+324(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+325(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+326(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+327(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+328(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+329(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+330(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+331(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+332(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+333(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+334(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+335(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+336(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+337(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+338(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+339(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+340(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+341(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+342(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+343(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+344(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+345(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+346(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+347(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+348(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+349(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+350(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+351(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+352(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+353(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+354(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+355(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+356(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+357(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+358(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+359(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+360(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+361(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+362(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+363(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+364(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+365(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+366(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+367(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+368(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+369(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+370(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+371(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+372(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+373(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+374(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+375(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+376(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+377(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+378(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+379(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+380(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+381(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+382(SB)/1, $0x02
-DATA exceptionStepsAVX512<>+383(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+384(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+385(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+386(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+387(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+388(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+389(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+390(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+391(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+392(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+393(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+394(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+395(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+396(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+397(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+398(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+399(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+400(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+401(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+402(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+403(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+404(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+405(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+406(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+407(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+408(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+409(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+410(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+411(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+412(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+413(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+414(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+415(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+416(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+417(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+418(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+419(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+420(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+421(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+422(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+423(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+424(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+425(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+426(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+427(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+428(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+429(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+430(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+431(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+432(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+433(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+434(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+435(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+436(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+437(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+438(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+439(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+440(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+441(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+442(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+443(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+444(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+445(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+446(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+447(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+448(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+449(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+450(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+451(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+452(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+453(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+454(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+455(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+456(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+457(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+458(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+459(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+460(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+461(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+462(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+463(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+464(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+465(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+466(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+467(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+468(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+469(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+470(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+471(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+472(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+473(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+474(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+475(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+476(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+477(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+478(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+479(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+480(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+481(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+482(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+483(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+484(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+485(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+486(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+487(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+488(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+489(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+490(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+491(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+492(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+493(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+494(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+495(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+496(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+497(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+498(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+499(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+500(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+501(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+502(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+503(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+504(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+505(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+506(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+507(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+508(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+509(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+510(SB)/1, $0xfe
-DATA exceptionStepsAVX512<>+511(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+512(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+513(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+514(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+515(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+516(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+517(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+518(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+519(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+520(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+521(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+522(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+523(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+524(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+525(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+526(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+527(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+528(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+529(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+530(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+531(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+532(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+533(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+534(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+535(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+536(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+537(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+538(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+539(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+540(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+541(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+542(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+543(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+544(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+545(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+546(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+547(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+548(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+549(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+550(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+551(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+552(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+553(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+554(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+555(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+556(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+557(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+558(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+559(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+560(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+561(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+562(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+563(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+564(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+565(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+566(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+567(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+568(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+569(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+570(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+571(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+572(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+573(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+574(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+575(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+576(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+577(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+578(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+579(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+580(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+581(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+582(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+583(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+584(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+585(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+586(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+587(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+588(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+589(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+590(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+591(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+592(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+593(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+594(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+595(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+596(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+597(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+598(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+599(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+600(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+601(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+602(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+603(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+604(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+605(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+606(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+607(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+608(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+609(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+610(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+611(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+612(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+613(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+614(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+615(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+616(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+617(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+618(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+619(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+620(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+621(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+622(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+623(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+624(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+625(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+626(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+627(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+628(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+629(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+630(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+631(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+632(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+633(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+634(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+635(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+636(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+637(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+638(SB)/1, $0x04
-DATA exceptionStepsAVX512<>+639(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+640(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+641(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+642(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+643(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+644(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+645(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+646(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+647(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+648(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+649(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+650(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+651(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+652(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+653(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+654(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+655(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+656(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+657(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+658(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+659(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+660(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+661(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+662(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+663(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+664(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+665(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+666(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+667(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+668(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+669(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+670(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+671(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+672(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+673(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+674(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+675(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+676(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+677(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+678(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+679(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+680(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+681(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+682(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+683(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+684(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+685(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+686(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+687(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+688(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+689(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+690(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+691(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+692(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+693(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+694(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+695(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+696(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+697(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+698(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+699(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+700(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+701(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+702(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+703(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+704(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+705(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+706(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+707(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+708(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+709(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+710(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+711(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+712(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+713(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+714(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+715(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+716(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+717(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+718(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+719(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+720(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+721(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+722(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+723(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+724(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+725(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+726(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+727(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+728(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+729(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+730(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+731(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+732(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+733(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+734(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+735(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+736(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+737(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+738(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+739(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+740(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+741(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+742(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+743(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+744(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+745(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+746(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+747(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+748(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+749(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+750(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+751(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+752(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+753(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+754(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+755(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+756(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+757(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+758(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+759(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+760(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+761(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+762(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+763(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+764(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+765(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+766(SB)/1, $0xfc
-DATA exceptionStepsAVX512<>+767(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+768(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+769(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+770(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+771(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+772(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+773(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+774(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+775(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+776(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+777(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+778(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+779(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+780(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+781(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+782(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+783(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+784(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+785(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+786(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+787(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+788(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+789(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+790(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+791(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+792(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+793(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+794(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+795(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+796(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+797(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+798(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+799(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+800(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+801(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+802(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+803(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+804(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+805(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+806(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+807(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+808(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+809(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+810(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+811(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+812(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+813(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+814(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+815(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+816(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+817(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+818(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+819(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+820(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+821(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+822(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+823(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+824(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+825(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+826(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+827(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+828(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+829(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+830(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+831(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+832(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+833(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+834(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+835(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+836(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+837(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+838(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+839(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+840(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+841(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+842(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+843(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+844(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+845(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+846(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+847(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+848(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+849(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+850(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+851(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+852(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+853(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+854(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+855(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+856(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+857(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+858(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+859(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+860(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+861(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+862(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+863(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+864(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+865(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+866(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+867(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+868(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+869(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+870(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+871(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+872(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+873(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+874(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+875(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+876(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+877(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+878(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+879(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+880(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+881(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+882(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+883(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+884(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+885(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+886(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+887(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+888(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+889(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+890(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+891(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+892(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+893(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+894(SB)/1, $0x08
-DATA exceptionStepsAVX512<>+895(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+896(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+897(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+898(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+899(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+900(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+901(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+902(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+903(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+904(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+905(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+906(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+907(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+908(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+909(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+910(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+911(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+912(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+913(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+914(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+915(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+916(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+917(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+918(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+919(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+920(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+921(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+922(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+923(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+924(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+925(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+926(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+927(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+928(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+929(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+930(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+931(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+932(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+933(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+934(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+935(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+936(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+937(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+938(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+939(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+940(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+941(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+942(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+943(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+944(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+945(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+946(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+947(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+948(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+949(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+950(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+951(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+952(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+953(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+954(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+955(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+956(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+957(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+958(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+959(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+960(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+961(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+962(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+963(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+964(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+965(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+966(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+967(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+968(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+969(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+970(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+971(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+972(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+973(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+974(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+975(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+976(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+977(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+978(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+979(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+980(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+981(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+982(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+983(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+984(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+985(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+986(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+987(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+988(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+989(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+990(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+991(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+992(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+993(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+994(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+995(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+996(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+997(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+998(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+999(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1000(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1001(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1002(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1003(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1004(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1005(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1006(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1007(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1008(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1009(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1010(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1011(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1012(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1013(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1014(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1015(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1016(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1017(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1018(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1019(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1020(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1021(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1022(SB)/1, $0xf8
-DATA exceptionStepsAVX512<>+1023(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+1024(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1025(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1026(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1027(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1028(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1029(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1030(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1031(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1032(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1033(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1034(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1035(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1036(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1037(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1038(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1039(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1040(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1041(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1042(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1043(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1044(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1045(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1046(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1047(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1048(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1049(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1050(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1051(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1052(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1053(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1054(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1055(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1056(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1057(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1058(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1059(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1060(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1061(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1062(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1063(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1064(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1065(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1066(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1067(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1068(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1069(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1070(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1071(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1072(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1073(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1074(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1075(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1076(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1077(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1078(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1079(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1080(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1081(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1082(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1083(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1084(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1085(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1086(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1087(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1088(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1089(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1090(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1091(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1092(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1093(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1094(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1095(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1096(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1097(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1098(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1099(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1100(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1101(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1102(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1103(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1104(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1105(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1106(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1107(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1108(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1109(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1110(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1111(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1112(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1113(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1114(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1115(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1116(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1117(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1118(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1119(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1120(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1121(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1122(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1123(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1124(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1125(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1126(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1127(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1128(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1129(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1130(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1131(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1132(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1133(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1134(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1135(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1136(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1137(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1138(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1139(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1140(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1141(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1142(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1143(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1144(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1145(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1146(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1147(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1148(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1149(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1150(SB)/1, $0x10
-DATA exceptionStepsAVX512<>+1151(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+1152(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1153(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1154(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1155(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1156(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1157(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1158(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1159(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1160(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1161(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1162(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1163(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1164(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1165(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1166(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1167(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1168(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1169(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1170(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1171(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1172(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1173(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1174(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1175(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1176(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1177(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1178(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1179(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1180(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1181(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1182(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1183(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1184(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1185(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1186(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1187(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1188(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1189(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1190(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1191(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1192(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1193(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1194(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1195(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1196(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1197(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1198(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1199(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1200(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1201(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1202(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1203(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1204(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1205(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1206(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1207(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1208(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1209(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1210(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1211(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1212(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1213(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1214(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1215(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1216(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1217(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1218(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1219(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1220(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1221(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1222(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1223(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1224(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1225(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1226(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1227(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1228(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1229(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1230(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1231(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1232(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1233(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1234(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1235(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1236(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1237(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1238(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1239(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1240(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1241(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1242(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1243(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1244(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1245(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1246(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1247(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1248(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1249(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1250(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1251(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1252(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1253(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1254(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1255(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1256(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1257(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1258(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1259(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1260(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1261(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1262(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1263(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1264(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1265(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1266(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1267(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1268(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1269(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1270(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1271(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1272(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1273(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1274(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1275(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1276(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1277(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1278(SB)/1, $0xf0
-DATA exceptionStepsAVX512<>+1279(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+1280(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1281(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1282(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1283(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1284(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1285(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1286(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1287(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1288(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1289(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1290(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1291(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1292(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1293(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1294(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1295(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1296(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1297(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1298(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1299(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1300(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1301(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1302(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1303(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1304(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1305(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1306(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1307(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1308(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1309(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1310(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1311(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1312(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1313(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1314(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1315(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1316(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1317(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1318(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1319(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1320(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1321(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1322(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1323(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1324(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1325(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1326(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1327(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1328(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1329(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1330(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1331(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1332(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1333(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1334(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1335(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1336(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1337(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1338(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1339(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1340(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1341(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1342(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1343(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1344(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1345(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1346(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1347(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1348(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1349(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1350(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1351(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1352(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1353(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1354(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1355(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1356(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1357(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1358(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1359(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1360(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1361(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1362(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1363(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1364(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1365(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1366(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1367(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1368(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1369(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1370(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1371(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1372(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1373(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1374(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1375(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1376(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1377(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1378(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1379(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1380(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1381(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1382(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1383(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1384(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1385(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1386(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1387(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1388(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1389(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1390(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1391(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1392(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1393(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1394(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1395(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1396(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1397(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1398(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1399(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1400(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1401(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1402(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1403(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1404(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1405(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1406(SB)/1, $0x20
-DATA exceptionStepsAVX512<>+1407(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+1408(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1409(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1410(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1411(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1412(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1413(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1414(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1415(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1416(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1417(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1418(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1419(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1420(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1421(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1422(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1423(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1424(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1425(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1426(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1427(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1428(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1429(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1430(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1431(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1432(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1433(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1434(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1435(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1436(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1437(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1438(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1439(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1440(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1441(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1442(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1443(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1444(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1445(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1446(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1447(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1448(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1449(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1450(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1451(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1452(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1453(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1454(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1455(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1456(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1457(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1458(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1459(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1460(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1461(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1462(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1463(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1464(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1465(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1466(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1467(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1468(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1469(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1470(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1471(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1472(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1473(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1474(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1475(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1476(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1477(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1478(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1479(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1480(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1481(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1482(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1483(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1484(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1485(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1486(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1487(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1488(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1489(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1490(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1491(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1492(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1493(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1494(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1495(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1496(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1497(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1498(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1499(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1500(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1501(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1502(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1503(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1504(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1505(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1506(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1507(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1508(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1509(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1510(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1511(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1512(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1513(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1514(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1515(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1516(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1517(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1518(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1519(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1520(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1521(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1522(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1523(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1524(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1525(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1526(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1527(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1528(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1529(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1530(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1531(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1532(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1533(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1534(SB)/1, $0xe0
-DATA exceptionStepsAVX512<>+1535(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+1536(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1537(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1538(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1539(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1540(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1541(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1542(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1543(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1544(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1545(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1546(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1547(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1548(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1549(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1550(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1551(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1552(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1553(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1554(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1555(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1556(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1557(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1558(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1559(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1560(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1561(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1562(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1563(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1564(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1565(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1566(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1567(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1568(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1569(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1570(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1571(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1572(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1573(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1574(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1575(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1576(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1577(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1578(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1579(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1580(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1581(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1582(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1583(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1584(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1585(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1586(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1587(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1588(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1589(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1590(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1591(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1592(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1593(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1594(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1595(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1596(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1597(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1598(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1599(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1600(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1601(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1602(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1603(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1604(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1605(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1606(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1607(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1608(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1609(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1610(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1611(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1612(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1613(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1614(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1615(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1616(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1617(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1618(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1619(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1620(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1621(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1622(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1623(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1624(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1625(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1626(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1627(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1628(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1629(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1630(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1631(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1632(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1633(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1634(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1635(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1636(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1637(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1638(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1639(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1640(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1641(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1642(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1643(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1644(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1645(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1646(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1647(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1648(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1649(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1650(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1651(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1652(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1653(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1654(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1655(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1656(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1657(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1658(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1659(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1660(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1661(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1662(SB)/1, $0x40
-DATA exceptionStepsAVX512<>+1663(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+1664(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1665(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1666(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1667(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1668(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1669(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1670(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1671(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1672(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1673(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1674(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1675(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1676(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1677(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1678(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1679(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1680(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1681(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1682(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1683(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1684(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1685(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1686(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1687(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1688(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1689(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1690(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1691(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1692(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1693(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1694(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1695(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1696(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1697(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1698(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1699(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1700(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1701(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1702(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1703(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1704(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1705(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1706(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1707(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1708(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1709(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1710(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1711(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1712(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1713(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1714(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1715(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1716(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1717(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1718(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1719(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1720(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1721(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1722(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1723(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1724(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1725(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1726(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1727(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1728(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1729(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1730(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1731(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1732(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1733(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1734(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1735(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1736(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1737(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1738(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1739(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1740(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1741(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1742(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1743(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1744(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1745(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1746(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1747(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1748(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1749(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1750(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1751(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1752(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1753(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1754(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1755(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1756(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1757(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1758(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1759(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1760(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1761(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1762(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1763(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1764(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1765(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1766(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1767(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1768(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1769(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1770(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1771(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1772(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1773(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1774(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1775(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1776(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1777(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1778(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1779(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1780(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1781(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1782(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1783(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1784(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1785(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1786(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1787(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1788(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1789(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1790(SB)/1, $0xc0
-DATA exceptionStepsAVX512<>+1791(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+1792(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1793(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1794(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1795(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1796(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1797(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1798(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1799(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1800(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1801(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1802(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1803(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1804(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1805(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1806(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1807(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1808(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1809(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1810(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1811(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1812(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1813(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1814(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1815(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1816(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1817(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1818(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1819(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1820(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1821(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1822(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1823(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1824(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1825(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1826(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1827(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1828(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1829(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1830(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1831(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1832(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1833(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1834(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1835(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1836(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1837(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1838(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1839(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1840(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1841(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1842(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1843(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1844(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1845(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1846(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1847(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1848(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1849(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1850(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1851(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1852(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1853(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1854(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1855(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1856(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1857(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1858(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1859(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1860(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1861(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1862(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1863(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1864(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1865(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1866(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1867(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1868(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1869(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1870(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1871(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1872(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1873(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1874(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1875(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1876(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1877(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1878(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1879(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1880(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1881(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1882(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1883(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1884(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1885(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1886(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1887(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1888(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1889(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1890(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1891(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1892(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1893(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1894(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1895(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1896(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1897(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1898(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1899(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1900(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1901(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1902(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1903(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1904(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1905(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1906(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1907(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1908(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1909(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1910(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1911(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1912(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1913(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1914(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1915(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1916(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1917(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1918(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1919(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+1920(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1921(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1922(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1923(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1924(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1925(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1926(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1927(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1928(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1929(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1930(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1931(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1932(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1933(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1934(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1935(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1936(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1937(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1938(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1939(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1940(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1941(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1942(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1943(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1944(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1945(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1946(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1947(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1948(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1949(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1950(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1951(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1952(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1953(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1954(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1955(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1956(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1957(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1958(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1959(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1960(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1961(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1962(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1963(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1964(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1965(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1966(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1967(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1968(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1969(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1970(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1971(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1972(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1973(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1974(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1975(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1976(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1977(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1978(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1979(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1980(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1981(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1982(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1983(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1984(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1985(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1986(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1987(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1988(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1989(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1990(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1991(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1992(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1993(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1994(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1995(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1996(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1997(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1998(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+1999(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2000(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2001(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2002(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2003(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2004(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2005(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2006(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2007(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2008(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2009(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2010(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2011(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2012(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2013(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2014(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2015(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2016(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2017(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2018(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2019(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2020(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2021(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2022(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2023(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2024(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2025(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2026(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2027(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2028(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2029(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2030(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2031(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2032(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2033(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2034(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2035(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2036(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2037(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2038(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2039(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2040(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2041(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2042(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2043(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2044(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2045(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2046(SB)/1, $0x80
-DATA exceptionStepsAVX512<>+2047(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2048(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2049(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2050(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2051(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2052(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2053(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2054(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2055(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2056(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2057(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2058(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2059(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2060(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2061(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2062(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2063(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2064(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2065(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2066(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2067(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2068(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2069(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2070(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2071(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2072(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2073(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2074(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2075(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2076(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2077(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2078(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2079(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2080(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2081(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2082(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2083(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2084(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2085(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2086(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2087(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2088(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2089(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2090(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2091(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2092(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2093(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2094(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2095(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2096(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2097(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2098(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2099(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2100(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2101(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2102(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2103(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2104(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2105(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2106(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2107(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2108(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2109(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2110(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2111(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2112(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2113(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2114(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2115(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2116(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2117(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2118(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2119(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2120(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2121(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2122(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2123(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2124(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2125(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2126(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2127(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2128(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2129(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2130(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2131(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2132(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2133(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2134(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2135(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2136(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2137(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2138(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2139(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2140(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2141(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2142(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2143(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2144(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2145(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2146(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2147(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2148(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2149(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2150(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2151(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2152(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2153(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2154(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2155(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2156(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2157(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2158(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2159(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2160(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2161(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2162(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2163(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2164(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2165(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2166(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2167(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2168(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2169(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2170(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2171(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2172(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2173(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2174(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2175(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2176(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2177(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2178(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2179(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2180(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2181(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2182(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2183(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2184(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2185(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2186(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2187(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2188(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2189(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2190(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2191(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2192(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2193(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2194(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2195(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2196(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2197(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2198(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2199(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2200(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2201(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2202(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2203(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2204(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2205(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2206(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2207(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2208(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2209(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2210(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2211(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2212(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2213(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2214(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2215(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2216(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2217(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2218(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2219(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2220(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2221(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2222(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2223(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2224(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2225(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2226(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2227(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2228(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2229(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2230(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2231(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2232(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2233(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2234(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2235(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2236(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2237(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2238(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2239(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2240(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2241(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2242(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2243(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2244(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2245(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2246(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2247(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2248(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2249(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2250(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2251(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2252(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2253(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2254(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2255(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2256(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2257(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2258(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2259(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2260(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2261(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2262(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2263(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2264(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2265(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2266(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2267(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2268(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2269(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2270(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2271(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2272(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2273(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2274(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2275(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2276(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2277(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2278(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2279(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2280(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2281(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2282(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2283(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2284(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2285(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2286(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2287(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2288(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2289(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2290(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2291(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2292(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2293(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2294(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2295(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2296(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2297(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2298(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2299(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2300(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2301(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2302(SB)/1, $0x00
-DATA exceptionStepsAVX512<>+2303(SB)/1, $0x00
-GLOBL exceptionStepsAVX512<>(SB), RODATA|NOPTR, $2304
+DATA tileStepsAVX512<>+0(SB)/1, $0x01
+DATA tileStepsAVX512<>+1(SB)/1, $0x01
+DATA tileStepsAVX512<>+2(SB)/1, $0x01
+DATA tileStepsAVX512<>+3(SB)/1, $0x01
+DATA tileStepsAVX512<>+4(SB)/1, $0x01
+DATA tileStepsAVX512<>+5(SB)/1, $0x01
+DATA tileStepsAVX512<>+6(SB)/1, $0x01
+DATA tileStepsAVX512<>+7(SB)/1, $0x01
+DATA tileStepsAVX512<>+8(SB)/1, $0x01
+DATA tileStepsAVX512<>+9(SB)/1, $0x01
+DATA tileStepsAVX512<>+10(SB)/1, $0x01
+DATA tileStepsAVX512<>+11(SB)/1, $0x01
+DATA tileStepsAVX512<>+12(SB)/1, $0x01
+DATA tileStepsAVX512<>+13(SB)/1, $0x01
+DATA tileStepsAVX512<>+14(SB)/1, $0x01
+DATA tileStepsAVX512<>+15(SB)/1, $0x01
+DATA tileStepsAVX512<>+16(SB)/1, $0x01
+DATA tileStepsAVX512<>+17(SB)/1, $0x01
+DATA tileStepsAVX512<>+18(SB)/1, $0x01
+DATA tileStepsAVX512<>+19(SB)/1, $0x01
+DATA tileStepsAVX512<>+20(SB)/1, $0x01
+DATA tileStepsAVX512<>+21(SB)/1, $0x01
+DATA tileStepsAVX512<>+22(SB)/1, $0x01
+DATA tileStepsAVX512<>+23(SB)/1, $0x01
+DATA tileStepsAVX512<>+24(SB)/1, $0x01
+DATA tileStepsAVX512<>+25(SB)/1, $0x01
+DATA tileStepsAVX512<>+26(SB)/1, $0x01
+DATA tileStepsAVX512<>+27(SB)/1, $0x01
+DATA tileStepsAVX512<>+28(SB)/1, $0x01
+DATA tileStepsAVX512<>+29(SB)/1, $0x01
+DATA tileStepsAVX512<>+30(SB)/1, $0x01
+DATA tileStepsAVX512<>+31(SB)/1, $0x01
+DATA tileStepsAVX512<>+32(SB)/1, $0x02
+DATA tileStepsAVX512<>+33(SB)/1, $0x02
+DATA tileStepsAVX512<>+34(SB)/1, $0x02
+DATA tileStepsAVX512<>+35(SB)/1, $0x02
+DATA tileStepsAVX512<>+36(SB)/1, $0x02
+DATA tileStepsAVX512<>+37(SB)/1, $0x02
+DATA tileStepsAVX512<>+38(SB)/1, $0x02
+DATA tileStepsAVX512<>+39(SB)/1, $0x02
+DATA tileStepsAVX512<>+40(SB)/1, $0x02
+DATA tileStepsAVX512<>+41(SB)/1, $0x02
+DATA tileStepsAVX512<>+42(SB)/1, $0x02
+DATA tileStepsAVX512<>+43(SB)/1, $0x02
+DATA tileStepsAVX512<>+44(SB)/1, $0x02
+DATA tileStepsAVX512<>+45(SB)/1, $0x02
+DATA tileStepsAVX512<>+46(SB)/1, $0x02
+DATA tileStepsAVX512<>+47(SB)/1, $0x02
+DATA tileStepsAVX512<>+48(SB)/1, $0x02
+DATA tileStepsAVX512<>+49(SB)/1, $0x02
+DATA tileStepsAVX512<>+50(SB)/1, $0x02
+DATA tileStepsAVX512<>+51(SB)/1, $0x02
+DATA tileStepsAVX512<>+52(SB)/1, $0x02
+DATA tileStepsAVX512<>+53(SB)/1, $0x02
+DATA tileStepsAVX512<>+54(SB)/1, $0x02
+DATA tileStepsAVX512<>+55(SB)/1, $0x02
+DATA tileStepsAVX512<>+56(SB)/1, $0x02
+DATA tileStepsAVX512<>+57(SB)/1, $0x02
+DATA tileStepsAVX512<>+58(SB)/1, $0x02
+DATA tileStepsAVX512<>+59(SB)/1, $0x02
+DATA tileStepsAVX512<>+60(SB)/1, $0x02
+DATA tileStepsAVX512<>+61(SB)/1, $0x02
+DATA tileStepsAVX512<>+62(SB)/1, $0x02
+DATA tileStepsAVX512<>+63(SB)/1, $0x02
+DATA tileStepsAVX512<>+64(SB)/1, $0x04
+DATA tileStepsAVX512<>+65(SB)/1, $0x04
+DATA tileStepsAVX512<>+66(SB)/1, $0x04
+DATA tileStepsAVX512<>+67(SB)/1, $0x04
+DATA tileStepsAVX512<>+68(SB)/1, $0x04
+DATA tileStepsAVX512<>+69(SB)/1, $0x04
+DATA tileStepsAVX512<>+70(SB)/1, $0x04
+DATA tileStepsAVX512<>+71(SB)/1, $0x04
+DATA tileStepsAVX512<>+72(SB)/1, $0x04
+DATA tileStepsAVX512<>+73(SB)/1, $0x04
+DATA tileStepsAVX512<>+74(SB)/1, $0x04
+DATA tileStepsAVX512<>+75(SB)/1, $0x04
+DATA tileStepsAVX512<>+76(SB)/1, $0x04
+DATA tileStepsAVX512<>+77(SB)/1, $0x04
+DATA tileStepsAVX512<>+78(SB)/1, $0x04
+DATA tileStepsAVX512<>+79(SB)/1, $0x04
+DATA tileStepsAVX512<>+80(SB)/1, $0x04
+DATA tileStepsAVX512<>+81(SB)/1, $0x04
+DATA tileStepsAVX512<>+82(SB)/1, $0x04
+DATA tileStepsAVX512<>+83(SB)/1, $0x04
+DATA tileStepsAVX512<>+84(SB)/1, $0x04
+DATA tileStepsAVX512<>+85(SB)/1, $0x04
+DATA tileStepsAVX512<>+86(SB)/1, $0x04
+DATA tileStepsAVX512<>+87(SB)/1, $0x04
+DATA tileStepsAVX512<>+88(SB)/1, $0x04
+DATA tileStepsAVX512<>+89(SB)/1, $0x04
+DATA tileStepsAVX512<>+90(SB)/1, $0x04
+DATA tileStepsAVX512<>+91(SB)/1, $0x04
+DATA tileStepsAVX512<>+92(SB)/1, $0x04
+DATA tileStepsAVX512<>+93(SB)/1, $0x04
+DATA tileStepsAVX512<>+94(SB)/1, $0x04
+DATA tileStepsAVX512<>+95(SB)/1, $0x04
+DATA tileStepsAVX512<>+96(SB)/1, $0x08
+DATA tileStepsAVX512<>+97(SB)/1, $0x08
+DATA tileStepsAVX512<>+98(SB)/1, $0x08
+DATA tileStepsAVX512<>+99(SB)/1, $0x08
+DATA tileStepsAVX512<>+100(SB)/1, $0x08
+DATA tileStepsAVX512<>+101(SB)/1, $0x08
+DATA tileStepsAVX512<>+102(SB)/1, $0x08
+DATA tileStepsAVX512<>+103(SB)/1, $0x08
+DATA tileStepsAVX512<>+104(SB)/1, $0x08
+DATA tileStepsAVX512<>+105(SB)/1, $0x08
+DATA tileStepsAVX512<>+106(SB)/1, $0x08
+DATA tileStepsAVX512<>+107(SB)/1, $0x08
+DATA tileStepsAVX512<>+108(SB)/1, $0x08
+DATA tileStepsAVX512<>+109(SB)/1, $0x08
+DATA tileStepsAVX512<>+110(SB)/1, $0x08
+DATA tileStepsAVX512<>+111(SB)/1, $0x08
+DATA tileStepsAVX512<>+112(SB)/1, $0x08
+DATA tileStepsAVX512<>+113(SB)/1, $0x08
+DATA tileStepsAVX512<>+114(SB)/1, $0x08
+DATA tileStepsAVX512<>+115(SB)/1, $0x08
+DATA tileStepsAVX512<>+116(SB)/1, $0x08
+DATA tileStepsAVX512<>+117(SB)/1, $0x08
+DATA tileStepsAVX512<>+118(SB)/1, $0x08
+DATA tileStepsAVX512<>+119(SB)/1, $0x08
+DATA tileStepsAVX512<>+120(SB)/1, $0x08
+DATA tileStepsAVX512<>+121(SB)/1, $0x08
+DATA tileStepsAVX512<>+122(SB)/1, $0x08
+DATA tileStepsAVX512<>+123(SB)/1, $0x08
+DATA tileStepsAVX512<>+124(SB)/1, $0x08
+DATA tileStepsAVX512<>+125(SB)/1, $0x08
+DATA tileStepsAVX512<>+126(SB)/1, $0x08
+DATA tileStepsAVX512<>+127(SB)/1, $0x08
+DATA tileStepsAVX512<>+128(SB)/1, $0x10
+DATA tileStepsAVX512<>+129(SB)/1, $0x10
+DATA tileStepsAVX512<>+130(SB)/1, $0x10
+DATA tileStepsAVX512<>+131(SB)/1, $0x10
+DATA tileStepsAVX512<>+132(SB)/1, $0x10
+DATA tileStepsAVX512<>+133(SB)/1, $0x10
+DATA tileStepsAVX512<>+134(SB)/1, $0x10
+DATA tileStepsAVX512<>+135(SB)/1, $0x10
+DATA tileStepsAVX512<>+136(SB)/1, $0x10
+DATA tileStepsAVX512<>+137(SB)/1, $0x10
+DATA tileStepsAVX512<>+138(SB)/1, $0x10
+DATA tileStepsAVX512<>+139(SB)/1, $0x10
+DATA tileStepsAVX512<>+140(SB)/1, $0x10
+DATA tileStepsAVX512<>+141(SB)/1, $0x10
+DATA tileStepsAVX512<>+142(SB)/1, $0x10
+DATA tileStepsAVX512<>+143(SB)/1, $0x10
+DATA tileStepsAVX512<>+144(SB)/1, $0x10
+DATA tileStepsAVX512<>+145(SB)/1, $0x10
+DATA tileStepsAVX512<>+146(SB)/1, $0x10
+DATA tileStepsAVX512<>+147(SB)/1, $0x10
+DATA tileStepsAVX512<>+148(SB)/1, $0x10
+DATA tileStepsAVX512<>+149(SB)/1, $0x10
+DATA tileStepsAVX512<>+150(SB)/1, $0x10
+DATA tileStepsAVX512<>+151(SB)/1, $0x10
+DATA tileStepsAVX512<>+152(SB)/1, $0x10
+DATA tileStepsAVX512<>+153(SB)/1, $0x10
+DATA tileStepsAVX512<>+154(SB)/1, $0x10
+DATA tileStepsAVX512<>+155(SB)/1, $0x10
+DATA tileStepsAVX512<>+156(SB)/1, $0x10
+DATA tileStepsAVX512<>+157(SB)/1, $0x10
+DATA tileStepsAVX512<>+158(SB)/1, $0x10
+DATA tileStepsAVX512<>+159(SB)/1, $0x10
+DATA tileStepsAVX512<>+160(SB)/1, $0x20
+DATA tileStepsAVX512<>+161(SB)/1, $0x20
+DATA tileStepsAVX512<>+162(SB)/1, $0x20
+DATA tileStepsAVX512<>+163(SB)/1, $0x20
+DATA tileStepsAVX512<>+164(SB)/1, $0x20
+DATA tileStepsAVX512<>+165(SB)/1, $0x20
+DATA tileStepsAVX512<>+166(SB)/1, $0x20
+DATA tileStepsAVX512<>+167(SB)/1, $0x20
+DATA tileStepsAVX512<>+168(SB)/1, $0x20
+DATA tileStepsAVX512<>+169(SB)/1, $0x20
+DATA tileStepsAVX512<>+170(SB)/1, $0x20
+DATA tileStepsAVX512<>+171(SB)/1, $0x20
+DATA tileStepsAVX512<>+172(SB)/1, $0x20
+DATA tileStepsAVX512<>+173(SB)/1, $0x20
+DATA tileStepsAVX512<>+174(SB)/1, $0x20
+DATA tileStepsAVX512<>+175(SB)/1, $0x20
+DATA tileStepsAVX512<>+176(SB)/1, $0x20
+DATA tileStepsAVX512<>+177(SB)/1, $0x20
+DATA tileStepsAVX512<>+178(SB)/1, $0x20
+DATA tileStepsAVX512<>+179(SB)/1, $0x20
+DATA tileStepsAVX512<>+180(SB)/1, $0x20
+DATA tileStepsAVX512<>+181(SB)/1, $0x20
+DATA tileStepsAVX512<>+182(SB)/1, $0x20
+DATA tileStepsAVX512<>+183(SB)/1, $0x20
+DATA tileStepsAVX512<>+184(SB)/1, $0x20
+DATA tileStepsAVX512<>+185(SB)/1, $0x20
+DATA tileStepsAVX512<>+186(SB)/1, $0x20
+DATA tileStepsAVX512<>+187(SB)/1, $0x20
+DATA tileStepsAVX512<>+188(SB)/1, $0x20
+DATA tileStepsAVX512<>+189(SB)/1, $0x20
+DATA tileStepsAVX512<>+190(SB)/1, $0x20
+DATA tileStepsAVX512<>+191(SB)/1, $0x20
+DATA tileStepsAVX512<>+192(SB)/1, $0x40
+DATA tileStepsAVX512<>+193(SB)/1, $0x40
+DATA tileStepsAVX512<>+194(SB)/1, $0x40
+DATA tileStepsAVX512<>+195(SB)/1, $0x40
+DATA tileStepsAVX512<>+196(SB)/1, $0x40
+DATA tileStepsAVX512<>+197(SB)/1, $0x40
+DATA tileStepsAVX512<>+198(SB)/1, $0x40
+DATA tileStepsAVX512<>+199(SB)/1, $0x40
+DATA tileStepsAVX512<>+200(SB)/1, $0x40
+DATA tileStepsAVX512<>+201(SB)/1, $0x40
+DATA tileStepsAVX512<>+202(SB)/1, $0x40
+DATA tileStepsAVX512<>+203(SB)/1, $0x40
+DATA tileStepsAVX512<>+204(SB)/1, $0x40
+DATA tileStepsAVX512<>+205(SB)/1, $0x40
+DATA tileStepsAVX512<>+206(SB)/1, $0x40
+DATA tileStepsAVX512<>+207(SB)/1, $0x40
+DATA tileStepsAVX512<>+208(SB)/1, $0x40
+DATA tileStepsAVX512<>+209(SB)/1, $0x40
+DATA tileStepsAVX512<>+210(SB)/1, $0x40
+DATA tileStepsAVX512<>+211(SB)/1, $0x40
+DATA tileStepsAVX512<>+212(SB)/1, $0x40
+DATA tileStepsAVX512<>+213(SB)/1, $0x40
+DATA tileStepsAVX512<>+214(SB)/1, $0x40
+DATA tileStepsAVX512<>+215(SB)/1, $0x40
+DATA tileStepsAVX512<>+216(SB)/1, $0x40
+DATA tileStepsAVX512<>+217(SB)/1, $0x40
+DATA tileStepsAVX512<>+218(SB)/1, $0x40
+DATA tileStepsAVX512<>+219(SB)/1, $0x40
+DATA tileStepsAVX512<>+220(SB)/1, $0x40
+DATA tileStepsAVX512<>+221(SB)/1, $0x40
+DATA tileStepsAVX512<>+222(SB)/1, $0x40
+DATA tileStepsAVX512<>+223(SB)/1, $0x40
+DATA tileStepsAVX512<>+224(SB)/1, $0x80
+DATA tileStepsAVX512<>+225(SB)/1, $0x80
+DATA tileStepsAVX512<>+226(SB)/1, $0x80
+DATA tileStepsAVX512<>+227(SB)/1, $0x80
+DATA tileStepsAVX512<>+228(SB)/1, $0x80
+DATA tileStepsAVX512<>+229(SB)/1, $0x80
+DATA tileStepsAVX512<>+230(SB)/1, $0x80
+DATA tileStepsAVX512<>+231(SB)/1, $0x80
+DATA tileStepsAVX512<>+232(SB)/1, $0x80
+DATA tileStepsAVX512<>+233(SB)/1, $0x80
+DATA tileStepsAVX512<>+234(SB)/1, $0x80
+DATA tileStepsAVX512<>+235(SB)/1, $0x80
+DATA tileStepsAVX512<>+236(SB)/1, $0x80
+DATA tileStepsAVX512<>+237(SB)/1, $0x80
+DATA tileStepsAVX512<>+238(SB)/1, $0x80
+DATA tileStepsAVX512<>+239(SB)/1, $0x80
+DATA tileStepsAVX512<>+240(SB)/1, $0x80
+DATA tileStepsAVX512<>+241(SB)/1, $0x80
+DATA tileStepsAVX512<>+242(SB)/1, $0x80
+DATA tileStepsAVX512<>+243(SB)/1, $0x80
+DATA tileStepsAVX512<>+244(SB)/1, $0x80
+DATA tileStepsAVX512<>+245(SB)/1, $0x80
+DATA tileStepsAVX512<>+246(SB)/1, $0x80
+DATA tileStepsAVX512<>+247(SB)/1, $0x80
+DATA tileStepsAVX512<>+248(SB)/1, $0x80
+DATA tileStepsAVX512<>+249(SB)/1, $0x80
+DATA tileStepsAVX512<>+250(SB)/1, $0x80
+DATA tileStepsAVX512<>+251(SB)/1, $0x80
+DATA tileStepsAVX512<>+252(SB)/1, $0x80
+DATA tileStepsAVX512<>+253(SB)/1, $0x80
+DATA tileStepsAVX512<>+254(SB)/1, $0x80
+DATA tileStepsAVX512<>+255(SB)/1, $0x80
+DATA tileStepsAVX512<>+256(SB)/1, $0x00
+DATA tileStepsAVX512<>+257(SB)/1, $0x00
+DATA tileStepsAVX512<>+258(SB)/1, $0x00
+DATA tileStepsAVX512<>+259(SB)/1, $0x00
+DATA tileStepsAVX512<>+260(SB)/1, $0x00
+DATA tileStepsAVX512<>+261(SB)/1, $0x00
+DATA tileStepsAVX512<>+262(SB)/1, $0x00
+DATA tileStepsAVX512<>+263(SB)/1, $0x00
+DATA tileStepsAVX512<>+264(SB)/1, $0x00
+DATA tileStepsAVX512<>+265(SB)/1, $0x00
+DATA tileStepsAVX512<>+266(SB)/1, $0x00
+DATA tileStepsAVX512<>+267(SB)/1, $0x00
+DATA tileStepsAVX512<>+268(SB)/1, $0x00
+DATA tileStepsAVX512<>+269(SB)/1, $0x00
+DATA tileStepsAVX512<>+270(SB)/1, $0x00
+DATA tileStepsAVX512<>+271(SB)/1, $0x00
+DATA tileStepsAVX512<>+272(SB)/1, $0x00
+DATA tileStepsAVX512<>+273(SB)/1, $0x00
+DATA tileStepsAVX512<>+274(SB)/1, $0x00
+DATA tileStepsAVX512<>+275(SB)/1, $0x00
+DATA tileStepsAVX512<>+276(SB)/1, $0x00
+DATA tileStepsAVX512<>+277(SB)/1, $0x00
+DATA tileStepsAVX512<>+278(SB)/1, $0x00
+DATA tileStepsAVX512<>+279(SB)/1, $0x00
+DATA tileStepsAVX512<>+280(SB)/1, $0x00
+DATA tileStepsAVX512<>+281(SB)/1, $0x00
+DATA tileStepsAVX512<>+282(SB)/1, $0x00
+DATA tileStepsAVX512<>+283(SB)/1, $0x00
+DATA tileStepsAVX512<>+284(SB)/1, $0x00
+DATA tileStepsAVX512<>+285(SB)/1, $0x00
+DATA tileStepsAVX512<>+286(SB)/1, $0x00
+DATA tileStepsAVX512<>+287(SB)/1, $0x00
+GLOBL tileStepsAVX512<>(SB), RODATA|NOPTR, $288
+
+DATA entryPlacesAVX512<>+0(SB)/2, $0x0000
+DATA entryPlacesAVX512<>+2(SB)/2, $0x0001
+DATA entryPlacesAVX512<>+4(SB)/2, $0x0002
+DATA entryPlacesAVX512<>+6(SB)/2, $0x0003
+DATA entryPlacesAVX512<>+8(SB)/2, $0x0040
+DATA entryPlacesAVX512<>+10(SB)/2, $0x0041
+DATA entryPlacesAVX512<>+12(SB)/2, $0x0042
+DATA entryPlacesAVX512<>+14(SB)/2, $0x0043
+DATA entryPlacesAVX512<>+16(SB)/2, $0x0080
+DATA entryPlacesAVX512<>+18(SB)/2, $0x0081
+DATA entryPlacesAVX512<>+20(SB)/2, $0x0082
+DATA entryPlacesAVX512<>+22(SB)/2, $0x0083
+DATA entryPlacesAVX512<>+24(SB)/2, $0x00c0
+DATA entryPlacesAVX512<>+26(SB)/2, $0x00c1
+DATA entryPlacesAVX512<>+28(SB)/2, $0x00c2
+DATA entryPlacesAVX512<>+30(SB)/2, $0x00c3
+DATA entryPlacesAVX512<>+32(SB)/2, $0x0100
+DATA entryPlacesAVX512<>+34(SB)/2, $0x0101
+DATA entryPlacesAVX512<>+36(SB)/2, $0x0102
+DATA entryPlacesAVX512<>+38(SB)/2, $0x0103
+DATA entryPlacesAVX512<>+40(SB)/2, $0x0140
+DATA entryPlacesAVX512<>+42(SB)/2, $0x0141
+DATA entryPlacesAVX512<>+44(SB)/2, $0x0142
+DATA entryPlacesAVX512<>+46(SB)/2, $0x0143
+DATA entryPlacesAVX512<>+48(SB)/2, $0x0180
+DATA entryPlacesAVX512<>+50(SB)/2, $0x0181
+DATA entryPlacesAVX512<>+52(SB)/2, $0x0182
+DATA entryPlacesAVX512<>+54(SB)/2, $0x0183
+DATA entryPlacesAVX512<>+56(SB)/2, $0x01c0
+DATA entryPlacesAVX512<>+58(SB)/2, $0x01c1
+DATA entryPlacesAVX512<>+60(SB)/2, $0x01c2
+DATA entryPlacesAVX512<>+62(SB)/2, $0x01c3
+DATA entryPlacesAVX512<>+64(SB)/2, $0x0200
+DATA entryPlacesAVX512<>+66(SB)/2, $0x0201
+DATA entryPlacesAVX512<>+68(SB)/2, $0x0202
+DATA entryPlacesAVX512<>+70(SB)/2, $0x0203
+DATA entryPlacesAVX512<>+72(SB)/2, $0x0240
+DATA entryPlacesAVX512<>+74(SB)/2, $0x0241
+DATA entryPlacesAVX512<>+76(SB)/2, $0x0242
+DATA entryPlacesAVX512<>+78(SB)/2, $0x0243
+DATA entryPlacesAVX512<>+80(SB)/2, $0x0280
+DATA entryPlacesAVX512<>+82(SB)/2, $0x0281
+DATA entryPlacesAVX512<>+84(SB)/2, $0x0282
+DATA entryPlacesAVX512<>+86(SB)/2, $0x0283
+DATA entryPlacesAVX512<>+88(SB)/2, $0x02c0
+DATA entryPlacesAVX512<>+90(SB)/2, $0x02c1
+DATA entryPlacesAVX512<>+92(SB)/2, $0x02c2
+DATA entryPlacesAVX512<>+94(SB)/2, $0x02c3
+DATA entryPlacesAVX512<>+96(SB)/2, $0x0300
+DATA entryPlacesAVX512<>+98(SB)/2, $0x0301
+DATA entryPlacesAVX512<>+100(SB)/2, $0x0302
+DATA entryPlacesAVX512<>+102(SB)/2, $0x0303
+DATA entryPlacesAVX512<>+104(SB)/2, $0x0340
+DATA entryPlacesAVX512<>+106(SB)/2, $0x0341
+DATA entryPlacesAVX512<>+108(SB)/2, $0x0342
+DATA entryPlacesAVX512<>+110(SB)/2, $0x0343
+DATA entryPlacesAVX512<>+112(SB)/2, $0x0380
+DATA entryPlacesAVX512<>+114(SB)/2, $0x0381
+DATA entryPlacesAVX512<>+116(SB)/2, $0x0382
+DATA entryPlacesAVX512<>+118(SB)/2, $0x0383
+DATA entryPlacesAVX512<>+120(SB)/2, $0x03c0
+DATA entryPlacesAVX512<>+122(SB)/2, $0x03c1
+DATA entryPlacesAVX512<>+124(SB)/2, $0x03c2
+DATA entryPlacesAVX512<>+126(SB)/2, $0x03c3
+DATA entryPlacesAVX512<>+128(SB)/2, $0x0000
+DATA entryPlacesAVX512<>+130(SB)/2, $0x0001
+DATA entryPlacesAVX512<>+132(SB)/2, $0x0002
+DATA entryPlacesAVX512<>+134(SB)/2, $0x0003
+DATA entryPlacesAVX512<>+136(SB)/2, $0x0040
+DATA entryPlacesAVX512<>+138(SB)/2, $0x0041
+DATA entryPlacesAVX512<>+140(SB)/2, $0x0042
+DATA entryPlacesAVX512<>+142(SB)/2, $0x0043
+DATA entryPlacesAVX512<>+144(SB)/2, $0x0080
+DATA entryPlacesAVX512<>+146(SB)/2, $0x0081
+DATA entryPlacesAVX512<>+148(SB)/2, $0x0082
+DATA entryPlacesAVX512<>+150(SB)/2, $0x0083
+DATA entryPlacesAVX512<>+152(SB)/2, $0x00c0
+DATA entryPlacesAVX512<>+154(SB)/2, $0x00c1
+DATA entryPlacesAVX512<>+156(SB)/2, $0x00c2
+DATA entryPlacesAVX512<>+158(SB)/2, $0x00c3
+DATA entryPlacesAVX512<>+160(SB)/2, $0x0100
+DATA entryPlacesAVX512<>+162(SB)/2, $0x0101
+DATA entryPlacesAVX512<>+164(SB)/2, $0x0102
+DATA entryPlacesAVX512<>+166(SB)/2, $0x0103
+DATA entryPlacesAVX512<>+168(SB)/2, $0x0140
+DATA entryPlacesAVX512<>+170(SB)/2, $0x0141
+DATA entryPlacesAVX512<>+172(SB)/2, $0x0142
+DATA entryPlacesAVX512<>+174(SB)/2, $0x0143
+DATA entryPlacesAVX512<>+176(SB)/2, $0x0180
+DATA entryPlacesAVX512<>+178(SB)/2, $0x0181
+DATA entryPlacesAVX512<>+180(SB)/2, $0x0182
+DATA entryPlacesAVX512<>+182(SB)/2, $0x0183
+DATA entryPlacesAVX512<>+184(SB)/2, $0x01c0
+DATA entryPlacesAVX512<>+186(SB)/2, $0x01c1
+DATA entryPlacesAVX512<>+188(SB)/2, $0x01c2
+DATA entryPlacesAVX512<>+190(SB)/2, $0x01c3
+DATA entryPlacesAVX512<>+192(SB)/2, $0x0200
+DATA entryPlacesAVX512<>+194(SB)/2, $0x0201
+DATA entryPlacesAVX512<>+196(SB)/2, $0x0202
+DATA entryPlacesAVX512<>+198(SB)/2, $0x0203
+DATA entryPlacesAVX512<>+200(SB)/2, $0x0240
+DATA entryPlacesAVX512<>+202(SB)/2, $0x0241
+DATA entryPlacesAVX512<>+204(SB)/2, $0x0242
+DATA entryPlacesAVX512<>+206(SB)/2, $0x0243
+DATA entryPlacesAVX512<>+208(SB)/2, $0x0280
+DATA entryPlacesAVX512<>+210(SB)/2, $0x0281
+DATA entryPlacesAVX512<>+212(SB)/2, $0x0282
+DATA entryPlacesAVX512<>+214(SB)/2, $0x0283
+DATA entryPlacesAVX512<>+216(SB)/2, $0x02c0
+DATA entryPlacesAVX512<>+218(SB)/2, $0x02c1
+DATA entryPlacesAVX512<>+220(SB)/2, $0x02c2
+DATA entryPlacesAVX512<>+222(SB)/2, $0x02c3
+DATA entryPlacesAVX512<>+224(SB)/2, $0x0300
+DATA entryPlacesAVX512<>+226(SB)/2, $0x0301
+DATA entryPlacesAVX512<>+228(SB)/2, $0x0302
+DATA entryPlacesAVX512<>+230(SB)/2, $0x0303
+DATA entryPlacesAVX512<>+232(SB)/2, $0x0340
+DATA entryPlacesAVX512<>+234(SB)/2, $0x0341
+DATA entryPlacesAVX512<>+236(SB)/2, $0x0342
+DATA entryPlacesAVX512<>+238(SB)/2, $0x0343
+DATA entryPlacesAVX512<>+240(SB)/2, $0x0380
+DATA entryPlacesAVX512<>+242(SB)/2, $0x0381
+DATA entryPlacesAVX512<>+244(SB)/2, $0x0382
+DATA entryPlacesAVX512<>+246(SB)/2, $0x0383
+DATA entryPlacesAVX512<>+248(SB)/2, $0x03c0
+DATA entryPlacesAVX512<>+250(SB)/2, $0x03c1
+DATA entryPlacesAVX512<>+252(SB)/2, $0x03c2
+DATA entryPlacesAVX512<>+254(SB)/2, $0x03c3
+DATA entryPlacesAVX512<>+256(SB)/2, $0x0000
+DATA entryPlacesAVX512<>+258(SB)/2, $0x0001
+DATA entryPlacesAVX512<>+260(SB)/2, $0x0002
+DATA entryPlacesAVX512<>+262(SB)/2, $0x0003
+DATA entryPlacesAVX512<>+264(SB)/2, $0x0040
+DATA entryPlacesAVX512<>+266(SB)/2, $0x0041
+DATA entryPlacesAVX512<>+268(SB)/2, $0x0042
+DATA entryPlacesAVX512<>+270(SB)/2, $0x0043
+DATA entryPlacesAVX512<>+272(SB)/2, $0x0080
+DATA entryPlacesAVX512<>+274(SB)/2, $0x0081
+DATA entryPlacesAVX512<>+276(SB)/2, $0x0082
+DATA entryPlacesAVX512<>+278(SB)/2, $0x0083
+DATA entryPlacesAVX512<>+280(SB)/2, $0x00c0
+DATA entryPlacesAVX512<>+282(SB)/2, $0x00c1
+DATA entryPlacesAVX512<>+284(SB)/2, $0x00c2
+DATA entryPlacesAVX512<>+286(SB)/2, $0x00c3
+DATA entryPlacesAVX512<>+288(SB)/2, $0x0100
+DATA entryPlacesAVX512<>+290(SB)/2, $0x0101
+DATA entryPlacesAVX512<>+292(SB)/2, $0x0102
+DATA entryPlacesAVX512<>+294(SB)/2, $0x0103
+DATA entryPlacesAVX512<>+296(SB)/2, $0x0140
+DATA entryPlacesAVX512<>+298(SB)/2, $0x0141
+DATA entryPlacesAVX512<>+300(SB)/2, $0x0142
+DATA entryPlacesAVX512<>+302(SB)/2, $0x0143
+DATA entryPlacesAVX512<>+304(SB)/2, $0x0180
+DATA entryPlacesAVX512<>+306(SB)/2, $0x0181
+DATA entryPlacesAVX512<>+308(SB)/2, $0x0182
+DATA entryPlacesAVX512<>+310(SB)/2, $0x0183
+DATA entryPlacesAVX512<>+312(SB)/2, $0x01c0
+DATA entryPlacesAVX512<>+314(SB)/2, $0x01c1
+DATA entryPlacesAVX512<>+316(SB)/2, $0x01c2
+DATA entryPlacesAVX512<>+318(SB)/2, $0x01c3
+DATA entryPlacesAVX512<>+320(SB)/2, $0x0200
+DATA entryPlacesAVX512<>+322(SB)/2, $0x0201
+DATA entryPlacesAVX512<>+324(SB)/2, $0x0202
+DATA entryPlacesAVX512<>+326(SB)/2, $0x0203
+DATA entryPlacesAVX512<>+328(SB)/2, $0x0240
+DATA entryPlacesAVX512<>+330(SB)/2, $0x0241
+DATA entryPlacesAVX512<>+332(SB)/2, $0x0242
+DATA entryPlacesAVX512<>+334(SB)/2, $0x0243
+DATA entryPlacesAVX512<>+336(SB)/2, $0x0280
+DATA entryPlacesAVX512<>+338(SB)/2, $0x0281
+DATA entryPlacesAVX512<>+340(SB)/2, $0x0282
+DATA entryPlacesAVX512<>+342(SB)/2, $0x0283
+DATA entryPlacesAVX512<>+344(SB)/2, $0x02c0
+DATA entryPlacesAVX512<>+346(SB)/2, $0x02c1
+DATA entryPlacesAVX512<>+348(SB)/2, $0x02c2
+DATA entryPlacesAVX512<>+350(SB)/2, $0x02c3
+DATA entryPlacesAVX512<>+352(SB)/2, $0x0300
+DATA entryPlacesAVX512<>+354(SB)/2, $0x0301
+DATA entryPlacesAVX512<>+356(SB)/2, $0x0302
+DATA entryPlacesAVX512<>+358(SB)/2, $0x0303
+DATA entryPlacesAVX512<>+360(SB)/2, $0x0340
+DATA entryPlacesAVX512<>+362(SB)/2, $0x0341
+DATA entryPlacesAVX512<>+364(SB)/2, $0x0342
+DATA entryPlacesAVX512<>+366(SB)/2, $0x0343
+DATA entryPlacesAVX512<>+368(SB)/2, $0x0380
+DATA entryPlacesAVX512<>+370(SB)/2, $0x0381
+DATA entryPlacesAVX512<>+372(SB)/2, $0x0382
+DATA entryPlacesAVX512<>+374(SB)/2, $0x0383
+DATA entryPlacesAVX512<>+376(SB)/2, $0x03c0
+DATA entryPlacesAVX512<>+378(SB)/2, $0x03c1
+DATA entryPlacesAVX512<>+380(SB)/2, $0x03c2
+DATA entryPlacesAVX512<>+382(SB)/2, $0x03c3
+GLOBL entryPlacesAVX512<>(SB), RODATA|NOPTR, $384
+
+DATA spreadCounts0AVX512<>+0(SB)/1, $0x00
+DATA spreadCounts0AVX512<>+1(SB)/1, $0x00
+DATA spreadCounts0AVX512<>+2(SB)/1, $0x00
+DATA spreadCounts0AVX512<>+3(SB)/1, $0x00
+DATA spreadCounts0AVX512<>+4(SB)/1, $0x00
+DATA spreadCounts0AVX512<>+5(SB)/1, $0x00
+DATA spreadCounts0AVX512<>+6(SB)/1, $0x00
+DATA spreadCounts0AVX512<>+7(SB)/1, $0x00
+DATA spreadCounts0AVX512<>+8(SB)/1, $0x01
+DATA spreadCounts0AVX512<>+9(SB)/1, $0x01
+DATA spreadCounts0AVX512<>+10(SB)/1, $0x01
+DATA spreadCounts0AVX512<>+11(SB)/1, $0x01
+DATA spreadCounts0AVX512<>+12(SB)/1, $0x01
+DATA spreadCounts0AVX512<>+13(SB)/1, $0x01
+DATA spreadCounts0AVX512<>+14(SB)/1, $0x01
+DATA spreadCounts0AVX512<>+15(SB)/1, $0x01
+DATA spreadCounts0AVX512<>+16(SB)/1, $0x02
+DATA spreadCounts0AVX512<>+17(SB)/1, $0x02
+DATA spreadCounts0AVX512<>+18(SB)/1, $0x02
+DATA spreadCounts0AVX512<>+19(SB)/1, $0x02
+DATA spreadCounts0AVX512<>+20(SB)/1, $0x02
+DATA spreadCounts0AVX512<>+21(SB)/1, $0x02
+DATA spreadCounts0AVX512<>+22(SB)/1, $0x02
+DATA spreadCounts0AVX512<>+23(SB)/1, $0x02
+DATA spreadCounts0AVX512<>+24(SB)/1, $0x03
+DATA spreadCounts0AVX512<>+25(SB)/1, $0x03
+DATA spreadCounts0AVX512<>+26(SB)/1, $0x03
+DATA spreadCounts0AVX512<>+27(SB)/1, $0x03
+DATA spreadCounts0AVX512<>+28(SB)/1, $0x03
+DATA spreadCounts0AVX512<>+29(SB)/1, $0x03
+DATA spreadCounts0AVX512<>+30(SB)/1, $0x03
+DATA spreadCounts0AVX512<>+31(SB)/1, $0x03
+GLOBL spreadCounts0AVX512<>(SB), RODATA|NOPTR, $32
+
+DATA countBitsAVX512<>+0(SB)/1, $0x0f
+DATA countBitsAVX512<>+1(SB)/1, $0x0f
+DATA countBitsAVX512<>+2(SB)/1, $0x0f
+DATA countBitsAVX512<>+3(SB)/1, $0x0f
+DATA countBitsAVX512<>+4(SB)/1, $0x0f
+DATA countBitsAVX512<>+5(SB)/1, $0x0f
+DATA countBitsAVX512<>+6(SB)/1, $0x0f
+DATA countBitsAVX512<>+7(SB)/1, $0x0f
+DATA countBitsAVX512<>+8(SB)/1, $0x0f
+DATA countBitsAVX512<>+9(SB)/1, $0x0f
+DATA countBitsAVX512<>+10(SB)/1, $0x0f
+DATA countBitsAVX512<>+11(SB)/1, $0x0f
+DATA countBitsAVX512<>+12(SB)/1, $0x0f
+DATA countBitsAVX512<>+13(SB)/1, $0x0f
+DATA countBitsAVX512<>+14(SB)/1, $0x0f
+DATA countBitsAVX512<>+15(SB)/1, $0x0f
+DATA countBitsAVX512<>+16(SB)/1, $0x0f
+DATA countBitsAVX512<>+17(SB)/1, $0x0f
+DATA countBitsAVX512<>+18(SB)/1, $0x0f
+DATA countBitsAVX512<>+19(SB)/1, $0x0f
+DATA countBitsAVX512<>+20(SB)/1, $0x0f
+DATA countBitsAVX512<>+21(SB)/1, $0x0f
+DATA countBitsAVX512<>+22(SB)/1, $0x0f
+DATA countBitsAVX512<>+23(SB)/1, $0x0f
+DATA countBitsAVX512<>+24(SB)/1, $0x0f
+DATA countBitsAVX512<>+25(SB)/1, $0x0f
+DATA countBitsAVX512<>+26(SB)/1, $0x0f
+DATA countBitsAVX512<>+27(SB)/1, $0x0f
+DATA countBitsAVX512<>+28(SB)/1, $0x0f
+DATA countBitsAVX512<>+29(SB)/1, $0x0f
+DATA countBitsAVX512<>+30(SB)/1, $0x0f
+DATA countBitsAVX512<>+31(SB)/1, $0x0f
+GLOBL countBitsAVX512<>(SB), RODATA|NOPTR, $32
+
+DATA layeredAVX512<>+0(SB)/1, $0x0e
+DATA layeredAVX512<>+1(SB)/1, $0x0e
+DATA layeredAVX512<>+2(SB)/1, $0x0e
+DATA layeredAVX512<>+3(SB)/1, $0x0e
+DATA layeredAVX512<>+4(SB)/1, $0x0e
+DATA layeredAVX512<>+5(SB)/1, $0x0e
+DATA layeredAVX512<>+6(SB)/1, $0x0e
+DATA layeredAVX512<>+7(SB)/1, $0x0e
+DATA layeredAVX512<>+8(SB)/1, $0x0e
+DATA layeredAVX512<>+9(SB)/1, $0x0e
+DATA layeredAVX512<>+10(SB)/1, $0x0e
+DATA layeredAVX512<>+11(SB)/1, $0x0e
+DATA layeredAVX512<>+12(SB)/1, $0x0e
+DATA layeredAVX512<>+13(SB)/1, $0x0e
+DATA layeredAVX512<>+14(SB)/1, $0x0e
+DATA layeredAVX512<>+15(SB)/1, $0x0e
+DATA layeredAVX512<>+16(SB)/1, $0x0e
+DATA layeredAVX512<>+17(SB)/1, $0x0e
+DATA layeredAVX512<>+18(SB)/1, $0x0e
+DATA layeredAVX512<>+19(SB)/1, $0x0e
+DATA layeredAVX512<>+20(SB)/1, $0x0e
+DATA layeredAVX512<>+21(SB)/1, $0x0e
+DATA layeredAVX512<>+22(SB)/1, $0x0e
+DATA layeredAVX512<>+23(SB)/1, $0x0e
+DATA layeredAVX512<>+24(SB)/1, $0x0e
+DATA layeredAVX512<>+25(SB)/1, $0x0e
+DATA layeredAVX512<>+26(SB)/1, $0x0e
+DATA layeredAVX512<>+27(SB)/1, $0x0e
+DATA layeredAVX512<>+28(SB)/1, $0x0e
+DATA layeredAVX512<>+29(SB)/1, $0x0e
+DATA layeredAVX512<>+30(SB)/1, $0x0e
+DATA layeredAVX512<>+31(SB)/1, $0x0e
+GLOBL layeredAVX512<>(SB), RODATA|NOPTR, $32
+
+DATA spreadCounts1AVX512<>+0(SB)/1, $0x04
+DATA spreadCounts1AVX512<>+1(SB)/1, $0x04
+DATA spreadCounts1AVX512<>+2(SB)/1, $0x04
+DATA spreadCounts1AVX512<>+3(SB)/1, $0x04
+DATA spreadCounts1AVX512<>+4(SB)/1, $0x04
+DATA spreadCounts1AVX512<>+5(SB)/1, $0x04
+DATA spreadCounts1AVX512<>+6(SB)/1, $0x04
+DATA spreadCounts1AVX512<>+7(SB)/1, $0x04
+DATA spreadCounts1AVX512<>+8(SB)/1, $0x05
+DATA spreadCounts1AVX512<>+9(SB)/1, $0x05
+DATA spreadCounts1AVX512<>+10(SB)/1, $0x05
+DATA spreadCounts1AVX512<>+11(SB)/1, $0x05
+DATA spreadCounts1AVX512<>+12(SB)/1, $0x05
+DATA spreadCounts1AVX512<>+13(SB)/1, $0x05
+DATA spreadCounts1AVX512<>+14(SB)/1, $0x05
+DATA spreadCounts1AVX512<>+15(SB)/1, $0x05
+DATA spreadCounts1AVX512<>+16(SB)/1, $0x06
+DATA spreadCounts1AVX512<>+17(SB)/1, $0x06
+DATA spreadCounts1AVX512<>+18(SB)/1, $0x06
+DATA spreadCounts1AVX512<>+19(SB)/1, $0x06
+DATA spreadCounts1AVX512<>+20(SB)/1, $0x06
+DATA spreadCounts1AVX512<>+21(SB)/1, $0x06
+DATA spreadCounts1AVX512<>+22(SB)/1, $0x06
+DATA spreadCounts1AVX512<>+23(SB)/1, $0x06
+DATA spreadCounts1AVX512<>+24(SB)/1, $0x07
+DATA spreadCounts1AVX512<>+25(SB)/1, $0x07
+DATA spreadCounts1AVX512<>+26(SB)/1, $0x07
+DATA spreadCounts1AVX512<>+27(SB)/1, $0x07
+DATA spreadCounts1AVX512<>+28(SB)/1, $0x07
+DATA spreadCounts1AVX512<>+29(SB)/1, $0x07
+DATA spreadCounts1AVX512<>+30(SB)/1, $0x07
+DATA spreadCounts1AVX512<>+31(SB)/1, $0x07
+GLOBL spreadCounts1AVX512<>(SB), RODATA|NOPTR, $32
+
+DATA slotsAVX512<>+0(SB)/1, $0x00
+DATA slotsAVX512<>+1(SB)/1, $0x01
+DATA slotsAVX512<>+2(SB)/1, $0x02
+DATA slotsAVX512<>+3(SB)/1, $0x03
+DATA slotsAVX512<>+4(SB)/1, $0x00
+DATA slotsAVX512<>+5(SB)/1, $0x01
+DATA slotsAVX512<>+6(SB)/1, $0x02
+DATA slotsAVX512<>+7(SB)/1, $0x03
+DATA slotsAVX512<>+8(SB)/1, $0x00
+DATA slotsAVX512<>+9(SB)/1, $0x01
+DATA slotsAVX512<>+10(SB)/1, $0x02
+DATA slotsAVX512<>+11(SB)/1, $0x03
+DATA slotsAVX512<>+12(SB)/1, $0x00
+DATA slotsAVX512<>+13(SB)/1, $0x01
+DATA slotsAVX512<>+14(SB)/1, $0x02
+DATA slotsAVX512<>+15(SB)/1, $0x03
+DATA slotsAVX512<>+16(SB)/1, $0x00
+DATA slotsAVX512<>+17(SB)/1, $0x01
+DATA slotsAVX512<>+18(SB)/1, $0x02
+DATA slotsAVX512<>+19(SB)/1, $0x03
+DATA slotsAVX512<>+20(SB)/1, $0x00
+DATA slotsAVX512<>+21(SB)/1, $0x01
+DATA slotsAVX512<>+22(SB)/1, $0x02
+DATA slotsAVX512<>+23(SB)/1, $0x03
+DATA slotsAVX512<>+24(SB)/1, $0x00
+DATA slotsAVX512<>+25(SB)/1, $0x01
+DATA slotsAVX512<>+26(SB)/1, $0x02
+DATA slotsAVX512<>+27(SB)/1, $0x03
+DATA slotsAVX512<>+28(SB)/1, $0x00
+DATA slotsAVX512<>+29(SB)/1, $0x01
+DATA slotsAVX512<>+30(SB)/1, $0x02
+DATA slotsAVX512<>+31(SB)/1, $0x03
+GLOBL slotsAVX512<>(SB), RODATA|NOPTR, $32
+
+DATA layerAVX512<>+0(SB)/1, $0x04
+DATA layerAVX512<>+1(SB)/1, $0x04
+DATA layerAVX512<>+2(SB)/1, $0x04
+DATA layerAVX512<>+3(SB)/1, $0x04
+DATA layerAVX512<>+4(SB)/1, $0x04
+DATA layerAVX512<>+5(SB)/1, $0x04
+DATA layerAVX512<>+6(SB)/1, $0x04
+DATA layerAVX512<>+7(SB)/1, $0x04
+DATA layerAVX512<>+8(SB)/1, $0x04
+DATA layerAVX512<>+9(SB)/1, $0x04
+DATA layerAVX512<>+10(SB)/1, $0x04
+DATA layerAVX512<>+11(SB)/1, $0x04
+DATA layerAVX512<>+12(SB)/1, $0x04
+DATA layerAVX512<>+13(SB)/1, $0x04
+DATA layerAVX512<>+14(SB)/1, $0x04
+DATA layerAVX512<>+15(SB)/1, $0x04
+DATA layerAVX512<>+16(SB)/1, $0x04
+DATA layerAVX512<>+17(SB)/1, $0x04
+DATA layerAVX512<>+18(SB)/1, $0x04
+DATA layerAVX512<>+19(SB)/1, $0x04
+DATA layerAVX512<>+20(SB)/1, $0x04
+DATA layerAVX512<>+21(SB)/1, $0x04
+DATA layerAVX512<>+22(SB)/1, $0x04
+DATA layerAVX512<>+23(SB)/1, $0x04
+DATA layerAVX512<>+24(SB)/1, $0x04
+DATA layerAVX512<>+25(SB)/1, $0x04
+DATA layerAVX512<>+26(SB)/1, $0x04
+DATA layerAVX512<>+27(SB)/1, $0x04
+DATA layerAVX512<>+28(SB)/1, $0x04
+DATA layerAVX512<>+29(SB)/1, $0x04
+DATA layerAVX512<>+30(SB)/1, $0x04
+DATA layerAVX512<>+31(SB)/1, $0x04
+GLOBL layerAVX512<>(SB), RODATA|NOPTR, $32
 
 // func deinterleaveAVX512(rows *byte, ld int, strip *byte, n int)
 // Requires: AVX, AVX2

@@ -25426,81 +25426,81 @@ TEXT ·unpackTiles7VBMI(SB), NOSPLIT, $0-24
 	VMOVD        BX, X2
 	VPBROADCASTD X2, Z2
 	MOVL         $0x40404040, BX
-	VMOVD        BX, X3
-	VPBROADCASTD X3, Z3
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Z2
 
 loop:
-	VMOVDQU8   (CX), Z5
+	VMOVDQU8   (CX), Z4
 	PREFETCHT0 2048(CX)
-	VPANDD     Z0, Z5, Z4
-	VMOVDQU8   256(CX), Z6
+	VPANDD     Z0, Z4, Z3
+	VMOVDQU8   256(CX), Z5
 	PREFETCHT0 2304(CX)
-	VPSLLW     $0x04, Z6, Z7
-	VPTERNLOGD $0xf8, Z1, Z7, Z4
-	VMOVDQU8   384(CX), Z7
+	VPSLLW     $0x04, Z5, Z6
+	VPTERNLOGD $0xf8, Z1, Z6, Z3
+	VMOVDQU8   384(CX), Z6
 	PREFETCHT0 2432(CX)
-	VPSLLW     $0x06, Z7, Z8
-	VPTERNLOGD $0xf8, Z2, Z8, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, (AX)
-	VPSRLW     $0x04, Z5, Z4
-	VPANDD     Z0, Z4, Z4
-	VPSLLW     $0x02, Z6, Z5
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VPSLLW     $0x05, Z7, Z5
-	VPTERNLOGD $0xf8, Z2, Z5, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 64(AX)
-	VMOVDQU8   64(CX), Z5
+	VPSLLW     $0x06, Z6, Z7
+	VPTERNLOGD $0xf8, Z2, Z7, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, (AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPSLLW     $0x05, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 64(AX)
+	VMOVDQU8   64(CX), Z4
 	PREFETCHT0 2112(CX)
-	VPANDD     Z0, Z5, Z4
-	VPTERNLOGD $0xf8, Z1, Z6, Z4
-	VPSLLW     $0x04, Z7, Z8
-	VPTERNLOGD $0xf8, Z2, Z8, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 128(AX)
-	VPSRLW     $0x04, Z5, Z4
-	VPANDD     Z0, Z4, Z4
-	VPSRLW     $0x02, Z6, Z5
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VPSLLW     $0x03, Z7, Z5
-	VPTERNLOGD $0xf8, Z2, Z5, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 192(AX)
-	VMOVDQU8   128(CX), Z5
+	VPANDD     Z0, Z4, Z3
+	VPTERNLOGD $0xf8, Z1, Z5, Z3
+	VPSLLW     $0x04, Z6, Z7
+	VPTERNLOGD $0xf8, Z2, Z7, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 128(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPSLLW     $0x03, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 192(AX)
+	VMOVDQU8   128(CX), Z4
 	PREFETCHT0 2176(CX)
-	VPANDD     Z0, Z5, Z4
-	VMOVDQU8   320(CX), Z6
+	VPANDD     Z0, Z4, Z3
+	VMOVDQU8   320(CX), Z5
 	PREFETCHT0 2368(CX)
-	VPSLLW     $0x04, Z6, Z8
-	VPTERNLOGD $0xf8, Z1, Z8, Z4
-	VPSLLW     $0x02, Z7, Z8
-	VPTERNLOGD $0xf8, Z2, Z8, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 256(AX)
-	VPSRLW     $0x04, Z5, Z4
-	VPANDD     Z0, Z4, Z4
-	VPSLLW     $0x02, Z6, Z5
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VPSLLW     $0x01, Z7, Z5
-	VPTERNLOGD $0xf8, Z2, Z5, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 320(AX)
-	VMOVDQU8   192(CX), Z5
+	VPSLLW     $0x04, Z5, Z7
+	VPTERNLOGD $0xf8, Z1, Z7, Z3
+	VPSLLW     $0x02, Z6, Z7
+	VPTERNLOGD $0xf8, Z2, Z7, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 256(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSLLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPSLLW     $0x01, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 320(AX)
+	VMOVDQU8   192(CX), Z4
 	PREFETCHT0 2240(CX)
-	VPANDD     Z0, Z5, Z4
-	VPTERNLOGD $0xf8, Z1, Z6, Z4
-	VPTERNLOGD $0xf8, Z2, Z7, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 384(AX)
-	VPSRLW     $0x04, Z5, Z4
-	VPANDD     Z0, Z4, Z4
-	VPSRLW     $0x02, Z6, Z5
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VPSRLW     $0x01, Z7, Z5
-	VPTERNLOGD $0xf8, Z2, Z5, Z4
-	VPADDB     Z3, Z4, Z4
-	VMOVDQU8   Z4, 448(AX)
+	VPANDD     Z0, Z4, Z3
+	VPTERNLOGD $0xf8, Z1, Z5, Z3
+	VPTERNLOGD $0xf8, Z2, Z6, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 384(AX)
+	VPSRLW     $0x04, Z4, Z3
+	VPANDD     Z0, Z3, Z3
+	VPSRLW     $0x02, Z5, Z4
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VPSRLW     $0x01, Z6, Z4
+	VPTERNLOGD $0xf8, Z2, Z4, Z3
+	VPADDB     Z2, Z3, Z3
+	VMOVDQU8   Z3, 448(AX)
 	ADDQ       $+512, AX
 	ADDQ       $+448, CX
 	DECQ       DX
@@ -25550,2404 +25550,803 @@ loop:
 	VZEROUPPER
 	RET
 
-// func correctTilesVBMI(dst *byte, widths *byte, list *byte, n int, at int, end int, next *byte) (count int, last int)
-// Requires: MMX+
-TEXT ·correctTilesVBMI(SB), NOSPLIT, $8-72
+// func correctTilesVBMI(dst *byte, widths *byte, counts *byte, list *byte, n int) (used int)
+// Requires: AVX, AVX2, BMI
+TEXT ·correctTilesVBMI(SB), NOSPLIT, $192-48
 	MOVQ dst+0(FP), AX
 	MOVQ widths+8(FP), CX
-	MOVQ list+16(FP), DX
-	MOVQ n+24(FP), BX
-	MOVQ at+32(FP), SI
-	MOVQ next+48(FP), DI
-	ADDQ DX, BX
-	ADDQ AX, SI
+	MOVQ counts+16(FP), DX
+	MOVQ list+24(FP), BX
+	MOVQ n+32(FP), SI
+	LEAQ tileStepsVBMI<>+0(SB), DI
+	LEAQ entryPlacesVBMI<>+0(SB), R8
 
-run:
-	MOVQ    dst+0(FP), R8
-	MOVQ    end+40(FP), R9
-	ADDQ    R8, R9
-	CMPQ    AX, R9
-	JCC     done
-	LEAQ    exceptionStepsVBMI<>+0(SB), R8
-	MOVBQZX (CX), R10
-	MOVQ    R10, R11
-	SHLQ    $0x08, R11
-	ADDQ    R11, R8
+group:
+	MOVBQZX (CX), R9
+	SHLQ    $0x05, R9
+	VMOVDQU (DI)(R9*1), Y0
+	VPXOR   Y1, Y1, Y1
+	VPSUBB  Y0, Y1, Y1
+	VMOVDQU Y0, (SP)
+	VMOVDQU Y1, 128(SP)
+	MOVQ    $0x00000100, R9
+	CMPQ    SI, $0x01
+	JEQ     single
+	MOVBQZX 1(CX), R9
+	SHLQ    $0x05, R9
 
-wider:
-	INCQ    CX
-	ADDQ    $+512, AX
-	CMPQ    AX, R9
-	JCC     four
-	MOVBQZX (CX), R11
-	CMPQ    R11, R10
-	JEQ     wider
+single:
+	VMOVDQU      (DI)(R9*1), Y0
+	VPXOR        Y1, Y1, Y1
+	VPSUBB       Y0, Y1, Y1
+	VMOVDQU      Y0, 32(SP)
+	VMOVDQU      Y1, 160(SP)
+	VPBROADCASTQ (DX), Y0
+	VPSHUFB      spreadCounts0VBMI<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y0, Y1
+	VPBLENDD     $0xaa, Y1, Y0, Y0
+	VPAND        countBitsVBMI<>+0(SB), Y0, Y0
+	VPMINUB      layeredVBMI<>+0(SB), Y0, Y0
+	VPBROADCASTQ (DX), Y1
+	VPSHUFB      spreadCounts1VBMI<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y1, Y2
+	VPBLENDD     $0xaa, Y2, Y1, Y1
+	VPAND        countBitsVBMI<>+0(SB), Y1, Y1
+	VPMINUB      layeredVBMI<>+0(SB), Y1, Y1
 
-four:
-	LEAQ       4(DX), R9
-	CMPQ       R9, BX
-	JHI        one
-	MOVBQZX    (DX), R9
-	MOVL       R9, R10
-	ANDL       $0x7f, R10
-	ADDQ       SI, R10
-	MOVBQZX    1(DX), R11
-	MOVL       R11, R12
-	ANDL       $0x7f, R12
-	ADDQ       R10, R12
-	MOVBQZX    2(DX), R13
-	MOVL       R13, R14
-	ANDL       $0x7f, R14
-	ADDQ       R12, R14
-	MOVBQZX    3(DX), R15
-	MOVL       R15, BP
-	ANDL       $0x7f, BP
-	ADDQ       R14, BP
-	CMPQ       BP, AX
-	JCC        one
-	MOVBLZX    (R8)(R9*1), R9
-	ADDB       R9, (R10)
-	MOVBLZX    (R8)(R11*1), R11
-	ADDB       R11, (R12)
-	MOVBLZX    (R8)(R13*1), R13
-	ADDB       R13, (R14)
-	MOVBLZX    (R8)(R15*1), R15
-	ADDB       R15, (BP)
-	MOVQ       BP, SI
-	ADDQ       $0x04, DX
-	PREFETCHT0 (DI)
-	ADDQ       $0x40, DI
-	JMP        four
+layer:
+	VPCMPGTB  slotsVBMI<>+0(SB), Y0, Y2
+	VPMOVMSKB Y2, R9
+	VPCMPGTB  slotsVBMI<>+0(SB), Y1, Y2
+	VPMOVMSKB Y2, R10
+	SHLQ      $0x20, R10
+	ORQ       R9, R10
+	MOVQ      R10, R9
+	JEQ       tails
 
-one:
-	CMPQ    DX, BX
-	JEQ     done
-	MOVBQZX (DX), R9
-	MOVL    R9, R10
-	ANDL    $0x7f, R10
-	ADDQ    SI, R10
-	CMPQ    R10, AX
-	JCC     run
-	MOVBLZX (R8)(R9*1), R9
-	ADDB    R9, (R10)
-	MOVQ    R10, SI
-	INCQ    DX
-	JMP     one
+entry:
+	MOVBQZX (BX), R10
+	INCQ    BX
+	TZCNTQ  R9, R11
+	ANDL    $-4, R11
+	MOVWQZX (R8)(R10*2), R12
+	ADDQ    R11, R12
+	MOVBLZX (SP)(R10*1), R10
+	ADDB    R10, (AX)(R12*1)
+	LEAQ    -1(R9), R10
+	ANDQ    R10, R9
+	JNZ     entry
+	VPSUBB  layerVBMI<>+0(SB), Y0, Y0
+	VPSUBB  layerVBMI<>+0(SB), Y1, Y1
+	JMP     layer
 
-done:
-	MOVQ list+16(FP), AX
-	MOVQ dst+0(FP), CX
-	SUBQ AX, DX
-	SUBQ CX, SI
-	MOVQ DX, count+56(FP)
-	MOVQ SI, last+64(FP)
+tails:
+	MOVQ (DX), R9
+	MOVQ R9, R10
+	SHRQ $0x01, R10
+	ANDQ R10, R9
+	MOVQ R9, R10
+	SHRQ $0x02, R10
+	ANDQ R10, R9
+	MOVQ $0x1111111111111111, R10
+	ANDQ R10, R9
+	JEQ  next
+
+tail:
+	MOVBQZX (BX), R11
+	INCQ    BX
+	MOVL    R11, R10
+	ANDL    $0x000000bf, R11
+	TZCNTQ  R9, R12
+	MOVWQZX (R8)(R11*2), R13
+	ADDQ    R12, R13
+	MOVBLZX (SP)(R11*1), R11
+	ADDB    R11, (AX)(R13*1)
+	TESTL   $0x00000040, R10
+	JEQ     tail
+	LEAQ    -1(R9), R10
+	ANDQ    R10, R9
+	JNZ     tail
+
+next:
+	ADDQ $0x08, DX
+	ADDQ $0x02, CX
+	ADDQ $+1024, AX
+	SUBQ $0x02, SI
+	JGT  group
+	MOVQ list+24(FP), AX
+	SUBQ AX, BX
+	MOVQ BX, used+40(FP)
+	VZEROUPPER
 	RET
 
-DATA exceptionStepsVBMI<>+0(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+1(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+2(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+3(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+4(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+5(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+6(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+7(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+8(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+9(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+10(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+11(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+12(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+13(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+14(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+15(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+16(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+17(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+18(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+19(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+20(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+21(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+22(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+23(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+24(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+25(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+26(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+27(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+28(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+29(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+30(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+31(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+32(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+33(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+34(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+35(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+36(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+37(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+38(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+39(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+40(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+41(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+42(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+43(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+44(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+45(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+46(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+47(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+48(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+49(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+50(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+51(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+52(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+53(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+54(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+55(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+56(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+57(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+58(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+59(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+60(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+61(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+62(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+63(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+64(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+65(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+66(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+67(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+68(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+69(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+70(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+71(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+72(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+73(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+74(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+75(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+76(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+77(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+78(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+79(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+80(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+81(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+82(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+83(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+84(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+85(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+86(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+87(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+88(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+89(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+90(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+91(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+92(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+93(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+94(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+95(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+96(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+97(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+98(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+99(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+100(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+101(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+102(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+103(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+104(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+105(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+106(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+107(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+108(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+109(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+110(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+111(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+112(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+113(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+114(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+115(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+116(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+117(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+118(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+119(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+120(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+121(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+122(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+123(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+124(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+125(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+126(SB)/1, $0x01
-DATA exceptionStepsVBMI<>+127(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+128(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+129(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+130(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+131(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+132(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+133(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+134(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+135(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+136(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+137(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+138(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+139(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+140(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+141(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+142(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+143(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+144(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+145(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+146(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+147(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+148(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+149(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+150(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+151(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+152(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+153(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+154(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+155(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+156(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+157(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+158(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+159(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+160(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+161(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+162(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+163(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+164(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+165(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+166(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+167(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+168(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+169(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+170(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+171(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+172(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+173(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+174(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+175(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+176(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+177(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+178(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+179(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+180(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+181(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+182(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+183(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+184(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+185(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+186(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+187(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+188(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+189(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+190(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+191(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+192(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+193(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+194(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+195(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+196(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+197(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+198(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+199(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+200(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+201(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+202(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+203(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+204(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+205(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+206(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+207(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+208(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+209(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+210(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+211(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+212(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+213(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+214(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+215(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+216(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+217(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+218(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+219(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+220(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+221(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+222(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+223(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+224(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+225(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+226(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+227(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+228(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+229(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+230(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+231(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+232(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+233(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+234(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+235(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+236(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+237(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+238(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+239(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+240(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+241(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+242(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+243(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+244(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+245(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+246(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+247(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+248(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+249(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+250(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+251(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+252(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+253(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+254(SB)/1, $0xff
-DATA exceptionStepsVBMI<>+255(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+256(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+257(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+258(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+259(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+260(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+261(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+262(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+263(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+264(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+265(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+266(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+267(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+268(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+269(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+270(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+271(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+272(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+273(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+274(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+275(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+276(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+277(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+278(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+279(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+280(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+281(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+282(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+283(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+284(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+285(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+286(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+287(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+288(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+289(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+290(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+291(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+292(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+293(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+294(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+295(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+296(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+297(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+298(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+299(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+300(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+301(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+302(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+303(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+304(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+305(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+306(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+307(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+308(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+309(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+310(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+311(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+312(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+313(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+314(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+315(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+316(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+317(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+318(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+319(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+320(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+321(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+322(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+323(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+324(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+325(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+326(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+327(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+328(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+329(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+330(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+331(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+332(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+333(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+334(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+335(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+336(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+337(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+338(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+339(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+340(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+341(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+342(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+343(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+344(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+345(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+346(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+347(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+348(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+349(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+350(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+351(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+352(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+353(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+354(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+355(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+356(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+357(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+358(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+359(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+360(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+361(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+362(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+363(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+364(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+365(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+366(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+367(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+368(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+369(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+370(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+371(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+372(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+373(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+374(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+375(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+376(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+377(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+378(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+379(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+380(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+381(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+382(SB)/1, $0x02
-DATA exceptionStepsVBMI<>+383(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+384(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+385(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+386(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+387(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+388(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+389(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+390(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+391(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+392(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+393(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+394(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+395(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+396(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+397(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+398(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+399(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+400(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+401(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+402(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+403(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+404(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+405(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+406(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+407(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+408(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+409(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+410(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+411(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+412(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+413(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+414(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+415(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+416(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+417(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+418(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+419(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+420(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+421(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+422(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+423(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+424(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+425(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+426(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+427(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+428(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+429(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+430(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+431(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+432(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+433(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+434(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+435(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+436(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+437(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+438(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+439(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+440(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+441(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+442(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+443(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+444(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+445(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+446(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+447(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+448(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+449(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+450(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+451(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+452(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+453(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+454(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+455(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+456(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+457(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+458(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+459(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+460(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+461(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+462(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+463(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+464(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+465(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+466(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+467(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+468(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+469(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+470(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+471(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+472(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+473(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+474(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+475(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+476(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+477(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+478(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+479(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+480(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+481(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+482(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+483(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+484(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+485(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+486(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+487(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+488(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+489(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+490(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+491(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+492(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+493(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+494(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+495(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+496(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+497(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+498(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+499(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+500(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+501(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+502(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+503(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+504(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+505(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+506(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+507(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+508(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+509(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+510(SB)/1, $0xfe
-DATA exceptionStepsVBMI<>+511(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+512(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+513(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+514(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+515(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+516(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+517(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+518(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+519(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+520(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+521(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+522(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+523(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+524(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+525(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+526(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+527(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+528(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+529(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+530(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+531(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+532(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+533(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+534(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+535(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+536(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+537(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+538(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+539(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+540(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+541(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+542(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+543(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+544(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+545(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+546(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+547(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+548(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+549(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+550(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+551(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+552(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+553(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+554(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+555(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+556(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+557(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+558(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+559(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+560(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+561(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+562(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+563(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+564(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+565(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+566(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+567(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+568(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+569(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+570(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+571(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+572(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+573(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+574(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+575(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+576(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+577(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+578(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+579(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+580(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+581(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+582(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+583(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+584(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+585(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+586(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+587(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+588(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+589(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+590(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+591(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+592(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+593(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+594(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+595(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+596(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+597(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+598(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+599(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+600(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+601(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+602(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+603(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+604(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+605(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+606(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+607(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+608(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+609(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+610(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+611(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+612(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+613(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+614(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+615(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+616(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+617(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+618(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+619(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+620(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+621(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+622(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+623(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+624(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+625(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+626(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+627(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+628(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+629(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+630(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+631(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+632(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+633(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+634(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+635(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+636(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+637(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+638(SB)/1, $0x04
-DATA exceptionStepsVBMI<>+639(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+640(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+641(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+642(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+643(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+644(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+645(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+646(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+647(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+648(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+649(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+650(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+651(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+652(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+653(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+654(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+655(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+656(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+657(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+658(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+659(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+660(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+661(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+662(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+663(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+664(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+665(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+666(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+667(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+668(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+669(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+670(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+671(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+672(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+673(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+674(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+675(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+676(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+677(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+678(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+679(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+680(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+681(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+682(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+683(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+684(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+685(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+686(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+687(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+688(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+689(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+690(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+691(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+692(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+693(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+694(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+695(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+696(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+697(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+698(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+699(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+700(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+701(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+702(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+703(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+704(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+705(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+706(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+707(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+708(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+709(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+710(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+711(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+712(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+713(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+714(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+715(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+716(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+717(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+718(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+719(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+720(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+721(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+722(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+723(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+724(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+725(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+726(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+727(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+728(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+729(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+730(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+731(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+732(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+733(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+734(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+735(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+736(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+737(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+738(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+739(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+740(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+741(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+742(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+743(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+744(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+745(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+746(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+747(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+748(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+749(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+750(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+751(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+752(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+753(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+754(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+755(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+756(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+757(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+758(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+759(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+760(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+761(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+762(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+763(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+764(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+765(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+766(SB)/1, $0xfc
-DATA exceptionStepsVBMI<>+767(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+768(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+769(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+770(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+771(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+772(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+773(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+774(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+775(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+776(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+777(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+778(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+779(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+780(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+781(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+782(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+783(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+784(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+785(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+786(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+787(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+788(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+789(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+790(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+791(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+792(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+793(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+794(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+795(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+796(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+797(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+798(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+799(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+800(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+801(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+802(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+803(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+804(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+805(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+806(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+807(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+808(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+809(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+810(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+811(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+812(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+813(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+814(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+815(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+816(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+817(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+818(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+819(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+820(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+821(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+822(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+823(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+824(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+825(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+826(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+827(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+828(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+829(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+830(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+831(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+832(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+833(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+834(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+835(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+836(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+837(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+838(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+839(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+840(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+841(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+842(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+843(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+844(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+845(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+846(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+847(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+848(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+849(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+850(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+851(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+852(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+853(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+854(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+855(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+856(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+857(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+858(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+859(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+860(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+861(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+862(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+863(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+864(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+865(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+866(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+867(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+868(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+869(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+870(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+871(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+872(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+873(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+874(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+875(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+876(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+877(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+878(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+879(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+880(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+881(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+882(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+883(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+884(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+885(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+886(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+887(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+888(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+889(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+890(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+891(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+892(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+893(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+894(SB)/1, $0x08
-DATA exceptionStepsVBMI<>+895(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+896(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+897(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+898(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+899(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+900(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+901(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+902(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+903(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+904(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+905(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+906(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+907(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+908(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+909(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+910(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+911(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+912(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+913(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+914(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+915(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+916(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+917(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+918(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+919(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+920(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+921(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+922(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+923(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+924(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+925(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+926(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+927(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+928(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+929(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+930(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+931(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+932(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+933(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+934(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+935(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+936(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+937(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+938(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+939(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+940(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+941(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+942(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+943(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+944(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+945(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+946(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+947(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+948(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+949(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+950(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+951(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+952(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+953(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+954(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+955(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+956(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+957(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+958(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+959(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+960(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+961(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+962(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+963(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+964(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+965(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+966(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+967(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+968(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+969(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+970(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+971(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+972(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+973(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+974(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+975(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+976(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+977(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+978(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+979(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+980(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+981(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+982(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+983(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+984(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+985(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+986(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+987(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+988(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+989(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+990(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+991(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+992(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+993(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+994(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+995(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+996(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+997(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+998(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+999(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1000(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1001(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1002(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1003(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1004(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1005(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1006(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1007(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1008(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1009(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1010(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1011(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1012(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1013(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1014(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1015(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1016(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1017(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1018(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1019(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1020(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1021(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1022(SB)/1, $0xf8
-DATA exceptionStepsVBMI<>+1023(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+1024(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1025(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1026(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1027(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1028(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1029(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1030(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1031(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1032(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1033(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1034(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1035(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1036(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1037(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1038(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1039(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1040(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1041(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1042(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1043(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1044(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1045(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1046(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1047(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1048(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1049(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1050(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1051(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1052(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1053(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1054(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1055(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1056(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1057(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1058(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1059(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1060(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1061(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1062(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1063(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1064(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1065(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1066(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1067(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1068(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1069(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1070(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1071(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1072(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1073(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1074(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1075(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1076(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1077(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1078(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1079(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1080(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1081(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1082(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1083(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1084(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1085(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1086(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1087(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1088(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1089(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1090(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1091(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1092(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1093(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1094(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1095(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1096(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1097(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1098(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1099(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1100(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1101(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1102(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1103(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1104(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1105(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1106(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1107(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1108(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1109(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1110(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1111(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1112(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1113(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1114(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1115(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1116(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1117(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1118(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1119(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1120(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1121(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1122(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1123(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1124(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1125(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1126(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1127(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1128(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1129(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1130(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1131(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1132(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1133(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1134(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1135(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1136(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1137(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1138(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1139(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1140(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1141(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1142(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1143(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1144(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1145(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1146(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1147(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1148(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1149(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1150(SB)/1, $0x10
-DATA exceptionStepsVBMI<>+1151(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+1152(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1153(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1154(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1155(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1156(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1157(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1158(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1159(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1160(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1161(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1162(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1163(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1164(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1165(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1166(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1167(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1168(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1169(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1170(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1171(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1172(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1173(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1174(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1175(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1176(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1177(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1178(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1179(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1180(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1181(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1182(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1183(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1184(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1185(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1186(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1187(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1188(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1189(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1190(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1191(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1192(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1193(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1194(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1195(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1196(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1197(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1198(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1199(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1200(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1201(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1202(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1203(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1204(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1205(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1206(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1207(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1208(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1209(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1210(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1211(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1212(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1213(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1214(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1215(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1216(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1217(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1218(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1219(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1220(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1221(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1222(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1223(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1224(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1225(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1226(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1227(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1228(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1229(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1230(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1231(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1232(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1233(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1234(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1235(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1236(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1237(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1238(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1239(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1240(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1241(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1242(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1243(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1244(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1245(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1246(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1247(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1248(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1249(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1250(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1251(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1252(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1253(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1254(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1255(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1256(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1257(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1258(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1259(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1260(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1261(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1262(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1263(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1264(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1265(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1266(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1267(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1268(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1269(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1270(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1271(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1272(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1273(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1274(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1275(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1276(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1277(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1278(SB)/1, $0xf0
-DATA exceptionStepsVBMI<>+1279(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+1280(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1281(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1282(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1283(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1284(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1285(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1286(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1287(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1288(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1289(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1290(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1291(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1292(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1293(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1294(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1295(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1296(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1297(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1298(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1299(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1300(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1301(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1302(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1303(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1304(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1305(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1306(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1307(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1308(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1309(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1310(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1311(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1312(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1313(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1314(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1315(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1316(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1317(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1318(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1319(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1320(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1321(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1322(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1323(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1324(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1325(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1326(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1327(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1328(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1329(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1330(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1331(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1332(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1333(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1334(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1335(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1336(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1337(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1338(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1339(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1340(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1341(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1342(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1343(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1344(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1345(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1346(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1347(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1348(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1349(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1350(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1351(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1352(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1353(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1354(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1355(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1356(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1357(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1358(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1359(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1360(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1361(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1362(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1363(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1364(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1365(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1366(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1367(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1368(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1369(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1370(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1371(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1372(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1373(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1374(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1375(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1376(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1377(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1378(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1379(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1380(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1381(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1382(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1383(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1384(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1385(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1386(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1387(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1388(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1389(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1390(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1391(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1392(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1393(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1394(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1395(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1396(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1397(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1398(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1399(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1400(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1401(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1402(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1403(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1404(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1405(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1406(SB)/1, $0x20
-DATA exceptionStepsVBMI<>+1407(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+1408(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1409(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1410(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1411(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1412(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1413(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1414(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1415(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1416(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1417(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1418(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1419(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1420(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1421(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1422(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1423(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1424(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1425(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1426(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1427(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1428(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1429(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1430(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1431(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1432(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1433(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1434(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1435(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1436(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1437(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1438(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1439(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1440(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1441(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1442(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1443(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1444(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1445(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1446(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1447(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1448(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1449(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1450(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1451(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1452(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1453(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1454(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1455(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1456(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1457(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1458(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1459(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1460(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1461(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1462(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1463(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1464(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1465(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1466(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1467(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1468(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1469(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1470(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1471(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1472(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1473(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1474(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1475(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1476(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1477(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1478(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1479(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1480(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1481(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1482(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1483(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1484(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1485(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1486(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1487(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1488(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1489(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1490(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1491(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1492(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1493(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1494(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1495(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1496(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1497(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1498(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1499(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1500(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1501(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1502(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1503(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1504(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1505(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1506(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1507(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1508(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1509(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1510(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1511(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1512(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1513(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1514(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1515(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1516(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1517(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1518(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1519(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1520(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1521(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1522(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1523(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1524(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1525(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1526(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1527(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1528(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1529(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1530(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1531(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1532(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1533(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1534(SB)/1, $0xe0
-DATA exceptionStepsVBMI<>+1535(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+1536(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1537(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1538(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1539(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1540(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1541(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1542(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1543(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1544(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1545(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1546(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1547(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1548(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1549(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1550(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1551(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1552(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1553(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1554(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1555(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1556(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1557(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1558(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1559(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1560(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1561(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1562(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1563(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1564(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1565(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1566(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1567(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1568(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1569(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1570(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1571(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1572(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1573(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1574(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1575(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1576(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1577(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1578(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1579(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1580(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1581(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1582(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1583(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1584(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1585(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1586(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1587(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1588(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1589(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1590(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1591(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1592(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1593(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1594(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1595(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1596(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1597(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1598(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1599(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1600(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1601(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1602(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1603(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1604(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1605(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1606(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1607(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1608(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1609(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1610(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1611(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1612(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1613(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1614(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1615(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1616(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1617(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1618(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1619(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1620(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1621(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1622(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1623(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1624(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1625(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1626(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1627(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1628(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1629(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1630(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1631(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1632(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1633(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1634(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1635(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1636(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1637(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1638(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1639(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1640(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1641(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1642(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1643(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1644(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1645(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1646(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1647(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1648(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1649(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1650(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1651(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1652(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1653(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1654(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1655(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1656(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1657(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1658(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1659(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1660(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1661(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1662(SB)/1, $0x40
-DATA exceptionStepsVBMI<>+1663(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+1664(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1665(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1666(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1667(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1668(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1669(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1670(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1671(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1672(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1673(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1674(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1675(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1676(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1677(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1678(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1679(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1680(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1681(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1682(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1683(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1684(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1685(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1686(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1687(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1688(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1689(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1690(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1691(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1692(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1693(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1694(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1695(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1696(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1697(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1698(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1699(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1700(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1701(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1702(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1703(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1704(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1705(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1706(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1707(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1708(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1709(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1710(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1711(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1712(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1713(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1714(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1715(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1716(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1717(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1718(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1719(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1720(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1721(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1722(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1723(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1724(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1725(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1726(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1727(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1728(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1729(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1730(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1731(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1732(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1733(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1734(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1735(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1736(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1737(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1738(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1739(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1740(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1741(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1742(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1743(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1744(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1745(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1746(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1747(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1748(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1749(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1750(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1751(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1752(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1753(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1754(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1755(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1756(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1757(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1758(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1759(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1760(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1761(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1762(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1763(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1764(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1765(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1766(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1767(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1768(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1769(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1770(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1771(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1772(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1773(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1774(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1775(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1776(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1777(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1778(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1779(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1780(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1781(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1782(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1783(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1784(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1785(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1786(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1787(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1788(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1789(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1790(SB)/1, $0xc0
-DATA exceptionStepsVBMI<>+1791(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+1792(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1793(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1794(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1795(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1796(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1797(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1798(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1799(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1800(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1801(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1802(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1803(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1804(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1805(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1806(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1807(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1808(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1809(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1810(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1811(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1812(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1813(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1814(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1815(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1816(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1817(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1818(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1819(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1820(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1821(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1822(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1823(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1824(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1825(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1826(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1827(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1828(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1829(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1830(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1831(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1832(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1833(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1834(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1835(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1836(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1837(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1838(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1839(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1840(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1841(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1842(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1843(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1844(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1845(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1846(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1847(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1848(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1849(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1850(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1851(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1852(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1853(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1854(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1855(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1856(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1857(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1858(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1859(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1860(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1861(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1862(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1863(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1864(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1865(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1866(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1867(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1868(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1869(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1870(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1871(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1872(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1873(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1874(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1875(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1876(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1877(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1878(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1879(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1880(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1881(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1882(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1883(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1884(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1885(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1886(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1887(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1888(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1889(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1890(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1891(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1892(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1893(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1894(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1895(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1896(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1897(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1898(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1899(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1900(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1901(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1902(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1903(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1904(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1905(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1906(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1907(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1908(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1909(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1910(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1911(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1912(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1913(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1914(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1915(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1916(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1917(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1918(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1919(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+1920(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1921(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1922(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1923(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1924(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1925(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1926(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1927(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1928(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1929(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1930(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1931(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1932(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1933(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1934(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1935(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1936(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1937(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1938(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1939(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1940(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1941(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1942(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1943(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1944(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1945(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1946(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1947(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1948(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1949(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1950(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1951(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1952(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1953(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1954(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1955(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1956(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1957(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1958(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1959(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1960(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1961(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1962(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1963(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1964(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1965(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1966(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1967(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1968(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1969(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1970(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1971(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1972(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1973(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1974(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1975(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1976(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1977(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1978(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1979(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1980(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1981(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1982(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1983(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1984(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1985(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1986(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1987(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1988(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1989(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1990(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1991(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1992(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1993(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1994(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1995(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1996(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1997(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1998(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+1999(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2000(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2001(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2002(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2003(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2004(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2005(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2006(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2007(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2008(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2009(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2010(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2011(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2012(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2013(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2014(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2015(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2016(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2017(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2018(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2019(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2020(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2021(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2022(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2023(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2024(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2025(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2026(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2027(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2028(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2029(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2030(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2031(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2032(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2033(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2034(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2035(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2036(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2037(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2038(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2039(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2040(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2041(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2042(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2043(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2044(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2045(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2046(SB)/1, $0x80
-DATA exceptionStepsVBMI<>+2047(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2048(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2049(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2050(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2051(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2052(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2053(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2054(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2055(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2056(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2057(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2058(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2059(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2060(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2061(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2062(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2063(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2064(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2065(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2066(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2067(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2068(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2069(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2070(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2071(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2072(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2073(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2074(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2075(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2076(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2077(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2078(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2079(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2080(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2081(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2082(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2083(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2084(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2085(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2086(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2087(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2088(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2089(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2090(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2091(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2092(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2093(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2094(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2095(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2096(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2097(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2098(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2099(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2100(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2101(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2102(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2103(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2104(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2105(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2106(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2107(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2108(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2109(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2110(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2111(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2112(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2113(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2114(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2115(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2116(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2117(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2118(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2119(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2120(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2121(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2122(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2123(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2124(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2125(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2126(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2127(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2128(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2129(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2130(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2131(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2132(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2133(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2134(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2135(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2136(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2137(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2138(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2139(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2140(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2141(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2142(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2143(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2144(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2145(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2146(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2147(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2148(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2149(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2150(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2151(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2152(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2153(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2154(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2155(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2156(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2157(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2158(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2159(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2160(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2161(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2162(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2163(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2164(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2165(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2166(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2167(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2168(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2169(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2170(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2171(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2172(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2173(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2174(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2175(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2176(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2177(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2178(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2179(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2180(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2181(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2182(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2183(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2184(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2185(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2186(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2187(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2188(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2189(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2190(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2191(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2192(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2193(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2194(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2195(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2196(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2197(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2198(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2199(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2200(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2201(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2202(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2203(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2204(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2205(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2206(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2207(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2208(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2209(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2210(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2211(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2212(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2213(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2214(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2215(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2216(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2217(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2218(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2219(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2220(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2221(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2222(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2223(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2224(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2225(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2226(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2227(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2228(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2229(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2230(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2231(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2232(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2233(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2234(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2235(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2236(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2237(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2238(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2239(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2240(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2241(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2242(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2243(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2244(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2245(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2246(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2247(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2248(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2249(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2250(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2251(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2252(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2253(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2254(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2255(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2256(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2257(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2258(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2259(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2260(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2261(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2262(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2263(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2264(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2265(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2266(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2267(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2268(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2269(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2270(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2271(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2272(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2273(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2274(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2275(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2276(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2277(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2278(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2279(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2280(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2281(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2282(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2283(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2284(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2285(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2286(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2287(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2288(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2289(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2290(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2291(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2292(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2293(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2294(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2295(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2296(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2297(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2298(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2299(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2300(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2301(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2302(SB)/1, $0x00
-DATA exceptionStepsVBMI<>+2303(SB)/1, $0x00
-GLOBL exceptionStepsVBMI<>(SB), RODATA|NOPTR, $2304
+DATA tileStepsVBMI<>+0(SB)/1, $0x01
+DATA tileStepsVBMI<>+1(SB)/1, $0x01
+DATA tileStepsVBMI<>+2(SB)/1, $0x01
+DATA tileStepsVBMI<>+3(SB)/1, $0x01
+DATA tileStepsVBMI<>+4(SB)/1, $0x01
+DATA tileStepsVBMI<>+5(SB)/1, $0x01
+DATA tileStepsVBMI<>+6(SB)/1, $0x01
+DATA tileStepsVBMI<>+7(SB)/1, $0x01
+DATA tileStepsVBMI<>+8(SB)/1, $0x01
+DATA tileStepsVBMI<>+9(SB)/1, $0x01
+DATA tileStepsVBMI<>+10(SB)/1, $0x01
+DATA tileStepsVBMI<>+11(SB)/1, $0x01
+DATA tileStepsVBMI<>+12(SB)/1, $0x01
+DATA tileStepsVBMI<>+13(SB)/1, $0x01
+DATA tileStepsVBMI<>+14(SB)/1, $0x01
+DATA tileStepsVBMI<>+15(SB)/1, $0x01
+DATA tileStepsVBMI<>+16(SB)/1, $0x01
+DATA tileStepsVBMI<>+17(SB)/1, $0x01
+DATA tileStepsVBMI<>+18(SB)/1, $0x01
+DATA tileStepsVBMI<>+19(SB)/1, $0x01
+DATA tileStepsVBMI<>+20(SB)/1, $0x01
+DATA tileStepsVBMI<>+21(SB)/1, $0x01
+DATA tileStepsVBMI<>+22(SB)/1, $0x01
+DATA tileStepsVBMI<>+23(SB)/1, $0x01
+DATA tileStepsVBMI<>+24(SB)/1, $0x01
+DATA tileStepsVBMI<>+25(SB)/1, $0x01
+DATA tileStepsVBMI<>+26(SB)/1, $0x01
+DATA tileStepsVBMI<>+27(SB)/1, $0x01
+DATA tileStepsVBMI<>+28(SB)/1, $0x01
+DATA tileStepsVBMI<>+29(SB)/1, $0x01
+DATA tileStepsVBMI<>+30(SB)/1, $0x01
+DATA tileStepsVBMI<>+31(SB)/1, $0x01
+DATA tileStepsVBMI<>+32(SB)/1, $0x02
+DATA tileStepsVBMI<>+33(SB)/1, $0x02
+DATA tileStepsVBMI<>+34(SB)/1, $0x02
+DATA tileStepsVBMI<>+35(SB)/1, $0x02
+DATA tileStepsVBMI<>+36(SB)/1, $0x02
+DATA tileStepsVBMI<>+37(SB)/1, $0x02
+DATA tileStepsVBMI<>+38(SB)/1, $0x02
+DATA tileStepsVBMI<>+39(SB)/1, $0x02
+DATA tileStepsVBMI<>+40(SB)/1, $0x02
+DATA tileStepsVBMI<>+41(SB)/1, $0x02
+DATA tileStepsVBMI<>+42(SB)/1, $0x02
+DATA tileStepsVBMI<>+43(SB)/1, $0x02
+DATA tileStepsVBMI<>+44(SB)/1, $0x02
+DATA tileStepsVBMI<>+45(SB)/1, $0x02
+DATA tileStepsVBMI<>+46(SB)/1, $0x02
+DATA tileStepsVBMI<>+47(SB)/1, $0x02
+DATA tileStepsVBMI<>+48(SB)/1, $0x02
+DATA tileStepsVBMI<>+49(SB)/1, $0x02
+DATA tileStepsVBMI<>+50(SB)/1, $0x02
+DATA tileStepsVBMI<>+51(SB)/1, $0x02
+DATA tileStepsVBMI<>+52(SB)/1, $0x02
+DATA tileStepsVBMI<>+53(SB)/1, $0x02
+DATA tileStepsVBMI<>+54(SB)/1, $0x02
+DATA tileStepsVBMI<>+55(SB)/1, $0x02
+DATA tileStepsVBMI<>+56(SB)/1, $0x02
+DATA tileStepsVBMI<>+57(SB)/1, $0x02
+DATA tileStepsVBMI<>+58(SB)/1, $0x02
+DATA tileStepsVBMI<>+59(SB)/1, $0x02
+DATA tileStepsVBMI<>+60(SB)/1, $0x02
+DATA tileStepsVBMI<>+61(SB)/1, $0x02
+DATA tileStepsVBMI<>+62(SB)/1, $0x02
+DATA tileStepsVBMI<>+63(SB)/1, $0x02
+DATA tileStepsVBMI<>+64(SB)/1, $0x04
+DATA tileStepsVBMI<>+65(SB)/1, $0x04
+DATA tileStepsVBMI<>+66(SB)/1, $0x04
+DATA tileStepsVBMI<>+67(SB)/1, $0x04
+DATA tileStepsVBMI<>+68(SB)/1, $0x04
+DATA tileStepsVBMI<>+69(SB)/1, $0x04
+DATA tileStepsVBMI<>+70(SB)/1, $0x04
+DATA tileStepsVBMI<>+71(SB)/1, $0x04
+DATA tileStepsVBMI<>+72(SB)/1, $0x04
+DATA tileStepsVBMI<>+73(SB)/1, $0x04
+DATA tileStepsVBMI<>+74(SB)/1, $0x04
+DATA tileStepsVBMI<>+75(SB)/1, $0x04
+DATA tileStepsVBMI<>+76(SB)/1, $0x04
+DATA tileStepsVBMI<>+77(SB)/1, $0x04
+DATA tileStepsVBMI<>+78(SB)/1, $0x04
+DATA tileStepsVBMI<>+79(SB)/1, $0x04
+DATA tileStepsVBMI<>+80(SB)/1, $0x04
+DATA tileStepsVBMI<>+81(SB)/1, $0x04
+DATA tileStepsVBMI<>+82(SB)/1, $0x04
+DATA tileStepsVBMI<>+83(SB)/1, $0x04
+DATA tileStepsVBMI<>+84(SB)/1, $0x04
+DATA tileStepsVBMI<>+85(SB)/1, $0x04
+DATA tileStepsVBMI<>+86(SB)/1, $0x04
+DATA tileStepsVBMI<>+87(SB)/1, $0x04
+DATA tileStepsVBMI<>+88(SB)/1, $0x04
+DATA tileStepsVBMI<>+89(SB)/1, $0x04
+DATA tileStepsVBMI<>+90(SB)/1, $0x04
+DATA tileStepsVBMI<>+91(SB)/1, $0x04
+DATA tileStepsVBMI<>+92(SB)/1, $0x04
+DATA tileStepsVBMI<>+93(SB)/1, $0x04
+DATA tileStepsVBMI<>+94(SB)/1, $0x04
+DATA tileStepsVBMI<>+95(SB)/1, $0x04
+DATA tileStepsVBMI<>+96(SB)/1, $0x08
+DATA tileStepsVBMI<>+97(SB)/1, $0x08
+DATA tileStepsVBMI<>+98(SB)/1, $0x08
+DATA tileStepsVBMI<>+99(SB)/1, $0x08
+DATA tileStepsVBMI<>+100(SB)/1, $0x08
+DATA tileStepsVBMI<>+101(SB)/1, $0x08
+DATA tileStepsVBMI<>+102(SB)/1, $0x08
+DATA tileStepsVBMI<>+103(SB)/1, $0x08
+DATA tileStepsVBMI<>+104(SB)/1, $0x08
+DATA tileStepsVBMI<>+105(SB)/1, $0x08
+DATA tileStepsVBMI<>+106(SB)/1, $0x08
+DATA tileStepsVBMI<>+107(SB)/1, $0x08
+DATA tileStepsVBMI<>+108(SB)/1, $0x08
+DATA tileStepsVBMI<>+109(SB)/1, $0x08
+DATA tileStepsVBMI<>+110(SB)/1, $0x08
+DATA tileStepsVBMI<>+111(SB)/1, $0x08
+DATA tileStepsVBMI<>+112(SB)/1, $0x08
+DATA tileStepsVBMI<>+113(SB)/1, $0x08
+DATA tileStepsVBMI<>+114(SB)/1, $0x08
+DATA tileStepsVBMI<>+115(SB)/1, $0x08
+DATA tileStepsVBMI<>+116(SB)/1, $0x08
+DATA tileStepsVBMI<>+117(SB)/1, $0x08
+DATA tileStepsVBMI<>+118(SB)/1, $0x08
+DATA tileStepsVBMI<>+119(SB)/1, $0x08
+DATA tileStepsVBMI<>+120(SB)/1, $0x08
+DATA tileStepsVBMI<>+121(SB)/1, $0x08
+DATA tileStepsVBMI<>+122(SB)/1, $0x08
+DATA tileStepsVBMI<>+123(SB)/1, $0x08
+DATA tileStepsVBMI<>+124(SB)/1, $0x08
+DATA tileStepsVBMI<>+125(SB)/1, $0x08
+DATA tileStepsVBMI<>+126(SB)/1, $0x08
+DATA tileStepsVBMI<>+127(SB)/1, $0x08
+DATA tileStepsVBMI<>+128(SB)/1, $0x10
+DATA tileStepsVBMI<>+129(SB)/1, $0x10
+DATA tileStepsVBMI<>+130(SB)/1, $0x10
+DATA tileStepsVBMI<>+131(SB)/1, $0x10
+DATA tileStepsVBMI<>+132(SB)/1, $0x10
+DATA tileStepsVBMI<>+133(SB)/1, $0x10
+DATA tileStepsVBMI<>+134(SB)/1, $0x10
+DATA tileStepsVBMI<>+135(SB)/1, $0x10
+DATA tileStepsVBMI<>+136(SB)/1, $0x10
+DATA tileStepsVBMI<>+137(SB)/1, $0x10
+DATA tileStepsVBMI<>+138(SB)/1, $0x10
+DATA tileStepsVBMI<>+139(SB)/1, $0x10
+DATA tileStepsVBMI<>+140(SB)/1, $0x10
+DATA tileStepsVBMI<>+141(SB)/1, $0x10
+DATA tileStepsVBMI<>+142(SB)/1, $0x10
+DATA tileStepsVBMI<>+143(SB)/1, $0x10
+DATA tileStepsVBMI<>+144(SB)/1, $0x10
+DATA tileStepsVBMI<>+145(SB)/1, $0x10
+DATA tileStepsVBMI<>+146(SB)/1, $0x10
+DATA tileStepsVBMI<>+147(SB)/1, $0x10
+DATA tileStepsVBMI<>+148(SB)/1, $0x10
+DATA tileStepsVBMI<>+149(SB)/1, $0x10
+DATA tileStepsVBMI<>+150(SB)/1, $0x10
+DATA tileStepsVBMI<>+151(SB)/1, $0x10
+DATA tileStepsVBMI<>+152(SB)/1, $0x10
+DATA tileStepsVBMI<>+153(SB)/1, $0x10
+DATA tileStepsVBMI<>+154(SB)/1, $0x10
+DATA tileStepsVBMI<>+155(SB)/1, $0x10
+DATA tileStepsVBMI<>+156(SB)/1, $0x10
+DATA tileStepsVBMI<>+157(SB)/1, $0x10
+DATA tileStepsVBMI<>+158(SB)/1, $0x10
+DATA tileStepsVBMI<>+159(SB)/1, $0x10
+DATA tileStepsVBMI<>+160(SB)/1, $0x20
+DATA tileStepsVBMI<>+161(SB)/1, $0x20
+DATA tileStepsVBMI<>+162(SB)/1, $0x20
+DATA tileStepsVBMI<>+163(SB)/1, $0x20
+DATA tileStepsVBMI<>+164(SB)/1, $0x20
+DATA tileStepsVBMI<>+165(SB)/1, $0x20
+DATA tileStepsVBMI<>+166(SB)/1, $0x20
+DATA tileStepsVBMI<>+167(SB)/1, $0x20
+DATA tileStepsVBMI<>+168(SB)/1, $0x20
+DATA tileStepsVBMI<>+169(SB)/1, $0x20
+DATA tileStepsVBMI<>+170(SB)/1, $0x20
+DATA tileStepsVBMI<>+171(SB)/1, $0x20
+DATA tileStepsVBMI<>+172(SB)/1, $0x20
+DATA tileStepsVBMI<>+173(SB)/1, $0x20
+DATA tileStepsVBMI<>+174(SB)/1, $0x20
+DATA tileStepsVBMI<>+175(SB)/1, $0x20
+DATA tileStepsVBMI<>+176(SB)/1, $0x20
+DATA tileStepsVBMI<>+177(SB)/1, $0x20
+DATA tileStepsVBMI<>+178(SB)/1, $0x20
+DATA tileStepsVBMI<>+179(SB)/1, $0x20
+DATA tileStepsVBMI<>+180(SB)/1, $0x20
+DATA tileStepsVBMI<>+181(SB)/1, $0x20
+DATA tileStepsVBMI<>+182(SB)/1, $0x20
+DATA tileStepsVBMI<>+183(SB)/1, $0x20
+DATA tileStepsVBMI<>+184(SB)/1, $0x20
+DATA tileStepsVBMI<>+185(SB)/1, $0x20
+DATA tileStepsVBMI<>+186(SB)/1, $0x20
+DATA tileStepsVBMI<>+187(SB)/1, $0x20
+DATA tileStepsVBMI<>+188(SB)/1, $0x20
+DATA tileStepsVBMI<>+189(SB)/1, $0x20
+DATA tileStepsVBMI<>+190(SB)/1, $0x20
+DATA tileStepsVBMI<>+191(SB)/1, $0x20
+DATA tileStepsVBMI<>+192(SB)/1, $0x40
+DATA tileStepsVBMI<>+193(SB)/1, $0x40
+DATA tileStepsVBMI<>+194(SB)/1, $0x40
+DATA tileStepsVBMI<>+195(SB)/1, $0x40
+DATA tileStepsVBMI<>+196(SB)/1, $0x40
+DATA tileStepsVBMI<>+197(SB)/1, $0x40
+DATA tileStepsVBMI<>+198(SB)/1, $0x40
+DATA tileStepsVBMI<>+199(SB)/1, $0x40
+DATA tileStepsVBMI<>+200(SB)/1, $0x40
+DATA tileStepsVBMI<>+201(SB)/1, $0x40
+DATA tileStepsVBMI<>+202(SB)/1, $0x40
+DATA tileStepsVBMI<>+203(SB)/1, $0x40
+DATA tileStepsVBMI<>+204(SB)/1, $0x40
+DATA tileStepsVBMI<>+205(SB)/1, $0x40
+DATA tileStepsVBMI<>+206(SB)/1, $0x40
+DATA tileStepsVBMI<>+207(SB)/1, $0x40
+DATA tileStepsVBMI<>+208(SB)/1, $0x40
+DATA tileStepsVBMI<>+209(SB)/1, $0x40
+DATA tileStepsVBMI<>+210(SB)/1, $0x40
+DATA tileStepsVBMI<>+211(SB)/1, $0x40
+DATA tileStepsVBMI<>+212(SB)/1, $0x40
+DATA tileStepsVBMI<>+213(SB)/1, $0x40
+DATA tileStepsVBMI<>+214(SB)/1, $0x40
+DATA tileStepsVBMI<>+215(SB)/1, $0x40
+DATA tileStepsVBMI<>+216(SB)/1, $0x40
+DATA tileStepsVBMI<>+217(SB)/1, $0x40
+DATA tileStepsVBMI<>+218(SB)/1, $0x40
+DATA tileStepsVBMI<>+219(SB)/1, $0x40
+DATA tileStepsVBMI<>+220(SB)/1, $0x40
+DATA tileStepsVBMI<>+221(SB)/1, $0x40
+DATA tileStepsVBMI<>+222(SB)/1, $0x40
+DATA tileStepsVBMI<>+223(SB)/1, $0x40
+DATA tileStepsVBMI<>+224(SB)/1, $0x80
+DATA tileStepsVBMI<>+225(SB)/1, $0x80
+DATA tileStepsVBMI<>+226(SB)/1, $0x80
+DATA tileStepsVBMI<>+227(SB)/1, $0x80
+DATA tileStepsVBMI<>+228(SB)/1, $0x80
+DATA tileStepsVBMI<>+229(SB)/1, $0x80
+DATA tileStepsVBMI<>+230(SB)/1, $0x80
+DATA tileStepsVBMI<>+231(SB)/1, $0x80
+DATA tileStepsVBMI<>+232(SB)/1, $0x80
+DATA tileStepsVBMI<>+233(SB)/1, $0x80
+DATA tileStepsVBMI<>+234(SB)/1, $0x80
+DATA tileStepsVBMI<>+235(SB)/1, $0x80
+DATA tileStepsVBMI<>+236(SB)/1, $0x80
+DATA tileStepsVBMI<>+237(SB)/1, $0x80
+DATA tileStepsVBMI<>+238(SB)/1, $0x80
+DATA tileStepsVBMI<>+239(SB)/1, $0x80
+DATA tileStepsVBMI<>+240(SB)/1, $0x80
+DATA tileStepsVBMI<>+241(SB)/1, $0x80
+DATA tileStepsVBMI<>+242(SB)/1, $0x80
+DATA tileStepsVBMI<>+243(SB)/1, $0x80
+DATA tileStepsVBMI<>+244(SB)/1, $0x80
+DATA tileStepsVBMI<>+245(SB)/1, $0x80
+DATA tileStepsVBMI<>+246(SB)/1, $0x80
+DATA tileStepsVBMI<>+247(SB)/1, $0x80
+DATA tileStepsVBMI<>+248(SB)/1, $0x80
+DATA tileStepsVBMI<>+249(SB)/1, $0x80
+DATA tileStepsVBMI<>+250(SB)/1, $0x80
+DATA tileStepsVBMI<>+251(SB)/1, $0x80
+DATA tileStepsVBMI<>+252(SB)/1, $0x80
+DATA tileStepsVBMI<>+253(SB)/1, $0x80
+DATA tileStepsVBMI<>+254(SB)/1, $0x80
+DATA tileStepsVBMI<>+255(SB)/1, $0x80
+DATA tileStepsVBMI<>+256(SB)/1, $0x00
+DATA tileStepsVBMI<>+257(SB)/1, $0x00
+DATA tileStepsVBMI<>+258(SB)/1, $0x00
+DATA tileStepsVBMI<>+259(SB)/1, $0x00
+DATA tileStepsVBMI<>+260(SB)/1, $0x00
+DATA tileStepsVBMI<>+261(SB)/1, $0x00
+DATA tileStepsVBMI<>+262(SB)/1, $0x00
+DATA tileStepsVBMI<>+263(SB)/1, $0x00
+DATA tileStepsVBMI<>+264(SB)/1, $0x00
+DATA tileStepsVBMI<>+265(SB)/1, $0x00
+DATA tileStepsVBMI<>+266(SB)/1, $0x00
+DATA tileStepsVBMI<>+267(SB)/1, $0x00
+DATA tileStepsVBMI<>+268(SB)/1, $0x00
+DATA tileStepsVBMI<>+269(SB)/1, $0x00
+DATA tileStepsVBMI<>+270(SB)/1, $0x00
+DATA tileStepsVBMI<>+271(SB)/1, $0x00
+DATA tileStepsVBMI<>+272(SB)/1, $0x00
+DATA tileStepsVBMI<>+273(SB)/1, $0x00
+DATA tileStepsVBMI<>+274(SB)/1, $0x00
+DATA tileStepsVBMI<>+275(SB)/1, $0x00
+DATA tileStepsVBMI<>+276(SB)/1, $0x00
+DATA tileStepsVBMI<>+277(SB)/1, $0x00
+DATA tileStepsVBMI<>+278(SB)/1, $0x00
+DATA tileStepsVBMI<>+279(SB)/1, $0x00
+DATA tileStepsVBMI<>+280(SB)/1, $0x00
+DATA tileStepsVBMI<>+281(SB)/1, $0x00
+DATA tileStepsVBMI<>+282(SB)/1, $0x00
+DATA tileStepsVBMI<>+283(SB)/1, $0x00
+DATA tileStepsVBMI<>+284(SB)/1, $0x00
+DATA tileStepsVBMI<>+285(SB)/1, $0x00
+DATA tileStepsVBMI<>+286(SB)/1, $0x00
+DATA tileStepsVBMI<>+287(SB)/1, $0x00
+GLOBL tileStepsVBMI<>(SB), RODATA|NOPTR, $288
+
+DATA entryPlacesVBMI<>+0(SB)/2, $0x0000
+DATA entryPlacesVBMI<>+2(SB)/2, $0x0001
+DATA entryPlacesVBMI<>+4(SB)/2, $0x0002
+DATA entryPlacesVBMI<>+6(SB)/2, $0x0003
+DATA entryPlacesVBMI<>+8(SB)/2, $0x0040
+DATA entryPlacesVBMI<>+10(SB)/2, $0x0041
+DATA entryPlacesVBMI<>+12(SB)/2, $0x0042
+DATA entryPlacesVBMI<>+14(SB)/2, $0x0043
+DATA entryPlacesVBMI<>+16(SB)/2, $0x0080
+DATA entryPlacesVBMI<>+18(SB)/2, $0x0081
+DATA entryPlacesVBMI<>+20(SB)/2, $0x0082
+DATA entryPlacesVBMI<>+22(SB)/2, $0x0083
+DATA entryPlacesVBMI<>+24(SB)/2, $0x00c0
+DATA entryPlacesVBMI<>+26(SB)/2, $0x00c1
+DATA entryPlacesVBMI<>+28(SB)/2, $0x00c2
+DATA entryPlacesVBMI<>+30(SB)/2, $0x00c3
+DATA entryPlacesVBMI<>+32(SB)/2, $0x0100
+DATA entryPlacesVBMI<>+34(SB)/2, $0x0101
+DATA entryPlacesVBMI<>+36(SB)/2, $0x0102
+DATA entryPlacesVBMI<>+38(SB)/2, $0x0103
+DATA entryPlacesVBMI<>+40(SB)/2, $0x0140
+DATA entryPlacesVBMI<>+42(SB)/2, $0x0141
+DATA entryPlacesVBMI<>+44(SB)/2, $0x0142
+DATA entryPlacesVBMI<>+46(SB)/2, $0x0143
+DATA entryPlacesVBMI<>+48(SB)/2, $0x0180
+DATA entryPlacesVBMI<>+50(SB)/2, $0x0181
+DATA entryPlacesVBMI<>+52(SB)/2, $0x0182
+DATA entryPlacesVBMI<>+54(SB)/2, $0x0183
+DATA entryPlacesVBMI<>+56(SB)/2, $0x01c0
+DATA entryPlacesVBMI<>+58(SB)/2, $0x01c1
+DATA entryPlacesVBMI<>+60(SB)/2, $0x01c2
+DATA entryPlacesVBMI<>+62(SB)/2, $0x01c3
+DATA entryPlacesVBMI<>+64(SB)/2, $0x0200
+DATA entryPlacesVBMI<>+66(SB)/2, $0x0201
+DATA entryPlacesVBMI<>+68(SB)/2, $0x0202
+DATA entryPlacesVBMI<>+70(SB)/2, $0x0203
+DATA entryPlacesVBMI<>+72(SB)/2, $0x0240
+DATA entryPlacesVBMI<>+74(SB)/2, $0x0241
+DATA entryPlacesVBMI<>+76(SB)/2, $0x0242
+DATA entryPlacesVBMI<>+78(SB)/2, $0x0243
+DATA entryPlacesVBMI<>+80(SB)/2, $0x0280
+DATA entryPlacesVBMI<>+82(SB)/2, $0x0281
+DATA entryPlacesVBMI<>+84(SB)/2, $0x0282
+DATA entryPlacesVBMI<>+86(SB)/2, $0x0283
+DATA entryPlacesVBMI<>+88(SB)/2, $0x02c0
+DATA entryPlacesVBMI<>+90(SB)/2, $0x02c1
+DATA entryPlacesVBMI<>+92(SB)/2, $0x02c2
+DATA entryPlacesVBMI<>+94(SB)/2, $0x02c3
+DATA entryPlacesVBMI<>+96(SB)/2, $0x0300
+DATA entryPlacesVBMI<>+98(SB)/2, $0x0301
+DATA entryPlacesVBMI<>+100(SB)/2, $0x0302
+DATA entryPlacesVBMI<>+102(SB)/2, $0x0303
+DATA entryPlacesVBMI<>+104(SB)/2, $0x0340
+DATA entryPlacesVBMI<>+106(SB)/2, $0x0341
+DATA entryPlacesVBMI<>+108(SB)/2, $0x0342
+DATA entryPlacesVBMI<>+110(SB)/2, $0x0343
+DATA entryPlacesVBMI<>+112(SB)/2, $0x0380
+DATA entryPlacesVBMI<>+114(SB)/2, $0x0381
+DATA entryPlacesVBMI<>+116(SB)/2, $0x0382
+DATA entryPlacesVBMI<>+118(SB)/2, $0x0383
+DATA entryPlacesVBMI<>+120(SB)/2, $0x03c0
+DATA entryPlacesVBMI<>+122(SB)/2, $0x03c1
+DATA entryPlacesVBMI<>+124(SB)/2, $0x03c2
+DATA entryPlacesVBMI<>+126(SB)/2, $0x03c3
+DATA entryPlacesVBMI<>+128(SB)/2, $0x0000
+DATA entryPlacesVBMI<>+130(SB)/2, $0x0001
+DATA entryPlacesVBMI<>+132(SB)/2, $0x0002
+DATA entryPlacesVBMI<>+134(SB)/2, $0x0003
+DATA entryPlacesVBMI<>+136(SB)/2, $0x0040
+DATA entryPlacesVBMI<>+138(SB)/2, $0x0041
+DATA entryPlacesVBMI<>+140(SB)/2, $0x0042
+DATA entryPlacesVBMI<>+142(SB)/2, $0x0043
+DATA entryPlacesVBMI<>+144(SB)/2, $0x0080
+DATA entryPlacesVBMI<>+146(SB)/2, $0x0081
+DATA entryPlacesVBMI<>+148(SB)/2, $0x0082
+DATA entryPlacesVBMI<>+150(SB)/2, $0x0083
+DATA entryPlacesVBMI<>+152(SB)/2, $0x00c0
+DATA entryPlacesVBMI<>+154(SB)/2, $0x00c1
+DATA entryPlacesVBMI<>+156(SB)/2, $0x00c2
+DATA entryPlacesVBMI<>+158(SB)/2, $0x00c3
+DATA entryPlacesVBMI<>+160(SB)/2, $0x0100
+DATA entryPlacesVBMI<>+162(SB)/2, $0x0101
+DATA entryPlacesVBMI<>+164(SB)/2, $0x0102
+DATA entryPlacesVBMI<>+166(SB)/2, $0x0103
+DATA entryPlacesVBMI<>+168(SB)/2, $0x0140
+DATA entryPlacesVBMI<>+170(SB)/2, $0x0141
+DATA entryPlacesVBMI<>+172(SB)/2, $0x0142
+DATA entryPlacesVBMI<>+174(SB)/2, $0x0143
+DATA entryPlacesVBMI<>+176(SB)/2, $0x0180
+DATA entryPlacesVBMI<>+178(SB)/2, $0x0181
+DATA entryPlacesVBMI<>+180(SB)/2, $0x0182
+DATA entryPlacesVBMI<>+182(SB)/2, $0x0183
+DATA entryPlacesVBMI<>+184(SB)/2, $0x01c0
+DATA entryPlacesVBMI<>+186(SB)/2, $0x01c1
+DATA entryPlacesVBMI<>+188(SB)/2, $0x01c2
+DATA entryPlacesVBMI<>+190(SB)/2, $0x01c3
+DATA entryPlacesVBMI<>+192(SB)/2, $0x0200
+DATA entryPlacesVBMI<>+194(SB)/2, $0x0201
+DATA entryPlacesVBMI<>+196(SB)/2, $0x0202
+DATA entryPlacesVBMI<>+198(SB)/2, $0x0203
+DATA entryPlacesVBMI<>+200(SB)/2, $0x0240
+DATA entryPlacesVBMI<>+202(SB)/2, $0x0241
+DATA entryPlacesVBMI<>+204(SB)/2, $0x0242
+DATA entryPlacesVBMI<>+206(SB)/2, $0x0243
+DATA entryPlacesVBMI<>+208(SB)/2, $0x0280
+DATA entryPlacesVBMI<>+210(SB)/2, $0x0281
+DATA entryPlacesVBMI<>+212(SB)/2, $0x0282
+DATA entryPlacesVBMI<>+214(SB)/2, $0x0283
+DATA entryPlacesVBMI<>+216(SB)/2, $0x02c0
+DATA entryPlacesVBMI<>+218(SB)/2, $0x02c1
+DATA entryPlacesVBMI<>+220(SB)/2, $0x02c2
+DATA entryPlacesVBMI<>+222(SB)/2, $0x02c3
+DATA entryPlacesVBMI<>+224(SB)/2, $0x0300
+DATA entryPlacesVBMI<>+226(SB)/2, $0x0301
+DATA entryPlacesVBMI<>+228(SB)/2, $0x0302
+DATA entryPlacesVBMI<>+230(SB)/2, $0x0303
+DATA entryPlacesVBMI<>+232(SB)/2, $0x0340
+DATA entryPlacesVBMI<>+234(SB)/2, $0x0341
+DATA entryPlacesVBMI<>+236(SB)/2, $0x0342
+DATA entryPlacesVBMI<>+238(SB)/2, $0x0343
+DATA entryPlacesVBMI<>+240(SB)/2, $0x0380
+DATA entryPlacesVBMI<>+242(SB)/2, $0x0381
+DATA entryPlacesVBMI<>+244(SB)/2, $0x0382
+DATA entryPlacesVBMI<>+246(SB)/2, $0x0383
+DATA entryPlacesVBMI<>+248(SB)/2, $0x03c0
+DATA entryPlacesVBMI<>+250(SB)/2, $0x03c1
+DATA entryPlacesVBMI<>+252(SB)/2, $0x03c2
+DATA entryPlacesVBMI<>+254(SB)/2, $0x03c3
+DATA entryPlacesVBMI<>+256(SB)/2, $0x0000
+DATA entryPlacesVBMI<>+258(SB)/2, $0x0001
+DATA entryPlacesVBMI<>+260(SB)/2, $0x0002
+DATA entryPlacesVBMI<>+262(SB)/2, $0x0003
+DATA entryPlacesVBMI<>+264(SB)/2, $0x0040
+DATA entryPlacesVBMI<>+266(SB)/2, $0x0041
+DATA entryPlacesVBMI<>+268(SB)/2, $0x0042
+DATA entryPlacesVBMI<>+270(SB)/2, $0x0043
+DATA entryPlacesVBMI<>+272(SB)/2, $0x0080
+DATA entryPlacesVBMI<>+274(SB)/2, $0x0081
+DATA entryPlacesVBMI<>+276(SB)/2, $0x0082
+DATA entryPlacesVBMI<>+278(SB)/2, $0x0083
+DATA entryPlacesVBMI<>+280(SB)/2, $0x00c0
+DATA entryPlacesVBMI<>+282(SB)/2, $0x00c1
+DATA entryPlacesVBMI<>+284(SB)/2, $0x00c2
+DATA entryPlacesVBMI<>+286(SB)/2, $0x00c3
+DATA entryPlacesVBMI<>+288(SB)/2, $0x0100
+DATA entryPlacesVBMI<>+290(SB)/2, $0x0101
+DATA entryPlacesVBMI<>+292(SB)/2, $0x0102
+DATA entryPlacesVBMI<>+294(SB)/2, $0x0103
+DATA entryPlacesVBMI<>+296(SB)/2, $0x0140
+DATA entryPlacesVBMI<>+298(SB)/2, $0x0141
+DATA entryPlacesVBMI<>+300(SB)/2, $0x0142
+DATA entryPlacesVBMI<>+302(SB)/2, $0x0143
+DATA entryPlacesVBMI<>+304(SB)/2, $0x0180
+DATA entryPlacesVBMI<>+306(SB)/2, $0x0181
+DATA entryPlacesVBMI<>+308(SB)/2, $0x0182
+DATA entryPlacesVBMI<>+310(SB)/2, $0x0183
+DATA entryPlacesVBMI<>+312(SB)/2, $0x01c0
+DATA entryPlacesVBMI<>+314(SB)/2, $0x01c1
+DATA entryPlacesVBMI<>+316(SB)/2, $0x01c2
+DATA entryPlacesVBMI<>+318(SB)/2, $0x01c3
+DATA entryPlacesVBMI<>+320(SB)/2, $0x0200
+DATA entryPlacesVBMI<>+322(SB)/2, $0x0201
+DATA entryPlacesVBMI<>+324(SB)/2, $0x0202
+DATA entryPlacesVBMI<>+326(SB)/2, $0x0203
+DATA entryPlacesVBMI<>+328(SB)/2, $0x0240
+DATA entryPlacesVBMI<>+330(SB)/2, $0x0241
+DATA entryPlacesVBMI<>+332(SB)/2, $0x0242
+DATA entryPlacesVBMI<>+334(SB)/2, $0x0243
+DATA entryPlacesVBMI<>+336(SB)/2, $0x0280
+DATA entryPlacesVBMI<>+338(SB)/2, $0x0281
+DATA entryPlacesVBMI<>+340(SB)/2, $0x0282
+DATA entryPlacesVBMI<>+342(SB)/2, $0x0283
+DATA entryPlacesVBMI<>+344(SB)/2, $0x02c0
+DATA entryPlacesVBMI<>+346(SB)/2, $0x02c1
+DATA entryPlacesVBMI<>+348(SB)/2, $0x02c2
+DATA entryPlacesVBMI<>+350(SB)/2, $0x02c3
+DATA entryPlacesVBMI<>+352(SB)/2, $0x0300
+DATA entryPlacesVBMI<>+354(SB)/2, $0x0301
+DATA entryPlacesVBMI<>+356(SB)/2, $0x0302
+DATA entryPlacesVBMI<>+358(SB)/2, $0x0303
+DATA entryPlacesVBMI<>+360(SB)/2, $0x0340
+DATA entryPlacesVBMI<>+362(SB)/2, $0x0341
+DATA entryPlacesVBMI<>+364(SB)/2, $0x0342
+DATA entryPlacesVBMI<>+366(SB)/2, $0x0343
+DATA entryPlacesVBMI<>+368(SB)/2, $0x0380
+DATA entryPlacesVBMI<>+370(SB)/2, $0x0381
+DATA entryPlacesVBMI<>+372(SB)/2, $0x0382
+DATA entryPlacesVBMI<>+374(SB)/2, $0x0383
+DATA entryPlacesVBMI<>+376(SB)/2, $0x03c0
+DATA entryPlacesVBMI<>+378(SB)/2, $0x03c1
+DATA entryPlacesVBMI<>+380(SB)/2, $0x03c2
+DATA entryPlacesVBMI<>+382(SB)/2, $0x03c3
+GLOBL entryPlacesVBMI<>(SB), RODATA|NOPTR, $384
+
+DATA spreadCounts0VBMI<>+0(SB)/1, $0x00
+DATA spreadCounts0VBMI<>+1(SB)/1, $0x00
+DATA spreadCounts0VBMI<>+2(SB)/1, $0x00
+DATA spreadCounts0VBMI<>+3(SB)/1, $0x00
+DATA spreadCounts0VBMI<>+4(SB)/1, $0x00
+DATA spreadCounts0VBMI<>+5(SB)/1, $0x00
+DATA spreadCounts0VBMI<>+6(SB)/1, $0x00
+DATA spreadCounts0VBMI<>+7(SB)/1, $0x00
+DATA spreadCounts0VBMI<>+8(SB)/1, $0x01
+DATA spreadCounts0VBMI<>+9(SB)/1, $0x01
+DATA spreadCounts0VBMI<>+10(SB)/1, $0x01
+DATA spreadCounts0VBMI<>+11(SB)/1, $0x01
+DATA spreadCounts0VBMI<>+12(SB)/1, $0x01
+DATA spreadCounts0VBMI<>+13(SB)/1, $0x01
+DATA spreadCounts0VBMI<>+14(SB)/1, $0x01
+DATA spreadCounts0VBMI<>+15(SB)/1, $0x01
+DATA spreadCounts0VBMI<>+16(SB)/1, $0x02
+DATA spreadCounts0VBMI<>+17(SB)/1, $0x02
+DATA spreadCounts0VBMI<>+18(SB)/1, $0x02
+DATA spreadCounts0VBMI<>+19(SB)/1, $0x02
+DATA spreadCounts0VBMI<>+20(SB)/1, $0x02
+DATA spreadCounts0VBMI<>+21(SB)/1, $0x02
+DATA spreadCounts0VBMI<>+22(SB)/1, $0x02
+DATA spreadCounts0VBMI<>+23(SB)/1, $0x02
+DATA spreadCounts0VBMI<>+24(SB)/1, $0x03
+DATA spreadCounts0VBMI<>+25(SB)/1, $0x03
+DATA spreadCounts0VBMI<>+26(SB)/1, $0x03
+DATA spreadCounts0VBMI<>+27(SB)/1, $0x03
+DATA spreadCounts0VBMI<>+28(SB)/1, $0x03
+DATA spreadCounts0VBMI<>+29(SB)/1, $0x03
+DATA spreadCounts0VBMI<>+30(SB)/1, $0x03
+DATA spreadCounts0VBMI<>+31(SB)/1, $0x03
+GLOBL spreadCounts0VBMI<>(SB), RODATA|NOPTR, $32
+
+DATA countBitsVBMI<>+0(SB)/1, $0x0f
+DATA countBitsVBMI<>+1(SB)/1, $0x0f
+DATA countBitsVBMI<>+2(SB)/1, $0x0f
+DATA countBitsVBMI<>+3(SB)/1, $0x0f
+DATA countBitsVBMI<>+4(SB)/1, $0x0f
+DATA countBitsVBMI<>+5(SB)/1, $0x0f
+DATA countBitsVBMI<>+6(SB)/1, $0x0f
+DATA countBitsVBMI<>+7(SB)/1, $0x0f
+DATA countBitsVBMI<>+8(SB)/1, $0x0f
+DATA countBitsVBMI<>+9(SB)/1, $0x0f
+DATA countBitsVBMI<>+10(SB)/1, $0x0f
+DATA countBitsVBMI<>+11(SB)/1, $0x0f
+DATA countBitsVBMI<>+12(SB)/1, $0x0f
+DATA countBitsVBMI<>+13(SB)/1, $0x0f
+DATA countBitsVBMI<>+14(SB)/1, $0x0f
+DATA countBitsVBMI<>+15(SB)/1, $0x0f
+DATA countBitsVBMI<>+16(SB)/1, $0x0f
+DATA countBitsVBMI<>+17(SB)/1, $0x0f
+DATA countBitsVBMI<>+18(SB)/1, $0x0f
+DATA countBitsVBMI<>+19(SB)/1, $0x0f
+DATA countBitsVBMI<>+20(SB)/1, $0x0f
+DATA countBitsVBMI<>+21(SB)/1, $0x0f
+DATA countBitsVBMI<>+22(SB)/1, $0x0f
+DATA countBitsVBMI<>+23(SB)/1, $0x0f
+DATA countBitsVBMI<>+24(SB)/1, $0x0f
+DATA countBitsVBMI<>+25(SB)/1, $0x0f
+DATA countBitsVBMI<>+26(SB)/1, $0x0f
+DATA countBitsVBMI<>+27(SB)/1, $0x0f
+DATA countBitsVBMI<>+28(SB)/1, $0x0f
+DATA countBitsVBMI<>+29(SB)/1, $0x0f
+DATA countBitsVBMI<>+30(SB)/1, $0x0f
+DATA countBitsVBMI<>+31(SB)/1, $0x0f
+GLOBL countBitsVBMI<>(SB), RODATA|NOPTR, $32
+
+DATA layeredVBMI<>+0(SB)/1, $0x0e
+DATA layeredVBMI<>+1(SB)/1, $0x0e
+DATA layeredVBMI<>+2(SB)/1, $0x0e
+DATA layeredVBMI<>+3(SB)/1, $0x0e
+DATA layeredVBMI<>+4(SB)/1, $0x0e
+DATA layeredVBMI<>+5(SB)/1, $0x0e
+DATA layeredVBMI<>+6(SB)/1, $0x0e
+DATA layeredVBMI<>+7(SB)/1, $0x0e
+DATA layeredVBMI<>+8(SB)/1, $0x0e
+DATA layeredVBMI<>+9(SB)/1, $0x0e
+DATA layeredVBMI<>+10(SB)/1, $0x0e
+DATA layeredVBMI<>+11(SB)/1, $0x0e
+DATA layeredVBMI<>+12(SB)/1, $0x0e
+DATA layeredVBMI<>+13(SB)/1, $0x0e
+DATA layeredVBMI<>+14(SB)/1, $0x0e
+DATA layeredVBMI<>+15(SB)/1, $0x0e
+DATA layeredVBMI<>+16(SB)/1, $0x0e
+DATA layeredVBMI<>+17(SB)/1, $0x0e
+DATA layeredVBMI<>+18(SB)/1, $0x0e
+DATA layeredVBMI<>+19(SB)/1, $0x0e
+DATA layeredVBMI<>+20(SB)/1, $0x0e
+DATA layeredVBMI<>+21(SB)/1, $0x0e
+DATA layeredVBMI<>+22(SB)/1, $0x0e
+DATA layeredVBMI<>+23(SB)/1, $0x0e
+DATA layeredVBMI<>+24(SB)/1, $0x0e
+DATA layeredVBMI<>+25(SB)/1, $0x0e
+DATA layeredVBMI<>+26(SB)/1, $0x0e
+DATA layeredVBMI<>+27(SB)/1, $0x0e
+DATA layeredVBMI<>+28(SB)/1, $0x0e
+DATA layeredVBMI<>+29(SB)/1, $0x0e
+DATA layeredVBMI<>+30(SB)/1, $0x0e
+DATA layeredVBMI<>+31(SB)/1, $0x0e
+GLOBL layeredVBMI<>(SB), RODATA|NOPTR, $32
+
+DATA spreadCounts1VBMI<>+0(SB)/1, $0x04
+DATA spreadCounts1VBMI<>+1(SB)/1, $0x04
+DATA spreadCounts1VBMI<>+2(SB)/1, $0x04
+DATA spreadCounts1VBMI<>+3(SB)/1, $0x04
+DATA spreadCounts1VBMI<>+4(SB)/1, $0x04
+DATA spreadCounts1VBMI<>+5(SB)/1, $0x04
+DATA spreadCounts1VBMI<>+6(SB)/1, $0x04
+DATA spreadCounts1VBMI<>+7(SB)/1, $0x04
+DATA spreadCounts1VBMI<>+8(SB)/1, $0x05
+DATA spreadCounts1VBMI<>+9(SB)/1, $0x05
+DATA spreadCounts1VBMI<>+10(SB)/1, $0x05
+DATA spreadCounts1VBMI<>+11(SB)/1, $0x05
+DATA spreadCounts1VBMI<>+12(SB)/1, $0x05
+DATA spreadCounts1VBMI<>+13(SB)/1, $0x05
+DATA spreadCounts1VBMI<>+14(SB)/1, $0x05
+DATA spreadCounts1VBMI<>+15(SB)/1, $0x05
+DATA spreadCounts1VBMI<>+16(SB)/1, $0x06
+DATA spreadCounts1VBMI<>+17(SB)/1, $0x06
+DATA spreadCounts1VBMI<>+18(SB)/1, $0x06
+DATA spreadCounts1VBMI<>+19(SB)/1, $0x06
+DATA spreadCounts1VBMI<>+20(SB)/1, $0x06
+DATA spreadCounts1VBMI<>+21(SB)/1, $0x06
+DATA spreadCounts1VBMI<>+22(SB)/1, $0x06
+DATA spreadCounts1VBMI<>+23(SB)/1, $0x06
+DATA spreadCounts1VBMI<>+24(SB)/1, $0x07
+DATA spreadCounts1VBMI<>+25(SB)/1, $0x07
+DATA spreadCounts1VBMI<>+26(SB)/1, $0x07
+DATA spreadCounts1VBMI<>+27(SB)/1, $0x07
+DATA spreadCounts1VBMI<>+28(SB)/1, $0x07
+DATA spreadCounts1VBMI<>+29(SB)/1, $0x07
+DATA spreadCounts1VBMI<>+30(SB)/1, $0x07
+DATA spreadCounts1VBMI<>+31(SB)/1, $0x07
+GLOBL spreadCounts1VBMI<>(SB), RODATA|NOPTR, $32
+
+DATA slotsVBMI<>+0(SB)/1, $0x00
+DATA slotsVBMI<>+1(SB)/1, $0x01
+DATA slotsVBMI<>+2(SB)/1, $0x02
+DATA slotsVBMI<>+3(SB)/1, $0x03
+DATA slotsVBMI<>+4(SB)/1, $0x00
+DATA slotsVBMI<>+5(SB)/1, $0x01
+DATA slotsVBMI<>+6(SB)/1, $0x02
+DATA slotsVBMI<>+7(SB)/1, $0x03
+DATA slotsVBMI<>+8(SB)/1, $0x00
+DATA slotsVBMI<>+9(SB)/1, $0x01
+DATA slotsVBMI<>+10(SB)/1, $0x02
+DATA slotsVBMI<>+11(SB)/1, $0x03
+DATA slotsVBMI<>+12(SB)/1, $0x00
+DATA slotsVBMI<>+13(SB)/1, $0x01
+DATA slotsVBMI<>+14(SB)/1, $0x02
+DATA slotsVBMI<>+15(SB)/1, $0x03
+DATA slotsVBMI<>+16(SB)/1, $0x00
+DATA slotsVBMI<>+17(SB)/1, $0x01
+DATA slotsVBMI<>+18(SB)/1, $0x02
+DATA slotsVBMI<>+19(SB)/1, $0x03
+DATA slotsVBMI<>+20(SB)/1, $0x00
+DATA slotsVBMI<>+21(SB)/1, $0x01
+DATA slotsVBMI<>+22(SB)/1, $0x02
+DATA slotsVBMI<>+23(SB)/1, $0x03
+DATA slotsVBMI<>+24(SB)/1, $0x00
+DATA slotsVBMI<>+25(SB)/1, $0x01
+DATA slotsVBMI<>+26(SB)/1, $0x02
+DATA slotsVBMI<>+27(SB)/1, $0x03
+DATA slotsVBMI<>+28(SB)/1, $0x00
+DATA slotsVBMI<>+29(SB)/1, $0x01
+DATA slotsVBMI<>+30(SB)/1, $0x02
+DATA slotsVBMI<>+31(SB)/1, $0x03
+GLOBL slotsVBMI<>(SB), RODATA|NOPTR, $32
+
+DATA layerVBMI<>+0(SB)/1, $0x04
+DATA layerVBMI<>+1(SB)/1, $0x04
+DATA layerVBMI<>+2(SB)/1, $0x04
+DATA layerVBMI<>+3(SB)/1, $0x04
+DATA layerVBMI<>+4(SB)/1, $0x04
+DATA layerVBMI<>+5(SB)/1, $0x04
+DATA layerVBMI<>+6(SB)/1, $0x04
+DATA layerVBMI<>+7(SB)/1, $0x04
+DATA layerVBMI<>+8(SB)/1, $0x04
+DATA layerVBMI<>+9(SB)/1, $0x04
+DATA layerVBMI<>+10(SB)/1, $0x04
+DATA layerVBMI<>+11(SB)/1, $0x04
+DATA layerVBMI<>+12(SB)/1, $0x04
+DATA layerVBMI<>+13(SB)/1, $0x04
+DATA layerVBMI<>+14(SB)/1, $0x04
+DATA layerVBMI<>+15(SB)/1, $0x04
+DATA layerVBMI<>+16(SB)/1, $0x04
+DATA layerVBMI<>+17(SB)/1, $0x04
+DATA layerVBMI<>+18(SB)/1, $0x04
+DATA layerVBMI<>+19(SB)/1, $0x04
+DATA layerVBMI<>+20(SB)/1, $0x04
+DATA layerVBMI<>+21(SB)/1, $0x04
+DATA layerVBMI<>+22(SB)/1, $0x04
+DATA layerVBMI<>+23(SB)/1, $0x04
+DATA layerVBMI<>+24(SB)/1, $0x04
+DATA layerVBMI<>+25(SB)/1, $0x04
+DATA layerVBMI<>+26(SB)/1, $0x04
+DATA layerVBMI<>+27(SB)/1, $0x04
+DATA layerVBMI<>+28(SB)/1, $0x04
+DATA layerVBMI<>+29(SB)/1, $0x04
+DATA layerVBMI<>+30(SB)/1, $0x04
+DATA layerVBMI<>+31(SB)/1, $0x04
+GLOBL layerVBMI<>(SB), RODATA|NOPTR, $32
 
 // func deinterleaveVBMI(rows *byte, ld int, strip *byte, n int)
 // Requires: AVX, AVX2

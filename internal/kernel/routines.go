@@ -48,9 +48,9 @@ type (
 	sparseAccumulateFunc func(z, x *float32, start, col *uint32, delta *float32, rows int)
 	// unpackFunc writes n tiles (at least one) of one width in strip order, without exceptions.
 	unpackFunc func(dst, lines *byte, n int)
-	// correctFunc adds the first of n exceptions, those before position end, to tiles in strip order, the one before being
-	// at. It returns how many they are, and where the last is. Meanwhile it prefetches what is next.
-	correctFunc func(dst, widths, list *byte, n, at, end int, next *byte) (count, last int)
+	// correctFunc adds exceptions to n tiles (at least one) in strip order: whole groups, but at the strip's end. It returns how
+	// many of the list they are.
+	correctFunc func(dst, widths, counts, list *byte, n int) (used int)
 	// deinterleaveFunc writes n tiles (at least one) in strip order as sixteen rows, ld apart.
 	deinterleaveFunc func(rows *byte, ld int, strip *byte, n int)
 	// interleaveTileFunc makes a tile in strip order from 32 codes of sixteen rows, ld apart.

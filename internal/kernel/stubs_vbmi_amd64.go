@@ -589,11 +589,10 @@ func unpackTiles7VBMI(dst *byte, lines *byte, n int)
 //go:noescape
 func unpackTiles8VBMI(dst *byte, lines *byte, n int)
 
-// correctTilesVBMI adds the first of n exceptions, those before end, to tiles in strip order, and returns how many, and where the last
-// one is. The one before is at. Meanwhile, what is next is fetched.
+// correctTilesVBMI adds the exceptions of n tiles, whole groups from the first of a list on, and returns how many they are.
 //
 //go:noescape
-func correctTilesVBMI(dst *byte, widths *byte, list *byte, n int, at int, end int, next *byte) (count int, last int)
+func correctTilesVBMI(dst *byte, widths *byte, counts *byte, list *byte, n int) (used int)
 
 // deinterleaveVBMI writes n tiles in strip order as sixteen rows, ld apart.
 //

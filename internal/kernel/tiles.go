@@ -9,7 +9,7 @@ import (
 // panelTiles is how many tiles of a strip are unpacked at a time: half of an L1 cache.
 const panelTiles = 32
 
-// unpackStrip writes the next n tiles of a strip to dst, in strip order.
+// unpackStrip writes the next n tiles of a strip to dst, in strip order: whole groups, but at the strip's end.
 func (k *Kernels) unpackStrip(dst []byte, s *tiles.Strip, n int) {
 	if k.asm == nil || k.asm.tiles.correct == nil {
 		s.Unpack(dst, n)
@@ -24,9 +24,11 @@ func (k *Kernels) unpackStrip(dst []byte, s *tiles.Strip, n int) {
 		k.asm.tiles.unpack[width](&dst[from*tiles.Bytes], unsafe.SliceData(s.Lines[:size]), i-from)
 		s.Lines = s.Lines[size:]
 	}
-	end := n * tiles.Bytes
-	count, last := k.asm.tiles.correct(unsafe.SliceData(dst), unsafe.SliceData(s.Widths[:n]), unsafe.SliceData(s.Exceptions), len(s.Exceptions), s.At, end, unsafe.SliceData(s.Lines))
-	s.Widths, s.Exceptions, s.At = s.Widths[n:], s.Exceptions[count:], last-end
+	if n > 0 {
+		groups := (n + tiles.GroupTiles - 1) / tiles.GroupTiles * tiles.CountsSize
+		used := k.asm.tiles.correct(&dst[0], &s.Widths[:n][0], &s.Counts[:groups][0], unsafe.SliceData(s.Exceptions), n)
+		s.Widths, s.Counts, s.Exceptions = s.Widths[n:], s.Counts[groups:], s.Exceptions[used:]
+	}
 }
 
 // deinterleave writes what is in strip order, whole tiles of it, as 16 rows, ld apart.
@@ -54,7 +56,8 @@ func (k *Kernels) eachUnpacked(m *tiles.Matrix, bytes, first, rows, column, cols
 	s := k.scratch.Get().(*scratch)
 	defer k.scratch.Put(s)
 	shape := m.Shape()
-	from, to := column/tiles.Columns, (column+cols-1)/tiles.Columns+1
+	from := column / tiles.Columns / tiles.GroupTiles * tiles.GroupTiles
+	to := min((column+cols-1)/tiles.Columns/tiles.GroupTiles*tiles.GroupTiles+tiles.GroupTiles, (shape.Cols-1)/tiles.Columns+1)
 	ld := (to - from) * tiles.Columns
 	panel := resize(&s.panel, panelTiles*tiles.Bytes)
 	most := max(1, bytes/(tiles.Rows*ld)) // strips

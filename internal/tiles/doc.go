@@ -10,11 +10,16 @@
 // widest. A part of w bits has w lines, after those of the wider parts; byte i of its line l has the bits of byte i of
 // the 8/w quads from quad 8/w·l on, those of the first lowest.
 //
-// What is left of z, ⌊(z + 2^(b-1)) / 2^b⌋ times 2^b, is exceptions: a list of bytes for each strip. The low seven bits
-// of an entry say how far on, from the entry before or the strip's beginning, there is a byte of the strip to add 2^b to;
-// with the top bit, to subtract it from. 255 goes 127 on and changes nothing. A greater multiple takes several entries.
+// What is left of z, ⌊(z + 2^(b-1)) / 2^b⌋ times 2^b, is exceptions: a list of entries for each strip, a byte each, by
+// groups of two tiles, 64 columns; a strip's last group may be one tile. The low six bits of an entry are the column in the
+// group of a code to add 2^b to, with the tile's b; with the top bit, to subtract it from. A greater multiple takes several
+// entries. Those of a row are in ascending order of columns. A group has a word of 64 bits of counts, four for each row, the
+// first row's lowest: the number of the row's entries, or 15 for more than 14. Of each row with so many, the list has the
+// first four entries, then of each the next four, four again and then two, and after that tails: what rows with more than
+// 14 have left, a tail's last entry with bit 6 set. So an entry's place in the list tells its row, sixteen rows' entries
+// are spread to lanes by one instruction, and a list needs as many bytes as there are entries.
 //
-// The width of a tile is the one at which [linePrice] a line and [entryPrice] an entry, where those that change nothing do
-// not count, make the least sum, the widest of such. So what a matrix takes follows from its codes alone: a file says it
-// in its head (docs/FORMAT.md).
+// The width of a tile is the one at which [linePrice] a line and [entryPrice] an entry make the least sum, the widest of
+// such. So what a matrix takes follows from its codes alone: a file says it in its head (docs/FORMAT.md). It counts an
+// entry more for each 127 bytes of a strip between two exceptions; a list leaves that room free.
 package tiles

@@ -13,6 +13,7 @@ type Matrix struct {
 	lines      []byte // a block's one strip after another, blocks as they came
 	index      []byte // of each strip its first line and exception; after each block, where those end
 	widths     []byte // of the tiles of each strip
+	counts     []byte // of the groups of each strip
 	exceptions []byte // as lines
 
 	usedLines, usedExceptions atomic.Int64
@@ -34,7 +35,8 @@ func New(buf []byte, shape Shape, size Size) (*Matrix, error) {
 		n     int
 	}{
 		{&m.lines, int(size.Lines) * Line}, {&m.index, (shape.strips() + shape.blocks()) * indexSize},
-		{&m.widths, shape.strips() * shape.tilesPerStrip()}, {&m.exceptions, int(size.Exceptions)},
+		{&m.widths, shape.strips() * shape.tilesPerStrip()}, {&m.counts, shape.strips() * shape.groupsPerStrip() * CountsSize},
+		{&m.exceptions, int(size.Exceptions)},
 	} {
 		*part.bytes, buf = buf[:part.n:part.n], buf[part.n:]
 	}
@@ -83,9 +85,8 @@ func (m *Matrix) Pack(first int, codes []byte, by Coder) error {
 		at.Add(start)
 		putIndex(index[k*indexSize:], at)
 	}
-	lines, list := m.lines[start.Lines*Line:end.Lines*Line], m.exceptions[start.Exceptions:start.Exceptions:end.Exceptions]
 	for k := range n {
-		lines, list = p.pack(lines, list, rows(k), s.Cols, widths[k*perStrip:][:perStrip])
+		p.pack(m.Strip(strip+k), rows(k), s.Cols)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ type packer struct {
 	by      Coder
 	tile    [Bytes]byte
 	outside [quads]uint64
+	group   groupList
 }
 
 // Measure returns what a strip takes: some rows of a block from a multiple of Rows on, at most Rows of them, cols each.
@@ -37,23 +38,29 @@ func (p *packer) measure(codes []byte, cols int, widths []byte) (size Size) {
 	return size
 }
 
-// pack packs a strip to the front of lines, and appends its exceptions to list. It returns the rest of lines, and the list.
-func (p *packer) pack(lines, list, codes []byte, cols int, widths []byte) (restLines, longerList []byte) {
-	at := 0
-	for k, w := range widths {
-		width := int(w)
+// pack packs a strip to where it belongs. Its widths are there.
+func (p *packer) pack(s Strip, codes []byte, cols int) {
+	list := s.Exceptions[:0]
+	for k, w := range s.Widths {
+		width, first := int(w), k%GroupTiles*Bytes
+		if first == 0 {
+			p.group.reset()
+		}
 		p.load(codes, cols, k*Columns)
-		p.by.Pack(lines[:width*Line], &p.tile, width)
-		lines = lines[width*Line:]
+		p.by.Pack(s.Lines[:width*Line], &p.tile, width)
+		s.Lines = s.Lines[width*Line:]
 		for q, outside := range p.findOutside(width) {
 			for ; outside != 0; outside &= outside - 1 {
 				i := q*Line + bits.TrailingZeros64(outside)
-				list = appendEntries(list, at, k*Bytes+i, left(p.tile[i], width))
-				at = k*Bytes + i
+				p.group.add(first+i, left(p.tile[i], width))
 			}
 		}
+		if first+Bytes == GroupTiles*Bytes || k+1 == len(s.Widths) {
+			list = p.group.put(s.Counts, list)
+			s.Counts = s.Counts[CountsSize:]
+		}
 	}
-	return lines, list
+	clear(s.Exceptions[len(list):])
 }
 
 // load takes the tile of some of a strip's rows, at most Rows, cols each, from a column on.

@@ -26,7 +26,7 @@ type Shape struct{ Rows, Cols, BlockRows int }
 // Size is what the codes of a matrix take, besides what follows from its shape.
 type Size struct {
 	Lines      int64 // of tiles
-	Exceptions int64 // bytes of the lists
+	Exceptions int64 // bytes of the lists, some of them free
 }
 
 // Add adds what another part of the matrix takes.
@@ -36,6 +36,9 @@ func (s *Size) Add(part Size) {
 
 // tilesPerStrip is the number of tiles side by side.
 func (s Shape) tilesPerStrip() int { return (s.Cols-1)/Columns + 1 }
+
+// groupsPerStrip is the number of words of counts.
+func (s Shape) groupsPerStrip() int { return (s.Cols-1)/groupColumns + 1 }
 
 func stripsOf(rows int) int { return (rows + Rows - 1) / Rows }
 
@@ -52,7 +55,7 @@ func (s Shape) Bytes(size Size) (int64, error) {
 	if s.Rows < 1 || s.Cols < 1 || s.BlockRows < 1 || s.Cols > math.MaxInt64/64/s.Rows || s.Rows > math.MaxInt64/1024 {
 		return 0, fmt.Errorf("%w: [%d, %d] in blocks of %d rows", ErrSize, s.Rows, s.Cols, s.BlockRows)
 	}
-	// A tile takes no more than at eight bits, but for the entries that only go on: an entry's price is at least a byte's.
+	// A tile takes no more than at eight bits, but for what distances take: an entry's price is at least a byte's.
 	const most = Bytes + Bytes/longest + 1
 	tiles := int64(s.strips()) * int64(s.tilesPerStrip())
 	if size.Lines < 0 || size.Exceptions < 0 || tiles > math.MaxInt64/2/most ||
@@ -62,5 +65,5 @@ func (s Shape) Bytes(size Size) (int64, error) {
 	if size.Lines > math.MaxUint32 || size.Exceptions > math.MaxUint32 {
 		return 0, fmt.Errorf("%w: %d lines and %d bytes of exceptions, at most 2^32-1 of each", ErrSize, size.Lines, size.Exceptions)
 	}
-	return size.Lines*Line + int64(s.strips()+s.blocks())*indexSize + tiles + size.Exceptions, nil
+	return size.Lines*Line + int64(s.strips()+s.blocks())*indexSize + int64(s.strips())*int64(s.groupsPerStrip())*CountsSize + tiles + size.Exceptions, nil
 }

@@ -6,22 +6,22 @@ import "encoding/binary"
 type Strip struct {
 	Widths     []byte // of the tiles
 	Lines      []byte // of the tiles
-	Exceptions []byte
-	At         int // the position of the exception before, from the next tile on
+	Counts     []byte // of the groups
+	Exceptions []byte // of the groups, and what is free
 }
 
 // Strip returns strip i, whose block is packed.
 func (m *Matrix) Strip(i int) Strip {
-	per := m.shape.tilesPerStrip()
+	per, groups := m.shape.tilesPerStrip(), m.shape.groupsPerStrip()*CountsSize
 	index := m.indexOf(i/stripsOf(m.shape.BlockRows), i)
 	from, to := getIndex(index), getIndex(index[indexSize:])
 	return Strip{
 		Widths: m.widths[i*per:][:per], Lines: m.lines[from.Lines*Line : to.Lines*Line],
-		Exceptions: m.exceptions[from.Exceptions:to.Exceptions],
+		Counts: m.counts[i*groups:][:groups], Exceptions: m.exceptions[from.Exceptions:to.Exceptions],
 	}
 }
 
-// Unpack writes the next n tiles to dst, in strip order.
+// Unpack writes the next n tiles to dst, in strip order: whole groups, but at the strip's end.
 func (s *Strip) Unpack(dst []byte, n int) {
 	for k, width := range s.Widths[:n] {
 		size := int(width) * Line
@@ -31,42 +31,32 @@ func (s *Strip) Unpack(dst []byte, n int) {
 	s.Correct(dst, n)
 }
 
-// Skip passes over the next n tiles.
+// Skip passes over the next n tiles, as Unpack.
 func (s *Strip) Skip(n int) {
 	for _, width := range s.Widths[:n] {
 		s.Lines = s.Lines[int(width)*Line:]
 	}
-	s.next(n)
+	for range s.next(n) {
+		s.Exceptions = skipGroup(binary.LittleEndian.Uint64(s.Counts), s.Exceptions)
+		s.Counts = s.Counts[CountsSize:]
+	}
 }
 
 // Correct adds the exceptions of the next n tiles to what their lines hold, and passes over all but the lines.
 func (s *Strip) Correct(dst []byte, n int) {
-	widths, at := s.Widths, s.At
-	for _, entry := range s.next(n) {
-		at += int(entry & longest)
-		switch {
-		case entry&longest == longest:
-		case entry&negative != 0:
-			dst[at] -= 1 << widths[at/Bytes]
-		default:
-			dst[at] += 1 << widths[at/Bytes]
-		}
+	widths := s.Widths
+	for range s.next(n) {
+		group := min(GroupTiles, len(widths))
+		s.Exceptions = correctGroup(dst, widths[:group], binary.LittleEndian.Uint64(s.Counts), s.Exceptions)
+		s.Counts = s.Counts[CountsSize:]
+		widths, dst = widths[group:], dst[min(GroupTiles*Bytes, len(dst)):]
 	}
 }
 
-// next passes over n tiles, but not over their lines, and returns their exceptions.
-func (s *Strip) next(n int) (exceptions []byte) {
-	i, end := 0, n*Bytes
-	for ; i < len(s.Exceptions); i++ {
-		next := s.At + int(s.Exceptions[i]&longest)
-		if next >= end {
-			break
-		}
-		s.At = next
-	}
-	exceptions, s.Exceptions = s.Exceptions[:i], s.Exceptions[i:]
-	s.Widths, s.At = s.Widths[n:], s.At-end
-	return exceptions
+// next passes over n tiles' widths, and returns how many groups those are.
+func (s *Strip) next(n int) (groups int) {
+	s.Widths = s.Widths[n:]
+	return (n + GroupTiles - 1) / GroupTiles
 }
 
 // Deinterleave writes the first cols columns of what is in strip order to rows, ld apart, as many as there are.

@@ -2,6 +2,7 @@ package tiles
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -11,10 +12,14 @@ import (
 	"time"
 )
 
-// randomCodes returns rows of codes whose spread changes along them, from all 0 to any byte, with a few far ones.
+// randomCodes returns rows of codes whose spread changes along them, from all 0 to any byte, with a few far ones, and
+// sometimes a row of them.
 func randomCodes(r *rand.Rand, rows, cols int) []byte {
 	codes := make([]byte, rows*cols)
-	spread, rare := r.IntN(140), r.IntN(200)
+	spread, rare, farRow := r.IntN(140), r.IntN(200), r.IntN(4*rows)
+	if r.IntN(3) == 0 {
+		spread = r.IntN(8)
+	}
 	for j := range cols {
 		if r.IntN(20) == 0 {
 			spread = r.IntN(140)
@@ -26,6 +31,9 @@ func randomCodes(r *rand.Rand, rows, cols int) []byte {
 			}
 			if rare > 0 && r.IntN(rare) == 0 {
 				z = r.IntN(256) - 128
+			}
+			if i == farRow {
+				z *= 1 + r.IntN(9)
 			}
 			codes[i*cols+j] = byte(max(-128, min(z, 127)) + Zero)
 		}
@@ -103,6 +111,9 @@ func TestRoundTrip(t *testing.T) {
 		copy(out, want)
 		for at := 0; at < len(out); {
 			n := r.IntN(len(strip.Widths) + 1)
+			if n < len(strip.Widths) {
+				n -= n % GroupTiles
+			}
 			if r.IntN(2) == 0 {
 				strip.Skip(n)
 			} else {
@@ -111,7 +122,7 @@ func TestRoundTrip(t *testing.T) {
 			}
 			at += n * Bytes
 		}
-		if !bytes.Equal(out, want) || len(strip.Lines) != 0 || len(strip.Exceptions) != 0 {
+		if !bytes.Equal(out, want) || len(strip.Lines) != 0 || len(strip.Counts) != 0 || len(bytes.Trim(strip.Exceptions, "\x00")) != 0 {
 			t.Fatalf("case %d, %+v: strip %d changed", i, s, k)
 		}
 	}
@@ -137,15 +148,31 @@ func unpackByDefinition(s Strip) []byte {
 		}
 		lines = lines[b*Line:]
 	}
-	at := 0
-	for _, e := range s.Exceptions {
-		at += int(e & 127)
-		switch step := byte(1) << s.Widths[min(at/Bytes, len(s.Widths)-1)]; {
-		case e&127 == 127:
-		case e > 127:
-			out[at] -= step
-		default:
-			out[at] += step
+	list := s.Exceptions
+	for g := 0; g < len(s.Counts); g += 8 {
+		count := func(row int) int { return int(s.Counts[g+row/2]) >> (row % 2 * 4) & 15 }
+		take := func(row int) (end bool) {
+			e := list[0]
+			list = list[1:]
+			k, q := g/4+int(e&63)/32, int(e&31)/4
+			step := 1 << s.Widths[k]
+			if e > 127 {
+				step = -step
+			}
+			out[k*Bytes+q*Line+4*row+int(e&3)] += byte(step)
+			return e&64 != 0
+		}
+		for _, slots := range [][2]int{{0, 4}, {4, 8}, {8, 12}, {12, 14}} {
+			for row := range Rows {
+				for slot := slots[0]; slot < min(slots[1], count(row)); slot++ {
+					take(row)
+				}
+			}
+		}
+		for row := range Rows {
+			for ends := count(row) < 15; !ends; {
+				ends = take(row)
+			}
 		}
 	}
 	return out
@@ -206,30 +233,36 @@ func TestCheapest(t *testing.T) {
 	}
 }
 
-// TestLists goes all distances.
+// TestLists: a group's list has the entries of each row in order, whatever their number.
 func TestLists(t *testing.T) {
-	for from := range 200 {
-		for to := from; to < from+600; to++ {
-			for _, e := range []int{1, -1, 3, -64} {
-				list := appendEntries(nil, from, to, e)
-				if n := entriesBetween(from, to) + max(e, -e); len(list) != n {
-					t.Fatalf("%d to %d: %d entries, counted %d", from, to, len(list), n)
+	for i := range 500 {
+		r := rand.New(rand.NewPCG(uint64(i), 3))
+		var g groupList
+		want, entries := make([]byte, GroupTiles*Bytes), 0
+		for row := range Rows {
+			for n := r.IntN(1 + r.IntN(40)); n > 0; n-- {
+				at, e := r.IntN(len(want)/Rows), 1+r.IntN(3)
+				at = at/4*Line + 4*row + at%4
+				entries += e
+				if r.IntN(2) == 0 {
+					e = -e
 				}
-				at, sum := from, 0
-				for _, entry := range list {
-					at += int(entry & longest)
-					switch {
-					case entry&longest == longest:
-					case entry&negative != 0:
-						sum--
-					default:
-						sum++
-					}
-				}
-				if at != to || sum != e {
-					t.Fatalf("%d to %d: they go to %d, and add %d, want %d", from, to, at, sum, e)
-				}
+				g.add(at, e)
+				want[at] += byte(8 * e)
 			}
+		}
+		counts := make([]byte, CountsSize)
+		list := g.put(counts, nil)
+		if len(list) != entries {
+			t.Fatalf("case %d: %d bytes for %d entries", i, len(list), entries)
+		}
+		word, dst := binary.LittleEndian.Uint64(counts), make([]byte, len(want))
+		list = append(list, 1, 2, 3)
+		if rest := correctGroup(dst, []byte{3, 3}, word, list); len(rest) != 3 || !bytes.Equal(dst, want) {
+			t.Fatalf("case %d: another group, %d bytes left", i, len(rest))
+		}
+		if rest := skipGroup(word, list); len(rest) != 3 {
+			t.Fatalf("case %d: skipped all but %d bytes", i, len(rest))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -20,6 +21,74 @@ const (
 // linesAhead is how many bytes ahead lines are prefetched.
 const linesAhead = 2048
 
+// tilePart is some bits of every code of a tile: how many, and the first of them, which is the part's first line as well.
+type tilePart struct{ width, place int }
+
+func tileParts(bits int) (parts []tilePart) {
+	place := 0
+	for _, width := range []int{4, 2, 1} {
+		if bits&width != 0 {
+			parts = append(parts, tilePart{width, place})
+			place += width
+		}
+	}
+	return parts
+}
+
+// mask has those bits of a code.
+func (p tilePart) mask() int { return (1<<p.width - 1) << p.place }
+
+// tileLeast is the code that a tile of so many bits keeps as 0.
+func tileLeast(bits int) int { return 128 - 1<<bits>>1 }
+
+// tileCode returns the codes of a quad of a tile of 2 to 8 bits, from its lines, without exceptions. each has registers, or
+// memory, of bytes that are alike.
+func tileCode(m machine, bits, quad int, line func(i int) reg.VecVirtual, each func(b int) Op) reg.VecVirtual {
+	if bits == 8 {
+		return line(quad)
+	}
+	code := m.reg()
+	for i, p := range tileParts(bits) {
+		from := line(p.place + quad*p.width/8)
+		v, mask := m.reg(), each(p.mask())
+		switch shift := quad*p.width%8 - p.place; {
+		case shift > 0:
+			VPSRLW(U8(shift), from, v)
+		case shift < 0:
+			VPSLLW(U8(-shift), from, v)
+		default:
+			v = from
+		}
+		switch {
+		case i == 0:
+			and(m, mask, v, code)
+		case m.zmm:
+			VPTERNLOGD(U8(0xF8), mask, v, code) // code | v & mask
+		default:
+			some := m.reg()
+			VPAND(mask, v, some)
+			VPOR(some, code, code)
+		}
+	}
+	VPADDB(each(tileLeast(bits)), code, code)
+	return code
+}
+
+// tileLines returns what loads a tile's lines, each once, from byte off on, and prefetches those that are some bytes ahead.
+func tileLines(m machine, lines reg.Register, off, ahead int) func(i int) reg.VecVirtual {
+	line := map[int]reg.VecVirtual{}
+	return func(i int) reg.VecVirtual {
+		if line[i] == nil {
+			line[i] = m.reg()
+			move(m, Mem{Base: lines, Disp: i*quadBytes + off}, line[i])
+			if off == 0 {
+				PREFETCHT0(Mem{Base: lines, Disp: i*quadBytes + ahead})
+			}
+		}
+		return line[i]
+	}
+}
+
 // unpackTiles writes tiles of so many bits in strip order, without exceptions.
 func unpackTiles(m machine, name string, bits int) {
 	TEXT(name, NOSPLIT, "func(dst, lines *byte, n int)")
@@ -27,72 +96,26 @@ func unpackTiles(m machine, name string, bits int) {
 	Doc(fmt.Sprintf("%s writes n tiles that are kept in %d bits.", name, bits))
 	dst, lines, n := Load(Param("dst"), GP64()), Load(Param("lines"), GP64()), GP64()
 	Load(Param("n"), n)
-	type part struct {
-		width, place int // bits, and the first of the code's, which is the first line as well
-		mask         Op  // of its bits in a code
+	alike := map[int]Op{}
+	for _, p := range tileParts(bits) {
+		alike[p.mask()] = everyByte(m, p.mask())
 	}
-	var parts []part
-	place := 0
-	for _, width := range []int{4, 2, 1} {
-		if bits&width != 0 {
-			parts = append(parts, part{width, place, everyByte(m, (1<<width-1)<<place)})
-			place += width
-		}
-	}
-	least := everyByte(m, 128-1<<bits>>1)
+	least := everyByte(m, tileLeast(bits))
 	if bits == 0 && !m.zmm {
 		v := YMM()
 		VMOVDQU(least, v)
 		least = v
 	}
+	alike[tileLeast(bits)] = least
 	Label("loop")
 	for half := 0; half < quadBytes; half += m.bytes() {
-		line := map[int]reg.VecVirtual{}
-		load := func(i int) reg.VecVirtual {
-			if line[i] == nil {
-				line[i] = m.reg()
-				move(m, Mem{Base: lines, Disp: i*quadBytes + half}, line[i])
-				if half == 0 {
-					PREFETCHT0(Mem{Base: lines, Disp: i*quadBytes + linesAhead})
-				}
-			}
-			return line[i]
-		}
+		line := tileLines(m, lines, half, linesAhead)
 		for q := range quads {
-			out := Mem{Base: dst, Disp: q*quadBytes + half}
-			switch bits {
-			case 0:
-				move(m, least.(reg.VecVirtual), out)
-				continue
-			case 8:
-				move(m, load(q), out)
-				continue
+			code := least
+			if bits > 0 {
+				code = tileCode(m, bits, q, line, func(b int) Op { return alike[b] })
 			}
-			code := m.reg()
-			for i, p := range parts {
-				from := load(p.place + q*p.width/8)
-				v := m.reg()
-				switch shift := q*p.width%8 - p.place; {
-				case shift > 0:
-					VPSRLW(U8(shift), from, v)
-				case shift < 0:
-					VPSLLW(U8(-shift), from, v)
-				default:
-					v = from
-				}
-				switch {
-				case i == 0:
-					and(m, p.mask, v, code)
-				case m.zmm:
-					VPTERNLOGD(U8(0xF8), p.mask, v, code) // code | v & mask
-				default:
-					some := m.reg()
-					VPAND(p.mask, v, some)
-					VPOR(some, code, code)
-				}
-			}
-			VPADDB(least, code, code)
-			move(m, code, out)
+			move(m, code, Mem{Base: dst, Disp: q*quadBytes + half})
 		}
 	}
 	ADDQ(I32(tileBytes), dst)
@@ -105,105 +128,162 @@ func unpackTiles(m machine, name string, bits int) {
 	RET()
 }
 
-// correctTiles adds exceptions to tiles as their lines have them.
+// As in package tiles: of a group of tiles, and its list of exceptions.
+const (
+	groupTiles = 2
+	countsSize = 8
+	layer      = 4
+	layered    = 14
+	tailEnd    = 0x40
+	negative   = 0x80
+)
+
+// tileSteps has what an exception of a tile adds, by width, 32 bytes each. At width 8 there is none.
+func tileSteps(m machine) Mem {
+	steps := make([]byte, 9*tileWidth)
+	for i := range 8 * tileWidth {
+		steps[i] = 1 << (i / tileWidth)
+	}
+	return bytesConstant(m, "tileSteps", steps)
+}
+
+// entryPlaces has where in a group in strip order the column of an entry is, in the first row: 16 bits each.
+func entryPlaces(m machine) Mem {
+	return constant(m, "entryPlaces", func() {
+		for entry := range negative + groupTiles*tileWidth {
+			column := entry & (groupTiles*tileWidth - 1)
+			DATA(2*entry, U16(column/4*quadBytes+column%4))
+		}
+	})
+}
+
+// correctTiles adds exceptions to tiles as their lines have them. It needs 256 bits on any machine.
 func correctTiles(m machine, name string) {
-	TEXT(name, NOSPLIT, "func(dst, widths, list *byte, n, at, end int, next *byte) (count, last int)")
+	TEXT(name, NOSPLIT, "func(dst, widths, counts, list *byte, n int) (used int)")
 	Pragma("noescape")
-	Doc(name+" adds the first of n exceptions, those before end, to tiles in strip order, and returns how many, and where the last",
-		"one is. The one before is at. Meanwhile, what is next is fetched.")
-	// What an entry adds, by width and entry: see package tiles. Of width 8 there is only the entry 255: nothing.
-	steps := bytesConstant(m, "exceptionSteps", exceptionSteps())
-	runEnd, widths := Load(Param("dst"), GP64()), Load(Param("widths"), GP64())
-	list, listEnd := Load(Param("list"), GP64()), Load(Param("n"), GP64())
-	at, ahead := Load(Param("at"), GP64()), Load(Param("next"), GP64())
-	ADDQ(list, listEnd)
-	ADDQ(runEnd, at) // addresses from now on
+	Doc(name + " adds the exceptions of n tiles, whole groups from the first of a list on, and returns how many they are.")
+	dst, widths, counts := Load(Param("dst"), GP64()), Load(Param("widths"), GP64()), Load(Param("counts"), GP64())
+	list, n := Load(Param("list"), GP64()), Load(Param("n"), GP64())
+	steps, places := GP64(), GP64()
+	LEAQ(tileSteps(m), steps)
+	LEAQ(entryPlaces(m), places)
+	byEntry := AllocLocal(negative + groupTiles*tileWidth) // what is added
+	spread := make([]byte, 64)                             // a row's byte of counts to each of the row's slots
+	slots := make([]byte, 32)
+	for i := range spread {
+		spread[i] = byte(i / 8)
+		slots[i%32] = byte(i % layer)
+	}
+	whole := func(name string, b byte) Mem { return bytesConstant(m, name, bytes.Repeat([]byte{b}, 32)) }
 
-	// Tiles of one width go together, so that only the end of such a run is compared with.
-	Label("run")
-	dst, end := Load(Param("dst"), GP64()), Load(Param("end"), GP64()) // not kept: registers are few
-	ADDQ(dst, end)
-	CMPQ(runEnd, end)
-	JCC(LabelRef("done"))
-	table, width, next := GP64(), GP64(), GP64()
-	LEAQ(steps, table)
+	Label("group")
+	width, table := GP64(), byEntry
 	MOVBQZX(Mem{Base: widths}, width)
-	MOVQ(width, next)
-	SHLQ(U8(8), next)
-	ADDQ(next, table)
-	Label("wider")
-	INCQ(widths)
-	ADDQ(I32(tileBytes), runEnd)
-	CMPQ(runEnd, end)
-	JCC(LabelRef("four"))
-	MOVBQZX(Mem{Base: widths}, next)
-	CMPQ(next, width)
-	JEQ(LabelRef("wider"))
-
-	entry := func(i int, from reg.Register) (e, place reg.GPVirtual) {
-		e, place = GP64(), GP64()
-		MOVBQZX(Mem{Base: list, Disp: i}, e)
-		MOVL(e.As32(), place.As32())
-		ANDL(U8(127), place.As32())
-		ADDQ(from, place)
-		return e, place
+	SHLQ(U8(5), width)
+	for k := range groupTiles {
+		step, minus := YMM(), YMM()
+		VMOVDQU(Mem{Base: steps, Index: width, Scale: 1}, step)
+		VPXOR(minus, minus, minus)
+		VPSUBB(step, minus, minus)
+		VMOVDQU(step, table.Offset(k*tileWidth))
+		VMOVDQU(minus, table.Offset(negative+k*tileWidth))
+		if k == 0 {
+			MOVQ(U32(8<<5), width)
+			CMPQ(n, U8(1))
+			JEQ(LabelRef("single"))
+			MOVBQZX(Mem{Base: widths, Disp: 1}, width)
+			SHLQ(U8(5), width)
+			Label("single")
+		}
 	}
-	add := func(e, place reg.GPVirtual) {
-		MOVBLZX(Mem{Base: table, Index: e, Scale: 1}, e.As32())
-		ADDB(e.As8(), Mem{Base: place})
+	var count [2]reg.VecVirtual // of each slot's row
+	for half := range count {
+		low, high := YMM(), YMM()
+		VPBROADCASTQ(Mem{Base: counts}, low)
+		VPSHUFB(bytesConstant(m, fmt.Sprint("spreadCounts", half), spread[32*half:][:32]), low, low)
+		VPSRLW(U8(4), low, high)
+		VPBLENDD(U8(0xAA), high, low, low)
+		VPAND(whole("countBits", 15), low, low)
+		VPMINUB(whole("layered", layered), low, low)
+		count[half] = low
 	}
-	const together = 4
-	Label("four")
-	next = GP64()
-	LEAQ(Mem{Base: list, Disp: together}, next)
-	CMPQ(next, listEnd)
-	JHI(LabelRef("one"))
-	var entries, places [together]reg.GPVirtual
-	from := at
-	for i := range entries {
-		entries[i], places[i] = entry(i, from)
-		from = places[i]
+	mask := GP64()
+	Label("layer")
+	{
+		some, upper, m0, m1 := YMM(), YMM(), GP64(), GP64()
+		first := bytesConstant(m, "slots", slots)
+		VPCMPGTB(first, count[0], some)
+		VPMOVMSKB(some, m0.As32())
+		VPCMPGTB(first, count[1], upper)
+		VPMOVMSKB(upper, m1.As32())
+		SHLQ(U8(32), m1)
+		ORQ(m0, m1)
+		MOVQ(m1, mask)
 	}
-	CMPQ(from, runEnd)
-	JCC(LabelRef("one"))
-	for i := range entries {
-		add(entries[i], places[i])
+	JEQ(LabelRef("tails"))
+	add := func(entry, row reg.GPVirtual) {
+		place := GP64()
+		MOVWQZX(Mem{Base: places, Index: entry, Scale: 2}, place)
+		ADDQ(row, place)
+		MOVBLZX(table.Idx(entry, 1), entry.As32())
+		ADDB(entry.As8(), Mem{Base: dst, Index: place, Scale: 1})
 	}
-	MOVQ(from, at)
-	ADDQ(U8(together), list)
-	PREFETCHT0(Mem{Base: ahead})
-	ADDQ(U8(quadBytes), ahead)
-	JMP(LabelRef("four"))
-
-	Label("one")
-	CMPQ(list, listEnd)
-	JEQ(LabelRef("done"))
-	e, place := entry(0, at)
-	CMPQ(place, runEnd)
-	JCC(LabelRef("run"))
-	add(e, place)
-	MOVQ(place, at)
+	Label("entry")
+	entry, row := GP64(), GP64()
+	MOVBQZX(Mem{Base: list}, entry)
 	INCQ(list)
-	JMP(LabelRef("one"))
+	TZCNTQ(mask, row)
+	ANDL(I32(-layer), row.As32())
+	add(entry, row)
+	clearLowest(mask)
+	JNZ(LabelRef("entry"))
+	for _, c := range count {
+		VPSUBB(whole("layer", layer), c, c)
+	}
+	JMP(LabelRef("layer"))
 
-	Label("done")
+	Label("tails") // of rows whose four bits are ones
+	some := GP64()
+	MOVQ(Mem{Base: counts}, mask)
+	for _, shift := range []int{1, 2} {
+		MOVQ(mask, some)
+		SHRQ(U8(shift), some)
+		ANDQ(some, mask)
+	}
+	MOVQ(U64(0x1111111111111111), some)
+	ANDQ(some, mask)
+	JEQ(LabelRef("next"))
+	Label("tail")
+	entry, row = GP64(), GP64()
+	MOVBQZX(Mem{Base: list}, entry)
+	INCQ(list)
+	MOVL(entry.As32(), some.As32())
+	ANDL(U32(0xff&^tailEnd), entry.As32())
+	TZCNTQ(mask, row)
+	add(entry, row)
+	TESTL(U32(tailEnd), some.As32())
+	JEQ(LabelRef("tail"))
+	clearLowest(mask)
+	JNZ(LabelRef("tail"))
+
+	Label("next")
+	ADDQ(U8(countsSize), counts)
+	ADDQ(U8(groupTiles), widths)
+	ADDQ(I32(groupTiles*tileBytes), dst)
+	SUBQ(U8(groupTiles), n)
+	JGT(LabelRef("group"))
 	first := Load(Param("list"), GP64())
-	dst = Load(Param("dst"), GP64())
 	SUBQ(first, list)
-	SUBQ(dst, at)
 	Store(list, ReturnIndex(0))
-	Store(at, ReturnIndex(1))
+	VZEROUPPER()
 	RET()
 }
 
-func exceptionSteps() []byte {
-	steps := make([]byte, 9*256)
-	for width := range 8 {
-		for distance := range 127 {
-			steps[256*width+distance], steps[256*width+128+distance] = 1<<width, -(1 << width)
-		}
-	}
-	return steps
+// clearLowest clears the lowest bit that is set, and sets flags.
+func clearLowest(v reg.GPVirtual) {
+	less := GP64()
+	LEAQ(Mem{Base: v, Disp: -1}, less)
+	ANDQ(less, v)
 }
 
 // deinterleave writes tiles in strip order as rows.

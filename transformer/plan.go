@@ -76,6 +76,12 @@ func (p *Plan) managed() int64 { return p.Limit - p.Program - p.draft() }
 // leastChunk a prompt would take several times as long as with a little more memory.
 var chunks = []int{128, 64, 32, leastChunk}
 
+// longChunks are those beyond, which make no product faster. Where much is streamed, and their memory would hold little of it,
+// a longer prompt reads it fewer times: tokens after that read at most a longChunkShare more.
+var longChunks = []int{512, 256}
+
+const longChunkShare = 32
+
 // What the smallest limit has room for, whatever the number of threads: the figure is the
 // same for all, and more memory makes no run several times faster.
 const (
@@ -112,7 +118,7 @@ func planModel(ctx context.Context, c *arch.Config, src source, names []string, 
 func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, error) {
 	layouts := w.compressed()
 	p := &Plan{
-		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType, Matrices: slices.Clone(w.places),
+		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType,
 		Sequences: o.Sequences, Draft: w.draft,
 		Cache:   cacheBytes(c, c.Layers, o.Context, o.CacheType) * int64(o.Sequences),
 		escaped: escaped(layouts),
@@ -163,11 +169,34 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 		}
 	}
 	p.Scratch = scratch(p.Chunk, p.Workers)
-	r, err := stream.PlanResidency(free-p.Scratch, o.Threads, layouts)
+	if err := w.place(p, c, layouts, free, o.Threads); err != nil {
+		return nil, err
+	}
+	if o.Chunk > 0 || p.Chunk < min(chunks[0], most) {
+		return p, nil
+	}
+	usual, streamed := p.Scratch, p.Streamed
+	for _, chunk := range longChunks {
+		if chunk <= most && p.reads && fits(chunk, p.Workers) && p.Scratch-usual <= streamed/longChunkShare {
+			p.Chunk = chunk
+			if err := w.place(p, c, layouts, free, o.Threads); err != nil {
+				return nil, err
+			}
+			return p, nil
+		}
+	}
+	p.Scratch = usual
+	return p, nil
+}
+
+// place decides what is resident in what is free beside the plan's scratch.
+func (w *weights) place(p *Plan, c *arch.Config, layouts []stream.Layout, free int64, threads int) error {
+	r, err := stream.PlanResidency(free-p.Scratch, threads, layouts)
 	if err != nil {
-		return nil, fmt.Errorf("%v: %w", err, ErrMemory)
+		return fmt.Errorf("%v: %w", err, ErrMemory)
 	}
 	p.Buffers, p.Resident = r.BufferBytes, w.dense+r.ResidentBytes
+	p.Matrices, p.Streamed, p.reads = slices.Clone(w.places), 0, false
 	k := 0
 	for i, f := range w.files {
 		place := &p.Matrices[i]
@@ -183,7 +212,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 		}
 		k++
 	}
-	return p, nil
+	return nil
 }
 
 // extent is what the plan's passes have room for.

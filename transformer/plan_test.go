@@ -176,3 +176,44 @@ func TestPlanReadsWeights(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanLongChunks: prompts go in longer chunks where far more is streamed than these take, and nowhere else.
+func TestPlanLongChunks(t *testing.T) {
+	src, err := openSource(t.Context(), located(t, convertDemo(t)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.close()
+	c, err := src.config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := survey(t.Context(), src, matrices(c, src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	for _, x := range []struct {
+		context, sequences int
+		resident, file     int64 // bytes of a matrix
+		want               int
+	}{
+		{1024, 1, 1 << 20, 1 << 40, 128}, // resident
+		{1024, 1, 1 << 40, 1 << 20, 128}, // too small a file
+		{1024, 1, 1 << 40, 1 << 40, 512},
+		{1024, 1, 1 << 40, 1 << 26, 256},
+		{300, 1, 1 << 40, 1 << 40, 256},
+		{100, 1, 1 << 40, 1 << 40, 100},
+		{100, 3, 1 << 40, 1 << 40, 256},
+	} {
+		w.layouts[1].ResidentBytes, w.layouts[1].FileBytes = x.resident, x.file
+		o := Options{Context: x.context, CacheType: CacheF32, Threads: 2, Sequences: x.sequences}
+		p, err := w.plan(c, memory.Limit{Bytes: 1 << 30, Source: memory.Flag}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Chunk != x.want || p.Total() > p.Limit || p.Scratch != p.extent().total(c) {
+			t.Errorf("%+v: chunks of %d, %d bytes of scratch, %d in all", x, p.Chunk, p.Scratch, p.Total())
+		}
+	}
+}

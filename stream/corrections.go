@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
@@ -15,7 +16,8 @@ type corrections struct {
 
 	// Of a sidecar.
 	sidecar *cdna.Sidecar
-	known   []bool // per block
+	mu      sync.Mutex
+	known   []bool // per block, guarded by mu
 
 	// Of escapes, which are known from the start: those of a few columns only.
 	columns []uint32  // that sparse has
@@ -34,10 +36,15 @@ func newSidecar(f *cdna.File, s *cdna.Sidecar) (*corrections, error) {
 	return &corrections{sparse: sparse, sidecar: s, known: make([]bool, f.NumBlocks())}, nil
 }
 
-// learn fills in the corrections of block i, whose indices, from position start on, are given. A
-// block is unpacked by one worker at a time.
+// learn fills in the corrections of block i, whose indices, from position start on, are given. Several workers may have
+// unpacked it, for products with rows that meet in it.
 func (c *corrections) learn(i int, start uint64, indices []byte, t *kernel.Table) {
-	if c.sidecar == nil || c.known[i] {
+	if c.sidecar == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known[i] {
 		return
 	}
 	first, last := c.sidecar.Range(start, start+uint64(len(indices)))

@@ -135,6 +135,41 @@ func TestDotAll(t *testing.T) {
 	}
 }
 
+// TestDotAllOfOneMatrix: products with rows of the same streamed matrix, some of which lie in the same block, learn its
+// outliers together (the race detector watches).
+func TestDotAllOfOneMatrix(t *testing.T) {
+	const rows, cols = 64, 203
+	e := newTestEngine(t, 4)
+	m := newMatrix(rows, cols, 40, 3)
+	path, x := m.write(t, "zstd", 16), vectors(2, cols, 1).Data
+	for range 10 {
+		w, err := e.Open(path, MatrixOptions{Sidecar: m.sidecar})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var products []Product
+		for a := 0; a < rows; a += 4 {
+			products = append(products, Product{W: w, A: a, B: a + 4, Y: make([]float32, 2*4)})
+		}
+		want := make([]float32, 2*rows)
+		err = e.DotAll(t.Context(), x, products...)
+		if err == nil {
+			_, err = w.RowsDot(t.Context(), want, x, 0, rows)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range products {
+			for v := range 2 {
+				sameBits(t, fmt.Sprint("rows from ", p.A), p.Y[4*v:][:4], want[v*rows+p.A:][:4])
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestInputsHoldOneKind: whatever goes together, in whatever order, vectors as they are lie in one place, and those of
 // lattice matrices apart. What a model's passes take is planned so.
 func TestInputsHoldOneKind(t *testing.T) {

@@ -38,7 +38,7 @@ func newBlockWriter(w io.WriterAt, g grid, headLen int64, c codec.Codec, threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return blockWriter{w: w, grid: g, headLen: headLen, pack: newPacker(w, headLen, c, min(threads, g.blocks()))}
+	return blockWriter{w: w, grid: g, headLen: headLen, pack: newPacker(w, g, headLen, c, min(threads, g.blocks()))}
 }
 
 func (w *blockWriter) write(p []byte) (int, error) {

@@ -24,8 +24,8 @@ type Blocks struct {
 	headSum string // in hex, see headsum.go; empty for v1
 
 	packedSums []uint32 // see packedsums.go; nil if they are not known
-	// plainRule is what unpacked blocks must keep to besides their sums; nil: any bytes will do.
-	plainRule func(i int, plain []byte) error
+	// rule is what the bytes that sums are of must keep to besides; nil: any will do.
+	rule func(i int, b []byte) error
 
 	data   io.ReaderAt // what Block.Offset counts in: the file, or the inflated indices of a v1 file
 	codec  codec.Codec // nil when blocks are stored as they are
@@ -47,7 +47,7 @@ type Block struct {
 	Offset    int64    // of its packed bytes in the file (v1: of its indices in the inflated stream)
 	CompLen   int      // packed bytes
 	DecompLen int      // unpacked bytes: Rows * cols, times the size of an element in a lossless file
-	SHA256    [32]byte // of the unpacked bytes
+	SHA256    [32]byte // of the unpacked bytes; of the packed ones where Blocks.InTiles
 	FirstRow  int
 	Rows      int
 }
@@ -128,7 +128,7 @@ func (f *Lossless) Uncached() *Lossless { return &Lossless{f.uncached()} }
 func (f *Blocks) uncached() Blocks {
 	return Blocks{
 		name: f.name, size: f.size, header: f.header, grid: f.grid, blocks: f.blocks, maxComp: f.maxComp, headSum: f.headSum,
-		packedSums: f.packedSums, plainRule: f.plainRule, data: storage.Uncached(f.data), codec: f.codec,
+		packedSums: f.packedSums, rule: f.rule, data: storage.Uncached(f.data), codec: f.codec,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"github.com/helix-substrate/helix-substrate/internal/codec"
+	"github.com/helix-substrate/helix-substrate/internal/tiles"
 )
 
 // A grid is how a matrix of elements of width bytes is cut into blocks of whole rows; only the last may have fewer than
@@ -81,12 +82,20 @@ const (
 	maxRatio   = codec.MaxRatio
 )
 
-// checkSizes reports why packed bytes cannot stand for the plain indices of a block, or nil.
-func checkSizes(packed, plain int64) error {
+// checkSizes reports why packed bytes cannot stand for the plain indices of a block of so many rows, or nil.
+func (g grid) checkSizes(packed int64, rows int, c codec.Codec) error {
+	plain := int64(rows) * int64(g.rowBytes())
+	most := plain + plain/4 + 4096
+	if ofPacked(c) { // whose tiles may be nearly empty
+		var err error
+		if most, err = (tiles.Shape{Rows: rows, Cols: g.cols, BlockRows: rows}).MostOfBlock(); err != nil {
+			return fmt.Errorf("%w: %w", ErrBlockSize, err)
+		}
+	}
 	switch {
 	case packed < 1:
 		return fmt.Errorf("%w: packed length %d", ErrBlockSize, packed)
-	case packed > plain+plain/4+4096:
+	case packed > most:
 		return fmt.Errorf("%w: %d bytes for %d indices", ErrBlockSize, packed, plain)
 	case plain > plainFloor && plain/maxRatio > packed:
 		return fmt.Errorf("%w: %d bytes cannot be trusted to hold %d indices", ErrBlockSize, packed, plain)

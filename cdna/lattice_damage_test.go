@@ -117,9 +117,9 @@ func TestLatticeLayout(t *testing.T) {
 	}
 }
 
-// Every flipped bit is noticed. Of rans it is noticed in the blocks too, for its form has nothing that says nothing.
+// Every flipped bit is noticed. Of rans and packed it is noticed in the blocks too, for its form has nothing that says nothing.
 func TestLatticeFlipped(t *testing.T) {
-	for _, codec := range []string{"none", "huff0", "zstd", "lz4", "brotli", "rans"} {
+	for _, codec := range []string{"none", "huff0", "zstd", "lz4", "brotli", "rans", PackedCodec} {
 		m := latticeSample(24, 19, true)
 		b := writeLatticeFile(t, m, LatticeOptions{TensorName: "w", BlockRows: 8, Codec: codec})
 		want := m.weights()
@@ -132,7 +132,7 @@ func TestLatticeFlipped(t *testing.T) {
 			for _, flip := range []byte{1, 0x80, 0xff} {
 				b[i] ^= flip
 				got, err := verifyLattice(b)
-				if err == nil && (i < packed || codec == "rans" || codec == "none" || !sameBits(got, want)) {
+				if err == nil && (i < packed || codec == "rans" || codec == PackedCodec || codec == "none" || !sameBits(got, want)) {
 					t.Fatalf("%s, byte %d ^ %#x: not noticed", codec, i, flip)
 				}
 				if err != nil && !isSentinel(err) {
@@ -213,6 +213,7 @@ func TestLatticeLies(t *testing.T) {
 		"model huge":           {`"model_bytes":0`, `"model_bytes":65537`, ErrHeader},
 		"model of none":        {`"escapes":2,"escape_bytes":6,"model_bytes":0`, `"escapes":1,"escape_bytes":3,"model_bytes":3`, ErrHeader},
 		"no model":             {`"none"`, `"rans"`, ErrCorrupt},
+		"in tiles":             {`"none"`, `"packed"`, ErrHeader}, // whose blocks are longer
 		"encoding":             {`"none"`, `"xz"`, ErrCodec},
 		"packed":               {`"none"`, `"zstd"`, nil}, // opens; the block is what does not decode
 		"no block rows":        {`"block_rows":2,`, "", ErrHeader},
@@ -303,6 +304,7 @@ func TestLatticeWriterRefuses(t *testing.T) {
 		"a code's":      {func(m *LatticeMatrix, _ *LatticeOptions) { m.Escapes[1].Value = 127 }, ErrShape},
 		"two values":    {func(m *LatticeMatrix, _ *LatticeOptions) { m.Codes[m.Escapes[1].Position] = 3 }, ErrShape},
 		"codec":         {func(_ *LatticeMatrix, o *LatticeOptions) { o.Codec = "xz" }, ErrCodec},
+		"level of own":  {func(_ *LatticeMatrix, o *LatticeOptions) { o.Codec, o.Level = PackedCodec, 1 }, ErrLevel},
 		"level":         {func(_ *LatticeMatrix, o *LatticeOptions) { o.Level = 3 }, ErrLevel},
 		"zstd's level":  {func(_ *LatticeMatrix, o *LatticeOptions) { o.Codec, o.Level = "zstd", 99 }, ErrLevel},
 		"classes":       {func(_ *LatticeMatrix, o *LatticeOptions) { o.Classes = 17 }, ErrHeader},
@@ -403,7 +405,7 @@ func TestLatticeContract(t *testing.T) {
 }
 
 func FuzzOpenLattice(f *testing.F) {
-	for _, codec := range []string{"none", "huff0", "rans"} {
+	for _, codec := range []string{"none", "huff0", "rans", PackedCodec} {
 		f.Add(writeLatticeFile(f, latticeSample(6, 30, codec == "none"), LatticeOptions{TensorName: "w", BlockRows: 4, Codec: codec}))
 	}
 	f.Add([]byte(magicLattice))

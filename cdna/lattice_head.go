@@ -124,7 +124,7 @@ func (f *Lattice) readHead(ctx context.Context) error {
 	if f.grid, err = newGrid(f.header.Rows, f.header.Cols, f.header.BlockRows, 1); err != nil {
 		return err
 	}
-	if f.codec, err = openLatticeCodec(f.header.Encoding, 0); err != nil {
+	if f.codec, err = openLatticeCodec(f.header.Encoding, 0, f.grid.cols); err != nil {
 		return err
 	}
 	length, err := l.sectionLen(f.grid.rows, f.grid.cols)
@@ -143,27 +143,50 @@ func (f *Lattice) readHead(ctx context.Context) error {
 	if f.latticeHead, f.codec, err = parseLatticeSection(head[headerEnd:], f.grid, &l, f.codec); err != nil {
 		return err
 	}
-	h, g := f.latticeHead, f.grid
-	f.plainRule = func(i int, codes []byte) error { return h.checkEscaped(g, i, codes) }
+	h, g, inTiles := f.latticeHead, f.grid, f.InTiles()
+	if packed := f.packedLen(); inTiles && h.packedBytes != packed {
+		return fmt.Errorf("%w: %s and %s make %d bytes, the blocks have %d", ErrHeader, keyLines, keyExceptions, h.packedBytes, packed)
+	}
+	f.rule = func(i int, b []byte) error { return h.checkEscaped(g, i, b, inTiles) }
 	return nil
 }
 
-// latticeEncoding is the encoding that is lattice files' own.
-const latticeEncoding = "rans"
+// packedLen is the length of all blocks in the file.
+func (f *Blocks) packedLen() int64 { return f.size - f.blocks[0].Offset }
+
+// The encodings that are lattice files' own.
+const (
+	latticeEncoding = "rans"
+	// PackedCodec keeps blocks as they lie in memory to be multiplied by: as large there as in the file. Their sums in the
+	// block index are of these bytes.
+	PackedCodec = "packed"
+)
 
 // needsModel stands for the codec of latticeEncoding until its model is known.
 type needsModel struct{ codec.Codec }
 
-// openLatticeCodec is openCodec, and needsModel for latticeEncoding.
-func openLatticeCodec(name string, level int) (codec.Codec, error) {
-	if name != latticeEncoding {
+func (needsModel) Name() string { return latticeEncoding }
+
+// openLatticeCodec is openCodec, and knows the encodings of lattice files for rows of so many codes: needsModel for
+// latticeEncoding.
+func openLatticeCodec(name string, level, cols int) (codec.Codec, error) {
+	if name != latticeEncoding && name != PackedCodec {
 		return openCodec(name, level)
 	}
 	if level != 0 {
 		return nil, fmt.Errorf("%w: %s has level 0, not %d", ErrLevel, name, level)
 	}
+	if name == PackedCodec {
+		return codec.NewTiles(cols), nil
+	}
 	return needsModel{}, nil
 }
+
+// InTiles tells whether blocks have the encoding PackedCodec.
+func (f *Blocks) InTiles() bool { return f.header.Encoding == PackedCodec }
+
+// ofPacked tells whether sums are of the packed bytes.
+func ofPacked(c codec.Codec) bool { return c != nil && c.Name() == PackedCodec }
 
 // parseLatticeSection reads the section, which is as long as it must be, and makes of the codec in the header the one for
 // blocks.
@@ -206,7 +229,7 @@ func parseLatticeSection(b []byte, g grid, l *latticeHeader, c codec.Codec) (h *
 		c = codec.NewLattice(m)
 	case len(model) > 0:
 		return nil, nil, fmt.Errorf("%w: %s is %d, for an encoding that has none", ErrHeader, keyModelBytes, len(model))
-	case c != nil:
+	case c != nil && !ofPacked(c):
 		c = codec.NewColumns(c, h.starts)
 	}
 	if h.escapes, err = parseEscapes(b, l.escapes, uint64(g.rows)*uint64(g.cols)); err != nil {
@@ -270,18 +293,27 @@ func (h *latticeHead) firstEscape(position uint64) int {
 }
 
 // checkEscaped refuses codes of block i that are not LatticeZero where an escape stands: the weight would be another one for
-// who adds both.
-func (h *latticeHead) checkEscaped(g grid, i int, codes []byte) error {
-	first, _ := g.span(i)
+// who adds both. b are the codes, or in tiles the packed bytes.
+func (h *latticeHead) checkEscaped(g grid, i int, b []byte, inTiles bool) error {
+	first, rows := g.span(i)
 	cols := uint64(g.cols)
-	start := uint64(first) * cols
-	for k := h.firstEscape(start); k < len(h.escapes); k++ {
-		e := h.escapes[k]
-		at := e.Position - start
-		if at >= uint64(len(codes)) {
-			break
+	from := h.firstEscape(uint64(first) * cols)
+	escapes := h.escapes[from:h.firstEscape(uint64(first+rows)*cols)]
+	var packed tiles.Matrix
+	if inTiles && len(escapes) > 0 {
+		if err := packed.Open(b, rows, g.cols); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
-		if code := codes[at/cols*cols+uint64(h.escapePlaces[k])]; code != LatticeZero {
+	}
+	for k, e := range escapes {
+		row, place := int(e.Position/cols)-first, int(h.escapePlaces[from+k])
+		var code byte
+		if inTiles {
+			code = packed.Code(row, place)
+		} else {
+			code = b[row*g.cols+place]
+		}
+		if code != LatticeZero {
 			return fmt.Errorf("%w: the code %d at position %d, where the integer %d stands", ErrCorrupt, code, e.Position, e.Value)
 		}
 	}

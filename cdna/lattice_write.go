@@ -17,7 +17,7 @@ import (
 type LatticeOptions struct {
 	TensorName string
 	BlockRows  int    // 0: about AutoBlockRows(Rows, Cols), a multiple of sixteen
-	Codec      string // "rans", or for each column class "huff0", "zstd", "lz4", "brotli"; "none" stores; "": rans
+	Codec      string // "rans"; PackedCodec; for each column class "huff0", "zstd", "lz4", "brotli"; "none" stores; "": rans
 	Level      int    // 0: the codec's fast default
 	CreatedUTC string // "": the time in $SOURCE_DATE_EPOCH, else 1970-01-01T00:00:00Z
 	Fidelity   *FidelityStats
@@ -90,7 +90,7 @@ func writeLattice(w io.WriterAt, m *LatticeMatrix, o LatticeOptions) (stats Writ
 	if err != nil {
 		return stats, 0, err
 	}
-	c, err := openLatticeCodec(o.Codec, o.Level)
+	c, err := openLatticeCodec(o.Codec, o.Level, m.Cols)
 	if err != nil {
 		return stats, 0, err
 	}
@@ -98,7 +98,7 @@ func writeLattice(w io.WriterAt, m *LatticeMatrix, o LatticeOptions) (stats Writ
 	if _, own := c.(needsModel); own {
 		m := classes.model(m, o.Classes)
 		model, c = m.Append(nil), codec.NewLattice(m)
-	} else if c != nil {
+	} else if c != nil && !ofPacked(c) {
 		c = codec.NewColumns(c, classes.starts)
 	}
 	escapes := appendEscapes(nil, m.Escapes)

@@ -24,6 +24,7 @@ type packer struct {
 
 	// The writer's, until stop.
 	w      io.WriterAt
+	grid   grid
 	codec  codec.Codec // nil: store plain
 	table  []byte      // block index entries
 	offset int64
@@ -40,11 +41,11 @@ type job struct {
 	ready  chan struct{}
 }
 
-func newPacker(w io.WriterAt, offset int64, c codec.Codec, threads int) *packer {
+func newPacker(w io.WriterAt, g grid, offset int64, c codec.Codec, threads int) *packer {
 	jobs := threads + 2 // one being filled, one being written
 	p := &packer{
 		idle: make(chan *job, jobs), work: make(chan *job, jobs), ordered: make(chan *job, jobs),
-		w: w, codec: c, offset: offset,
+		w: w, grid: g, codec: c, offset: offset,
 	}
 	for range jobs {
 		p.idle <- &job{ready: make(chan struct{}, 1)}
@@ -96,13 +97,16 @@ func (p *packer) packJobs() {
 }
 
 func (j *job) pack(c codec.Codec) {
-	j.sum = sha256.Sum256(j.plain)
-	if c == nil {
-		j.packed, j.err = j.plain, nil
-		return
+	j.packed, j.err = j.plain, nil
+	if c != nil {
+		j.buffer, j.err = c.Encode(j.buffer[:0], j.plain)
+		j.packed = j.buffer
 	}
-	j.buffer, j.err = c.Encode(j.buffer[:0], j.plain)
-	j.packed = j.buffer
+	if ofPacked(c) {
+		j.sum = sha256.Sum256(j.packed)
+	} else {
+		j.sum = sha256.Sum256(j.plain)
+	}
 }
 
 func (p *packer) writeJobs() {
@@ -121,7 +125,7 @@ func (p *packer) write(j *job) error {
 	if j.err != nil {
 		return j.err
 	}
-	if err := checkSizes(int64(len(j.packed)), int64(len(j.plain))); err != nil {
+	if err := p.grid.checkSizes(int64(len(j.packed)), len(j.plain)/p.grid.rowBytes(), p.codec); err != nil {
 		return err
 	}
 	if int64(len(j.packed)) > math.MaxUint32 {

@@ -101,7 +101,7 @@ func (f *Blocks) readIndex(table []byte, next int64) error {
 		if want := int64(rows) * int64(f.grid.rowBytes()); plain != want {
 			return fmt.Errorf("block %d: %w: %d bytes, want %d for %d rows", i, ErrBlockSize, plain, want, rows)
 		}
-		if err := checkSizes(packed, plain); err != nil {
+		if err := f.grid.checkSizes(packed, rows, f.codec); err != nil {
 			return fmt.Errorf("block %d: %w", i, err)
 		}
 		if f.codec == nil && packed != plain {

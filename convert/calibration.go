@@ -14,6 +14,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/calibrate/text"
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -96,7 +97,7 @@ func (j *Job) checkCalibration(method Method) error {
 
 // mustCalibrate tells whether a checkpoint that cannot be calibrated is refused.
 func (j *Job) mustCalibrate() bool {
-	return j.Calibration.asked() || j.Options.InMemory || j.KLD > 0 || j.spreads() && !j.usual || j.calibrated != nil || j.usesLattice(j.Options.Method)
+	return j.Calibration.asked() || j.Options.InMemory || j.Options.Codec == cdna.PackedCodec || j.KLD > 0 || j.spreads() && !j.usual || j.calibrated != nil || j.usesLattice(j.Options.Method)
 }
 
 // calibration is what a conversion knows of its statistics.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 	"github.com/helix-substrate/helix-substrate/model"
 )
@@ -82,8 +83,8 @@ var options = []Option{
 		field: func(o *Options) any { return &o.FullPrecision }, key: "bf16_codebook", always: true, inverted: true,
 	},
 	{
-		Name: "codec", Choices: []string{"zstd", "brotli", "huff0", "lz4", "none"}, Flag: true, Setting: true,
-		Help:  "How blocks are packed: zstd (the default), brotli, huff0, lz4 or none.",
+		Name: "codec", Choices: []string{"zstd", "brotli", "huff0", "lz4", "none", cdna.PackedCodec}, Flag: true, Setting: true,
+		Help:  "How blocks are packed: zstd (the default), brotli, huff0, lz4, none or, lattice only, packed: as in memory, larger and loaded fastest.",
 		field: func(o *Options) any { return &o.Codec }, key: "codec", always: true, instead: "preset",
 	},
 	{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/internal/codec"
 )
@@ -63,7 +64,8 @@ type Options struct {
 	Entries int
 	// FullPrecision keeps float32 codebook values instead of rounding to bfloat16.
 	FullPrecision bool
-	// Codec and Level pack the blocks; empty and 0 mean zstd, literals only.
+	// Codec and Level pack the blocks; empty and 0 mean zstd, literals only. cdna.PackedCodec is for lattice matrices alone:
+	// other tensors' blocks are packed as if it were empty.
 	Codec string
 	Level int
 	// Preset names the codec where Codec is empty, but for lattice matrices: the coder that they
@@ -93,7 +95,7 @@ func (o Options) Check() error {
 func (o Options) normalize() (Options, error) {
 	if o.Method == "" {
 		o.Method = Entropy
-		if o.InMemory { // which only lattice matrices have
+		if o.InMemory || o.Codec == cdna.PackedCodec { // which only lattice matrices have
 			o.Method = Lattice
 		}
 	}
@@ -131,7 +133,14 @@ func (o Options) normalize() (Options, error) {
 	if o.Method != Lattice { // whose files have a default of their own
 		o.Codec = packer
 	}
-	if err := codec.Check(packer, o.Level); err != nil {
+	if packer == cdna.PackedCodec {
+		if o.Method != Lattice {
+			return o, fmt.Errorf("codec %s needs the %s method, not %s: %w", packer, Lattice, o.Method, ErrOption)
+		}
+		if o.Level != 0 {
+			return o, fmt.Errorf("codec %s has level 0, not %d: %w", packer, o.Level, ErrOption)
+		}
+	} else if err := codec.Check(packer, o.Level); err != nil {
 		return o, fmt.Errorf("%w: %w", err, ErrOption)
 	}
 	if o.Threads == 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/cdna"
 )
 
 // Settings change the options of some tensors. The zero value changes nothing.
@@ -91,7 +92,7 @@ func (s *Settings) apply(o *Options) {
 func (o *Options) setMethod(m Method) {
 	toLattice := m == Lattice && o.Method != Lattice
 	o.Method = m
-	if o.Preset != "" || toLattice && o.Codec == DefaultCodec {
+	if o.Preset != "" || toLattice && o.Codec == DefaultCodec || o.Codec == cdna.PackedCodec && m != Lattice {
 		o.Codec = ""
 	}
 	for i := range options {
@@ -157,8 +158,12 @@ func (p *plannedTensor) override(j *Job) (exact string) {
 			exact = why
 		}
 		p.rate = p.rate || s.fixesRate()
-		if s.apply(&p.options); s.has("method") {
+		s.apply(&p.options)
+		switch {
+		case s.has("method"):
 			p.lattice = s.to.Method == Lattice
+		case s.to.Codec == cdna.PackedCodec:
+			p.lattice = true
 		}
 	}
 	switch arch.RoleOf(p.Name) {

@@ -23,7 +23,7 @@ type plannedTensor struct {
 	options Options // how it is compressed
 	rate    bool    // an override fixes how near it comes,
 	base    float64 // bits before they are spread
-	lattice bool    // or names the method lattice
+	lattice bool    // or names the method lattice, or the codec that only it has
 	long    bool    // codebooks take the place of lattice, as no statistics are of inputs so long
 	file    string  // in the model directory
 	sidecar string

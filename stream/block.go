@@ -2,9 +2,11 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/tiles"
 	"github.com/helix-substrate/helix-substrate/internal/workers"
 )
 
@@ -21,47 +23,99 @@ type blocks struct {
 	verifier *cdna.Verifier
 }
 
-// unpack reads block i and unpacks it to dst, by way of worker w's buffer.
-func (b *blocks) unpack(ctx context.Context, dst []byte, w, i int, s *Stats) error {
+// read reads block i, as it is packed, to worker w's buffer.
+func (b *blocks) read(ctx context.Context, w, i int, s *Stats) ([]byte, error) {
+	clock := time.Now()
+	packed := b.engine.buffers.packed[w].bytes[:b.file.Block(i).CompLen]
+	err := b.file.ReadCompressed(ctx, packed, i)
+	lap(&clock, &s.Read)
+	return packed, err
+}
+
+// unpack reads block i and unpacks it to dst, by way of worker w's buffer. It returns the bytes that the block's hash is of.
+func (b *blocks) unpack(ctx context.Context, dst []byte, w, i int, s *Stats) (hashed []byte, err error) {
 	clock := time.Now()
 	if b.file.Stored() {
 		err := b.file.ReadCompressed(ctx, dst, i)
 		lap(&clock, &s.Read)
-		return err
+		return dst, err
 	}
-	packed := b.engine.buffers.packed[w].bytes[:b.file.Block(i).CompLen]
-	if err := b.file.ReadCompressed(ctx, packed, i); err != nil {
-		return err
+	packed, err := b.read(ctx, w, i, s)
+	if err != nil {
+		return nil, err
 	}
-	lap(&clock, &s.Read)
-	err := b.file.Decompress(dst, packed, i)
+	clock = time.Now()
+	err = b.file.Decompress(dst, packed, i)
 	lap(&clock, &s.Decompress)
-	return err
+	if b.file.InTiles() {
+		return packed, err
+	}
+	return dst, err
 }
 
 // checkLoaded checks the hash of block i, which stays in memory, whatever the policy, unless
 // that is cdna.Off.
-func (b *blocks) checkLoaded(i int, plain []byte) error {
+func (b *blocks) checkLoaded(i int, hashed []byte) error {
 	if b.verifier.Off() {
 		return nil
 	}
-	if err := b.file.CheckBlock(i, plain); err != nil {
+	if err := b.file.CheckBlock(i, hashed); err != nil {
 		return err
 	}
 	b.verifier.Done(i)
 	return nil
 }
 
-// fetch unpacks block i to dst and, where the policy asks, checks its hash.
-func (b *blocks) fetch(ctx context.Context, dst []byte, w, i int, s *Stats) error {
-	if err := b.unpack(ctx, dst, w, i, s); err != nil {
+// checkTwoLoaded is checkLoaded of blocks i and i+1.
+func (b *blocks) checkTwoLoaded(i int, hashed, next []byte) error {
+	if b.verifier.Off() {
+		return nil
+	}
+	if err := b.file.CheckTwoBlocks(i, hashed, next); err != nil {
 		return err
 	}
+	b.verifier.Done(i)
+	b.verifier.Done(i + 1)
+	return nil
+}
+
+// fetch unpacks block i to dst and, where the policy asks, checks its hash.
+func (b *blocks) fetch(ctx context.Context, dst []byte, w, i int, s *Stats) error {
+	hashed, err := b.unpack(ctx, dst, w, i, s)
+	if err != nil {
+		return err
+	}
+	return b.checkNeeded(i, hashed, s)
+}
+
+// fetchTiles reads block i of a file in tiles and, where the policy asks, checks its hash. It opens the block as m, which is
+// valid until worker w reads another.
+func (b *blocks) fetchTiles(ctx context.Context, m *tiles.Matrix, w, i int, s *Stats) error {
+	packed, err := b.read(ctx, w, i, s)
+	if err != nil {
+		return err
+	}
+	if err := b.checkNeeded(i, packed, s); err != nil {
+		return err
+	}
+	return b.openTiles(m, i, packed)
+}
+
+// openTiles opens block i of a file in tiles. Bytes that are none are cdna.ErrCorrupt.
+func (b *blocks) openTiles(m *tiles.Matrix, i int, packed []byte) error {
+	if err := m.Open(packed, b.file.Block(i).Rows, b.file.Cols()); err != nil {
+		return fmt.Errorf("%s: block %d: %w: %w", b.file.Name(), i, cdna.ErrCorrupt, err)
+	}
+	return nil
+}
+
+// checkNeeded checks the hash of block i where the policy asks.
+func (b *blocks) checkNeeded(i int, hashed []byte, s *Stats) error {
 	if !b.verifier.Need(i) {
 		return nil
 	}
 	clock := time.Now()
-	if err := b.file.CheckBlock(i, dst); err != nil {
+	if err := b.file.CheckBlock(i, hashed); err != nil {
 		return err
 	}
 	b.verifier.Done(i)

@@ -66,6 +66,15 @@ func (m *indexed) source() (*cdna.Blocks, *Layout) { return m.file, &m.layout }
 
 // dotBlock implements [streamed].
 func (m *indexed) dotBlock(ctx context.Context, y []float32, ldy int, in *input, w, i, lo, hi int, s *Stats) error {
+	if m.file.InTiles() { // which are multiplied by as they are
+		view := &m.engine.buffers.views[w]
+		if err := m.fetchTiles(ctx, view.Matrix, w, i, s); err != nil {
+			return err
+		}
+		m.multiply(view, y, ldy, in, lo-m.file.Block(i).FirstRow, hi-lo, s)
+		m.complete(y, ldy, in, lo, hi, s)
+		return nil
+	}
 	indices, err := m.fetch(ctx, w, w, i, s)
 	if err != nil {
 		return err
@@ -88,14 +97,19 @@ func (m *indexed) wants() (*scales, *corrections) { return m.scales, m.correctio
 
 // dotRows implements [inMemory].
 func (m *indexed) dotRows(y []float32, ldy int, in *input, lo, hi int, s *Stats) {
+	m.multiply(m.resident.store, y, ldy, in, lo, hi-lo, s)
+	m.complete(y, ldy, in, lo, hi, s)
+}
+
+// multiply multiplies rows of a store from first on.
+func (m *indexed) multiply(of store, y []float32, ldy int, in *input, first, rows int, s *Stats) {
 	clock := time.Now()
 	if in.rounded() {
-		m.resident.store.(tileStore).dotIntegers(m.engine.kernels, y, ldy, &in.quantized, lo, hi-lo)
+		of.(*tileStore).dotIntegers(m.engine.kernels, y, ldy, &in.quantized, first, rows)
 	} else {
-		m.resident.store.dot(m.engine.kernels, y, ldy, &in.packed, m.table, lo, hi-lo)
+		of.dot(m.engine.kernels, y, ldy, &in.packed, m.table, first, rows)
 	}
 	lap(&clock, &s.Compute)
-	m.complete(y, ldy, in, lo, hi, s)
 }
 
 // complete corrects and scales the products with rows [lo, hi).

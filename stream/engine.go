@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/tiles"
 	"github.com/helix-substrate/helix-substrate/internal/workers"
 	"github.com/helix-substrate/helix-substrate/memory"
 )
@@ -105,6 +106,7 @@ func (e *Engine) Each(ctx context.Context, workers, parts int, t Task) error {
 type buffers struct {
 	budget           *memory.Ledger
 	packed, unpacked []arena
+	views            []tileStore // of blocks in tiles, which lie in packed ones
 }
 
 // reserve makes room for blocks of a matrix: for each worker a packed one and an
@@ -145,6 +147,9 @@ func (b *buffers) reserveOne(l *Layout) error {
 // grow makes the first arenas at least as large as asked for and, under a
 // budget, gives the others back.
 func (b *buffers) grow(workers, packed, blocks, unpacked int) error {
+	for len(b.views) < workers {
+		b.views = append(b.views, tileStore{Matrix: new(tiles.Matrix)})
+	}
 	if err := b.fit(&b.packed, workers, packed); err != nil {
 		return err
 	}

@@ -99,10 +99,19 @@ func (m *indexed) someRows(ctx context.Context, i, a, b int) ([]byte, error) {
 		r.store.unpack(indices, a)
 		return indices, nil
 	}
+	first := m.file.Block(i).FirstRow
+	if m.file.InTiles() {
+		view := m.engine.buffers.views[0].Matrix
+		if err := m.fetchTiles(ctx, view, 0, i, new(Stats)); err != nil {
+			return nil, err
+		}
+		indices := m.engine.buffers.unpacked[0].bytes[:(b-a)*m.Cols()]
+		view.Unpack(indices, a-first)
+		return indices, nil
+	}
 	indices, err := m.fetch(ctx, 0, 0, i, new(Stats))
 	if err != nil {
 		return nil, err
 	}
-	first := m.file.Block(i).FirstRow
 	return indices[(a-first)*m.Cols() : (b-first)*m.Cols()], nil
 }

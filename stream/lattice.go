@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -104,17 +103,7 @@ func (m *Lattice) Floats(ctx context.Context, dst []float32, a, b int) error {
 // longer touch the file then. Loading a resident matrix does nothing. Errors are ErrBudget, those of package cdna and the
 // context's; the matrix stays streamed. Codes that take more than the file says are cdna.ErrCorrupt.
 func (m *Lattice) Load(ctx context.Context) error {
-	var size tiles.Size
-	size.Lines, size.Exceptions = m.lattice.Packed()
-	shape := tiles.Shape{Rows: m.Rows(), Cols: m.Cols(), BlockRows: m.lattice.Block(0).Rows}
-	err := m.loadAs(ctx, int(m.layout.ResidentBytes), func(buf []byte) (store, error) {
-		t, err := tiles.New(buf, shape, size)
-		return tileStore{t, m.engine.kernels.TileCoder()}, err
-	})
-	if errors.Is(err, tiles.ErrSize) {
-		return fmt.Errorf("%w: %w", cdna.ErrCorrupt, err)
-	}
-	return err
+	return m.engine.loadLattices(ctx, []*Lattice{m})
 }
 
 // tileStore keeps each tile of codes in the bits that it needs.
@@ -123,19 +112,19 @@ type tileStore struct {
 	by tiles.Coder
 }
 
-func (s tileStore) pack(first, _ int, indices []byte) error { return s.Pack(first, indices, s.by) }
+func (s *tileStore) pack(first, _ int, indices []byte) error { return s.Pack(first, indices, s.by) }
 
-func (s tileStore) unpack(indices []byte, first int) { s.Unpack(indices, first) }
+func (s *tileStore) unpack(indices []byte, first int) { s.Unpack(indices, first) }
 
-func (s tileStore) dot(k *kernel.Kernels, y []float32, ldy int, x *kernel.Activations, t *kernel.Table, first, rows int) {
+func (s *tileStore) dot(k *kernel.Kernels, y []float32, ldy int, x *kernel.Activations, t *kernel.Table, first, rows int) {
 	k.DotRowsTiles(y, ldy, x, t, s.Matrix, first, rows)
 }
 
 // dotIntegers multiplies rows from first on in the integer canon.
-func (s tileStore) dotIntegers(k *kernel.Kernels, y []float32, ldy int, x *kernel.QuantizedActivations, first, rows int) {
+func (s *tileStore) dotIntegers(k *kernel.Kernels, y []float32, ldy int, x *kernel.QuantizedActivations, first, rows int) {
 	k.DotIntegersTiles(y, ldy, x, s.Matrix, first, rows)
 }
 
-func (s tileStore) accumulate(k *kernel.Kernels, y []float32, ldy int, x []float32, ldx, batch int, t *kernel.Table, first, rows, column, cols int) {
+func (s *tileStore) accumulate(k *kernel.Kernels, y []float32, ldy int, x []float32, ldx, batch int, t *kernel.Table, first, rows, column, cols int) {
 	k.AccumulateColumnsTiles(y, ldy, x, ldx, batch, t, s.Matrix, first, rows, column, cols)
 }

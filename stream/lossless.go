@@ -262,7 +262,7 @@ func (m *Lossless) load(ctx context.Context, d *Dense) error {
 		if !widens(kind) {
 			raw = d.arena.bytes[from*kind.Size():][:block.DecompLen]
 		}
-		if err := m.blocks.unpack(ctx, raw, w, i, new(Stats)); err != nil {
+		if _, err := m.blocks.unpack(ctx, raw, w, i, new(Stats)); err != nil {
 			return err
 		}
 		if err := m.blocks.checkLoaded(i, raw); err != nil {

@@ -189,10 +189,11 @@ func (m *indexed) fill(ctx context.Context, s store) error {
 		if isPlain {
 			buf = plain.rows(b.FirstRow, b.FirstRow+b.Rows)
 		}
-		if err := m.unpack(ctx, buf, w, i, new(Stats)); err != nil {
+		hashed, err := m.unpack(ctx, buf, w, i, new(Stats))
+		if err != nil {
 			return err
 		}
-		if err := m.checkLoaded(i, buf); err != nil {
+		if err := m.checkLoaded(i, hashed); err != nil {
 			return err
 		}
 		m.learn(i, buf)

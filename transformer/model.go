@@ -264,6 +264,7 @@ func pickKernels(level string) (*kernel.Kernels, error) {
 
 // load opens all matrices and makes those resident that the plan has in memory.
 func (m *Model) load(ctx context.Context, names []string) error {
+	var resident []stream.Matrix
 	for i, name := range names {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -278,15 +279,13 @@ func (m *Model) load(ctx context.Context, names []string) error {
 			m.Notes = append(m.Notes, cdna.Version1Note)
 		}
 		if m.Plan.Matrices[i].Resident {
-			if err := w.Load(ctx); err != nil {
-				return err
-			}
+			resident = append(resident, w)
 		}
 		if m.budget != nil && d.Sidecar.Apply {
 			debug.FreeOSMemory() // what reading the sidecar took: the plan has it once
 		}
 	}
-	return nil
+	return m.engine.Load(ctx, resident)
 }
 
 // Close waits for the pass that is under way and frees everything but the caches of sessions,

@@ -34,14 +34,14 @@ func (c *benchGenerateCommand) Run(env *environment) error {
 	}
 	var rows [][]string
 	for _, g := range results {
-		row := []string{g.Name, decimal(g.PromptPerSec, 1), decimal(g.GeneratePerSec, 2), size(g.PeakBytes), "", ""}
+		row := []string{g.Name, decimal(g.LoadSeconds, 2), decimal(g.PromptPerSec, 1), decimal(g.GeneratePerSec, 2), size(g.PeakBytes), "", ""}
 		if g.StreamedBytes > 0 {
-			row[4] = size(g.StreamedBytes)
-			row[5] = decimal(1/g.GeneratePerSec/g.DecodeSeconds, 2)
+			row[5] = size(g.StreamedBytes)
+			row[6] = decimal(1/g.GeneratePerSec/g.DecodeSeconds, 2)
 		}
 		rows = append(rows, row)
 	}
-	writeTable(env.stdout, []string{"1.1 B Llama", "prompt tokens/s", "tokens/s", "peak memory", "streamed a token", "× reading and unpacking it"}, rows)
+	writeTable(env.stdout, []string{"1.1 B Llama", "loading, s", "prompt tokens/s", "tokens/s", "peak memory", "streamed a token", "× reading and unpacking it"}, rows)
 	fmt.Fprintf(env.stdout, "\nprompt of %d tokens, %d threads\n", c.Prompt, runtime.GOMAXPROCS(0))
 	return nil
 }

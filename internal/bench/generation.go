@@ -60,11 +60,16 @@ func (s Speeds) Run(ctx context.Context) ([]Generation, error) {
 	streamed := ""
 	for _, w := range []struct {
 		name    string
+		dir     string
 		entries int
-	}{{"resident 8-bit", 256}, {"resident 6-bit", 64}, {"resident 4-bit", 16}, {"resident lattice", lattice}} {
-		dir := filepath.Join(root, fmt.Sprintf("llama1b-%d", w.entries))
+		codec   string
+	}{
+		{"resident 8-bit", "llama1b-256", 256, "zstd"}, {"resident 6-bit", "llama1b-64", 64, "zstd"}, {"resident 4-bit", "llama1b-16", 16, "zstd"},
+		{"resident lattice", "llama1b-0", lattice, ""}, {"resident lattice, packed", "llama1b-packed", lattice, cdna.PackedCodec},
+	} {
+		dir := filepath.Join(root, w.dir)
 		if !model.IsModel(dir) {
-			if err := Llama1B().Make(ctx, dir, w.entries, "zstd"); err != nil {
+			if err := Llama1B().Make(ctx, dir, w.entries, w.codec); err != nil {
 				return nil, err
 			}
 		}
@@ -100,6 +105,7 @@ func (w *generation) run(ctx context.Context) (Generation, error) {
 // Generation is the speed of one way to run a model.
 type Generation struct {
 	Name           string  `json:"name"`
+	LoadSeconds    float64 `json:"load_s"` // until the model is open
 	PromptPerSec   float64 `json:"prompt_tokens_per_s"`
 	GeneratePerSec float64 `json:"generate_tokens_per_s"`
 	PeakBytes      int64   `json:"peak_bytes"` // of the process since it began
@@ -112,11 +118,13 @@ type Generation struct {
 // generates n tokens after each, whatever they are. Speeds of what is 0 are 0.
 func Generate(ctx context.Context, dir string, o transformer.Options, depth, prompt, n int) (Generation, error) {
 	var g Generation
+	start := time.Now()
 	m, err := transformer.Open(ctx, dir, o)
 	if err != nil {
 		return g, err
 	}
 	defer m.Close()
+	g.LoadSeconds = time.Since(start).Seconds()
 	steps := make([]transformer.Step, m.Plan.Sequences)
 	next := make([]int, len(steps))
 	for i := range steps {
@@ -160,7 +168,7 @@ func Generate(ctx context.Context, dir string, o transformer.Options, depth, pro
 	if err := read(depth); err != nil {
 		return g, err
 	}
-	start := time.Now()
+	start = time.Now()
 	if err := read(prompt); err != nil {
 		return g, err
 	}

@@ -25,8 +25,8 @@ func Llama1B() Llama {
 	return Llama{Layers: 22, Hidden: 2048, FFN: 5632, Heads: 32, KVHeads: 4, Vocab: 32000}
 }
 
-// Make makes a model directory with codebooks of the given number of entries, or lattice matrices for 0, under
-// another name until it is whole; after an error nothing is left. What is at dir already
+// Make makes a model directory with codebooks of the given number of entries, or lattice matrices for 0, whose blocks the
+// codec packs, under another name until it is whole; after an error nothing is left. What is at dir already
 // is not touched: that is fs.ErrExist.
 func (l Llama) Make(ctx context.Context, dir string, entries int, codec string) error {
 	if _, err := os.Lstat(dir); err == nil {
@@ -70,7 +70,7 @@ func (l Llama) write(ctx context.Context, dir string, entries int, codec string)
 			t := model.Tensor{Format: model.FormatCDNA2, File: fmt.Sprintf("t%d.cdna2.hxz", i), OriginalShape: w.Shape, CDNAShape: w.Shape}
 			if entries == lattice {
 				t.Format, t.File = model.FormatLattice, fmt.Sprintf("t%d%s", i, cdna.LatticeSuffix)
-				err = writeLattice(ctx, filepath.Join(dir, t.File), w.Shape[0], w.Shape[1], 0)
+				err = writeLattice(ctx, filepath.Join(dir, t.File), w.Shape[0], w.Shape[1], 0, codec)
 			} else {
 				err = writeMatrix(ctx, filepath.Join(dir, t.File), w.Shape[0], w.Shape[1], 0, codec, entries)
 			}

@@ -236,7 +236,7 @@ func (o MatMul) file(ctx context.Context, dir, codec string, entries int) (strin
 		return path, nil
 	}
 	if entries == lattice {
-		return path, writeLattice(ctx, path, o.Rows, o.Cols, o.BlockRows)
+		return path, writeLattice(ctx, path, o.Rows, o.Cols, o.BlockRows, "")
 	}
 	return path, writeMatrix(ctx, path, o.Rows, o.Cols, o.BlockRows, codec, entries)
 }

@@ -11,7 +11,8 @@
 //	brotli  a Brotli stream (RFC 7932); level 0 holds literals only
 //
 // Floating-point numbers are no such bytes; NewPlanes splits them into byte planes,
-// each of which goes to one of these.
+// each of which goes to one of these. Lattice matrices have codecs of their own, NewLattice and
+// NewTiles.
 //
 // Any decoder of the format reads what is written here, at every level, and
 // Decode reads what any encoder of the format wrote, provided it is one frame

@@ -22,4 +22,7 @@
 // The width of a tile is the one at which [linePrice] a line and [entryPrice] an entry make the least sum, the widest of
 // such. So what a matrix takes follows from its codes alone: a file says it in its head (docs/FORMAT.md). It counts an
 // entry more for each 127 bytes of a strip between two exceptions; a list leaves that room free.
+//
+// A block of a file may be kept so by itself, as [AppendBlock] writes and [Matrix.Open] reads it: lines, exceptions, counts,
+// widths and an index of the strips.
 package tiles

@@ -63,32 +63,34 @@ func (m *Matrix) Pack(first int, codes []byte, by Coder) error {
 		panic(fmt.Sprintf("tiles: %d codes from row %d on are no block of %d rows of [%d, %d]", len(codes), first, s.BlockRows, s.Rows, s.Cols))
 	}
 	strip, _ := m.Place(first)
-	n, perStrip := stripsOf(len(codes)/s.Cols), s.tilesPerStrip()
+	n := stripsOf(len(codes) / s.Cols)
 	index := m.indexOf(first/s.BlockRows, strip)
-	widths := m.widths[strip*perStrip:][:n*perStrip]
 	p := &packer{by: by}
-	rows := func(k int) []byte { return codes[k*Rows*s.Cols : min((k+1)*Rows*s.Cols, len(codes))] }
-
-	var size Size
-	for k := range n {
-		putIndex(index[k*indexSize:], size)
-		size.Add(p.measure(rows(k), s.Cols, widths[k*perStrip:][:perStrip]))
+	start, err := m.take(p.measureBlock(codes, s.Cols, m.widths[strip*s.tilesPerStrip():], index))
+	if err != nil {
+		return err
 	}
-	putIndex(index[n*indexSize:], size)
+	shift(index[:(n+1)*indexSize], start)
+	p.packBlock(m, strip, codes)
+	return nil
+}
+
+// take reserves lines and exceptions for a block, and returns where its own begin.
+func (m *Matrix) take(size Size) (start Size, err error) {
 	end := Size{m.usedLines.Add(size.Lines), m.usedExceptions.Add(size.Exceptions)}
 	if end.Lines*Line > int64(len(m.lines)) || end.Exceptions > int64(len(m.exceptions)) {
-		return fmt.Errorf("%w: the codes take more than %d lines and %d bytes of exceptions", ErrSize, len(m.lines)/Line, len(m.exceptions))
+		return start, fmt.Errorf("%w: the codes take more than %d lines and %d bytes of exceptions", ErrSize, len(m.lines)/Line, len(m.exceptions))
 	}
-	start := Size{end.Lines - size.Lines, end.Exceptions - size.Exceptions}
-	for k := range n + 1 {
-		at := getIndex(index[k*indexSize:])
-		at.Add(start)
-		putIndex(index[k*indexSize:], at)
+	return Size{end.Lines - size.Lines, end.Exceptions - size.Exceptions}, nil
+}
+
+// shift adds to all of an index.
+func shift(index []byte, by Size) {
+	for ; len(index) > 0; index = index[indexSize:] {
+		at := getIndex(index)
+		at.Add(by)
+		putIndex(index, at)
 	}
-	for k := range n {
-		p.pack(m.Strip(strip+k), rows(k), s.Cols)
-	}
-	return nil
 }
 
 func putIndex(b []byte, at Size) {

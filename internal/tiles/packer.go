@@ -1,6 +1,9 @@
 package tiles
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // packer packs one strip after another.
 type packer struct {
@@ -36,6 +39,26 @@ func (p *packer) measure(codes []byte, cols int, widths []byte) (size Size) {
 		}
 	}
 	return size
+}
+
+// measureBlock measures a block's strips and keeps their tiles' widths, and where in the block each begins and the last ends.
+func (p *packer) measureBlock(codes []byte, cols int, widths, index []byte) (size Size) {
+	per := (cols-1)/Columns + 1
+	for strip := range slices.Chunk(codes, Rows*cols) {
+		putIndex(index, size)
+		size.Add(p.measure(strip, cols, widths[:per]))
+		index, widths = index[indexSize:], widths[per:]
+	}
+	putIndex(index, size)
+	return size
+}
+
+// packBlock packs a block's strips, of which m has widths and index, to the strips of m from first on.
+func (p *packer) packBlock(m *Matrix, first int, codes []byte) {
+	for strip := range slices.Chunk(codes, Rows*m.shape.Cols) {
+		p.pack(m.Strip(first), strip, m.shape.Cols)
+		first++
+	}
 }
 
 // pack packs a strip to where it belongs. Its widths are there.

@@ -55,8 +55,7 @@ func (s Shape) Bytes(size Size) (int64, error) {
 	if s.Rows < 1 || s.Cols < 1 || s.BlockRows < 1 || s.Cols > math.MaxInt64/64/s.Rows || s.Rows > math.MaxInt64/1024 {
 		return 0, fmt.Errorf("%w: [%d, %d] in blocks of %d rows", ErrSize, s.Rows, s.Cols, s.BlockRows)
 	}
-	// A tile takes no more than at eight bits, but for what distances take: an entry's price is at least a byte's.
-	const most = Bytes + Bytes/longest + 1
+	const most = mostOfTile
 	tiles := int64(s.strips()) * int64(s.tilesPerStrip())
 	if size.Lines < 0 || size.Exceptions < 0 || tiles > math.MaxInt64/2/most ||
 		size.Lines > tiles*most/Line || size.Exceptions > tiles*most-size.Lines*Line {
@@ -67,3 +66,7 @@ func (s Shape) Bytes(size Size) (int64, error) {
 	}
 	return size.Lines*Line + int64(s.strips()+s.blocks())*indexSize + int64(s.strips())*int64(s.groupsPerStrip())*CountsSize + tiles + size.Exceptions, nil
 }
+
+// mostOfTile is what a tile takes at most: no more than at eight bits, but for what distances take. An entry's price is at
+// least a byte's.
+const mostOfTile = Bytes + Bytes/longest + 1

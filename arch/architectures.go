@@ -53,6 +53,34 @@ var families = []family{
 		},
 	},
 	{
+		names:    []string{"mixtral"},
+		defaults: `{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}`,
+		adjust:   func(c *Config, h *hfConfig) error { return c.slide(h, everyLayer) },
+	},
+	{
+		names: []string{"qwen2_moe", "qwen2moe"},
+		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 16,
+			"num_experts": 60, "num_experts_per_tok": 4, "moe_intermediate_size": 1408, "shared_expert_intermediate_size": 5632}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.QKVBias = h.QKVBias == nil || *h.QKVBias
+			if !h.UseSlidingWindow {
+				h.SlidingWindow = nil
+			}
+			return c.slide(h, func(l int) bool { return l%2 == 0 && l < h.MaxWindowLayers })
+		},
+	},
+	{
+		names:    []string{"qwen3_moe", "qwen3moe"},
+		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "num_key_value_heads": 4, "num_local_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.QKNorm = true
+			if !h.UseSlidingWindow {
+				h.SlidingWindow = nil
+			}
+			return c.slide(h, everyLayer)
+		},
+	},
+	{
 		names: []string{"gemma2"},
 		defaults: `{"max_position_embeddings": 8192, "sliding_window": 4096, "num_key_value_heads": 4, "head_dim": 256,
 			"query_pre_attn_scalar": 256, "hidden_activation": "gelu_pytorch_tanh", "attn_logit_softcapping": 50, "final_logit_softcapping": 30, "tie_word_embeddings": true}`,

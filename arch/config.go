@@ -24,7 +24,7 @@ type Config struct {
 
 	Layers   int
 	Hidden   int // length of the residual stream
-	FFN      int // length between up and down projections
+	FFN      int // length between up and down projections, of layers that are no mixture of experts
 	Heads    int // of queries
 	KVHeads  int // of keys and values; divides Heads
 	HeadDim  int
@@ -35,6 +35,8 @@ type Config struct {
 
 	Rope      Rope // of global layers
 	LocalRope Rope // of layers with a sliding window; only Gemma 3's differs
+
+	Experts Experts
 
 	Activation Activation
 	NormOffset bool // norms multiply by 1 + w (Gemma)
@@ -63,6 +65,8 @@ const (
 	GELUTanh Activation = "gelu_tanh"
 )
 
+const mostLayers = 1 << 12
+
 // checkSizes refuses sizes that cannot be, before anything is made of them.
 func (c *Config) checkSizes() error {
 	for _, f := range []struct {
@@ -70,7 +74,7 @@ func (c *Config) checkSizes() error {
 		value int
 		most  int
 	}{
-		{"number of layers", c.Layers, 1 << 12}, {"hidden size", c.Hidden, 1 << 20}, {"intermediate size", c.FFN, 1 << 22},
+		{"number of layers", c.Layers, mostLayers}, {"hidden size", c.Hidden, 1 << 20}, {"intermediate size", c.FFN, 1 << 22},
 		{"number of heads", c.Heads, 1 << 14}, {"number of key/value heads", c.KVHeads, 1 << 14},
 		{"head size", c.HeadDim, 1 << 14}, {"vocabulary size", c.Vocab, 1 << 24}, {"context length", c.Context, 1 << 28},
 	} {
@@ -104,6 +108,9 @@ func (c *Config) Check() error {
 		return fmt.Errorf("attention scale %v: %w", c.AttnScale, ErrConfig)
 	case !(c.AttnSoftcap >= 0 && c.AttnSoftcap <= 1e6 && c.LogitSoftcap >= 0 && c.LogitSoftcap <= 1e6):
 		return fmt.Errorf("soft caps %v and %v: %w", c.AttnSoftcap, c.LogitSoftcap, ErrConfig)
+	}
+	if err := c.Experts.check(c.Layers); err != nil {
+		return err
 	}
 	if err := c.Rope.check(c.HeadDim); err != nil {
 		return err

@@ -63,6 +63,13 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"qwen2", edits{"layer_types": []string{"full_attention", "full_attention", "sliding_attention"}}, "no sliding window"},
 		{"gemma2", edits{"attn_logit_softcapping": -1}, "soft caps -1"},
 		{"gemma2", edits{"query_pre_attn_scalar": 1e-30}, "attention scale"},
+		{"mixtral", edits{"num_local_experts": -1}, "number of experts -1"},
+		{"mixtral", edits{"num_local_experts": 1 << 20}, "number of experts"},
+		{"mixtral", edits{"num_experts_per_tok": 6}, "6 of 5 experts"},
+		{"mixtral", edits{"num_experts_per_tok": 0}, "0 of 5 experts"},
+		{"qwen3_moe", edits{"moe_intermediate_size": -3}, "intermediate size of experts -3"},
+		{"qwen2_moe", edits{"shared_expert_intermediate_size": -3}, "the shared expert -3"},
+		{"qwen2_moe", edits{"decoder_sparse_step": -1}, "decoder_sparse_step -1"},
 	} {
 		got, err := ParseConfig(edited(t, c.fixture, c.edits))
 		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), c.says) || got != nil {
@@ -78,7 +85,7 @@ func TestParseConfigRefuses(t *testing.T) {
 
 func TestUnknownArchitecture(t *testing.T) {
 	_, err := ParseConfig(edited(t, "llama", edits{"model_type": "gpt2"}))
-	const want = `config.json: model_type "gpt2" is not one of gemma2, gemma3, gemma3_text, llama, mistral, phi3, qwen2, qwen3: unknown architecture`
+	const want = `config.json: model_type "gpt2" is not one of gemma2, gemma3, gemma3_text, llama, mistral, mixtral, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_moe, qwen3moe: unknown architecture`
 	if !errors.Is(err, ErrArchitecture) || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}

@@ -168,6 +168,9 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 	_, head := tensors.Shape(GGUFName(HeadName, false))
 	c.TiedHead = !head
 	c.AttnScale = float32(1 / math.Sqrt(float64(max(1, c.HeadDim))))
+	if err := r.experts(c); err != nil {
+		return nil, err
+	}
 	r.rope(c)
 	h := r.familyKeys(c)
 	h.family = family
@@ -217,6 +220,20 @@ func (r *ggufReader) read(c *Config, k metadataKey) {
 	case *float64:
 		*field = r.float(k.gguf, missing)
 	}
+}
+
+// experts completes what the metadata say of experts by what llama.cpp does.
+func (r *ggufReader) experts(c *Config) error {
+	x := &c.Experts
+	switch {
+	case x.Count == 0:
+		*x = Experts{} // some files have sizes of none
+	case !r.by.experts:
+		return fmt.Errorf("%s.expert_count %d is not supported: %w", r.arch, x.Count, ErrKey)
+	default:
+		x.Normalize, x.SharedGate = r.by.normalized, x.Shared > 0
+	}
+	return nil
 }
 
 // familyKeys moves what the families' adjustments look at to where config.json has it.

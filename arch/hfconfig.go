@@ -30,6 +30,7 @@ type hfConfig struct {
 	GemmaAct   string  `json:"hidden_activation"`
 	AttnBias   bool    `json:"attention_bias"`
 	FFNBias    bool    `json:"mlp_bias"`
+	QKVBias    *bool   `json:"qkv_bias"`
 
 	RopeTheta      float64 `json:"rope_theta"`
 	RopeLocalTheta float64 `json:"rope_local_base_freq"`
@@ -43,6 +44,8 @@ type hfConfig struct {
 	UseSlidingWindow     bool     `json:"use_sliding_window"`
 	MaxWindowLayers      int      `json:"max_window_layers"`
 	LayerTypes           []string `json:"layer_types"`
+
+	hfExperts
 
 	QueryPreAttnScalar float64  `json:"query_pre_attn_scalar"`
 	AttnSoftcap        *float32 `json:"attn_logit_softcapping"`
@@ -181,6 +184,9 @@ func (h *hfConfig) llama(name string) (*Config, error) {
 		c.Activation = GELUTanh
 	default:
 		return nil, fmt.Errorf("%s %q is not supported (only silu or gelu_pytorch_tanh): %w", key, act, ErrKey)
+	}
+	if err := h.experts(c); err != nil {
+		return nil, err
 	}
 	return c, h.rope(c)
 }

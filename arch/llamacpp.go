@@ -22,6 +22,8 @@ type conventions struct {
 	// does not: those with l mod window < window−1. 0: llama.cpp makes nothing of it.
 	slides bool
 	window int
+	// experts: files may have experts. The weights of the chosen sum to 1 where normalized says so.
+	experts, normalized bool
 	// largest is the number of layers of the model whose attention is scaled by its
 	// hidden size per head, 1/√(hidden/heads).
 	largest int
@@ -34,12 +36,14 @@ var attention = []string{"attn_q", "attn_k", "attn_v"}
 // llamaCpp is the table of GGUF's architectures.
 var llamaCpp = []conventions{
 	{
-		name: "llama", models: []string{"llama", "mistral"}, activation: SiLU, neighbours: true,
+		name: "llama", models: []string{"llama", "mistral", "mixtral"}, activation: SiLU, neighbours: true, experts: true, normalized: true,
 		biases:   append([]string{"attn_output", "ffn_gate", "ffn_up", "ffn_down"}, attention...),
 		divisors: []ScalingType{ScaleLlama3, ScaleLongRoPE},
 	},
 	{name: "qwen2", models: []string{"qwen2"}, activation: SiLU, biases: attention, square: true},
 	{name: "qwen3", models: []string{"qwen3"}, activation: SiLU, biases: attention},
+	{name: "qwen2moe", models: []string{"qwen2_moe", "qwen2moe"}, activation: SiLU, biases: attention, square: true, experts: true},
+	{name: "qwen3moe", models: []string{"qwen3_moe", "qwen3moe"}, activation: SiLU, biases: attention, experts: true, normalized: true},
 	{
 		name: "gemma2", models: []string{"gemma2"}, activation: GELUTanh, biases: attention, partial: true, tied: true,
 		slides: true, window: 2, largest: 46,
@@ -91,6 +95,8 @@ func (t *conventions) check(c *Config) error {
 		{!gemma2 && c.AttnSoftcap != 0, "capped attention scores"},
 		{gemma2 && (c.AttnSoftcap == 0 || c.LogitSoftcap == 0), "attention scores or logits that are not capped"},
 		{t.window == 0 && c.LogitSoftcap != 0, "capped logits"},
+		{c.Experts.Dense != nil, "experts in some layers only"},
+		{c.Experts.Count > 0 && c.Experts.Normalize != t.normalized, "experts' weights that sum to 1 or not otherwise than there"},
 	} {
 		if f.wrong {
 			return fmt.Errorf("llama.cpp knows no %s with %s", t.name, f.what)

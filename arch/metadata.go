@@ -23,6 +23,16 @@ type metadataKey struct {
 
 func zero(*Config) float64 { return 0 }
 
+// ofExperts is a size of models that have experts, and 0 for others.
+func ofExperts(size func(*Config) int) func(*Config) float64 {
+	return func(c *Config) float64 {
+		if c.Experts.Count == 0 {
+			return 0
+		}
+		return float64(size(c))
+	}
+}
+
 // metadataKeys is the table of them, in the order in which files have them.
 var metadataKeys = []metadataKey{
 	{gguf: "block_count", config: "num_hidden_layers", field: func(c *Config) any { return &c.Layers }},
@@ -54,8 +64,17 @@ var metadataKeys = []metadataKey{
 		missing: func(*Config) float64 { return 10000 },
 	},
 	{gguf: "rope.freq_base_swa", config: "rope_local_base_freq", field: func(c *Config) any { return &c.LocalRope.Theta }, missing: zero, omitZero: true},
-	{gguf: "expert_count", config: "num_local_experts"},
-	{gguf: "expert_used_count", config: "num_experts_per_tok"},
+	{gguf: "expert_count", config: "num_local_experts", field: func(c *Config) any { return &c.Experts.Count }, missing: zero, omitZero: true},
+	{gguf: "expert_count", config: "num_experts"}, // as Qwen's configurations have it
+	{gguf: "expert_used_count", config: "num_experts_per_tok", field: func(c *Config) any { return &c.Experts.PerToken }, missing: zero, omitZero: true},
+	{
+		gguf: "expert_feed_forward_length", config: "moe_intermediate_size", field: func(c *Config) any { return &c.Experts.FFN }, omitZero: true,
+		missing: ofExperts(func(c *Config) int { return c.FFN }),
+	},
+	{
+		gguf: "expert_shared_feed_forward_length", config: "shared_expert_intermediate_size", field: func(c *Config) any { return &c.Experts.Shared }, omitZero: true,
+		missing: zero,
+	},
 }
 
 // The keys of how rotary embeddings stretch, behind the architecture's name.

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -20,23 +21,45 @@ func LayerName(l int, part string) string { return fmt.Sprintf("model.layers.%d.
 var prefixes = []string{"language_model.", "_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module."}
 
 // StoredName returns the name under which a checkpoint has a tensor: behind a prefix, or
-// without "model.", as models that were saved without a head have them.
+// without "model.", as models that were saved without a head have them; or in Mixtral's words.
 func StoredName(name string, has func(string) bool) string {
+	if stored, ok := behindPrefix(name, has); ok {
+		return stored
+	}
+	for _, w := range otherWords {
+		if head, tail, ok := strings.Cut(name, w[0]); ok {
+			if stored, ok := behindPrefix(head+w[1]+tail, has); ok {
+				return stored
+			}
+		}
+	}
+	return name
+}
+
+// otherWords are what Mixtral's checkpoints have for parts of names.
+var otherWords = [][2]string{
+	{".mlp.gate.", ".block_sparse_moe.gate."},
+	{".mlp.experts.gate_proj.", ".block_sparse_moe.experts.w1."},
+	{".mlp.experts.up_proj.", ".block_sparse_moe.experts.w3."},
+	{".mlp.experts.down_proj.", ".block_sparse_moe.experts.w2."},
+}
+
+func behindPrefix(name string, has func(string) bool) (stored string, ok bool) {
 	if has(name) {
-		return name
+		return name, true
 	}
 	for _, prefix := range prefixes {
 		if n := prefix + name; has(n) {
-			return n
+			return n, true
 		}
 	}
 	bare := strings.TrimPrefix(name, "model.")
 	for _, n := range []string{bare, "model.language_model." + bare, "transformer." + bare, "language_model." + bare} {
 		if has(n) {
-			return n
+			return n, true
 		}
 	}
-	return name
+	return "", false
 }
 
 // names is the table of what Hugging Face and GGUF call a tensor, without ".weight" or
@@ -65,6 +88,14 @@ var names = []struct {
 	{huggingFace: "model.layers.N.mlp.up_proj", gguf: "blk.N.ffn_up"},
 	{huggingFace: "model.layers.N.mlp.gate_up_proj", gguf: "blk.N.ffn_up"},
 	{huggingFace: "model.layers.N.mlp.down_proj", gguf: "blk.N.ffn_down"},
+	{huggingFace: "model.layers.N.mlp.gate", gguf: "blk.N.ffn_gate_inp"},
+	{huggingFace: "model.layers.N.mlp.experts.gate_proj", gguf: "blk.N.ffn_gate_exps"},
+	{huggingFace: "model.layers.N.mlp.experts.up_proj", gguf: "blk.N.ffn_up_exps"},
+	{huggingFace: "model.layers.N.mlp.experts.down_proj", gguf: "blk.N.ffn_down_exps"},
+	{huggingFace: "model.layers.N.mlp.shared_expert.gate_proj", gguf: "blk.N.ffn_gate_shexp"},
+	{huggingFace: "model.layers.N.mlp.shared_expert.up_proj", gguf: "blk.N.ffn_up_shexp"},
+	{huggingFace: "model.layers.N.mlp.shared_expert.down_proj", gguf: "blk.N.ffn_down_shexp"},
+	{huggingFace: "model.layers.N.mlp.shared_expert_gate", gguf: "blk.N.ffn_gate_inp_shexp"},
 }
 
 // GGUFName translates a Hugging Face name of a tensor, empty if it has no counterpart.
@@ -110,6 +141,7 @@ const (
 	Embedding Role = "embedding" // of tokens, or of positions
 	Head      Role = "head"      // from the last hidden state to logits
 	Norm      Role = "norm"
+	Router    Role = "router" // chooses experts, or how much of one is added
 )
 
 // RoleOf recognises a tensor by the usual names, also those of families that do not run here.
@@ -123,10 +155,74 @@ func RoleOf(name string) Role {
 		}
 	}
 	switch {
+	case isRouter(name):
+		return Router
 	case name == "output.weight":
 		return Head
 	case strings.Contains(name, "norm"):
 		return Norm
 	}
 	return ""
+}
+
+// isRouter recognises a router, and the gate of a shared expert.
+func isRouter(name string) bool {
+	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// fusedExperts is one tensor for all gate and up projections of a layer's experts, as
+// transformers 5 has it in memory: [experts, gate's rows and then up's, hidden].
+const fusedExperts = "mlp.experts.gate_up_proj"
+
+// ExpertOf tells a tensor that belongs to one expert: stack is what the tensor of all of them is
+// called here, and number which one it is. Checkpoints of Hugging Face have experts so; GGUF has
+// had them so at first.
+func ExpertOf(name string) (stack string, number int, ok bool) {
+	const experts = ".experts."
+	if head, tail, found := strings.Cut(name, experts); found {
+		if digits, rest, found := strings.Cut(tail, "."); found && strings.HasSuffix(rest, ".weight") {
+			number, ok = parseNumber(digits)
+			return head + experts + rest, number, ok
+		}
+		return "", 0, false
+	}
+	head, weight := strings.CutSuffix(name, ".weight")
+	dot := strings.LastIndexByte(head, '.')
+	if !weight || dot < 0 || !strings.HasPrefix(head, "blk.") {
+		return "", 0, false
+	}
+	for _, part := range []string{".ffn_gate", ".ffn_up", ".ffn_down"} {
+		if strings.HasSuffix(head[:dot], part) {
+			number, ok = parseNumber(head[dot+1:])
+			return head[:dot] + "_exps.weight", number, ok
+		}
+	}
+	return "", 0, false
+}
+
+// IsExperts tells whether a tensor is of all experts of a layer, one behind the other, by the usual names.
+func IsExperts(name string) bool {
+	return strings.Contains(name, ".experts.") || strings.Contains(name, "_exps.")
+}
+
+// OneExpert is what the tensor of one expert is called, where stack is all of them as
+// [ExpertOf] calls them; false where checkpoints have no such tensor.
+func OneExpert(stack string, number int) (name string, ok bool) {
+	const experts = ".experts."
+	head, tail, found := strings.Cut(stack, experts)
+	if !found || !strings.HasSuffix(tail, ".weight") {
+		return "", false
+	}
+	return fmt.Sprintf("%s%s%d.%s", head, experts, number, tail), true
+}
+
+// parseNumber reads digits as a program writes them.
+func parseNumber(digits string) (int, bool) {
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n >= 0 && strconv.Itoa(n) == digits
 }

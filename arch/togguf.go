@@ -133,6 +133,9 @@ func (g *GGUF) Layout(w *Weight) (Layout, error) {
 	if w.Name == HeadName && c.TiedHead { // where only the head is stored
 		l.Name = GGUFName(EmbeddingName, c.PostNorms)
 	}
+	if l.Name == "" {
+		return l, fmt.Errorf("llama.cpp has no one tensor for %s", w.Name)
+	}
 	dot := strings.LastIndexByte(l.Name, '.')
 	part := l.Name[strings.LastIndexByte(l.Name[:dot], '.')+1 : dot]
 	if l.Name[dot:] == ".bias" && !slices.Contains(g.by.biases, part) {

@@ -91,7 +91,8 @@ func fixtureParsed(t *testing.T, name string) *Config {
 
 // TestGGUFAndBack: what is written says what was read.
 func TestGGUFAndBack(t *testing.T) {
-	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "phi3-partial", "phi3-longrope-long"} {
+	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "phi3-partial", "phi3-longrope-long",
+		"mixtral", "qwen2_moe", "qwen3_moe"} {
 		want := fixtureParsed(t, name)
 		if want.PostNorms { // llama.cpp scales by the size of a head
 			want.AttnScale = float32(1 / math.Sqrt(float64(want.HeadDim)))
@@ -185,6 +186,8 @@ func TestRoles(t *testing.T) {
 			want = Embedding
 		case n.gguf == "output":
 			want = Head
+		case strings.Contains(n.gguf, "_inp"):
+			want = Router
 		}
 		for _, name := range []string{n.huggingFace, n.gguf, n.postNorms} {
 			if name != "" && RoleOf(name+".weight") != want {

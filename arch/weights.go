@@ -15,6 +15,9 @@ type Weight struct {
 	// fused matrix has several, one below the other. What belongs to no layer has none.
 	Layer int
 	Parts []Part
+	// Experts, if not 0, is how many experts the matrix is of, one below the other: each has all
+	// Parts. Checkpoints have it as [experts, rows of one, columns].
+	Experts int
 }
 
 // Part is some rows of a layer's matrix, or of its bias; or a norm.
@@ -37,6 +40,11 @@ const (
 	AttentionOutput   Use = "attention_output"
 	PostAttentionNorm Use = "post_attention_norm" // of what attention adds
 	FFNNorm           Use = "ffn_norm"            // before the feed-forward layer
+	ExpertRouter      Use = "expert_router"       // which experts a vector gets
+	ExpertGate        Use = "expert_gate"         // of each expert
+	ExpertUp          Use = "expert_up"
+	ExpertDown        Use = "expert_down"
+	SharedGate        Use = "shared_gate" // a vector, for how much of the shared expert is added; that one's matrices are FFNGate to FFNDown
 	FFNGate           Use = "ffn_gate"
 	FFNUp             Use = "ffn_up"
 	FFNDown           Use = "ffn_down"
@@ -49,7 +57,7 @@ func (u Use) Input() Use {
 	switch u {
 	case Key, Value:
 		return Query
-	case FFNUp:
+	case FFNUp, ExpertRouter, ExpertGate, ExpertUp:
 		return FFNGate
 	}
 	return u
@@ -63,7 +71,7 @@ func (w *Weight) IsVector() bool { return len(w.Shape) == 1 }
 func (c *Config) Weights(has func(name string) bool) []Weight {
 	list := []Weight{{Name: c.StoredEmbedding(has), Shape: []int{c.Vocab, c.Hidden}, Padded: true}}
 	for l := range c.Layers {
-		list = append(list, c.layerWeights(l)...)
+		list = append(list, c.layerWeights(l, has)...)
 	}
 	list = append(list, Weight{Name: NormName, Shape: []int{c.Hidden}})
 	if !c.TiedHead {
@@ -73,7 +81,7 @@ func (c *Config) Weights(has func(name string) bool) []Weight {
 }
 
 // layerWeights lists a layer's tensors in the order of use.
-func (c *Config) layerWeights(l int) []Weight {
+func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 	var list []Weight
 	norm := func(name string, use Use, n int) {
 		list = append(list, Weight{Name: LayerName(l, name+".weight"), Shape: []int{n}, Layer: l, Parts: []Part{{use, n}}})
@@ -89,7 +97,6 @@ func (c *Config) layerWeights(l int) []Weight {
 	}
 	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	q, k, v := Part{Query, queries}, Part{Key, keys}, Part{Value, keys}
-	gate, up := Part{FFNGate, c.FFN}, Part{FFNUp, c.FFN}
 
 	norm("input_layernorm", AttentionNorm, c.Hidden)
 	if c.FusedQKV {
@@ -111,13 +118,57 @@ func (c *Config) layerWeights(l int) []Weight {
 	} else {
 		norm("post_attention_layernorm", FFNNorm, c.Hidden) // before the FFN, whatever its name says
 	}
-	if c.FusedGate {
-		projection("mlp.gate_up_proj", c.Hidden, c.FFNBias, gate, up)
-	} else {
-		projection("mlp.gate_proj", c.Hidden, c.FFNBias, gate)
-		projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
+	if !c.HasExperts(l) {
+		gate, up := Part{FFNGate, c.FFN}, Part{FFNUp, c.FFN}
+		if c.FusedGate {
+			projection("mlp.gate_up_proj", c.Hidden, c.FFNBias, gate, up)
+		} else {
+			projection("mlp.gate_proj", c.Hidden, c.FFNBias, gate)
+			projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
+		}
+		projection("mlp.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
+		return list
 	}
-	projection("mlp.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
+	return append(list, c.expertWeights(l, has)...)
+}
+
+// expertWeights lists the tensors of a layer's mixture of experts.
+func (c *Config) expertWeights(l int, has func(name string) bool) (list []Weight) {
+	x := &c.Experts
+	add := func(name string, shape []int, experts int, parts ...Part) {
+		list = append(list, Weight{Name: LayerName(l, name), Shape: shape, Layer: l, Parts: parts, Experts: experts})
+	}
+	experts := func(name string, cols int, parts ...Part) {
+		rows := 0
+		for _, p := range parts {
+			rows += p.Rows
+		}
+		add(name, []int{x.Count * rows, cols}, x.Count, parts...)
+	}
+	gate, up, down := Part{ExpertGate, x.FFN}, Part{ExpertUp, x.FFN}, Part{ExpertDown, c.Hidden}
+	add("mlp.gate.weight", []int{x.Count, c.Hidden}, 0, Part{ExpertRouter, x.Count})
+	fused := has(LayerName(l, fusedExperts))
+	if fused {
+		experts(fusedExperts, c.Hidden, gate, up)
+	} else {
+		experts("mlp.experts.gate_proj.weight", c.Hidden, gate)
+		experts("mlp.experts.up_proj.weight", c.Hidden, up)
+	}
+	if x.Shared > 0 {
+		add("mlp.shared_expert.gate_proj.weight", []int{x.Shared, c.Hidden}, 0, Part{FFNGate, x.Shared})
+		add("mlp.shared_expert.up_proj.weight", []int{x.Shared, c.Hidden}, 0, Part{FFNUp, x.Shared})
+	}
+	if fused {
+		experts("mlp.experts.down_proj", x.FFN, down)
+	} else {
+		experts("mlp.experts.down_proj.weight", x.FFN, down)
+	}
+	if x.Shared > 0 {
+		add("mlp.shared_expert.down_proj.weight", []int{c.Hidden, x.Shared}, 0, Part{FFNDown, c.Hidden})
+	}
+	if x.SharedGate {
+		add("mlp.shared_expert_gate.weight", []int{c.Hidden}, 0, Part{SharedGate, c.Hidden})
+	}
 	return list
 }
 
@@ -152,7 +203,7 @@ func (c *Config) CheckWeights(shape func(name string) ([]int, bool)) error {
 // check compares a tensor's shape, if it is there, with the one wanted.
 func (w *Weight) check(shape []int, ok bool) error {
 	switch {
-	case !ok && w.Optional, ok && w.Fits(shape), ok && w.IsVector() && isVector(shape, w.Shape[0]):
+	case !ok && w.Optional, ok && w.Fits(shape):
 		return nil
 	case !ok:
 		return fmt.Errorf("no tensor %s, which the configuration wants as %v: %w", w.Name, w.Shape, ErrWeights)
@@ -160,9 +211,21 @@ func (w *Weight) check(shape []int, ok bool) error {
 	return fmt.Errorf("%s is %v, the configuration says %v: %w", w.Name, shape, w.Shape, ErrWeights)
 }
 
-// Fits tells whether a shape is the weight's, but for rows beyond its own where it is padded.
+// Fits tells whether a shape is the weight's, but for rows beyond its own where it is padded, for
+// experts that have a dimension of their own, and for a vector's dimensions of 1.
 func (w *Weight) Fits(shape []int) bool {
+	if w.IsVector() && isVector(shape, w.Shape[0]) || w.Experts > 0 && slices.Equal(shape, w.Stacked()) {
+		return true
+	}
 	return slices.Equal(shape, w.Shape) || w.Padded && len(shape) == 2 && shape[0] > w.Shape[0] && shape[1] == w.Shape[1]
+}
+
+// Stacked is the shape as checkpoints have it: experts have a dimension of their own.
+func (w *Weight) Stacked() []int {
+	if w.Experts == 0 {
+		return w.Shape
+	}
+	return []int{w.Experts, w.Shape[0] / w.Experts, w.Shape[1]}
 }
 
 // isVector tells whether a tensor's shape is [n], but for dimensions of 1.

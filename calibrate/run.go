@@ -365,7 +365,11 @@ func (c *calibration) write(ctx context.Context, path string) error {
 	var list []entry
 	for i, line := range c.work.lines[1:] {
 		for k, in := range inputs(c.layers, i) {
-			list = append(list, entry{Key: in.Name, N: in.Len, Tensors: in.Tensors, SHA256: line.Grams[k]})
+			e := entry{Key: in.Name, N: in.Len, Tensors: in.Tensors, SHA256: line.Grams[k]}
+			if in.Each > 1 {
+				e.Each = in.Each
+			}
+			list = append(list, e)
 		}
 	}
 	tensors, metadata, err := describe(&c.head, list)

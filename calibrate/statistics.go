@@ -25,6 +25,9 @@ const format = "helix-substrate statistics v1"
 // tokensName is the tensor of the windows' tokens.
 const tokensName = "tokens"
 
+// maxEach bounds how many vectors a token has: one for each expert that it gets.
+const maxEach = 1 << 10
+
 // Input is what one matrix or several are multiplied by, as the statistics have it.
 type Input struct {
 	Key     string   // the name of its Σ: "layers.3.ffn_gate"
@@ -37,6 +40,7 @@ type Input struct {
 type entry struct {
 	Key     string   `json:"key"`
 	N       int      `json:"n"`
+	Each    int      `json:"each,omitzero"` // vectors of a token, if not 1
 	Tensors []string `json:"tensors"`
 	SHA256  string   `json:"sha256"` // of Σ's bytes
 }
@@ -182,6 +186,8 @@ func (s *Statistics) compare() error {
 		switch t, ok := s.file.Tensor(e.Key); {
 		case seen[e.Key] || !isSum(e.SHA256) || len(e.Tensors) == 0:
 			return bad("input %d, %.80q, is not described", i, e.Key)
+		case e.Each < 0 || e.Each > maxEach:
+			return bad("%s: %d vectors of a token are not in 1..%d", e.Key, e.Each, maxEach)
 		case e.N < 1 || e.N > MaxInput:
 			return bad("%s: inputs of %d values are not in 1..%d", e.Key, e.N, MaxInput)
 		case !ok || t.DType != dtype.F32 || !slices.Equal(t.Shape, []int{e.size()}):
@@ -215,7 +221,7 @@ func (s *Statistics) For(tensor string) (Input, bool) {
 
 func (s *Statistics) input(i int) Input {
 	e := &s.inputs[i]
-	return Input{Key: e.Key, N: e.N, Tokens: s.head.summed(), Tensors: slices.Clone(e.Tensors)}
+	return Input{Key: e.Key, N: e.N, Tokens: s.head.summed() * int64(max(1, e.Each)), Tensors: slices.Clone(e.Tensors)}
 }
 
 // Inputs returns all inputs, in the order of use.

@@ -28,7 +28,7 @@ func newSmall(t testing.TB, change func(s *small)) []byte {
 	sum := func(x []float32) string { return journal.Sum(dtype.AppendF32(nil, x)) }
 	a, b := []float32{1, -2, 5}, []float32{3}
 	tokens := [][]int{{1, 2, 3}, {4, 5, 6}}
-	s := &small{list: []entry{{"layers.0.query", 2, []string{"q", "k"}, sum(a)}, {"head", 1, []string{"lm_head"}, sum(b)}}}
+	s := &small{list: []entry{{Key: "layers.0.query", N: 2, Tensors: []string{"q", "k"}, SHA256: sum(a)}, {Key: "head", N: 1, Tensors: []string{"lm_head"}, SHA256: sum(b)}}}
 	h := &head{Source: journal.Sum([]byte("model")), Text: journal.Sum([]byte("text")), Context: 3, Windows: 2, tokens: journal.Sum(tokenBytes(tokens))}
 	var err error
 	if s.tensors, s.metadata, err = describe(h, s.list); err != nil {

@@ -56,7 +56,7 @@ func (c *calibration) keep(s *sums) ([]string, error) {
 	at := c.grams
 	for i, in := range s.inputs {
 		w := &gramWriter{to: io.NewOffsetWriter(c.work.grams, at), hash: sha256.New()}
-		if err := w.write(offheap.Float64s(s.buffers[i].bytes), in.Len, float64(c.head.summed())); err != nil {
+		if err := w.write(offheap.Float64s(s.buffers[i].bytes), in.Len, float64(c.head.summed()*int64(in.Each))); err != nil {
 			return nil, fmt.Errorf("statistics of %s: %w", in.Name, err)
 		}
 		list = append(list, hex.EncodeToString(w.hash.Sum(nil)))

@@ -175,6 +175,7 @@ func open(ctx context.Context, place storage.Place, file, name string, stored bo
 			c.Close()
 			return nil, err
 		}
+		c.stack()
 	}
 	for file := range c.files {
 		if !strings.HasSuffix(file, ".json") {

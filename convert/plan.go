@@ -12,6 +12,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/tiles"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -84,9 +85,33 @@ func (p *plannedTensor) settle(job *Job, covered bool) (err error) {
 	if p.base = o.Bits; p.calibrated() && !p.rate {
 		o.Bits = job.spreadRate(p.base, p.Name)
 	}
-	*o, err = o.normalize()
+	if *o, err = o.normalize(); err == nil && o.BlockRows == 0 {
+		o.BlockRows = p.expertBlockRows()
+	}
 	return err
 }
+
+// expertBlockRows is how many rows a block has where it is to hold rows of one expert only, so that
+// nobody reads another's with them; 0 where nothing near the usual number divides an expert's rows.
+func (p *plannedTensor) expertBlockRows() int {
+	if !arch.IsExperts(p.Name) || len(p.Shape) != 3 || p.Len() == 0 {
+		return 0
+	}
+	rows, width := p.Shape[1], 1
+	if p.options.Method == Lossless {
+		width = p.Type.Size()
+	}
+	usual := cdna.AutoBlockRows(rows, p.Shape[2]*width)
+	best := 0
+	for n := usual/2 + 1; n <= min(2*usual, rows); n++ {
+		if rows%n == 0 && (p.options.Method != Lattice || n%tiles.Rows == 0) && (best == 0 || abs(n-usual) < abs(best-usual)) {
+			best = n
+		}
+	}
+	return best
+}
+
+func abs(n int) int { return max(n, -n) }
 
 // compress tells whether the tensor is compressed.
 func (p *plannedTensor) compress() bool { return p.reason == "" }
@@ -126,6 +151,8 @@ func keepExact(t *checkpoint.Tensor, asked string) string {
 		return "empty"
 	case !t.IsFloat():
 		return "not floating point"
+	case arch.RoleOf(t.Name) == arch.Router:
+		return "router"
 	}
 	return asked
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -116,6 +117,9 @@ var families = []struct {
 	{"mistral", map[string]any{"sliding_window": nil}, "llama"},
 	{"qwen2", nil, "qwen2"},
 	{"qwen3", nil, "qwen3"},
+	{"mixtral", nil, "llama"},
+	{"qwen2_moe", nil, "qwen2moe"},
+	{"qwen3_moe", nil, "qwen3moe"},
 	{"gemma2", gemmaScale, "gemma2"},
 	{"gemma2", map[string]any{"query_pre_attn_scalar": 12, "layer_types": []string{"full_attention", "sliding_attention"}}, "gemma2"},
 	{"gemma3", gemmaScale, "gemma3"},
@@ -213,5 +217,42 @@ func TestOwnHead(t *testing.T) {
 	must(t, err)
 	if !slices.Equal(ran(t, filepath.Join(out, "tied.gguf")), ran(t, filepath.Join(out, "untied.gguf"))) {
 		t.Error("other logits")
+	}
+}
+
+// TestExpertsOneByOne: experts are written to safetensors as checkpoints have them, from a checkpoint and
+// from a model directory.
+func TestExpertsOneByOne(t *testing.T) {
+	for _, name := range []string{"mixtral", "qwen3_moe"} {
+		dir := family(t, name, nil)
+		want := ran(t, dir)
+		for _, from := range []string{dir, converted(t, dir, convert.Options{Method: convert.Lossless})} {
+			out := filepath.Join(t.TempDir(), "model.safetensors")
+			_, err := File(t.Context(), from, out, Options{})
+			must(t, err)
+			a, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
+			must(t, err)
+			defer a.Close()
+			b, err := safetensors.Open(out)
+			must(t, err)
+			defer b.Close()
+			if len(a.Tensors()) != len(b.Tensors()) {
+				t.Errorf("%s: %d tensors, want %d", name, len(b.Tensors()), len(a.Tensors()))
+			}
+			for _, x := range a.Tensors() {
+				y, ok := b.Tensor(x.Name)
+				if !ok || !slices.Equal(x.Shape, y.Shape) {
+					t.Fatalf("%s: no %s of %v", name, x.Name, x.Shape)
+				}
+				p, q := make([]float32, x.Len()), make([]float32, x.Len())
+				must(t, errors.Join(x.ReadFloat32(t.Context(), p, 0), y.ReadFloat32(t.Context(), q, 0)))
+				if !slices.Equal(p, q) {
+					t.Errorf("%s: other weights in %s", name, x.Name)
+				}
+			}
+			if got := ran(t, filepath.Dir(out)); !slices.Equal(got, want) {
+				t.Errorf("%s: other logits", name)
+			}
+		}
 	}
 }

@@ -6,15 +6,18 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
-// writeSafetensors writes all tensors by their own names.
+// writeSafetensors writes all tensors by their own names; experts one by one, where checkpoints
+// have them so.
 func writeSafetensors(e *exporter, w io.Writer) error {
 	var tensors []*tensor
 	var entries []safetensors.Entry
-	for _, t := range e.src.Tensors() {
-		out := &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)}
-		tensors = append(tensors, out)
-		entries = append(entries, safetensors.Entry{Name: t.Name, DType: out.to, Shape: t.Shape})
-		e.total += out.size()
+	for _, stack := range e.src.Tensors() {
+		for _, t := range stack.Experts() {
+			out := &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)}
+			tensors = append(tensors, out)
+			entries = append(entries, safetensors.Entry{Name: t.Name, DType: out.to, Shape: t.Shape})
+			e.total += out.size()
+		}
 	}
 	out, err := safetensors.NewWriter(w, entries, map[string]string{"format": "pt"})
 	if err != nil {

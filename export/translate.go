@@ -94,7 +94,7 @@ func (e *exporter) rename(to *arch.GGUF, c *arch.Config) ([]*tensor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", err, ErrUnsupported)
 		}
-		out := &tensor{Tensor: src, name: layout.Name, shape: w.Shape, to: e.o.choose(src), add: layout.Add}
+		out := &tensor{Tensor: src, name: layout.Name, shape: w.Stacked(), to: e.o.choose(src), add: layout.Add}
 		if layout.Pairs > 0 {
 			out.order = neighbours(layout.Pairs)
 		}

@@ -15,7 +15,9 @@ type Layout struct {
 	ResidentBytes  int64 // that the matrix takes, were it resident
 	Scaled         bool  // of a lattice matrix, whose products scale vectors
 	Escaped        int   // its columns that have escapes
-	HeapBytes      int64 // that it takes of the Go heap in any case, beyond its file's head and any outliers
+	// Used, if not 0, is the share of the rows that a round of products uses, such as those of the experts that a token gets.
+	Used      float64
+	HeapBytes int64 // that it takes of the Go heap in any case, beyond its file's head and any outliers
 }
 
 // blockLayout is what all files of blocks have in common.
@@ -73,6 +75,14 @@ func LosslessLayout(f *cdna.Lossless) Layout {
 
 // Weights returns the number of weights.
 func (l Layout) Weights() int64 { return int64(l.Rows) * int64(l.Cols) }
+
+// used is how many of them a round of products uses.
+func (l *Layout) used() float64 {
+	if l.Used == 0 {
+		return float64(l.Weights())
+	}
+	return l.Used * float64(l.Weights())
+}
 
 // SidecarBytes returns the bytes of the Go heap that the matrix takes for its outliers:
 // exact positions and values, for [Quantized.Floats], and corrections.

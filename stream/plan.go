@@ -22,7 +22,7 @@ type Residency struct {
 // PlanResidency chooses which of the matrices to hold in memory so that
 // all of them can be multiplied by within limit bytes of block buffers and
 // resident matrices. Matrices are used in turn, so each one held saves unpacking
-// its weights once a round: those that hold most weights per byte come first, then
+// the weights that are used of it once a round: those of which most are used per byte come first, then
 // the larger ones. It fails with ErrBudget, naming the minimum, when not even one
 // worker can stream them. The same input gives the same plan.
 func PlanResidency(limit int64, threads int, matrices []Layout) (Residency, error) {
@@ -39,7 +39,7 @@ func PlanResidency(limit int64, threads int, matrices []Layout) (Residency, erro
 	slices.SortStableFunc(order, func(i, j int) int {
 		a, b := &matrices[i], &matrices[j]
 		// weights per byte, falling: a's weights/bytes > b's weights/bytes
-		x, y := float64(a.Weights())*float64(b.ResidentBytes), float64(b.Weights())*float64(a.ResidentBytes)
+		x, y := a.used()*float64(b.ResidentBytes), b.used()*float64(a.ResidentBytes)
 		return cmp.Or(cmp.Compare(y, x), cmp.Compare(b.Weights(), a.Weights()))
 	})
 	// As many workers as there are buffers for, then as many matrices as fit.

@@ -49,18 +49,21 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 		l := b.linear(p.Use)
 		switch {
 		case l == nil:
-			*b.norm(p.Use) = vector
+			*b.vector(p.Use) = vector
 		case vector != nil: // which comes after the matrix
 			l.Bias = vector[first:][:p.Rows]
 		default:
 			*l = linear{Name: w.Name, W: m.matrices[w.Name], First: first, Rows: p.Rows}
+			if w.Experts > 0 {
+				l.Each = w.Shape[0] / w.Experts
+			}
 		}
 		first += p.Rows
 	}
 	return nil
 }
 
-// linear returns the block's linear layer of a use; nil for a norm's.
+// linear returns the block's linear layer of a use; nil for a vector's.
 func (b *block) linear(u arch.Use) *linear {
 	switch u {
 	case arch.Query:
@@ -77,13 +80,23 @@ func (b *block) linear(u arch.Use) *linear {
 		return &b.FFN.Up
 	case arch.FFNDown:
 		return &b.FFN.Down
+	case arch.ExpertRouter:
+		return &b.Experts.Router
+	case arch.ExpertGate:
+		return &b.Experts.FFN.Gate
+	case arch.ExpertUp:
+		return &b.Experts.FFN.Up
+	case arch.ExpertDown:
+		return &b.Experts.FFN.Down
 	}
 	return nil
 }
 
-// norm returns the place of a norm's weights.
-func (b *block) norm(u arch.Use) *[]float32 {
+// vector returns the place of a vector that is no linear layer's: a norm's weights, as a rule.
+func (b *block) vector(u arch.Use) *[]float32 {
 	switch u {
+	case arch.SharedGate:
+		return &b.Experts.SharedGate
 	case arch.AttentionNorm:
 		return &b.AttnNorm
 	case arch.QueryNorm:

@@ -10,15 +10,25 @@ import (
 // residual stream.
 type block struct {
 	Attention         attention
-	FFN               ffn
+	FFN               ffn       // of a mixture of experts the shared one, if there is one
+	Experts           experts   // if it is a mixture
 	AttnNorm, FFNNorm []float32 // before the layers
 	PostAttn, PostFFN []float32 // after them, or nil
 }
 
-// linears returns the block's linear layers, in the order of use.
-func (b *block) linears() []*linear {
-	a, f := &b.Attention, &b.FFN
-	return []*linear{&a.Q, &a.K, &a.V, &a.O, &f.Gate, &f.Up, &f.Down}
+// uses are what a block has linear layers for, in the order of use; not all blocks have all.
+var uses = []arch.Use{
+	arch.Query, arch.Key, arch.Value, arch.AttentionOutput,
+	arch.ExpertRouter, arch.ExpertGate, arch.ExpertUp, arch.FFNGate, arch.FFNUp, arch.ExpertDown, arch.FFNDown,
+}
+
+// linears yields the block's linear layers, in the order of use.
+func (b *block) linears(yield func(use arch.Use, l *linear) bool) {
+	for _, use := range uses {
+		if l := b.linear(use); l.W != nil && !yield(use, l) {
+			return
+		}
+	}
 }
 
 // block runs layer l on the rows' vectors x, in place.
@@ -35,7 +45,7 @@ func (p *pass) block(ctx context.Context, l int, x []float32) error {
 	if err := p.model.each(ctx, len(x)/c.Hidden, len(x), &p.adding); err != nil {
 		return err
 	}
-	if err := p.feedForward(ctx, &b.FFN, y, h); err != nil {
+	if err := p.feedForward(ctx, b, y, h); err != nil {
 		return err
 	}
 	p.adding = adding{c, x, y, b.PostFFN, nil, nil}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/memory"
 )
@@ -21,7 +22,7 @@ type draft struct {
 	name    string
 	model   *Model // of which nothing but the configuration is read at first
 	options Options
-	names   []string // of its matrices
+	list    []arch.Weight // its matrices
 }
 
 // describeDraft reads the configuration of the draft that the options name, if they do.
@@ -42,14 +43,14 @@ func describeDraft(ctx context.Context, o Options) (*draft, error) {
 		src.close()
 		return nil, fmt.Errorf("%s: %w", o.Draft.Name, err)
 	}
-	d.names = matrices(d.model.Config, src)
+	d.list = matrices(d.model.Config, src)
 	return d, nil
 }
 
 // plan plans the draft with all of its weights in memory, and returns its matrices, opened. The figures are the same for any
 // number of threads: as loading is all that buffers are for, leastWorkers have some.
 func (d *draft) plan(ctx context.Context) (*Plan, *weights, error) {
-	w, err := survey(ctx, d.model.source, d.names)
+	w, err := survey(ctx, d.model.Config, d.model.source, d.list)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", d.name, err)
 	}
@@ -81,7 +82,7 @@ func (d *draft) open(ctx context.Context, beside *Plan) (*Model, error) {
 	if m.Plan = beside.Draft; beside.Limit > 0 {
 		m.budget = memory.NewLedger(m.Plan.Total() - d.heap(m.Plan))
 	}
-	if err := m.fill(ctx, d.options, d.names); err != nil {
+	if err := m.fill(ctx, d.options, d.list); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
 	return m, nil

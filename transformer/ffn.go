@@ -11,10 +11,17 @@ type ffn struct {
 	Gate, Up, Down linear
 }
 
-// feedForward writes the layer's output for vectors x to y.
-func (p *pass) feedForward(ctx context.Context, f *ffn, y, x []float32) error {
-	c := p.model.Config
-	n := len(x) / c.Hidden * c.FFN
+// feedForward writes the output of a block's feed-forward layer for vectors x to y.
+func (p *pass) feedForward(ctx context.Context, b *block, y, x []float32) error {
+	if b.Experts.Router.W != nil {
+		return p.mix(ctx, b, y, x)
+	}
+	return p.ffn(ctx, &b.FFN, y, x)
+}
+
+// ffn writes one network's output for vectors x to y. Its activations stay in gate.
+func (p *pass) ffn(ctx context.Context, f *ffn, y, x []float32) error {
+	n := len(x) / p.model.Config.Hidden * f.Gate.Rows
 	gate, up := p.gate[:n], p.up[:n]
 	m := p.model
 	if err := m.engine.DotAll(ctx, x, f.Gate.to(gate), f.Up.to(up)); err != nil {

@@ -1,7 +1,9 @@
 package transformer
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 )
@@ -56,21 +58,15 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 				before = "pre_feedforward_layernorm.weight"
 			}
 			h = norm(c, x, get(before))
-			var gate, up []float64
-			if c.FusedGate {
+			switch {
+			case c.HasExperts(l):
+				y = mixture(c, get, h)
+			case c.FusedGate:
 				both := project("mlp.gate_up_proj", h)
-				gate, up = both[:c.FFN], both[c.FFN:]
-			} else {
-				gate, up = project("mlp.gate_proj", h), project("mlp.up_proj", h)
+				y = project("mlp.down_proj", gated(c, both[:c.FFN], both[c.FFN:]))
+			default:
+				y = project("mlp.down_proj", gated(c, project("mlp.gate_proj", h), project("mlp.up_proj", h)))
 			}
-			for i, g := range gate {
-				if c.Activation == arch.SiLU {
-					gate[i] = g / (1 + math.Exp(-g)) * up[i]
-				} else {
-					gate[i] = 0.5 * g * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(g+0.044715*g*g*g))) * up[i]
-				}
-			}
-			y = project("mlp.down_proj", gate)
 			if c.PostNorms {
 				y = norm(c, y, get("post_feedforward_layernorm.weight"))
 			}
@@ -87,6 +83,66 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 		logits = append(logits, row)
 	}
 	return logits
+}
+
+// gated is the activation of a gate, times what it lets through.
+func gated(c *arch.Config, gate, up []float64) []float64 {
+	y := make([]float64, len(gate))
+	for i, g := range gate {
+		if c.Activation == arch.SiLU {
+			y[i] = g / (1 + math.Exp(-g)) * up[i]
+		} else {
+			y[i] = 0.5 * g * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(g+0.044715*g*g*g))) * up[i]
+		}
+	}
+	return y
+}
+
+// mixture is the sum of the networks that the router thinks most of.
+func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 {
+	x := &c.Experts
+	logits, order := affine(get("mlp.gate.weight"), nil, h), make([]int, x.Count)
+	sum := 0.0
+	for i, v := range logits {
+		order[i] = i
+		sum += math.Exp(v)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
+	chosen := order[:x.PerToken]
+	if x.Normalize {
+		sum = 0
+		for _, e := range chosen {
+			sum += math.Exp(logits[e])
+		}
+	}
+	of := func(name string, e int) []float64 { // an expert's part of a matrix
+		w := get(name)
+		n := len(w) / x.Count
+		return w[e*n:][:n]
+	}
+	y := make([]float64, c.Hidden)
+	plus := func(weight float64, gate, up, down []float64) {
+		for i, v := range affine(down, nil, gated(c, affine(gate, nil, h), affine(up, nil, h))) {
+			y[i] += weight * v
+		}
+	}
+	for _, e := range chosen {
+		weight := math.Exp(logits[e]) / sum
+		if both := get("mlp.experts.gate_up_proj"); both != nil {
+			both = of("mlp.experts.gate_up_proj", e)
+			plus(weight, both[:len(both)/2], both[len(both)/2:], of("mlp.experts.down_proj", e))
+			continue
+		}
+		plus(weight, of("mlp.experts.gate_proj.weight", e), of("mlp.experts.up_proj.weight", e), of("mlp.experts.down_proj.weight", e))
+	}
+	if x.Shared > 0 {
+		weight := 1.0
+		if x.SharedGate {
+			weight = 1 / (1 + math.Exp(-affine(get("mlp.shared_expert_gate.weight"), nil, h)[0]))
+		}
+		plus(weight, get("mlp.shared_expert.gate_proj.weight"), get("mlp.shared_expert.up_proj.weight"), get("mlp.shared_expert.down_proj.weight"))
+	}
+	return y
 }
 
 // head normalizes a query or key head, where the model does, and turns it.

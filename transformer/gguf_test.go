@@ -34,11 +34,22 @@ func toGGUF(t testing.TB, f *fixture) *ggufModel {
 		"attention.layer_norm_rms_epsilon": c.NormEps, "rope.freq_base": float32(c.Rope.Theta), "rope.dimension_count": uint32(c.Rope.Rotated(c.HeadDim)),
 	}}
 	switch c.Architecture {
+	case "mixtral":
+		m.arch = "llama"
+	case "qwen2_moe", "qwen3_moe":
+		m.arch = strings.Replace(c.Architecture, "_", "", 1)
+		m.keys["expert_feed_forward_length"] = uint32(c.Experts.FFN)
 	case "gemma3_text":
 		m.arch = "gemma3"
 		m.keys["attention.sliding_window_pattern"] = uint32(3)
 	case "gemma2":
 		m.keys["attn_logit_softcapping"], m.keys["final_logit_softcapping"] = c.AttnSoftcap, c.LogitSoftcap
+	}
+	if x := &c.Experts; x.Count > 0 {
+		m.keys["expert_count"], m.keys["expert_used_count"] = uint32(x.Count), uint32(x.PerToken)
+		if x.Shared > 0 {
+			m.keys["expert_shared_feed_forward_length"] = uint32(x.Shared)
+		}
 	}
 	if c.SlidingWindow > 0 {
 		m.keys["attention.sliding_window"] = uint32(c.SlidingWindow)
@@ -131,7 +142,7 @@ func (m *ggufModel) write(t testing.TB) string {
 // know neither Mistral's and Qwen's windows nor YaRN's betas and mscale.)
 func TestGGUF(t *testing.T) {
 	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "gemma3-linear",
-		"phi3", "phi3-partial", "phi3-longrope-short", "phi3-longrope-long"} {
+		"phi3", "phi3-partial", "phi3-longrope-short", "phi3-longrope-long", "mixtral", "mixtral-3", "qwen2_moe", "qwen3_moe"} {
 		f := openFixture(t, name)
 		got := allLogits(t, openModel(t, toGGUF(t, f).write(t), Options{Context: f.Context}), f.Tokens, len(f.Tokens))
 		want := f.logits
@@ -178,7 +189,7 @@ func TestGGUFNorms(t *testing.T) {
 
 // TestConvertedGGUF: the file's metadata and names stay, and mean the same.
 func TestConvertedGGUF(t *testing.T) {
-	for _, name := range []string{"llama-llama3", "phi3-longrope-long"} {
+	for _, name := range []string{"llama-llama3", "phi3-longrope-long", "mixtral", "qwen2_moe"} {
 		f := openFixture(t, name)
 		dir := filepath.Join(t.TempDir(), "model")
 		convertTo(t, toGGUF(t, f).write(t), dir, "snr=60")
@@ -221,7 +232,12 @@ func TestGGUFRefuses(t *testing.T) {
 		{"phi3-longrope-long", func(m *ggufModel) { delete(m.tensors, "rope_factors_long.weight") }, "8 and 0 divisors", arch.ErrConfig},
 		{"gemma2", func(m *ggufModel) { m.keys["attn_logit_softcapping"] = float32(-1) }, "soft caps", arch.ErrConfig},
 		{"llama", func(m *ggufModel) { m.keys["attention.causal"] = false }, "llama.attention.causal false", arch.ErrKey},
-		{"llama", func(m *ggufModel) { m.keys["expert_count"] = uint32(8) }, "llama.expert_count 8", arch.ErrKey},
+		{"qwen2", func(m *ggufModel) { m.keys["expert_count"] = uint32(8) }, "qwen2.expert_count 8", arch.ErrKey},
+		{"llama", func(m *ggufModel) { m.keys["expert_count"] = uint32(8) }, "0 of 8 experts", arch.ErrConfig},
+		{"mixtral", func(m *ggufModel) { m.keys["expert_count"] = uint32(6) }, "mlp.gate.weight is [5 26]", arch.ErrWeights},
+		{"mixtral", func(m *ggufModel) { m.keys["expert_used_count"] = uint32(6) }, "6 of 5 experts", arch.ErrConfig},
+		{"mixtral", func(m *ggufModel) { m.keys["expert_gating_func"] = uint32(2) }, "llama.expert_gating_func 2", arch.ErrKey},
+		{"qwen3_moe", func(m *ggufModel) { m.keys["expert_weights_norm"] = false }, "qwen3moe.expert_weights_norm false", arch.ErrKey},
 		{"llama", func(m *ggufModel) { m.keys["logit_scale"] = float32(0.5) }, "llama.logit_scale 0.5", arch.ErrKey},
 		{"llama", func(m *ggufModel) { m.keys["attention.scale"] = float32(0.5) }, "attention.scale 0.5", arch.ErrKey},
 		{"llama", func(m *ggufModel) { m.keys["attention.sliding_window"] = uint32(5) }, "attention.sliding_window 5", arch.ErrKey},

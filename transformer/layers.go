@@ -90,7 +90,7 @@ func (m *Model) FFN(ctx context.Context, layer int, x stream.Tensor, trace *Trac
 	}
 	b := run.traced(&m.blocks[layer])
 	err = run.passes(ctx, func(p *pass, y, x []float32, _ int) error {
-		return p.feedForward(ctx, &b.FFN, y, x)
+		return p.feedForward(ctx, b, y, x)
 	})
 	if err != nil {
 		return stream.Tensor{}, fmt.Errorf("layer %d: %w", layer, err)
@@ -170,7 +170,7 @@ func (r *layerRun) traced(b *block) *block {
 		return b
 	}
 	traced := *b
-	for _, l := range traced.linears() {
+	for _, l := range traced.linears {
 		l.W = r.trace.Matrix(l.Name, l.W)
 	}
 	return &traced

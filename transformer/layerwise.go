@@ -41,6 +41,7 @@ type Layers struct {
 type Input struct {
 	Name    string   // "layers.3.ffn_gate": the layer, and the first use of it; "head"
 	Len     int      // values of a vector
+	Each    int      // vectors of a token: 1, but of what chosen experts compute
 	Tensors []string // the matrices, as the files call them
 }
 
@@ -102,7 +103,11 @@ func (l *Layers) layerInputs(i int) []Input {
 			list[n-1].Tensors = append(list[n-1].Tensors, stored)
 			continue
 		}
-		list = append(list, Input{Name: name, Len: w.Shape[1], Tensors: []string{stored}})
+		in := Input{Name: name, Len: w.Shape[1], Each: 1, Tensors: []string{stored}}
+		if w.Parts[0].Use == arch.ExpertDown {
+			in.Each = l.Config.Experts.PerToken
+		}
+		list = append(list, in)
 	}
 	return list
 }
@@ -114,7 +119,7 @@ func inputName(layer int, use arch.Use) string {
 // headInput is the output head's, which the embeddings may stand for or be stored beside.
 func (l *Layers) headInput() Input {
 	c, src := l.Config, l.model.source
-	in := Input{Name: HeadInput, Len: c.Hidden}
+	in := Input{Name: HeadInput, Len: c.Hidden, Each: 1}
 	if c.TiedHead && src.has(arch.EmbeddingName) {
 		in.Tensors = append(in.Tensors, src.stored(arch.EmbeddingName))
 	}
@@ -137,13 +142,13 @@ func (l *Layers) layer(i int) func(yield func(w *arch.Weight) bool) {
 
 // survey notes what a layer's weights take.
 func (l *Layers) survey(ctx context.Context, i int) error {
-	var names []string
+	var list []arch.Weight
 	for w := range l.layer(i) {
 		if !w.IsVector() {
-			names = append(names, w.Name)
+			list = append(list, *w)
 		}
 	}
-	w, err := survey(ctx, l.model.source, names)
+	w, err := survey(ctx, l.Config, l.model.source, list)
 	if err != nil {
 		return err
 	}
@@ -203,7 +208,7 @@ func (l *Layers) Passes(chunk int) (reserved, heap int64) {
 }
 
 func (l *Layers) extent(chunk int) extent {
-	return extent{chunk: chunk, workers: max(leastWorkers, l.model.threads), context: l.options.Context}
+	return extent{chunk: chunk, workers: max(leastWorkers, l.model.threads), context: l.options.Context, watched: true}
 }
 
 // Begin takes the memory of passes of at most chunk tokens from a ledger, which may be nil;
@@ -306,20 +311,32 @@ func (y *Layer) open(ctx context.Context) error {
 }
 
 // watch has every matrix tell of its products, and the first of those that share an input of
-// that.
+// that; experts tell of all together.
 func (y *Layer) watch() {
 	inputs := y.layers.inputs[y.index]
 	b := &y.layers.model.blocks[y.index]
 	seen := 0
-	for _, use := range []arch.Use{arch.Query, arch.Key, arch.Value, arch.AttentionOutput, arch.FFNGate, arch.FFNUp, arch.FFNDown} {
-		l := b.linear(use)
+	for use, l := range b.linears {
 		w := &watched{Matrix: l.W, layer: y, name: l.Name}
 		if seen < len(inputs) && inputs[seen].Name == inputName(y.index, use) {
 			w.input = &inputs[seen]
 			seen++
 		}
+		if use == arch.ExpertDown {
+			in := w.input
+			b.Experts.see = func(x []float32) error { return y.show(in, x) }
+			w.input = nil
+		}
 		l.W = w
 	}
+}
+
+// show shows an input to who looks, if anybody does.
+func (y *Layer) show(in *Input, x []float32) error {
+	if in == nil || y.see == nil {
+		return nil
+	}
+	return y.see(in, x)
 }
 
 // watched is a matrix whose products are finite, or an error.
@@ -331,10 +348,8 @@ type watched struct {
 }
 
 func (w *watched) RowsDot(ctx context.Context, y, x []float32, a, b int) (stream.Stats, error) {
-	if w.input != nil && w.layer.see != nil {
-		if err := w.layer.see(w.input, x); err != nil {
-			return stream.Stats{}, err
-		}
+	if err := w.layer.show(w.input, x); err != nil {
+		return stream.Stats{}, err
 	}
 	s, err := w.Matrix.RowsDot(ctx, y, x, a, b)
 	if err == nil && !finite(y) {

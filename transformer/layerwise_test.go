@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/memory"
@@ -34,13 +35,24 @@ func TestLayersAreTheModel(t *testing.T) {
 						t.Fatalf("passes of %d: value %d is %v, the model has %v", chunk, i, v, want[i])
 					}
 				}
+				wanted := 0
+				for l := range f.config.Layers {
+					wanted += 4
+					if f.config.HasExperts(l) && f.config.Experts.Shared > 0 {
+						wanted++
+					}
+				}
 				for in, n := range seen {
-					if n != len(f.Tokens) {
+					each := 1
+					if strings.HasSuffix(in, ".expert_down") {
+						each = f.config.Experts.PerToken
+					}
+					if n != each*len(f.Tokens) {
 						t.Errorf("passes of %d: %d vectors of %s were seen, of %d tokens", chunk, n, in, len(f.Tokens))
 					}
 				}
-				if len(seen) != 4*f.config.Layers {
-					t.Errorf("%d inputs of %d layers were seen", len(seen), f.config.Layers)
+				if len(seen) != wanted {
+					t.Errorf("%d inputs of %d layers were seen, not %d", len(seen), f.config.Layers, wanted)
 				}
 			}
 		})

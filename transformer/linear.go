@@ -9,6 +9,14 @@ type linear struct {
 	W           stream.Matrix
 	First, Rows int       // the rows of W used, all of them unless several share W
 	Bias        []float32 // of length Rows, or nil
+	Each        int       // rows of W that an expert has, where it holds several; First is in those of the first
+}
+
+// of returns the linear layer of an expert.
+func (l *linear) of(expert int) linear {
+	one := *l
+	one.First += expert * l.Each
+	return one
 }
 
 // to asks for y[v] = W x[v] + bias for a batch of vectors.

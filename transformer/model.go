@@ -141,7 +141,7 @@ func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Mo
 	if err != nil {
 		return nil, err
 	}
-	names := matrices(m.Config, src)
+	list := matrices(m.Config, src)
 	d, err := describeDraft(ctx, o)
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Mo
 			d.close()
 		}
 	}()
-	if m.Plan, err = planModel(ctx, m.Config, src, names, limit, o, d); err != nil {
+	if m.Plan, err = planModel(ctx, m.Config, src, list, limit, o, d); err != nil {
 		return nil, err
 	}
 	if p := m.Plan; p.Limit > 0 {
@@ -162,7 +162,7 @@ func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Mo
 	if m.Draft, err = d.open(ctx, m.Plan); err != nil {
 		return nil, err
 	}
-	if err := m.fill(ctx, o, names); err != nil {
+	if err := m.fill(ctx, o, list); err != nil {
 		return nil, err
 	}
 	if d != nil {
@@ -172,11 +172,11 @@ func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Mo
 }
 
 // fill makes a model that is planned one that runs.
-func (m *Model) fill(ctx context.Context, o Options, names []string) error {
+func (m *Model) fill(ctx context.Context, o Options, list []arch.Weight) error {
 	if err := m.prepare(o, m.Plan.extent()); err != nil {
 		return err
 	}
-	if err := m.load(ctx, names); err != nil {
+	if err := m.load(ctx, list); err != nil {
 		return err
 	}
 	return m.assemble(ctx)
@@ -263,9 +263,10 @@ func pickKernels(level string) (*kernel.Kernels, error) {
 }
 
 // load opens all matrices and makes those resident that the plan has in memory.
-func (m *Model) load(ctx context.Context, names []string) error {
+func (m *Model) load(ctx context.Context, list []arch.Weight) error {
 	var resident []stream.Matrix
-	for i, name := range names {
+	for i := range list {
+		name := list[i].Name
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}

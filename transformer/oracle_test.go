@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/helix-substrate/helix-substrate/arch"
-	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -82,10 +82,11 @@ func (s *inMemory) float64s() map[string][]float64 {
 	return w
 }
 
-// readWeights reads all tensors of a Hugging Face directory.
+// readWeights reads all tensors of a Hugging Face directory, by the names that package arch has
+// for those that the configuration wants.
 func readWeights(t testing.TB, c *arch.Config, dir string) *inMemory {
 	t.Helper()
-	f, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
+	f, err := checkpoint.OpenPath(t.Context(), dir, checkpoint.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,10 +94,16 @@ func readWeights(t testing.TB, c *arch.Config, dir string) *inMemory {
 	s := &inMemory{c: c, tensors: map[string]made{}}
 	for _, x := range f.Tensors() {
 		data := make([]float32, x.Len())
-		if err := x.ReadFloat32(context.Background(), data, 0); err != nil {
+		if err := x.ReadFloat32(t.Context(), data, 0); err != nil {
 			t.Fatal(err)
 		}
 		s.tensors[x.Name] = made{x.Shape, data}
+	}
+	for _, w := range c.Weights(s.has) {
+		if stored := arch.StoredName(w.Name, s.has); stored != w.Name && s.has(stored) {
+			s.tensors[w.Name] = s.tensors[stored]
+			delete(s.tensors, stored)
+		}
 	}
 	return s
 }
@@ -117,7 +124,8 @@ func inventWeights(c *arch.Config, seed uint64) *inMemory {
 		}
 		s.tensors[w.Name] = made{w.Shape, data}
 	}
-	for _, w := range c.Weights(func(string) bool { return false }) {
+	fused := random.IntN(2) == 0 // gates and up projections of experts
+	for _, w := range c.Weights(func(name string) bool { return fused && strings.HasSuffix(name, ".gate_up_proj") }) {
 		if w.Name == arch.EmbeddingName {
 			w.Shape[0] += random.IntN(3)
 		}
@@ -163,6 +171,14 @@ func inventConfig(t *rapid.T) *arch.Config {
 		EmbedScale: rapid.SampledFrom([]float32{1, 3}).Draw(t, "embed scale"), AttnScale: rapid.Float32Range(0.1, 1).Draw(t, "attn scale"),
 		AttnSoftcap: rapid.SampledFrom([]float32{0, 1.5}).Draw(t, "attn cap"), LogitSoftcap: rapid.SampledFrom([]float32{0, 2}).Draw(t, "logit cap"),
 		SlidingWindow: number("window", 0, 9),
+	}
+	if yes("experts") {
+		n := number("number of experts", 1, 6)
+		c.Experts = arch.Experts{Count: n, PerToken: number("chosen", 1, n), FFN: number("expert ffn", 1, 40), Normalize: yes("normalize"), Shared: number("shared", 0, 30)}
+		c.Experts.SharedGate = c.Experts.Shared > 0 && yes("shared gate")
+		if yes("some dense") {
+			c.Experts.Dense = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "dense")
+		}
 	}
 	rope := func(name string) arch.Rope {
 		return arch.Rope{Theta: rapid.Float64Range(2, 1e6).Draw(t, name), Dim: 2 * number(name+" pairs", 0, c.HeadDim/2), Interleaved: yes(name + " interleaved")}

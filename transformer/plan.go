@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/arch"
@@ -28,7 +29,8 @@ type Plan struct {
 	Resident    int64         `json:"resident"`     // weights held
 	// Streamed is what is read from files for a token, or for every chunk of a
 	// prompt: the matrices that are not resident, as they lie in the files, but of
-	// the embeddings one block (and all, where they are the output head too).
+	// the embeddings one block (and all, where they are the output head too). Of experts it is
+	// those that one token gets; a chunk reads those that some token of it gets, once.
 	Streamed  int64       `json:"streamed"`
 	Context   int         `json:"context"`
 	CacheType CacheType   `json:"cache_type"`
@@ -91,8 +93,8 @@ const (
 
 // planModel decides what is resident under the options' limit, or the cgroup's
 // where the model does not fit in that. What Go holds now is a part of the plan.
-func planModel(ctx context.Context, c *arch.Config, src source, names []string, limit memory.Limit, o Options, d *draft) (*Plan, error) {
-	w, err := survey(ctx, src, names)
+func planModel(ctx context.Context, c *arch.Config, src source, list []arch.Weight, limit memory.Limit, o Options, d *draft) (*Plan, error) {
+	w, err := survey(ctx, c, src, list)
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +229,8 @@ func streamed(l *stream.Layout, embeddings, tied bool) int64 {
 		return l.FileBytes + int64(l.BlockBytes)
 	case embeddings:
 		return int64(l.BlockBytes)
+	case l.Used > 0:
+		return int64(math.Ceil(l.Used * float64(l.FileBytes)))
 	}
 	return l.FileBytes
 }
@@ -244,9 +248,10 @@ type weights struct {
 }
 
 // survey opens the matrices' files.
-func survey(ctx context.Context, src source, names []string) (*weights, error) {
-	w := &weights{places: make([]Placement, len(names)), files: make([]io.Closer, len(names)), layouts: make([]stream.Layout, len(names))}
-	for i, name := range names {
+func survey(ctx context.Context, c *arch.Config, src source, list []arch.Weight) (*weights, error) {
+	w := &weights{places: make([]Placement, len(list)), files: make([]io.Closer, len(list)), layouts: make([]stream.Layout, len(list))}
+	for i := range list {
+		name := list[i].Name
 		if err := ctx.Err(); err != nil {
 			w.close()
 			return nil, err
@@ -262,6 +267,9 @@ func survey(ctx context.Context, src source, names []string) (*weights, error) {
 			continue
 		}
 		w.places[i].Bytes = s.layout.FileBytes
+		if n := list[i].Experts; n > 0 {
+			w.layouts[i].Used = float64(c.Experts.PerToken) / float64(n)
+		}
 		if s.sidecar > 0 {
 			w.outliers += s.layout.SidecarBytes(s.outliers)
 			// The file, and what it inflates to in a buffer that grows by doubling: of an

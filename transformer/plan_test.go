@@ -111,7 +111,7 @@ func TestPlanStreamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := survey(t.Context(), src, matrices(c, src))
+	w, err := survey(t.Context(), c, src, matrices(c, src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestPlanReadsWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := survey(t.Context(), src, matrices(c, src))
+	w, err := survey(t.Context(), c, src, matrices(c, src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestPlanLongChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := survey(t.Context(), src, matrices(c, src))
+	w, err := survey(t.Context(), c, src, matrices(c, src))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // scratch is the memory of a pass. All of it lies in one piece outside the Go heap but for
-// the rotations, attention's tasks and the activations that the kernels pack.
+// the rotations, attention's tasks, the choices of experts and the activations that the kernels pack.
 type scratch struct {
 	budget    *memory.Ledger
 	bytes     []byte
@@ -19,6 +19,7 @@ type scratch struct {
 	normed    []float32
 	output    []float32
 	gate, up  []float32 // [chunk, ffn]
+	routing   routing
 	logits    []float32 // [as many rows as there is room for, vocab]
 	attention attentionScratch
 	rotations [2][]rotation // of global and local layers, per token of the pass
@@ -30,6 +31,7 @@ type extent struct {
 	workers   int          // of attention
 	context   int          // positions that a token sees at most
 	sequences int          // whose last tokens get their logits together
+	watched   bool         // what experts' matrices are multiplied by is shown to somebody
 	canon     stream.Canon // of lattice matrices, each of which scales vectors its own way; "" if there are none
 	escaped   int64        // bytes of the Go heap for a token's values that escapes are multiplied by
 }
@@ -46,7 +48,23 @@ func (e extent) floats(c *arch.Config) int64 {
 func (e extent) shared(c *arch.Config) int64 {
 	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim)
 	head := int64(min(e.chunk, max(headBatch, e.sequences))) * int64(c.Vocab)
-	return max(attention, 2*int64(e.chunk)*int64(c.FFN), head)
+	return max(attention, 2*int64(e.chunk)*int64(c.WidestFFN())+e.routing(c), head)
+}
+
+// routing is how many of them a mixture of experts takes besides.
+func (e extent) routing(c *arch.Config) int64 {
+	if c.Experts.Count == 0 {
+		return 0
+	}
+	return int64(e.chunk) * int64(c.Experts.Count+2*c.Hidden+e.seen(c))
+}
+
+// seen is how many of them what an expert's last matrix is multiplied by takes for each token.
+func (e extent) seen(c *arch.Config) int {
+	if !e.watched {
+		return 0
+	}
+	return c.Experts.PerToken * c.Experts.FFN
 }
 
 // worker is how many of them a worker of attention has.
@@ -57,7 +75,7 @@ func (e extent) worker(c *arch.Config) int64 {
 // heap is the scratch in the Go heap: activations packed once more for the kernels, in
 // lane order, those that escapes are multiplied by, rotations, and attention's tasks.
 func (e extent) heap(c *arch.Config) int64 {
-	widest := max(c.Hidden, c.FFN, c.Heads*c.HeadDim)
+	widest := max(c.Hidden, c.WidestFFN(), c.Heads*c.HeadDim)
 	packed := int64(e.chunk) * int64(widest+63) * 4
 	switch e.canon { // for queries, for keys and for values
 	case stream.CanonFloat:
@@ -67,7 +85,8 @@ func (e extent) heap(c *arch.Config) int64 {
 	}
 	rotations := int64(e.chunk) * 2 * int64(4*c.HeadDim+128)
 	tasks := int64(e.chunk) * int64(unsafe.Sizeof(attentionTask{}))
-	return packed + rotations + tasks + e.escaped*int64(e.chunk)
+	choices := int64(e.chunk)*int64(c.Experts.PerToken)*int64(unsafe.Sizeof(choice{})+4) + 4*int64(c.Experts.Count)
+	return packed + rotations + tasks + choices + e.escaped*int64(e.chunk)
 }
 
 // total returns the bytes of the scratch, with what lies in the Go heap.
@@ -106,7 +125,13 @@ func (b *scratch) divide(c *arch.Config, e extent) {
 	}
 	a.tasks = make([]attentionTask, 0, chunk)
 	shared := rest
-	b.gate, b.up = take(chunk*c.FFN), take(chunk*c.FFN)
+	b.gate, b.up = take(chunk*c.WidestFFN()), take(chunk*c.WidestFFN())
+	if x := &c.Experts; x.Count > 0 {
+		b.routing = routing{
+			logits: take(chunk * x.Count), x: take(chunk * c.Hidden), y: take(chunk * c.Hidden), seen: take(chunk * e.seen(c)),
+			choices: make([]choice, chunk*x.PerToken), order: make([]int32, chunk*x.PerToken), ends: make([]int32, x.Count),
+		}
+	}
 	rest = shared
 	a.q, a.out = take(chunk*c.Heads*c.HeadDim), take(chunk*c.Heads*c.HeadDim)
 	a.k, a.v = take(chunk*c.KVHeads*c.HeadDim), take(chunk*c.KVHeads*c.HeadDim)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -106,12 +107,6 @@ func (s *described) has(name string) bool { return s.there(s.stored(name)) }
 
 // matrices lists the matrices that a model of this configuration has, each once, in the
 // order of use.
-func matrices(c *arch.Config, src source) []string {
-	var names []string
-	for _, w := range c.Weights(src.has) {
-		if !w.IsVector() {
-			names = append(names, w.Name)
-		}
-	}
-	return names
+func matrices(c *arch.Config, src source) []arch.Weight {
+	return slices.DeleteFunc(c.Weights(src.has), func(w arch.Weight) bool { return w.IsVector() })
 }

@@ -13,6 +13,7 @@ type tasks struct {
 	rotating    rotating
 	attending   attending
 	activating  activating
+	mixing      mixing
 	capping     capping
 }
 

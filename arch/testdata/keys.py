@@ -20,6 +20,9 @@ CLASSES = {
     "gemma2": hf.Gemma2Config,
     "gemma3_text": hf.Gemma3TextConfig,
     "phi3": hf.Phi3Config,
+    "mixtral": hf.MixtralConfig,
+    "qwen2_moe": hf.Qwen2MoeConfig,
+    "qwen3_moe": hf.Qwen3MoeConfig,
 }
 
 

@@ -137,7 +137,7 @@ def randomize(model, seed=0):
         elif "embed" in name:
             x = x / (math.sqrt(p.shape[1]) if is_gemma else 1)
         else:
-            x = 1.6 * x / math.sqrt(p.shape[1])
+            x = 1.6 * x / math.sqrt(p.shape[-1])
         p.data = x.to(torch.bfloat16)
 
 
@@ -168,6 +168,9 @@ CASES = {
     "qwen2-tied-yarn": (hf.Qwen2Config, dict(tie_word_embeddings=True, **rope("yarn", factor=4.0, original_max_position_embeddings=32)), qwen, 0),
     "qwen3": (hf.Qwen3Config, dict(head_dim=24, tie_word_embeddings=True), qwen, 13),
     "qwen3-yarn": (hf.Qwen3Config, dict(head_dim=24, **rope("yarn", factor=4.0, original_max_position_embeddings=32)), qwen, 0),
+    "mixtral": (hf.MixtralConfig, dict(num_local_experts=5, num_experts_per_tok=2), llama2, 5),
+    "qwen2_moe": (hf.Qwen2MoeConfig, dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=32, shared_expert_intermediate_size=64), qwen, 13),
+    "qwen3_moe": (hf.Qwen3MoeConfig, dict(head_dim=24, num_experts=9, num_experts_per_tok=4, moe_intermediate_size=32, norm_topk_prob=True), qwen, 0),
     "gemma2": (hf.Gemma2Config, dict(GEMMA, sliding_window=9, attn_logit_softcapping=5.0, final_logit_softcapping=4.0), gemma, 7),
     "gemma2-layers": (hf.Gemma2Config, dict(GEMMA, sliding_window=9, layer_types=[FULL, FULL, SLIDING]), gemma, 0),
     "gemma3": (hf.Gemma3TextConfig, dict(GEMMA, num_hidden_layers=7, sliding_window=9), gemma, 7),
@@ -253,7 +256,7 @@ def check(binary, name, work):
     prompt = [rng.randrange(3, t.get_vocab_size()) for _ in range(21)]
     steps = llama.generate(prompt, 20)
     ids = prompt + [id for id, _ in steps]
-    truth = hf.AutoModelForCausalLM.from_pretrained(source, dtype=torch.float64, attn_implementation="eager").eval()
+    truth = hf.AutoModelForCausalLM.from_pretrained(source, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
     with torch.no_grad():
         logits = truth(torch.tensor([ids]), use_cache=False).logits[0].double()
     logprobs = torch.log_softmax(logits, -1)
@@ -281,7 +284,7 @@ def check(binary, name, work):
 
     (work / "out").mkdir()
     helix("export", work / "converted", "-o", work / "out" / "model.safetensors", "--quiet")
-    again = hf.AutoModelForCausalLM.from_pretrained(work / "out", dtype=torch.float64, attn_implementation="eager").eval()
+    again = hf.AutoModelForCausalLM.from_pretrained(work / "out", dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
     with torch.no_grad():
         if not torch.equal(again(torch.tensor([ids]), use_cache=False).logits[0].double(), logits):
             faults.append("the safetensors export has other logits")

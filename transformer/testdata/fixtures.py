@@ -56,7 +56,7 @@ def randomize(model, seed):
         elif "embed" in name:
             x = x / (math.sqrt(p.shape[1]) if "gemma" in model.config.model_type else 1)
         else:
-            x = 1.6 * x / math.sqrt(p.shape[1])
+            x = 1.6 * x / math.sqrt(p.shape[-1])  # experts are [experts, rows, columns]
         p.data = x.to(torch.bfloat16)
 
 
@@ -65,6 +65,8 @@ def old_spelling(config):
     c = copy.deepcopy(config)
     c["torch_dtype"] = c.pop("dtype")
     c["transformers_version"] = "4.41.2"
+    if c["model_type"] == "qwen3_moe":
+        c["num_experts"] = c.pop("num_local_experts")
     layer_types = c.pop("layer_types", None)
     rope = c.pop("rope_parameters")
     c["rope_scaling"] = None
@@ -104,7 +106,8 @@ def fixture(name, config=None, n=24, context=64, seed=0, weights=None):
 
     if weights is not None:
         shutil.copy(ROOT / weights / "model.safetensors", out)
-    model = hf.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float64, attn_implementation="eager").eval()
+    # Experts' other implementations know no float64.
+    model = hf.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
     tokens = torch.randint(0, model.config.vocab_size, (1, n), generator=torch.Generator().manual_seed(seed + 1))
     with torch.no_grad():
         logits = model(tokens, use_cache=False).logits[0]
@@ -140,6 +143,17 @@ def main():
     fixture("qwen2", qwen2())
     fixture("qwen2-window", qwen2(use_sliding_window=True, sliding_window=6, max_window_layers=1), weights="qwen2")
     fixture("qwen3", hf.Qwen3Config(**SMALL, head_dim=12, tie_word_embeddings=True))
+    # Experts: in transformers' words one by one (save_pretrained writes them so); sizes are odd.
+    fixture("mixtral", mixtral())
+    fixture("mixtral-3", mixtral(num_experts_per_tok=3), weights="mixtral")
+    fixture("mixtral-tied", mixtral(num_experts_per_tok=1, num_local_experts=3, tie_word_embeddings=True, sliding_window=7))
+    fixture("qwen2_moe", qwen2_moe())
+    fixture("qwen2_moe-norm", qwen2_moe(norm_topk_prob=True, num_experts_per_tok=2), weights="qwen2_moe")
+    fixture("qwen2_moe-step", qwen2_moe(
+        qkv_bias=False, decoder_sparse_step=2, num_experts_per_tok=1, tie_word_embeddings=True, use_sliding_window=True, sliding_window=6, max_window_layers=1))
+    fixture("qwen3_moe", qwen3_moe(norm_topk_prob=True))
+    fixture("qwen3_moe-all", qwen3_moe(num_experts_per_tok=7), weights="qwen3_moe")
+    fixture("qwen3_moe-dense", qwen3_moe(mlp_only_layers=[1], attention_bias=True, num_hidden_layers=3, tie_word_embeddings=True, num_experts_per_tok=1))
     fixture("gemma2", hf.Gemma2Config(
         **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
     fixture("gemma3", gemma3())
@@ -161,6 +175,23 @@ def llama(**change):
 
 def qwen2(**change):
     return hf.Qwen2Config(**{**SMALL, "num_hidden_layers": 3, "tie_word_embeddings": True, **change})
+
+
+MIXTURE = {**SMALL, "hidden_size": 26, "intermediate_size": 22, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 10, "vocab_size": 61}
+
+
+def mixtral(**change):
+    return hf.MixtralConfig(**{**MIXTURE, "num_local_experts": 5, "num_experts_per_tok": 2, **change})
+
+
+def qwen2_moe(**change):
+    return hf.Qwen2MoeConfig(**{
+        **MIXTURE, "hidden_size": 28, "head_dim": 14, "num_experts": 5, "num_experts_per_tok": 3, "moe_intermediate_size": 13,
+        "shared_expert_intermediate_size": 17, **change})
+
+
+def qwen3_moe(**change):
+    return hf.Qwen3MoeConfig(**{**MIXTURE, "num_experts": 7, "num_experts_per_tok": 3, "moe_intermediate_size": 13, **change})
 
 
 def gemma3(**change):

@@ -1,0 +1,94 @@
+package arch
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Experts says how a mixture of experts is built (Shazeer et al. 2017): of each vector a router
+// chooses some of a layer's feed-forward networks, whose outputs are added, each times its
+// weight. The zero value has none.
+type Experts struct {
+	Count    int // in a layer; 0 for none
+	PerToken int // chosen for a vector
+	FFN      int // length between up and down projections of one
+
+	// Normalize has the weights of the chosen sum to 1. They are the router's softmax over all
+	// experts, and so, normalized, the softmax over the chosen.
+	Normalize bool
+
+	Shared     int  // length between up and down projections of the expert that is always chosen; 0 for none
+	SharedGate bool // whose output is multiplied by the sigmoid of a product of the vector
+
+	Dense []bool // per layer: whether it has one ordinary FFN; nil: none has
+}
+
+// check refuses what makes no sense in a model of so many layers.
+func (e *Experts) check(layers int) error {
+	if e.Count == 0 {
+		if e.PerToken != 0 || e.FFN != 0 || e.Shared != 0 || e.Dense != nil {
+			return fmt.Errorf("%d experts a token of no experts: %w", e.PerToken, ErrConfig)
+		}
+		return nil
+	}
+	switch {
+	case e.Count < 1 || e.Count > 1<<14:
+		return fmt.Errorf("number of experts %d is not in 1..%d: %w", e.Count, 1<<14, ErrConfig)
+	case e.PerToken < 1 || e.PerToken > min(e.Count, 1<<10):
+		return fmt.Errorf("%d of %d experts a token: %w", e.PerToken, e.Count, ErrConfig)
+	case e.FFN < 1 || e.FFN > 1<<20:
+		return fmt.Errorf("intermediate size of experts %d is not in 1..%d: %w", e.FFN, 1<<20, ErrConfig)
+	case e.Shared < 0 || e.Shared > 1<<20:
+		return fmt.Errorf("intermediate size of the shared expert %d is not in 0..%d: %w", e.Shared, 1<<20, ErrConfig)
+	case e.Dense != nil && len(e.Dense) != layers:
+		return fmt.Errorf("%d of %d layers have experts or not: %w", len(e.Dense), layers, ErrConfig)
+	}
+	return nil
+}
+
+// HasExperts tells whether a layer, counted from 0, is a mixture of experts.
+func (c *Config) HasExperts(layer int) bool {
+	return c.Experts.Count > 0 && (c.Experts.Dense == nil || !c.Experts.Dense[layer])
+}
+
+// WidestFFN is the length between up and down projections of the longest feed-forward network
+// that some layer has.
+func (c *Config) WidestFFN() int { return max(c.FFN, c.Experts.FFN, c.Experts.Shared) }
+
+// hfExperts are the keys of config.json about experts.
+type hfExperts struct {
+	Experts     int   `json:"num_experts"`
+	Local       int   `json:"num_local_experts"` // another word for it, with a default
+	PerToken    int   `json:"num_experts_per_tok"`
+	ExpertFFN   int   `json:"moe_intermediate_size"`
+	Shared      int   `json:"shared_expert_intermediate_size"`
+	Normalize   bool  `json:"norm_topk_prob"`
+	SparseStep  int   `json:"decoder_sparse_step"`
+	DenseLayers []int `json:"mlp_only_layers"`
+}
+
+// experts reads them, with what transformers makes of them.
+func (h *hfConfig) experts(c *Config) error {
+	e := &h.hfExperts
+	x := Experts{Count: cmp.Or(e.Experts, e.Local), PerToken: e.PerToken, FFN: cmp.Or(e.ExpertFFN, c.FFN), Normalize: e.Normalize, Shared: e.Shared, SharedGate: e.Shared > 0}
+	if x.Count == 0 {
+		return nil
+	}
+	step := cmp.Or(e.SparseStep, 1)
+	if step < 1 {
+		return fmt.Errorf("decoder_sparse_step %d: %w", step, ErrConfig)
+	}
+	if c.Layers < 1 || c.Layers > mostLayers {
+		return nil // which is refused
+	}
+	dense := make([]bool, c.Layers)
+	for l := range dense {
+		dense[l] = (l+1)%step != 0 || slices.Contains(e.DenseLayers, l)
+	}
+	if slices.Contains(dense, true) {
+		x.Dense = dense
+	}
+	c.Experts = x
+	return nil
+}

@@ -1,0 +1,65 @@
+package arch
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// TestExpertNames: the tensor of an expert and that of all of them name each other.
+func TestExpertNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"model.layers.3.mlp.experts.17.gate_proj.weight":      "model.layers.3.mlp.experts.gate_proj.weight 17",
+		"model.layers.0.block_sparse_moe.experts.0.w1.weight": "model.layers.0.block_sparse_moe.experts.w1.weight 0",
+		"blk.2.ffn_gate.5.weight":                             "blk.2.ffn_gate_exps.weight 5",
+		"blk.2.ffn_down.0.weight":                             "blk.2.ffn_down_exps.weight 0",
+		"blk.2.ffn_gate.weight":                               "",
+		"blk.2.attn_q.5.weight":                               "",
+		"model.layers.3.mlp.experts.17.gate_proj.bias":        "",
+		"model.layers.3.mlp.experts.017.gate_proj.weight":     "",
+		"model.layers.3.mlp.experts.-1.gate_proj.weight":      "",
+		"model.layers.3.mlp.experts.gate_proj.weight":         "",
+		"model.layers.3.mlp.experts.gate_up_proj":             "",
+		"model.layers.3.mlp.gate_proj.weight":                 "",
+	} {
+		stack, number, ok := ExpertOf(name)
+		got := ""
+		if ok {
+			got = fmt.Sprint(stack, " ", number)
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+		if one, back := OneExpert(stack, number); ok && back && one != name || ok && !back && name[:3] != "blk" {
+			t.Errorf("%s, %d is %q, %v", stack, number, one, back)
+		}
+	}
+}
+
+// TestSparseLayers: which layers have experts, as transformers decides it.
+func TestSparseLayers(t *testing.T) {
+	for _, c := range []struct {
+		fixture string
+		edits   edits
+		want    []bool
+	}{
+		{"qwen3_moe", nil, []bool{true, true}},
+		{"qwen3_moe", edits{"decoder_sparse_step": 2}, []bool{false, true}},
+		{"qwen3_moe", edits{"mlp_only_layers": []int{1, 7}}, []bool{true, false}},
+		{"qwen2_moe", edits{"decoder_sparse_step": 3}, []bool{false, false}},
+		{"qwen2_moe", edits{"num_experts": 0}, []bool{false, false}},
+		{"mixtral", nil, []bool{true, true}},
+	} {
+		got, err := ParseConfig(edited(t, c.fixture, c.edits))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sparse []bool
+		for l := range got.Layers {
+			sparse = append(sparse, got.HasExperts(l))
+		}
+		if !slices.Equal(sparse, c.want) {
+			t.Errorf("%s, %v: %v, want %v", c.fixture, c.edits, sparse, c.want)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package transformer
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
+)
+
+// experts is a mixture of experts (Shazeer et al. 2017): the networks that the router chooses for
+// a vector, whose outputs are added, each times its weight.
+type experts struct {
+	Router     linear
+	FFN        ffn       // of all experts: see linear.of
+	SharedGate []float32 // for how much of the shared one is added; nil for all of it
+
+	see func(x []float32) error // is shown what Down is multiplied by, token by token; nil: nobody looks
+}
+
+// choice is an expert that a vector gets.
+type choice struct {
+	expert int32
+	weight float32
+}
+
+// routing is who gets which expert, and room for one expert's vectors. Vectors are grouped by
+// expert, so that each expert's matrices are read once in a pass.
+type routing struct {
+	logits  []float32 // [chunk, experts]
+	x, y    []float32 // [chunk, hidden]: what an expert gets, and gives
+	seen    []float32 // [chunk, chosen, expert's ffn]: what Down is multiplied by, where somebody looks
+	choices []choice  // [chunk, chosen], a token's in ascending order of experts
+	order   []int32   // of choices, by expert; those of one in ascending order of tokens
+	ends    []int32   // of each expert's part of order
+}
+
+// mix writes a mixture's output for vectors x to y: the experts' in ascending order of their
+// numbers, then the shared one's.
+func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
+	c, m, r, e := p.model.Config, p.model, &p.routing, &b.Experts
+	tokens, k := len(x)/c.Hidden, c.Experts.PerToken
+	logits := r.logits[:tokens*c.Experts.Count]
+	if err := m.engine.DotAll(ctx, x, e.Router.to(logits)); err != nil {
+		return err
+	}
+	for t := range tokens {
+		choose(&c.Experts, r.choices[t*k:][:k], logits[t*c.Experts.Count:][:c.Experts.Count])
+	}
+	r.group(tokens * k)
+	clear(y)
+	first := int32(0)
+	for i, end := range r.ends {
+		if end == first {
+			continue
+		}
+		part := r.order[first:end]
+		first = end
+		in, out := x, r.y[:len(part)*c.Hidden]
+		if len(part) < tokens {
+			in = r.x[:len(part)*c.Hidden]
+			for row, at := range part {
+				copy(in[row*c.Hidden:][:c.Hidden], x[int(at)/k*c.Hidden:])
+			}
+		}
+		f := ffn{e.FFN.Gate.of(i), e.FFN.Up.of(i), e.FFN.Down.of(i)}
+		if err := p.ffn(ctx, &f, out, in); err != nil {
+			return err
+		}
+		if e.see != nil {
+			n := f.Gate.Rows
+			for row, at := range part {
+				copy(r.seen[int(at)*n:][:n], p.gate[row*n:])
+			}
+		}
+		p.mixing = mixing{c.Hidden, k, y, out, part, r.choices, nil, nil}
+		if err := m.each(ctx, len(part), len(out), &p.mixing); err != nil {
+			return err
+		}
+	}
+	if e.see != nil {
+		if err := e.see(r.seen[:tokens*k*c.Experts.FFN]); err != nil {
+			return err
+		}
+	}
+	if b.FFN.Gate.W == nil {
+		return nil
+	}
+	out := r.y[:len(x)]
+	if err := p.ffn(ctx, &b.FFN, out, x); err != nil {
+		return err
+	}
+	p.mixing = mixing{c.Hidden, k, y, out, nil, nil, x, e.SharedGate}
+	return m.each(ctx, tokens, len(x), &p.mixing)
+}
+
+// choose writes the experts of largest logits, of equal ones those of the lower number, in ascending
+// order of their numbers, with their weights: the softmax of all logits, or of the chosen alone.
+func choose(x *arch.Experts, chosen []choice, logits []float32) {
+	last, most := -1, float32(math.Inf(1)) // the one chosen before: only what comes after it is looked at
+	for n := range chosen {
+		best, logit := -1, float32(0)
+		for i, v := range logits {
+			if v != v {
+				v = float32(math.Inf(-1))
+			}
+			if (v < most || v == most && i > last) && (best < 0 || v > logit) {
+				best, logit = i, v
+			}
+		}
+		chosen[n].expert = int32(best)
+		last, most = best, logit
+	}
+	largest := float64(logits[chosen[0].expert])
+	slices.SortFunc(chosen, func(a, b choice) int { return int(a.expert - b.expert) })
+	exp := func(i int) float64 { return detmath.Exp64(float64(logits[i]) - largest) }
+	sum := 0.0
+	if x.Normalize {
+		for _, c := range chosen {
+			sum += exp(int(c.expert))
+		}
+	} else {
+		for i := range logits {
+			sum += exp(i)
+		}
+	}
+	for n := range chosen {
+		chosen[n].weight = float32(exp(int(chosen[n].expert)) / sum)
+	}
+}
+
+// group sorts the first n choices by expert.
+func (r *routing) group(n int) {
+	clear(r.ends)
+	for _, c := range r.choices[:n] {
+		r.ends[c.expert]++
+	}
+	begin := int32(0)
+	for i, count := range r.ends {
+		r.ends[i] = begin
+		begin += count
+	}
+	for at, c := range r.choices[:n] {
+		r.order[r.ends[c.expert]] = int32(at)
+		r.ends[c.expert]++
+	}
+}
+
+// mixing adds an expert's outputs to those of the experts before it. A part is a row: of the one
+// whose choice is at that place of order, times the weight; or, without an order, of the shared
+// expert, times the gate's sigmoid if there is a gate.
+type mixing struct {
+	hidden, chosen int // values of a vector, and experts
+	y, out         []float32
+	order          []int32
+	choices        []choice
+	x, gate        []float32
+}
+
+func (t *mixing) Do(_, i int) error {
+	out, row, weight := t.out[i*t.hidden:][:t.hidden], i, float32(1)
+	if t.order != nil {
+		at := int(t.order[i])
+		row, weight = at/t.chosen, t.choices[at].weight
+	} else if t.gate != nil {
+		weight = sigmoidOf(t.x[i*t.hidden:][:t.hidden], t.gate)
+	}
+	y := t.y[row*t.hidden:][:t.hidden]
+	for j, v := range out {
+		y[j] += float32(weight * v)
+	}
+	return nil
+}
+
+// sigmoidOf is the sigmoid of x·w, summed in float64 in order.
+func sigmoidOf(x, w []float32) float32 {
+	sum := 0.0
+	for i, v := range x {
+		sum += float64(float64(v) * float64(w[i]))
+	}
+	return float32(1 / (1 + detmath.Exp64(-sum)))
+}

@@ -1,0 +1,244 @@
+package transformer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/helix-substrate/helix-substrate/arch"
+	"github.com/helix-substrate/helix-substrate/internal/latticetest"
+	"github.com/helix-substrate/helix-substrate/stream"
+)
+
+// TestChoose: the largest logits win, of equal ones the lower numbers; weights are their softmax.
+func TestChoose(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x := arch.Experts{Count: rapid.IntRange(1, 9).Draw(t, "experts"), Normalize: rapid.Bool().Draw(t, "normalize")}
+		x.PerToken = rapid.IntRange(1, x.Count).Draw(t, "chosen")
+		inf := float32(math.Inf(1))
+		finite := rapid.SampledFrom([]float32{-2, -1, 0, 1, 1.5})
+		any := rapid.SampledFrom([]float32{-inf, -1, 0, 1, inf, float32(math.NaN())})
+		gen := rapid.SampledFrom([]*rapid.Generator[float32]{finite, any}).Draw(t, "kind")
+		logits := rapid.SliceOfN(gen, x.Count, x.Count).Draw(t, "logits")
+		chosen := make([]choice, x.PerToken)
+		choose(&x, chosen, logits)
+
+		order := make([]int, x.Count)
+		for i := range order {
+			order[i] = i
+		}
+		key := func(i int) float64 { return math.Max(float64(logits[i]), math.Inf(-1)) }
+		slices.SortStableFunc(order, func(a, b int) int {
+			va, vb := key(a), key(b)
+			if va != va {
+				va = math.Inf(-1)
+			}
+			if vb != vb {
+				vb = math.Inf(-1)
+			}
+			switch {
+			case va > vb:
+				return -1
+			case va < vb:
+				return 1
+			}
+			return 0
+		})
+		want := slices.Clone(order[:x.PerToken])
+		slices.Sort(want)
+		sum := 0.0
+		for i, v := range logits {
+			if !x.Normalize || slices.Contains(want, i) {
+				sum += math.Exp(float64(v))
+			}
+		}
+		for i, c := range chosen {
+			if int(c.expert) != want[i] {
+				t.Fatalf("%v are chosen of %v, want %v", chosen, logits, want)
+			}
+			w := math.Exp(float64(logits[want[i]])) / sum
+			if !math.IsInf(sum, 0) && sum == sum && sum > 0 && !(math.Abs(float64(c.weight)-w) <= 1e-6) {
+				t.Fatalf("expert %d of %v has the weight %v, want %v", c.expert, logits, c.weight, w)
+			}
+		}
+	})
+}
+
+// mixtures are the fixtures that have experts.
+func mixtures(t testing.TB) (list []*fixture) {
+	t.Helper()
+	for _, name := range fixtureNames(t) {
+		if strings.Contains(name, "moe") || strings.HasPrefix(name, "mixtral") {
+			list = append(list, openFixture(t, name))
+		}
+	}
+	if len(list) < 9 {
+		t.Fatalf("only %d mixtures", len(list))
+	}
+	return list
+}
+
+// TestExpertsBits: a mixture in files of every kind has the same bits resident, streamed and in
+// between, for all threads, chunks and levels.
+func TestExpertsBits(t *testing.T) {
+	for _, name := range []string{"qwen3_moe", "qwen2_moe", "mixtral-tied"} {
+		f := openFixture(t, name)
+		for _, method := range []string{"entropy", "lossless", "lattice"} {
+			dir := filepath.Join(t.TempDir(), "model")
+			switch method {
+			case "entropy":
+				convertTo(t, f.dir, dir, "snr=35", "block-rows=5") // blocks that two experts share
+			case "lossless":
+				convertTo(t, f.dir, dir, "method=lossless")
+			case "lattice":
+				convertTo(t, f.dir, dir, "method=lossless")
+				latticetest.Convert(t, dir, 1.0/30)
+			}
+			m := openModel(t, dir, Options{Context: f.Context})
+			plan, want := m.Plan, allLogits(t, m, f.Tokens, len(f.Tokens))
+			if worst := largestError(t, want, f.logits); method == "lossless" && !(worst <= 1e-5) {
+				t.Errorf("%s, %s: logits differ by %.2g of the largest", name, method, worst)
+			}
+			for _, o := range []Options{{Threads: 1, CPU: "generic", Chunk: 1}, {Threads: 3, Chunk: 5}, {Memory: plan.Minimum}, {Memory: plan.Minimum, Chunk: 7, Threads: 2}} {
+				o.Context = f.Context
+				open := openModel
+				if o.Memory != 0 {
+					open = openStreamed
+				}
+				t.Run(fmt.Sprintf("%s,%s,%+v", name, method, o), func(t *testing.T) {
+					m := open(t, dir, o)
+					for i, v := range allLogits(t, m, f.Tokens, 9) {
+						if math.Float32bits(v) != math.Float32bits(want[i]) {
+							t.Fatalf("logit %d is %v, want %v", i, v, want[i])
+						}
+					}
+					if m.budget != nil && m.budget.Peak() > m.Plan.managed() {
+						t.Errorf("%d bytes used of %d", m.budget.Peak(), m.Plan.managed())
+					}
+				})
+			}
+		}
+	}
+}
+
+// expertRows notes which rows of experts' matrices products are made with.
+type expertRows struct {
+	stream.Matrix
+	note func(a, b, vectors int)
+}
+
+func (w expertRows) RowsDot(ctx context.Context, y, x []float32, a, b int) (stream.Stats, error) {
+	w.note(a, b, len(x)/w.Cols())
+	return w.Matrix.RowsDot(ctx, y, x, a, b)
+}
+
+// TestExpertsReadOnce: in a chunk the matrices of every expert that some token gets are used once, with
+// all of those tokens, and no others.
+func TestExpertsReadOnce(t *testing.T) {
+	for _, f := range mixtures(t) {
+		c := f.config
+		m := openModel(t, f.dir, Options{Context: f.Context})
+		for l := range c.Layers {
+			used := map[string]map[int]int{} // by matrix and first row, the vectors
+			trace := &Trace{Matrix: func(name string, w stream.Matrix) stream.Matrix {
+				if !strings.Contains(name, ".experts.") {
+					return w
+				}
+				used[name] = map[int]int{}
+				return expertRows{w, func(a, b, vectors int) {
+					if used[name][a] != 0 {
+						t.Errorf("%s: rows %d to %d of %s are used twice", f.name, a, b, name)
+					}
+					used[name][a] = vectors
+				}}
+			}}
+			if _, err := m.FFN(t.Context(), l, embedded(t, m, f.Tokens[:10]), trace); err != nil {
+				t.Fatal(err)
+			}
+			if len(used) == 0 == c.HasExperts(l) {
+				t.Errorf("%s: layer %d uses %d matrices of experts", f.name, l, len(used))
+			}
+			for name, rows := range used {
+				vectors := 0
+				for _, n := range rows {
+					vectors += n
+				}
+				if vectors != 10*c.Experts.PerToken || len(rows) > c.Experts.Count {
+					t.Errorf("%s: %s: %d vectors to %d experts, of 10 tokens", f.name, name, vectors, len(rows))
+				}
+			}
+		}
+	}
+}
+
+// TestFusedExperts: gates and up projections in one tensor, as transformers 5 has them in memory,
+// make the same model.
+func TestFusedExperts(t *testing.T) {
+	for _, f := range mixtures(t) {
+		if f.Weights != f.name {
+			continue
+		}
+		c := f.config
+		want := allLogits(t, openModel(t, f.dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
+		tensors := readWeights(t, c, f.dir).tensors
+		for l := range c.Layers {
+			if !c.HasExperts(l) {
+				continue
+			}
+			name := func(part string) string { return arch.LayerName(l, "mlp.experts."+part) }
+			gate, up := tensors[name("gate_proj.weight")], tensors[name("up_proj.weight")]
+			both := made{shape: []int{c.Experts.Count, 2 * c.Experts.FFN, c.Hidden}}
+			for e := range c.Experts.Count {
+				n := c.Experts.FFN * c.Hidden
+				both.data = slices.Concat(both.data, gate.data[e*n:][:n], up.data[e*n:][:n])
+			}
+			tensors[name("gate_up_proj")], tensors[name("down_proj")] = both, tensors[name("down_proj.weight")]
+			for _, part := range []string{"gate_proj.weight", "up_proj.weight", "down_proj.weight"} {
+				delete(tensors, name(part))
+			}
+		}
+		dir := t.TempDir()
+		copyFile(t, filepath.Join(f.dir, "config.json"), filepath.Join(dir, "config.json"))
+		writeSafetensors(t, filepath.Join(dir, "model.safetensors"), tensors)
+		converted := filepath.Join(t.TempDir(), "model")
+		convertTo(t, dir, converted, "method=lossless")
+		for _, d := range []string{dir, converted} {
+			if got := allLogits(t, openModel(t, d, Options{Context: f.Context}), f.Tokens, len(f.Tokens)); !slices.Equal(got, want) {
+				t.Errorf("%s: other logits", f.name)
+			}
+		}
+	}
+}
+
+// TestExpertsPlanned: a token streams the share of the experts' files that it uses, and what every
+// token uses is held first.
+func TestExpertsPlanned(t *testing.T) {
+	f := openFixture(t, "qwen3_moe")
+	dir := filepath.Join(t.TempDir(), "model")
+	convertTo(t, f.dir, dir)
+	free, err := PlanFor(t.Context(), dir, Options{Context: f.Context})
+	if err != nil {
+		t.Fatal(err)
+	}
+	least, err := PlanFor(t.Context(), dir, Options{Context: f.Context, Memory: free.Minimum + 1<<20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if free.Streamed != 0 || least.Total() > least.Limit {
+		t.Errorf("%d bytes streamed without a limit; %d of %d planned", free.Streamed, least.Total(), least.Limit)
+	}
+	layouts := []stream.Layout{{Rows: 10, Cols: 10, ResidentBytes: 100, Used: 0.25}, {Rows: 5, Cols: 10, ResidentBytes: 50}}
+	r, err := stream.PlanResidency(120, 1, layouts)
+	if err != nil || !slices.Equal(r.Resident, []bool{false, true}) {
+		t.Errorf("%v, %v: what is used most is not held", r.Resident, err)
+	}
+	if got := streamed(&stream.Layout{FileBytes: 1001, Used: 0.25}, false, false); got != 251 {
+		t.Errorf("a token reads %d bytes of 1001 of which it uses a quarter", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/sha256pair"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // ReadCompressed reads the packed bytes of block i; len(dst) must be Block(i).CompLen. It checks them where ExpectPacked
@@ -19,6 +20,17 @@ func (f *Blocks) ReadCompressed(ctx context.Context, dst []byte, i int) error {
 		return f.blockError(i, err)
 	}
 	return f.checkPacked(i, dst)
+}
+
+// Ahead tells that blocks [first, last), as far as there are any, will be read soon: where the file is Uncached and lies on
+// a disk, that begins with reading them, and Ahead does not wait for it.
+func (f *Blocks) Ahead(first, last int) {
+	first, last = max(first, 0), min(last, len(f.blocks))
+	if first >= last {
+		return
+	}
+	off, end := f.blocks[first].Offset, f.blocks[last-1]
+	storage.Ahead(f.data, off, end.Offset+int64(end.CompLen)-off)
 }
 
 // Decompress unpacks comp, the packed bytes of block i, to dst; len(dst) must be Block(i).DecompLen. It checks that

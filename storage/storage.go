@@ -116,6 +116,14 @@ func Uncached(r io.ReaderAt) io.ReaderAt {
 	return r
 }
 
+// Ahead tells of n bytes from off on that will be read soon, where r, which [Uncached] has returned, can begin with that;
+// it does not wait.
+func Ahead(r io.ReaderAt, off, n int64) {
+	if a, ok := r.(interface{ Ahead(off, n int64) }); ok {
+		a.Ahead(off, n)
+	}
+}
+
 // Hashed is a File whose SHA-256, in hex, its place vouches for; "" if it does not.
 type Hashed interface{ SHA256() string }
 

@@ -159,6 +159,7 @@ func (p *product) work(ctx context.Context, w int) {
 	for {
 		switch t := p.ring.next(w); t.kind {
 		case unpack:
+			tellOf(p.m.file, t.block)
 			indices, err := p.m.fetch(ctx, w, t.slot, t.block, s)
 			if err != nil {
 				p.ring.fail(err)

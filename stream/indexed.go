@@ -34,7 +34,10 @@ func (m *indexed) Rows() int { return m.file.Rows() }
 func (m *indexed) Cols() int { return m.file.Cols() }
 
 // Close frees what Load took and closes the file, after the product that runs, if one does.
-func (m *indexed) Close() error { return errors.Join(m.Unload(), m.close()) }
+func (m *indexed) Close() error {
+	m.engine.forget(m.file)
+	return errors.Join(m.Unload(), m.close())
+}
 
 // fetch unpacks block i into the engine's given buffer and, where the policy asks,
 // checks its hash. It returns the block's indices.

@@ -59,6 +59,7 @@ func (e *Engine) NewLossless(f *cdna.Lossless, verify cdna.Policy) (*Lossless, e
 // Close frees what [Lossless.Load] took and closes the file, after the product that
 // runs, if one does.
 func (m *Lossless) Close() error {
+	m.blocks.engine.forget(&m.file.Blocks)
 	return errors.Join(m.Unload(), m.close())
 }
 

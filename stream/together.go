@@ -153,6 +153,10 @@ type group struct {
 	packed []inputPart
 	parts  []part
 	stats  []Stats // per worker
+
+	streams bool     // past the page cache
+	ahead   blockRun // what the next group will begin with
+	order   succession
 }
 
 // job is a product of a group.
@@ -251,6 +255,9 @@ func (g *group) run(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
+	if g.streams = !inMemory && e.budget != nil; g.streams {
+		g.ahead = g.order.follow(g.begins())
+	}
 	g.stats, g.ctx = clearedStats(g.stats, threads), ctx
 	defer func() { g.ctx = nil }()
 	total := Stats{Workers: min(threads, len(g.parts))}
@@ -348,6 +355,9 @@ func (g *packing) Do(_, i int) error {
 }
 
 func (g *multiplying) Do(worker, i int) error {
+	if g.streams {
+		(*group)(g).tellFrom(i)
+	}
 	p := &g.parts[i]
 	j := p.job
 	y, ldy := j.y[p.lo-j.a:], j.b-j.a

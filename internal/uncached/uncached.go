@@ -16,6 +16,10 @@ func New(f *os.File) File {
 	return File{f}
 }
 
+// Ahead tells the system of n bytes from off on that ReadAt will read soon, so that it reads them meanwhile. It does not
+// wait for them.
+func (f File) Ahead(off, n int64) { adviseNeed(f.file, off, n) }
+
 // ReadAt reads as an io.ReaderAt does and drops whole pages read from the cache.
 func (f File) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.file.ReadAt(p, off)

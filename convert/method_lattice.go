@@ -28,12 +28,12 @@ func (inLattice) memory(t *plannedTensor, _ bool) int64 {
 	rows, cols := model.MatrixShape(t.Shape)
 	n := int64(cols)
 	const (
-		perWeight = 1         // a code
-		perGram   = 8 + 2     // Σ taken apart in float64, and half of it in float32
-		perColumn = 1024 * 6  // of the rows that decide about the steps: weights, codes, and codes in the file's order
-		perRow    = 40        // its energy and place among the others, its class and spread, its scale here and in the file
-		perWorker = 192 << 10 // tables of the entropy coder, stacks, what the allocator keeps for each
-		perThread = 128 * 17  // of a panel of rows: weights, what they became, what was lost, codes
+		perWeight = 1             // a code
+		perGram   = 8 + 2         // Σ taken apart in float64, and half of it in float32
+		perColumn = 1024*6 + 8*72 // of the rows that decide about the steps: weights, codes, and codes in the file's order; near parts of Σ
+		perRow    = 40            // its energy and place among the others, its class and spread, its scale here and in the file
+		perWorker = 400 << 10     // tables of the entropy coder, stacks, what the allocator keeps for each, what a block of columns has lost
+		perThread = 128 * 17      // of a panel of rows: weights, what they became, what was lost, codes
 	)
 	block := int64(t.rowsOfBlock()) * n
 	threads := int64(t.options.Threads)

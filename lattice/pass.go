@@ -17,13 +17,17 @@ import (
 )
 
 // Rows are quantized in panels, which have nothing to do with each other. Within a panel columns go in blocks, to which a
-// product of matrices adds what all later ones lost, and in a block in groups: each adds what it lost to those before it.
-// Within a group columns go one by one. These sizes decide about the order of sums.
+// product of matrices adds what all later ones lost, and in a block in groups, to which what later groups of it lost is
+// added group by group. Within a group columns go one by one. These sizes decide about the order of sums.
 const (
 	panelRows    = 128
 	blockColumns = 192
 	groupColumns = kernel.RoundColumns
 )
+
+// stripColumns, of which a block has several, decide about no order: what the groups of a strip have lost goes to the
+// groups before them in it at once, and to the strips before it, when their turn comes, by one product.
+const stripColumns = 48
 
 // largest is the largest integer. The largest value is a little less than float32 holds, as a reader rounds twice. What is
 // beyond is left to the columns before.
@@ -40,6 +44,9 @@ type pass struct {
 	step    []float64 // s, by which y is divided; +Inf in dead columns
 	stored  []float64 // γ·s as the file has it; 0 in dead columns
 	limit   []float64 // of |z|
+	// near are, by strip, the rows of M, cut to the strip's columns, that lie between the strip and the end of its block:
+	// [.., stripColumns], in the order in which their groups' turn comes.
+	near [][]float64
 }
 
 // newPass sets the steps for c and γ. Stored steps are bfloat16, and what that changes the columns before make up for.
@@ -56,8 +63,23 @@ func newPass(f *Factor, engine *engine, threads int, c float64, gamma []float64)
 			p.limit[j] = math.Trunc(min(largest, largestValue/p.stored[j]))
 		}
 	}
+	for strip := 0; strip+stripColumns < f.n; strip += stripColumns {
+		var near []float64
+		hi := min((strip/blockColumns+1)*blockColumns, f.n)
+		for end := hi; end > strip+stripColumns; {
+			start := groupOf(end)
+			for i := start; i < end; i++ {
+				near = append(near, f.unit[i*f.n+strip:][:stripColumns]...)
+			}
+			end = start
+		}
+		p.near = append(p.near, near)
+	}
 	return p
 }
+
+// groupOf is where the group begins that ends at a column.
+func groupOf(end int) int { return (end - 1) / groupColumns * groupColumns }
 
 // toBF16 rounds a positive number to one that bfloat16 holds, the largest if it is too large.
 func toBF16(v float64) float64 {
@@ -113,6 +135,7 @@ type panel struct {
 	weights  []float32
 	residual []float64 // R [panelRows, ld]
 	y        []float64 // [panelRows, blockColumns]
+	lost     []float64 // R of the block's columns, group after group as their turn comes: [panelRows, lostLead]
 	decoded  []float32
 	rounding kernel.Rounding
 	integers []int32 // [panelRows, groupColumns], of a group
@@ -157,13 +180,16 @@ func (p *pass) newPanel() *panel {
 	n := p.f.n
 	return &panel{
 		weights: make([]float32, panelRows*n), decoded: make([]float32, panelRows*n),
-		residual: make([]float64, panelRows*p.lead()), y: make([]float64, panelRows*blockColumns),
+		residual: make([]float64, panelRows*p.lead()), y: make([]float64, panelRows*blockColumns), lost: make([]float64, panelRows*lostLead),
 		integers: make([]int32, panelRows*groupColumns), outside: make([]byte, panelRows),
 	}
 }
 
-// lead is the distance between rows of R: an odd number of cache lines, or all rows would want the same places of the cache.
+// lead is the distance between rows of R, lostLead that of a block's: an odd number of cache lines, or all rows would want
+// the same places of the cache.
 func (p *pass) lead() int { return (p.f.n+7)/8*8 | 8 }
+
+const lostLead = blockColumns | 8
 
 // quantize writes the codes of a panel of rows, of which the first is row first of the matrix.
 func (p *pass) quantize(ctx context.Context, q *panel, codes []byte, first, rows int) error {
@@ -176,16 +202,13 @@ func (p *pass) quantize(ctx context.Context, q *panel, codes []byte, first, rows
 				q.y[r*blockColumns+j] = float64(v)
 			}
 		}
-		if err := p.add(ctx, q, rows, lo, hi, hi, n); err != nil {
-			return err
-		}
-		for end := hi; end > lo; {
-			start := (end - 1) / groupColumns * groupColumns
-			p.round(q, codes, first, rows, lo, start, end)
-			if err := p.add(ctx, q, rows, lo, start, start, end); err != nil {
+		if hi < n { // what all blocks behind it have lost
+			if err := p.add(ctx, q.y, q.residual[hi:], p.lead(), p.f.unit[hi*n+lo:], n, rows, hi-lo, n-hi); err != nil {
 				return err
 			}
-			end = start
+		}
+		if err := p.block(ctx, q, codes, first, rows, lo, hi); err != nil {
+			return err
 		}
 		hi = lo
 	}
@@ -193,14 +216,36 @@ func (p *pass) quantize(ctx context.Context, q *panel, codes []byte, first, rows
 	return nil
 }
 
-// add adds to y of columns [lo, hi), lo being where the block begins, what columns [from, to) lost.
-func (p *pass) add(ctx context.Context, q *panel, rows, lo, hi, from, to int) error {
-	if lo == hi || from == to {
+// block rounds the groups of columns [lo, hi), a block, and writes what they lose to R.
+func (p *pass) block(ctx context.Context, q *panel, codes []byte, first, rows, lo, hi int) error {
+	n := p.f.n
+	for end := hi; end > lo; {
+		start := groupOf(end)
+		strip := start / stripColumns * stripColumns
+		lost := q.lost[hi-end:]
+		p.round(q, codes, lost, first, rows, lo, start, end)
+		if err := p.add(ctx, q.y[strip-lo:], lost, lostLead, p.f.unit[start*n+strip:], n, rows, start-strip, end-start); err != nil {
+			return err
+		}
+		for r := range rows {
+			copy(q.residual[r*p.lead()+start:][:end-start], lost[r*lostLead:])
+		}
+		if before := strip - stripColumns; start == strip && strip > lo {
+			if err := p.add(ctx, q.y[before-lo:], q.lost, lostLead, p.near[before/stripColumns], stripColumns, rows, stripColumns, hi-strip); err != nil {
+				return err
+			}
+		}
+		end = start
+	}
+	return nil
+}
+
+// add adds to y, rows by columns of a block, what k columns lost times the part of M that says so.
+func (p *pass) add(ctx context.Context, y, lost []float64, ld int, m []float64, ldm, rows, columns, k int) error {
+	if columns == 0 || k == 0 {
 		return nil
 	}
-	n := p.f.n
-	return p.engine.MulAdd(ctx, q.y, blockColumns, q.residual[from:], p.lead(), p.f.unit[from*n+lo:], n,
-		rows, hi-lo, to-from, linalg.Plus)
+	return p.engine.MulAdd(ctx, y, blockColumns, lost, ld, m, ldm, rows, columns, k, linalg.Plus)
 }
 
 // begin has g round columns [start, end), a group.
@@ -216,12 +261,12 @@ func (p *pass) begin(g *kernel.Rounding, start, end int) {
 }
 
 // round rounds columns [start, end), a group, after they have got what those beyond it lost. The block begins at lo.
-func (p *pass) round(q *panel, codes []byte, first, rows, lo, start, end int) {
+func (p *pass) round(q *panel, codes []byte, lost []float64, first, rows, lo, start, end int) {
 	g, n, width := &q.rounding, p.f.n, end-start
 	p.begin(g, start, end)
 	p.engine.kernels.Round64(g, &kernel.RoundRows{
-		Count: rows, Y: q.y[start-lo:], W: q.weights[start:], Lost: q.residual[start:], Codes: codes[start:],
-		YStride: blockColumns, WStride: n, LostStride: p.lead(), Integers: q.integers, Outside: q.outside,
+		Count: rows, Y: q.y[start-lo:], W: q.weights[start:], Lost: lost, Codes: codes[start:],
+		YStride: blockColumns, WStride: n, LostStride: lostLead, Integers: q.integers, Outside: q.outside,
 	}, width)
 	for r, outside := range q.outside[:rows] {
 		for ; outside != 0; outside &= outside - 1 {

@@ -45,6 +45,39 @@ func testIntegerTiles(t *testing.T, place func(b []byte, atEnd bool) []byte) {
 	eachLevel(t, test)
 }
 
+// TestIntegerTileWidths has tiles of each pair of widths side by side, filled with all codes that they hold and some that are
+// exceptions: a few, or many in one row.
+func TestIntegerTileWidths(t *testing.T) {
+	widths := []int{0, 2, 3, 4, 5, 6, 7, 8}
+	oracle := generic(t)
+	eachLevel(t, func(t *testing.T, k *Kernels) {
+		for i := range 2 * len(widths) * len(widths) {
+			r := rand.New(rand.NewPCG(uint64(i), 43))
+			m := tilesCase{Shape: tiles.Shape{Rows: 32, Cols: 160 + r.IntN(32), BlockRows: 32}}
+			m.idx = make([]byte, m.Rows*m.Cols)
+			far := r.IntN(3 * m.Rows)
+			for at := range m.idx {
+				row, column := at/m.Cols, at%m.Cols
+				width := widths[i/2/[]int{len(widths), 1}[column/tiles.Columns%2]%len(widths)]
+				z := r.IntN(1<<width) - 1<<width>>1
+				switch {
+				case row == far && i%2 == 0:
+					z *= 2
+				case r.IntN(40) == 0:
+					z += (r.IntN(3) - 1) << width
+				}
+				m.idx[at] = byte(max(-128, min(z, 127)) + tiles.Zero)
+			}
+			m.pack(t, func(b []byte) []byte { return b })
+			c := newIntegerCase(r, m.Rows, m.Cols, 1+i%5)
+			got, want := make([]float32, c.batch*m.Rows), make([]float32, c.batch*m.Rows)
+			k.DotIntegersTiles(got, m.Rows, c.quantized(k), m.m, 0, m.Rows)
+			oracle.DotIntegers(want, m.Rows, c.quantized(oracle), m.idx, m.Rows)
+			wantBits(t, fmt.Sprint("case ", i), got, want)
+		}
+	})
+}
+
 func TestIntegerTilesNoAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector makes sync.Pool allocate")
@@ -83,7 +116,7 @@ func benchTiles(b *testing.B, rows, cols int, bits float64) (m tilesCase, buf []
 // BenchmarkIntegerTiles multiplies by packed tiles, beside plain reading of as many bytes: from the cache and from memory.
 // Weights/s times the batch are multiply-adds per second.
 func BenchmarkIntegerTiles(b *testing.B) {
-	for _, bits := range []float64{2.6, 3.6, 4.6, 5.6, 7.4} {
+	for _, bits := range []float64{3, 4, 5, 6, 7.4} {
 		for _, s := range []struct {
 			name    string
 			rows    int

@@ -13,8 +13,8 @@ import (
 // come to is added to the sums.
 
 const (
-	stripVectors = 4   // that a routine takes at most
-	listAhead    = 512 // bytes that lists are prefetched ahead
+	stripVectors = 4    // that a routine takes at most
+	stripAhead   = 8192 // bytes that lines are prefetched ahead, to L2: that leaves L1's few misses to what is near
 )
 
 // integerStrips generates the products and their table.
@@ -74,46 +74,74 @@ func integerStrip(m machine, name string, vectors int) {
 			sums[b] = append(sums[b], v)
 		}
 	}
+	// Mostly both tiles have the same width. Then codes need not be made from what is kept: −128·Σq becomes the sum's start for
+	// those as well.
 	first, second, x := GP64(), GP64(), GP64() // widths
 	MOVQ(values, x)
+	CMPQ(tiles, U8(1))
+	JEQ(LabelRef("tile"))
+	MOVBQZX(Mem{Base: widths}, first)
+	MOVBQZX(Mem{Base: widths, Disp: 1}, second)
+	CMPL(first.As32(), second.As32())
+	JNE(LabelRef("tile"))
+	ADDQ(U8(groupTiles), widths)
+	SUBQ(U8(groupTiles), tiles)
+	byWidth(second, "pair")
+	tile := func(bits, k int, code func(m machine, bits, quad int, line func(i int) reg.VecVirtual, each func(b int) Op) reg.VecVirtual) {
+		off := k * bits * quadBytes
+		line := tileLines(m, lines, off, func(i int) { PREFETCHT2(Mem{Base: lines, Disp: off + i*quadBytes + stripAhead}) })
+		for q := range quads {
+			var codes Op = alike[128]
+			if bits > 0 {
+				codes = code(m, bits, q, line, func(b int) Op { return alike[b] })
+			}
+			for b := range sums {
+				VPDPBUSD_BCST(quadOf(x, q+k*quads, b), codes, sums[b][q%chains])
+			}
+		}
+	}
+	for _, bits := range tileWidths {
+		Label(fmt.Sprint("pair", bits))
+		for b := range sums {
+			switch bits {
+			case 0:
+				zero(m, sums[b][0])
+			case 8:
+			default:
+				VPSRAD(U8(8-bits), sums[b][0], sums[b][0])
+			}
+		}
+		if bits > 0 {
+			for k := range groupTiles {
+				tile(bits, k, tileBits)
+			}
+			ADDQ(I32(groupTiles*bits*quadBytes), lines)
+		}
+		JMP(LabelRef("exceptions"))
+	}
 	Label("tile")
 	MOVBQZX(Mem{Base: widths}, second)
 	INCQ(widths)
-	for _, bits := range []int{4, 5, 3, 6, 2, 7, 0} {
-		CMPL(second.As32(), U8(bits))
-		JEQ(LabelRef(fmt.Sprint("bits", bits)))
-	}
-	for _, bits := range []int{8, 7, 6, 5, 4, 3, 2, 0} {
-		Label(fmt.Sprint("bits", bits))
-		line := tileLines(m, lines, 0, linesAhead)
-		for q := range quads {
-			var code Op = alike[128]
-			if bits > 0 {
-				code = tileCode(m, bits, q, line, func(b int) Op { return alike[b] })
-			}
-			for b := range sums {
-				VPDPBUSD_BCST(quadOf(x, q, b), code, sums[b][q%chains])
-			}
-		}
+	byWidth(second, "tile")
+	for _, bits := range tileWidths {
+		Label(fmt.Sprint("tile", bits))
+		tile(bits, 0, tileCode)
 		if bits > 0 {
 			ADDQ(I32(bits*quadBytes), lines)
 		}
-		if bits > 0 {
-			JMP(LabelRef("tiled"))
-		}
+		JMP(LabelRef("tiled"))
 	}
 	Label("tiled")
+	DECQ(tiles)
 	CMPQ(x, values)
-	JNE(LabelRef("last"))
+	JNE(LabelRef("exceptions"))
 	MOVQ(second, first)
 	MOVQ(U32(8), second) // without exceptions, if there is none
 	ADDQ(U8(tileWidth), x)
-	DECQ(tiles)
+	TESTQ(tiles, tiles)
 	JNE(LabelRef("tile"))
-	INCQ(tiles)
-	Label("last")
-	DECQ(tiles)
 
+	Label("exceptions")
 	CMPQ(Mem{Base: counts}, U8(0))
 	JEQ(LabelRef("summed"))
 	stripExceptions(m, values, counts, list, steps, first, second, none, alike[15], sums)
@@ -135,6 +163,18 @@ func integerStrip(m machine, name string, vectors int) {
 	t.storeOutputs(outputs)
 	VZEROUPPER()
 	RET()
+}
+
+// tileWidths are all, the likeliest first.
+var tileWidths = []int{4, 5, 3, 6, 2, 7, 0, 8}
+
+// byWidth jumps to the label of a tile's width.
+func byWidth(width reg.GPVirtual, label string) {
+	for _, bits := range tileWidths[:len(tileWidths)-1] {
+		CMPL(width.As32(), U8(bits))
+		JEQ(LabelRef(fmt.Sprint(label, bits)))
+	}
+	JMP(LabelRef(fmt.Sprint(label, tileWidths[len(tileWidths)-1])))
 }
 
 // stripExceptions adds a group's exceptions to the sums: the vectors' values of their columns times what they add. Its rows'

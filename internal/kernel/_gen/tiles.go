@@ -44,6 +44,15 @@ func tileLeast(bits int) int { return 128 - 1<<bits>>1 }
 // tileCode returns the codes of a quad of a tile of 2 to 8 bits, from its lines, without exceptions. each has registers, or
 // memory, of bytes that are alike.
 func tileCode(m machine, bits, quad int, line func(i int) reg.VecVirtual, each func(b int) Op) reg.VecVirtual {
+	code := tileBits(m, bits, quad, line, each)
+	if bits < 8 {
+		VPADDB(each(tileLeast(bits)), code, code)
+	}
+	return code
+}
+
+// tileBits returns codes as they are kept: less [tileLeast].
+func tileBits(m machine, bits, quad int, line func(i int) reg.VecVirtual, each func(b int) Op) reg.VecVirtual {
 	if bits == 8 {
 		return line(quad)
 	}
@@ -70,20 +79,17 @@ func tileCode(m machine, bits, quad int, line func(i int) reg.VecVirtual, each f
 			VPOR(some, code, code)
 		}
 	}
-	VPADDB(each(tileLeast(bits)), code, code)
 	return code
 }
 
-// tileLines returns what loads a tile's lines, each once, from byte off on, and prefetches those that are some bytes ahead.
-func tileLines(m machine, lines reg.Register, off, ahead int) func(i int) reg.VecVirtual {
+// tileLines returns what loads a tile's lines, each once, from byte off on, and calls fetch before.
+func tileLines(m machine, lines reg.Register, off int, fetch func(i int)) func(i int) reg.VecVirtual {
 	line := map[int]reg.VecVirtual{}
 	return func(i int) reg.VecVirtual {
 		if line[i] == nil {
+			fetch(i)
 			line[i] = m.reg()
 			move(m, Mem{Base: lines, Disp: i*quadBytes + off}, line[i])
-			if off == 0 {
-				PREFETCHT0(Mem{Base: lines, Disp: i*quadBytes + ahead})
-			}
 		}
 		return line[i]
 	}
@@ -109,7 +115,11 @@ func unpackTiles(m machine, name string, bits int) {
 	alike[tileLeast(bits)] = least
 	Label("loop")
 	for half := 0; half < quadBytes; half += m.bytes() {
-		line := tileLines(m, lines, half, linesAhead)
+		line := tileLines(m, lines, half, func(i int) {
+			if half == 0 {
+				PREFETCHT0(Mem{Base: lines, Disp: i*quadBytes + linesAhead})
+			}
+		})
 		for q := range quads {
 			code := least
 			if bits > 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/offheap"
 	"github.com/helix-substrate/helix-substrate/internal/tiles"
 	"github.com/helix-substrate/helix-substrate/internal/workers"
 )
@@ -98,6 +99,7 @@ func (l *loading) add(m *Lattice) error {
 	if err != nil {
 		return err
 	}
+	offheap.Whole(a.bytes)
 	l.arenas = append(l.arenas, a)
 	var size tiles.Size
 	size.Lines, size.Exceptions = m.lattice.Packed()

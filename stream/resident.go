@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
+	"github.com/helix-substrate/helix-substrate/internal/offheap"
 )
 
 // resident holds a matrix's indices in memory, verified.
@@ -164,6 +165,7 @@ func (m *indexed) loadAs(ctx context.Context, size int, in func(buf []byte) (sto
 	if err != nil {
 		return err
 	}
+	offheap.Whole(a.bytes)
 	s, err := in(a.bytes)
 	if err == nil {
 		err = m.fill(ctx, s)

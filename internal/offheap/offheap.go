@@ -38,6 +38,10 @@ func Alloc(n int) ([]byte, error) {
 	return b, nil
 }
 
+// Whole tells the system that all of a buffer from Alloc is going to be used: where that has large pages for it, its pages
+// are there with fewer faults, and found with fewer steps. It changes neither what the buffer holds nor how long.
+func Whole(b []byte) { whole(b) }
+
 // Free gives back a buffer, which must be the slice that Alloc returned, neither
 // cut nor grown. It is safe for concurrent use.
 func Free(b []byte) error {

@@ -37,6 +37,26 @@ func TestAlloc(t *testing.T) {
 	}
 }
 
+// TestWhole: a buffer that is used whole is one like others.
+func TestWhole(t *testing.T) {
+	for _, n := range []int{0, 4096, 20<<20 + 5} {
+		b, err := offheap.Alloc(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		offheap.Whole(b)
+		for i := 0; i < n; i += 4096 {
+			if b[i] != 0 {
+				t.Fatalf("byte %d is %d", i, b[i])
+			}
+			b[i] = 1
+		}
+		if err := offheap.Free(b); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	if _, err := offheap.Alloc(-1); !errors.Is(err, offheap.ErrSize) {
 		t.Errorf("negative size: %v", err)

@@ -3,7 +3,6 @@ package tiles
 import (
 	"encoding/binary"
 	"fmt"
-	"math/bits"
 )
 
 // check refuses a block that could not be read, or whose codes are not bytes: exceptions would be one code to who adds them
@@ -36,11 +35,11 @@ func (m *Matrix) check() error {
 
 // check tells whether the lists of a strip are well-formed, or the first group whose is not.
 func (s Strip) check() (group int, ok bool) {
+	var c groupCheck
 	for ; len(s.Widths) > 0; group++ {
 		n := min(GroupTiles, len(s.Widths))
-		c := groupCheck{widths: s.Widths[:n], lines: s.Lines}
-		counts := binary.LittleEndian.Uint64(s.Counts)
-		if counts != 0 {
+		if counts := binary.LittleEndian.Uint64(s.Counts); counts != 0 {
+			c.widths, c.lines = s.Widths[:n], s.Lines
 			if s.Exceptions, ok = c.lists(counts, s.Exceptions); !ok {
 				return group, false
 			}
@@ -61,62 +60,75 @@ func (s Strip) check() (group int, ok bool) {
 // groupCheck looks at a group's entries, row by row.
 type groupCheck struct {
 	widths, lines []byte
-	last          [Rows]byte // entry of each row
-	run           [Rows]byte // how many of its kind there have been; 0: there is none
+	most          [GroupTiles]int // how many entries a code of a tile may have; -1 where there is no tile
+	rows          [Rows]rowCheck
 }
+
+// rowCheck is where a row stands: its entry before, and how many of that kind there have been.
+type rowCheck struct{ last, run int }
 
 // lists looks at the entries that counts tell of, and returns what follows in the list.
 func (c *groupCheck) lists(counts uint64, list []byte) (rest []byte, ok bool) {
+	c.rows = [Rows]rowCheck{}
+	c.most = [GroupTiles]int{-1, -1}
+	for k, width := range c.widths {
+		c.most[k] = 128 >> width
+	}
 	for slot, more := 0, true; more && slot < layered; slot += layer {
 		more = false
-		for left := counts; left != 0; {
-			row := bits.TrailingZeros64(left) / 4
-			left &^= 15 << (4 * row)
-			n := min(int(counts>>(4*row)&15), layered) - slot
+		for row, left := 0, counts; left != 0; row, left = row+1, left>>4 {
+			n := min(int(left&15), layered) - slot
 			if n <= 0 {
 				continue
 			}
-			more = more || n > layer
-			n = min(n, layer)
-			if n > len(list) {
-				return nil, false
+			if n > layer {
+				more, n = true, layer
 			}
-			for _, entry := range list[:n] {
-				if entry&tailEnd != 0 || !c.entry(row, entry) {
-					return nil, false
-				}
+			if n > len(list) || !c.entries(row, list[:n]) {
+				return nil, false
 			}
 			list = list[n:]
 		}
 	}
 	for row := range Rows {
-		for ends := counts>>(4*row)&15 != hasTail; !ends; list = list[1:] {
-			if len(list) == 0 || !c.entry(row, list[0]&^tailEnd) {
-				return nil, false
-			}
-			ends = list[0]&tailEnd != 0
+		if counts>>(4*row)&15 != hasTail {
+			continue
 		}
+		n := 0
+		for n < len(list) && list[n]&tailEnd == 0 {
+			n++
+		}
+		if n == len(list) || !c.entries(row, list[:n]) || !c.entries(row, []byte{list[n] &^ tailEnd}) {
+			return nil, false
+		}
+		list = list[n+1:]
 	}
 	return list, true
 }
 
-// entry tells whether a row may have an entry after those before: columns ascend, and those of one add up to a code.
-func (c *groupCheck) entry(row int, entry byte) bool {
-	last, column := c.last[row], entry&columnBits
-	switch {
-	case c.run[row] == 0 || column > last&columnBits:
-		c.last[row], c.run[row] = entry, 1
-	case entry != last:
-		return false
-	default:
-		c.run[row]++
+// entries tells whether a row may have some entries after those before: columns ascend, and the entries of one add up to a
+// code.
+func (c *groupCheck) entries(row int, entries []byte) bool {
+	at := c.rows[row&(Rows-1)]
+	for _, e := range entries {
+		entry := int(e)
+		switch column := entry & columnBits; {
+		case entry&tailEnd != 0:
+			return false
+		case column > at.last&columnBits || at.run == 0:
+			at = rowCheck{entry, 1}
+		case entry != at.last:
+			return false
+		default:
+			at.run++
+		}
+		// A code has at most so many, and as many only if its bits are in the half that is left.
+		if most := c.most[entry&columnBits/Columns]; at.run >= most && (at.run > most || c.upper(row, entry&columnBits) != (entry >= negative)) {
+			return false
+		}
 	}
-	k := int(column) / Columns
-	if k >= len(c.widths) {
-		return false
-	}
-	most := 128 >> c.widths[k] // of entries that a code may have; at most as many of them, if its bits are in the half that is left
-	return int(c.run[row]) < most || int(c.run[row]) == most && c.upper(row, int(column)) == (entry >= negative)
+	c.rows[row&(Rows-1)] = at
+	return true
 }
 
 // upper tells whether the highest of the bits that a tile keeps of a code is set.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/memory"
 )
@@ -55,6 +56,9 @@ func inChild(ctx context.Context, name string, w work, stderr io.Writer, measure
 	self, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	if w.Generation != nil {
+		w.Generation.Started = time.Now()
 	}
 	text, err := json.Marshal(w)
 	if err != nil {

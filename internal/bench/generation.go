@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -87,18 +86,22 @@ type generation struct {
 	Memory           int64
 	Depth, Prompt, N int
 	Sequences        int
-	Threads          int // 0 for GOMAXPROCS
+	Threads          int       // 0 for GOMAXPROCS
+	Started          time.Time // when the process was
 }
 
 func (w *generation) run(ctx context.Context) (Generation, error) {
 	o := transformer.Options{Memory: w.Memory, Context: w.Depth + w.Prompt + w.N + 1, Sequences: w.Sequences, Threads: w.Threads}
+	began := time.Since(w.Started)
 	g, err := Generate(ctx, w.Model, o, w.Depth, w.Prompt, w.N)
+	g.FirstTokenSeconds += began.Seconds()
 	if err != nil || g.StreamedBytes == 0 {
 		return g, err
 	}
-	start := time.Now()
-	err = unpackStreamed(ctx, w.Model, o)
-	g.DecodeSeconds = time.Since(start).Seconds() / float64(w.Sequences)
+	if g.Streaming, err = measureStreaming(ctx, w.Model, o); err == nil {
+		g.Streaming.DiskSeconds /= float64(w.Sequences)
+		g.Streaming.UnpackSeconds /= float64(w.Sequences)
+	}
 	return g, err
 }
 
@@ -110,9 +113,15 @@ type Generation struct {
 	GeneratePerSec float64 `json:"generate_tokens_per_s"`
 	PeakBytes      int64   `json:"peak_bytes"` // of the process since it began
 	StreamedBytes  int64   `json:"streamed_bytes_per_token"`
-	// DecodeSeconds is what reading and unpacking that many bytes alone takes.
-	DecodeSeconds float64 `json:"decode_s_per_token"`
+	// FirstTokenSeconds is the time from the process's start, or Generate's, to what follows a first token, without any text or
+	// tokenizer.
+	FirstTokenSeconds float64 `json:"first_token_s"`
+	// Streaming is what bounds a token, if weights are streamed.
+	Streaming *Streaming `json:"streaming,omitempty"`
 }
+
+// OfBound is the share that a streamed token's speed has of what disk and unpacking allow.
+func (g *Generation) OfBound() float64 { return g.Streaming.Bound() * g.GeneratePerSec }
 
 // Generate has as many sequences as the options say read depth tokens, unmeasured, then prompts of the given length, and
 // generates n tokens after each, whatever they are. Speeds of what is 0 are 0.
@@ -157,13 +166,12 @@ func Generate(ctx context.Context, dir string, o transformer.Options, depth, pro
 		}
 		return m.Forward(ctx, steps)
 	}
-	if m.Plan.Streamed == 0 { // what is touched first takes longer
-		if err := read(1); err != nil {
-			return g, err
-		}
-		for i := range steps {
-			steps[i].Session.Reset(0)
-		}
+	if err := read(1); err != nil { // what is touched first takes longer, and blocks are verified
+		return g, err
+	}
+	g.FirstTokenSeconds = time.Since(start).Seconds()
+	for i := range steps {
+		steps[i].Session.Reset(0)
 	}
 	if err := read(depth); err != nil {
 		return g, err
@@ -193,47 +201,6 @@ func Generate(ctx context.Context, dir string, o transformer.Options, depth, pro
 	g.StreamedBytes = m.Plan.Streamed / int64(len(steps))
 	g.PeakBytes, _ = procmem.PeakRSS()
 	return g, nil
-}
-
-// unpackStreamed reads and unpacks, on all cores, the matrices that a model under these
-// options streams for a token, and does nothing with them: what a streamed token
-// takes at least.
-func unpackStreamed(ctx context.Context, dir string, o transformer.Options) error {
-	plan, err := transformer.PlanFor(ctx, dir, o)
-	if err != nil {
-		return err
-	}
-	m, err := model.Open(dir)
-	if err != nil {
-		return err
-	}
-	for _, place := range plan.Matrices {
-		if place.Resident || place.Name == "model.embed_tokens.weight" {
-			continue // of embeddings a token takes one row
-		}
-		if err := unpackTensor(ctx, m, m.Manifest.Tensors[place.Name]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unpackTensor reads and unpacks a matrix.
-func unpackTensor(ctx context.Context, m *model.Model, t model.Tensor) error {
-	if t.Format == model.FormatLattice {
-		f, err := m.OpenLattice(ctx, t)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return unpack(ctx, &f.Blocks, runtime.GOMAXPROCS(0), cdna.NewVerifier(cdna.Off, f.NumBlocks(), 0))
-	}
-	f, err := m.OpenMatrix(ctx, t)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return unpack(ctx, &f.Blocks, runtime.GOMAXPROCS(0), cdna.NewVerifier(cdna.Off, f.NumBlocks(), 0))
 }
 
 // unpack reads and unpacks every block of a file, and does nothing with them.

@@ -20,6 +20,7 @@ type Kernels struct {
 // KernelReport is the table of docs/KERNELS.md.
 type KernelReport struct {
 	Measures []Measure `json:"measures"`
+	Limits   Limits    `json:"limits"`
 	Note     string    `json:"note"` // on what, and what was not measured
 }
 
@@ -54,6 +55,17 @@ func (c Kernels) Run(ctx context.Context) (*KernelReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	const prompt = 120 // vectors of a long prompt's part
+	some, err := MatMul{Rows: cols, Cols: cols, Batch: prompt, Threads: threads, Rounds: c.Rounds, Dir: c.Dir}.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.FromEnv()
+	if err != nil {
+		return nil, err
+	}
+	limits := Limits{ReadGBs: one.ReadGBs}
+	limits.Float, limits.Integer = measurePeaks(k, threads, c.Rounds)
 	blas, blasErr := MeasureOpenBLAS(ctx, c.Python, rows, cols, cols, batch, c.Rounds)
 
 	byte8, six, four := one.Result("resident 8-bit"), one.Result("resident 6-bit"), one.Result("resident 4-bit")
@@ -69,6 +81,17 @@ func (c Kernels) Run(ctx context.Context) (*KernelReport, error) {
 		{"streamed, stored / reading and hashing", ratio(one, "read and hash", "streamed none"), 0.7, false, "", perG(one.Result("streamed none"))},
 		{"streamed, zstd / unpacking", ratio(one, "unpack zstd", "streamed zstd"), 0.9, false, "", perG(one.Result("streamed zstd"))},
 		{"streamed, huff0 / unpacking", ratio(one, "unpack huff0", "streamed huff0"), 0.9, false, "", perG(one.Result("streamed huff0"))},
+	}
+	share := func(result string, p PeakResult) (reached, of float64) {
+		reached = some.Result(result).GFLOPs / 2
+		return reached, reached / p.GPerSec
+	}
+	if p := limits.Integer; p.Instruction != "" {
+		reached, of := share("resident lattice", p)
+		list = append(list, Measure{
+			fmt.Sprintf("lattice, %d vectors, 4096×4096 / %s", prompt, p.Instruction), of, 0.6, false, "",
+			fmt.Sprintf("%.0f of %.0f G multiply-adds/s", reached, p.GPerSec),
+		})
 	}
 	if blasErr == nil {
 		list = append(list,
@@ -93,13 +116,17 @@ func (c Kernels) Run(ctx context.Context) (*KernelReport, error) {
 	}
 	list = append(list, Measure{"streamed 16384×16384, 32 rows, above X and Y", float64(memory.Streamed.AboveXY()) / (1 << 20), 12, true, " MiB", "the whole process, program included"})
 
-	note := fmt.Sprintf("%d threads, %s kernels, best of %d rounds", threads, one.CPU, c.Rounds)
+	note := fmt.Sprintf("%d threads, %s kernels, best of %d rounds; the machine: plain reading %.1f GB/s", threads, one.CPU, c.Rounds, limits.ReadGBs)
+	if p := limits.Float; p.Instruction != "" {
+		_, of := share("resident 8-bit", p)
+		note += fmt.Sprintf(", %s %.0f G multiply-adds/s (8-bit, %d vectors: %.2f of it)", p.Instruction, p.GPerSec, prompt, of)
+	}
 	if blasErr == nil {
 		note += "; OpenBLAS by " + blas.Library
 	} else {
 		note += "; OpenBLAS not measured: " + blasErr.Error()
 	}
-	return &KernelReport{list, note}, nil
+	return &KernelReport{list, limits, note}, nil
 }
 
 // ratio is the time of one result over that of another.

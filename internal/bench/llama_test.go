@@ -34,7 +34,7 @@ func TestUnpackTensor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := unpackTensor(t.Context(), m, m.Manifest.Tensors["model.layers.0.mlp.up_proj.weight"]); err != nil {
+		if _, err := unpackTensor(t.Context(), m, m.Manifest.Tensors["model.layers.0.mlp.up_proj.weight"]); err != nil {
 			t.Errorf("%d entries: %v", entries, err)
 		}
 	}

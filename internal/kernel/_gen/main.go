@@ -53,7 +53,13 @@ func main() {
 	level := flag.String("level", "", "CPU level to generate")
 	integer := flag.String("integers", "", "CPU features to generate the integer canon for, instead of a level")
 	table := flag.String("routines", "", "file for the Go table of routines")
+	yardsticks := flag.Bool("peaks", false, "generate the yardsticks, instead of a level")
 	flag.Parse()
+	if *yardsticks {
+		peaks()
+		Generate()
+		return
+	}
 	for _, m := range machines {
 		if m.level == *level {
 			ConstraintExpr("!noasm")

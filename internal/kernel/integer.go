@@ -30,7 +30,7 @@ const (
 	integerPanelWidth = 48
 	integerTileWidth  = 12 // vectors that a routine takes at most
 	integerTilesWidth = 16 // and one of tile registers
-	integerStripWidth = 4  // and one of packed strips
+	integerStripWidth = 8  // and one of packed strips
 
 	zeroCode = tiles.Zero // the index byte of the integer 0
 )
@@ -117,7 +117,7 @@ type (
 	integerDotFunc func(y *float32, values, biases *byte, width int, codes *byte, groups int)
 	// integerTilesFunc is integerDotFunc for tiles times as many neighbours. sums is memory for 512 integers.
 	integerTilesFunc func(y *float32, values, biases *byte, width int, codes *byte, groups, tiles int, sums *int32)
-	// integerStripFunc sets y, [vector][16], to a packed strip (see tiles.Strip) times a panel of as many vectors as its place says.
+	// integerStripFunc adds a packed strip (see tiles.Strip) times a panel of as many vectors as its place says to y, [vector][16].
 	integerStripFunc func(y *float32, values, biases *byte, width int, widths, lines, counts, list *byte, tiles int)
 	// quantizeFunc rounds whole groups of a vector.
 	quantizeFunc func(values, biases *byte, width int, x *float32, places, steps *byte, groups int)

@@ -46,7 +46,7 @@ func (k *Kernels) DotIntegersTiles(y []float32, ldy int, x *QuantizedActivations
 	if x.n != shape.Cols || !fits(len(y), x.batch, ldy, rows) {
 		panicf("DotIntegersTiles: y has %d elements for %d vectors, %d apart; vectors of %d for rows of %d", len(y), x.batch, ldy, x.n, shape.Cols)
 	}
-	if f := k.integer; f != nil && x.batch <= integerStripWidth && f.strips[x.batch] != nil && rows > 0 && x.n > 0 {
+	if f := k.integer; f != nil && x.batch <= integerStripWidth && f.strips[x.batch] != nil && f.tiles[x.batch] == nil && x.n > 0 {
 		k.dotPackedStrips(y, ldy, x, m, first, rows, f.strips[x.batch])
 		return
 	}
@@ -71,6 +71,7 @@ func (k *Kernels) dotPackedStrips(y []float32, ldy int, x *QuantizedActivations,
 		i, r := m.Place(first + at)
 		n := min(stripRows-r, rows-at, m.Shape().BlockRows-(first+at)%m.Shape().BlockRows)
 		strip := m.Strip(i)
+		clear(sums)
 		dot(&sums[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], unsafe.SliceData(strip.Lines), &strip.Counts[0], unsafe.SliceData(strip.Exceptions), len(strip.Widths))
 		store(y[at:], ldy, sums, r, n)
 		at += n

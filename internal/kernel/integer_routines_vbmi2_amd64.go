@@ -4,4 +4,4 @@
 
 package kernel
 
-var integerStripsVBMI2 = [integerStripWidth + 1]integerStripFunc{1: integerStrip1VBMI2, 2: integerStrip2VBMI2, 3: integerStrip3VBMI2, 4: integerStrip4VBMI2}
+var integerStripsVBMI2 = [integerStripWidth + 1]integerStripFunc{1: integerStrip1VBMI2, 2: integerStrip2VBMI2, 3: integerStrip3VBMI2, 4: integerStrip4VBMI2, 5: integerStrip5VBMI2, 6: integerStrip6VBMI2, 7: integerStrip7VBMI2, 8: integerStrip8VBMI2}

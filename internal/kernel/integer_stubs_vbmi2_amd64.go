@@ -4,22 +4,42 @@
 
 package kernel
 
-// integerStrip1VBMI2 sets y, [vector][16], to a strip of packed tiles times a panel.
+// integerStrip1VBMI2 adds a strip of packed tiles times a panel to y, [vector][16].
 //
 //go:noescape
 func integerStrip1VBMI2(y *float32, values *byte, biases *byte, width int, widths *byte, lines *byte, counts *byte, list *byte, tiles int)
 
-// integerStrip2VBMI2 sets y, [vector][16], to a strip of packed tiles times a panel.
+// integerStrip2VBMI2 adds a strip of packed tiles times a panel to y, [vector][16].
 //
 //go:noescape
 func integerStrip2VBMI2(y *float32, values *byte, biases *byte, width int, widths *byte, lines *byte, counts *byte, list *byte, tiles int)
 
-// integerStrip3VBMI2 sets y, [vector][16], to a strip of packed tiles times a panel.
+// integerStrip3VBMI2 adds a strip of packed tiles times a panel to y, [vector][16].
 //
 //go:noescape
 func integerStrip3VBMI2(y *float32, values *byte, biases *byte, width int, widths *byte, lines *byte, counts *byte, list *byte, tiles int)
 
-// integerStrip4VBMI2 sets y, [vector][16], to a strip of packed tiles times a panel.
+// integerStrip4VBMI2 adds a strip of packed tiles times a panel to y, [vector][16].
 //
 //go:noescape
 func integerStrip4VBMI2(y *float32, values *byte, biases *byte, width int, widths *byte, lines *byte, counts *byte, list *byte, tiles int)
+
+// integerStrip5VBMI2 adds a strip of packed tiles times a panel to y, [vector][16].
+//
+//go:noescape
+func integerStrip5VBMI2(y *float32, values *byte, biases *byte, width int, widths *byte, lines *byte, counts *byte, list *byte, tiles int)
+
+// integerStrip6VBMI2 adds a strip of packed tiles times a panel to y, [vector][16].
+//
+//go:noescape
+func integerStrip6VBMI2(y *float32, values *byte, biases *byte, width int, widths *byte, lines *byte, counts *byte, list *byte, tiles int)
+
+// integerStrip7VBMI2 adds a strip of packed tiles times a panel to y, [vector][16].
+//
+//go:noescape
+func integerStrip7VBMI2(y *float32, values *byte, biases *byte, width int, widths *byte, lines *byte, counts *byte, list *byte, tiles int)
+
+// integerStrip8VBMI2 adds a strip of packed tiles times a panel to y, [vector][16].
+//
+//go:noescape
+func integerStrip8VBMI2(y *float32, values *byte, biases *byte, width int, widths *byte, lines *byte, counts *byte, list *byte, tiles int)

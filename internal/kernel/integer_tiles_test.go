@@ -29,7 +29,7 @@ func testIntegerTiles(t *testing.T, place func(b []byte, atEnd bool) []byte) {
 			m := newTilesCase(t, r, shape, func(b []byte) []byte { return place(b, atEnd) })
 			batch := 1 + r.IntN(60)
 			if i%3 > 0 { // as many as go straight from tiles, or a few more
-				batch = 1 + r.IntN(6)
+				batch = 1 + r.IntN(integerStripWidth+1)
 			}
 			c := newIntegerCase(r, shape.Rows, shape.Cols, batch)
 			first := r.IntN(c.rows)
@@ -51,14 +51,14 @@ func TestIntegerTileWidths(t *testing.T) {
 	widths := []int{0, 2, 3, 4, 5, 6, 7, 8}
 	oracle := generic(t)
 	eachLevel(t, func(t *testing.T, k *Kernels) {
-		for i := range 2 * len(widths) * len(widths) {
+		for i := range 3 * len(widths) * len(widths) {
 			r := rand.New(rand.NewPCG(uint64(i), 43))
 			m := tilesCase{Shape: tiles.Shape{Rows: 32, Cols: 160 + r.IntN(32), BlockRows: 32}}
 			m.idx = make([]byte, m.Rows*m.Cols)
 			far := r.IntN(3 * m.Rows)
 			for at := range m.idx {
 				row, column := at/m.Cols, at%m.Cols
-				width := widths[i/2/[]int{len(widths), 1}[column/tiles.Columns%2]%len(widths)]
+				width := widths[i/3/[]int{len(widths), 1}[column/tiles.Columns%2]%len(widths)]
 				z := r.IntN(1<<width) - 1<<width>>1
 				switch {
 				case row == far && i%2 == 0:
@@ -69,7 +69,7 @@ func TestIntegerTileWidths(t *testing.T) {
 				m.idx[at] = byte(max(-128, min(z, 127)) + tiles.Zero)
 			}
 			m.pack(t, func(b []byte) []byte { return b })
-			c := newIntegerCase(r, m.Rows, m.Cols, 1+i%5)
+			c := newIntegerCase(r, m.Rows, m.Cols, 1+i%integerStripWidth)
 			got, want := make([]float32, c.batch*m.Rows), make([]float32, c.batch*m.Rows)
 			k.DotIntegersTiles(got, m.Rows, c.quantized(k), m.m, 0, m.Rows)
 			oracle.DotIntegers(want, m.Rows, c.quantized(oracle), m.idx, m.Rows)
@@ -121,7 +121,7 @@ func BenchmarkIntegerTiles(b *testing.B) {
 			name    string
 			rows    int
 			batches []int
-		}{{"cache", 64, []int{1, 4}}, {"memory", 1 << 16, []int{1, 2, 4, 5, 8}}, {"L3", 1024, []int{120}}} {
+		}{{"cache", 64, []int{1, 2, 4, 5, 8}}, {"memory", 1 << 16, []int{1, 2, 4, 5, 8}}, {"L3", 1024, []int{120}}} {
 			b.Run(fmt.Sprintf("entropy=%g/%s", bits, s.name), func(b *testing.B) {
 				m, buf := benchTiles(b, s.rows, 4096, bits)
 				for _, batch := range s.batches {

@@ -13,7 +13,8 @@ import (
 // come to is added to the sums.
 
 const (
-	stripVectors = 4    // that a routine takes at most
+	stripVectors = 8    // that a routine takes at most
+	stripOutputs = 5    // vectors whose outputs have registers
 	stripAhead   = 8192 // bytes that lines are prefetched ahead, to L2: that leaves L1's few misses to what is near
 )
 
@@ -32,7 +33,7 @@ func integerStrips(m machine, table *bytes.Buffer) {
 func integerStrip(m machine, name string, vectors int) {
 	TEXT(name, NOSPLIT, "func(y *float32, values, biases *byte, width int, widths, lines, counts, list *byte, tiles int)")
 	Pragma("noescape")
-	Doc(name + " sets y, [vector][16], to a strip of packed tiles times a panel.")
+	Doc(name + " adds a strip of packed tiles times a panel to y, [vector][16].")
 	values, biases, width := Load(Param("values"), GP64()), Load(Param("biases"), GP64()), Load(Param("width"), GP64())
 	widths, lines := Load(Param("widths"), GP64()), Load(Param("lines"), GP64())
 	counts, list, tiles := Load(Param("counts"), GP64()), Load(Param("list"), GP64()), Load(Param("tiles"), GP64())
@@ -54,10 +55,10 @@ func integerStrip(m machine, name string, vectors int) {
 	}
 	none := ZMM()
 	zero(m, none)
-	outputs := make([]reg.VecVirtual, vectors)
-	for b := range outputs {
-		outputs[b] = ZMM()
-		zero(m, outputs[b])
+	t := &integerTile{m: m, vectors: vectors, y: Load(Param("y"), GP64())}
+	var outputs []reg.VecVirtual
+	if vectors <= stripOutputs {
+		outputs = t.loadOutputs()
 	}
 	chains := max(1, 4/vectors) // a sum waits for itself
 
@@ -152,14 +153,24 @@ func integerStrip(m machine, name string, vectors int) {
 			VPADDD(s[c], s[0], s[0])
 		}
 		VCVTDQ2PS(s[0], s[0])
-		VFMADD231PS_BCST(Mem{Base: biases, Index: width, Scale: 1, Disp: 4 * b}, s[0], outputs[b])
+		scale := Mem{Base: biases, Index: width, Scale: 1, Disp: 4 * b}
+		if vectors <= stripOutputs {
+			VFMADD231PS_BCST(scale, s[0], outputs[b])
+			continue
+		}
+		v := ZMM()
+		VMOVUPS(t.output(0, b), v)
+		VFMADD231PS_BCST(scale, s[0], v)
+		VMOVUPS(v, t.output(0, b))
 	}
 	ADDQ(next, values)
 	ADDQ(next, biases)
 	TESTQ(tiles, tiles)
 	JNE(LabelRef("group"))
 
-	t := &integerTile{m: m, vectors: vectors, y: Load(Param("y"), GP64())}
+	if vectors > stripOutputs {
+		outputs = t.loadOutputs()
+	}
 	t.storeOutputs(outputs)
 	VZEROUPPER()
 	RET()

@@ -53,6 +53,43 @@ var families = []family{
 		},
 	},
 	{
+		names:    []string{"smollm3"},
+		defaults: `{"max_position_embeddings": 32768, "num_key_value_heads": 4, "rope_theta": 2000000, "no_rope_layer_interval": 4, "tie_word_embeddings": true}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			if err := c.skipRope(h); err != nil {
+				return err
+			}
+			if !h.UseSlidingWindow {
+				h.SlidingWindow = nil
+			}
+			return c.slide(h, func(l int) bool { return !c.HasRope(l) })
+		},
+	},
+	{
+		names:    []string{"olmo2"},
+		defaults: `{"rms_norm_eps": 1e-5}`,
+		adjust:   olmo,
+	},
+	{
+		names:     []string{"olmo3"},
+		defaults:  `{"rms_norm_eps": 1e-5, "rope_theta": 500000, "sliding_window": 4096}`,
+		localRope: true,
+		adjust: func(c *Config, h *hfConfig) error {
+			if c.LocalRope.Theta == 0 {
+				c.LocalRope.Theta = h.RopeTheta
+			}
+			return olmo(c, h)
+		},
+	},
+	{
+		names:    []string{"olmoe"},
+		defaults: `{"max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "num_experts": 64, "num_experts_per_tok": 8}`,
+		adjust: func(c *Config, _ *hfConfig) error {
+			c.QKNorm, c.WholeNorm = true, true
+			return nil
+		},
+	},
+	{
 		names:    []string{"mixtral"},
 		defaults: `{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}`,
 		adjust:   func(c *Config, h *hfConfig) error { return c.slide(h, everyLayer) },
@@ -153,6 +190,35 @@ func (c *Config) slide(h *hfConfig, local func(layer int) bool) error {
 		}
 	}
 	return h.layerTypes(c)
+}
+
+// olmo is what OLMo 2 and 3 share; of GGUF files the first has windows too.
+func olmo(c *Config, h *hfConfig) error {
+	c.QKNorm, c.WholeNorm, c.PostNorms, c.NoPreNorms = true, true, true, true
+	return c.slide(h, func(l int) bool { return (l+1)%4 != 0 })
+}
+
+// skipRope reads which layers have no rotary embeddings.
+func (c *Config) skipRope(h *hfConfig) error {
+	interval := 4 // of a GGUF file
+	if h.NoRopeInterval != nil {
+		interval = *h.NoRopeInterval
+	}
+	switch {
+	case h.NoRopeLayers != nil && len(h.NoRopeLayers) != c.Layers:
+		return fmt.Errorf("no_rope_layers names %d of %d layers: %w", len(h.NoRopeLayers), c.Layers, ErrConfig)
+	case interval < 1:
+		return fmt.Errorf("no_rope_layer_interval %d: %w", interval, ErrConfig)
+	}
+	c.NoRope = make([]bool, c.Layers)
+	for l := range c.NoRope {
+		if h.NoRopeLayers != nil {
+			c.NoRope[l] = h.NoRopeLayers[l] == 0
+		} else {
+			c.NoRope[l] = (l+1)%interval == 0
+		}
+	}
+	return nil
 }
 
 func everyLayer(int) bool { return true }

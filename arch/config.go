@@ -41,7 +41,9 @@ type Config struct {
 	Activation Activation
 	NormOffset bool // norms multiply by 1 + w (Gemma)
 	QKNorm     bool // RMSNorm of every query and key head (Qwen 3, Gemma 3)
+	WholeNorm  bool // … which is of all heads together (OLMo)
 	PostNorms  bool // norms after attention and FFN too (Gemma 2 and 3)
+	NoPreNorms bool // … and none before them (OLMo 2 and 3)
 	FusedQKV   bool // one matrix for queries, keys and values (Phi-3)
 	FusedGate  bool // one matrix for gate and up projections (Phi-3)
 
@@ -54,6 +56,7 @@ type Config struct {
 	LogitSoftcap  float32
 	SlidingWindow int    // keys a local layer sees, the query's own included; 0: all layers are global
 	Local         []bool // per layer: whether it has the sliding window
+	NoRope        []bool // per layer: whether it has no rotary embeddings (SmolLM3); nil: all have them
 }
 
 // Activation is the gate's function.
@@ -104,6 +107,10 @@ func (c *Config) Check() error {
 		return fmt.Errorf("sliding window %d is not in 0..%d: %w", c.SlidingWindow, 1<<28, ErrConfig)
 	case c.SlidingWindow > 0 && len(c.Local) != c.Layers:
 		return fmt.Errorf("sliding window %d for %d of %d layers: %w", c.SlidingWindow, len(c.Local), c.Layers, ErrConfig)
+	case c.NoRope != nil && len(c.NoRope) != c.Layers:
+		return fmt.Errorf("%d of %d layers have rotary embeddings or not: %w", len(c.NoRope), c.Layers, ErrConfig)
+	case c.WholeNorm && !c.QKNorm, c.NoPreNorms && !c.PostNorms:
+		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case !(c.AttnScale > 0 && c.AttnScale <= 1e6):
 		return fmt.Errorf("attention scale %v: %w", c.AttnScale, ErrConfig)
 	case !(c.AttnSoftcap >= 0 && c.AttnSoftcap <= 1e6 && c.LogitSoftcap >= 0 && c.LogitSoftcap <= 1e6):
@@ -118,13 +125,16 @@ func (c *Config) Check() error {
 	return c.LocalRope.check(c.HeadDim)
 }
 
-// RopeOf returns the rotary embeddings of a layer, counted from 0.
+// RopeOf returns the rotary embeddings of a layer, counted from 0, that has them.
 func (c *Config) RopeOf(layer int) Rope {
 	if c.IsLocal(layer) {
 		return c.LocalRope
 	}
 	return c.Rope
 }
+
+// HasRope tells whether a layer has rotary embeddings.
+func (c *Config) HasRope(layer int) bool { return c.NoRope == nil || !c.NoRope[layer] }
 
 // IsLocal tells whether a layer has the sliding window.
 func (c *Config) IsLocal(layer int) bool { return c.SlidingWindow > 0 && c.Local[layer] }

@@ -63,6 +63,9 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"qwen2", edits{"layer_types": []string{"full_attention", "full_attention", "sliding_attention"}}, "no sliding window"},
 		{"gemma2", edits{"attn_logit_softcapping": -1}, "soft caps -1"},
 		{"gemma2", edits{"query_pre_attn_scalar": 1e-30}, "attention scale"},
+		{"smollm3", edits{"no_rope_layers": []int{1}}, "no_rope_layers names 1 of 4"},
+		{"smollm3", edits{"no_rope_layers": nil, "no_rope_layer_interval": 0}, "no_rope_layer_interval 0"},
+		{"olmoe", edits{"clip_qkv": 8}, "clip_qkv 8"},
 		{"mixtral", edits{"num_local_experts": -1}, "number of experts -1"},
 		{"mixtral", edits{"num_local_experts": 1 << 20}, "number of experts"},
 		{"mixtral", edits{"num_experts_per_tok": 6}, "6 of 5 experts"},
@@ -85,7 +88,7 @@ func TestParseConfigRefuses(t *testing.T) {
 
 func TestUnknownArchitecture(t *testing.T) {
 	_, err := ParseConfig(edited(t, "llama", edits{"model_type": "gpt2"}))
-	const want = `config.json: model_type "gpt2" is not one of gemma2, gemma3, gemma3_text, llama, mistral, mixtral, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_moe, qwen3moe: unknown architecture`
+	const want = `config.json: model_type "gpt2" is not one of gemma2, gemma3, gemma3_text, llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_moe, qwen3moe, smollm3: unknown architecture`
 	if !errors.Is(err, ErrArchitecture) || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}

@@ -191,6 +191,9 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 	}
 	c.NormOffset = false // in these files the norms have their 1 added already
 	switch theta := c.LocalRope.Theta; {
+	case r.by.unscaled && c.slides():
+		c.LocalRope = c.Rope
+		c.LocalRope.Scaling = Scaling{}
 	case theta == 0:
 		c.LocalRope = c.Rope
 	case !family.localRope: // only the base is another

@@ -47,6 +47,9 @@ type hfConfig struct {
 
 	hfExperts
 
+	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings
+	NoRopeInterval *int  `json:"no_rope_layer_interval"`
+
 	QueryPreAttnScalar float64  `json:"query_pre_attn_scalar"`
 	AttnSoftcap        *float32 `json:"attn_logit_softcapping"`
 	LogitSoftcap       *float32 `json:"final_logit_softcapping"`

@@ -16,6 +16,7 @@ type conventions struct {
 	neighbours bool     // rotary embeddings turn neighbours, not halves
 	partial    bool     // … or only the first values of a head
 	square     bool     // all heads together are as long as the residual stream
+	ungrouped  bool     // every head has keys and values of its own
 	tied       bool     // the output head is always the embeddings
 	divisors   []ScalingType
 	// slides: files have a sliding window. window tells which layers have it where a file
@@ -24,6 +25,10 @@ type conventions struct {
 	window int
 	// experts: files may have experts. The weights of the chosen sum to 1 where normalized says so.
 	experts, normalized bool
+	// unscaled: rotary embeddings are not scaled in layers with a sliding window.
+	unscaled bool
+	// noRope: every so manieth layer has no rotary embeddings. 0: all have them.
+	noRope int
 	// largest is the number of layers of the model whose attention is scaled by its
 	// hidden size per head, 1/√(hidden/heads).
 	largest int
@@ -42,6 +47,9 @@ var llamaCpp = []conventions{
 	},
 	{name: "qwen2", models: []string{"qwen2"}, activation: SiLU, biases: attention, square: true},
 	{name: "qwen3", models: []string{"qwen3"}, activation: SiLU, biases: attention},
+	{name: "smollm3", models: []string{"smollm3"}, activation: SiLU, neighbours: true, noRope: 4},
+	{name: "olmo2", models: []string{"olmo2", "olmo3"}, activation: SiLU, square: true, slides: true, window: 4, unscaled: true},
+	{name: "olmoe", models: []string{"olmoe"}, activation: SiLU, square: true, ungrouped: true, experts: true},
 	{name: "qwen2moe", models: []string{"qwen2_moe", "qwen2moe"}, activation: SiLU, biases: attention, square: true, experts: true},
 	{name: "qwen3moe", models: []string{"qwen3_moe", "qwen3moe"}, activation: SiLU, biases: attention, experts: true, normalized: true},
 	{
@@ -89,12 +97,14 @@ func (t *conventions) check(c *Config) error {
 	}{
 		{c.Activation != t.activation, fmt.Sprintf("the activation %s", c.Activation)},
 		{t.square && c.Heads*c.HeadDim != c.Hidden, fmt.Sprintf("%d heads of %d beside a hidden size of %d", c.Heads, c.HeadDim, c.Hidden)},
+		{t.ungrouped && c.Heads != c.KVHeads, fmt.Sprintf("%d key/value heads for %d heads", c.KVHeads, c.Heads)},
 		{t.tied && !c.TiedHead, "an output head of its own"},
 		{!t.partial && c.Rope.Dim != 0, "rotary embeddings that turn a part of each head"},
 		{math.Abs(float64(c.AttnScale/scale)-1) > 1e-6, fmt.Sprintf("attention scaled by %v, not %v", c.AttnScale, scale)},
 		{!gemma2 && c.AttnSoftcap != 0, "capped attention scores"},
 		{gemma2 && (c.AttnSoftcap == 0 || c.LogitSoftcap == 0), "attention scores or logits that are not capped"},
 		{t.window == 0 && c.LogitSoftcap != 0, "capped logits"},
+		{!t.usualRope(c), "rotary embeddings in other layers"},
 		{c.Experts.Dense != nil, "experts in some layers only"},
 		{c.Experts.Count > 0 && c.Experts.Normalize != t.normalized, "experts' weights that sum to 1 or not otherwise than there"},
 	} {
@@ -127,12 +137,26 @@ func (t *conventions) checkRope(c *Config) string {
 	}
 	switch local := c.LocalRope; {
 	case !c.slides():
+	case t.unscaled:
+		if local.Scaling.Type != NoScaling || local.Dim != c.Rope.Dim || local.Theta != c.Rope.Theta {
+			return "of their own in layers with a sliding window"
+		}
 	case t.name == "gemma3" && (local.Scaling.Type != NoScaling || local.Dim != c.Rope.Dim):
 		return "that are scaled in layers with a sliding window"
 	case t.name != "gemma3" && (local.Theta != c.Rope.Theta || local.Scaling.Type != s.Type || local.Dim != c.Rope.Dim):
 		return "of their own in layers with a sliding window"
 	}
 	return ""
+}
+
+// usualRope tells whether the layers without rotary embeddings are those that llama.cpp expects.
+func (t *conventions) usualRope(c *Config) bool {
+	for l := range c.Layers {
+		if c.HasRope(l) == (t.noRope > 0 && (l+1)%t.noRope == 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // attentionScale is what llama.cpp multiplies q·k by.

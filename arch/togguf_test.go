@@ -92,7 +92,7 @@ func fixtureParsed(t *testing.T, name string) *Config {
 // TestGGUFAndBack: what is written says what was read.
 func TestGGUFAndBack(t *testing.T) {
 	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "phi3-partial", "phi3-longrope-long",
-		"mixtral", "qwen2_moe", "qwen3_moe"} {
+		"mixtral", "qwen2_moe", "qwen3_moe", "smollm3", "olmo2", "olmo2-yarn", "olmo3", "olmoe"} {
 		want := fixtureParsed(t, name)
 		if want.PostNorms { // llama.cpp scales by the size of a head
 			want.AttnScale = float32(1 / math.Sqrt(float64(want.HeadDim)))

@@ -35,8 +35,8 @@ const (
 	Query             Use = "query"
 	Key               Use = "key"
 	Value             Use = "value"
-	QueryNorm         Use = "query_norm" // of each head
-	KeyNorm           Use = "key_norm"   // of each head
+	QueryNorm         Use = "query_norm" // of each head, or of all
+	KeyNorm           Use = "key_norm"   // of each head, or of all
 	AttentionOutput   Use = "attention_output"
 	PostAttentionNorm Use = "post_attention_norm" // of what attention adds
 	FFNNorm           Use = "ffn_norm"            // before the feed-forward layer
@@ -98,7 +98,9 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	q, k, v := Part{Query, queries}, Part{Key, keys}, Part{Value, keys}
 
-	norm("input_layernorm", AttentionNorm, c.Hidden)
+	if !c.NoPreNorms {
+		norm("input_layernorm", AttentionNorm, c.Hidden)
+	}
 	if c.FusedQKV {
 		projection("self_attn.qkv_proj", c.Hidden, c.QKVBias, q, k, v)
 	} else {
@@ -107,13 +109,16 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 		projection("self_attn.v_proj", c.Hidden, c.QKVBias, v)
 	}
 	if c.QKNorm {
-		norm("self_attn.q_norm", QueryNorm, c.HeadDim)
-		norm("self_attn.k_norm", KeyNorm, c.HeadDim)
+		q, k := c.QKNormLen()
+		norm("self_attn.q_norm", QueryNorm, q)
+		norm("self_attn.k_norm", KeyNorm, k)
 	}
 	projection("self_attn.o_proj", queries, c.OutBias, Part{AttentionOutput, c.Hidden})
 	if c.PostNorms {
 		norm("post_attention_layernorm", PostAttentionNorm, c.Hidden)
-		norm("pre_feedforward_layernorm", FFNNorm, c.Hidden)
+		if !c.NoPreNorms {
+			norm("pre_feedforward_layernorm", FFNNorm, c.Hidden)
+		}
 		norm("post_feedforward_layernorm", PostFFNNorm, c.Hidden)
 	} else {
 		norm("post_attention_layernorm", FFNNorm, c.Hidden) // before the FFN, whatever its name says
@@ -172,6 +177,14 @@ func (c *Config) expertWeights(l int, has func(name string) bool) (list []Weight
 	return list
 }
 
+// QKNormLen is how many values of queries and of keys are normalized together.
+func (c *Config) QKNormLen() (query, key int) {
+	if c.WholeNorm {
+		return c.Heads * c.HeadDim, c.KVHeads * c.HeadDim
+	}
+	return c.HeadDim, c.HeadDim
+}
+
 // StoredEmbedding names the tensor that holds the embeddings: some tied checkpoints store
 // only the head.
 func (c *Config) StoredEmbedding(has func(name string) bool) string {
@@ -194,7 +207,11 @@ func (c *Config) CheckWeights(shape func(name string) ([]int, bool)) error {
 			return err
 		}
 	}
-	if more := LayerName(c.Layers, "input_layernorm.weight"); has(more) {
+	first := "input_layernorm.weight"
+	if c.NoPreNorms {
+		first = "post_attention_layernorm.weight"
+	}
+	if more := LayerName(c.Layers, first); has(more) {
 		return fmt.Errorf("there is %s, but the configuration says %d layers: %w", more, c.Layers, ErrWeights)
 	}
 	return nil

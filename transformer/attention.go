@@ -11,7 +11,7 @@ import (
 // 2023): every key/value head serves Heads/KVHeads query heads.
 type attention struct {
 	Q, K, V, O   linear
-	QNorm, KNorm []float32 // of length HeadDim, or nil
+	QNorm, KNorm []float32 // of a head, or of all of them; or nil
 }
 
 // attentionScratch is the memory of an attention layer for a pass.
@@ -90,11 +90,11 @@ func (t *rotating) Do(_, i int) error {
 	return nil
 }
 
-// rotate normalizes heads where there is a norm, and turns them.
+// rotate normalizes heads where there is a norm, each or all together, and turns them.
 func (p *pass) rotate(heads, norm []float32, turn rotation) {
 	c := p.model.Config
 	if norm != nil {
-		rmsNormRows(heads, heads, norm, c.HeadDim, c.NormEps, c.NormOffset)
+		rmsNormRows(heads, heads, norm, len(norm), c.NormEps, c.NormOffset)
 	}
 	for at := 0; at < len(heads); at += c.HeadDim {
 		turn.apply(heads[at:][:c.HeadDim])

@@ -6,13 +6,13 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 )
 
-// block is one layer of the model: pre-norm attention and FFN, each added to the
-// residual stream.
+// block is one layer of the model: attention and FFN, each with norms before or after
+// it and added to the residual stream.
 type block struct {
 	Attention         attention
 	FFN               ffn       // of a mixture of experts the shared one, if there is one
 	Experts           experts   // if it is a mixture
-	AttnNorm, FFNNorm []float32 // before the layers
+	AttnNorm, FFNNorm []float32 // before the layers, or nil
 	PostAttn, PostFFN []float32 // after them, or nil
 }
 
@@ -34,14 +34,18 @@ func (b *block) linears(yield func(use arch.Use, l *linear) bool) {
 // block runs layer l on the rows' vectors x, in place.
 func (p *pass) block(ctx context.Context, l int, x []float32) error {
 	c, b := p.model.Config, &p.model.blocks[l]
-	h, y := p.normed[:len(x)], p.output[:len(x)]
-	if err := p.normalize(ctx, h, x, b.AttnNorm); err != nil {
-		return err
+	normed, y := p.normed[:len(x)], p.output[:len(x)]
+	h := x // of a model without norms before its layers
+	if b.AttnNorm != nil {
+		h = normed
+		if err := p.normalize(ctx, h, x, b.AttnNorm); err != nil {
+			return err
+		}
 	}
 	if err := p.attend(ctx, l, &b.Attention, y, h); err != nil {
 		return err
 	}
-	p.adding = adding{c, x, y, b.PostAttn, h, b.FFNNorm}
+	p.adding = adding{c, x, y, b.PostAttn, normed, b.FFNNorm}
 	if err := p.model.each(ctx, len(x)/c.Hidden, len(x), &p.adding); err != nil {
 		return err
 	}

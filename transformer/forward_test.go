@@ -27,13 +27,19 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			}
 
 			// Attention.
-			h := norm(c, x, get("input_layernorm.weight"))
+			h := x
+			if !c.NoPreNorms {
+				h = norm(c, x, get("input_layernorm.weight"))
+			}
 			var q, k, v []float64
 			if nq, nk := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim; c.FusedQKV {
 				qkv := project("self_attn.qkv_proj", h)
 				q, k, v = qkv[:nq], qkv[nq:nq+nk], qkv[nq+nk:]
 			} else {
 				q, k, v = project("self_attn.q_proj", h), project("self_attn.k_proj", h), project("self_attn.v_proj", h)
+			}
+			if c.WholeNorm {
+				q, k = norm(c, q, get("self_attn.q_norm.weight")), norm(c, k, get("self_attn.k_norm.weight"))
 			}
 			for n := range c.Heads {
 				head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], get("self_attn.q_norm.weight"))
@@ -57,7 +63,9 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			if c.PostNorms {
 				before = "pre_feedforward_layernorm.weight"
 			}
-			h = norm(c, x, get(before))
+			if h = x; !c.NoPreNorms {
+				h = norm(c, x, get(before))
+			}
 			switch {
 			case c.HasExperts(l):
 				y = mixture(c, get, h)
@@ -147,8 +155,11 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 
 
 // head normalizes a query or key head, where the model does, and turns it.
 func head(c *arch.Config, l, context, position int, x, weight []float64) {
-	if c.QKNorm {
+	if c.QKNorm && !c.WholeNorm {
 		copy(x, norm(c, x, weight))
+	}
+	if !c.HasRope(l) {
+		return
 	}
 	rope := c.Rope
 	if c.SlidingWindow > 0 && c.Local[l] {

@@ -36,6 +36,8 @@ func toGGUF(t testing.TB, f *fixture) *ggufModel {
 	switch c.Architecture {
 	case "mixtral":
 		m.arch = "llama"
+	case "olmo3":
+		m.arch = "olmo2"
 	case "qwen2_moe", "qwen3_moe":
 		m.arch = strings.Replace(c.Architecture, "_", "", 1)
 		m.keys["expert_feed_forward_length"] = uint32(c.Experts.FFN)
@@ -56,7 +58,7 @@ func toGGUF(t testing.TB, f *fixture) *ggufModel {
 	}
 	m.scaling(c)
 	for name, x := range s.tensors {
-		if m.arch == "llama" && (strings.Contains(name, "q_proj") || strings.Contains(name, "k_proj")) {
+		if slices.Contains([]string{"llama", "smollm3"}, m.arch) && (strings.Contains(name, "q_proj") || strings.Contains(name, "k_proj")) {
 			x = interleave(x, c.HeadDim)
 		}
 		if c.NormOffset && strings.Contains(name, "norm") {
@@ -142,7 +144,8 @@ func (m *ggufModel) write(t testing.TB) string {
 // know neither Mistral's and Qwen's windows nor YaRN's betas and mscale.)
 func TestGGUF(t *testing.T) {
 	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "gemma3-linear",
-		"phi3", "phi3-partial", "phi3-longrope-short", "phi3-longrope-long", "mixtral", "mixtral-3", "qwen2_moe", "qwen3_moe"} {
+		"phi3", "phi3-partial", "phi3-longrope-short", "phi3-longrope-long", "mixtral", "mixtral-3", "qwen2_moe", "qwen3_moe",
+		"smollm3", "olmo2", "olmo2-yarn", "olmo2-tied", "olmo3", "olmoe"} {
 		f := openFixture(t, name)
 		got := allLogits(t, openModel(t, toGGUF(t, f).write(t), Options{Context: f.Context}), f.Tokens, len(f.Tokens))
 		want := f.logits

@@ -40,7 +40,7 @@ type LayerRun struct {
 	Layer    int
 	Start    int           // the position of the first vector
 	X, Y     stream.Tensor // valid until Trace.Layer returns
-	Rope     arch.Rope     // of attention: the rotations of this layer,
+	Rope     arch.Rope     // of attention: the rotations of this layer, if it has any,
 	Window   int           // and how many keys a query sees, 0 for all before it
 	Duration time.Duration
 }
@@ -74,7 +74,9 @@ func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start
 	if err != nil {
 		return stream.Tensor{}, fmt.Errorf("layer %d: %w", layer, err)
 	}
-	run.Rope = c.RopeOf(layer)
+	if c.HasRope(layer) {
+		run.Rope = c.RopeOf(layer)
+	}
 	if c.IsLocal(layer) {
 		run.Window = c.SlidingWindow
 	}
@@ -109,13 +111,18 @@ func (m *Model) Block(ctx context.Context, layer int, x stream.Tensor, start int
 	b, y := &m.blocks[layer], run.Y
 	copy(y.Data, x.Data)
 	h := stream.Tensor{Shape: x.Shape, Data: make([]float32, len(x.Data))}
-	rmsNormRows(h.Data, y.Data, b.AttnNorm, c.Hidden, c.NormEps, c.NormOffset)
+	before := func(norm []float32) {
+		if copy(h.Data, y.Data); norm != nil {
+			rmsNormRows(h.Data, y.Data, norm, c.Hidden, c.NormEps, c.NormOffset)
+		}
+	}
+	before(b.AttnNorm)
 	out, err := m.Attention(ctx, layer, h, start, trace)
 	if err != nil {
 		return stream.Tensor{}, err
 	}
 	addResidual(c, y.Data, out.Data, b.PostAttn)
-	rmsNormRows(h.Data, y.Data, b.FFNNorm, c.Hidden, c.NormEps, c.NormOffset)
+	before(b.FFNNorm)
 	if out, err = m.FFN(ctx, layer, h, trace); err != nil {
 		return stream.Tensor{}, err
 	}

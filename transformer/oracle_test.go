@@ -172,6 +172,10 @@ func inventConfig(t *rapid.T) *arch.Config {
 		AttnSoftcap: rapid.SampledFrom([]float32{0, 1.5}).Draw(t, "attn cap"), LogitSoftcap: rapid.SampledFrom([]float32{0, 2}).Draw(t, "logit cap"),
 		SlidingWindow: number("window", 0, 9),
 	}
+	c.WholeNorm, c.NoPreNorms = c.QKNorm && yes("whole norm"), c.PostNorms && yes("no pre-norms")
+	if yes("no rope") {
+		c.NoRope = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "without rope")
+	}
 	if yes("experts") {
 		n := number("number of experts", 1, 6)
 		c.Experts = arch.Experts{Count: n, PerToken: number("chosen", 1, n), FFN: number("expert ffn", 1, 40), Normalize: yes("normalize"), Shared: number("shared", 0, 30)}

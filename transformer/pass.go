@@ -80,8 +80,11 @@ func (p *pass) add(k *cache, position, rotary int) {
 	}
 }
 
-// rotation returns the rotation of row i in layer l.
+// rotation returns the rotation of row i in layer l, which turns nothing where the layer has none.
 func (p *pass) rotation(l, i int) rotation {
+	if !p.model.Config.HasRope(l) {
+		return rotation{}
+	}
 	if p.model.Config.IsLocal(l) {
 		return p.rotations[1][i]
 	}

@@ -305,7 +305,8 @@ const tokenBytes = 8
 // tables is the Go heap that so many layers of a model take besides what is open when they are planned:
 // norms, and for each matrix its lookup tables and what its layout says.
 func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
-	n := int64(layers)*int64(4*c.Hidden+2*c.HeadDim)*4 + int64(len(files))*(16<<10)
+	q, k := c.QKNormLen()
+	n := int64(layers)*int64(4*c.Hidden+q+k)*4 + int64(len(files))*(16<<10)
 	for i := range files {
 		n += files[i].HeapBytes
 	}

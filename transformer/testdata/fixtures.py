@@ -70,6 +70,10 @@ def old_spelling(config):
     layer_types = c.pop("layer_types", None)
     rope = c.pop("rope_parameters")
     c["rope_scaling"] = None
+    if c["model_type"] in ("smollm3", "olmo3"):  # which are younger
+        c["layer_types"] = layer_types
+    if c["model_type"] == "olmo3":
+        rope = rope["full_attention"]
     if "full_attention" in rope:  # Gemma 3
         c["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
         c["sliding_window_pattern"] = layer_types.index("full_attention") + 1
@@ -154,6 +158,21 @@ def main():
     fixture("qwen3_moe", qwen3_moe(norm_topk_prob=True))
     fixture("qwen3_moe-all", qwen3_moe(num_experts_per_tok=7), weights="qwen3_moe")
     fixture("qwen3_moe-dense", qwen3_moe(mlp_only_layers=[1], attention_bias=True, num_hidden_layers=3, tie_word_embeddings=True, num_experts_per_tok=1))
+    fixture("smollm3", smollm3())
+    fixture("smollm3-interval", smollm3(no_rope_layer_interval=2, use_sliding_window=True, sliding_window=5), weights="smollm3")
+    fixture("smollm3-bias", smollm3(no_rope_layers=[0, 1, 0, 1], tie_word_embeddings=True, attention_bias=True, mlp_bias=True))
+    fixture("olmo2", olmo(hf.Olmo2Config))
+    fixture("olmo2-yarn", olmo(hf.Olmo2Config, rope_parameters=dict(
+        rope_theta=500.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=16)), weights="olmo2")
+    fixture("olmo2-tied", olmo(hf.Olmo2Config, attention_bias=True, tie_word_embeddings=True, num_key_value_heads=2))
+    fixture("olmo3", olmo(hf.Olmo3Config, sliding_window=6, num_hidden_layers=4))
+    fixture("olmo3-yarn", olmo(hf.Olmo3Config, sliding_window=5, num_hidden_layers=4, rope_parameters={
+        "full_attention": dict(rope_theta=500.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=16),
+        "sliding_attention": dict(rope_theta=500.0, rope_type="default")}), weights="olmo3")
+    fixture("olmo3-tied", olmo(hf.Olmo3Config, sliding_window=6, layer_types=["full_attention", "sliding_attention"], tie_word_embeddings=True))
+    fixture("olmoe", olmoe())
+    fixture("olmoe-norm", olmoe(norm_topk_prob=True, num_experts_per_tok=1), weights="olmoe")
+    fixture("olmoe-tied", olmoe(attention_bias=True, num_key_value_heads=1, tie_word_embeddings=True, num_experts=3))
     fixture("gemma2", hf.Gemma2Config(
         **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
     fixture("gemma3", gemma3())
@@ -178,6 +197,18 @@ def qwen2(**change):
 
 
 MIXTURE = {**SMALL, "hidden_size": 26, "intermediate_size": 22, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 10, "vocab_size": 61}
+
+
+def smollm3(**change):
+    return hf.SmolLM3Config(**{**MIXTURE, "num_hidden_layers": 4, "tie_word_embeddings": False, **change})
+
+
+def olmo(kind, **change):
+    return kind(**{**MIXTURE, "hidden_size": 28, "head_dim": 14, **change})
+
+
+def olmoe(**change):
+    return hf.OlmoeConfig(**{**MIXTURE, "hidden_size": 28, "head_dim": 14, "intermediate_size": 13, "num_key_value_heads": 2, "num_experts": 5, "num_experts_per_tok": 2, **change})
 
 
 def mixtral(**change):

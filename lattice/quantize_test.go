@@ -37,17 +37,19 @@ func quantize(t testing.TB, weights, gram []float32, rows, n int, damping float6
 
 // TestSameForAll: the result depends on no number of threads and no CPU level.
 func TestSameForAll(t *testing.T) {
-	const rows, n = 1200, 72 // more rows than a sample
-	weights, gram := layer(rand.New(rand.NewPCG(1, 1)), rows, n, 300)
-	var want string
-	for _, level := range kernel.Levels() {
-		t.Setenv(kernel.EnvLevel, string(level))
-		for _, threads := range []int{1, 2, 5} {
-			r := quantize(t, weights, gram, rows, n, 0.01, Options{Bits: 3, Threads: threads})
-			if got := fmt.Sprintf("%#v", r); want == "" {
-				want = got
-			} else if got != want {
-				t.Errorf("%s with %d threads gives another result", level, threads)
+	for _, size := range [][2]int{{1200, 72}, {150, 250}} { // more rows than a sample; several blocks and strips of columns
+		rows, n := size[0], size[1]
+		weights, gram := layer(rand.New(rand.NewPCG(1, 1)), rows, n, 300)
+		var want string
+		for _, level := range kernel.Levels() {
+			t.Setenv(kernel.EnvLevel, string(level))
+			for _, threads := range []int{1, 2, 5} {
+				r := quantize(t, weights, gram, rows, n, 0.01, Options{Bits: 3, Threads: threads})
+				if got := fmt.Sprintf("%#v", r); want == "" {
+					want = got
+				} else if got != want {
+					t.Errorf("%d × %d: %s with %d threads gives another result", rows, n, level, threads)
+				}
 			}
 		}
 	}

@@ -168,7 +168,7 @@ func (b *batchRun) pass(ctx context.Context) error {
 	}
 	left := b.active[:0]
 	for i, q := range b.active {
-		err := q.read(ctx, len(b.steps[i].IDs))
+		err := q.read(context.WithoutCancel(ctx), len(b.steps[i].IDs)) // what has been read counts; ctx ends the next pass
 		if err == nil && !q.ended && q.session.Position()+len(q.pending) > b.batch.Model.Plan.Context {
 			err = transformer.ErrContext
 		}

@@ -1,10 +1,12 @@
 package generate
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -172,5 +174,54 @@ func TestDamagedDraft(t *testing.T) {
 	r, err := g.Run(t.Context(), s, prompt, 20, func(string) error { return nil })
 	if !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "draft: ") || r.Stop != StopError || len(r.OutputIDs) != 1 || s.Position() != len(prompt) {
 		t.Errorf("a draft that is closed: %+v, %v", r, err)
+	}
+}
+
+// TestDraftEnds: with a draft a text ends as it does without, in the same state, where the context is tiny or full, at the model's
+// own end, and where it is cancelled, in the middle of guesses too.
+func TestDraftEnds(t *testing.T) {
+	dir := convertDemo(t)
+	for _, size := range []int{1, 2, 3, 9, 30, 400} {
+		g, s := start(t, dir, transformer.Options{Context: size}, Options{})
+		prompt := encode(t, g.Tokenizer, opening, true)
+		prompt = prompt[:min(len(prompt), size)]
+		m, err := transformer.Open(t.Context(), dir, transformer.Options{Context: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		drafts := NewPool(m, 1)
+		run := func(drafts *Pool, n, cancelAt int) (*Result, guessedRun) {
+			s.Reset(0)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			g := &Generator{Tokenizer: g.Tokenizer, Sampler: sampler(t, Options{Seed: 2, Temperature: 0.5}), Draft: drafts}
+			if drafts != nil {
+				g.Lookup = 6
+			}
+			emitted := 0
+			r, err := g.Run(ctx, s, prompt, n, func(string) error {
+				if emitted++; emitted == cancelAt {
+					cancel()
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r, guessedRun{tokens: s.Tokens(), next: g.Sampler.random.Float64(), recent: g.Sampler.recent}
+		}
+		for _, cancelAt := range []int{0, 1, 2, 5} {
+			want, state := run(nil, 500, cancelAt)
+			got, drafted := run(drafts, 500, cancelAt)
+			if !slices.Equal(got.OutputIDs, want.OutputIDs) || got.Text != want.Text || got.Stop != want.Stop || !reflect.DeepEqual(drafted, state) {
+				t.Errorf("a context of %d, cancelled at %d: %+v %v, without a draft %+v %v", size, cancelAt, got, drafted, want, state)
+			}
+			if size > len(prompt)+2 && cancelAt == 0 && got.Guessed == 0 {
+				t.Errorf("a context of %d: nothing was guessed", size)
+			}
+		}
+		if err := errors.Join(drafts.Close(), m.Close()); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -142,6 +142,9 @@ func (q *sequence) read(ctx context.Context, n int) error {
 	before := q.session.Position() - len(q.guesses) // with the token drawn before these
 	for i, next := range q.drawn {
 		err := q.take(next)
+		if err == nil && !q.ended && i < len(q.drawn)-1 {
+			err = context.Cause(ctx) // which ends the text here, as it does without guesses
+		}
 		if err == nil && !q.ended {
 			continue
 		}

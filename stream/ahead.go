@@ -10,7 +10,7 @@ const (
 	aheadStep = 4
 )
 
-// tellOf tells of what comes readAhead blocks after block i, which is next.
+// tellOf tells of what comes readAhead blocks after block i, which is next: where a file's blocks are read in order.
 func tellOf(f *cdna.Blocks, i int) {
 	if i == 0 {
 		f.Ahead(1, readAhead)

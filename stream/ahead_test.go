@@ -99,6 +99,10 @@ func TestAhead(t *testing.T) {
 	if _, _, err := matrices[2].MatMul(t.Context(), vectors(1, rows, 1)); err != nil || files[2].untold != 1 || len(files[2].told) > 0 {
 		t.Errorf("X @ W: of %d blocks it was not told, %v", files[2].untold, err)
 	}
+	files[2].untold = 0
+	if err := matrices[2].Load(t.Context()); err != nil || files[2].untold != 1 || len(files[2].told) > 0 {
+		t.Errorf("loading: of %d blocks it was not told, %v", files[2].untold, err)
+	}
 	if err := matrices[2].Close(); err != nil {
 		t.Error(err)
 	}

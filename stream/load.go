@@ -190,6 +190,7 @@ func (l *loading) room(w int, p loadPart) (room [2][]byte, ok bool) {
 
 // fetch reads block i of m to dst: its codes, or its tiles.
 func (l *loading) fetch(ctx context.Context, w int, m *Lattice, i int, dst []byte) ([]byte, error) {
+	tellOf(m.file, i)
 	if m.file.InTiles() {
 		return dst, m.file.ReadCompressed(ctx, dst, i)
 	}

@@ -263,6 +263,7 @@ func (m *Lossless) load(ctx context.Context, d *Dense) error {
 		if !widens(kind) {
 			raw = d.arena.bytes[from*kind.Size():][:block.DecompLen]
 		}
+		tellOf(&m.file.Blocks, i)
 		if _, err := m.blocks.unpack(ctx, raw, w, i, new(Stats)); err != nil {
 			return err
 		}

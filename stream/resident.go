@@ -191,6 +191,7 @@ func (m *indexed) fill(ctx context.Context, s store) error {
 		if isPlain {
 			buf = plain.rows(b.FirstRow, b.FirstRow+b.Rows)
 		}
+		tellOf(m.file, i)
 		hashed, err := m.unpack(ctx, buf, w, i, new(Stats))
 		if err != nil {
 			return err

@@ -18,7 +18,8 @@ type family struct {
 	adjust func(c *Config, h *hfConfig) error
 
 	localRope bool // rope_parameters are apart for global and local layers
-	phi       bool // part of a head may turn, and LongRoPE has older names
+	phi       bool // LongRoPE has older names
+	partial   bool // part of a head may turn
 }
 
 // section is the family's in the tables of keys.
@@ -118,6 +119,17 @@ var families = []family{
 		},
 	},
 	{
+		names: []string{"glm4_moe"},
+		defaults: `{"max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "num_key_value_heads": 8, "partial_rotary_factor": 0.5, "n_routed_experts": 128,
+			"num_experts_per_tok": 8, "moe_intermediate_size": 1408, "n_shared_experts": 1, "first_k_dense_replace": 1, "norm_topk_prob": true}`,
+		partial: true,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.QKNorm, c.OutBias = h.UseQKNorm, false
+			c.Experts.Sigmoid, c.Experts.Bias = c.Experts.Count > 0, c.Experts.Count > 0
+			return nil
+		},
+	},
+	{
 		names: []string{"gemma2"},
 		defaults: `{"max_position_embeddings": 8192, "sliding_window": 4096, "num_key_value_heads": 4, "head_dim": 256,
 			"query_pre_attn_scalar": 256, "hidden_activation": "gelu_pytorch_tanh", "attn_logit_softcapping": 50, "final_logit_softcapping": 30, "tie_word_embeddings": true}`,
@@ -160,7 +172,7 @@ var families = []family{
 			h.LayerTypes = types
 			return h.sameLayerTypes(c)
 		},
-		phi: true,
+		phi: true, partial: true,
 	},
 }
 

@@ -15,8 +15,14 @@ type Experts struct {
 	FFN      int // length between up and down projections of one
 
 	// Normalize has the weights of the chosen sum to 1. They are the router's softmax over all
-	// experts, and so, normalized, the softmax over the chosen.
+	// experts, and so, normalized, the softmax over the chosen; or sigmoids.
 	Normalize bool
+	Sigmoid   bool
+	Scale     float32 // the weights are multiplied by it in the end; 0 means 1
+	Bias      bool    // a vector is added to what decides about the choice (GLM 4.5); only with sigmoids
+	// Groups of neighbouring experts, if not 0: chosen are experts of GroupsPerToken of them, those
+	// whose two best are best together.
+	Groups, GroupsPerToken int
 
 	Shared     int  // length between up and down projections of the expert that is always chosen; 0 for none
 	SharedGate bool // whose output is multiplied by the sigmoid of a product of the vector
@@ -41,6 +47,14 @@ func (e *Experts) check(layers int) error {
 		return fmt.Errorf("intermediate size of experts %d is not in 1..%d: %w", e.FFN, 1<<20, ErrConfig)
 	case e.Shared < 0 || e.Shared > 1<<20:
 		return fmt.Errorf("intermediate size of the shared expert %d is not in 0..%d: %w", e.Shared, 1<<20, ErrConfig)
+	case !(e.Scale >= 0 && e.Scale <= 1e6):
+		return fmt.Errorf("experts' weights times %v: %w", e.Scale, ErrConfig)
+	case e.Bias && !e.Sigmoid:
+		return fmt.Errorf("a bias for choosing experts by a softmax: %w", ErrConfig)
+	case e.Groups != 0 && (e.Groups < 1 || e.Count%e.Groups != 0 || e.Count/e.Groups < 2):
+		return fmt.Errorf("%d groups of %d experts: %w", e.Groups, e.Count, ErrConfig)
+	case e.Groups != 0 && (e.GroupsPerToken < 1 || e.GroupsPerToken > e.Groups || e.GroupsPerToken*(e.Count/e.Groups) < e.PerToken):
+		return fmt.Errorf("%d experts a token of %d of %d groups: %w", e.PerToken, e.GroupsPerToken, e.Groups, ErrConfig)
 	case e.Dense != nil && len(e.Dense) != layers:
 		return fmt.Errorf("%d of %d layers have experts or not: %w", len(e.Dense), layers, ErrConfig)
 	}
@@ -66,14 +80,32 @@ type hfExperts struct {
 	Normalize   bool  `json:"norm_topk_prob"`
 	SparseStep  int   `json:"decoder_sparse_step"`
 	DenseLayers []int `json:"mlp_only_layers"`
+
+	Routed         int     `json:"n_routed_experts"` // DeepSeek's words, and GLM's
+	SharedCount    int     `json:"n_shared_experts"` // each as long as a routed one, in one matrix
+	Scale          float32 `json:"routed_scaling_factor"`
+	Groups         int     `json:"n_group"`
+	GroupsPerToken int     `json:"topk_group"`
+	DenseFirst     int     `json:"first_k_dense_replace"`
 }
 
 // experts reads them, with what transformers makes of them.
 func (h *hfConfig) experts(c *Config) error {
 	e := &h.hfExperts
-	x := Experts{Count: cmp.Or(e.Experts, e.Local), PerToken: e.PerToken, FFN: cmp.Or(e.ExpertFFN, c.FFN), Normalize: e.Normalize, Shared: e.Shared, SharedGate: e.Shared > 0}
+	x := Experts{Count: cmp.Or(e.Experts, e.Local, e.Routed), PerToken: e.PerToken, FFN: cmp.Or(e.ExpertFFN, c.FFN), Normalize: e.Normalize, Shared: e.Shared, SharedGate: e.Shared > 0}
 	if x.Count == 0 {
 		return nil
+	}
+	if e.Scale != 1 {
+		x.Scale = e.Scale
+	}
+	if e.SharedCount < 0 || e.SharedCount > 1<<10 {
+		return fmt.Errorf("n_shared_experts %d: %w", e.SharedCount, ErrConfig)
+	} else if e.SharedCount > 0 {
+		x.Shared = e.SharedCount * x.FFN
+	}
+	if e.Groups != 0 && e.Groups != 1 {
+		x.Groups, x.GroupsPerToken = e.Groups, e.GroupsPerToken
 	}
 	step := cmp.Or(e.SparseStep, 1)
 	if step < 1 {
@@ -84,7 +116,12 @@ func (h *hfConfig) experts(c *Config) error {
 	}
 	dense := make([]bool, c.Layers)
 	for l := range dense {
-		dense[l] = (l+1)%step != 0 || slices.Contains(e.DenseLayers, l)
+		dense[l] = (l+1)%step != 0 || l < e.DenseFirst
+	}
+	for _, l := range e.DenseLayers {
+		if l >= 0 && l < len(dense) {
+			dense[l] = true
+		}
 	}
 	if slices.Contains(dense, true) {
 		x.Dense = dense

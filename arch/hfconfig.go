@@ -31,6 +31,7 @@ type hfConfig struct {
 	AttnBias   bool    `json:"attention_bias"`
 	FFNBias    bool    `json:"mlp_bias"`
 	QKVBias    *bool   `json:"qkv_bias"`
+	UseQKNorm  bool    `json:"use_qk_norm"`
 
 	RopeTheta      float64 `json:"rope_theta"`
 	RopeLocalTheta float64 `json:"rope_local_base_freq"`

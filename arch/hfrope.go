@@ -117,7 +117,7 @@ func (h *hfConfig) oneRope(c *Config, r hfRope, theta float64) (Rope, error) {
 		partial = h.PartialRotary
 	}
 	if partial != 0 && partial != 1 {
-		if !h.family.phi {
+		if !h.family.partial {
 			return rope, fmt.Errorf("partial_rotary_factor %v is not supported for %s: %w", partial, c.Architecture, ErrKey)
 		}
 		rope.Dim = int(float64(c.HeadDim) * partial)

@@ -21,7 +21,7 @@ func LayerName(l int, part string) string { return fmt.Sprintf("model.layers.%d.
 var prefixes = []string{"language_model.", "_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module."}
 
 // StoredName returns the name under which a checkpoint has a tensor: behind a prefix, or
-// without "model.", as models that were saved without a head have them; or in Mixtral's words.
+// without "model.", as models that were saved without a head have them; or in another family's words.
 func StoredName(name string, has func(string) bool) string {
 	if stored, ok := behindPrefix(name, has); ok {
 		return stored
@@ -36,12 +36,13 @@ func StoredName(name string, has func(string) bool) string {
 	return name
 }
 
-// otherWords are what Mixtral's checkpoints have for parts of names.
+// otherWords are what Mixtral's and GLM's checkpoints have for parts of names.
 var otherWords = [][2]string{
 	{".mlp.gate.", ".block_sparse_moe.gate."},
 	{".mlp.experts.gate_proj.", ".block_sparse_moe.experts.w1."},
 	{".mlp.experts.up_proj.", ".block_sparse_moe.experts.w3."},
 	{".mlp.experts.down_proj.", ".block_sparse_moe.experts.w2."},
+	{".mlp.shared_expert.", ".mlp.shared_experts."},
 }
 
 func behindPrefix(name string, has func(string) bool) (stored string, ok bool) {

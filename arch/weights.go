@@ -41,6 +41,7 @@ const (
 	PostAttentionNorm Use = "post_attention_norm" // of what attention adds
 	FFNNorm           Use = "ffn_norm"            // before the feed-forward layer
 	ExpertRouter      Use = "expert_router"       // which experts a vector gets
+	RouterBias        Use = "expert_router_bias"  // a vector, added to what decides about that
 	ExpertGate        Use = "expert_gate"         // of each expert
 	ExpertUp          Use = "expert_up"
 	ExpertDown        Use = "expert_down"
@@ -152,6 +153,9 @@ func (c *Config) expertWeights(l int, has func(name string) bool) (list []Weight
 	}
 	gate, up, down := Part{ExpertGate, x.FFN}, Part{ExpertUp, x.FFN}, Part{ExpertDown, c.Hidden}
 	add("mlp.gate.weight", []int{x.Count, c.Hidden}, 0, Part{ExpertRouter, x.Count})
+	if x.Bias {
+		add("mlp.gate.e_score_correction_bias", []int{x.Count}, 0, Part{RouterBias, x.Count})
+	}
 	fused := has(LayerName(l, fusedExperts))
 	if fused {
 		experts(fusedExperts, c.Hidden, gate, up)
@@ -211,10 +215,16 @@ func (c *Config) CheckWeights(shape func(name string) ([]int, bool)) error {
 	if c.NoPreNorms {
 		first = "post_attention_layernorm.weight"
 	}
-	if more := LayerName(c.Layers, first); has(more) {
+	if more := LayerName(c.Layers, first); has(more) && !c.PredictsAhead(has) {
 		return fmt.Errorf("there is %s, but the configuration says %d layers: %w", more, c.Layers, ErrWeights)
 	}
 	return nil
+}
+
+// PredictsAhead tells whether layers behind the model's own are stored that predict several
+// tokens at once. Nothing here makes use of them.
+func (c *Config) PredictsAhead(has func(name string) bool) bool {
+	return has(LayerName(c.Layers, "eh_proj.weight"))
 }
 
 // check compares a tensor's shape, if it is there, with the one wanted.

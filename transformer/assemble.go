@@ -95,6 +95,8 @@ func (b *block) linear(u arch.Use) *linear {
 // vector returns the place of a vector that is no linear layer's: a norm's weights, as a rule.
 func (b *block) vector(u arch.Use) *[]float32 {
 	switch u {
+	case arch.RouterBias:
+		return &b.Experts.Bias
 	case arch.SharedGate:
 		return &b.Experts.SharedGate
 	case arch.AttentionNorm:

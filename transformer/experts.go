@@ -13,6 +13,7 @@ import (
 // a vector, whose outputs are added, each times its weight.
 type experts struct {
 	Router     linear
+	Bias       []float32 // is added to what decides about the choice; nil for nothing
 	FFN        ffn       // of all experts: see linear.of
 	SharedGate []float32 // for how much of the shared one is added; nil for all of it
 
@@ -34,6 +35,18 @@ type routing struct {
 	choices []choice  // [chunk, chosen], a token's in ascending order of experts
 	order   []int32   // of choices, by expert; those of one in ascending order of tokens
 	ends    []int32   // of each expert's part of order
+
+	keys, sums []float32 // [experts], of a token, and of its groups
+	best       []int32   // [experts]: places of the largest
+}
+
+// newRouting has room for tokens of a chunk; where it lies outside of the Go heap, take gives it.
+func newRouting(x *arch.Experts, hidden, chunk, seen int, take func(n int) []float32) routing {
+	return routing{
+		logits: take(chunk * x.Count), x: take(chunk * hidden), y: take(chunk * hidden), seen: take(chunk * seen),
+		choices: make([]choice, chunk*x.PerToken), order: make([]int32, chunk*x.PerToken), ends: make([]int32, x.Count),
+		keys: make([]float32, x.Count), sums: make([]float32, x.Groups), best: make([]int32, x.Count),
+	}
 }
 
 // mix writes a mixture's output for vectors x to y: the experts' in ascending order of their
@@ -46,7 +59,7 @@ func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
 		return err
 	}
 	for t := range tokens {
-		choose(&c.Experts, r.choices[t*k:][:k], logits[t*c.Experts.Count:][:c.Experts.Count])
+		r.choose(&c.Experts, r.choices[t*k:][:k], logits[t*c.Experts.Count:][:c.Experts.Count], e.Bias)
 	}
 	r.group(tokens * k)
 	clear(y)
@@ -95,39 +108,96 @@ func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
 	return m.each(ctx, tokens, len(x), &p.mixing)
 }
 
-// choose writes the experts of largest logits, of equal ones those of the lower number, in ascending
-// order of their numbers, with their weights: the softmax of all logits, or of the chosen alone.
-func choose(x *arch.Experts, chosen []choice, logits []float32) {
-	last, most := -1, float32(math.Inf(1)) // the one chosen before: only what comes after it is looked at
-	for n := range chosen {
-		best, logit := -1, float32(0)
+// choose writes the experts of largest keys, of equal ones those of the lower number, in ascending
+// order of their numbers, with their weights. Keys are what the router computes, or the sigmoids of that, which
+// take its place, plus a bias.
+func (r *routing) choose(x *arch.Experts, chosen []choice, logits, bias []float32) {
+	keys := logits
+	if x.Sigmoid {
+		keys = r.keys
 		for i, v := range logits {
+			logits[i] = float32(1 / (1 + detmath.Exp64(-float64(v))))
+			keys[i] = logits[i]
+			if bias != nil {
+				keys[i] += bias[i]
+			}
+		}
+	}
+	if x.Groups > 0 {
+		keys = r.keepGroups(x, keys)
+	}
+	r.best = largest(r.best[:len(chosen)], keys)
+	most := float64(logits[r.best[0]])
+	slices.Sort(r.best)
+	weight := func(i int32) float64 {
+		if x.Sigmoid {
+			return float64(logits[i])
+		}
+		return detmath.Exp64(float64(logits[i]) - most)
+	}
+	sum := 0.0
+	switch {
+	case x.Normalize:
+		for _, i := range r.best {
+			sum += weight(i)
+		}
+		if x.Sigmoid {
+			sum += 1e-20 // as transformers has it, for sigmoids that are all 0
+		}
+	case x.Sigmoid:
+		sum = 1
+	default:
+		for i := range logits {
+			sum += weight(int32(i))
+		}
+	}
+	scale := float64(x.Scale)
+	if scale == 0 {
+		scale = 1
+	}
+	for n, i := range r.best {
+		chosen[n] = choice{i, float32(weight(i) / sum * scale)}
+	}
+}
+
+// keepGroups returns keys with those of experts outside of the best groups as low as can be.
+func (r *routing) keepGroups(x *arch.Experts, keys []float32) []float32 {
+	size := x.Count / x.Groups
+	sums := r.sums[:x.Groups]
+	for g := range sums {
+		best := largest(r.best[:2], keys[g*size:][:size])
+		sums[g] = keys[g*size+int(best[0])] + keys[g*size+int(best[1])]
+	}
+	kept := largest(r.best[:x.GroupsPerToken], sums)
+	if !x.Sigmoid {
+		copy(r.keys, keys)
+	}
+	for i := range r.keys {
+		if !slices.Contains(kept, int32(i/size)) {
+			r.keys[i] = float32(math.Inf(-1))
+		}
+	}
+	return r.keys
+}
+
+// largest fills best with the places of the largest keys, the largest first, of equal ones the lower place; a
+// NaN is as low as can be.
+func largest(best []int32, keys []float32) []int32 {
+	last, most := -1, float32(math.Inf(1)) // the one before: only what comes after it is looked at
+	for n := range best {
+		at, top := -1, float32(0)
+		for i, v := range keys {
 			if v != v {
 				v = float32(math.Inf(-1))
 			}
-			if (v < most || v == most && i > last) && (best < 0 || v > logit) {
-				best, logit = i, v
+			if (v < most || v == most && i > last) && (at < 0 || v > top) {
+				at, top = i, v
 			}
 		}
-		chosen[n].expert = int32(best)
-		last, most = best, logit
+		best[n] = int32(at)
+		last, most = at, top
 	}
-	largest := float64(logits[chosen[0].expert])
-	slices.SortFunc(chosen, func(a, b choice) int { return int(a.expert - b.expert) })
-	exp := func(i int) float64 { return detmath.Exp64(float64(logits[i]) - largest) }
-	sum := 0.0
-	if x.Normalize {
-		for _, c := range chosen {
-			sum += exp(int(c.expert))
-		}
-	} else {
-		for i := range logits {
-			sum += exp(i)
-		}
-	}
-	for n := range chosen {
-		chosen[n].weight = float32(exp(int(chosen[n].expert)) / sum)
-	}
+	return best
 }
 
 // group sorts the first n choices by expert.

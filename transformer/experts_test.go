@@ -16,58 +16,39 @@ import (
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
-// TestChoose: the largest logits win, of equal ones the lower numbers; weights are their softmax.
-func TestChoose(t *testing.T) {
+// TestLargest: the largest keys win, of equal ones the lower places; a NaN is as low as can be.
+func TestLargest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		x := arch.Experts{Count: rapid.IntRange(1, 9).Draw(t, "experts"), Normalize: rapid.Bool().Draw(t, "normalize")}
-		x.PerToken = rapid.IntRange(1, x.Count).Draw(t, "chosen")
 		inf := float32(math.Inf(1))
-		finite := rapid.SampledFrom([]float32{-2, -1, 0, 1, 1.5})
-		any := rapid.SampledFrom([]float32{-inf, -1, 0, 1, inf, float32(math.NaN())})
-		gen := rapid.SampledFrom([]*rapid.Generator[float32]{finite, any}).Draw(t, "kind")
-		logits := rapid.SliceOfN(gen, x.Count, x.Count).Draw(t, "logits")
-		chosen := make([]choice, x.PerToken)
-		choose(&x, chosen, logits)
-
-		order := make([]int, x.Count)
-		for i := range order {
-			order[i] = i
-		}
-		key := func(i int) float64 { return math.Max(float64(logits[i]), math.Inf(-1)) }
-		slices.SortStableFunc(order, func(a, b int) int {
-			va, vb := key(a), key(b)
-			if va != va {
-				va = math.Inf(-1)
-			}
-			if vb != vb {
-				vb = math.Inf(-1)
-			}
-			switch {
-			case va > vb:
-				return -1
-			case va < vb:
-				return 1
-			}
-			return 0
-		})
-		want := slices.Clone(order[:x.PerToken])
-		slices.Sort(want)
-		sum := 0.0
-		for i, v := range logits {
-			if !x.Normalize || slices.Contains(want, i) {
-				sum += math.Exp(float64(v))
+		keys := rapid.SliceOfN(rapid.SampledFrom([]float32{-inf, -1, 0, 1, 1.5, inf, float32(math.NaN())}), 1, 9).Draw(t, "keys")
+		n := rapid.IntRange(1, len(keys)).Draw(t, "n")
+		wide := make([]float64, len(keys))
+		for i, v := range keys {
+			if wide[i] = float64(v); v != v {
+				wide[i] = math.Inf(-1)
 			}
 		}
-		for i, c := range chosen {
-			if int(c.expert) != want[i] {
-				t.Fatalf("%v are chosen of %v, want %v", chosen, logits, want)
-			}
-			w := math.Exp(float64(logits[want[i]])) / sum
-			if !math.IsInf(sum, 0) && sum == sum && sum > 0 && !(math.Abs(float64(c.weight)-w) <= 1e-6) {
-				t.Fatalf("expert %d of %v has the weight %v, want %v", c.expert, logits, c.weight, w)
+		want := places(wide)[:n]
+		for i, at := range largest(make([]int32, n), keys) {
+			if int(at) != want[i] {
+				t.Fatalf("place %d of %v is %d, want %d", i, keys, at, want[i])
 			}
 		}
 	})
+}
+
+// TestChooseTies: of experts that the router likes as much the first are chosen, in ascending order.
+func TestChooseTies(t *testing.T) {
+	x := arch.Experts{Count: 6, PerToken: 3, Normalize: true}
+	r := newRouting(&x, 1, 1, 0, func(n int) []float32 { return make([]float32, n) })
+	r.choose(&x, r.choices, []float32{1, 2, 1, 2, 1, 1}, nil)
+	sum := 2*math.Exp(0) + math.Exp(-1)
+	want := []choice{{0, float32(math.Exp(-1) / sum)}, {1, float32(1 / sum)}, {3, float32(1 / sum)}}
+	for i, c := range r.choices {
+		if c.expert != want[i].expert || math.Abs(float64(c.weight-want[i].weight)) > 1e-7 {
+			t.Errorf("choice %d is %v, want %v", i, c, want[i])
+		}
+	}
 }
 
 // mixtures are the fixtures that have experts.
@@ -78,7 +59,7 @@ func mixtures(t testing.TB) (list []*fixture) {
 			list = append(list, openFixture(t, name))
 		}
 	}
-	if len(list) < 9 {
+	if len(list) < 15 {
 		t.Fatalf("only %d mixtures", len(list))
 	}
 	return list
@@ -240,5 +221,26 @@ func TestExpertsPlanned(t *testing.T) {
 	}
 	if got := streamed(&stream.Layout{FileBytes: 1001, Used: 0.25}, false, false); got != 251 {
 		t.Errorf("a token reads %d bytes of 1001 of which it uses a quarter", got)
+	}
+}
+
+// TestPredictsAhead: a layer behind the model's own that predicts several tokens at once is left out, and
+// a note says so.
+func TestPredictsAhead(t *testing.T) {
+	f := openFixture(t, "glm4_moe")
+	want := allLogits(t, openModel(t, f.dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
+	tensors := readWeights(t, f.config, f.dir).tensors
+	for _, part := range []string{"eh_proj.weight", "input_layernorm.weight"} {
+		tensors[arch.LayerName(2, part)] = made{shape: []int{2}, data: []float32{1, 2}}
+	}
+	dir := t.TempDir()
+	copyFile(t, filepath.Join(f.dir, "config.json"), filepath.Join(dir, "config.json"))
+	writeSafetensors(t, filepath.Join(dir, "model.safetensors"), tensors)
+	m := openModel(t, dir, Options{Context: f.Context})
+	if got := allLogits(t, m, f.Tokens, len(f.Tokens)); !slices.Equal(got, want) {
+		t.Error("other logits")
+	}
+	if len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "from 2 on") {
+		t.Errorf("%q", m.Notes)
 	}
 }

@@ -109,19 +109,45 @@ func gated(c *arch.Config, gate, up []float64) []float64 {
 // mixture is the sum of the networks that the router thinks most of.
 func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 {
 	x := &c.Experts
-	logits, order := affine(get("mlp.gate.weight"), nil, h), make([]int, x.Count)
+	weights := affine(get("mlp.gate.weight"), nil, h)
 	sum := 0.0
-	for i, v := range logits {
-		order[i] = i
-		sum += math.Exp(v)
+	for i, v := range weights {
+		weights[i] = math.Exp(v)
+		sum += weights[i]
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
-	chosen := order[:x.PerToken]
+	keys := slices.Clone(weights)
+	if x.Sigmoid {
+		sum = 1
+		for i, v := range weights {
+			weights[i] = v / (1 + v)
+			keys[i] = weights[i]
+			if x.Bias {
+				keys[i] += get("mlp.gate.e_score_correction_bias")[i]
+			}
+		}
+	}
+	if x.Groups > 0 {
+		size := x.Count / x.Groups
+		best := make([]float64, x.Groups)
+		for g := range best {
+			two := places(keys[g*size:][:size])
+			best[g] = keys[g*size+two[0]] + keys[g*size+two[1]]
+		}
+		for _, g := range places(best)[x.GroupsPerToken:] {
+			for i := range size {
+				keys[g*size+i] = math.Inf(-1)
+			}
+		}
+	}
+	chosen := places(keys)[:x.PerToken]
 	if x.Normalize {
 		sum = 0
 		for _, e := range chosen {
-			sum += math.Exp(logits[e])
+			sum += weights[e]
 		}
+	}
+	if x.Scale != 0 {
+		sum /= float64(x.Scale)
 	}
 	of := func(name string, e int) []float64 { // an expert's part of a matrix
 		w := get(name)
@@ -135,7 +161,7 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 
 		}
 	}
 	for _, e := range chosen {
-		weight := math.Exp(logits[e]) / sum
+		weight := weights[e] / sum
 		if both := get("mlp.experts.gate_up_proj"); both != nil {
 			both = of("mlp.experts.gate_up_proj", e)
 			plus(weight, both[:len(both)/2], both[len(both)/2:], of("mlp.experts.down_proj", e))
@@ -151,6 +177,16 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 
 		plus(weight, get("mlp.shared_expert.gate_proj.weight"), get("mlp.shared_expert.up_proj.weight"), get("mlp.shared_expert.down_proj.weight"))
 	}
 	return y
+}
+
+// places are those of values, the largest first.
+func places(values []float64) []int {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
+	return order
 }
 
 // head normalizes a query or key head, where the model does, and turns it.

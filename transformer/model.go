@@ -127,6 +127,11 @@ func OpenAt(ctx context.Context, at checkpoint.Location, o Options) (*Model, err
 // configure returns a source's configuration. A head that is stored beside the embeddings and
 // differs from them is one of its own whatever config.json says, as in transformers 5; 4 tied them.
 func configure(ctx context.Context, src source) (c *arch.Config, notes []string, err error) {
+	defer func() {
+		if err == nil && c.PredictsAhead(src.has) {
+			notes = append(notes, fmt.Sprintf("layers from %d on predict several tokens at once; they are left out", c.Layers))
+		}
+	}()
 	if c, err = src.config(ctx); err != nil || !c.TiedHead || !src.has(arch.HeadName) || !src.has(arch.EmbeddingName) {
 		return c, nil, err
 	}

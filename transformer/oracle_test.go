@@ -180,6 +180,15 @@ func inventConfig(t *rapid.T) *arch.Config {
 		n := number("number of experts", 1, 6)
 		c.Experts = arch.Experts{Count: n, PerToken: number("chosen", 1, n), FFN: number("expert ffn", 1, 40), Normalize: yes("normalize"), Shared: number("shared", 0, 30)}
 		c.Experts.SharedGate = c.Experts.Shared > 0 && yes("shared gate")
+		if c.Experts.Sigmoid = yes("sigmoid"); c.Experts.Sigmoid {
+			c.Experts.Bias = yes("router bias")
+		}
+		c.Experts.Scale = rapid.SampledFrom([]float32{0, 2.5}).Draw(t, "scale")
+		if n%2 == 0 && n >= 4 && yes("groups") {
+			c.Experts.Groups = n / 2
+			least := (c.Experts.PerToken + 1) / 2
+			c.Experts.GroupsPerToken = number("groups a token", least, n/2)
+		}
 		if yes("some dense") {
 			c.Experts.Dense = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "dense")
 		}

@@ -306,7 +306,7 @@ const tokenBytes = 8
 // norms, and for each matrix its lookup tables and what its layout says.
 func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 	q, k := c.QKNormLen()
-	n := int64(layers)*int64(4*c.Hidden+q+k)*4 + int64(len(files))*(16<<10)
+	n := int64(layers)*int64(4*c.Hidden+q+k+c.Experts.Count)*4 + int64(len(files))*(16<<10)
 	for i := range files {
 		n += files[i].HeapBytes
 	}

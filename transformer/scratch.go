@@ -85,7 +85,7 @@ func (e extent) heap(c *arch.Config) int64 {
 	}
 	rotations := int64(e.chunk) * 2 * int64(4*c.HeadDim+128)
 	tasks := int64(e.chunk) * int64(unsafe.Sizeof(attentionTask{}))
-	choices := int64(e.chunk)*int64(c.Experts.PerToken)*int64(unsafe.Sizeof(choice{})+4) + 4*int64(c.Experts.Count)
+	choices := int64(e.chunk)*int64(c.Experts.PerToken)*int64(unsafe.Sizeof(choice{})+4) + 4*4*int64(c.Experts.Count)
 	return packed + rotations + tasks + choices + e.escaped*int64(e.chunk)
 }
 
@@ -127,10 +127,7 @@ func (b *scratch) divide(c *arch.Config, e extent) {
 	shared := rest
 	b.gate, b.up = take(chunk*c.WidestFFN()), take(chunk*c.WidestFFN())
 	if x := &c.Experts; x.Count > 0 {
-		b.routing = routing{
-			logits: take(chunk * x.Count), x: take(chunk * c.Hidden), y: take(chunk * c.Hidden), seen: take(chunk * e.seen(c)),
-			choices: make([]choice, chunk*x.PerToken), order: make([]int32, chunk*x.PerToken), ends: make([]int32, x.Count),
-		}
+		b.routing = newRouting(x, c.Hidden, chunk, e.seen(c), take)
 	}
 	rest = shared
 	a.q, a.out = take(chunk*c.Heads*c.HeadDim), take(chunk*c.Heads*c.HeadDim)

@@ -27,7 +27,11 @@ CLASSES = {
     "mixtral": hf.MixtralConfig,
     "qwen2_moe": hf.Qwen2MoeConfig,
     "qwen3_moe": hf.Qwen3MoeConfig,
+    "glm4_moe": hf.Glm4MoeConfig,
 }
+
+# Defaults that make no model: 4096 values are not divided among 96 heads; checkpoints say how long a head is.
+MORE = {hf.Glm4MoeConfig: {"head_dim": 128}}
 
 
 def plain(value):
@@ -45,7 +49,7 @@ def keys(cls):
         if value is dataclasses.MISSING:
             value = field.default_factory() if field.default_factory is not dataclasses.MISSING else None
         found[field.name] = plain(value)
-    found.update(plain(cls(name_or_path="some/model", architectures=["Any"]).to_dict()))
+    found.update(plain(cls(name_or_path="some/model", architectures=["Any"], **MORE.get(cls, {})).to_dict()))
     return found
 
 

@@ -58,6 +58,9 @@ def randomize(model, seed):
         else:
             x = 1.6 * x / math.sqrt(p.shape[-1])  # experts are [experts, rows, columns]
         p.data = x.to(torch.bfloat16)
+    for name, p in sorted(model.named_buffers()):
+        if name.endswith("correction_bias"):
+            p.data = (0.3 * torch.randn(p.shape, generator=g, dtype=torch.float64)).to(torch.bfloat16).to(p.dtype)
 
 
 def old_spelling(config):
@@ -173,6 +176,10 @@ def main():
     fixture("olmoe", olmoe())
     fixture("olmoe-norm", olmoe(norm_topk_prob=True, num_experts_per_tok=1), weights="olmoe")
     fixture("olmoe-tied", olmoe(attention_bias=True, num_key_value_heads=1, tie_word_embeddings=True, num_experts=3))
+    fixture("glm4_moe", glm4_moe(use_qk_norm=True))
+    fixture("glm4_moe-groups", glm4_moe(use_qk_norm=True, n_group=3, topk_group=2, norm_topk_prob=False), weights="glm4_moe")
+    fixture("glm4_moe-dense", glm4_moe(
+        first_k_dense_replace=2, num_hidden_layers=3, n_shared_experts=2, attention_bias=True, tie_word_embeddings=True, routed_scaling_factor=1.0, num_experts_per_tok=1))
     fixture("gemma2", hf.Gemma2Config(
         **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
     fixture("gemma3", gemma3())
@@ -209,6 +216,11 @@ def olmo(kind, **change):
 
 def olmoe(**change):
     return hf.OlmoeConfig(**{**MIXTURE, "hidden_size": 28, "head_dim": 14, "intermediate_size": 13, "num_key_value_heads": 2, "num_experts": 5, "num_experts_per_tok": 2, **change})
+
+
+def glm4_moe(**change):
+    return hf.Glm4MoeConfig(**{
+        **MIXTURE, "head_dim": 16, "n_routed_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 13, "routed_scaling_factor": 2.5, "num_mtp_layers": 0, **change})
 
 
 def mixtral(**change):

@@ -14,7 +14,7 @@ type Rounding struct {
 	Inverse, Stored, Limit [RoundColumns]float64               // of the step; the step as it is stored; the largest |z|
 	ZZ, ZY, EE, RR         [RoundColumns]float64               // z², z·y/step, (y−stored·z)², (w−stored·z)²
 
-	scratch [3][RoundColumns][roundRows]float64 // the routines'
+	_ [3][RoundColumns][roundRows]float64 // scratch memory of the routines
 }
 
 // RoundRows are the rows that Round64 takes: of each slice, rows a stride apart, their columns next to each other.

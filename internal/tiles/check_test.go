@@ -26,3 +26,33 @@ func BenchmarkCheck(b *testing.B) {
 		})
 	}
 }
+
+// TestAscend: entries that ascend by the short look are well-formed by the long one, and take the row as far.
+func TestAscend(t *testing.T) {
+	taken := 0
+	for i := range 200_000 {
+		r := rand.New(rand.NewPCG(uint64(i), 7))
+		list := make([]byte, 3+r.IntN(3))
+		for j := range list {
+			list[j] = byte(j*16+r.IntN(20))&columnBits | byte(r.IntN(2))<<7
+			if r.IntN(20) == 0 {
+				list[j] = byte(r.Uint32())
+			}
+		}
+		n, row, slot := 1+r.IntN(min(layer, len(list))), r.IntN(Rows), layer*r.IntN(2)
+		c := groupCheck{widths: []byte{6, 5}, most: [2]int{2, 4}}
+		if slot > 0 {
+			c.rows[row] = rowCheck{r.IntN(24), 1}
+		}
+		short, long := c, c
+		if short.ascend(row, slot, list, n) {
+			taken++
+			if !long.entries(row, list[:n]) || long.rows != short.rows {
+				t.Fatalf("case %d: %x, %d entries after %v: %v, %v", i, list, n, c.rows[row], short.rows[row], long.rows[row])
+			}
+		}
+	}
+	if taken < 10_000 {
+		t.Errorf("%d taken", taken)
+	}
+}

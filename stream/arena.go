@@ -26,6 +26,15 @@ func newArena(b *memory.Ledger, what string, n int) (arena, error) {
 	return arena{b, bytes}, nil
 }
 
+// newWeights is newArena for a matrix, of which all is going to be read again and again.
+func newWeights(b *memory.Ledger, what string, n int) (arena, error) {
+	a, err := newArena(b, what, n)
+	if err == nil {
+		offheap.Whole(a.bytes)
+	}
+	return a, err
+}
+
 // release gives the memory back; the arena is empty then.
 func (a *arena) release() error {
 	if a.bytes == nil {

@@ -77,7 +77,7 @@ func (e *Engine) newDense(rows, cols, size int) (*Dense, error) {
 	if rows < 1 || cols < 1 || rows > 1<<47/cols {
 		return nil, fmt.Errorf("a matrix of %d × %d: %w", rows, cols, ErrShape)
 	}
-	a, err := newArena(e.budget, fmt.Sprintf("a dense matrix of %d × %d", rows, cols), rows*cols*size)
+	a, err := newWeights(e.budget, fmt.Sprintf("a dense matrix of %d × %d", rows, cols), rows*cols*size)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
-	"github.com/helix-substrate/helix-substrate/internal/offheap"
 	"github.com/helix-substrate/helix-substrate/internal/tiles"
 	"github.com/helix-substrate/helix-substrate/internal/workers"
 )
@@ -95,11 +94,10 @@ func (l *loading) run(ctx context.Context, matrices []*Lattice) error {
 
 // add makes room for a matrix.
 func (l *loading) add(m *Lattice) error {
-	a, err := newArena(l.engine.budget, m.file.Name(), int(m.layout.ResidentBytes))
+	a, err := newWeights(l.engine.budget, m.file.Name(), int(m.layout.ResidentBytes))
 	if err != nil {
 		return err
 	}
-	offheap.Whole(a.bytes)
 	l.arenas = append(l.arenas, a)
 	var size tiles.Size
 	size.Lines, size.Exceptions = m.lattice.Packed()

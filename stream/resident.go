@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
-	"github.com/helix-substrate/helix-substrate/internal/offheap"
 )
 
 // resident holds a matrix's indices in memory, verified.
@@ -161,11 +160,10 @@ func (m *indexed) loadAs(ctx context.Context, size int, in func(buf []byte) (sto
 	if m.resident != nil {
 		return nil
 	}
-	a, err := newArena(m.engine.budget, m.file.Name(), size)
+	a, err := newWeights(m.engine.budget, m.file.Name(), size)
 	if err != nil {
 		return err
 	}
-	offheap.Whole(a.bytes)
 	s, err := in(a.bytes)
 	if err == nil {
 		err = m.fill(ctx, s)

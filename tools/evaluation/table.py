@@ -2,8 +2,8 @@
 
 SOURCE is a Hugging Face directory or GGUF file of BF16 weights. Both sides calibrate on one text, convert
 the linear layers only (embeddings and head stay as they are), and are judged by `eval kld` on another text. What lies in
-WORK already is not made again. Prints every candidate, then how many of their bytes ours take at each one's mean divergence,
-for each way to spread bits over the matrices.
+WORK already is not made again. Prints every candidate, then how many of their bytes ours take where the mean divergence is
+theirs, and where the 99.9th percentile is, for each way to spread bits over the matrices.
 """
 import argparse
 import json
@@ -27,18 +27,20 @@ def run(*command):
 
 
 def made(path, *command):
-    """Path, after running the command that makes it if it is not there, whose processor time is kept beside."""
-    if not os.path.exists(path):
+    """Path, after running the command that makes it unless an earlier one ended well, whose processor time is kept beside."""
+    if not os.path.exists(path + ".seconds.json"):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run(*command)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        json.dump(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, open(path + ".seconds.json", "w"))
+        with open(path + ".seconds.json", "w") as f:
+            json.dump(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, f)
     return path
 
 
 def seconds(path):
     """The processor time that making path took, as text."""
-    return f"{json.load(open(path + '.seconds.json')):.0f} s" if os.path.exists(path + ".seconds.json") else ""
+    with open(path + ".seconds.json") as f:
+        return f"{json.load(f):.0f} s"
 
 
 def linear(name):
@@ -104,13 +106,17 @@ class Table:
         return [json.load(open(keep(c[0]))) for c in candidates]
 
 
-def at(points, kld):
-    """The bytes at a divergence: log KLD is taken as linear in the bytes between two points, None outside of them."""
+def share(points, kld, theirs, weights):
+    """The bits a weight at a divergence, and their share of theirs, both in bytes: log KLD is taken as linear in the bytes
+    between two points, (bytes, KLD)."""
     points = sorted(points)
+    text = lambda word, n: f"{word}{8 * n / weights:.3f}, **{word}{n / theirs:.3f}**"
+    if kld > points[0][1]:
+        return text("below ", points[0][0])
     for (b0, k0), (b1, k1) in zip(points, points[1:]):
         if k1 <= kld <= k0:
-            return b0 + (b1 - b0) * (math.log(k0) - math.log(kld)) / (math.log(k0) - math.log(k1))
-    return None
+            return text("", b0 + (b1 - b0) * (math.log(k0) - math.log(kld)) / (math.log(k0) - math.log(k1)))
+    return text("above ", points[-1][0])
 
 
 def main():
@@ -146,13 +152,12 @@ def main():
         print(f"| {name} | {8 * file / weights:.3f} | {8 * memory / weights:.3f} | {r['mean_kld']:.5f} | {r['p99_kld']:.4f} | {r['p999_kld']:.4f} | "
               f"{100 * r['same_top_1']:.1f} % | {seconds(path)} |")
     for how, some in ours.items():
-        print(f"\n| at equal mean KLD, allocate {how} | bits | ours in the file | share | ours in memory | share |\n|---|---|---|---|---|---|")
+        print(f"\n| theirs, and ours by {how} | bits | at equal mean KLD: in the file, share | in memory, share | "
+              "at equal 99.9 %: in the file, share | in memory, share |\n|---|---|---|---|---|---|")
         for name, _, n, _ in theirs + uncalibrated + [c for other in ours if other != how for c in ours[other]]:
-            cells = [name, f"{8 * n / weights:.3f}"]
-            for place in (2, 3):
-                b = at([(c[place], result[c[0]]["mean_kld"]) for c in some], result[name]["mean_kld"])
-                cells += [f"{8 * b / weights:.3f}", f"**{b / n:.3f}**"] if b else ["outside", ""]
-            print("|", " | ".join(cells), "|")
+            cells = [share([(c[place], result[c[0]][measure]) for c in some], result[name][measure], n, weights)
+                     for measure in ("mean_kld", "p999_kld") for place in (2, 3)]
+            print("|", " | ".join([name, f"{8 * n / weights:.3f}", *cells]), "|")
 
 
 if __name__ == "__main__":

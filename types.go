@@ -1,6 +1,7 @@
 package helix
 
 import (
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/stream"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
@@ -29,3 +30,9 @@ type Canon = stream.Canon
 
 // VerifyOff is the policy of comparing no hashes.
 const VerifyOff = cdna.Off
+
+// Family is an architecture of models that run, in words for people.
+type Family = arch.Family
+
+// Families lists the architectures of models that run.
+func Families() []Family { return arch.Families() }

@@ -12,6 +12,7 @@ import (
 type family struct {
 	// names are its model_type in config.json and general.architecture in GGUF.
 	names []string
+	about string // for people: published models, and what they have beyond Llama
 	// defaults are config.json's values where the file leaves them out.
 	defaults string
 	// adjust changes what config.json gave a Llama of the same sizes.
@@ -29,16 +30,19 @@ func (f *family) section() string { return strings.TrimSuffix(f.names[0], "_text
 var families = []family{
 	{
 		names:  []string{"llama"},
+		about:  "Llama 1 to 3, SmolLM 1 and 2, TinyLlama, Yi, …",
 		adjust: func(c *Config, h *hfConfig) error { return h.sameLayerTypes(c) },
 	},
 	{
 		// With layer_types it is what transformers calls Ministral.
 		names:    []string{"mistral"},
+		about:    "Mistral, Ministral: sliding windows",
 		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096, "num_key_value_heads": 8}`,
 		adjust:   func(c *Config, h *hfConfig) error { return c.slide(h, everyLayer) },
 	},
 	{
 		names:    []string{"qwen2"},
+		about:    "Qwen 2 and 2.5: biases; windows in upper layers",
 		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.QKVBias = true
@@ -47,6 +51,7 @@ var families = []family{
 	},
 	{
 		names:    []string{"qwen3"},
+		about:    "Qwen 3, dense: norms of query and key heads",
 		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32, "head_dim": 128}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.QKNorm = true
@@ -55,6 +60,7 @@ var families = []family{
 	},
 	{
 		names:    []string{"smollm3"},
+		about:    "SmolLM 3: some layers without rotary embeddings",
 		defaults: `{"max_position_embeddings": 32768, "num_key_value_heads": 4, "rope_theta": 2000000, "no_rope_layer_interval": 4, "tie_word_embeddings": true}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			if err := c.skipRope(h); err != nil {
@@ -68,11 +74,13 @@ var families = []family{
 	},
 	{
 		names:    []string{"olmo2"},
+		about:    "OLMo 2: norms after layers only, and of all heads together",
 		defaults: `{"rms_norm_eps": 1e-5}`,
 		adjust:   olmo,
 	},
 	{
 		names:     []string{"olmo3"},
+		about:     "OLMo 3: as OLMo 2, with sliding windows",
 		defaults:  `{"rms_norm_eps": 1e-5, "rope_theta": 500000, "sliding_window": 4096}`,
 		localRope: true,
 		adjust: func(c *Config, h *hfConfig) error {
@@ -84,6 +92,7 @@ var families = []family{
 	},
 	{
 		names:    []string{"olmoe"},
+		about:    "OLMoE: experts; norms of all heads together",
 		defaults: `{"max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "num_experts": 64, "num_experts_per_tok": 8}`,
 		adjust: func(c *Config, _ *hfConfig) error {
 			c.QKNorm, c.WholeNorm = true, true
@@ -92,11 +101,13 @@ var families = []family{
 	},
 	{
 		names:    []string{"mixtral"},
+		about:    "Mixtral: experts",
 		defaults: `{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}`,
 		adjust:   func(c *Config, h *hfConfig) error { return c.slide(h, everyLayer) },
 	},
 	{
 		names: []string{"qwen2_moe", "qwen2moe"},
+		about: "Qwen 1.5 and 2, mixtures: experts, and a shared one with a gate",
 		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 16,
 			"num_experts": 60, "num_experts_per_tok": 4, "moe_intermediate_size": 1408, "shared_expert_intermediate_size": 5632}`,
 		adjust: func(c *Config, h *hfConfig) error {
@@ -109,6 +120,7 @@ var families = []family{
 	},
 	{
 		names:    []string{"qwen3_moe", "qwen3moe"},
+		about:    "Qwen 3, mixtures: experts; norms of query and key heads",
 		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "num_key_value_heads": 4, "num_local_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.QKNorm = true
@@ -120,6 +132,7 @@ var families = []family{
 	},
 	{
 		names: []string{"glm4_moe"},
+		about: "GLM 4.5 and 4.6: experts by a router of sigmoids, and a shared one; parts of heads turn",
 		defaults: `{"max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "num_key_value_heads": 8, "partial_rotary_factor": 0.5, "n_routed_experts": 128,
 			"num_experts_per_tok": 8, "moe_intermediate_size": 1408, "n_shared_experts": 1, "first_k_dense_replace": 1, "norm_topk_prob": true}`,
 		partial: true,
@@ -131,6 +144,7 @@ var families = []family{
 	},
 	{
 		names: []string{"gemma2"},
+		about: "Gemma 2: norms after layers too, soft caps, windows in every other layer",
 		defaults: `{"max_position_embeddings": 8192, "sliding_window": 4096, "num_key_value_heads": 4, "head_dim": 256,
 			"query_pre_attn_scalar": 256, "hidden_activation": "gelu_pytorch_tanh", "attn_logit_softcapping": 50, "final_logit_softcapping": 30, "tie_word_embeddings": true}`,
 		adjust: func(c *Config, h *hfConfig) error {
@@ -144,6 +158,7 @@ var families = []family{
 	},
 	{
 		names: []string{"gemma3_text", "gemma3"},
+		about: "Gemma 3: norms after layers too and of heads, windows in most layers",
 		// The models that see write only what differs from these.
 		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096, "head_dim": 256, "query_pre_attn_scalar": 256,
 			"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
@@ -161,6 +176,7 @@ var families = []family{
 	},
 	{
 		names:    []string{"phi3"},
+		about:    "Phi 3 and 4: fused matrices, parts of heads turn, LongRoPE",
 		defaults: `{"max_position_embeddings": 4096, "original_max_position_embeddings": 4096, "rms_norm_eps": 1e-5}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.FusedQKV, c.FusedGate = true, true
@@ -174,6 +190,28 @@ var families = []family{
 		},
 		phi: true, partial: true,
 	},
+}
+
+// Family is an architecture that is known here, in words for people.
+type Family struct {
+	Name  string `json:"model_type"`     // in config.json
+	GGUF  string `json:"gguf,omitempty"` // general.architecture; empty where GGUF files of it are neither read nor written
+	About string `json:"about"`          // published models, and what they have beyond Llama
+}
+
+// Families lists the architectures that are known here.
+func Families() []Family {
+	var list []Family
+	for _, f := range families {
+		one := Family{Name: f.names[0], About: f.about}
+		for _, by := range llamaCpp {
+			if slices.Contains(by.models, f.names[0]) {
+				one.GGUF = by.name
+			}
+		}
+		list = append(list, one)
+	}
+	return list
 }
 
 // findFamily returns the family of a name, or ErrArchitecture with the known ones.

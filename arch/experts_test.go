@@ -63,3 +63,21 @@ func TestSparseLayers(t *testing.T) {
 		}
 	}
 }
+
+// TestFamilies: every family has words for people, and is found by both of its names.
+func TestFamilies(t *testing.T) {
+	list := Families()
+	if len(list) != len(families) {
+		t.Errorf("%d of %d families", len(list), len(families))
+	}
+	for _, f := range list {
+		if f.About == "" {
+			t.Errorf("nothing is said about %s", f.Name)
+		}
+		for _, name := range []string{f.Name, f.GGUF} {
+			if _, err := findFamily(name); name != "" && err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

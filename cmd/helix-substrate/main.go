@@ -47,6 +47,7 @@ type commandLine struct {
 	Plan        planCommand        `cmd:"" help:"Show where a model's memory would go under a limit."`
 	Bench       benchCommand       `cmd:"" help:"Measure memory, codecs and codebooks on this machine."`
 	Demo        demoCommand        `cmd:"" help:"Convert, verify and run a built-in model under a small limit, explained step by step."`
+	Families    familiesCommand    `cmd:"" help:"List the families of models that run."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 

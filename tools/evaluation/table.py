@@ -13,8 +13,6 @@ import re
 import resource
 import subprocess
 
-from gguf import GGUFReader
-
 TYPES = "IQ2_M IQ3_XXS IQ4_XS IQ4_NL Q4_K_M Q5_K_M Q6_K Q8_0"
 BITS = "2.5 3 3.5 4 4.5 5 6"
 WINDOW = 512
@@ -48,16 +46,18 @@ def linear(name):
     return bool(re.match(r"blk\.\d+\.(attn|ffn)_(?!\w*norm)\w+\.weight$|.*layers\.\d+\..*_proj\.weight$", name))
 
 
-def gguf_bytes(path):
-    return sum(int(t.n_bytes) for t in GGUFReader(path).tensors if len(t.shape) == 2 and linear(t.name))
-
-
 class Table:
     def __init__(self, a):
         self.a, self.results = a, {}
 
     def path(self, name):
         return os.path.join(self.a.work, name)
+
+    def inspected(self, gguf):
+        """The bytes and the weights of a GGUF file's linear layers."""
+        tensors = json.loads(run(self.a.helix, "inspect", gguf, "--json"))["tensors"]
+        tensors = [t for t in tensors if len(t["shape"]) == 2 and linear(t["name"])]
+        return sum(t["bytes"] for t in tensors), sum(math.prod(t["shape"]) for t in tensors)
 
     def theirs(self):
         a = self.a
@@ -70,7 +70,7 @@ class Table:
         for kind in a.types.split():
             file = made(self.path(kind + ".gguf"), llama("quantize"), "--imatrix", imatrix, "--token-embedding-type", "bf16",
                         "--output-tensor-type", "bf16", source, self.path(kind + ".gguf"), kind, a.threads)
-            n = gguf_bytes(file)
+            n, _ = self.inspected(file)
             yield kind, file, n, n  # what llama.cpp holds in memory is what lies in the file
 
     def ours(self, allocate):
@@ -144,7 +144,7 @@ def main():
     candidates = theirs + uncalibrated + [c for some in ours.values() for c in some]
     result = dict(zip((c[0] for c in candidates), t.judge(candidates)))
     first = next(iter(result.values()))
-    weights = sum(int(x.n_elements) for x in GGUFReader(theirs[0][1]).tensors if len(x.shape) == 2 and linear(x.name))
+    _, weights = t.inspected(theirs[0][1])
     print(f"\n{weights} weights, {first['tokens_scored']} tokens scored, perplexity of the source {first['reference_perplexity']:.3f}\n")
     print("| | bits in the file | in memory | mean KLD | 99 % | 99.9 % | same top token | processor time |\n|---|---|---|---|---|---|---|---|")
     for name, path, file, memory in candidates:

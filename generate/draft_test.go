@@ -95,6 +95,38 @@ func TestDraftConversation(t *testing.T) {
 	}
 }
 
+// TestDraftFollows: what a draft has read is the text, but for its last guesses, however many were wrong.
+func TestDraftFollows(t *testing.T) {
+	dir, src, worse := convertDemo(t), filepath.Join(t.TempDir(), "checkpoint"), filepath.Join(t.TempDir(), "worse")
+	if err := demo.Extract(src); err != nil {
+		t.Fatal(err)
+	}
+	convertTo(t, src, worse, "snr=12")
+	p, drafts := openDrafted(t, dir, worse, transformer.Options{Context: 200}, 1)
+	tok, err := OpenTokenizer(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompt := encode(t, tok, opening, true)
+	s, _, err := p.Acquire(t.Context(), prompt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Release(s)
+	g := &Generator{Tokenizer: tok, Sampler: sampler(t, Options{}), Lookup: 4, Draft: drafts}
+	r, err := g.Run(t.Context(), s, prompt, 100, func(string) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := r.Guessed - r.Right; wrong < 20 {
+		t.Errorf("%d of %d guesses were wrong: too few to tell anything", wrong, r.Guessed)
+	}
+	text, read := slices.Concat(prompt, r.OutputIDs), drafts.free[0].Tokens()
+	if n := shared(read, text); len(read)-n > g.Lookup || len(text)-n > g.Lookup+1 {
+		t.Errorf("of a text of %d tokens the draft has read %d, and %d others", len(text), n, len(read)-n)
+	}
+}
+
 // TestDraftVocabulary: a draft is one of the same tokens, whatever file has them; another is refused, and the first token
 // that differs is named.
 func TestDraftVocabulary(t *testing.T) {

@@ -19,8 +19,19 @@ func TestLayersAreTheModel(t *testing.T) {
 			f := openFixture(t, name)
 			m := openModel(t, f.dir, Options{Context: f.Context})
 			want := states(t, m, f.Tokens)
+			var whole map[string][]float32
 			for _, chunk := range []int{len(f.Tokens), 5} {
-				got, logits, seen := statesByLayer(t, f, chunk)
+				got, logits, inputs, lengths := statesByLayer(t, f, chunk)
+				if whole == nil {
+					whole = inputs
+				}
+				seen := map[string]int{}
+				for in, x := range inputs {
+					if !slices.Equal(x, whole[in]) {
+						t.Errorf("passes of %d: other vectors of %s, or in another order", chunk, in)
+					}
+					seen[in] = len(x) / lengths[in]
+				}
 				err := m.Logits(t.Context(), f.Tokens, func(i int, want []float32) error {
 					if !slices.Equal(logits[i*len(want):][:len(want)], want) {
 						t.Fatalf("passes of %d: the logits of token %d differ", chunk, i)
@@ -78,8 +89,8 @@ func states(t *testing.T, m *Model, ids []int) []float32 {
 	return all
 }
 
-// statesByLayer is states layer by layer, with the logits; it counts the vectors of each input.
-func statesByLayer(t *testing.T, f *fixture, chunk int) (x, logits []float32, seen map[string]int) {
+// statesByLayer is states layer by layer, with the logits; seen has the vectors of each input.
+func statesByLayer(t *testing.T, f *fixture, chunk int) (x, logits []float32, seen map[string][]float32, lengths map[string]int) {
 	t.Helper()
 	l, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{Context: f.Context})
 	if err != nil {
@@ -96,7 +107,8 @@ func statesByLayer(t *testing.T, f *fixture, chunk int) (x, logits []float32, se
 		t.Fatal(err)
 	}
 	n := l.Config.Hidden
-	x, seen = make([]float32, len(f.Tokens)*n), map[string]int{}
+	x, seen = make([]float32, len(f.Tokens)*n), map[string][]float32{}
+	lengths = map[string]int{}
 	ids := slices.Clone(f.Tokens)
 	slices.Sort(ids)
 	err = l.Embed(t.Context(), slices.Compact(ids), func(id int, e []float32) error {
@@ -119,7 +131,7 @@ func statesByLayer(t *testing.T, f *fixture, chunk int) (x, logits []float32, se
 			if !slices.ContainsFunc(l.Inputs(i), func(other Input) bool { return other.Name == in.Name }) {
 				t.Errorf("layer %d has no %s", i, in.Name)
 			}
-			seen[in.Name] += len(v) / in.Len
+			seen[in.Name], lengths[in.Name] = append(seen[in.Name], v...), in.Len
 			return nil
 		})
 		if err = errors.Join(err, y.Close()); err != nil {
@@ -137,7 +149,7 @@ func statesByLayer(t *testing.T, f *fixture, chunk int) (x, logits []float32, se
 	if peak := ledger.Peak(); peak != reserved+largest {
 		t.Errorf("at most %d bytes were in use, %d were planned", peak, reserved+largest)
 	}
-	return x, logits, seen
+	return x, logits, seen, lengths
 }
 
 // logitsByPart are the logits after vectors x, some of the vocabulary at a time.

@@ -100,6 +100,18 @@ var families = []family{
 		},
 	},
 	{
+		names:    []string{"granite"},
+		about:    "Granite 3 and 4, dense: factors of embeddings, attention, residuals and logits",
+		defaults: `{"attention_multiplier": 1, "embedding_multiplier": 1, "residual_multiplier": 1, "logits_scaling": 1}`,
+		adjust:   granite,
+	},
+	{
+		names:    []string{"granitemoe"},
+		about:    "Granite 3, mixtures: experts; factors as Granite's",
+		defaults: `{"attention_multiplier": 1, "embedding_multiplier": 1, "residual_multiplier": 1, "logits_scaling": 1, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}`,
+		adjust:   granite,
+	},
+	{
 		names:    []string{"mixtral"},
 		about:    "Mixtral: experts",
 		defaults: `{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}`,
@@ -240,6 +252,15 @@ func (c *Config) slide(h *hfConfig, local func(layer int) bool) error {
 		}
 	}
 	return h.layerTypes(c)
+}
+
+// granite reads the factors of Granite's models.
+func granite(c *Config, h *hfConfig) error {
+	if h.LogitsScaling == 0 {
+		return fmt.Errorf("logits_scaling 0: %w", ErrConfig)
+	}
+	c.AttnScale, c.EmbedScale, c.ResidualScale, c.LogitScale = h.AttnMultiplier, h.EmbedMultiplier, h.ResidualMultiplier, float32(1/h.LogitsScaling)
+	return nil
 }
 
 // olmo is what OLMo 2 and 3 share; of GGUF files the first has windows too.

@@ -51,6 +51,8 @@ type Config struct {
 	QKVBias, OutBias, FFNBias bool
 
 	EmbedScale    float32 // embeddings are multiplied by it; 1 for none
+	ResidualScale float32 // what a layer adds is multiplied by it; 0 means 1 (Granite)
+	LogitScale    float32 // logits are multiplied by it; 0 means 1 (Granite)
 	AttnScale     float32 // of q·k; 1/√HeadDim unless the model says otherwise
 	AttnSoftcap   float32 // scores become c·tanh(s/c); 0 for none (Gemma 2)
 	LogitSoftcap  float32
@@ -111,6 +113,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("%d of %d layers have rotary embeddings or not: %w", len(c.NoRope), c.Layers, ErrConfig)
 	case c.WholeNorm && !c.QKNorm, c.NoPreNorms && !c.PostNorms:
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
+	case !(c.ResidualScale >= 0 && c.ResidualScale <= 1e6 && c.LogitScale >= 0 && c.LogitScale <= 1e6):
+		return fmt.Errorf("residuals times %v, logits times %v: %w", c.ResidualScale, c.LogitScale, ErrConfig)
 	case !(c.AttnScale > 0 && c.AttnScale <= 1e6):
 		return fmt.Errorf("attention scale %v: %w", c.AttnScale, ErrConfig)
 	case !(c.AttnSoftcap >= 0 && c.AttnSoftcap <= 1e6 && c.LogitSoftcap >= 0 && c.LogitSoftcap <= 1e6):

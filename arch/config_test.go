@@ -69,6 +69,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"glm4_moe", edits{"n_group": 3, "topk_group": 1}, "3 experts a token of 1 of 3 groups"},
 		{"glm4_moe", edits{"n_shared_experts": -1}, "n_shared_experts -1"},
 		{"glm4_moe", edits{"routed_scaling_factor": -1}, "times -1"},
+		{"granite", edits{"logits_scaling": 0}, "logits_scaling 0"},
+		{"granite", edits{"residual_multiplier": -1}, "residuals times -1"},
 		{"olmoe", edits{"clip_qkv": 8}, "clip_qkv 8"},
 		{"mixtral", edits{"num_local_experts": -1}, "number of experts -1"},
 		{"mixtral", edits{"num_local_experts": 1 << 20}, "number of experts"},
@@ -92,7 +94,7 @@ func TestParseConfigRefuses(t *testing.T) {
 
 func TestUnknownArchitecture(t *testing.T) {
 	_, err := ParseConfig(edited(t, "llama", edits{"model_type": "gpt2"}))
-	const want = `config.json: model_type "gpt2" is not one of gemma2, gemma3, gemma3_text, glm4_moe, llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_moe, qwen3moe, smollm3: unknown architecture`
+	const want = `config.json: model_type "gpt2" is not one of gemma2, gemma3, gemma3_text, glm4_moe, granite, granitemoe, llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_moe, qwen3moe, smollm3: unknown architecture`
 	if !errors.Is(err, ErrArchitecture) || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}

@@ -51,6 +51,11 @@ type hfConfig struct {
 	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings
 	NoRopeInterval *int  `json:"no_rope_layer_interval"`
 
+	AttnMultiplier     float32 `json:"attention_multiplier"`
+	EmbedMultiplier    float32 `json:"embedding_multiplier"`
+	ResidualMultiplier float32 `json:"residual_multiplier"`
+	LogitsScaling      float64 `json:"logits_scaling"`
+
 	QueryPreAttnScalar float64  `json:"query_pre_attn_scalar"`
 	AttnSoftcap        *float32 `json:"attn_logit_softcapping"`
 	LogitSoftcap       *float32 `json:"final_logit_softcapping"`

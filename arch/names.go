@@ -36,12 +36,15 @@ func StoredName(name string, has func(string) bool) string {
 	return name
 }
 
-// otherWords are what Mixtral's and GLM's checkpoints have for parts of names.
+// otherWords are what Mixtral's, Granite's and GLM's checkpoints have for parts of names.
 var otherWords = [][2]string{
 	{".mlp.gate.", ".block_sparse_moe.gate."},
 	{".mlp.experts.gate_proj.", ".block_sparse_moe.experts.w1."},
 	{".mlp.experts.up_proj.", ".block_sparse_moe.experts.w3."},
 	{".mlp.experts.down_proj.", ".block_sparse_moe.experts.w2."},
+	{".mlp.gate.", ".block_sparse_moe.router.layer."},
+	{".mlp.experts.gate_up_proj", ".block_sparse_moe.input_linear.weight"},
+	{".mlp.experts.down_proj", ".block_sparse_moe.output_linear.weight"},
 	{".mlp.shared_expert.", ".mlp.shared_experts."},
 }
 
@@ -168,7 +171,7 @@ func RoleOf(name string) Role {
 
 // isRouter recognises a router, and the gate of a shared expert.
 func isRouter(name string) bool {
-	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
+	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}

@@ -81,6 +81,12 @@ func addResidual(c *arch.Config, x, y, norm []float32) {
 	if norm != nil {
 		rmsNormRows(y, y, norm, c.Hidden, c.NormEps, c.NormOffset)
 	}
+	if s := c.ResidualScale; s != 0 && s != 1 {
+		for i, v := range y {
+			x[i] += float32(v * s)
+		}
+		return
+	}
 	for i, v := range y {
 		x[i] += v
 	}

@@ -146,11 +146,14 @@ func TestExpertsReadOnce(t *testing.T) {
 				t.Errorf("%s: layer %d uses %d matrices of experts", f.name, l, len(used))
 			}
 			for name, rows := range used {
-				vectors := 0
+				vectors, parts := 0, 1
+				if strings.HasSuffix(name, "gate_up_proj") {
+					parts = 2
+				}
 				for _, n := range rows {
 					vectors += n
 				}
-				if vectors != 10*c.Experts.PerToken || len(rows) > c.Experts.Count {
+				if vectors != 10*parts*c.Experts.PerToken || len(rows) > parts*c.Experts.Count {
 					t.Errorf("%s: %s: %d vectors to %d experts, of 10 tokens", f.name, name, vectors, len(rows))
 				}
 			}
@@ -162,7 +165,7 @@ func TestExpertsReadOnce(t *testing.T) {
 // make the same model.
 func TestFusedExperts(t *testing.T) {
 	for _, f := range mixtures(t) {
-		if f.Weights != f.name {
+		if f.Weights != f.name || strings.HasPrefix(f.name, "granite") { // which has them so
 			continue
 		}
 		c := f.config

@@ -56,7 +56,7 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			if c.PostNorms {
 				y = norm(c, y, get("post_attention_layernorm.weight"))
 			}
-			add(x, y)
+			addScaled(c, x, y)
 
 			// FFN.
 			before := "post_attention_layernorm.weight"
@@ -78,7 +78,7 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			if c.PostNorms {
 				y = norm(c, y, get("post_feedforward_layernorm.weight"))
 			}
-			add(x, y)
+			addScaled(c, x, y)
 		}
 		output := w[arch.HeadName]
 		if c.TiedHead {
@@ -86,6 +86,9 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 		}
 		row := affine(output, nil, norm(c, x, w[arch.NormName]))[:c.Vocab]
 		for i, v := range row {
+			if c.LogitScale != 0 {
+				v *= float64(c.LogitScale)
+			}
 			row[i] = capped(v, float64(c.LogitSoftcap))
 		}
 		logits = append(logits, row)
@@ -262,8 +265,11 @@ func affine(w, bias, x []float64) []float64 {
 	return y
 }
 
-func add(x, y []float64) {
+func addScaled(c *arch.Config, x, y []float64) {
 	for i, v := range y {
+		if c.ResidualScale != 0 {
+			v *= float64(c.ResidualScale)
+		}
 		x[i] += v
 	}
 }

@@ -353,8 +353,13 @@ func (m *Model) Canon() stream.Canon {
 // Threads returns the number of workers.
 func (m *Model) Threads() int { return m.threads }
 
-// softcap replaces every logit x by c·tanh(x/c) where the model does. The task is its own until it returns.
+// softcap replaces every logit x by c·tanh(x/c) where the model does, after a factor where it has one. The task is its own until it returns.
 func (m *Model) softcap(ctx context.Context, t *capping, x []float32) error {
+	if s := m.Config.LogitScale; s != 0 && s != 1 {
+		for i := range x {
+			x[i] *= s
+		}
+	}
 	if m.Config.LogitSoftcap == 0 {
 		return nil
 	}

@@ -99,7 +99,7 @@ func readWeights(t testing.TB, c *arch.Config, dir string) *inMemory {
 		}
 		s.tensors[x.Name] = made{x.Shape, data}
 	}
-	for _, w := range c.Weights(s.has) {
+	for _, w := range c.Weights(func(name string) bool { return s.has(arch.StoredName(name, s.has)) }) {
 		if stored := arch.StoredName(w.Name, s.has); stored != w.Name && s.has(stored) {
 			s.tensors[w.Name] = s.tensors[stored]
 			delete(s.tensors, stored)
@@ -170,7 +170,8 @@ func inventConfig(t *rapid.T) *arch.Config {
 		NormOffset: yes("offset"), QKNorm: yes("qk norm"), PostNorms: yes("post norms"), FusedQKV: yes("qkv"), FusedGate: yes("gate"),
 		EmbedScale: rapid.SampledFrom([]float32{1, 3}).Draw(t, "embed scale"), AttnScale: rapid.Float32Range(0.1, 1).Draw(t, "attn scale"),
 		AttnSoftcap: rapid.SampledFrom([]float32{0, 1.5}).Draw(t, "attn cap"), LogitSoftcap: rapid.SampledFrom([]float32{0, 2}).Draw(t, "logit cap"),
-		SlidingWindow: number("window", 0, 9),
+		SlidingWindow: number("window", 0, 9), ResidualScale: rapid.SampledFrom([]float32{0, 0.5}).Draw(t, "residual scale"),
+		LogitScale: rapid.SampledFrom([]float32{0, 0.25}).Draw(t, "logit scale"),
 	}
 	c.WholeNorm, c.NoPreNorms = c.QKNorm && yes("whole norm"), c.PostNorms && yes("no pre-norms")
 	if yes("no rope") {

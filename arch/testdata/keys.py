@@ -24,6 +24,8 @@ CLASSES = {
     "olmo2": hf.Olmo2Config,
     "olmo3": hf.Olmo3Config,
     "olmoe": hf.OlmoeConfig,
+    "granite": hf.GraniteConfig,
+    "granitemoe": hf.GraniteMoeConfig,
     "mixtral": hf.MixtralConfig,
     "qwen2_moe": hf.Qwen2MoeConfig,
     "qwen3_moe": hf.Qwen3MoeConfig,

@@ -180,6 +180,12 @@ def main():
     fixture("glm4_moe-groups", glm4_moe(use_qk_norm=True, n_group=3, topk_group=2, norm_topk_prob=False), weights="glm4_moe")
     fixture("glm4_moe-dense", glm4_moe(
         first_k_dense_replace=2, num_hidden_layers=3, n_shared_experts=2, attention_bias=True, tie_word_embeddings=True, routed_scaling_factor=1.0, num_experts_per_tok=1))
+    fixture("granite", granite(hf.GraniteConfig))
+    fixture("granite-one", granite(hf.GraniteConfig, residual_multiplier=1.0, logits_scaling=1.0), weights="granite")
+    fixture("granite-tied", granite(hf.GraniteConfig, attention_bias=True, mlp_bias=True, tie_word_embeddings=True))
+    fixture("granitemoe", granite(hf.GraniteMoeConfig, num_local_experts=5, num_experts_per_tok=2))
+    fixture("granitemoe-3", granite(hf.GraniteMoeConfig, num_local_experts=5, num_experts_per_tok=3, embedding_multiplier=1.0), weights="granitemoe")
+    fixture("granitemoe-tied", granite(hf.GraniteMoeConfig, num_local_experts=3, num_experts_per_tok=1, attention_bias=True, tie_word_embeddings=True))
     fixture("gemma2", hf.Gemma2Config(
         **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
     fixture("gemma3", gemma3())
@@ -221,6 +227,11 @@ def olmoe(**change):
 def glm4_moe(**change):
     return hf.Glm4MoeConfig(**{
         **MIXTURE, "head_dim": 16, "n_routed_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 13, "routed_scaling_factor": 2.5, "num_mtp_layers": 0, **change})
+
+
+def granite(kind, **change):
+    return kind(**{
+        **MIXTURE, "embedding_multiplier": 3.0, "attention_multiplier": 0.2, "residual_multiplier": 0.6, "logits_scaling": 4.0, **change})
 
 
 def mixtral(**change):

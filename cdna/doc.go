@@ -18,7 +18,8 @@
 // Everything in a file is checked against the file's real length before it is used; a damaged or hostile file gives
 // an error that wraps one of the sentinels (ErrTruncated, ErrChecksum, ...) and names the file and the block.
 // A File may be used by any number of goroutines at once. Callers that want no allocation at all bring their own
-// buffers: ReadCompressed, Decompress and CheckBlock are the three steps of ReadBlock.
+// buffers: ReadCompressed, Decompress and CheckBlock are the three steps of ReadBlock. (Where blocks are InTiles, CheckBlock
+// takes what ReadCompressed read.)
 //
 // # Verifying
 //

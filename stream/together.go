@@ -238,6 +238,9 @@ func (g *group) run(ctx context.Context) (Stats, error) {
 		weights += (g.jobs[i].b - g.jobs[i].a) * cols
 		inMemory = inMemory && g.jobs[i].memory != nil
 	}
+	if weights == 0 {
+		return Stats{}, nil
+	}
 	values := len(g.inputs) * g.batch * cols
 	threads := e.threads
 	if inMemory && weights*g.batch < oneWorker {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // wrapped is a matrix of which an engine knows nothing but the interface.
@@ -167,6 +168,29 @@ func TestDotAllOfOneMatrix(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestDotAllOfNoRows: products with no rows read nothing, and leave the buffers of others where they are.
+func TestDotAllOfNoRows(t *testing.T) {
+	e, err := NewEngine(EngineOptions{Threads: 2, Budget: memory.NewLedger(1 << 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	const rows, cols = 64, 203
+	w, err := e.Open(newMatrix(rows, cols, 0, 3).write(t, "zstd", 8), MatrixOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	x, y := vectors(1, cols, 1).Data, make([]float32, rows)
+	if _, err := w.RowsDot(t.Context(), y, x, 0, rows); err != nil {
+		t.Fatal(err)
+	}
+	want := e.buffers.bytes()
+	if err := e.DotAll(t.Context(), x, Product{W: w, A: 9, B: 9}, Product{W: w, A: 1, B: 1}); err != nil || e.buffers.bytes() != want {
+		t.Errorf("%d bytes of buffers, want %d; %v", e.buffers.bytes(), want, err)
 	}
 }
 

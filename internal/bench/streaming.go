@@ -91,7 +91,7 @@ func unpackTensor(ctx context.Context, m *model.Model, t model.Tensor) (seconds 
 
 // unpackFromMemory reads all blocks of a file and returns how long they take to be unpacked then; 0 if they are as they are.
 func unpackFromMemory(ctx context.Context, f *cdna.Blocks) (seconds float64, err error) {
-	if f.Stored() {
+	if f.Stored() || f.InTiles() {
 		return 0, nil
 	}
 	packed := make([][]byte, f.NumBlocks())

@@ -60,6 +60,9 @@ func (h *hash) finish(length int) (sum [sha256.Size]byte) {
 }
 
 func sum(a, b []byte) (ofA, ofB [sha256.Size]byte) {
+	if !supported {
+		return sha256.Sum256(a), sha256.Sum256(b)
+	}
 	n := min(len(a), len(b)) / sha256.BlockSize
 	var x, y hash
 	x.begin(a, n*sha256.BlockSize)

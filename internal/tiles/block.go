@@ -12,12 +12,6 @@ import (
 // ErrForm reports bytes that are no packed block of their shape.
 var ErrForm = errors.New("no packed tiles")
 
-// fixed is what a block, all of whose rows the shape has, takes besides its Size. The shape is a good one.
-func (s Shape) fixed() int {
-	strips := s.strips()
-	return strips*(s.groupsPerStrip()*CountsSize+s.tilesPerStrip()) + (strips+1)*indexSize
-}
-
 // layOutBlock cuts b, which is as long as it must be, into the parts of a block.
 func (m *Matrix) layOutBlock(b []byte, s Shape, size Size) {
 	m.shape = s
@@ -43,7 +37,7 @@ func AppendBlock(dst, codes []byte, cols int, by Coder) []byte {
 	widths, index := make([]byte, s.strips()*s.tilesPerStrip()), make([]byte, (s.strips()+1)*indexSize)
 	p := &packer{by: by}
 	size := p.measureBlock(codes, cols, widths, index)
-	start, n := len(dst), int(size.Lines)*Line+int(size.Exceptions)+s.fixed()
+	start, n := len(dst), int(size.Lines)*Line+int(size.Exceptions)+int(s.fixed())
 	dst = slices.Grow(dst, n)[:start+n]
 	var m Matrix
 	m.layOutBlock(dst[start:], s, size)
@@ -58,7 +52,7 @@ func (s Shape) MostOfBlock() (int64, error) {
 	if _, err := s.Bytes(Size{}); err != nil {
 		return 0, err
 	}
-	return int64(s.strips())*int64(s.tilesPerStrip())*mostOfTile + int64(s.fixed()), nil
+	return int64(s.strips())*int64(s.tilesPerStrip())*mostOfTile + s.fixed(), nil
 }
 
 // Open makes m the matrix of one block that lies packed in b, which stays the caller's and must not change while m is used.
@@ -68,7 +62,7 @@ func (m *Matrix) Open(b []byte, rows, cols int) error {
 	if _, err := s.Bytes(Size{}); err != nil {
 		return err
 	}
-	if len(b) < s.fixed() {
+	if int64(len(b)) < s.fixed() {
 		return fmt.Errorf("%w: %d bytes for [%d, %d]", ErrForm, len(b), rows, cols)
 	}
 	size := getIndex(b[len(b)-indexSize:])

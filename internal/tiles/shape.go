@@ -64,7 +64,13 @@ func (s Shape) Bytes(size Size) (int64, error) {
 	if size.Lines > math.MaxUint32 || size.Exceptions > math.MaxUint32 {
 		return 0, fmt.Errorf("%w: %d lines and %d bytes of exceptions, at most 2^32-1 of each", ErrSize, size.Lines, size.Exceptions)
 	}
-	return size.Lines*Line + int64(s.strips()+s.blocks())*indexSize + int64(s.strips())*int64(s.groupsPerStrip())*CountsSize + tiles + size.Exceptions, nil
+	return size.Lines*Line + size.Exceptions + s.fixed(), nil
+}
+
+// fixed is what a matrix takes besides a Size: counts, widths and index. The shape is a good one.
+func (s Shape) fixed() int64 {
+	strips := int64(s.strips())
+	return strips*int64(s.groupsPerStrip()*CountsSize+s.tilesPerStrip()) + (strips+int64(s.blocks()))*indexSize
 }
 
 // mostOfTile is what a tile takes at most: no more than at eight bits, but for what distances take. An entry's price is at

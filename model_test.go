@@ -169,8 +169,6 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// TestConversation: a conversation goes on where it was, also after a turn that was cut
-// off, and another one does not disturb it.
 // TestDraft: with a draft a model says the same, and knows how much of it was guessed; one that is not there is refused.
 func TestDraft(t *testing.T) {
 	dir := checkpoint(t)
@@ -195,6 +193,8 @@ func TestDraft(t *testing.T) {
 	}
 }
 
+// TestConversation: a conversation goes on where it was, also after a turn that was cut
+// off, and another one does not disturb it.
 func TestConversation(t *testing.T) {
 	m := open(t, checkpoint(t), helix.ModelOptions{Context: 128})
 	lines := []string{"Tell me a story.", "And then?", "Was it a dog?", "The end."}

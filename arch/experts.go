@@ -21,7 +21,7 @@ type Experts struct {
 	Scale     float32 // the weights are multiplied by it in the end; 0 means 1
 	Bias      bool    // a vector is added to what decides about the choice (GLM 4.5); only with sigmoids
 	// Groups of neighbouring experts, if not 0: chosen are experts of GroupsPerToken of them, those
-	// whose two best are best together.
+	// whose two best are best together; only with sigmoids.
 	Groups, GroupsPerToken int
 
 	Shared     int  // length between up and down projections of the expert that is always chosen; 0 for none
@@ -49,8 +49,8 @@ func (e *Experts) check(layers int) error {
 		return fmt.Errorf("intermediate size of the shared expert %d is not in 0..%d: %w", e.Shared, 1<<20, ErrConfig)
 	case !(e.Scale >= 0 && e.Scale <= 1e6):
 		return fmt.Errorf("experts' weights times %v: %w", e.Scale, ErrConfig)
-	case e.Bias && !e.Sigmoid:
-		return fmt.Errorf("a bias for choosing experts by a softmax: %w", ErrConfig)
+	case (e.Bias || e.Groups != 0) && !e.Sigmoid:
+		return fmt.Errorf("a bias or groups for choosing experts by a softmax: %w", ErrConfig)
 	case e.Groups != 0 && (e.Groups < 1 || e.Count%e.Groups != 0 || e.Count/e.Groups < 2):
 		return fmt.Errorf("%d groups of %d experts: %w", e.Groups, e.Count, ErrConfig)
 	case e.Groups != 0 && (e.GroupsPerToken < 1 || e.GroupsPerToken > e.Groups || e.GroupsPerToken*(e.Count/e.Groups) < e.PerToken):
@@ -68,7 +68,13 @@ func (c *Config) HasExperts(layer int) bool {
 
 // WidestFFN is the length between up and down projections of the longest feed-forward network
 // that some layer has.
-func (c *Config) WidestFFN() int { return max(c.FFN, c.Experts.FFN, c.Experts.Shared) }
+func (c *Config) WidestFFN() int {
+	widest := max(c.Experts.FFN, c.Experts.Shared)
+	if c.Experts.Count == 0 || c.Experts.Dense != nil {
+		widest = max(widest, c.FFN)
+	}
+	return widest
+}
 
 // hfExperts are the keys of config.json about experts.
 type hfExperts struct {

@@ -45,7 +45,7 @@ func TestSparseLayers(t *testing.T) {
 	}{
 		{"qwen3_moe", nil, []bool{true, true}},
 		{"qwen3_moe", edits{"decoder_sparse_step": 2}, []bool{false, true}},
-		{"qwen3_moe", edits{"mlp_only_layers": []int{1, 7}}, []bool{true, false}},
+		{"qwen3_moe", edits{"mlp_only_layers": []int{1, 7, -1}}, []bool{true, false}},
 		{"qwen2_moe", edits{"decoder_sparse_step": 3}, []bool{false, false}},
 		{"qwen2_moe", edits{"num_experts": 0}, []bool{false, false}},
 		{"mixtral", nil, []bool{true, true}},
@@ -78,6 +78,34 @@ func TestFamilies(t *testing.T) {
 			if _, err := findFamily(name); name != "" && err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+// TestWidestFFN: an ordinary FFN's size counts where some layer has one.
+func TestWidestFFN(t *testing.T) {
+	for _, c := range []struct {
+		experts Experts
+		want    int
+	}{
+		{Experts{}, 50}, {Experts{Count: 4, FFN: 7}, 7}, {Experts{Count: 4, FFN: 7, Shared: 9}, 9},
+		{Experts{Count: 4, FFN: 7, Dense: []bool{false, true}}, 50}, {Experts{Count: 4, FFN: 70, Dense: []bool{false, true}}, 70},
+	} {
+		if got := (&Config{Layers: 2, FFN: 50, Experts: c.experts}).WidestFFN(); got != c.want {
+			t.Errorf("%+v: %d, want %d", c.experts, got, c.want)
+		}
+	}
+}
+
+// TestIsExperts: the matrices of all experts of a layer are known by their names.
+func TestIsExperts(t *testing.T) {
+	for name, want := range map[string]bool{
+		"model.layers.3.mlp.experts.gate_proj.weight": true, "model.layers.3.mlp.experts.gate_up_proj": true, "blk.3.ffn_down_exps.weight": true,
+		"model.layers.3.block_sparse_moe.input_linear.weight": true, "model.layers.3.block_sparse_moe.output_linear.weight": true,
+		"model.layers.3.mlp.shared_expert.up_proj.weight": false, "model.layers.3.block_sparse_moe.router.layer.weight": false, "blk.3.ffn_down.weight": false,
+	} {
+		if got := IsExperts(name); got != want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -225,7 +225,8 @@ func (r *ggufReader) read(c *Config, k metadataKey) {
 	}
 }
 
-// experts completes what the metadata say of experts by what llama.cpp does.
+// experts completes what the metadata say of experts by what llama.cpp does. A shared expert of which they do not tell the size
+// is refused: nobody would miss it.
 func (r *ggufReader) experts(c *Config) error {
 	x := &c.Experts
 	switch {
@@ -235,6 +236,10 @@ func (r *ggufReader) experts(c *Config) error {
 		return fmt.Errorf("%s.expert_count %d is not supported: %w", r.arch, x.Count, ErrKey)
 	default:
 		x.Normalize, x.SharedGate = r.by.normalized, x.Shared > 0
+		shared := GGUFName(LayerName(0, "mlp.shared_expert.up_proj.weight"), false)
+		if _, ok := r.tensors.Shape(shared); ok && x.Shared == 0 {
+			return fmt.Errorf("there is %s, but no %s.expert_shared_feed_forward_length: %w", shared, r.arch, ErrConfig)
+		}
 	}
 	return nil
 }

@@ -211,7 +211,12 @@ func ExpertOf(name string) (stack string, number int, ok bool) {
 
 // IsExperts tells whether a tensor is of all experts of a layer, one behind the other, by the usual names.
 func IsExperts(name string) bool {
-	return strings.Contains(name, ".experts.") || strings.Contains(name, "_exps.")
+	for _, part := range []string{".experts.", "_exps.", ".block_sparse_moe.input_linear.", ".block_sparse_moe.output_linear."} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // OneExpert is what the tensor of one expert is called, where stack is all of them as

@@ -140,7 +140,7 @@ func (o *Opening) draftTokenizer(ctx context.Context) (*tokenizer.Tokenizer, err
 	return await(ctx, func() (*tokenizer.Tokenizer, error) { return OpenTokenizerAt(ctx, o.options.Draft, o.options.Verify) })
 }
 
-// checkDraft returns ErrVocabulary where the draft's vocabulary is not the model's, with the first token that differs.
+// checkDraft returns ErrDraft where the draft's vocabulary is not the model's, with the first token that differs.
 func (o *Opening) checkDraft(ctx context.Context, drafts vocabulary) error {
 	if vocabularyOf(o.Tokenizer) == drafts {
 		return nil

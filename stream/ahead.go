@@ -34,20 +34,35 @@ func (r blockRun) tell() {
 
 // succession says what groups began with, by what the ones before them began with.
 type succession struct {
-	next   map[blockRun]blockRun
+	next   map[blockRun]follower
 	before blockRun
 }
 
-// follow takes note of what a group begins with, and returns what the next one will.
+// follower is what came after a group the last time.
+type follower struct {
+	blockRun
+	differs bool // from what came the time before: nobody knows what comes next, as where experts are chosen
+}
+
+// mostFollowers bounds a succession's memory, to some hundred kilobytes. Only experts make so many groups.
+const mostFollowers = 1 << 12
+
+// follow takes note of what a group begins with, and returns what the next one will; nothing where that is not known.
 func (s *succession) follow(begins blockRun) (next blockRun) {
 	if s.next == nil {
-		s.next = map[blockRun]blockRun{}
+		s.next = map[blockRun]follower{}
 	}
 	if s.before.file != nil {
-		s.next[s.before] = begins
+		last, known := s.next[s.before]
+		if known || len(s.next) < mostFollowers {
+			s.next[s.before] = follower{begins, known && last.blockRun != begins}
+		}
 	}
 	s.before = begins
-	return s.next[begins]
+	if f := s.next[begins]; !f.differs {
+		return f.blockRun
+	}
+	return blockRun{}
 }
 
 // forget has no product tell of a file from here on: it is about to be closed.

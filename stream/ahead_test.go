@@ -119,3 +119,30 @@ func TestAhead(t *testing.T) {
 		}
 	}
 }
+
+// TestSuccession: what follows is known once it came, and again when it came twice; not what comes now so, now so, as where
+// experts are chosen. It does not grow without bound.
+func TestSuccession(t *testing.T) {
+	f := &cdna.Blocks{}
+	run := func(i int) blockRun { return blockRun{f, i, i + 1} }
+	var s succession
+	for i, c := range []struct {
+		begins int
+		next   blockRun
+	}{
+		{1, blockRun{}}, {2, blockRun{}}, {1, run(2)}, // 2 came after 1
+		{3, blockRun{}}, {1, blockRun{}}, // now 3 did
+		{3, run(1)}, {1, run(3)}, // twice
+		{2, run(1)}, {1, blockRun{}},
+	} {
+		if got := s.follow(run(c.begins)); got != c.next {
+			t.Errorf("%d: after %d comes %+v, want %+v", i, c.begins, got, c.next)
+		}
+	}
+	for i := range 2 * mostFollowers {
+		s.follow(run(i))
+	}
+	if len(s.next) > mostFollowers {
+		t.Errorf("%d followers are kept", len(s.next))
+	}
+}

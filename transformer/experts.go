@@ -124,7 +124,7 @@ func (r *routing) choose(x *arch.Experts, chosen []choice, logits, bias []float3
 		}
 	}
 	if x.Groups > 0 {
-		keys = r.keepGroups(x, keys)
+		r.keepGroups(x)
 	}
 	r.best = largest(r.best[:len(chosen)], keys)
 	most := float64(logits[r.best[0]])
@@ -160,35 +160,30 @@ func (r *routing) choose(x *arch.Experts, chosen []choice, logits, bias []float3
 	}
 }
 
-// keepGroups returns keys with those of experts outside of the best groups as low as can be.
-func (r *routing) keepGroups(x *arch.Experts, keys []float32) []float32 {
-	size := x.Count / x.Groups
-	sums := r.sums[:x.Groups]
+// keepGroups makes the keys of experts outside of the best groups as low as can be.
+func (r *routing) keepGroups(x *arch.Experts) {
+	keys, sums, size := r.keys, r.sums, x.Count/x.Groups
 	for g := range sums {
 		best := largest(r.best[:2], keys[g*size:][:size])
 		sums[g] = keys[g*size+int(best[0])] + keys[g*size+int(best[1])]
 	}
 	kept := largest(r.best[:x.GroupsPerToken], sums)
-	if !x.Sigmoid {
-		copy(r.keys, keys)
-	}
-	for i := range r.keys {
+	for i := range keys {
 		if !slices.Contains(kept, int32(i/size)) {
-			r.keys[i] = float32(math.Inf(-1))
+			keys[i] = float32(math.Inf(-1))
 		}
 	}
-	return r.keys
 }
 
-// largest fills best with the places of the largest keys, the largest first, of equal ones the lower place; a
-// NaN is as low as can be.
+// largest fills best with the places of the largest keys, the largest first, of equal ones the lower place. A
+// NaN is as high as can be: what it stands for is chosen, so that damage shows.
 func largest(best []int32, keys []float32) []int32 {
 	last, most := -1, float32(math.Inf(1)) // the one before: only what comes after it is looked at
 	for n := range best {
 		at, top := -1, float32(0)
 		for i, v := range keys {
 			if v != v {
-				v = float32(math.Inf(-1))
+				v = float32(math.Inf(1))
 			}
 			if (v < most || v == most && i > last) && (at < 0 || v > top) {
 				at, top = i, v

@@ -16,7 +16,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
-// TestLargest: the largest keys win, of equal ones the lower places; a NaN is as low as can be.
+// TestLargest: the largest keys win, of equal ones the lower places; a NaN is as high as can be.
 func TestLargest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inf := float32(math.Inf(1))
@@ -25,7 +25,7 @@ func TestLargest(t *testing.T) {
 		wide := make([]float64, len(keys))
 		for i, v := range keys {
 			if wide[i] = float64(v); v != v {
-				wide[i] = math.Inf(-1)
+				wide[i] = math.Inf(1)
 			}
 		}
 		want := places(wide)[:n]
@@ -47,6 +47,23 @@ func TestChooseTies(t *testing.T) {
 	for i, c := range r.choices {
 		if c.expert != want[i].expert || math.Abs(float64(c.weight-want[i].weight)) > 1e-7 {
 			t.Errorf("choice %d is %v, want %v", i, c, want[i])
+		}
+	}
+}
+
+// TestChooseDamage: where the router's output is no number, what the experts add is none.
+func TestChooseDamage(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, x := range []arch.Experts{
+		{}, {Normalize: true}, {Sigmoid: true}, {Sigmoid: true, Normalize: true}, {Sigmoid: true, Groups: 2, GroupsPerToken: 1},
+	} {
+		x.Count, x.PerToken = 4, 2
+		for _, logits := range [][]float32{{1, 2, nan, 0}, {nan, 3, 2, 1}, {inf, 0, 1, nan}} {
+			r := newRouting(&x, 1, 1, 0, func(n int) []float32 { return make([]float32, n) })
+			r.choose(&x, r.choices, slices.Clone(logits), nil)
+			if !slices.ContainsFunc(r.choices, func(c choice) bool { return c.weight != c.weight }) {
+				t.Errorf("%+v: of %v are chosen %v", x, logits, r.choices)
+			}
 		}
 	}
 }

@@ -10,11 +10,11 @@ import (
 
 // forward is the whole model said as plainly as possible, in float64: the oracle of
 // the fast one. w holds the tensors by name, row-major. It returns the logits that
-// follow each token. Only the rotary frequencies are shared with the package: they
-// are proven by the fixtures.
-func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) [][]float64 {
+// follow each token, and by how much the closest choice of experts was decided. Only the rotary
+// frequencies are shared with the package: they are proven by the fixtures.
+func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) (logits [][]float64, closest float64) {
 	keys, values := make([][][]float64, c.Layers), make([][][]float64, c.Layers) // [layer][position][head·dim]
-	var logits [][]float64
+	closest = math.Inf(1)
 	for position, token := range tokens {
 		x := make([]float64, c.Hidden)
 		for i := range x {
@@ -68,7 +68,9 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			}
 			switch {
 			case c.HasExperts(l):
-				y = mixture(c, get, h)
+				var least float64
+				y, least = mixture(c, get, h)
+				closest = min(closest, least)
 			case c.FusedGate:
 				both := project("mlp.gate_up_proj", h)
 				y = project("mlp.down_proj", gated(c, both[:c.FFN], both[c.FFN:]))
@@ -93,7 +95,7 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 		}
 		logits = append(logits, row)
 	}
-	return logits
+	return logits, closest
 }
 
 // gated is the activation of a gate, times what it lets through.
@@ -109,9 +111,10 @@ func gated(c *arch.Config, gate, up []float64) []float64 {
 	return y
 }
 
-// mixture is the sum of the networks that the router thinks most of.
-func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 {
+// mixture is the sum of the networks that the router thinks most of. It tells by how much that was decided.
+func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float64, closest float64) {
 	x := &c.Experts
+	closest = math.Inf(1)
 	weights := affine(get("mlp.gate.weight"), nil, h)
 	sum := 0.0
 	for i, v := range weights {
@@ -136,13 +139,17 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 
 			two := places(keys[g*size:][:size])
 			best[g] = keys[g*size+two[0]] + keys[g*size+two[1]]
 		}
-		for _, g := range places(best)[x.GroupsPerToken:] {
+		order := places(best)
+		closest = lead(best, order, x.GroupsPerToken)
+		for _, g := range order[x.GroupsPerToken:] {
 			for i := range size {
 				keys[g*size+i] = math.Inf(-1)
 			}
 		}
 	}
-	chosen := places(keys)[:x.PerToken]
+	chosen := places(keys)
+	closest = min(closest, lead(keys, chosen, x.PerToken))
+	chosen = chosen[:x.PerToken]
 	if x.Normalize {
 		sum = 0
 		for _, e := range chosen {
@@ -157,7 +164,7 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 
 		n := len(w) / x.Count
 		return w[e*n:][:n]
 	}
-	y := make([]float64, c.Hidden)
+	y = make([]float64, c.Hidden)
 	plus := func(weight float64, gate, up, down []float64) {
 		for i, v := range affine(down, nil, gated(c, affine(gate, nil, h), affine(up, nil, h))) {
 			y[i] += weight * v
@@ -179,7 +186,7 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) []float64 
 		}
 		plus(weight, get("mlp.shared_expert.gate_proj.weight"), get("mlp.shared_expert.up_proj.weight"), get("mlp.shared_expert.down_proj.weight"))
 	}
-	return y
+	return y, closest
 }
 
 // places are those of values, the largest first.
@@ -190,6 +197,15 @@ func places(values []float64) []int {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
 	return order
+}
+
+// lead is by how much, beside their size, the last of the n largest values is above the next.
+func lead(values []float64, order []int, n int) float64 {
+	if n == len(order) || math.IsInf(values[order[n]], -1) {
+		return math.Inf(1)
+	}
+	a, b := values[order[n-1]], values[order[n]]
+	return (a - b) / (math.Abs(a) + math.Abs(b))
 }
 
 // head normalizes a query or key head, where the model does, and turns it.

@@ -151,7 +151,8 @@ func TestGGUF(t *testing.T) {
 		want := f.logits
 		if f.config.PostNorms { // Gemma's query_pre_attn_scalar is not in the file
 			f.config.AttnScale = float32(1 / math.Sqrt(float64(f.config.HeadDim)))
-			want = flatten(forward(f.config, readWeights(t, f.config, f.dir).float64s(), f.Context, f.Tokens))
+			rows, _ := forward(f.config, readWeights(t, f.config, f.dir).float64s(), f.Context, f.Tokens)
+			want = flatten(rows)
 		}
 		if worst := largestError(t, got, want); !(worst <= 2e-4) {
 			t.Errorf("%s: logits differ by %.2g of the largest", name, worst)
@@ -240,6 +241,7 @@ func TestGGUFRefuses(t *testing.T) {
 		{"mixtral", func(m *ggufModel) { m.keys["expert_count"] = uint32(6) }, "mlp.gate.weight is [5 26]", arch.ErrWeights},
 		{"mixtral", func(m *ggufModel) { m.keys["expert_used_count"] = uint32(6) }, "6 of 5 experts", arch.ErrConfig},
 		{"mixtral", func(m *ggufModel) { m.keys["expert_gating_func"] = uint32(2) }, "llama.expert_gating_func 2", arch.ErrKey},
+		{"qwen2_moe", func(m *ggufModel) { delete(m.keys, "expert_shared_feed_forward_length") }, "no qwen2moe.expert_shared_feed_forward_length", arch.ErrConfig},
 		{"qwen3_moe", func(m *ggufModel) { m.keys["expert_weights_norm"] = false }, "qwen3moe.expert_weights_norm false", arch.ErrKey},
 		{"llama", func(m *ggufModel) { m.keys["logit_scale"] = float32(0.5) }, "llama.logit_scale 0.5", arch.ErrKey},
 		{"llama", func(m *ggufModel) { m.keys["attention.scale"] = float32(0.5) }, "attention.scale 0.5", arch.ErrKey},

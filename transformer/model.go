@@ -171,7 +171,9 @@ func open(ctx context.Context, src source, limit memory.Limit, o Options) (_ *Mo
 		return nil, err
 	}
 	if d != nil {
-		m.Notes = append(m.Notes, m.Draft.Notes...)
+		for _, note := range m.Draft.Notes {
+			m.Notes = append(m.Notes, fmt.Sprintf("draft %s: %s", d.name, note))
+		}
 	}
 	return m, nil
 }

@@ -151,8 +151,8 @@ func TestForwardOnFixtures(t *testing.T) {
 	for _, name := range fixtureNames(t) {
 		f := openFixture(t, name)
 		w := readWeights(t, f.config, f.dir).float64s()
-		got := flatten(forward(f.config, w, f.Context, f.Tokens))
-		if worst := largestError(t, got, f.logits); !(worst <= 1e-4) {
+		got, _ := forward(f.config, w, f.Context, f.Tokens)
+		if worst := largestError(t, flatten(got), f.logits); !(worst <= 1e-4) {
 			t.Errorf("%s: logits differ by %.2g of the largest", name, worst)
 		}
 	}
@@ -185,7 +185,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 			c.Experts.Bias = yes("router bias")
 		}
 		c.Experts.Scale = rapid.SampledFrom([]float32{0, 2.5}).Draw(t, "scale")
-		if n%2 == 0 && n >= 4 && yes("groups") {
+		if c.Experts.Sigmoid && n%2 == 0 && n >= 4 && yes("groups") {
 			c.Experts.Groups = n / 2
 			least := (c.Experts.PerToken + 1) / 2
 			c.Experts.GroupsPerToken = number("groups a token", least, n/2)
@@ -214,7 +214,11 @@ func TestForwardOnInventions(t *testing.T) {
 		c := inventConfig(t)
 		s := inventWeights(c, rapid.Uint64().Draw(t, "seed"))
 		tokens := rapid.SliceOfN(rapid.IntRange(0, c.Vocab-1), 1, 16).Draw(t, "tokens")
-		want := flatten(forward(c, s.float64s(), 16, tokens))
+		rows, closest := forward(c, s.float64s(), 16, tokens)
+		if closest < 1e-4 {
+			t.Skip("which expert a token gets is a matter of rounding")
+		}
+		want := flatten(rows)
 		run := func(o Options, cut int) []float32 {
 			got, err := runOnce(s, o, tokens, cut)
 			if err != nil {

@@ -21,8 +21,11 @@ type batchFlags struct {
 	given []string // names of the flags that were
 }
 
-// withBatch are the flags that go with --batch. What else there is, the requests say.
-var withBatch = []string{"batch", "output", "parallel", "memory", "context", "cache", "canon", "chunk", "threads", "cpu", "verify"}
+// withBatch are the flags that go with --batch, ofRequests those whose values the requests have.
+var (
+	withBatch  = []string{"batch", "output", "parallel", "memory", "context", "cache", "canon", "chunk", "threads", "cpu", "verify"}
+	ofRequests = []string{"n", "temp", "top-p", "seed"}
+)
 
 // AfterApply notes which flags were given.
 func (f *batchFlags) AfterApply(k *kong.Context) error {
@@ -40,8 +43,10 @@ func (c *runCommand) checkBatch() error {
 		switch {
 		case c.Batch == "" && (name == "output" || name == "parallel"):
 			return usageError(fmt.Sprintf("--%s is for --batch", name))
-		case c.Batch != "" && !slices.Contains(withBatch, name):
+		case c.Batch != "" && slices.Contains(ofRequests, name):
 			return usageError(fmt.Sprintf("--%s does not go with --batch: each request says its own", name))
+		case c.Batch != "" && !slices.Contains(withBatch, name):
+			return usageError(fmt.Sprintf("--%s does not go with --batch", name))
 		}
 	}
 	switch {

@@ -58,7 +58,11 @@ func readDirect(ctx context.Context, paths []string, depth int) (bytes int64, se
 					return context.Cause(ctx)
 				}
 				r := &requests[i]
-				if _, err := unix.Pread(int(r.file.Fd()), buf, r.off); err != nil {
+				_, err := unix.Pread(int(r.file.Fd()), buf, r.off)
+				if errors.Is(err, unix.EINVAL) {
+					return fmt.Errorf("%s: direct reading: %w", r.file.Name(), errors.ErrUnsupported)
+				}
+				if err != nil {
 					return &os.PathError{Op: "read", Path: r.file.Name(), Err: err}
 				}
 			}

@@ -29,7 +29,8 @@ type Attention struct {
 type FFN struct {
 	LayerRun
 	Activation string `json:"activation"` // "silu" or "gelu_tanh"
-	// Projections are gate, up and down, for every chunk.
+	// Projections are gate, up and down, for every chunk; of a mixture of experts the router, then those of
+	// each expert that some vector got, then of the shared one.
 	Projections []*StreamXW `json:"projections"`
 }
 

@@ -146,9 +146,12 @@ var families = []family{
 		names: []string{"glm4_moe"},
 		about: "GLM 4.5 and 4.6: experts by a router of sigmoids, and a shared one; parts of heads turn",
 		defaults: `{"max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "num_key_value_heads": 8, "partial_rotary_factor": 0.5, "n_routed_experts": 128,
-			"num_experts_per_tok": 8, "moe_intermediate_size": 1408, "n_shared_experts": 1, "first_k_dense_replace": 1, "norm_topk_prob": true}`,
+			"num_experts_per_tok": 8, "moe_intermediate_size": 1408, "n_shared_experts": 1, "first_k_dense_replace": 1, "norm_topk_prob": true, "routed_scaling_factor": 1}`,
 		partial: true,
 		adjust: func(c *Config, h *hfConfig) error {
+			if h.Scale == 0 {
+				return fmt.Errorf("routed_scaling_factor 0: %w", ErrConfig)
+			}
 			c.QKNorm, c.OutBias = h.UseQKNorm, false
 			c.Experts.Sigmoid, c.Experts.Bias = c.Experts.Count > 0, c.Experts.Count > 0
 			return nil
@@ -256,8 +259,8 @@ func (c *Config) slide(h *hfConfig, local func(layer int) bool) error {
 
 // granite reads the factors of Granite's models.
 func granite(c *Config, h *hfConfig) error {
-	if h.LogitsScaling == 0 {
-		return fmt.Errorf("logits_scaling 0: %w", ErrConfig)
+	if h.LogitsScaling == 0 || h.ResidualMultiplier == 0 {
+		return fmt.Errorf("logits_scaling %v, residual_multiplier %v: %w", h.LogitsScaling, h.ResidualMultiplier, ErrConfig)
 	}
 	c.AttnScale, c.EmbedScale, c.ResidualScale, c.LogitScale = h.AttnMultiplier, h.EmbedMultiplier, h.ResidualMultiplier, float32(1/h.LogitsScaling)
 	return nil

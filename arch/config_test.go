@@ -69,6 +69,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"glm4_moe", edits{"n_group": 3, "topk_group": 1}, "3 experts a token of 1 of 3 groups"},
 		{"glm4_moe", edits{"n_shared_experts": -1}, "n_shared_experts -1"},
 		{"glm4_moe", edits{"routed_scaling_factor": -1}, "times -1"},
+		{"glm4_moe", edits{"routed_scaling_factor": 0}, "routed_scaling_factor 0"},
+		{"granite", edits{"residual_multiplier": 0}, "residual_multiplier 0"},
 		{"granite", edits{"logits_scaling": 0}, "logits_scaling 0"},
 		{"granite", edits{"residual_multiplier": -1}, "residuals times -1"},
 		{"olmoe", edits{"clip_qkv": 8}, "clip_qkv 8"},

@@ -21,12 +21,14 @@ import (
 
 // Errors of CDNA files and sidecars.
 var (
-	ErrFormat    = cdna.ErrFormat    // another kind of file
-	ErrVersion   = cdna.ErrVersion   // a later version of the format
-	ErrTruncated = cdna.ErrTruncated // the file ends before what it announces
-	ErrCorrupt   = cdna.ErrCorrupt   // packed bytes that do not decode, or contradict the file's head
-	ErrChecksum  = cdna.ErrChecksum  // content that differs from its SHA-256
-	ErrSidecar   = cdna.ErrSidecar   // a sidecar that is damaged, or another matrix's
+	ErrFormat    = cdna.ErrFormat     // another kind of file
+	ErrVersion   = cdna.ErrVersion    // a later version of the format
+	ErrTruncated = cdna.ErrTruncated  // the file ends before what it announces
+	ErrCorrupt   = cdna.ErrCorrupt    // packed bytes that do not decode, or contradict the file's head
+	ErrChecksum  = cdna.ErrChecksum   // content that differs from its SHA-256
+	ErrSidecar   = cdna.ErrSidecar    // a sidecar that is damaged, or another matrix's
+	ErrHeader    = cdna.ErrHeader     // a head that says what cannot be
+	ErrBlocks    = cdna.ErrBlockIndex // an index whose blocks overlap or leave gaps
 )
 
 // Errors of checkpoints and their files; package checkpoint has more.

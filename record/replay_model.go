@@ -95,6 +95,20 @@ func (r *replay) open(ctx context.Context) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.begin(o, m)
+}
+
+// openAlone opens the model, which may have no tokenizer, and a session.
+func (r *replay) openAlone(ctx context.Context) (*opened, error) {
+	r.noteVerify()
+	m, err := transformer.Open(ctx, r.o.Model, r.o.Options)
+	if err != nil {
+		return nil, err
+	}
+	return r.begin(nil, m)
+}
+
+func (r *replay) begin(o *generate.Opening, m *transformer.Model) (*opened, error) {
 	r.noteModel(m)
 	s, err := m.NewSession()
 	if err != nil {
@@ -106,9 +120,9 @@ func (r *replay) open(ctx context.Context) (*opened, error) {
 
 // opened is a model ready to run.
 type opened struct {
-	*generate.Opening
-	model   *transformer.Model
-	session *transformer.Session
+	*generate.Opening // nil where there is no tokenizer
+	model             *transformer.Model
+	session           *transformer.Session
 }
 
 func (m *opened) close() {
@@ -131,7 +145,7 @@ func (r *replay) forward(ctx context.Context) error {
 	if err := r.runAs(claims.Context, claims.CacheType, claims.Canon, claims.CanonVersion); err != nil {
 		return err
 	}
-	m, err := r.open(ctx)
+	m, err := r.openAlone(ctx)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,11 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 			return err
 		}
 	}
+	for _, p := range w.Parts {
+		if p.Use == arch.RouterBias && !finite(vector) { // it decides who is chosen, and shows in nothing else
+			return fmt.Errorf("%s holds NaN or infinities: %w", w.Name, arch.ErrWeights)
+		}
+	}
 	b, first := &m.blocks[w.Layer], 0
 	for _, p := range w.Parts {
 		l := b.linear(p.Use)

@@ -2,8 +2,12 @@ package transformer
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,6 +68,35 @@ func TestChooseDamage(t *testing.T) {
 			if !slices.ContainsFunc(r.choices, func(c choice) bool { return c.weight != c.weight }) {
 				t.Errorf("%+v: of %v are chosen %v", x, logits, r.choices)
 			}
+		}
+	}
+}
+
+// TestRouterBias: what is no number in a bias, which decides about experts and shows in nothing else, is refused.
+func TestRouterBias(t *testing.T) {
+	f := openFixture(t, "glm4_moe")
+	path := filepath.Join(f.dir, "model.safetensors")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := 8 + int(binary.LittleEndian.Uint64(text))
+	var tensors map[string]struct {
+		Offsets [2]int `json:"data_offsets"`
+	}
+	if err := json.Unmarshal(text[8:head], &tensors); err != nil {
+		t.Fatal(err)
+	}
+	at := head + tensors["model.layers.1.mlp.gate.e_score_correction_bias"].Offsets[0]
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		dir := t.TempDir()
+		copyFile(t, filepath.Join(f.dir, "config.json"), filepath.Join(dir, "config.json"))
+		binary.LittleEndian.PutUint32(text[at:], math.Float32bits(float32(bad)))
+		if err := os.WriteFile(filepath.Join(dir, "model.safetensors"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(t.Context(), dir, Options{}); !errors.Is(err, arch.ErrWeights) || !strings.Contains(err.Error(), "layers.1.mlp.gate.e_score_correction_bias") {
+			t.Errorf("%v: %v", bad, err)
 		}
 	}
 }

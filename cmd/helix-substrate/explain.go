@@ -52,6 +52,8 @@ var remedies = []struct {
 	{helix.ErrTokenizerLimit, "its files are damaged or hostile: take the tokenizer from the model's own source"},
 	{helix.ErrTokenizerNotFound, "copy the tokenizer's files of the original beside the weights"},
 	{convert.ErrStatistics, "name the file that --statistics wrote, or another one to have them measured"},
+	{helix.ErrHeader, "the file is damaged: copy or convert it again"}, // before what is wrong with its JSON
+	{helix.ErrBlocks, "the file is damaged: copy or convert it again"},
 	{receipt.ErrJSON, "name a receipt"},
 	{receipt.ErrUTF8, "name a receipt"},
 	{receipt.ErrNumber, "it was changed, or is damaged"},

@@ -1,0 +1,102 @@
+package record
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/demo"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// TestCanonVersion: where a replay of another version's run differs, the error names both versions; what agrees, agrees.
+func TestCanonVersion(t *testing.T) {
+	dir := convertDemo(t)
+	claims := forward(t, dir)
+	if claims.CanonVersion != transformer.CanonVersion {
+		t.Fatalf("%+v", claims)
+	}
+	right := claims.LogitsSHA256[1]
+	for _, c := range []struct {
+		version int
+		logits  string
+		names   string // the error does; "" if it is none
+	}{
+		{transformer.CanonVersion, right, ""},
+		{0, right, ""},
+		{transformer.CanonVersion, claims.LogitsSHA256[0], "token 1"},
+		{0, claims.LogitsSHA256[0], "version 1"},
+		{99, claims.LogitsSHA256[0], "version 99"},
+	} {
+		claims.CanonVersion, claims.LogitsSHA256[1] = c.version, c.logits
+		err := replayForward(t, dir, claims)
+		switch {
+		case c.names == "" && err != nil:
+			t.Errorf("version %d: %v", c.version, err)
+		case c.names != "" && (!errors.Is(err, ErrReplay) || !strings.Contains(err.Error(), c.names)):
+			t.Errorf("version %d, other logits: %v", c.version, err)
+		case c.version == transformer.CanonVersion && err != nil && strings.Contains(err.Error(), "version"):
+			t.Errorf("the same version: %v", err)
+		}
+	}
+}
+
+// TestForwardWithoutTokenizer: ids need none, nor does their replay.
+func TestForwardWithoutTokenizer(t *testing.T) {
+	dir := t.TempDir()
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := replayForward(t, dir, forward(t, dir)); err != nil {
+		t.Error(err)
+	}
+}
+
+// forward returns what is claimed of three tokens in the model at dir.
+func forward(t *testing.T, dir string) *receipt.ForwardClaims {
+	t.Helper()
+	of, err := Fingerprint(t.Context(), dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := transformer.Options{Context: 16}
+	m, err := transformer.Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	s, err := m.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	claims, _, err := Forward(t.Context(), m, s, o, of, []int{1, 2, 3}, func(int, []float32) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claims
+}
+
+// replayForward replays a receipt of claims.
+func replayForward(t *testing.T, dir string, claims *receipt.ForwardClaims) error {
+	t.Helper()
+	operation, err := forwardOperation(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := receipt.NewRecorder(time.Now())
+	r.Add(operation)
+	e, err := r.Receipt(claims, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Replay(t.Context(), e, ReplayOptions{Name: "it", Model: dir})
+	return err
+}

@@ -57,9 +57,7 @@ func planMemory(l *transformer.Layers, limit memory.Limit, d demand) (*plan, err
 	}
 	least := min(leastChunk, l.Context())
 	if _, all := need(least); limit.Source != memory.None && max(all, d.since) > limit.Bytes {
-		// The peak differs from run to run, by when garbage was collected: 1 % was seen.
-		const part = 32
-		return nil, limit.TooSmall(fmt.Sprintf("%s with windows of %d tokens", d.what, l.Context()), max(all, d.since+d.since/part))
+		return nil, limit.TooSmall(fmt.Sprintf("%s with windows of %d tokens", d.what, l.Context()), max(all, memory.Again(d.since)))
 	}
 	p := &plan{chunk: l.Context()}
 	if limit.Source == memory.None {

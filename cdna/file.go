@@ -35,6 +35,25 @@ type Blocks struct {
 	plain  sync.Pool // *[]byte of a full block
 }
 
+// open reads the head of a file that must be of a kind. Errors name the file.
+func (b *Blocks) open(ctx context.Context, want Kind, readHead func(context.Context) error) error {
+	kind, err := Detect(ctx, b.data)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("reading magic: %w", err)
+	case b.size < 4:
+		err = fmt.Errorf("%w: %d bytes", ErrTruncated, b.size)
+	case kind == want:
+		err = readHead(ctx)
+	default:
+		err = fmt.Errorf("%w: it is %v, not %v", ErrFormat, kind, want)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.name, err)
+	}
+	return nil
+}
+
 // File is an open CDNA file, v1 or v2: blocks of indices into a codebook, a byte each.
 type File struct {
 	Blocks

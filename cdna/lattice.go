@@ -2,7 +2,6 @@ package cdna
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/helix-substrate/helix-substrate/internal/tiles"
@@ -48,19 +47,8 @@ func OpenLattice(path string) (*Lattice, error) {
 // NewLattice reads a lattice file of size bytes from r, as NewFile does others.
 func NewLattice(ctx context.Context, r io.ReaderAt, size int64, name string) (*Lattice, error) {
 	f := &Lattice{Blocks: Blocks{name: name, size: size, data: r}}
-	kind, err := Detect(ctx, r)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("reading magic: %w", err)
-	case size < 4:
-		err = fmt.Errorf("%w: %d bytes", ErrTruncated, size)
-	case kind == KindLattice:
-		err = f.readHead(ctx)
-	default:
-		err = fmt.Errorf("%w: it is %v, not %v", ErrFormat, kind, KindLattice)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := f.open(ctx, KindLattice, f.readHead); err != nil {
+		return nil, err
 	}
 	return f, nil
 }

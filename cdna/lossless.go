@@ -2,7 +2,6 @@ package cdna
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/helix-substrate/helix-substrate/dtype"
@@ -26,19 +25,8 @@ func OpenLossless(path string) (*Lossless, error) {
 // NewLossless reads a lossless file of size bytes from r, as NewFile does others.
 func NewLossless(ctx context.Context, r io.ReaderAt, size int64, name string) (*Lossless, error) {
 	f := &Lossless{Blocks{name: name, size: size, data: r}}
-	kind, err := Detect(ctx, r)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("reading magic: %w", err)
-	case size < 4:
-		err = fmt.Errorf("%w: %d bytes", ErrTruncated, size)
-	case kind == KindLossless:
-		err = f.readHead(ctx)
-	default:
-		err = fmt.Errorf("%w: it is %v, not %v", ErrFormat, kind, KindLossless)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := f.open(ctx, KindLossless, f.readHead); err != nil {
+		return nil, err
 	}
 	return f, nil
 }

@@ -140,6 +140,10 @@ func (l Limit) TooSmall(what string, need int64) error {
 	return fmt.Errorf("%s: at least %s would do %s: %w", limit, FormatSizeUp(Named(need)), what, ErrLimit)
 }
 
+// Again returns what a peak that was measured may come to in another run: it differs by when garbage was collected, 1 %
+// was seen.
+func Again(peak int64) int64 { return peak + peak/32 }
+
 // Named rounds what a process needs up to the figure to name: a whole MiB, with half of
 // one to spare, as no two processes' heaps are the same to the byte. A limit of that
 // figure is enough in every run that is like the measured one.

@@ -150,9 +150,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	least = max(least, o.Opening)
 	p.least, p.Minimum = least, memory.Named(least)
 	if limit.Source != memory.None && limit.Bytes < least {
-		// The peak of opening differs from run to run, by when garbage was collected: 1 % was seen.
-		const part = 32
-		return nil, limit.TooSmall(fmt.Sprintf("with a context of %d", o.Context), max(least, o.Opening+o.Opening/part))
+		return nil, limit.TooSmall(fmt.Sprintf("with a context of %d", o.Context), max(least, memory.Again(o.Opening)))
 	}
 	free := int64(1 << 62)
 	if limit.Source != memory.None {

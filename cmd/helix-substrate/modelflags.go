@@ -38,6 +38,15 @@ type draftFlag struct {
 	Draft string `input:"model" name:"draft" placeholder:"MODEL" help:"A smaller model with the same vocabulary, held in memory, guesses what comes next; weights are read once for all that comes true, and the text is the same."`
 }
 
+// optionsWith are the options with a draft's.
+func (f *modelFlags) optionsWith(d draftFlag) (helix.EngineOptions, error) {
+	o, err := f.options()
+	if err == nil {
+		err = o.SetDraft(d.Draft)
+	}
+	return o, err
+}
+
 // begin opens the tokenizer of the model at path.
 func (f *modelFlags) begin(env *environment, path string) (*generate.Opening, error) {
 	o, err := f.options()

@@ -21,10 +21,7 @@ func (c *planCommand) Help() string {
 
 func (c *planCommand) Run(env *environment) error {
 	memory.Lean() // as a run under a limit does
-	options, err := c.options()
-	if err == nil {
-		err = options.SetDraft(c.Draft)
-	}
+	options, err := c.optionsWith(c.draftFlag)
 	if err != nil {
 		return err
 	}

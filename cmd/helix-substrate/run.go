@@ -64,10 +64,7 @@ func (c *runCommand) Run(env *environment) error {
 		return err
 	}
 	defer out.Abort()
-	options, err := c.options()
-	if err == nil {
-		err = options.SetDraft(c.Draft)
-	}
+	options, err := c.optionsWith(c.draftFlag)
 	if err != nil {
 		return err
 	}

@@ -21,13 +21,21 @@ type blocks struct {
 	engine   *Engine
 	file     *cdna.Blocks
 	verifier *cdna.Verifier
+	experts  *expertBlocksOf // nil for none
 }
 
-// read reads block i, as it is packed, to worker w's buffer.
+// readTo reads block i, as it is packed, to dst, if it does not lie in a cache of experts already, and returns where it lies.
+func (b *blocks) readTo(ctx context.Context, dst []byte, i int) ([]byte, error) {
+	if b.experts != nil {
+		return b.experts.read(ctx, dst, i)
+	}
+	return dst, b.file.ReadCompressed(ctx, dst, i)
+}
+
+// read reads block i, as it is packed, to worker w's buffer, or finds it where it is held.
 func (b *blocks) read(ctx context.Context, w, i int, s *Stats) ([]byte, error) {
 	clock := time.Now()
-	packed := b.engine.buffers.packed[w].bytes[:b.file.Block(i).CompLen]
-	err := b.file.ReadCompressed(ctx, packed, i)
+	packed, err := b.readTo(ctx, b.engine.buffers.packed[w].bytes[:b.file.Block(i).CompLen], i)
 	lap(&clock, &s.Read)
 	return packed, err
 }
@@ -36,7 +44,10 @@ func (b *blocks) read(ctx context.Context, w, i int, s *Stats) ([]byte, error) {
 func (b *blocks) unpack(ctx context.Context, dst []byte, w, i int, s *Stats) (hashed []byte, err error) {
 	clock := time.Now()
 	if b.file.Stored() {
-		err := b.file.ReadCompressed(ctx, dst, i)
+		stored, err := b.readTo(ctx, dst, i)
+		if err == nil && &stored[0] != &dst[0] {
+			copy(dst, stored)
+		}
 		lap(&clock, &s.Read)
 		return dst, err
 	}

@@ -64,6 +64,9 @@ func (m *indexed) dot(ctx context.Context, y, x []float32, batch, a, b int) (tot
 // source implements [streamed].
 func (m *indexed) source() (*cdna.Blocks, *Layout) { return m.file, &m.layout }
 
+// routed implements [streamed].
+func (m *indexed) routed() bool { return m.experts != nil }
+
 // dotBlock implements [streamed].
 func (m *indexed) dotBlock(ctx context.Context, y []float32, ldy int, in *input, w, i, lo, hi int, s *Stats) error {
 	if m.file.InTiles() { // which are multiplied by as they are

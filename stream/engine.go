@@ -44,9 +44,10 @@ type Engine struct {
 
 	pool *workers.Pool
 
-	mu      sync.Mutex // held for the length of a product
-	buffers buffers
-	group   group // the product that runs
+	mu       sync.Mutex // held for the length of a product
+	buffers  buffers
+	group    group    // the product that runs
+	upcoming upcoming // blocks of the experts that were chosen last
 }
 
 // NewEngine returns an engine. Its error is about the options.

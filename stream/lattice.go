@@ -64,7 +64,7 @@ func (e *Engine) NewLattice(f *cdna.Lattice, o MatrixOptions) (*Lattice, error) 
 	}
 	return &Lattice{
 		indexed: indexed{
-			blocks: blocks{e, &f.Blocks, cdna.NewVerifier(verify, f.NumBlocks(), o.Seed)},
+			blocks: blocks{engine: e, file: &f.Blocks, verifier: cdna.NewVerifier(verify, f.NumBlocks(), o.Seed)},
 			layout: LatticeLayout(f), table: integers, close: closeFile,
 			scales: &scales{column: columnsOf(f), row: f.RowScale()}, corrections: escapes,
 		},

@@ -16,8 +16,10 @@ type Layout struct {
 	Scaled         bool  // of a lattice matrix, whose products scale vectors
 	Escaped        int   // its columns that have escapes
 	// Used, if not 0, is the share of the rows that a round of products uses, such as those of the experts that a token gets.
-	Used      float64
-	HeapBytes int64 // that it takes of the Go heap in any case, beyond its file's head and any outliers
+	Used float64
+	// ExpertBytes, if not 0, is the most that an expert of the matrix takes in an ExpertCache.
+	ExpertBytes int64
+	HeapBytes   int64 // that it takes of the Go heap in any case, beyond its file's head and any outliers
 }
 
 // blockLayout is what all files of blocks have in common.

@@ -51,7 +51,7 @@ func (e *Engine) NewLossless(f *cdna.Lossless, verify cdna.Policy) (*Lossless, e
 		f = f.Uncached()
 	}
 	return &Lossless{
-		blocks: blocks{e, &f.Blocks, cdna.NewVerifier(verify, f.NumBlocks(), 0)},
+		blocks: blocks{engine: e, file: &f.Blocks, verifier: cdna.NewVerifier(verify, f.NumBlocks(), 0)},
 		file:   f, layout: LosslessLayout(f), policy: verify, close: closeFile,
 	}, nil
 }
@@ -174,6 +174,9 @@ func (m *Lossless) wants() (*scales, *corrections) { return nil, nil }
 
 // source implements [streamed].
 func (m *Lossless) source() (*cdna.Blocks, *Layout) { return &m.file.Blocks, &m.layout }
+
+// routed implements [streamed].
+func (m *Lossless) routed() bool { return m.blocks.experts != nil }
 
 // dotBlock implements [streamed].
 func (m *Lossless) dotBlock(ctx context.Context, y []float32, ldy int, in *input, w, i, lo, hi int, s *Stats) error {

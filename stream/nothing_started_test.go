@@ -48,3 +48,45 @@ func TestProductsInMemoryStartNothing(t *testing.T) {
 		t.Errorf("%d goroutines, there were %d", after, before)
 	}
 }
+
+// TestExpertsAllocateNothing: choosing experts and multiplying by them allocates nothing, whether they are held or read.
+func TestExpertsAllocateNothing(t *testing.T) {
+	const experts, rows, cols = 16, 24, 70
+	e := newTestEngine(t, 2)
+	for name, path := range expertFiles(t, experts, rows, cols, 8) {
+		if name == "indices zstd" || name == "lossless" { // whose decoders do
+			continue
+		}
+		m := openAny(t, e, path)
+		c, err := e.NewExpertCache(experts, 6, nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, x, y := zipf(experts, 4, 1), vectors(1, cols, 3).Data, make([]float32, rows)
+		var rounds [64][]int32
+		for i := range rounds {
+			rounds[i] = r.draw()
+		}
+		k := 0
+		n := testing.AllocsPerRun(200, func() {
+			ends := rounds[k%len(rounds)]
+			k++
+			c.Route(ends)
+			for i, first := 0, int32(0); i < experts; i++ {
+				if ends[i] > first {
+					if _, err := m.RowsDot(t.Context(), y, x, i*rows, (i+1)*rows); err != nil {
+						t.Error(err)
+					}
+				}
+				first = ends[i]
+			}
+		})
+		if n >= 1 {
+			t.Errorf("%s: a round allocates %v times", name, n)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		m.Close()
+	}
+}

@@ -15,6 +15,8 @@ type Residency struct {
 	// ResidentBytes is the memory of the resident matrices, BufferBytes that of the
 	// blocks in flight, which loading needs too.
 	ResidentBytes, BufferBytes int64
+	// Left is what neither takes: room for experts, if some are not resident.
+	Left int64
 	// Minimum is the smallest limit under which the set works at all.
 	Minimum int64
 }
@@ -23,7 +25,8 @@ type Residency struct {
 // all of them can be multiplied by within limit bytes of block buffers and
 // resident matrices. Matrices are used in turn, so each one held saves unpacking
 // the weights that are used of it once a round: those of which most are used per byte come first, then
-// the larger ones. It fails with ErrBudget, naming the minimum, when not even one
+// the larger ones. Matrices of experts that can be cached (ExpertBytes) are resident either all or none of them: else what
+// is left is for an [ExpertCache], which saves more of what is read. It fails with ErrBudget, naming the minimum, when not even one
 // worker can stream them. The same input gives the same plan.
 func PlanResidency(limit int64, threads int, matrices []Layout) (Residency, error) {
 	order := make([]int, len(matrices))
@@ -46,11 +49,25 @@ func PlanResidency(limit int64, threads int, matrices []Layout) (Residency, erro
 	for r.Threads = max(1, threads); r.Threads > 1 && int64(r.Threads)*r.Minimum > limit; r.Threads-- {
 	}
 	r.BufferBytes = int64(r.Threads) * r.Minimum
+	r.choose(limit, order, matrices, func(*Layout) bool { return true })
+	for i := range matrices {
+		if matrices[i].ExpertBytes > 0 && !r.Resident[i] {
+			r.choose(limit, order, matrices, func(l *Layout) bool { return l.ExpertBytes == 0 })
+			break
+		}
+	}
+	r.Left = limit - r.BufferBytes - r.ResidentBytes
+	return r, nil
+}
+
+// choose makes those matrices resident, in this order, that may be and fit.
+func (r *Residency) choose(limit int64, order []int, matrices []Layout, may func(*Layout) bool) {
+	clear(r.Resident)
+	r.ResidentBytes = 0
 	for _, i := range order {
-		if n := matrices[i].ResidentBytes; n <= limit-r.BufferBytes-r.ResidentBytes {
+		if n := matrices[i].ResidentBytes; may(&matrices[i]) && n <= limit-r.BufferBytes-r.ResidentBytes {
 			r.Resident[i] = true
 			r.ResidentBytes += n
 		}
 	}
-	return r, nil
 }

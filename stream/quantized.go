@@ -60,7 +60,7 @@ func (e *Engine) New(f *cdna.File, o MatrixOptions) (*Quantized, error) {
 	values := f.Codebook()
 	m := &Quantized{
 		indexed: indexed{
-			blocks: blocks{e, &f.Blocks, cdna.NewVerifier(o.Verify, f.NumBlocks(), o.Seed)},
+			blocks: blocks{engine: e, file: &f.Blocks, verifier: cdna.NewVerifier(o.Verify, f.NumBlocks(), o.Seed)},
 			layout: QuantizedLayout(f), table: kernel.NewTable(values[:]), close: closeFile,
 		},
 		cdna:   f,

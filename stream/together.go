@@ -135,6 +135,8 @@ type inMemory interface {
 type streamed interface {
 	operand
 	source() (*cdna.Blocks, *Layout)
+	// routed tells whether a cache of experts knows which blocks come next.
+	routed() bool
 	// dotBlock is dotRows for rows of block i, which it reads into worker w's buffers.
 	dotBlock(ctx context.Context, y []float32, ldy int, in *input, w, i, lo, hi int, s *Stats) error
 }
@@ -154,7 +156,7 @@ type group struct {
 	parts  []part
 	stats  []Stats // per worker
 
-	streams bool     // past the page cache
+	streams bool     // past the page cache, and nobody but the group tells what comes next
 	ahead   blockRun // what the next group will begin with
 	order   succession
 }
@@ -232,11 +234,12 @@ func (g *group) run(ctx context.Context) (Stats, error) {
 	if err := context.Cause(ctx); err != nil || len(g.jobs) == 0 || g.batch == 0 {
 		return Stats{}, err
 	}
-	weights, inMemory := 0, true
+	weights, inMemory, routed := 0, true, false
 	cols := g.jobs[0].operand().Cols()
 	for i := range g.jobs {
 		weights += (g.jobs[i].b - g.jobs[i].a) * cols
 		inMemory = inMemory && g.jobs[i].memory != nil
+		routed = routed || g.jobs[i].streamed != nil && g.jobs[i].streamed.routed()
 	}
 	if weights == 0 {
 		return Stats{}, nil
@@ -258,7 +261,7 @@ func (g *group) run(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	if g.streams = !inMemory && e.budget != nil; g.streams {
+	if g.streams = !inMemory && !routed && e.budget != nil; g.streams {
 		g.ahead = g.order.follow(g.begins())
 	}
 	g.stats, g.ctx = clearedStats(g.stats, threads), ctx

@@ -119,6 +119,11 @@ type (
 	integerTilesFunc func(y *float32, values, biases *byte, width int, codes *byte, groups, tiles int, sums *int32)
 	// integerStripFunc adds a packed strip (see tiles.Strip) times a panel of as many vectors as its place says to y, [vector][16].
 	integerStripFunc func(y *float32, values, biases *byte, width int, widths, lines, counts, list *byte, tiles int)
+	// stripStartsFunc writes what the sums of a packed strip's groups begin with, [group][vector][16], with exceptions in it. It may
+	// read seven bytes behind the list.
+	stripStartsFunc func(sums *int32, values, biases *byte, width int, widths, counts, list *byte, tiles int)
+	// stripTilesFunc adds what comes of a packed strip's tiles to such sums, and them times scales to y, [vector][16].
+	stripTilesFunc func(y *float32, sums *int32, values, biases *byte, width int, widths, lines *byte, tiles int)
 	// quantizeFunc rounds whole groups of a vector.
 	quantizeFunc func(values, biases *byte, width int, x *float32, places, steps *byte, groups int)
 	// interleaveFunc makes groups of a strip from 16 rows of index bytes, ld apart.
@@ -131,7 +136,9 @@ type integerRoutines struct {
 	dot        [integerTileWidth + 1]integerDotFunc    // nil from where it has too few registers
 	width      int                                     // vectors that dot takes at most
 	tiles      [integerTilesWidth + 1]integerTilesFunc // nil where dot is as fast
-	strips     [integerStripWidth + 1]integerStripFunc // nil: unpack, then dot
+	strips     [integerStripWidth + 1]integerStripFunc // nil: the next two
+	starts     [integerStripWidth + 1]stripStartsFunc  // nil: unpack, then dot
+	tileSums   [integerStripWidth + 1]stripTilesFunc   // where there are starts
 	quantize   [2][2]quantizeFunc                      // places in 32 or 16 bits, steps as float32 or bfloat16; nil: portable Go
 	interleave interleaveFunc                          // nil: portable Go
 }

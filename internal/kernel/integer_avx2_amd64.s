@@ -6804,3 +6804,11108 @@ loop:
 	JNZ         loop
 	VZEROUPPER
 	RET
+
+// func stripStarts1AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+// Requires: AVX, AVX2, BMI
+TEXT ·stripStarts1AVX2(SB), NOSPLIT, $0-64
+	MOVQ   sums+0(FP), AX
+	MOVQ   values+8(FP), DX
+	MOVQ   biases+16(FP), BX
+	MOVQ   width+24(FP), SI
+	MOVQ   widths+32(FP), DI
+	MOVQ   counts+40(FP), R8
+	MOVQ   list+48(FP), R9
+	MOVQ   tiles+56(FP), R10
+	IMUL3Q $0x12, SI, SI
+
+group:
+	MOVBQZX (DI), R12
+	MOVQ    R12, R13
+	CMPQ    R10, $0x01
+	JEQ     alike
+	MOVBQZX 1(DI), R13
+	CMPL    R12, R13
+	JNE     unlike
+
+alike:
+	LEAQ         keptLessAVX2<>+0(SB), CX
+	MOVL         (CX)(R12*4), CX
+	MOVL         (BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y0, 32(AX)
+	JMP          begun
+
+unlike:
+	LEAQ         keptLessAVX2<>+0(SB), CX
+	MOVL         (CX)(R12*4), R11
+	MOVL         (CX)(R13*4), CX
+	SUBL         CX, R11
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   (DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R14
+	IMULL        R11, R14
+	MOVL         (BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R14, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y0, 32(AX)
+
+begun:
+	CMPQ           (R8), $0x00
+	JEQ            next
+	LEAQ           spreadEntriesAVX2<>+0(SB), CX
+	MOVBQZX        (R8), R11
+	VMOVQ          (R9), X0
+	VPSHUFB        (CX)(R11*8), X0, X0
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        1(R8), R11
+	VMOVQ          (R9), X1
+	VPSHUFB        (CX)(R11*8), X1, X1
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X1, X0, X1
+	MOVBQZX        2(R8), R11
+	VMOVQ          (R9), X0
+	VPSHUFB        (CX)(R11*8), X0, X0
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        3(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X2, X0, X0
+	VINSERTI128    $0x01, X0, Y1, Y0
+	MOVBQZX        4(R8), R11
+	VMOVQ          (R9), X1
+	VPSHUFB        (CX)(R11*8), X1, X1
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        5(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X2, X1, X1
+	MOVBQZX        6(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        7(R8), R11
+	VMOVQ          (R9), X3
+	VPSHUFB        (CX)(R11*8), X3, X3
+	MOVBQZX        2048(CX)(R11*1), CX
+	ADDQ           CX, R9
+	VPUNPCKLQDQ    X3, X2, X2
+	VINSERTI128    $0x01, X2, Y1, Y2
+	LEAQ           tileStepsAVX2<>+0(SB), CX
+	MOVQ           R12, R11
+	SHLQ           $0x05, R11
+	MOVQ           R13, R12
+	SHLQ           $0x05, R12
+	VPBROADCASTQ   (R8), Y3
+	VPSHUFB        spreadCounts0AVX2<>+0(SB), Y3, Y3
+	VPSRLW         $0x04, Y3, Y4
+	VPBLENDD       $0xaa, Y4, Y3, Y3
+	VPAND          x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPMINUB        layeredAVX2<>+0(SB), Y3, Y3
+	VPCMPGTB       slotsAVX2<>+0(SB), Y3, Y4
+	VPOR           x01010101AVX2<>+0(SB), Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPSLLW         $0x02, Y0, Y6
+	VMOVDQU        (CX)(R11*1), Y4
+	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y0, Y0
+	VPSUBB         x10101010AVX2<>+0(SB), Y0, Y6
+	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
+	VBROADCASTI128 (DX), Y9
+	VPSHUFB        Y0, Y9, Y0
+	VBROADCASTI128 16(DX), Y10
+	VPXOR          Y10, Y9, Y9
+	VPSHUFB        Y6, Y9, Y9
+	VPXOR          Y9, Y0, Y0
+	VBROADCASTI128 32(DX), Y6
+	VPXOR          Y6, Y10, Y9
+	VPSHUFB        Y7, Y9, Y9
+	VPXOR          Y9, Y0, Y0
+	VBROADCASTI128 48(DX), Y7
+	VPXOR          Y7, Y6, Y6
+	VPSHUFB        Y8, Y6, Y6
+	VPXOR          Y6, Y0, Y0
+	VPSIGNB        Y5, Y0, Y0
+	VPMADDUBSW     Y0, Y4, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD         (AX), Y0, Y0
+	VMOVDQU        Y0, (AX)
+	VPBROADCASTQ   (R8), Y0
+	VPSHUFB        spreadCounts1AVX2<>+0(SB), Y0, Y0
+	VPSRLW         $0x04, Y0, Y4
+	VPBLENDD       $0xaa, Y4, Y0, Y0
+	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPMINUB        layeredAVX2<>+0(SB), Y0, Y0
+	VPCMPGTB       slotsAVX2<>+0(SB), Y0, Y4
+	VPOR           x01010101AVX2<>+0(SB), Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPSLLW         $0x02, Y2, Y6
+	VMOVDQU        (CX)(R11*1), Y4
+	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y2, Y2
+	VPSUBB         x10101010AVX2<>+0(SB), Y2, Y6
+	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
+	VBROADCASTI128 (DX), Y9
+	VPSHUFB        Y2, Y9, Y2
+	VBROADCASTI128 16(DX), Y10
+	VPXOR          Y10, Y9, Y9
+	VPSHUFB        Y6, Y9, Y9
+	VPXOR          Y9, Y2, Y2
+	VBROADCASTI128 32(DX), Y6
+	VPXOR          Y6, Y10, Y9
+	VPSHUFB        Y7, Y9, Y9
+	VPXOR          Y9, Y2, Y2
+	VBROADCASTI128 48(DX), Y7
+	VPXOR          Y7, Y6, Y6
+	VPSHUFB        Y8, Y6, Y6
+	VPXOR          Y6, Y2, Y2
+	VPSIGNB        Y5, Y2, Y2
+	VPMADDUBSW     Y2, Y4, Y2
+	VPMADDWD       x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD         32(AX), Y2, Y2
+	VMOVDQU        Y2, 32(AX)
+	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y3, Y2
+	VPMOVMSKB      Y2, CX
+	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y0, Y2
+	VPMOVMSKB      Y2, R11
+	SHLQ           $0x20, R11
+	ORQ            CX, R11
+	JEQ            next
+
+entry:
+	MOVBQZX   (R9), R12
+	INCQ      R9
+	TZCNTQ    R11, R13
+	ANDL      $-4, R13
+	MOVL      R12, CX
+	SHRL      $0x05, CX
+	ANDL      $0x01, CX
+	MOVBLZX   (DI)(CX*1), CX
+	MOVL      $0x00000001, R14
+	SHLL      CL, R14
+	MOVBLSX   R12, CX
+	SARL      $0x07, CX
+	XORL      CX, R14
+	SUBL      CX, R14
+	ANDL      $0x0000003f, R12
+	MOVBLSX   (DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, (AX)(R13*1)
+	LEAQ      -1(R11), CX
+	ANDQ      CX, R11
+	JNZ       entry
+	VPSUBB    layerAVX2<>+0(SB), Y3, Y3
+	VPSUBB    layerAVX2<>+0(SB), Y0, Y0
+	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y3, Y2
+	VPMOVMSKB Y2, CX
+	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y0, Y2
+	VPMOVMSKB Y2, R11
+	SHLQ      $0x20, R11
+	ORQ       CX, R11
+	JNE       entry
+	MOVQ      (R8), R11
+	MOVQ      R11, CX
+	SHRQ      $0x01, CX
+	ANDQ      CX, R11
+	MOVQ      R11, CX
+	SHRQ      $0x02, CX
+	ANDQ      CX, R11
+	MOVQ      $0x1111111111111111, CX
+	ANDQ      CX, R11
+	JEQ       next
+
+tail:
+	MOVBQZX (R9), R12
+	INCQ    R9
+	TZCNTQ  R11, R13
+	MOVL    R12, CX
+	SHRL    $0x05, CX
+	ANDL    $0x01, CX
+	MOVBLZX (DI)(CX*1), CX
+	MOVL    $0x00000001, R14
+	SHLL    CL, R14
+	MOVBLSX R12, CX
+	SARL    $0x07, CX
+	XORL    CX, R14
+	SUBL    CX, R14
+	ANDL    $0x0000003f, R12
+	MOVBLSX (DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, (AX)(R13*1)
+	TESTB   $0x40, -1(R9)
+	JEQ     tail
+	LEAQ    -1(R11), CX
+	ANDQ    CX, R11
+	JNZ     tail
+
+next:
+	ADDQ $+64, AX
+	ADDQ SI, DX
+	ADDQ SI, BX
+	ADDQ $0x02, DI
+	ADDQ $0x08, R8
+	SUBQ $0x02, R10
+	JGT  group
+	VZEROUPPER
+	RET
+
+DATA keptLessAVX2<>+0(SB)/4, $0x00000000
+DATA keptLessAVX2<>+4(SB)/4, $0x00000001
+DATA keptLessAVX2<>+8(SB)/4, $0x00000002
+DATA keptLessAVX2<>+12(SB)/4, $0x00000004
+DATA keptLessAVX2<>+16(SB)/4, $0x00000008
+DATA keptLessAVX2<>+20(SB)/4, $0x00000010
+DATA keptLessAVX2<>+24(SB)/4, $0x00000020
+DATA keptLessAVX2<>+28(SB)/4, $0x00000040
+DATA keptLessAVX2<>+32(SB)/4, $0x00000000
+GLOBL keptLessAVX2<>(SB), RODATA|NOPTR, $36
+
+DATA x01010101AVX2<>+0(SB)/4, $0x01010101
+DATA x01010101AVX2<>+4(SB)/4, $0x01010101
+DATA x01010101AVX2<>+8(SB)/4, $0x01010101
+DATA x01010101AVX2<>+12(SB)/4, $0x01010101
+DATA x01010101AVX2<>+16(SB)/4, $0x01010101
+DATA x01010101AVX2<>+20(SB)/4, $0x01010101
+DATA x01010101AVX2<>+24(SB)/4, $0x01010101
+DATA x01010101AVX2<>+28(SB)/4, $0x01010101
+GLOBL x01010101AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA spreadEntriesAVX2<>+0(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+2(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+3(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+4(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+5(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+6(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+7(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+8(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+9(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+10(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+11(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+12(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+13(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+14(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+15(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+16(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+17(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+18(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+19(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+20(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+21(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+22(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+23(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+24(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+25(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+26(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+27(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+28(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+29(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+30(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+31(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+32(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+33(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+34(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+35(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+36(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+37(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+38(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+39(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+40(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+41(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+42(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+43(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+44(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+45(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+46(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+47(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+48(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+49(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+50(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+51(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+52(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+53(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+54(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+55(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+56(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+57(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+58(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+59(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+60(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+61(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+62(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+63(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+64(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+65(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+66(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+67(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+68(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+69(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+70(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+71(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+72(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+73(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+74(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+75(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+76(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+77(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+78(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+79(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+80(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+81(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+82(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+83(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+84(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+85(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+86(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+87(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+88(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+89(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+90(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+91(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+92(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+93(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+94(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+95(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+96(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+97(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+98(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+99(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+100(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+101(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+102(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+103(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+104(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+105(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+106(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+107(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+108(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+109(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+110(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+111(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+112(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+113(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+114(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+115(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+116(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+117(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+118(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+119(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+120(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+121(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+122(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+123(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+124(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+125(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+126(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+127(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+128(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+129(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+130(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+131(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+132(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+133(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+134(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+135(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+136(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+137(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+138(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+139(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+140(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+141(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+142(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+143(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+144(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+145(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+146(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+147(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+148(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+149(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+150(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+151(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+152(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+153(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+154(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+155(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+156(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+157(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+158(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+159(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+160(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+161(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+162(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+163(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+164(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+165(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+166(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+167(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+168(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+169(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+170(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+171(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+172(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+173(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+174(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+175(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+176(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+177(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+178(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+179(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+180(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+181(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+182(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+183(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+184(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+185(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+186(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+187(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+188(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+189(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+190(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+191(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+192(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+193(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+194(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+195(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+196(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+197(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+198(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+199(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+200(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+201(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+202(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+203(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+204(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+205(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+206(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+207(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+208(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+209(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+210(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+211(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+212(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+213(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+214(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+215(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+216(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+217(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+218(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+219(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+220(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+221(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+222(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+223(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+224(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+225(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+226(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+227(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+228(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+229(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+230(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+231(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+232(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+233(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+234(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+235(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+236(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+237(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+238(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+239(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+240(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+241(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+242(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+243(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+244(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+245(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+246(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+247(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+248(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+249(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+250(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+251(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+252(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+253(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+254(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+255(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+256(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+257(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+258(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+259(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+260(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+261(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+262(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+263(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+264(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+265(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+266(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+267(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+268(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+269(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+270(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+271(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+272(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+273(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+274(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+275(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+276(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+277(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+278(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+279(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+280(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+281(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+282(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+283(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+284(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+285(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+286(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+287(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+288(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+289(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+290(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+291(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+292(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+293(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+294(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+295(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+296(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+297(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+298(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+299(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+300(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+301(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+302(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+303(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+304(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+305(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+306(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+307(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+308(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+309(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+310(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+311(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+312(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+313(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+314(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+315(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+316(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+317(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+318(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+319(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+320(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+321(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+322(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+323(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+324(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+325(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+326(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+327(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+328(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+329(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+330(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+331(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+332(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+333(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+334(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+335(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+336(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+337(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+338(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+339(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+340(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+341(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+342(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+343(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+344(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+345(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+346(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+347(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+348(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+349(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+350(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+351(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+352(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+353(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+354(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+355(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+356(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+357(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+358(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+359(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+360(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+361(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+362(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+363(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+364(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+365(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+366(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+367(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+368(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+369(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+370(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+371(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+372(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+373(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+374(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+375(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+376(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+377(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+378(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+379(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+380(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+381(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+382(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+383(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+384(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+385(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+386(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+387(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+388(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+389(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+390(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+391(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+392(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+393(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+394(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+395(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+396(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+397(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+398(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+399(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+400(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+401(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+402(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+403(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+404(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+405(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+406(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+407(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+408(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+409(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+410(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+411(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+412(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+413(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+414(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+415(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+416(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+417(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+418(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+419(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+420(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+421(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+422(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+423(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+424(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+425(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+426(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+427(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+428(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+429(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+430(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+431(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+432(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+433(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+434(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+435(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+436(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+437(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+438(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+439(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+440(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+441(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+442(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+443(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+444(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+445(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+446(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+447(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+448(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+449(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+450(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+451(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+452(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+453(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+454(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+455(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+456(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+457(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+458(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+459(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+460(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+461(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+462(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+463(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+464(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+465(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+466(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+467(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+468(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+469(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+470(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+471(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+472(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+473(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+474(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+475(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+476(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+477(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+478(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+479(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+480(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+481(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+482(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+483(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+484(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+485(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+486(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+487(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+488(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+489(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+490(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+491(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+492(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+493(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+494(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+495(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+496(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+497(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+498(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+499(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+500(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+501(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+502(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+503(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+504(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+505(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+506(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+507(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+508(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+509(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+510(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+511(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+512(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+513(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+514(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+515(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+516(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+517(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+518(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+519(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+520(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+521(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+522(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+523(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+524(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+525(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+526(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+527(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+528(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+529(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+530(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+531(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+532(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+533(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+534(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+535(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+536(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+537(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+538(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+539(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+540(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+541(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+542(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+543(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+544(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+545(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+546(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+547(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+548(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+549(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+550(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+551(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+552(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+553(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+554(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+555(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+556(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+557(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+558(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+559(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+560(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+561(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+562(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+563(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+564(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+565(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+566(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+567(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+568(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+569(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+570(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+571(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+572(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+573(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+574(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+575(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+576(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+577(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+578(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+579(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+580(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+581(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+582(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+583(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+584(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+585(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+586(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+587(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+588(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+589(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+590(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+591(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+592(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+593(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+594(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+595(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+596(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+597(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+598(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+599(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+600(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+601(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+602(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+603(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+604(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+605(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+606(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+607(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+608(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+609(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+610(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+611(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+612(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+613(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+614(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+615(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+616(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+617(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+618(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+619(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+620(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+621(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+622(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+623(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+624(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+625(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+626(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+627(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+628(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+629(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+630(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+631(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+632(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+633(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+634(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+635(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+636(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+637(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+638(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+639(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+640(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+641(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+642(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+643(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+644(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+645(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+646(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+647(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+648(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+649(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+650(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+651(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+652(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+653(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+654(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+655(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+656(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+657(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+658(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+659(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+660(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+661(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+662(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+663(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+664(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+665(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+666(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+667(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+668(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+669(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+670(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+671(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+672(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+673(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+674(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+675(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+676(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+677(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+678(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+679(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+680(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+681(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+682(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+683(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+684(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+685(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+686(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+687(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+688(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+689(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+690(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+691(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+692(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+693(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+694(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+695(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+696(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+697(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+698(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+699(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+700(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+701(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+702(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+703(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+704(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+705(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+706(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+707(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+708(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+709(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+710(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+711(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+712(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+713(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+714(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+715(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+716(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+717(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+718(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+719(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+720(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+721(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+722(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+723(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+724(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+725(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+726(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+727(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+728(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+729(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+730(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+731(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+732(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+733(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+734(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+735(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+736(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+737(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+738(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+739(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+740(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+741(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+742(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+743(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+744(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+745(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+746(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+747(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+748(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+749(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+750(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+751(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+752(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+753(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+754(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+755(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+756(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+757(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+758(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+759(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+760(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+761(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+762(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+763(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+764(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+765(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+766(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+767(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+768(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+769(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+770(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+771(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+772(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+773(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+774(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+775(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+776(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+777(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+778(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+779(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+780(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+781(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+782(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+783(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+784(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+785(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+786(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+787(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+788(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+789(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+790(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+791(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+792(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+793(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+794(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+795(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+796(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+797(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+798(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+799(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+800(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+801(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+802(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+803(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+804(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+805(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+806(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+807(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+808(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+809(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+810(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+811(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+812(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+813(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+814(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+815(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+816(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+817(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+818(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+819(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+820(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+821(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+822(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+823(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+824(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+825(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+826(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+827(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+828(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+829(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+830(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+831(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+832(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+833(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+834(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+835(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+836(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+837(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+838(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+839(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+840(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+841(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+842(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+843(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+844(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+845(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+846(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+847(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+848(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+849(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+850(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+851(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+852(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+853(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+854(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+855(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+856(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+857(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+858(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+859(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+860(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+861(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+862(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+863(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+864(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+865(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+866(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+867(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+868(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+869(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+870(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+871(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+872(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+873(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+874(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+875(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+876(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+877(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+878(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+879(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+880(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+881(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+882(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+883(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+884(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+885(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+886(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+887(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+888(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+889(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+890(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+891(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+892(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+893(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+894(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+895(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+896(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+897(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+898(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+899(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+900(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+901(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+902(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+903(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+904(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+905(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+906(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+907(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+908(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+909(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+910(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+911(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+912(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+913(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+914(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+915(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+916(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+917(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+918(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+919(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+920(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+921(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+922(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+923(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+924(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+925(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+926(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+927(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+928(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+929(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+930(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+931(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+932(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+933(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+934(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+935(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+936(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+937(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+938(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+939(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+940(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+941(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+942(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+943(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+944(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+945(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+946(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+947(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+948(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+949(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+950(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+951(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+952(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+953(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+954(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+955(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+956(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+957(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+958(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+959(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+960(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+961(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+962(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+963(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+964(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+965(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+966(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+967(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+968(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+969(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+970(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+971(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+972(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+973(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+974(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+975(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+976(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+977(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+978(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+979(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+980(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+981(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+982(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+983(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+984(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+985(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+986(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+987(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+988(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+989(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+990(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+991(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+992(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+993(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+994(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+995(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+996(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+997(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+998(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+999(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1000(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1001(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1002(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1003(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1004(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1005(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1006(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1007(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1008(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1009(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1010(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1011(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1012(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1013(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1014(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1015(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1016(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1017(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1018(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1019(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1020(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1021(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1022(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1023(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1024(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1025(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1026(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1027(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1028(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1029(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1030(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1031(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1032(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1033(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1034(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1035(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1036(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1037(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1038(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1039(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1040(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1041(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1042(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1043(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1044(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1045(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1046(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1047(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1048(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1049(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1050(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1051(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1052(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1053(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1054(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1055(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1056(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1057(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1058(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1059(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1060(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1061(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1062(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1063(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1064(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1065(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1066(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1067(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1068(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1069(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1070(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1071(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1072(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1073(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1074(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1075(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1076(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1077(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1078(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1079(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1080(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1081(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1082(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1083(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1084(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1085(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1086(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1087(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1088(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1089(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1090(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1091(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1092(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1093(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1094(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1095(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1096(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1097(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1098(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1099(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1100(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1101(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1102(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1103(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1104(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1105(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1106(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1107(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1108(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1109(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1110(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1111(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1112(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1113(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1114(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1115(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1116(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1117(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1118(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1119(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1120(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1121(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1122(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1123(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1124(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1125(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1126(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1127(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1128(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1129(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1130(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1131(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1132(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1133(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1134(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1135(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1136(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1137(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1138(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1139(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1140(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1141(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1142(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1143(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1144(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1145(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1146(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1147(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1148(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1149(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1150(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1151(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1152(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1153(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1154(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1155(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1156(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1157(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1158(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1159(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1160(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1161(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1162(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1163(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1164(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1165(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1166(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1167(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1168(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1169(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1170(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1171(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1172(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1173(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1174(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1175(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1176(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1177(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1178(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1179(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1180(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1181(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1182(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1183(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1184(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1185(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1186(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1187(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1188(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1189(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1190(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1191(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1192(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1193(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1194(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1195(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1196(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1197(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1198(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1199(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1200(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1201(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1202(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1203(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1204(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1205(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1206(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1207(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1208(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1209(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1210(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1211(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1212(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1213(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1214(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1215(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1216(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1217(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1218(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1219(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1220(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1221(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1222(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1223(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1224(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1225(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1226(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1227(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1228(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1229(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1230(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1231(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1232(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1233(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1234(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1235(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1236(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1237(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1238(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1239(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1240(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1241(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1242(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1243(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1244(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1245(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1246(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1247(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1248(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1249(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1250(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1251(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1252(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1253(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1254(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1255(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1256(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1257(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1258(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1259(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1260(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1261(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1262(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1263(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1264(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1265(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1266(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1267(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1268(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1269(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1270(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1271(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1272(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1273(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1274(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1275(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1276(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1277(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1278(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1279(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1280(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1281(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1282(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1283(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1284(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1285(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1286(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1287(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1288(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1289(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1290(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1291(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1292(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1293(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1294(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1295(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1296(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1297(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1298(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1299(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1300(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1301(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1302(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1303(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1304(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1305(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1306(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1307(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1308(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1309(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1310(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1311(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1312(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1313(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1314(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1315(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1316(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1317(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1318(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1319(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1320(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1321(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1322(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1323(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1324(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1325(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1326(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1327(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1328(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1329(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1330(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1331(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1332(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1333(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1334(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1335(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1336(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1337(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1338(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1339(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1340(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1341(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1342(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1343(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1344(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1345(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1346(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1347(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1348(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1349(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1350(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1351(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1352(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1353(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1354(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1355(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1356(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1357(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1358(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1359(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1360(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1361(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1362(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1363(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1364(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1365(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1366(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1367(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1368(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1369(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1370(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1371(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1372(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1373(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1374(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1375(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1376(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1377(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1378(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1379(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1380(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1381(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1382(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1383(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1384(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1385(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1386(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1387(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1388(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1389(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1390(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1391(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1392(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1393(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1394(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1395(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1396(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1397(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1398(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1399(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1400(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1401(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1402(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1403(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1404(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1405(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1406(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1407(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1408(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1409(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1410(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1411(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1412(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1413(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1414(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1415(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1416(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1417(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1418(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1419(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1420(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1421(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1422(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1423(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1424(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1425(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1426(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1427(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1428(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1429(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1430(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1431(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1432(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1433(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1434(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1435(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1436(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1437(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1438(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1439(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1440(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1441(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1442(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1443(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1444(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1445(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1446(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1447(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1448(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1449(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1450(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1451(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1452(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1453(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1454(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1455(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1456(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1457(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1458(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1459(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1460(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1461(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1462(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1463(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1464(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1465(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1466(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1467(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1468(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1469(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1470(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1471(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1472(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1473(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1474(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1475(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1476(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1477(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1478(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1479(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1480(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1481(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1482(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1483(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1484(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1485(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1486(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1487(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1488(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1489(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1490(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1491(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1492(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1493(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1494(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1495(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1496(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1497(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1498(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1499(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1500(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1501(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1502(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1503(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1504(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1505(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1506(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1507(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1508(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1509(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1510(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1511(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1512(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1513(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1514(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1515(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1516(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1517(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1518(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1519(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1520(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1521(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1522(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1523(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1524(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1525(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1526(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1527(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1528(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1529(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1530(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1531(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1532(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1533(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1534(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1535(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1536(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1537(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1538(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1539(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1540(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1541(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1542(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1543(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1544(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1545(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1546(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1547(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1548(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1549(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1550(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1551(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1552(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1553(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1554(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1555(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1556(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1557(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1558(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1559(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1560(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1561(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1562(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1563(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1564(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1565(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1566(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1567(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1568(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1569(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1570(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1571(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1572(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1573(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1574(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1575(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1576(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1577(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1578(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1579(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1580(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1581(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1582(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1583(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1584(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1585(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1586(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1587(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1588(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1589(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1590(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1591(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1592(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1593(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1594(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1595(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1596(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1597(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1598(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1599(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1600(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1601(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1602(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1603(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1604(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1605(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1606(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1607(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1608(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1609(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1610(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1611(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1612(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1613(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1614(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1615(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1616(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1617(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1618(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1619(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1620(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1621(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1622(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1623(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1624(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1625(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1626(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1627(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1628(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1629(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1630(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1631(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1632(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1633(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1634(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1635(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1636(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1637(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1638(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1639(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1640(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1641(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1642(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1643(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1644(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1645(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1646(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1647(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1648(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1649(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1650(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1651(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1652(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1653(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1654(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1655(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1656(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1657(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1658(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1659(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1660(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1661(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1662(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1663(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1664(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1665(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1666(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1667(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1668(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1669(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1670(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1671(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1672(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1673(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1674(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1675(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1676(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1677(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1678(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1679(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1680(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1681(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1682(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1683(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1684(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1685(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1686(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1687(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1688(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1689(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1690(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1691(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1692(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1693(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1694(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1695(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1696(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1697(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1698(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1699(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1700(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1701(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1702(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1703(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1704(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1705(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1706(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1707(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1708(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1709(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1710(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1711(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1712(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1713(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1714(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1715(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1716(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1717(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1718(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1719(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1720(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1721(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1722(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1723(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1724(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1725(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1726(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1727(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1728(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1729(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1730(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1731(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1732(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1733(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1734(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1735(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1736(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1737(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1738(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1739(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1740(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1741(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1742(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1743(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1744(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1745(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1746(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1747(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1748(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1749(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1750(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1751(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1752(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1753(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1754(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1755(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1756(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1757(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1758(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1759(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1760(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1761(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1762(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1763(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1764(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1765(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1766(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1767(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1768(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1769(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1770(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1771(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1772(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1773(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1774(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1775(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1776(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1777(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1778(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1779(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1780(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1781(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1782(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1783(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1784(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1785(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1786(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1787(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1788(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1789(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1790(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1791(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1792(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1793(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1794(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1795(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1796(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1797(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1798(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1799(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1800(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1801(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1802(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1803(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1804(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1805(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1806(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1807(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1808(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1809(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1810(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1811(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1812(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1813(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1814(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1815(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1816(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1817(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1818(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1819(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1820(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1821(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1822(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1823(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1824(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1825(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1826(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1827(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1828(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1829(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1830(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1831(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1832(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1833(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1834(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1835(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1836(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1837(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1838(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1839(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1840(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1841(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1842(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1843(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1844(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1845(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1846(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1847(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1848(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1849(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1850(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1851(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1852(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1853(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1854(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1855(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1856(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1857(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1858(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1859(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1860(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1861(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1862(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1863(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1864(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1865(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1866(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1867(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1868(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1869(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1870(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1871(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1872(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1873(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1874(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1875(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1876(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1877(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1878(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1879(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1880(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1881(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1882(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1883(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1884(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1885(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1886(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1887(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1888(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1889(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1890(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1891(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1892(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1893(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1894(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1895(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1896(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1897(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1898(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1899(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1900(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1901(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1902(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1903(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1904(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1905(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1906(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1907(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1908(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1909(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1910(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1911(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1912(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1913(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1914(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1915(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1916(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1917(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1918(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1919(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1920(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1921(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1922(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1923(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1924(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1925(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1926(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1927(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1928(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1929(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1930(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1931(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1932(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1933(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1934(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1935(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1936(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1937(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1938(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1939(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1940(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1941(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1942(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1943(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1944(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1945(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1946(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1947(SB)/1, $0x80
+DATA spreadEntriesAVX2<>+1948(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1949(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1950(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1951(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1952(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1953(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1954(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1955(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1956(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1957(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1958(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1959(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1960(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1961(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1962(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1963(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1964(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1965(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1966(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1967(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1968(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1969(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1970(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1971(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1972(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1973(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1974(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1975(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1976(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1977(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1978(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1979(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1980(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1981(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1982(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1983(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1984(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1985(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1986(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1987(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1988(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1989(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1990(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1991(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+1992(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+1993(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+1994(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+1995(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+1996(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+1997(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+1998(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+1999(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2000(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+2001(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+2002(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2003(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2004(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2005(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2006(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2007(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2008(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+2009(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+2010(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2011(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2012(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2013(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2014(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2015(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2016(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+2017(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+2018(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2019(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2020(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2021(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2022(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2023(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2024(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+2025(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+2026(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2027(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2028(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2029(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2030(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2031(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2032(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+2033(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+2034(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2035(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2036(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2037(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2038(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2039(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2040(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+2041(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+2042(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2043(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2044(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2045(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2046(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2047(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2048(SB)/1, $0x00
+DATA spreadEntriesAVX2<>+2049(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+2050(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2051(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2052(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2053(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2054(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2055(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2056(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2057(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2058(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2059(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2060(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2061(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2062(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2063(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2064(SB)/1, $0x01
+DATA spreadEntriesAVX2<>+2065(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2066(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2067(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2068(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2069(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2070(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2071(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2072(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2073(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2074(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2075(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2076(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2077(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2078(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2079(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2080(SB)/1, $0x02
+DATA spreadEntriesAVX2<>+2081(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2082(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2083(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2084(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2085(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2086(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2087(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2088(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2089(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2090(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2091(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2092(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2093(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2094(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2095(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2096(SB)/1, $0x03
+DATA spreadEntriesAVX2<>+2097(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2098(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2099(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2100(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2101(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2102(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2103(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2104(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2105(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2106(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2107(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2108(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2109(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2110(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2111(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2112(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2113(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2114(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2115(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2116(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2117(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2118(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2119(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2120(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2121(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2122(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2123(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2124(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2125(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2126(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2127(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2128(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2129(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2130(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2131(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2132(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2133(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2134(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2135(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2136(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2137(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2138(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2139(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2140(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2141(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2142(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2143(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2144(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2145(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2146(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2147(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2148(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2149(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2150(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2151(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2152(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2153(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2154(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2155(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2156(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2157(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2158(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2159(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2160(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2161(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2162(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2163(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2164(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2165(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2166(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2167(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2168(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2169(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2170(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2171(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2172(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2173(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2174(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2175(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2176(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2177(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2178(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2179(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2180(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2181(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2182(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2183(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2184(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2185(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2186(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2187(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2188(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2189(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2190(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2191(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2192(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2193(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2194(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2195(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2196(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2197(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2198(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2199(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2200(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2201(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2202(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2203(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2204(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2205(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2206(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2207(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2208(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2209(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2210(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2211(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2212(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2213(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2214(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2215(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2216(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2217(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2218(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2219(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2220(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2221(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2222(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2223(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2224(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2225(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2226(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2227(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2228(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2229(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2230(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2231(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2232(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2233(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2234(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2235(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2236(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2237(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2238(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2239(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2240(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2241(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2242(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2243(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2244(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2245(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2246(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2247(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2248(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2249(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2250(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2251(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2252(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2253(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2254(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2255(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2256(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2257(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2258(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2259(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2260(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2261(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2262(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2263(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2264(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2265(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2266(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2267(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2268(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2269(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2270(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2271(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2272(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2273(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2274(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2275(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2276(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2277(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2278(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2279(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2280(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2281(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2282(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2283(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2284(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2285(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2286(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2287(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2288(SB)/1, $0x04
+DATA spreadEntriesAVX2<>+2289(SB)/1, $0x05
+DATA spreadEntriesAVX2<>+2290(SB)/1, $0x06
+DATA spreadEntriesAVX2<>+2291(SB)/1, $0x07
+DATA spreadEntriesAVX2<>+2292(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2293(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2294(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2295(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2296(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2297(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2298(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2299(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2300(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2301(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2302(SB)/1, $0x08
+DATA spreadEntriesAVX2<>+2303(SB)/1, $0x08
+GLOBL spreadEntriesAVX2<>(SB), RODATA|NOPTR, $2304
+
+DATA tileStepsAVX2<>+0(SB)/1, $0x01
+DATA tileStepsAVX2<>+1(SB)/1, $0x01
+DATA tileStepsAVX2<>+2(SB)/1, $0x01
+DATA tileStepsAVX2<>+3(SB)/1, $0x01
+DATA tileStepsAVX2<>+4(SB)/1, $0x01
+DATA tileStepsAVX2<>+5(SB)/1, $0x01
+DATA tileStepsAVX2<>+6(SB)/1, $0x01
+DATA tileStepsAVX2<>+7(SB)/1, $0x01
+DATA tileStepsAVX2<>+8(SB)/1, $0x01
+DATA tileStepsAVX2<>+9(SB)/1, $0x01
+DATA tileStepsAVX2<>+10(SB)/1, $0x01
+DATA tileStepsAVX2<>+11(SB)/1, $0x01
+DATA tileStepsAVX2<>+12(SB)/1, $0x01
+DATA tileStepsAVX2<>+13(SB)/1, $0x01
+DATA tileStepsAVX2<>+14(SB)/1, $0x01
+DATA tileStepsAVX2<>+15(SB)/1, $0x01
+DATA tileStepsAVX2<>+16(SB)/1, $0x01
+DATA tileStepsAVX2<>+17(SB)/1, $0x01
+DATA tileStepsAVX2<>+18(SB)/1, $0x01
+DATA tileStepsAVX2<>+19(SB)/1, $0x01
+DATA tileStepsAVX2<>+20(SB)/1, $0x01
+DATA tileStepsAVX2<>+21(SB)/1, $0x01
+DATA tileStepsAVX2<>+22(SB)/1, $0x01
+DATA tileStepsAVX2<>+23(SB)/1, $0x01
+DATA tileStepsAVX2<>+24(SB)/1, $0x01
+DATA tileStepsAVX2<>+25(SB)/1, $0x01
+DATA tileStepsAVX2<>+26(SB)/1, $0x01
+DATA tileStepsAVX2<>+27(SB)/1, $0x01
+DATA tileStepsAVX2<>+28(SB)/1, $0x01
+DATA tileStepsAVX2<>+29(SB)/1, $0x01
+DATA tileStepsAVX2<>+30(SB)/1, $0x01
+DATA tileStepsAVX2<>+31(SB)/1, $0x01
+DATA tileStepsAVX2<>+32(SB)/1, $0x02
+DATA tileStepsAVX2<>+33(SB)/1, $0x02
+DATA tileStepsAVX2<>+34(SB)/1, $0x02
+DATA tileStepsAVX2<>+35(SB)/1, $0x02
+DATA tileStepsAVX2<>+36(SB)/1, $0x02
+DATA tileStepsAVX2<>+37(SB)/1, $0x02
+DATA tileStepsAVX2<>+38(SB)/1, $0x02
+DATA tileStepsAVX2<>+39(SB)/1, $0x02
+DATA tileStepsAVX2<>+40(SB)/1, $0x02
+DATA tileStepsAVX2<>+41(SB)/1, $0x02
+DATA tileStepsAVX2<>+42(SB)/1, $0x02
+DATA tileStepsAVX2<>+43(SB)/1, $0x02
+DATA tileStepsAVX2<>+44(SB)/1, $0x02
+DATA tileStepsAVX2<>+45(SB)/1, $0x02
+DATA tileStepsAVX2<>+46(SB)/1, $0x02
+DATA tileStepsAVX2<>+47(SB)/1, $0x02
+DATA tileStepsAVX2<>+48(SB)/1, $0x02
+DATA tileStepsAVX2<>+49(SB)/1, $0x02
+DATA tileStepsAVX2<>+50(SB)/1, $0x02
+DATA tileStepsAVX2<>+51(SB)/1, $0x02
+DATA tileStepsAVX2<>+52(SB)/1, $0x02
+DATA tileStepsAVX2<>+53(SB)/1, $0x02
+DATA tileStepsAVX2<>+54(SB)/1, $0x02
+DATA tileStepsAVX2<>+55(SB)/1, $0x02
+DATA tileStepsAVX2<>+56(SB)/1, $0x02
+DATA tileStepsAVX2<>+57(SB)/1, $0x02
+DATA tileStepsAVX2<>+58(SB)/1, $0x02
+DATA tileStepsAVX2<>+59(SB)/1, $0x02
+DATA tileStepsAVX2<>+60(SB)/1, $0x02
+DATA tileStepsAVX2<>+61(SB)/1, $0x02
+DATA tileStepsAVX2<>+62(SB)/1, $0x02
+DATA tileStepsAVX2<>+63(SB)/1, $0x02
+DATA tileStepsAVX2<>+64(SB)/1, $0x04
+DATA tileStepsAVX2<>+65(SB)/1, $0x04
+DATA tileStepsAVX2<>+66(SB)/1, $0x04
+DATA tileStepsAVX2<>+67(SB)/1, $0x04
+DATA tileStepsAVX2<>+68(SB)/1, $0x04
+DATA tileStepsAVX2<>+69(SB)/1, $0x04
+DATA tileStepsAVX2<>+70(SB)/1, $0x04
+DATA tileStepsAVX2<>+71(SB)/1, $0x04
+DATA tileStepsAVX2<>+72(SB)/1, $0x04
+DATA tileStepsAVX2<>+73(SB)/1, $0x04
+DATA tileStepsAVX2<>+74(SB)/1, $0x04
+DATA tileStepsAVX2<>+75(SB)/1, $0x04
+DATA tileStepsAVX2<>+76(SB)/1, $0x04
+DATA tileStepsAVX2<>+77(SB)/1, $0x04
+DATA tileStepsAVX2<>+78(SB)/1, $0x04
+DATA tileStepsAVX2<>+79(SB)/1, $0x04
+DATA tileStepsAVX2<>+80(SB)/1, $0x04
+DATA tileStepsAVX2<>+81(SB)/1, $0x04
+DATA tileStepsAVX2<>+82(SB)/1, $0x04
+DATA tileStepsAVX2<>+83(SB)/1, $0x04
+DATA tileStepsAVX2<>+84(SB)/1, $0x04
+DATA tileStepsAVX2<>+85(SB)/1, $0x04
+DATA tileStepsAVX2<>+86(SB)/1, $0x04
+DATA tileStepsAVX2<>+87(SB)/1, $0x04
+DATA tileStepsAVX2<>+88(SB)/1, $0x04
+DATA tileStepsAVX2<>+89(SB)/1, $0x04
+DATA tileStepsAVX2<>+90(SB)/1, $0x04
+DATA tileStepsAVX2<>+91(SB)/1, $0x04
+DATA tileStepsAVX2<>+92(SB)/1, $0x04
+DATA tileStepsAVX2<>+93(SB)/1, $0x04
+DATA tileStepsAVX2<>+94(SB)/1, $0x04
+DATA tileStepsAVX2<>+95(SB)/1, $0x04
+DATA tileStepsAVX2<>+96(SB)/1, $0x08
+DATA tileStepsAVX2<>+97(SB)/1, $0x08
+DATA tileStepsAVX2<>+98(SB)/1, $0x08
+DATA tileStepsAVX2<>+99(SB)/1, $0x08
+DATA tileStepsAVX2<>+100(SB)/1, $0x08
+DATA tileStepsAVX2<>+101(SB)/1, $0x08
+DATA tileStepsAVX2<>+102(SB)/1, $0x08
+DATA tileStepsAVX2<>+103(SB)/1, $0x08
+DATA tileStepsAVX2<>+104(SB)/1, $0x08
+DATA tileStepsAVX2<>+105(SB)/1, $0x08
+DATA tileStepsAVX2<>+106(SB)/1, $0x08
+DATA tileStepsAVX2<>+107(SB)/1, $0x08
+DATA tileStepsAVX2<>+108(SB)/1, $0x08
+DATA tileStepsAVX2<>+109(SB)/1, $0x08
+DATA tileStepsAVX2<>+110(SB)/1, $0x08
+DATA tileStepsAVX2<>+111(SB)/1, $0x08
+DATA tileStepsAVX2<>+112(SB)/1, $0x08
+DATA tileStepsAVX2<>+113(SB)/1, $0x08
+DATA tileStepsAVX2<>+114(SB)/1, $0x08
+DATA tileStepsAVX2<>+115(SB)/1, $0x08
+DATA tileStepsAVX2<>+116(SB)/1, $0x08
+DATA tileStepsAVX2<>+117(SB)/1, $0x08
+DATA tileStepsAVX2<>+118(SB)/1, $0x08
+DATA tileStepsAVX2<>+119(SB)/1, $0x08
+DATA tileStepsAVX2<>+120(SB)/1, $0x08
+DATA tileStepsAVX2<>+121(SB)/1, $0x08
+DATA tileStepsAVX2<>+122(SB)/1, $0x08
+DATA tileStepsAVX2<>+123(SB)/1, $0x08
+DATA tileStepsAVX2<>+124(SB)/1, $0x08
+DATA tileStepsAVX2<>+125(SB)/1, $0x08
+DATA tileStepsAVX2<>+126(SB)/1, $0x08
+DATA tileStepsAVX2<>+127(SB)/1, $0x08
+DATA tileStepsAVX2<>+128(SB)/1, $0x10
+DATA tileStepsAVX2<>+129(SB)/1, $0x10
+DATA tileStepsAVX2<>+130(SB)/1, $0x10
+DATA tileStepsAVX2<>+131(SB)/1, $0x10
+DATA tileStepsAVX2<>+132(SB)/1, $0x10
+DATA tileStepsAVX2<>+133(SB)/1, $0x10
+DATA tileStepsAVX2<>+134(SB)/1, $0x10
+DATA tileStepsAVX2<>+135(SB)/1, $0x10
+DATA tileStepsAVX2<>+136(SB)/1, $0x10
+DATA tileStepsAVX2<>+137(SB)/1, $0x10
+DATA tileStepsAVX2<>+138(SB)/1, $0x10
+DATA tileStepsAVX2<>+139(SB)/1, $0x10
+DATA tileStepsAVX2<>+140(SB)/1, $0x10
+DATA tileStepsAVX2<>+141(SB)/1, $0x10
+DATA tileStepsAVX2<>+142(SB)/1, $0x10
+DATA tileStepsAVX2<>+143(SB)/1, $0x10
+DATA tileStepsAVX2<>+144(SB)/1, $0x10
+DATA tileStepsAVX2<>+145(SB)/1, $0x10
+DATA tileStepsAVX2<>+146(SB)/1, $0x10
+DATA tileStepsAVX2<>+147(SB)/1, $0x10
+DATA tileStepsAVX2<>+148(SB)/1, $0x10
+DATA tileStepsAVX2<>+149(SB)/1, $0x10
+DATA tileStepsAVX2<>+150(SB)/1, $0x10
+DATA tileStepsAVX2<>+151(SB)/1, $0x10
+DATA tileStepsAVX2<>+152(SB)/1, $0x10
+DATA tileStepsAVX2<>+153(SB)/1, $0x10
+DATA tileStepsAVX2<>+154(SB)/1, $0x10
+DATA tileStepsAVX2<>+155(SB)/1, $0x10
+DATA tileStepsAVX2<>+156(SB)/1, $0x10
+DATA tileStepsAVX2<>+157(SB)/1, $0x10
+DATA tileStepsAVX2<>+158(SB)/1, $0x10
+DATA tileStepsAVX2<>+159(SB)/1, $0x10
+DATA tileStepsAVX2<>+160(SB)/1, $0x20
+DATA tileStepsAVX2<>+161(SB)/1, $0x20
+DATA tileStepsAVX2<>+162(SB)/1, $0x20
+DATA tileStepsAVX2<>+163(SB)/1, $0x20
+DATA tileStepsAVX2<>+164(SB)/1, $0x20
+DATA tileStepsAVX2<>+165(SB)/1, $0x20
+DATA tileStepsAVX2<>+166(SB)/1, $0x20
+DATA tileStepsAVX2<>+167(SB)/1, $0x20
+DATA tileStepsAVX2<>+168(SB)/1, $0x20
+DATA tileStepsAVX2<>+169(SB)/1, $0x20
+DATA tileStepsAVX2<>+170(SB)/1, $0x20
+DATA tileStepsAVX2<>+171(SB)/1, $0x20
+DATA tileStepsAVX2<>+172(SB)/1, $0x20
+DATA tileStepsAVX2<>+173(SB)/1, $0x20
+DATA tileStepsAVX2<>+174(SB)/1, $0x20
+DATA tileStepsAVX2<>+175(SB)/1, $0x20
+DATA tileStepsAVX2<>+176(SB)/1, $0x20
+DATA tileStepsAVX2<>+177(SB)/1, $0x20
+DATA tileStepsAVX2<>+178(SB)/1, $0x20
+DATA tileStepsAVX2<>+179(SB)/1, $0x20
+DATA tileStepsAVX2<>+180(SB)/1, $0x20
+DATA tileStepsAVX2<>+181(SB)/1, $0x20
+DATA tileStepsAVX2<>+182(SB)/1, $0x20
+DATA tileStepsAVX2<>+183(SB)/1, $0x20
+DATA tileStepsAVX2<>+184(SB)/1, $0x20
+DATA tileStepsAVX2<>+185(SB)/1, $0x20
+DATA tileStepsAVX2<>+186(SB)/1, $0x20
+DATA tileStepsAVX2<>+187(SB)/1, $0x20
+DATA tileStepsAVX2<>+188(SB)/1, $0x20
+DATA tileStepsAVX2<>+189(SB)/1, $0x20
+DATA tileStepsAVX2<>+190(SB)/1, $0x20
+DATA tileStepsAVX2<>+191(SB)/1, $0x20
+DATA tileStepsAVX2<>+192(SB)/1, $0x40
+DATA tileStepsAVX2<>+193(SB)/1, $0x40
+DATA tileStepsAVX2<>+194(SB)/1, $0x40
+DATA tileStepsAVX2<>+195(SB)/1, $0x40
+DATA tileStepsAVX2<>+196(SB)/1, $0x40
+DATA tileStepsAVX2<>+197(SB)/1, $0x40
+DATA tileStepsAVX2<>+198(SB)/1, $0x40
+DATA tileStepsAVX2<>+199(SB)/1, $0x40
+DATA tileStepsAVX2<>+200(SB)/1, $0x40
+DATA tileStepsAVX2<>+201(SB)/1, $0x40
+DATA tileStepsAVX2<>+202(SB)/1, $0x40
+DATA tileStepsAVX2<>+203(SB)/1, $0x40
+DATA tileStepsAVX2<>+204(SB)/1, $0x40
+DATA tileStepsAVX2<>+205(SB)/1, $0x40
+DATA tileStepsAVX2<>+206(SB)/1, $0x40
+DATA tileStepsAVX2<>+207(SB)/1, $0x40
+DATA tileStepsAVX2<>+208(SB)/1, $0x40
+DATA tileStepsAVX2<>+209(SB)/1, $0x40
+DATA tileStepsAVX2<>+210(SB)/1, $0x40
+DATA tileStepsAVX2<>+211(SB)/1, $0x40
+DATA tileStepsAVX2<>+212(SB)/1, $0x40
+DATA tileStepsAVX2<>+213(SB)/1, $0x40
+DATA tileStepsAVX2<>+214(SB)/1, $0x40
+DATA tileStepsAVX2<>+215(SB)/1, $0x40
+DATA tileStepsAVX2<>+216(SB)/1, $0x40
+DATA tileStepsAVX2<>+217(SB)/1, $0x40
+DATA tileStepsAVX2<>+218(SB)/1, $0x40
+DATA tileStepsAVX2<>+219(SB)/1, $0x40
+DATA tileStepsAVX2<>+220(SB)/1, $0x40
+DATA tileStepsAVX2<>+221(SB)/1, $0x40
+DATA tileStepsAVX2<>+222(SB)/1, $0x40
+DATA tileStepsAVX2<>+223(SB)/1, $0x40
+DATA tileStepsAVX2<>+224(SB)/1, $0x80
+DATA tileStepsAVX2<>+225(SB)/1, $0x80
+DATA tileStepsAVX2<>+226(SB)/1, $0x80
+DATA tileStepsAVX2<>+227(SB)/1, $0x80
+DATA tileStepsAVX2<>+228(SB)/1, $0x80
+DATA tileStepsAVX2<>+229(SB)/1, $0x80
+DATA tileStepsAVX2<>+230(SB)/1, $0x80
+DATA tileStepsAVX2<>+231(SB)/1, $0x80
+DATA tileStepsAVX2<>+232(SB)/1, $0x80
+DATA tileStepsAVX2<>+233(SB)/1, $0x80
+DATA tileStepsAVX2<>+234(SB)/1, $0x80
+DATA tileStepsAVX2<>+235(SB)/1, $0x80
+DATA tileStepsAVX2<>+236(SB)/1, $0x80
+DATA tileStepsAVX2<>+237(SB)/1, $0x80
+DATA tileStepsAVX2<>+238(SB)/1, $0x80
+DATA tileStepsAVX2<>+239(SB)/1, $0x80
+DATA tileStepsAVX2<>+240(SB)/1, $0x80
+DATA tileStepsAVX2<>+241(SB)/1, $0x80
+DATA tileStepsAVX2<>+242(SB)/1, $0x80
+DATA tileStepsAVX2<>+243(SB)/1, $0x80
+DATA tileStepsAVX2<>+244(SB)/1, $0x80
+DATA tileStepsAVX2<>+245(SB)/1, $0x80
+DATA tileStepsAVX2<>+246(SB)/1, $0x80
+DATA tileStepsAVX2<>+247(SB)/1, $0x80
+DATA tileStepsAVX2<>+248(SB)/1, $0x80
+DATA tileStepsAVX2<>+249(SB)/1, $0x80
+DATA tileStepsAVX2<>+250(SB)/1, $0x80
+DATA tileStepsAVX2<>+251(SB)/1, $0x80
+DATA tileStepsAVX2<>+252(SB)/1, $0x80
+DATA tileStepsAVX2<>+253(SB)/1, $0x80
+DATA tileStepsAVX2<>+254(SB)/1, $0x80
+DATA tileStepsAVX2<>+255(SB)/1, $0x80
+DATA tileStepsAVX2<>+256(SB)/1, $0x00
+DATA tileStepsAVX2<>+257(SB)/1, $0x00
+DATA tileStepsAVX2<>+258(SB)/1, $0x00
+DATA tileStepsAVX2<>+259(SB)/1, $0x00
+DATA tileStepsAVX2<>+260(SB)/1, $0x00
+DATA tileStepsAVX2<>+261(SB)/1, $0x00
+DATA tileStepsAVX2<>+262(SB)/1, $0x00
+DATA tileStepsAVX2<>+263(SB)/1, $0x00
+DATA tileStepsAVX2<>+264(SB)/1, $0x00
+DATA tileStepsAVX2<>+265(SB)/1, $0x00
+DATA tileStepsAVX2<>+266(SB)/1, $0x00
+DATA tileStepsAVX2<>+267(SB)/1, $0x00
+DATA tileStepsAVX2<>+268(SB)/1, $0x00
+DATA tileStepsAVX2<>+269(SB)/1, $0x00
+DATA tileStepsAVX2<>+270(SB)/1, $0x00
+DATA tileStepsAVX2<>+271(SB)/1, $0x00
+DATA tileStepsAVX2<>+272(SB)/1, $0x00
+DATA tileStepsAVX2<>+273(SB)/1, $0x00
+DATA tileStepsAVX2<>+274(SB)/1, $0x00
+DATA tileStepsAVX2<>+275(SB)/1, $0x00
+DATA tileStepsAVX2<>+276(SB)/1, $0x00
+DATA tileStepsAVX2<>+277(SB)/1, $0x00
+DATA tileStepsAVX2<>+278(SB)/1, $0x00
+DATA tileStepsAVX2<>+279(SB)/1, $0x00
+DATA tileStepsAVX2<>+280(SB)/1, $0x00
+DATA tileStepsAVX2<>+281(SB)/1, $0x00
+DATA tileStepsAVX2<>+282(SB)/1, $0x00
+DATA tileStepsAVX2<>+283(SB)/1, $0x00
+DATA tileStepsAVX2<>+284(SB)/1, $0x00
+DATA tileStepsAVX2<>+285(SB)/1, $0x00
+DATA tileStepsAVX2<>+286(SB)/1, $0x00
+DATA tileStepsAVX2<>+287(SB)/1, $0x00
+GLOBL tileStepsAVX2<>(SB), RODATA|NOPTR, $288
+
+DATA spreadCounts0AVX2<>+0(SB)/1, $0x00
+DATA spreadCounts0AVX2<>+1(SB)/1, $0x00
+DATA spreadCounts0AVX2<>+2(SB)/1, $0x00
+DATA spreadCounts0AVX2<>+3(SB)/1, $0x00
+DATA spreadCounts0AVX2<>+4(SB)/1, $0x00
+DATA spreadCounts0AVX2<>+5(SB)/1, $0x00
+DATA spreadCounts0AVX2<>+6(SB)/1, $0x00
+DATA spreadCounts0AVX2<>+7(SB)/1, $0x00
+DATA spreadCounts0AVX2<>+8(SB)/1, $0x01
+DATA spreadCounts0AVX2<>+9(SB)/1, $0x01
+DATA spreadCounts0AVX2<>+10(SB)/1, $0x01
+DATA spreadCounts0AVX2<>+11(SB)/1, $0x01
+DATA spreadCounts0AVX2<>+12(SB)/1, $0x01
+DATA spreadCounts0AVX2<>+13(SB)/1, $0x01
+DATA spreadCounts0AVX2<>+14(SB)/1, $0x01
+DATA spreadCounts0AVX2<>+15(SB)/1, $0x01
+DATA spreadCounts0AVX2<>+16(SB)/1, $0x02
+DATA spreadCounts0AVX2<>+17(SB)/1, $0x02
+DATA spreadCounts0AVX2<>+18(SB)/1, $0x02
+DATA spreadCounts0AVX2<>+19(SB)/1, $0x02
+DATA spreadCounts0AVX2<>+20(SB)/1, $0x02
+DATA spreadCounts0AVX2<>+21(SB)/1, $0x02
+DATA spreadCounts0AVX2<>+22(SB)/1, $0x02
+DATA spreadCounts0AVX2<>+23(SB)/1, $0x02
+DATA spreadCounts0AVX2<>+24(SB)/1, $0x03
+DATA spreadCounts0AVX2<>+25(SB)/1, $0x03
+DATA spreadCounts0AVX2<>+26(SB)/1, $0x03
+DATA spreadCounts0AVX2<>+27(SB)/1, $0x03
+DATA spreadCounts0AVX2<>+28(SB)/1, $0x03
+DATA spreadCounts0AVX2<>+29(SB)/1, $0x03
+DATA spreadCounts0AVX2<>+30(SB)/1, $0x03
+DATA spreadCounts0AVX2<>+31(SB)/1, $0x03
+GLOBL spreadCounts0AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA x0F0F0F0FAVX2<>+0(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+4(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+8(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+12(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+16(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+20(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+24(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+28(SB)/4, $0x0f0f0f0f
+GLOBL x0F0F0F0FAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA layeredAVX2<>+0(SB)/1, $0x0e
+DATA layeredAVX2<>+1(SB)/1, $0x0e
+DATA layeredAVX2<>+2(SB)/1, $0x0e
+DATA layeredAVX2<>+3(SB)/1, $0x0e
+DATA layeredAVX2<>+4(SB)/1, $0x0e
+DATA layeredAVX2<>+5(SB)/1, $0x0e
+DATA layeredAVX2<>+6(SB)/1, $0x0e
+DATA layeredAVX2<>+7(SB)/1, $0x0e
+DATA layeredAVX2<>+8(SB)/1, $0x0e
+DATA layeredAVX2<>+9(SB)/1, $0x0e
+DATA layeredAVX2<>+10(SB)/1, $0x0e
+DATA layeredAVX2<>+11(SB)/1, $0x0e
+DATA layeredAVX2<>+12(SB)/1, $0x0e
+DATA layeredAVX2<>+13(SB)/1, $0x0e
+DATA layeredAVX2<>+14(SB)/1, $0x0e
+DATA layeredAVX2<>+15(SB)/1, $0x0e
+DATA layeredAVX2<>+16(SB)/1, $0x0e
+DATA layeredAVX2<>+17(SB)/1, $0x0e
+DATA layeredAVX2<>+18(SB)/1, $0x0e
+DATA layeredAVX2<>+19(SB)/1, $0x0e
+DATA layeredAVX2<>+20(SB)/1, $0x0e
+DATA layeredAVX2<>+21(SB)/1, $0x0e
+DATA layeredAVX2<>+22(SB)/1, $0x0e
+DATA layeredAVX2<>+23(SB)/1, $0x0e
+DATA layeredAVX2<>+24(SB)/1, $0x0e
+DATA layeredAVX2<>+25(SB)/1, $0x0e
+DATA layeredAVX2<>+26(SB)/1, $0x0e
+DATA layeredAVX2<>+27(SB)/1, $0x0e
+DATA layeredAVX2<>+28(SB)/1, $0x0e
+DATA layeredAVX2<>+29(SB)/1, $0x0e
+DATA layeredAVX2<>+30(SB)/1, $0x0e
+DATA layeredAVX2<>+31(SB)/1, $0x0e
+GLOBL layeredAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA slotsAVX2<>+0(SB)/1, $0x00
+DATA slotsAVX2<>+1(SB)/1, $0x01
+DATA slotsAVX2<>+2(SB)/1, $0x02
+DATA slotsAVX2<>+3(SB)/1, $0x03
+DATA slotsAVX2<>+4(SB)/1, $0x00
+DATA slotsAVX2<>+5(SB)/1, $0x01
+DATA slotsAVX2<>+6(SB)/1, $0x02
+DATA slotsAVX2<>+7(SB)/1, $0x03
+DATA slotsAVX2<>+8(SB)/1, $0x00
+DATA slotsAVX2<>+9(SB)/1, $0x01
+DATA slotsAVX2<>+10(SB)/1, $0x02
+DATA slotsAVX2<>+11(SB)/1, $0x03
+DATA slotsAVX2<>+12(SB)/1, $0x00
+DATA slotsAVX2<>+13(SB)/1, $0x01
+DATA slotsAVX2<>+14(SB)/1, $0x02
+DATA slotsAVX2<>+15(SB)/1, $0x03
+DATA slotsAVX2<>+16(SB)/1, $0x00
+DATA slotsAVX2<>+17(SB)/1, $0x01
+DATA slotsAVX2<>+18(SB)/1, $0x02
+DATA slotsAVX2<>+19(SB)/1, $0x03
+DATA slotsAVX2<>+20(SB)/1, $0x00
+DATA slotsAVX2<>+21(SB)/1, $0x01
+DATA slotsAVX2<>+22(SB)/1, $0x02
+DATA slotsAVX2<>+23(SB)/1, $0x03
+DATA slotsAVX2<>+24(SB)/1, $0x00
+DATA slotsAVX2<>+25(SB)/1, $0x01
+DATA slotsAVX2<>+26(SB)/1, $0x02
+DATA slotsAVX2<>+27(SB)/1, $0x03
+DATA slotsAVX2<>+28(SB)/1, $0x00
+DATA slotsAVX2<>+29(SB)/1, $0x01
+DATA slotsAVX2<>+30(SB)/1, $0x02
+DATA slotsAVX2<>+31(SB)/1, $0x03
+GLOBL slotsAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA x3F3F3F3FAVX2<>+0(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+4(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+8(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+12(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+16(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+20(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+24(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+28(SB)/4, $0x3f3f3f3f
+GLOBL x3F3F3F3FAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA x10101010AVX2<>+0(SB)/4, $0x10101010
+DATA x10101010AVX2<>+4(SB)/4, $0x10101010
+DATA x10101010AVX2<>+8(SB)/4, $0x10101010
+DATA x10101010AVX2<>+12(SB)/4, $0x10101010
+DATA x10101010AVX2<>+16(SB)/4, $0x10101010
+DATA x10101010AVX2<>+20(SB)/4, $0x10101010
+DATA x10101010AVX2<>+24(SB)/4, $0x10101010
+DATA x10101010AVX2<>+28(SB)/4, $0x10101010
+GLOBL x10101010AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA spreadCounts1AVX2<>+0(SB)/1, $0x04
+DATA spreadCounts1AVX2<>+1(SB)/1, $0x04
+DATA spreadCounts1AVX2<>+2(SB)/1, $0x04
+DATA spreadCounts1AVX2<>+3(SB)/1, $0x04
+DATA spreadCounts1AVX2<>+4(SB)/1, $0x04
+DATA spreadCounts1AVX2<>+5(SB)/1, $0x04
+DATA spreadCounts1AVX2<>+6(SB)/1, $0x04
+DATA spreadCounts1AVX2<>+7(SB)/1, $0x04
+DATA spreadCounts1AVX2<>+8(SB)/1, $0x05
+DATA spreadCounts1AVX2<>+9(SB)/1, $0x05
+DATA spreadCounts1AVX2<>+10(SB)/1, $0x05
+DATA spreadCounts1AVX2<>+11(SB)/1, $0x05
+DATA spreadCounts1AVX2<>+12(SB)/1, $0x05
+DATA spreadCounts1AVX2<>+13(SB)/1, $0x05
+DATA spreadCounts1AVX2<>+14(SB)/1, $0x05
+DATA spreadCounts1AVX2<>+15(SB)/1, $0x05
+DATA spreadCounts1AVX2<>+16(SB)/1, $0x06
+DATA spreadCounts1AVX2<>+17(SB)/1, $0x06
+DATA spreadCounts1AVX2<>+18(SB)/1, $0x06
+DATA spreadCounts1AVX2<>+19(SB)/1, $0x06
+DATA spreadCounts1AVX2<>+20(SB)/1, $0x06
+DATA spreadCounts1AVX2<>+21(SB)/1, $0x06
+DATA spreadCounts1AVX2<>+22(SB)/1, $0x06
+DATA spreadCounts1AVX2<>+23(SB)/1, $0x06
+DATA spreadCounts1AVX2<>+24(SB)/1, $0x07
+DATA spreadCounts1AVX2<>+25(SB)/1, $0x07
+DATA spreadCounts1AVX2<>+26(SB)/1, $0x07
+DATA spreadCounts1AVX2<>+27(SB)/1, $0x07
+DATA spreadCounts1AVX2<>+28(SB)/1, $0x07
+DATA spreadCounts1AVX2<>+29(SB)/1, $0x07
+DATA spreadCounts1AVX2<>+30(SB)/1, $0x07
+DATA spreadCounts1AVX2<>+31(SB)/1, $0x07
+GLOBL spreadCounts1AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA slotsBehindAVX2<>+0(SB)/1, $0x04
+DATA slotsBehindAVX2<>+1(SB)/1, $0x05
+DATA slotsBehindAVX2<>+2(SB)/1, $0x06
+DATA slotsBehindAVX2<>+3(SB)/1, $0x07
+DATA slotsBehindAVX2<>+4(SB)/1, $0x04
+DATA slotsBehindAVX2<>+5(SB)/1, $0x05
+DATA slotsBehindAVX2<>+6(SB)/1, $0x06
+DATA slotsBehindAVX2<>+7(SB)/1, $0x07
+DATA slotsBehindAVX2<>+8(SB)/1, $0x04
+DATA slotsBehindAVX2<>+9(SB)/1, $0x05
+DATA slotsBehindAVX2<>+10(SB)/1, $0x06
+DATA slotsBehindAVX2<>+11(SB)/1, $0x07
+DATA slotsBehindAVX2<>+12(SB)/1, $0x04
+DATA slotsBehindAVX2<>+13(SB)/1, $0x05
+DATA slotsBehindAVX2<>+14(SB)/1, $0x06
+DATA slotsBehindAVX2<>+15(SB)/1, $0x07
+DATA slotsBehindAVX2<>+16(SB)/1, $0x04
+DATA slotsBehindAVX2<>+17(SB)/1, $0x05
+DATA slotsBehindAVX2<>+18(SB)/1, $0x06
+DATA slotsBehindAVX2<>+19(SB)/1, $0x07
+DATA slotsBehindAVX2<>+20(SB)/1, $0x04
+DATA slotsBehindAVX2<>+21(SB)/1, $0x05
+DATA slotsBehindAVX2<>+22(SB)/1, $0x06
+DATA slotsBehindAVX2<>+23(SB)/1, $0x07
+DATA slotsBehindAVX2<>+24(SB)/1, $0x04
+DATA slotsBehindAVX2<>+25(SB)/1, $0x05
+DATA slotsBehindAVX2<>+26(SB)/1, $0x06
+DATA slotsBehindAVX2<>+27(SB)/1, $0x07
+DATA slotsBehindAVX2<>+28(SB)/1, $0x04
+DATA slotsBehindAVX2<>+29(SB)/1, $0x05
+DATA slotsBehindAVX2<>+30(SB)/1, $0x06
+DATA slotsBehindAVX2<>+31(SB)/1, $0x07
+GLOBL slotsBehindAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA layerAVX2<>+0(SB)/1, $0x04
+DATA layerAVX2<>+1(SB)/1, $0x04
+DATA layerAVX2<>+2(SB)/1, $0x04
+DATA layerAVX2<>+3(SB)/1, $0x04
+DATA layerAVX2<>+4(SB)/1, $0x04
+DATA layerAVX2<>+5(SB)/1, $0x04
+DATA layerAVX2<>+6(SB)/1, $0x04
+DATA layerAVX2<>+7(SB)/1, $0x04
+DATA layerAVX2<>+8(SB)/1, $0x04
+DATA layerAVX2<>+9(SB)/1, $0x04
+DATA layerAVX2<>+10(SB)/1, $0x04
+DATA layerAVX2<>+11(SB)/1, $0x04
+DATA layerAVX2<>+12(SB)/1, $0x04
+DATA layerAVX2<>+13(SB)/1, $0x04
+DATA layerAVX2<>+14(SB)/1, $0x04
+DATA layerAVX2<>+15(SB)/1, $0x04
+DATA layerAVX2<>+16(SB)/1, $0x04
+DATA layerAVX2<>+17(SB)/1, $0x04
+DATA layerAVX2<>+18(SB)/1, $0x04
+DATA layerAVX2<>+19(SB)/1, $0x04
+DATA layerAVX2<>+20(SB)/1, $0x04
+DATA layerAVX2<>+21(SB)/1, $0x04
+DATA layerAVX2<>+22(SB)/1, $0x04
+DATA layerAVX2<>+23(SB)/1, $0x04
+DATA layerAVX2<>+24(SB)/1, $0x04
+DATA layerAVX2<>+25(SB)/1, $0x04
+DATA layerAVX2<>+26(SB)/1, $0x04
+DATA layerAVX2<>+27(SB)/1, $0x04
+DATA layerAVX2<>+28(SB)/1, $0x04
+DATA layerAVX2<>+29(SB)/1, $0x04
+DATA layerAVX2<>+30(SB)/1, $0x04
+DATA layerAVX2<>+31(SB)/1, $0x04
+GLOBL layerAVX2<>(SB), RODATA|NOPTR, $32
+
+// func stripStarts2AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+// Requires: AVX, AVX2, BMI
+TEXT ·stripStarts2AVX2(SB), NOSPLIT, $0-64
+	MOVQ   sums+0(FP), AX
+	MOVQ   values+8(FP), DX
+	MOVQ   biases+16(FP), BX
+	MOVQ   width+24(FP), SI
+	MOVQ   widths+32(FP), DI
+	MOVQ   counts+40(FP), R8
+	MOVQ   list+48(FP), R9
+	MOVQ   tiles+56(FP), R10
+	IMUL3Q $0x12, SI, SI
+
+group:
+	MOVBQZX (DI), R12
+	MOVQ    R12, R13
+	CMPQ    R10, $0x01
+	JEQ     alike
+	MOVBQZX 1(DI), R13
+	CMPL    R12, R13
+	JNE     unlike
+
+alike:
+	LEAQ         keptLessAVX2<>+0(SB), CX
+	MOVL         (CX)(R12*4), CX
+	MOVL         (BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y0, 32(AX)
+	MOVL         4(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VMOVDQU      Y0, 96(AX)
+	JMP          begun
+
+unlike:
+	LEAQ         keptLessAVX2<>+0(SB), CX
+	MOVL         (CX)(R12*4), R14
+	MOVL         (CX)(R13*4), CX
+	SUBL         CX, R14
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   (DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         (BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y0, 32(AX)
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   64(DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         4(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VMOVDQU      Y0, 96(AX)
+
+begun:
+	CMPQ           (R8), $0x00
+	JEQ            next
+	LEAQ           spreadEntriesAVX2<>+0(SB), CX
+	MOVBQZX        (R8), R11
+	VMOVQ          (R9), X0
+	VPSHUFB        (CX)(R11*8), X0, X0
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        1(R8), R11
+	VMOVQ          (R9), X1
+	VPSHUFB        (CX)(R11*8), X1, X1
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X1, X0, X1
+	MOVBQZX        2(R8), R11
+	VMOVQ          (R9), X0
+	VPSHUFB        (CX)(R11*8), X0, X0
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        3(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X2, X0, X0
+	VINSERTI128    $0x01, X0, Y1, Y0
+	MOVBQZX        4(R8), R11
+	VMOVQ          (R9), X1
+	VPSHUFB        (CX)(R11*8), X1, X1
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        5(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X2, X1, X1
+	MOVBQZX        6(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        7(R8), R11
+	VMOVQ          (R9), X3
+	VPSHUFB        (CX)(R11*8), X3, X3
+	MOVBQZX        2048(CX)(R11*1), CX
+	ADDQ           CX, R9
+	VPUNPCKLQDQ    X3, X2, X2
+	VINSERTI128    $0x01, X2, Y1, Y2
+	LEAQ           tileStepsAVX2<>+0(SB), CX
+	MOVQ           R12, R11
+	SHLQ           $0x05, R11
+	MOVQ           R13, R12
+	SHLQ           $0x05, R12
+	VPBROADCASTQ   (R8), Y3
+	VPSHUFB        spreadCounts0AVX2<>+0(SB), Y3, Y3
+	VPSRLW         $0x04, Y3, Y4
+	VPBLENDD       $0xaa, Y4, Y3, Y3
+	VPAND          x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPMINUB        layeredAVX2<>+0(SB), Y3, Y3
+	VPCMPGTB       slotsAVX2<>+0(SB), Y3, Y4
+	VPOR           x01010101AVX2<>+0(SB), Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPSLLW         $0x02, Y0, Y6
+	VMOVDQU        (CX)(R11*1), Y4
+	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y0, Y0
+	VPSUBB         x10101010AVX2<>+0(SB), Y0, Y6
+	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
+	VBROADCASTI128 (DX), Y10
+	VPSHUFB        Y0, Y10, Y9
+	VBROADCASTI128 16(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 32(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 48(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         (AX), Y9, Y9
+	VMOVDQU        Y9, (AX)
+	VBROADCASTI128 64(DX), Y9
+	VPSHUFB        Y0, Y9, Y0
+	VBROADCASTI128 80(DX), Y10
+	VPXOR          Y10, Y9, Y9
+	VPSHUFB        Y6, Y9, Y9
+	VPXOR          Y9, Y0, Y0
+	VBROADCASTI128 96(DX), Y6
+	VPXOR          Y6, Y10, Y9
+	VPSHUFB        Y7, Y9, Y9
+	VPXOR          Y9, Y0, Y0
+	VBROADCASTI128 112(DX), Y7
+	VPXOR          Y7, Y6, Y6
+	VPSHUFB        Y8, Y6, Y6
+	VPXOR          Y6, Y0, Y0
+	VPSIGNB        Y5, Y0, Y0
+	VPMADDUBSW     Y0, Y4, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD         64(AX), Y0, Y0
+	VMOVDQU        Y0, 64(AX)
+	VPBROADCASTQ   (R8), Y0
+	VPSHUFB        spreadCounts1AVX2<>+0(SB), Y0, Y0
+	VPSRLW         $0x04, Y0, Y4
+	VPBLENDD       $0xaa, Y4, Y0, Y0
+	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPMINUB        layeredAVX2<>+0(SB), Y0, Y0
+	VPCMPGTB       slotsAVX2<>+0(SB), Y0, Y4
+	VPOR           x01010101AVX2<>+0(SB), Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPSLLW         $0x02, Y2, Y6
+	VMOVDQU        (CX)(R11*1), Y4
+	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y2, Y2
+	VPSUBB         x10101010AVX2<>+0(SB), Y2, Y6
+	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
+	VBROADCASTI128 (DX), Y10
+	VPSHUFB        Y2, Y10, Y9
+	VBROADCASTI128 16(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 32(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 48(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         32(AX), Y9, Y9
+	VMOVDQU        Y9, 32(AX)
+	VBROADCASTI128 64(DX), Y9
+	VPSHUFB        Y2, Y9, Y2
+	VBROADCASTI128 80(DX), Y10
+	VPXOR          Y10, Y9, Y9
+	VPSHUFB        Y6, Y9, Y9
+	VPXOR          Y9, Y2, Y2
+	VBROADCASTI128 96(DX), Y6
+	VPXOR          Y6, Y10, Y9
+	VPSHUFB        Y7, Y9, Y9
+	VPXOR          Y9, Y2, Y2
+	VBROADCASTI128 112(DX), Y7
+	VPXOR          Y7, Y6, Y6
+	VPSHUFB        Y8, Y6, Y6
+	VPXOR          Y6, Y2, Y2
+	VPSIGNB        Y5, Y2, Y2
+	VPMADDUBSW     Y2, Y4, Y2
+	VPMADDWD       x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD         96(AX), Y2, Y2
+	VMOVDQU        Y2, 96(AX)
+	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y3, Y2
+	VPMOVMSKB      Y2, CX
+	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y0, Y2
+	VPMOVMSKB      Y2, R11
+	SHLQ           $0x20, R11
+	ORQ            CX, R11
+	JEQ            next
+
+entry:
+	MOVBQZX   (R9), R12
+	INCQ      R9
+	TZCNTQ    R11, R13
+	ANDL      $-4, R13
+	MOVL      R12, CX
+	SHRL      $0x05, CX
+	ANDL      $0x01, CX
+	MOVBLZX   (DI)(CX*1), CX
+	MOVL      $0x00000001, R14
+	SHLL      CL, R14
+	MOVBLSX   R12, CX
+	SARL      $0x07, CX
+	XORL      CX, R14
+	SUBL      CX, R14
+	ANDL      $0x0000003f, R12
+	MOVBLSX   (DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, (AX)(R13*1)
+	MOVBLSX   64(DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, 64(AX)(R13*1)
+	LEAQ      -1(R11), CX
+	ANDQ      CX, R11
+	JNZ       entry
+	VPSUBB    layerAVX2<>+0(SB), Y3, Y3
+	VPSUBB    layerAVX2<>+0(SB), Y0, Y0
+	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y3, Y2
+	VPMOVMSKB Y2, CX
+	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y0, Y2
+	VPMOVMSKB Y2, R11
+	SHLQ      $0x20, R11
+	ORQ       CX, R11
+	JNE       entry
+	MOVQ      (R8), R11
+	MOVQ      R11, CX
+	SHRQ      $0x01, CX
+	ANDQ      CX, R11
+	MOVQ      R11, CX
+	SHRQ      $0x02, CX
+	ANDQ      CX, R11
+	MOVQ      $0x1111111111111111, CX
+	ANDQ      CX, R11
+	JEQ       next
+
+tail:
+	MOVBQZX (R9), R12
+	INCQ    R9
+	TZCNTQ  R11, R13
+	MOVL    R12, CX
+	SHRL    $0x05, CX
+	ANDL    $0x01, CX
+	MOVBLZX (DI)(CX*1), CX
+	MOVL    $0x00000001, R14
+	SHLL    CL, R14
+	MOVBLSX R12, CX
+	SARL    $0x07, CX
+	XORL    CX, R14
+	SUBL    CX, R14
+	ANDL    $0x0000003f, R12
+	MOVBLSX (DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, (AX)(R13*1)
+	MOVBLSX 64(DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, 64(AX)(R13*1)
+	TESTB   $0x40, -1(R9)
+	JEQ     tail
+	LEAQ    -1(R11), CX
+	ANDQ    CX, R11
+	JNZ     tail
+
+next:
+	ADDQ $+128, AX
+	ADDQ SI, DX
+	ADDQ SI, BX
+	ADDQ $0x02, DI
+	ADDQ $0x08, R8
+	SUBQ $0x02, R10
+	JGT  group
+	VZEROUPPER
+	RET
+
+// func stripStarts3AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+// Requires: AVX, AVX2, BMI
+TEXT ·stripStarts3AVX2(SB), NOSPLIT, $0-64
+	MOVQ   sums+0(FP), AX
+	MOVQ   values+8(FP), DX
+	MOVQ   biases+16(FP), BX
+	MOVQ   width+24(FP), SI
+	MOVQ   widths+32(FP), DI
+	MOVQ   counts+40(FP), R8
+	MOVQ   list+48(FP), R9
+	MOVQ   tiles+56(FP), R10
+	IMUL3Q $0x12, SI, SI
+
+group:
+	MOVBQZX (DI), R12
+	MOVQ    R12, R13
+	CMPQ    R10, $0x01
+	JEQ     alike
+	MOVBQZX 1(DI), R13
+	CMPL    R12, R13
+	JNE     unlike
+
+alike:
+	LEAQ         keptLessAVX2<>+0(SB), CX
+	MOVL         (CX)(R12*4), CX
+	MOVL         (BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y0, 32(AX)
+	MOVL         4(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VMOVDQU      Y0, 96(AX)
+	MOVL         8(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 128(AX)
+	VMOVDQU      Y0, 160(AX)
+	JMP          begun
+
+unlike:
+	LEAQ         keptLessAVX2<>+0(SB), CX
+	MOVL         (CX)(R12*4), R14
+	MOVL         (CX)(R13*4), CX
+	SUBL         CX, R14
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   (DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         (BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y0, 32(AX)
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   64(DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         4(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VMOVDQU      Y0, 96(AX)
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   128(DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         8(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 128(AX)
+	VMOVDQU      Y0, 160(AX)
+
+begun:
+	CMPQ           (R8), $0x00
+	JEQ            next
+	LEAQ           spreadEntriesAVX2<>+0(SB), CX
+	MOVBQZX        (R8), R11
+	VMOVQ          (R9), X0
+	VPSHUFB        (CX)(R11*8), X0, X0
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        1(R8), R11
+	VMOVQ          (R9), X1
+	VPSHUFB        (CX)(R11*8), X1, X1
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X1, X0, X1
+	MOVBQZX        2(R8), R11
+	VMOVQ          (R9), X0
+	VPSHUFB        (CX)(R11*8), X0, X0
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        3(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X2, X0, X0
+	VINSERTI128    $0x01, X0, Y1, Y0
+	MOVBQZX        4(R8), R11
+	VMOVQ          (R9), X1
+	VPSHUFB        (CX)(R11*8), X1, X1
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        5(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X2, X1, X1
+	MOVBQZX        6(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        7(R8), R11
+	VMOVQ          (R9), X3
+	VPSHUFB        (CX)(R11*8), X3, X3
+	MOVBQZX        2048(CX)(R11*1), CX
+	ADDQ           CX, R9
+	VPUNPCKLQDQ    X3, X2, X2
+	VINSERTI128    $0x01, X2, Y1, Y2
+	LEAQ           tileStepsAVX2<>+0(SB), CX
+	MOVQ           R12, R11
+	SHLQ           $0x05, R11
+	MOVQ           R13, R12
+	SHLQ           $0x05, R12
+	VPBROADCASTQ   (R8), Y3
+	VPSHUFB        spreadCounts0AVX2<>+0(SB), Y3, Y3
+	VPSRLW         $0x04, Y3, Y4
+	VPBLENDD       $0xaa, Y4, Y3, Y3
+	VPAND          x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPMINUB        layeredAVX2<>+0(SB), Y3, Y3
+	VPCMPGTB       slotsAVX2<>+0(SB), Y3, Y4
+	VPOR           x01010101AVX2<>+0(SB), Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPSLLW         $0x02, Y0, Y6
+	VMOVDQU        (CX)(R11*1), Y4
+	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y0, Y0
+	VPSUBB         x10101010AVX2<>+0(SB), Y0, Y6
+	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
+	VBROADCASTI128 (DX), Y10
+	VPSHUFB        Y0, Y10, Y9
+	VBROADCASTI128 16(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 32(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 48(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         (AX), Y9, Y9
+	VMOVDQU        Y9, (AX)
+	VBROADCASTI128 64(DX), Y10
+	VPSHUFB        Y0, Y10, Y9
+	VBROADCASTI128 80(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 96(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 112(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         64(AX), Y9, Y9
+	VMOVDQU        Y9, 64(AX)
+	VBROADCASTI128 128(DX), Y9
+	VPSHUFB        Y0, Y9, Y0
+	VBROADCASTI128 144(DX), Y10
+	VPXOR          Y10, Y9, Y9
+	VPSHUFB        Y6, Y9, Y9
+	VPXOR          Y9, Y0, Y0
+	VBROADCASTI128 160(DX), Y6
+	VPXOR          Y6, Y10, Y9
+	VPSHUFB        Y7, Y9, Y9
+	VPXOR          Y9, Y0, Y0
+	VBROADCASTI128 176(DX), Y7
+	VPXOR          Y7, Y6, Y6
+	VPSHUFB        Y8, Y6, Y6
+	VPXOR          Y6, Y0, Y0
+	VPSIGNB        Y5, Y0, Y0
+	VPMADDUBSW     Y0, Y4, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD         128(AX), Y0, Y0
+	VMOVDQU        Y0, 128(AX)
+	VPBROADCASTQ   (R8), Y0
+	VPSHUFB        spreadCounts1AVX2<>+0(SB), Y0, Y0
+	VPSRLW         $0x04, Y0, Y4
+	VPBLENDD       $0xaa, Y4, Y0, Y0
+	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPMINUB        layeredAVX2<>+0(SB), Y0, Y0
+	VPCMPGTB       slotsAVX2<>+0(SB), Y0, Y4
+	VPOR           x01010101AVX2<>+0(SB), Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPSLLW         $0x02, Y2, Y6
+	VMOVDQU        (CX)(R11*1), Y4
+	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y2, Y2
+	VPSUBB         x10101010AVX2<>+0(SB), Y2, Y6
+	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
+	VBROADCASTI128 (DX), Y10
+	VPSHUFB        Y2, Y10, Y9
+	VBROADCASTI128 16(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 32(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 48(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         32(AX), Y9, Y9
+	VMOVDQU        Y9, 32(AX)
+	VBROADCASTI128 64(DX), Y10
+	VPSHUFB        Y2, Y10, Y9
+	VBROADCASTI128 80(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 96(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 112(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         96(AX), Y9, Y9
+	VMOVDQU        Y9, 96(AX)
+	VBROADCASTI128 128(DX), Y9
+	VPSHUFB        Y2, Y9, Y2
+	VBROADCASTI128 144(DX), Y10
+	VPXOR          Y10, Y9, Y9
+	VPSHUFB        Y6, Y9, Y9
+	VPXOR          Y9, Y2, Y2
+	VBROADCASTI128 160(DX), Y6
+	VPXOR          Y6, Y10, Y9
+	VPSHUFB        Y7, Y9, Y9
+	VPXOR          Y9, Y2, Y2
+	VBROADCASTI128 176(DX), Y7
+	VPXOR          Y7, Y6, Y6
+	VPSHUFB        Y8, Y6, Y6
+	VPXOR          Y6, Y2, Y2
+	VPSIGNB        Y5, Y2, Y2
+	VPMADDUBSW     Y2, Y4, Y2
+	VPMADDWD       x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD         160(AX), Y2, Y2
+	VMOVDQU        Y2, 160(AX)
+	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y3, Y2
+	VPMOVMSKB      Y2, CX
+	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y0, Y2
+	VPMOVMSKB      Y2, R11
+	SHLQ           $0x20, R11
+	ORQ            CX, R11
+	JEQ            next
+
+entry:
+	MOVBQZX   (R9), R12
+	INCQ      R9
+	TZCNTQ    R11, R13
+	ANDL      $-4, R13
+	MOVL      R12, CX
+	SHRL      $0x05, CX
+	ANDL      $0x01, CX
+	MOVBLZX   (DI)(CX*1), CX
+	MOVL      $0x00000001, R14
+	SHLL      CL, R14
+	MOVBLSX   R12, CX
+	SARL      $0x07, CX
+	XORL      CX, R14
+	SUBL      CX, R14
+	ANDL      $0x0000003f, R12
+	MOVBLSX   (DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, (AX)(R13*1)
+	MOVBLSX   64(DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, 64(AX)(R13*1)
+	MOVBLSX   128(DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, 128(AX)(R13*1)
+	LEAQ      -1(R11), CX
+	ANDQ      CX, R11
+	JNZ       entry
+	VPSUBB    layerAVX2<>+0(SB), Y3, Y3
+	VPSUBB    layerAVX2<>+0(SB), Y0, Y0
+	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y3, Y2
+	VPMOVMSKB Y2, CX
+	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y0, Y2
+	VPMOVMSKB Y2, R11
+	SHLQ      $0x20, R11
+	ORQ       CX, R11
+	JNE       entry
+	MOVQ      (R8), R11
+	MOVQ      R11, CX
+	SHRQ      $0x01, CX
+	ANDQ      CX, R11
+	MOVQ      R11, CX
+	SHRQ      $0x02, CX
+	ANDQ      CX, R11
+	MOVQ      $0x1111111111111111, CX
+	ANDQ      CX, R11
+	JEQ       next
+
+tail:
+	MOVBQZX (R9), R12
+	INCQ    R9
+	TZCNTQ  R11, R13
+	MOVL    R12, CX
+	SHRL    $0x05, CX
+	ANDL    $0x01, CX
+	MOVBLZX (DI)(CX*1), CX
+	MOVL    $0x00000001, R14
+	SHLL    CL, R14
+	MOVBLSX R12, CX
+	SARL    $0x07, CX
+	XORL    CX, R14
+	SUBL    CX, R14
+	ANDL    $0x0000003f, R12
+	MOVBLSX (DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, (AX)(R13*1)
+	MOVBLSX 64(DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, 64(AX)(R13*1)
+	MOVBLSX 128(DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, 128(AX)(R13*1)
+	TESTB   $0x40, -1(R9)
+	JEQ     tail
+	LEAQ    -1(R11), CX
+	ANDQ    CX, R11
+	JNZ     tail
+
+next:
+	ADDQ $+192, AX
+	ADDQ SI, DX
+	ADDQ SI, BX
+	ADDQ $0x02, DI
+	ADDQ $0x08, R8
+	SUBQ $0x02, R10
+	JGT  group
+	VZEROUPPER
+	RET
+
+// func stripStarts4AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+// Requires: AVX, AVX2, BMI
+TEXT ·stripStarts4AVX2(SB), NOSPLIT, $0-64
+	MOVQ   sums+0(FP), AX
+	MOVQ   values+8(FP), DX
+	MOVQ   biases+16(FP), BX
+	MOVQ   width+24(FP), SI
+	MOVQ   widths+32(FP), DI
+	MOVQ   counts+40(FP), R8
+	MOVQ   list+48(FP), R9
+	MOVQ   tiles+56(FP), R10
+	IMUL3Q $0x12, SI, SI
+
+group:
+	MOVBQZX (DI), R12
+	MOVQ    R12, R13
+	CMPQ    R10, $0x01
+	JEQ     alike
+	MOVBQZX 1(DI), R13
+	CMPL    R12, R13
+	JNE     unlike
+
+alike:
+	LEAQ         keptLessAVX2<>+0(SB), CX
+	MOVL         (CX)(R12*4), CX
+	MOVL         (BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y0, 32(AX)
+	MOVL         4(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VMOVDQU      Y0, 96(AX)
+	MOVL         8(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 128(AX)
+	VMOVDQU      Y0, 160(AX)
+	MOVL         12(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 192(AX)
+	VMOVDQU      Y0, 224(AX)
+	JMP          begun
+
+unlike:
+	LEAQ         keptLessAVX2<>+0(SB), CX
+	MOVL         (CX)(R12*4), R14
+	MOVL         (CX)(R13*4), CX
+	SUBL         CX, R14
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   (DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         (BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y0, 32(AX)
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   64(DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         4(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VMOVDQU      Y0, 96(AX)
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   128(DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         8(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 128(AX)
+	VMOVDQU      Y0, 160(AX)
+	VMOVDQU      x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW   192(DX), Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, R15
+	IMULL        R14, R15
+	MOVL         12(BX), R11
+	SARL         $0x07, R11
+	IMULL        CX, R11
+	SUBL         R15, R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 192(AX)
+	VMOVDQU      Y0, 224(AX)
+
+begun:
+	CMPQ           (R8), $0x00
+	JEQ            next
+	LEAQ           spreadEntriesAVX2<>+0(SB), CX
+	MOVBQZX        (R8), R11
+	VMOVQ          (R9), X0
+	VPSHUFB        (CX)(R11*8), X0, X0
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        1(R8), R11
+	VMOVQ          (R9), X1
+	VPSHUFB        (CX)(R11*8), X1, X1
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X1, X0, X1
+	MOVBQZX        2(R8), R11
+	VMOVQ          (R9), X0
+	VPSHUFB        (CX)(R11*8), X0, X0
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        3(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X2, X0, X0
+	VINSERTI128    $0x01, X0, Y1, Y0
+	MOVBQZX        4(R8), R11
+	VMOVQ          (R9), X1
+	VPSHUFB        (CX)(R11*8), X1, X1
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        5(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	VPUNPCKLQDQ    X2, X1, X1
+	MOVBQZX        6(R8), R11
+	VMOVQ          (R9), X2
+	VPSHUFB        (CX)(R11*8), X2, X2
+	MOVBQZX        2048(CX)(R11*1), R11
+	ADDQ           R11, R9
+	MOVBQZX        7(R8), R11
+	VMOVQ          (R9), X3
+	VPSHUFB        (CX)(R11*8), X3, X3
+	MOVBQZX        2048(CX)(R11*1), CX
+	ADDQ           CX, R9
+	VPUNPCKLQDQ    X3, X2, X2
+	VINSERTI128    $0x01, X2, Y1, Y2
+	LEAQ           tileStepsAVX2<>+0(SB), CX
+	MOVQ           R12, R11
+	SHLQ           $0x05, R11
+	MOVQ           R13, R12
+	SHLQ           $0x05, R12
+	VPBROADCASTQ   (R8), Y3
+	VPSHUFB        spreadCounts0AVX2<>+0(SB), Y3, Y3
+	VPSRLW         $0x04, Y3, Y4
+	VPBLENDD       $0xaa, Y4, Y3, Y3
+	VPAND          x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPMINUB        layeredAVX2<>+0(SB), Y3, Y3
+	VPCMPGTB       slotsAVX2<>+0(SB), Y3, Y4
+	VPOR           x01010101AVX2<>+0(SB), Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPSLLW         $0x02, Y0, Y6
+	VMOVDQU        (CX)(R11*1), Y4
+	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y0, Y0
+	VPSUBB         x10101010AVX2<>+0(SB), Y0, Y6
+	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
+	VBROADCASTI128 (DX), Y10
+	VPSHUFB        Y0, Y10, Y9
+	VBROADCASTI128 16(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 32(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 48(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         (AX), Y9, Y9
+	VMOVDQU        Y9, (AX)
+	VBROADCASTI128 64(DX), Y10
+	VPSHUFB        Y0, Y10, Y9
+	VBROADCASTI128 80(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 96(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 112(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         64(AX), Y9, Y9
+	VMOVDQU        Y9, 64(AX)
+	VBROADCASTI128 128(DX), Y10
+	VPSHUFB        Y0, Y10, Y9
+	VBROADCASTI128 144(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 160(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 176(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         128(AX), Y9, Y9
+	VMOVDQU        Y9, 128(AX)
+	VBROADCASTI128 192(DX), Y9
+	VPSHUFB        Y0, Y9, Y0
+	VBROADCASTI128 208(DX), Y10
+	VPXOR          Y10, Y9, Y9
+	VPSHUFB        Y6, Y9, Y9
+	VPXOR          Y9, Y0, Y0
+	VBROADCASTI128 224(DX), Y6
+	VPXOR          Y6, Y10, Y9
+	VPSHUFB        Y7, Y9, Y9
+	VPXOR          Y9, Y0, Y0
+	VBROADCASTI128 240(DX), Y7
+	VPXOR          Y7, Y6, Y6
+	VPSHUFB        Y8, Y6, Y6
+	VPXOR          Y6, Y0, Y0
+	VPSIGNB        Y5, Y0, Y0
+	VPMADDUBSW     Y0, Y4, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD         192(AX), Y0, Y0
+	VMOVDQU        Y0, 192(AX)
+	VPBROADCASTQ   (R8), Y0
+	VPSHUFB        spreadCounts1AVX2<>+0(SB), Y0, Y0
+	VPSRLW         $0x04, Y0, Y4
+	VPBLENDD       $0xaa, Y4, Y0, Y0
+	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPMINUB        layeredAVX2<>+0(SB), Y0, Y0
+	VPCMPGTB       slotsAVX2<>+0(SB), Y0, Y4
+	VPOR           x01010101AVX2<>+0(SB), Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPSLLW         $0x02, Y2, Y6
+	VMOVDQU        (CX)(R11*1), Y4
+	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y2, Y2
+	VPSUBB         x10101010AVX2<>+0(SB), Y2, Y6
+	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
+	VBROADCASTI128 (DX), Y10
+	VPSHUFB        Y2, Y10, Y9
+	VBROADCASTI128 16(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 32(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 48(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         32(AX), Y9, Y9
+	VMOVDQU        Y9, 32(AX)
+	VBROADCASTI128 64(DX), Y10
+	VPSHUFB        Y2, Y10, Y9
+	VBROADCASTI128 80(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 96(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 112(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         96(AX), Y9, Y9
+	VMOVDQU        Y9, 96(AX)
+	VBROADCASTI128 128(DX), Y10
+	VPSHUFB        Y2, Y10, Y9
+	VBROADCASTI128 144(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y6, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VBROADCASTI128 160(DX), Y10
+	VPXOR          Y10, Y11, Y11
+	VPSHUFB        Y7, Y11, Y11
+	VPXOR          Y11, Y9, Y9
+	VBROADCASTI128 176(DX), Y11
+	VPXOR          Y11, Y10, Y10
+	VPSHUFB        Y8, Y10, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSIGNB        Y5, Y9, Y9
+	VPMADDUBSW     Y9, Y4, Y9
+	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD         160(AX), Y9, Y9
+	VMOVDQU        Y9, 160(AX)
+	VBROADCASTI128 192(DX), Y9
+	VPSHUFB        Y2, Y9, Y2
+	VBROADCASTI128 208(DX), Y10
+	VPXOR          Y10, Y9, Y9
+	VPSHUFB        Y6, Y9, Y9
+	VPXOR          Y9, Y2, Y2
+	VBROADCASTI128 224(DX), Y6
+	VPXOR          Y6, Y10, Y9
+	VPSHUFB        Y7, Y9, Y9
+	VPXOR          Y9, Y2, Y2
+	VBROADCASTI128 240(DX), Y7
+	VPXOR          Y7, Y6, Y6
+	VPSHUFB        Y8, Y6, Y6
+	VPXOR          Y6, Y2, Y2
+	VPSIGNB        Y5, Y2, Y2
+	VPMADDUBSW     Y2, Y4, Y2
+	VPMADDWD       x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD         224(AX), Y2, Y2
+	VMOVDQU        Y2, 224(AX)
+	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y3, Y2
+	VPMOVMSKB      Y2, CX
+	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y0, Y2
+	VPMOVMSKB      Y2, R11
+	SHLQ           $0x20, R11
+	ORQ            CX, R11
+	JEQ            next
+
+entry:
+	MOVBQZX   (R9), R12
+	INCQ      R9
+	TZCNTQ    R11, R13
+	ANDL      $-4, R13
+	MOVL      R12, CX
+	SHRL      $0x05, CX
+	ANDL      $0x01, CX
+	MOVBLZX   (DI)(CX*1), CX
+	MOVL      $0x00000001, R14
+	SHLL      CL, R14
+	MOVBLSX   R12, CX
+	SARL      $0x07, CX
+	XORL      CX, R14
+	SUBL      CX, R14
+	ANDL      $0x0000003f, R12
+	MOVBLSX   (DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, (AX)(R13*1)
+	MOVBLSX   64(DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, 64(AX)(R13*1)
+	MOVBLSX   128(DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, 128(AX)(R13*1)
+	MOVBLSX   192(DX)(R12*1), CX
+	IMULL     R14, CX
+	ADDL      CX, 192(AX)(R13*1)
+	LEAQ      -1(R11), CX
+	ANDQ      CX, R11
+	JNZ       entry
+	VPSUBB    layerAVX2<>+0(SB), Y3, Y3
+	VPSUBB    layerAVX2<>+0(SB), Y0, Y0
+	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y3, Y2
+	VPMOVMSKB Y2, CX
+	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y0, Y2
+	VPMOVMSKB Y2, R11
+	SHLQ      $0x20, R11
+	ORQ       CX, R11
+	JNE       entry
+	MOVQ      (R8), R11
+	MOVQ      R11, CX
+	SHRQ      $0x01, CX
+	ANDQ      CX, R11
+	MOVQ      R11, CX
+	SHRQ      $0x02, CX
+	ANDQ      CX, R11
+	MOVQ      $0x1111111111111111, CX
+	ANDQ      CX, R11
+	JEQ       next
+
+tail:
+	MOVBQZX (R9), R12
+	INCQ    R9
+	TZCNTQ  R11, R13
+	MOVL    R12, CX
+	SHRL    $0x05, CX
+	ANDL    $0x01, CX
+	MOVBLZX (DI)(CX*1), CX
+	MOVL    $0x00000001, R14
+	SHLL    CL, R14
+	MOVBLSX R12, CX
+	SARL    $0x07, CX
+	XORL    CX, R14
+	SUBL    CX, R14
+	ANDL    $0x0000003f, R12
+	MOVBLSX (DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, (AX)(R13*1)
+	MOVBLSX 64(DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, 64(AX)(R13*1)
+	MOVBLSX 128(DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, 128(AX)(R13*1)
+	MOVBLSX 192(DX)(R12*1), CX
+	IMULL   R14, CX
+	ADDL    CX, 192(AX)(R13*1)
+	TESTB   $0x40, -1(R9)
+	JEQ     tail
+	LEAQ    -1(R11), CX
+	ANDQ    CX, R11
+	JNZ     tail
+
+next:
+	ADDQ $+256, AX
+	ADDQ SI, DX
+	ADDQ SI, BX
+	ADDQ $0x02, DI
+	ADDQ $0x08, R8
+	SUBQ $0x02, R10
+	JGT  group
+	VZEROUPPER
+	RET
+
+// func stripTiles1AVX2(y *float32, sums *int32, values *byte, biases *byte, width int, widths *byte, lines *byte, tiles int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·stripTiles1AVX2(SB), NOSPLIT, $0-64
+	MOVQ   y+0(FP), AX
+	MOVQ   sums+8(FP), CX
+	MOVQ   values+16(FP), DX
+	MOVQ   biases+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   widths+40(FP), DI
+	MOVQ   lines+48(FP), R8
+	MOVQ   tiles+56(FP), R9
+	IMUL3Q $0x12, SI, R10
+
+group:
+	MOVQ DX, R11
+
+tile:
+	MOVBQZX (DI), R12
+	INCQ    DI
+	CMPL    R12, $0x04
+	JEQ     tile4
+	CMPL    R12, $0x05
+	JEQ     tile5
+	CMPL    R12, $0x03
+	JEQ     tile3
+	CMPL    R12, $0x06
+	JEQ     tile6
+	CMPL    R12, $0x02
+	JEQ     tile2
+	CMPL    R12, $0x07
+	JEQ     tile7
+	CMPL    R12, $0x00
+	JEQ     tile0
+	JMP     tile8
+
+tile4:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 8(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 24(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 8(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 24(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	ADDQ         $+256, R8
+	JMP          tiled
+
+tile5:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSLLW       $0x02, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSLLW       $0x02, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	ADDQ         $+320, R8
+	JMP          tiled
+
+tile3:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x05, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      160(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VMOVDQU      96(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x05, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	ADDQ         $+192, R8
+	JMP          tiled
+
+tile6:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPSLLW       $0x04, Y2, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      352(R8), Y2
+	VPSLLW       $0x04, Y2, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	ADDQ         $+384, R8
+	JMP          tiled
+
+tile2:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 8(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 24(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 8(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VMOVDQU      96(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 24(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPADDW       Y3, Y2, Y2
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	ADDQ         $+128, R8
+	JMP          tiled
+
+tile7:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x05, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPSLLW       $0x04, Y3, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x03, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPSLLW       $0x04, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPSLLW       $0x02, Y3, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSRLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPADDD       (CX), Y4, Y4
+	VMOVDQU      Y4, (CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      416(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x05, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPSLLW       $0x04, Y3, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x03, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      352(R8), Y2
+	VPSLLW       $0x04, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPSLLW       $0x02, Y3, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSRLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPADDD       32(CX), Y4, Y4
+	VMOVDQU      Y4, 32(CX)
+	ADDQ         $+448, R8
+	JMP          tiled
+
+tile0:
+	JMP tiled
+
+tile8:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 4(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 8(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 16(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 20(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 24(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VMOVDQU      32(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VMOVDQU      96(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 4(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      160(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 8(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      224(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      288(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 16(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      352(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 20(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      416(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 24(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      480(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	ADDQ         $+512, R8
+
+tiled:
+	DECQ R9
+	JEQ  summed
+	ADDQ $0x20, R11
+	LEAQ 64(DX), R12
+	CMPQ R11, R12
+	JNE  tile
+
+summed:
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    (CX), Y1
+	VMOVUPS      (AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VCVTDQ2PS    32(CX), Y1
+	VMOVUPS      32(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         $+64, CX
+	ADDQ         R10, DX
+	ADDQ         R10, BX
+	TESTQ        R9, R9
+	JNE          group
+	VMOVUPS      (AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      32(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	VZEROUPPER
+	RET
+
+DATA x03030303AVX2<>+0(SB)/4, $0x03030303
+DATA x03030303AVX2<>+4(SB)/4, $0x03030303
+DATA x03030303AVX2<>+8(SB)/4, $0x03030303
+DATA x03030303AVX2<>+12(SB)/4, $0x03030303
+DATA x03030303AVX2<>+16(SB)/4, $0x03030303
+DATA x03030303AVX2<>+20(SB)/4, $0x03030303
+DATA x03030303AVX2<>+24(SB)/4, $0x03030303
+DATA x03030303AVX2<>+28(SB)/4, $0x03030303
+GLOBL x03030303AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA x04040404AVX2<>+0(SB)/4, $0x04040404
+DATA x04040404AVX2<>+4(SB)/4, $0x04040404
+DATA x04040404AVX2<>+8(SB)/4, $0x04040404
+DATA x04040404AVX2<>+12(SB)/4, $0x04040404
+DATA x04040404AVX2<>+16(SB)/4, $0x04040404
+DATA x04040404AVX2<>+20(SB)/4, $0x04040404
+DATA x04040404AVX2<>+24(SB)/4, $0x04040404
+DATA x04040404AVX2<>+28(SB)/4, $0x04040404
+GLOBL x04040404AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA x30303030AVX2<>+0(SB)/4, $0x30303030
+DATA x30303030AVX2<>+4(SB)/4, $0x30303030
+DATA x30303030AVX2<>+8(SB)/4, $0x30303030
+DATA x30303030AVX2<>+12(SB)/4, $0x30303030
+DATA x30303030AVX2<>+16(SB)/4, $0x30303030
+DATA x30303030AVX2<>+20(SB)/4, $0x30303030
+DATA x30303030AVX2<>+24(SB)/4, $0x30303030
+DATA x30303030AVX2<>+28(SB)/4, $0x30303030
+GLOBL x30303030AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA x40404040AVX2<>+0(SB)/4, $0x40404040
+DATA x40404040AVX2<>+4(SB)/4, $0x40404040
+DATA x40404040AVX2<>+8(SB)/4, $0x40404040
+DATA x40404040AVX2<>+12(SB)/4, $0x40404040
+DATA x40404040AVX2<>+16(SB)/4, $0x40404040
+DATA x40404040AVX2<>+20(SB)/4, $0x40404040
+DATA x40404040AVX2<>+24(SB)/4, $0x40404040
+DATA x40404040AVX2<>+28(SB)/4, $0x40404040
+GLOBL x40404040AVX2<>(SB), RODATA|NOPTR, $32
+
+// func stripTiles2AVX2(y *float32, sums *int32, values *byte, biases *byte, width int, widths *byte, lines *byte, tiles int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·stripTiles2AVX2(SB), NOSPLIT, $0-64
+	MOVQ   y+0(FP), AX
+	MOVQ   sums+8(FP), CX
+	MOVQ   values+16(FP), DX
+	MOVQ   biases+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   widths+40(FP), DI
+	MOVQ   lines+48(FP), R8
+	MOVQ   tiles+56(FP), R9
+	IMUL3Q $0x12, SI, R10
+
+group:
+	MOVQ DX, R11
+
+tile:
+	MOVBQZX (DI), R12
+	INCQ    DI
+	CMPL    R12, $0x04
+	JEQ     tile4
+	CMPL    R12, $0x05
+	JEQ     tile5
+	CMPL    R12, $0x03
+	JEQ     tile3
+	CMPL    R12, $0x06
+	JEQ     tile6
+	CMPL    R12, $0x02
+	JEQ     tile2
+	CMPL    R12, $0x07
+	JEQ     tile7
+	CMPL    R12, $0x00
+	JEQ     tile0
+	JMP     tile8
+
+tile4:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	ADDQ         $+256, R8
+	JMP          tiled
+
+tile5:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	ADDQ         $+320, R8
+	JMP          tiled
+
+tile3:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x05, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      160(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VMOVDQU      96(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x05, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	ADDQ         $+192, R8
+	JMP          tiled
+
+tile6:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPSLLW       $0x04, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      352(R8), Y2
+	VPSLLW       $0x04, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	ADDQ         $+384, R8
+	JMP          tiled
+
+tile2:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VMOVDQU      96(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPADDW       Y4, Y3, Y3
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	ADDQ         $+128, R8
+	JMP          tiled
+
+tile7:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x05, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x03, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPSLLW       $0x04, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPSLLW       $0x02, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSRLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPADDD       (CX), Y4, Y4
+	VMOVDQU      Y4, (CX)
+	VPADDD       64(CX), Y5, Y5
+	VMOVDQU      Y5, 64(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      416(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x05, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x03, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      352(R8), Y2
+	VPSLLW       $0x04, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPSLLW       $0x02, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSRLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPADDD       32(CX), Y4, Y4
+	VMOVDQU      Y4, 32(CX)
+	VPADDD       96(CX), Y5, Y5
+	VMOVDQU      Y5, 96(CX)
+	ADDQ         $+448, R8
+	JMP          tiled
+
+tile0:
+	JMP tiled
+
+tile8:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 8(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 16(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 20(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 24(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 92(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VMOVDQU      32(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VMOVDQU      96(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVDQU      160(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 8(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVDQU      224(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVDQU      288(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 16(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVDQU      352(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 20(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVDQU      416(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 24(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVDQU      480(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 92(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	ADDQ         $+512, R8
+
+tiled:
+	DECQ R9
+	JEQ  summed
+	ADDQ $0x20, R11
+	LEAQ 64(DX), R12
+	CMPQ R11, R12
+	JNE  tile
+
+summed:
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    (CX), Y1
+	VMOVUPS      (AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VCVTDQ2PS    32(CX), Y1
+	VMOVUPS      32(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    64(CX), Y1
+	VMOVUPS      64(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTDQ2PS    96(CX), Y1
+	VMOVUPS      96(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	ADDQ         $+128, CX
+	ADDQ         R10, DX
+	ADDQ         R10, BX
+	TESTQ        R9, R9
+	JNE          group
+	VMOVUPS      (AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      32(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      64(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVUPS      96(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(AX)
+	VZEROUPPER
+	RET
+
+// func stripTiles3AVX2(y *float32, sums *int32, values *byte, biases *byte, width int, widths *byte, lines *byte, tiles int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·stripTiles3AVX2(SB), NOSPLIT, $0-64
+	MOVQ   y+0(FP), AX
+	MOVQ   sums+8(FP), CX
+	MOVQ   values+16(FP), DX
+	MOVQ   biases+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   widths+40(FP), DI
+	MOVQ   lines+48(FP), R8
+	MOVQ   tiles+56(FP), R9
+	IMUL3Q $0x12, SI, R10
+
+group:
+	MOVQ DX, R11
+
+tile:
+	MOVBQZX (DI), R12
+	INCQ    DI
+	CMPL    R12, $0x04
+	JEQ     tile4
+	CMPL    R12, $0x05
+	JEQ     tile5
+	CMPL    R12, $0x03
+	JEQ     tile3
+	CMPL    R12, $0x06
+	JEQ     tile6
+	CMPL    R12, $0x02
+	JEQ     tile2
+	CMPL    R12, $0x07
+	JEQ     tile7
+	CMPL    R12, $0x00
+	JEQ     tile0
+	JMP     tile8
+
+tile4:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VPADDD       128(CX), Y4, Y4
+	VMOVDQU      Y4, 128(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	VPADDD       160(CX), Y4, Y4
+	VMOVDQU      Y4, 160(CX)
+	ADDQ         $+256, R8
+	JMP          tiled
+
+tile5:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y9
+	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y0, Y0
+	VPBROADCASTD 24(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 88(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 152(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPADDW       Y9, Y8, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VPADDD       128(CX), Y5, Y5
+	VMOVDQU      Y5, 128(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y9
+	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y0, Y0
+	VPBROADCASTD 24(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 88(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 152(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPADDW       Y9, Y8, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	VPADDD       160(CX), Y5, Y5
+	VMOVDQU      Y5, 160(CX)
+	ADDQ         $+320, R8
+	JMP          tiled
+
+tile3:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x05, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VPADDD       128(CX), Y5, Y5
+	VMOVDQU      Y5, 128(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      160(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VMOVDQU      96(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x05, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	VPADDD       160(CX), Y5, Y5
+	VMOVDQU      Y5, 160(CX)
+	ADDQ         $+192, R8
+	JMP          tiled
+
+tile6:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 136(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPSLLW       $0x04, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 152(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VPADDD       128(CX), Y5, Y5
+	VMOVDQU      Y5, 128(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 136(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      352(R8), Y2
+	VPSLLW       $0x04, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 152(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	VPADDD       160(CX), Y5, Y5
+	VMOVDQU      Y5, 160(CX)
+	ADDQ         $+384, R8
+	JMP          tiled
+
+tile2:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VPADDD       128(CX), Y4, Y4
+	VMOVDQU      Y4, 128(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VMOVDQU      96(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPADDW       Y5, Y4, Y4
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	VPADDD       160(CX), Y4, Y4
+	VMOVDQU      Y4, 160(CX)
+	ADDQ         $+128, R8
+	JMP          tiled
+
+tile7:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 128(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x05, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPSLLW       $0x04, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x03, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPSLLW       $0x04, Y2, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPSLLW       $0x02, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 144(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 152(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSRLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPADDD       (CX), Y4, Y4
+	VMOVDQU      Y4, (CX)
+	VPADDD       64(CX), Y5, Y5
+	VMOVDQU      Y5, 64(CX)
+	VPADDD       128(CX), Y6, Y6
+	VMOVDQU      Y6, 128(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      416(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 128(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x05, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPSLLW       $0x04, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x03, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      352(R8), Y2
+	VPSLLW       $0x04, Y2, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPSLLW       $0x02, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 144(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 152(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSRLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPADDD       32(CX), Y4, Y4
+	VMOVDQU      Y4, 32(CX)
+	VPADDD       96(CX), Y5, Y5
+	VMOVDQU      Y5, 96(CX)
+	VPADDD       160(CX), Y6, Y6
+	VMOVDQU      Y6, 160(CX)
+	ADDQ         $+448, R8
+	JMP          tiled
+
+tile0:
+	JMP tiled
+
+tile8:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 8(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 92(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 156(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VPADDD       128(CX), Y4, Y4
+	VMOVDQU      Y4, 128(CX)
+	VMOVDQU      32(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VMOVDQU      96(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VMOVDQU      160(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 8(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VMOVDQU      224(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VMOVDQU      288(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VMOVDQU      352(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VMOVDQU      416(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VMOVDQU      480(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 92(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 156(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	VPADDD       160(CX), Y4, Y4
+	VMOVDQU      Y4, 160(CX)
+	ADDQ         $+512, R8
+
+tiled:
+	DECQ R9
+	JEQ  summed
+	ADDQ $0x20, R11
+	LEAQ 64(DX), R12
+	CMPQ R11, R12
+	JNE  tile
+
+summed:
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    (CX), Y1
+	VMOVUPS      (AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VCVTDQ2PS    32(CX), Y1
+	VMOVUPS      32(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    64(CX), Y1
+	VMOVUPS      64(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTDQ2PS    96(CX), Y1
+	VMOVUPS      96(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y0
+	VCVTDQ2PS    128(CX), Y1
+	VMOVUPS      128(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VCVTDQ2PS    160(CX), Y1
+	VMOVUPS      160(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	ADDQ         $+192, CX
+	ADDQ         R10, DX
+	ADDQ         R10, BX
+	TESTQ        R9, R9
+	JNE          group
+	VMOVUPS      (AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      32(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      64(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVUPS      96(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(AX)
+	VMOVUPS      128(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVUPS      160(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(AX)
+	VZEROUPPER
+	RET
+
+// func stripTiles4AVX2(y *float32, sums *int32, values *byte, biases *byte, width int, widths *byte, lines *byte, tiles int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·stripTiles4AVX2(SB), NOSPLIT, $0-64
+	MOVQ   y+0(FP), AX
+	MOVQ   sums+8(FP), CX
+	MOVQ   values+16(FP), DX
+	MOVQ   biases+24(FP), BX
+	MOVQ   width+32(FP), SI
+	MOVQ   widths+40(FP), DI
+	MOVQ   lines+48(FP), R8
+	MOVQ   tiles+56(FP), R9
+	IMUL3Q $0x12, SI, R10
+
+group:
+	MOVQ DX, R11
+
+tile:
+	MOVBQZX (DI), R12
+	INCQ    DI
+	CMPL    R12, $0x04
+	JEQ     tile4
+	CMPL    R12, $0x05
+	JEQ     tile5
+	CMPL    R12, $0x03
+	JEQ     tile3
+	CMPL    R12, $0x06
+	JEQ     tile6
+	CMPL    R12, $0x02
+	JEQ     tile2
+	CMPL    R12, $0x07
+	JEQ     tile7
+	CMPL    R12, $0x00
+	JEQ     tile0
+	JMP     tile8
+
+tile4:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 196(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 212(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VPADDD       128(CX), Y4, Y4
+	VMOVDQU      Y4, 128(CX)
+	VPADDD       192(CX), Y5, Y5
+	VMOVDQU      Y5, 192(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 196(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 212(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	VPADDD       160(CX), Y4, Y4
+	VMOVDQU      Y4, 160(CX)
+	VPADDD       224(CX), Y5, Y5
+	VMOVDQU      Y5, 224(CX)
+	ADDQ         $+256, R8
+	JMP          tiled
+
+tile5:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 196(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSLLW       $0x02, Y2, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 200(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPBROADCASTD 144(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPBROADCASTD 208(R11), Y10
+	VPMADDUBSW   Y10, Y0, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 212(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y11
+	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y0, Y0
+	VPBROADCASTD 24(R11), Y11
+	VPMADDUBSW   Y11, Y0, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 88(R11), Y11
+	VPMADDUBSW   Y11, Y0, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 152(R11), Y11
+	VPMADDUBSW   Y11, Y0, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 216(R11), Y11
+	VPMADDUBSW   Y11, Y0, Y11
+	VPADDW       Y11, Y10, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VPADDD       128(CX), Y5, Y5
+	VMOVDQU      Y5, 128(CX)
+	VPADDD       192(CX), Y6, Y6
+	VMOVDQU      Y6, 192(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 196(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSLLW       $0x02, Y2, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 200(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPBROADCASTD 144(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPBROADCASTD 208(R11), Y10
+	VPMADDUBSW   Y10, Y0, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 212(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y11
+	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y0, Y0
+	VPBROADCASTD 24(R11), Y11
+	VPMADDUBSW   Y11, Y0, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 88(R11), Y11
+	VPMADDUBSW   Y11, Y0, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 152(R11), Y11
+	VPMADDUBSW   Y11, Y0, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 216(R11), Y11
+	VPMADDUBSW   Y11, Y0, Y11
+	VPADDW       Y11, Y10, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	VPADDD       160(CX), Y5, Y5
+	VMOVDQU      Y5, 160(CX)
+	VPADDD       224(CX), Y6, Y6
+	VMOVDQU      Y6, 224(CX)
+	ADDQ         $+320, R8
+	JMP          tiled
+
+tile3:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 4(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 68(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 132(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 196(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 200(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 144(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 208(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 20(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 84(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 148(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 212(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 152(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 216(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x05, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VPADDD       128(CX), Y5, Y5
+	VMOVDQU      Y5, 128(CX)
+	VPADDD       192(CX), Y6, Y6
+	VMOVDQU      Y6, 192(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      160(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x01, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 4(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 68(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 132(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 196(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 200(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x01, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VMOVDQU      96(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPSRLW       $0x02, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 144(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 208(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 20(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 84(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 148(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 212(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 152(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 216(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x05, Y2, Y1
+	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	VPADDD       160(CX), Y5, Y5
+	VMOVDQU      Y5, 160(CX)
+	VPADDD       224(CX), Y6, Y6
+	VMOVDQU      Y6, 224(CX)
+	ADDQ         $+192, R8
+	JMP          tiled
+
+tile6:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 196(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 72(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPBROADCASTD 136(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPBROADCASTD 200(R11), Y10
+	VPMADDUBSW   Y10, Y0, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPSLLW       $0x04, Y2, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPBROADCASTD 144(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPBROADCASTD 208(R11), Y10
+	VPMADDUBSW   Y10, Y0, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 212(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 88(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPBROADCASTD 152(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPBROADCASTD 216(R11), Y10
+	VPMADDUBSW   Y10, Y0, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       (CX), Y3, Y3
+	VMOVDQU      Y3, (CX)
+	VPADDD       64(CX), Y4, Y4
+	VMOVDQU      Y4, 64(CX)
+	VPADDD       128(CX), Y5, Y5
+	VMOVDQU      Y5, 128(CX)
+	VPADDD       192(CX), Y6, Y6
+	VMOVDQU      Y6, 192(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 196(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 72(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPBROADCASTD 136(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPBROADCASTD 200(R11), Y10
+	VPMADDUBSW   Y10, Y0, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      352(R8), Y2
+	VPSLLW       $0x04, Y2, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPBROADCASTD 144(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPBROADCASTD 208(R11), Y10
+	VPMADDUBSW   Y10, Y0, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 212(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPBROADCASTD 88(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPBROADCASTD 152(R11), Y9
+	VPMADDUBSW   Y9, Y0, Y9
+	VPBROADCASTD 216(R11), Y10
+	VPMADDUBSW   Y10, Y0, Y10
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y10, Y10
+	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       32(CX), Y3, Y3
+	VMOVDQU      Y3, 32(CX)
+	VPADDD       96(CX), Y4, Y4
+	VMOVDQU      Y4, 96(CX)
+	VPADDD       160(CX), Y5, Y5
+	VMOVDQU      Y5, 160(CX)
+	VPADDD       224(CX), Y6, Y6
+	VMOVDQU      Y6, 224(CX)
+	ADDQ         $+384, R8
+	JMP          tiled
+
+tile2:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 212(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VPADDD       128(CX), Y4, Y4
+	VMOVDQU      Y4, 128(CX)
+	VPADDD       192(CX), Y5, Y5
+	VMOVDQU      Y5, 192(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VMOVDQU      96(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x02, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 212(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSRLW       $0x06, Y1, Y0
+	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	VPADDD       160(CX), Y4, Y4
+	VMOVDQU      Y4, 160(CX)
+	VPADDD       224(CX), Y5, Y5
+	VMOVDQU      Y5, 224(CX)
+	ADDQ         $+128, R8
+	JMP          tiled
+
+tile7:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 128(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 192(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x05, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPBROADCASTD 196(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y7, Y7
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
+	VPOR         Y8, Y0, Y0
+	VPSLLW       $0x04, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 72(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 136(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 200(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x03, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y7, Y7
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPSLLW       $0x04, Y2, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VPSLLW       $0x02, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 208(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPBROADCASTD 212(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y7, Y7
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
+	VPOR         Y8, Y0, Y0
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y8
+	VPOR         Y8, Y0, Y0
+	VPBROADCASTD 24(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 88(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 152(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 216(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSRLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y7, Y7
+	VPADDD       (CX), Y4, Y4
+	VMOVDQU      Y4, (CX)
+	VPADDD       64(CX), Y5, Y5
+	VMOVDQU      Y5, 64(CX)
+	VPADDD       128(CX), Y6, Y6
+	VMOVDQU      Y6, 128(CX)
+	VPADDD       192(CX), Y7, Y7
+	VMOVDQU      Y7, 192(CX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      416(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 128(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 192(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x05, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 4(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 132(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPBROADCASTD 196(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y7, Y7
+	VMOVDQU      96(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
+	VPOR         Y8, Y0, Y0
+	VPSLLW       $0x04, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 72(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 136(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 200(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x03, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 12(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 140(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPBROADCASTD 204(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y7, Y7
+	VMOVDQU      160(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      352(R8), Y2
+	VPSLLW       $0x04, Y2, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VPSLLW       $0x02, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 208(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSLLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSLLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 20(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 84(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 148(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPBROADCASTD 212(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y7, Y7
+	VMOVDQU      224(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
+	VPOR         Y8, Y0, Y0
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y8
+	VPOR         Y8, Y0, Y0
+	VPBROADCASTD 24(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 88(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 152(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 216(R11), Y8
+	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPSRLW       $0x04, Y1, Y0
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x02, Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPSRLW       $0x01, Y3, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPBROADCASTD 28(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VPBROADCASTD 156(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPBROADCASTD 220(R11), Y1
+	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y7, Y7
+	VPADDD       32(CX), Y4, Y4
+	VMOVDQU      Y4, 32(CX)
+	VPADDD       96(CX), Y5, Y5
+	VMOVDQU      Y5, 96(CX)
+	VPADDD       160(CX), Y6, Y6
+	VMOVDQU      Y6, 160(CX)
+	VPADDD       224(CX), Y7, Y7
+	VMOVDQU      Y7, 224(CX)
+	ADDQ         $+448, R8
+	JMP          tiled
+
+tile0:
+	JMP tiled
+
+tile8:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 68(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 132(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 196(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 76(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 140(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 204(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 20(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 84(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 148(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 212(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 28(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 92(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 156(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 220(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       (CX), Y2, Y2
+	VMOVDQU      Y2, (CX)
+	VPADDD       64(CX), Y3, Y3
+	VMOVDQU      Y3, 64(CX)
+	VPADDD       128(CX), Y4, Y4
+	VMOVDQU      Y4, 128(CX)
+	VPADDD       192(CX), Y5, Y5
+	VMOVDQU      Y5, 192(CX)
+	VMOVDQU      32(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPSIGNB      Y0, Y5, Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VMOVDQU      96(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 68(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 132(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 196(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VMOVDQU      160(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VMOVDQU      224(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 76(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 140(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 204(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VMOVDQU      288(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VMOVDQU      352(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 20(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 84(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 148(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 212(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VMOVDQU      416(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VMOVDQU      480(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD 28(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 92(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 156(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 220(R11), Y6
+	VPSIGNB      Y0, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       32(CX), Y2, Y2
+	VMOVDQU      Y2, 32(CX)
+	VPADDD       96(CX), Y3, Y3
+	VMOVDQU      Y3, 96(CX)
+	VPADDD       160(CX), Y4, Y4
+	VMOVDQU      Y4, 160(CX)
+	VPADDD       224(CX), Y5, Y5
+	VMOVDQU      Y5, 224(CX)
+	ADDQ         $+512, R8
+
+tiled:
+	DECQ R9
+	JEQ  summed
+	ADDQ $0x20, R11
+	LEAQ 64(DX), R12
+	CMPQ R11, R12
+	JNE  tile
+
+summed:
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    (CX), Y1
+	VMOVUPS      (AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VCVTDQ2PS    32(CX), Y1
+	VMOVUPS      32(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    64(CX), Y1
+	VMOVUPS      64(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTDQ2PS    96(CX), Y1
+	VMOVUPS      96(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y0
+	VCVTDQ2PS    128(CX), Y1
+	VMOVUPS      128(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VCVTDQ2PS    160(CX), Y1
+	VMOVUPS      160(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y0
+	VCVTDQ2PS    192(CX), Y1
+	VMOVUPS      192(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 192(AX)
+	VCVTDQ2PS    224(CX), Y1
+	VMOVUPS      224(AX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 224(AX)
+	ADDQ         $+256, CX
+	ADDQ         R10, DX
+	ADDQ         R10, BX
+	TESTQ        R9, R9
+	JNE          group
+	VMOVUPS      (AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      32(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      64(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVUPS      96(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(AX)
+	VMOVUPS      128(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVUPS      160(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(AX)
+	VMOVUPS      192(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 192(AX)
+	VMOVUPS      224(AX), Y0
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 224(AX)
+	VZEROUPPER
+	RET

@@ -46,8 +46,8 @@ func (k *Kernels) DotIntegersTiles(y []float32, ldy int, x *QuantizedActivations
 	if x.n != shape.Cols || !fits(len(y), x.batch, ldy, rows) {
 		panicf("DotIntegersTiles: y has %d elements for %d vectors, %d apart; vectors of %d for rows of %d", len(y), x.batch, ldy, x.n, shape.Cols)
 	}
-	if f := k.integer; f != nil && x.batch <= integerStripWidth && f.strips[x.batch] != nil && f.tiles[x.batch] == nil && x.n > 0 {
-		k.dotPackedStrips(y, ldy, x, m, first, rows, f.strips[x.batch])
+	if k.integer.takesStrips(x.batch) && x.n > 0 {
+		k.dotPackedStrips(y, ldy, x, m, first, rows)
 		return
 	}
 	var strip tiles.Strip
@@ -61,21 +61,43 @@ func (k *Kernels) DotIntegersTiles(y []float32, ldy int, x *QuantizedActivations
 	})
 }
 
+// takesStrips tells whether there are routines for packed strips times so many vectors, and nothing faster.
+func (f *integerRoutines) takesStrips(batch int) bool {
+	return f != nil && batch <= integerStripWidth && (f.strips[batch] != nil && f.tiles[batch] == nil || f.starts[batch] != nil)
+}
+
 // dotPackedStrips multiplies packed strips by all vectors, a panel, at once.
-func (k *Kernels) dotPackedStrips(y []float32, ldy int, x *QuantizedActivations, m *tiles.Matrix, first, rows int, dot integerStripFunc) {
+func (k *Kernels) dotPackedStrips(y []float32, ldy int, x *QuantizedActivations, m *tiles.Matrix, first, rows int) {
 	s := k.scratch.Get().(*scratch)
 	defer k.scratch.Put(s)
 	sums, p := resize(&s.sums, x.batch*stripRows), x.panel(0, 0)
-	values, biases := p.values(0, 0), p.bias(0, 0)
 	for at := 0; at < rows; {
 		i, r := m.Place(first + at)
 		n := min(stripRows-r, rows-at, m.Shape().BlockRows-(first+at)%m.Shape().BlockRows)
-		strip := m.Strip(i)
 		clear(sums)
-		dot(&sums[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], unsafe.SliceData(strip.Lines), &strip.Counts[0], unsafe.SliceData(strip.Exceptions), len(strip.Widths))
+		k.integer.dotStrip(s, sums, p, m.Strip(i))
 		store(y[at:], ldy, sums, r, n)
 		at += n
 	}
+}
+
+// dotStrip adds a packed strip times a panel to y, [vector][stripRows].
+func (f *integerRoutines) dotStrip(s *scratch, y []float32, p integerPanel, strip tiles.Strip) {
+	values, biases, lines := p.values(0, 0), p.bias(0, 0), unsafe.SliceData(strip.Lines)
+	if dot := f.strips[p.width]; dot != nil {
+		dot(&y[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], lines, &strip.Counts[0], unsafe.SliceData(strip.Exceptions), len(strip.Widths))
+		return
+	}
+	const behind = 7 // bytes of the list that are read too
+	list := strip.Exceptions
+	if cap(list)-len(list) < behind {
+		copied := resize(&s.list, len(list)+behind)
+		copy(copied, list)
+		list = copied
+	}
+	sums := resize(&s.integers, len(strip.Counts)/tiles.CountsSize*p.width*stripRows)
+	f.starts[p.width](&sums[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], &strip.Counts[0], unsafe.SliceData(list), len(strip.Widths))
+	f.tileSums[p.width](&y[0], &sums[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], lines, len(strip.Widths))
 }
 
 // dotIntegerStrips multiplies rows, strip after strip. begin goes to the strip of a row, and returns the row's place there and how

@@ -88,3 +88,43 @@ func quantizeP16S16AVX2(values *byte, biases *byte, width int, x *float32, place
 //
 //go:noescape
 func interleaveAVX2(codes *byte, rows *byte, ld int, groups int)
+
+// stripStarts1AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
+//
+//go:noescape
+func stripStarts1AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+
+// stripStarts2AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
+//
+//go:noescape
+func stripStarts2AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+
+// stripStarts3AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
+//
+//go:noescape
+func stripStarts3AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+
+// stripStarts4AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
+//
+//go:noescape
+func stripStarts4AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+
+// stripTiles1AVX2 adds a strip of packed tiles times a panel, and what the sums of its groups begin with, to y, [vector][16].
+//
+//go:noescape
+func stripTiles1AVX2(y *float32, sums *int32, values *byte, biases *byte, width int, widths *byte, lines *byte, tiles int)
+
+// stripTiles2AVX2 adds a strip of packed tiles times a panel, and what the sums of its groups begin with, to y, [vector][16].
+//
+//go:noescape
+func stripTiles2AVX2(y *float32, sums *int32, values *byte, biases *byte, width int, widths *byte, lines *byte, tiles int)
+
+// stripTiles3AVX2 adds a strip of packed tiles times a panel, and what the sums of its groups begin with, to y, [vector][16].
+//
+//go:noescape
+func stripTiles3AVX2(y *float32, sums *int32, values *byte, biases *byte, width int, widths *byte, lines *byte, tiles int)
+
+// stripTiles4AVX2 adds a strip of packed tiles times a panel, and what the sums of its groups begin with, to y, [vector][16].
+//
+//go:noescape
+func stripTiles4AVX2(y *float32, sums *int32, values *byte, biases *byte, width int, widths *byte, lines *byte, tiles int)

@@ -1,10 +1,12 @@
 package kernel
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/internal/tiles"
@@ -74,6 +76,34 @@ func TestIntegerTileWidths(t *testing.T) {
 			k.DotIntegersTiles(got, m.Rows, c.quantized(k), m.m, 0, m.Rows)
 			oracle.DotIntegers(want, m.Rows, c.quantized(oracle), m.idx, m.Rows)
 			wantBits(t, fmt.Sprint("case ", i), got, want)
+		}
+	})
+}
+
+// TestIntegerTileExtremes has the largest sums that each width allows, of both signs, which an addition of 16 bits must not cut.
+func TestIntegerTileExtremes(t *testing.T) {
+	const cols = 128
+	c := integerCase{columns: NewColumns(make([]uint32, cols), slices.Repeat([]float32{1}, cols)), x: []float32{1}}
+	eachLevel(t, func(t *testing.T, k *Kernels) {
+		for width := 1; width <= 8; width++ {
+			for _, z := range []int{-1 << width >> 1, 1<<width>>1 - 1} {
+				m := tilesCase{Shape: tiles.Shape{Rows: 16, Cols: cols, BlockRows: 16}, idx: bytes.Repeat([]byte{byte(z + tiles.Zero)}, 16*cols)}
+				m.pack(t, func(b []byte) []byte { return b })
+				for batch := 1; batch <= integerStripWidth+1; batch++ {
+					for _, sign := range []float32{1, -1} {
+						c.batch, c.cols, c.x = batch, cols, slices.Repeat([]float32{sign}, batch*cols)
+						y := make([]float32, batch*16)
+						k.DotIntegersTiles(y, 16, c.quantized(k), m.m, 0, 16)
+						group := float32(z*127*RoundGroup) * sign
+						want := FMA32(group, float32(1)/127, FMA32(group, float32(1)/127, 0))
+						for _, y := range y {
+							if y != want {
+								t.Fatalf("%d vectors: code %d times %g: %g, want %g", batch, z, sign, y, want)
+							}
+						}
+					}
+				}
+			}
 		}
 	})
 }

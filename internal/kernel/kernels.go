@@ -28,7 +28,8 @@ func (k *Kernels) Level() Level { return k.level }
 type scratch struct {
 	weights  []float32 // decoded weights
 	sums     []float32 // lanes, or columns of y
-	integers []int32   // sums of tile registers
+	integers []int32   // sums of tile registers, or of a strip's groups
+	list     []byte    // of exceptions, with room behind
 	staged   []byte    // the last columns of rows, padded to a group
 	unpacked []byte    // rows of a matrix that is kept packed
 	panel    []byte    // tiles in strip order

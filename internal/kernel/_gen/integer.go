@@ -72,7 +72,11 @@ func integerTable(m machine, table *bytes.Buffer) {
 	}
 	name := "interleave" + m.suffix()
 	interleave(m, name)
-	fmt.Fprintf(table, "},\n\tinterleave: %s,\n}\n", name)
+	fmt.Fprintf(table, "},\n\tinterleave: %s,\n", name)
+	if !m.zmm {
+		integerStripsAVX2(m, table)
+	}
+	fmt.Fprintf(table, "}\n")
 }
 
 // integerTile is what products of a strip and some vectors have in common.
@@ -180,7 +184,6 @@ func integerDotVNNI(m machine, name string, vectors int) {
 func integerDot(m machine, name string, vectors int) {
 	t := newIntegerTile(m, name, vectors)
 	ones, offset := constantD(m, 0x00010001), constantD(m, 0x01010101*zeroCode)
-	nan := constantD(m, 0x7FC00000)
 	const unrolled = 4
 	for off := 0; off < lineBytes; off += m.bytes() {
 		loop, some := label("loop"), label("some")
@@ -225,11 +228,7 @@ func integerDot(m machine, name string, vectors int) {
 		DECQ(t.groups)
 		JNZ(LabelRef(loop))
 		for b := range sums {
-			sum, unordered := YMM(), YMM()
-			VMOVUPS(t.output(off, b), sum)
-			VCMPPS(U8(3), sum, sum, unordered)
-			VBLENDVPS(unordered, nan, sum, sum)
-			VMOVUPS(sum, t.output(off, b))
+			t.canonical(off, b)
 		}
 		if off+m.bytes() < lineBytes { // again, for the other rows
 			Load(Param("values"), t.values.(reg.GPVirtual))

@@ -252,17 +252,9 @@ func correctTiles(m machine, name string) {
 	}
 	JMP(LabelRef("layer"))
 
-	Label("tails") // of rows whose four bits are ones
+	Label("tails")
 	some := GP64()
-	MOVQ(Mem{Base: counts}, mask)
-	for _, shift := range []int{1, 2} {
-		MOVQ(mask, some)
-		SHRQ(U8(shift), some)
-		ANDQ(some, mask)
-	}
-	MOVQ(U64(0x1111111111111111), some)
-	ANDQ(some, mask)
-	JEQ(LabelRef("next"))
+	rowsWithTails(counts, mask, "next")
 	Label("tail")
 	entry, row = GP64(), GP64()
 	MOVBQZX(Mem{Base: list}, entry)
@@ -287,6 +279,20 @@ func correctTiles(m machine, name string) {
 	Store(list, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
+}
+
+// rowsWithTails sets a bit of mask for each row whose four bits of counts are ones, the row's lowest, and jumps to a label if there is none.
+func rowsWithTails(counts reg.Register, mask reg.GPVirtual, none string) {
+	some := GP64()
+	MOVQ(Mem{Base: counts}, mask)
+	for _, shift := range []int{1, 2} {
+		MOVQ(mask, some)
+		SHRQ(U8(shift), some)
+		ANDQ(some, mask)
+	}
+	MOVQ(U64(0x1111111111111111), some)
+	ANDQ(some, mask)
+	JEQ(LabelRef(none))
 }
 
 // clearLowest clears the lowest bit that is set, and sets flags.

@@ -18,9 +18,10 @@ type family struct {
 	// adjust changes what config.json gave a Llama of the same sizes.
 	adjust func(c *Config, h *hfConfig) error
 
-	localRope bool // rope_parameters are apart for global and local layers
-	phi       bool // LongRoPE has older names
-	partial   bool // part of a head may turn
+	rope      string // config.json's rope_parameters where the file has none
+	localRope bool   // rope_parameters are apart for global and local layers
+	phi       bool   // LongRoPE has older names
+	partial   bool   // part of a head may turn
 }
 
 // section is the family's in the tables of keys.
@@ -158,6 +159,24 @@ var families = []family{
 		},
 	},
 	{
+		names: []string{"gpt_oss", "gpt-oss"},
+		about: "gpt-oss: experts with biases and clamped activations, attention sinks, windows in every other layer",
+		defaults: `{"max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "num_key_value_heads": 8, "head_dim": 64, "sliding_window": 128, "attention_bias": true,
+			"num_local_experts": 128, "num_experts_per_tok": 4, "norm_topk_prob": true, "rope_theta": 150000}`,
+		rope: `{"rope_type": "yarn", "factor": 32, "beta_fast": 32, "beta_slow": 1, "truncate": false, "original_max_position_embeddings": 4096}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.Sinks, c.Experts.Biases = true, true
+			c.Activation, c.SwiGLUAlpha, c.SwiGLULimit = ClampedSwiGLU, swigluAlpha, swigluLimit
+			if h.SwiGLUAlpha != nil {
+				c.SwiGLUAlpha = *h.SwiGLUAlpha
+			}
+			if h.SwiGLULimit != nil {
+				c.SwiGLULimit = *h.SwiGLULimit
+			}
+			return c.slide(h, func(l int) bool { return l%2 == 0 })
+		},
+	},
+	{
 		names: []string{"gemma2"},
 		about: "Gemma 2: norms after layers too, soft caps, windows in every other layer",
 		defaults: `{"max_position_embeddings": 8192, "sliding_window": 4096, "num_key_value_heads": 4, "head_dim": 256,
@@ -206,6 +225,12 @@ var families = []family{
 		phi: true, partial: true,
 	},
 }
+
+// The constants of gpt-oss's activation.
+const (
+	swigluAlpha = 1.702
+	swigluLimit = 7
+)
 
 // Family is an architecture that is known here, in words for people.
 type Family struct {

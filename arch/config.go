@@ -38,14 +38,16 @@ type Config struct {
 
 	Experts Experts
 
-	Activation Activation
-	NormOffset bool // norms multiply by 1 + w (Gemma)
-	QKNorm     bool // RMSNorm of every query and key head (Qwen 3, Gemma 3)
-	WholeNorm  bool // … which is of all heads together (OLMo)
-	PostNorms  bool // norms after attention and FFN too (Gemma 2 and 3)
-	NoPreNorms bool // … and none before them (OLMo 2 and 3)
-	FusedQKV   bool // one matrix for queries, keys and values (Phi-3)
-	FusedGate  bool // one matrix for gate and up projections (Phi-3)
+	Activation               Activation
+	SwiGLUAlpha, SwiGLULimit float32 // of ClampedSwiGLU
+	NormOffset               bool    // norms multiply by 1 + w (Gemma)
+	QKNorm                   bool    // RMSNorm of every query and key head (Qwen 3, Gemma 3)
+	WholeNorm                bool    // … which is of all heads together (OLMo)
+	PostNorms                bool    // norms after attention and FFN too (Gemma 2 and 3)
+	NoPreNorms               bool    // … and none before them (OLMo 2 and 3)
+	Sinks                    bool    // every query head has a score that no position has, and that takes its share of the softmax (gpt-oss)
+	FusedQKV                 bool    // one matrix for queries, keys and values (Phi-3)
+	FusedGate                bool    // one matrix for gate and up projections (Phi-3)
 
 	// Biases that the checkpoint must have; others are used where it has them.
 	QKVBias, OutBias, FFNBias bool
@@ -64,10 +66,12 @@ type Config struct {
 // Activation is the gate's function.
 type Activation string
 
-// The activations of SwiGLU and GeGLU.
+// The activations of SwiGLU and GeGLU. ClampedSwiGLU is gpt-oss's: gates g of at most Config.SwiGLULimit and
+// ups u within ± that make (u + 1)·g·σ(αg), with Config.SwiGLUAlpha for α.
 const (
-	SiLU     Activation = "silu"
-	GELUTanh Activation = "gelu_tanh"
+	SiLU          Activation = "silu"
+	GELUTanh      Activation = "gelu_tanh"
+	ClampedSwiGLU Activation = "clamped_swiglu"
 )
 
 const mostLayers = 1 << 12
@@ -103,8 +107,10 @@ func (c *Config) Check() error {
 		return fmt.Errorf("head size %d is odd: rotary embeddings need pairs: %w", c.HeadDim, ErrConfig)
 	case !(c.NormEps >= 0 && c.NormEps < 1):
 		return fmt.Errorf("norm epsilon %v: %w", c.NormEps, ErrConfig)
-	case c.Activation != SiLU && c.Activation != GELUTanh:
-		return fmt.Errorf("activation %q is not %s or %s: %w", c.Activation, SiLU, GELUTanh, ErrConfig)
+	case c.Activation != SiLU && c.Activation != GELUTanh && c.Activation != ClampedSwiGLU:
+		return fmt.Errorf("activation %q is not %s, %s or %s: %w", c.Activation, SiLU, GELUTanh, ClampedSwiGLU, ErrConfig)
+	case c.Activation == ClampedSwiGLU && !(c.SwiGLUAlpha > 0 && c.SwiGLUAlpha <= 1e6 && c.SwiGLULimit > 0 && c.SwiGLULimit <= 1e6):
+		return fmt.Errorf("swiglu_alpha %v, swiglu_limit %v: %w", c.SwiGLUAlpha, c.SwiGLULimit, ErrConfig)
 	case c.SlidingWindow < 0 || c.SlidingWindow > 1<<28:
 		return fmt.Errorf("sliding window %d is not in 0..%d: %w", c.SlidingWindow, 1<<28, ErrConfig)
 	case c.SlidingWindow > 0 && len(c.Local) != c.Layers:

@@ -20,6 +20,7 @@ type Experts struct {
 	Sigmoid   bool
 	Scale     float32 // the weights are multiplied by it in the end; 0 means 1
 	Bias      bool    // a vector is added to what decides about the choice (GLM 4.5); only with sigmoids
+	Biases    bool    // the router's and the experts' matrices have biases (gpt-oss)
 	// Groups of neighbouring experts, if not 0: chosen are experts of GroupsPerToken of them, those
 	// whose two best are best together; only with sigmoids.
 	Groups, GroupsPerToken int

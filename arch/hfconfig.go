@@ -56,6 +56,9 @@ type hfConfig struct {
 	ResidualMultiplier float32 `json:"residual_multiplier"`
 	LogitsScaling      float64 `json:"logits_scaling"`
 
+	SwiGLUAlpha *float32 `json:"swiglu_alpha"`
+	SwiGLULimit *float32 `json:"swiglu_limit"`
+
 	QueryPreAttnScalar float64  `json:"query_pre_attn_scalar"`
 	AttnSoftcap        *float32 `json:"attn_logit_softcapping"`
 	LogitSoftcap       *float32 `json:"final_logit_softcapping"`

@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -41,6 +42,11 @@ func (h *hfConfig) ropeParameters(read map[string]any) (err error) {
 	}
 	if !h.family.localRope {
 		name := "rope_parameters"
+		if parameters == nil && len(scaling) == 0 && h.family.rope != "" {
+			if err := json.Unmarshal([]byte(h.family.rope), &parameters); err != nil {
+				return err
+			}
+		}
 		if len(scaling) > 0 {
 			parameters, name = scaling, "rope_scaling"
 		}

@@ -27,6 +27,12 @@ type conventions struct {
 	experts, normalized bool
 	// unscaled: rotary embeddings are not scaled in layers with a sliding window.
 	unscaled bool
+	// postAttention: the norm before the feed-forward layer is called as that after attention elsewhere.
+	postAttention bool
+	// sinks: attention has sinks, and experts have biases.
+	sinks bool
+	// unrounded: llama.cpp's own conversion, too, leaves out that YaRN's bounds are not whole.
+	unrounded bool
 	// noRope: every so manieth layer has no rotary embeddings. 0: all have them.
 	noRope int
 	// largest is the number of layers of the model whose attention is scaled by its
@@ -50,6 +56,11 @@ var llamaCpp = []conventions{
 	{name: "smollm3", models: []string{"smollm3"}, activation: SiLU, neighbours: true, noRope: 4},
 	{name: "olmo2", models: []string{"olmo2", "olmo3"}, activation: SiLU, square: true, slides: true, window: 4, unscaled: true},
 	{name: "olmoe", models: []string{"olmoe"}, activation: SiLU, square: true, ungrouped: true, experts: true},
+	{
+		name: "gpt-oss", models: []string{"gpt_oss", "gpt-oss"}, activation: ClampedSwiGLU, experts: true, normalized: true, sinks: true, postAttention: true, unrounded: true,
+		biases: append([]string{"attn_output", "ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"}, attention...),
+		slides: true, window: 2,
+	},
 	{name: "qwen2moe", models: []string{"qwen2_moe", "qwen2moe"}, activation: SiLU, biases: attention, square: true, experts: true},
 	{name: "qwen3moe", models: []string{"qwen3_moe", "qwen3moe"}, activation: SiLU, biases: attention, experts: true, normalized: true},
 	{
@@ -105,6 +116,8 @@ func (t *conventions) check(c *Config) error {
 		{gemma2 && (c.AttnSoftcap == 0 || c.LogitSoftcap == 0), "attention scores or logits that are not capped"},
 		{t.window == 0 && c.LogitSoftcap != 0, "capped logits"},
 		{!t.usualRope(c), "rotary embeddings in other layers"},
+		{c.Activation == ClampedSwiGLU && (c.SwiGLUAlpha != swigluAlpha || c.SwiGLULimit != swigluLimit), "other constants of its activation"},
+		{c.Sinks != t.sinks || c.Experts.Biases != t.sinks, "sinks of attention or biases of experts otherwise than there"},
 		{c.Experts.Dense != nil, "experts in some layers only"},
 		{c.Experts.Count > 0 && c.Experts.Normalize != t.normalized, "experts' weights that sum to 1 or not otherwise than there"},
 	} {
@@ -124,7 +137,7 @@ func (t *conventions) checkRope(c *Config) string {
 	switch s.Type {
 	case NoScaling, ScaleLinear:
 	case ScaleYaRN:
-		if s.BetaFast != 0 && s.BetaFast != 32 || s.BetaSlow != 0 && s.BetaSlow != 1 || s.Exact {
+		if s.BetaFast != 0 && s.BetaFast != 32 || s.BetaSlow != 0 && s.BetaSlow != 1 || s.Exact && !t.unrounded {
 			return "whose YaRN has betas other than 32 and 1, or bounds that are not whole"
 		}
 		if t.name == "gemma3" && s.Attention != 0 && s.Attention != yarnAttention(s.Factor, 1) {

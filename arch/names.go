@@ -36,7 +36,7 @@ func StoredName(name string, has func(string) bool) string {
 	return name
 }
 
-// otherWords are what Mixtral's, Granite's and GLM's checkpoints have for parts of names.
+// otherWords are what Mixtral's, Granite's, GLM's and gpt-oss's checkpoints have for parts of names.
 var otherWords = [][2]string{
 	{".mlp.gate.", ".block_sparse_moe.gate."},
 	{".mlp.experts.gate_proj.", ".block_sparse_moe.experts.w1."},
@@ -46,6 +46,7 @@ var otherWords = [][2]string{
 	{".mlp.experts.gate_up_proj", ".block_sparse_moe.input_linear.weight"},
 	{".mlp.experts.down_proj", ".block_sparse_moe.output_linear.weight"},
 	{".mlp.shared_expert.", ".mlp.shared_experts."},
+	{".mlp.gate.", ".mlp.router."},
 }
 
 func behindPrefix(name string, has func(string) bool) (stored string, ok bool) {
@@ -67,7 +68,7 @@ func behindPrefix(name string, has func(string) bool) (stored string, ok bool) {
 }
 
 // names is the table of what Hugging Face and GGUF call a tensor, without ".weight" or
-// ".bias"; a layer's, behind "model.layers.N." and "blk.N.".
+// ".bias" unless only one of them has that; a layer's, behind "model.layers.N." and "blk.N.".
 var names = []struct {
 	huggingFace, gguf string
 	// GGUF's in models with norms after attention and FFN, if it is another: Hugging Face
@@ -85,6 +86,7 @@ var names = []struct {
 	{huggingFace: "model.layers.N.self_attn.o_proj", gguf: "blk.N.attn_output"},
 	{huggingFace: "model.layers.N.self_attn.q_norm", gguf: "blk.N.attn_q_norm"},
 	{huggingFace: "model.layers.N.self_attn.k_norm", gguf: "blk.N.attn_k_norm"},
+	{huggingFace: "model.layers.N.self_attn.sinks", gguf: "blk.N.attn_sinks.weight"},
 	{huggingFace: "model.layers.N.post_attention_layernorm", gguf: "blk.N.ffn_norm", postNorms: "blk.N.post_attention_norm"},
 	{huggingFace: "model.layers.N.pre_feedforward_layernorm", postNorms: "blk.N.ffn_norm"},
 	{huggingFace: "model.layers.N.post_feedforward_layernorm", postNorms: "blk.N.post_ffw_norm"},
@@ -112,7 +114,9 @@ func GGUFName(name string, postNorms bool) string {
 	part, kind := name[:dot], name[dot:]
 	part, layer := cutLayer(part, "model.layers.")
 	for _, n := range names {
-		if n.huggingFace != part {
+		if n.huggingFace == part+kind {
+			kind = ""
+		} else if n.huggingFace != part {
 			continue
 		}
 		translated := n.gguf
@@ -125,6 +129,11 @@ func GGUFName(name string, postNorms bool) string {
 		return strings.Replace(translated, ".N.", "."+layer+".", 1) + kind
 	}
 	return ""
+}
+
+// GGUFName translates a Hugging Face name of a tensor of a model whose configuration is that of a GGUF file.
+func (c *Config) GGUFName(name string) string {
+	return GGUFName(name, c.PostNorms || conventionsOf(c.Architecture).postAttention)
 }
 
 // cutLayer puts N for the number of a layer behind a prefix.
@@ -146,6 +155,7 @@ const (
 	Head      Role = "head"      // from the last hidden state to logits
 	Norm      Role = "norm"
 	Router    Role = "router" // chooses experts, or how much of one is added
+	Bias      Role = "bias"
 )
 
 // RoleOf recognises a tensor by the usual names, also those of families that do not run here.
@@ -161,6 +171,8 @@ func RoleOf(name string) Role {
 	switch {
 	case isRouter(name):
 		return Router
+	case strings.HasSuffix(name, ".bias"):
+		return Bias
 	case name == "output.weight":
 		return Head
 	case strings.Contains(name, "norm"):
@@ -171,7 +183,7 @@ func RoleOf(name string) Role {
 
 // isRouter recognises a router, and the gate of a shared expert.
 func isRouter(name string) bool {
-	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
+	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".mlp.router.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}
@@ -235,3 +247,11 @@ func parseNumber(digits string) (int, bool) {
 	n, err := strconv.Atoi(digits)
 	return n, err == nil && n >= 0 && strconv.Itoa(n) == digits
 }
+
+// GateUpBias ends the name of the biases of gates and up projections of a layer's experts where a checkpoint has these by turns,
+// and the experts' matrices as [experts, inputs, outputs]: gpt-oss. Package checkpoint hands them over as other
+// families have them.
+const GateUpBias = "gate_up_proj_bias"
+
+// ExpertGateBias ends the name of the gates' biases as they are handed over.
+const ExpertGateBias = ".experts.gate_proj.bias"

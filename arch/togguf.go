@@ -37,6 +37,9 @@ func (c *Config) ToGGUF() (*GGUF, error) {
 		return nil, err
 	}
 	g := &GGUF{Architecture: by.name, by: by, config: c}
+	if c.Rope.Scaling.Exact {
+		g.Notes = append(g.Notes, "llama.cpp rounds the bounds between which YaRN blends, which this model does not")
+	}
 	told := *c // what the file says
 	if by.window == 0 && c.slides() && told.Context > c.SlidingWindow {
 		told.Context = c.SlidingWindow
@@ -129,9 +132,9 @@ type Layout struct {
 // does not use it.
 func (g *GGUF) Layout(w *Weight) (Layout, error) {
 	c := g.config
-	l := Layout{Name: GGUFName(w.Name, c.PostNorms)}
+	l := Layout{Name: GGUFName(w.Name, c.PostNorms || g.by.postAttention)}
 	if w.Name == HeadName && c.TiedHead { // where only the head is stored
-		l.Name = GGUFName(EmbeddingName, c.PostNorms)
+		l.Name = GGUFName(EmbeddingName, false)
 	}
 	if l.Name == "" {
 		return l, fmt.Errorf("llama.cpp has no one tensor for %s", w.Name)

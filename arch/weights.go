@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Weight is a tensor that a model of a configuration is made of.
@@ -35,8 +36,9 @@ const (
 	Query             Use = "query"
 	Key               Use = "key"
 	Value             Use = "value"
-	QueryNorm         Use = "query_norm" // of each head, or of all
-	KeyNorm           Use = "key_norm"   // of each head, or of all
+	QueryNorm         Use = "query_norm"      // of each head, or of all
+	KeyNorm           Use = "key_norm"        // of each head, or of all
+	Sinks             Use = "attention_sinks" // a score of each query head
 	AttentionOutput   Use = "attention_output"
 	PostAttentionNorm Use = "post_attention_norm" // of what attention adds
 	FFNNorm           Use = "ffn_norm"            // before the feed-forward layer
@@ -114,6 +116,9 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 		norm("self_attn.q_norm", QueryNorm, q)
 		norm("self_attn.k_norm", KeyNorm, k)
 	}
+	if c.Sinks {
+		list = append(list, Weight{Name: LayerName(l, "self_attn.sinks"), Shape: []int{c.Heads}, Layer: l, Parts: []Part{{Sinks, c.Heads}}})
+	}
 	projection("self_attn.o_proj", queries, c.OutBias, Part{AttentionOutput, c.Hidden})
 	if c.PostNorms {
 		norm("post_attention_layernorm", PostAttentionNorm, c.Hidden)
@@ -150,13 +155,19 @@ func (c *Config) expertWeights(l int, has func(name string) bool) (list []Weight
 			rows += p.Rows
 		}
 		add(name, []int{x.Count * rows, cols}, x.Count, parts...)
+		if module, ok := strings.CutSuffix(name, ".weight"); ok && x.Biases {
+			add(module+".bias", []int{x.Count * rows}, x.Count, parts...)
+		}
 	}
 	gate, up, down := Part{ExpertGate, x.FFN}, Part{ExpertUp, x.FFN}, Part{ExpertDown, c.Hidden}
 	add("mlp.gate.weight", []int{x.Count, c.Hidden}, 0, Part{ExpertRouter, x.Count})
+	if x.Biases {
+		add("mlp.gate.bias", []int{x.Count}, 0, Part{ExpertRouter, x.Count})
+	}
 	if x.Bias {
 		add("mlp.gate.e_score_correction_bias", []int{x.Count}, 0, Part{RouterBias, x.Count})
 	}
-	fused := has(LayerName(l, fusedExperts))
+	fused := has(LayerName(l, fusedExperts)) && !x.Biases
 	if fused {
 		experts(fusedExperts, c.Hidden, gate, up)
 	} else {
@@ -252,7 +263,7 @@ func (w *Weight) Stacked() []int {
 	if w.Experts == 0 {
 		return w.Shape
 	}
-	return []int{w.Experts, w.Shape[0] / w.Experts, w.Shape[1]}
+	return append([]int{w.Experts, w.Shape[0] / w.Experts}, w.Shape[1:]...)
 }
 
 // isVector tells whether a tensor's shape is [n], but for dimensions of 1.

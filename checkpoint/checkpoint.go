@@ -175,6 +175,7 @@ func open(ctx context.Context, place storage.Place, file, name string, stored bo
 			c.Close()
 			return nil, err
 		}
+		c.straighten()
 		c.stack()
 	}
 	for file := range c.files {

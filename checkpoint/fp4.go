@@ -86,57 +86,16 @@ func (w *fp4Rows) decode(ctx context.Context, dst []float32, a, b int) error {
 	return nil
 }
 
-// fp4Experts is gpt-oss's MXFP4: blocks [experts, outputs, groups, 16] and scales [experts,
-// outputs, groups] of matrices that the model uses as [experts, inputs, outputs], so that a
-// row of a matrix is a column of what is stored.
-type fp4Experts struct {
-	codes, scales   []strips // of each expert
-	inputs, outputs int
-}
-
-func newFP4Experts(blocks, scales *Tensor) (e *fp4Experts, shape []int, err error) {
+// newFP4Experts reads gpt-oss's MXFP4, blocks [experts, rows, groups, 16] and scales [experts, rows, groups]:
+// every step-th row of an expert, from the first on. parts are what those rows are made of.
+func newFP4Experts(blocks, scales *Tensor, first, step int) (w *fp4Rows, shape []int, parts []*Tensor, err error) {
 	if blocks.Type != dtype.U8 || scales.Type != dtype.U8 || len(blocks.Shape) != 4 || blocks.Shape[3] != mxfp4Group/2 ||
-		!slices.Equal(blocks.Shape[:3], scales.Shape) || blocks.Len() == 0 {
-		return nil, nil, fmt.Errorf("%s is %v of %s with scales of %v: not [experts, outputs, groups, 16]: %w", blocks.Name, blocks.Shape, blocks.DType, scales.Shape, ErrScale)
+		!slices.Equal(blocks.Shape[:3], scales.Shape) || blocks.Len() == 0 || blocks.Shape[1]%step != 0 {
+		return nil, nil, nil, fmt.Errorf("%s is %v of %s with scales of %v: not [experts, rows, groups, 16]: %w", blocks.Name, blocks.Shape, blocks.DType, scales.Shape, ErrScale)
 	}
-	experts, outputs, groups := scales.Shape[0], scales.Shape[1], scales.Shape[2]
-	e = &fp4Experts{inputs: groups * mxfp4Group, outputs: outputs}
-	weights := stripRows(e.inputs, 4*outputs)
-	for x := range experts {
-		e.codes = append(e.codes, strips{
-			recent: &recentCodes, data: blocks.data, offset: int64(x) * int64(outputs) * int64(e.inputs/2), rows: outputs, cols: e.inputs / 2, weights: weights,
-			span: func(a, b int) (int, int) { return a / 2, b / 2 },
-		})
-		e.scales = append(e.scales, strips{
-			recent: &recentScales, data: scales.data, offset: int64(x) * int64(outputs) * int64(groups), rows: outputs, cols: groups, weights: e.inputs,
-			span: func(a, b int) (int, int) { return a / mxfp4Group, b / mxfp4Group },
-		})
-	}
-	return e, []int{experts, e.inputs, outputs}, nil
-}
-
-func (e *fp4Experts) decode(ctx context.Context, dst []float32, a, b int) error {
-	var scale [1]float32
-	for r := a; r < b; r++ {
-		x, k := r/e.inputs, r%e.inputs
-		codes, err := e.codes[x].read(ctx, k, e.inputs)
-		if err != nil {
-			return err
-		}
-		scales, err := e.scales[x].read(ctx, k, e.inputs)
-		if err != nil {
-			return err
-		}
-		row := dst[(r-a)*e.outputs:][:e.outputs]
-		width, column := len(codes.data)/e.outputs, k-codes.first
-		across, group := len(scales.data)/e.outputs, (k-scales.first)/mxfp4Group
-		for o := range row {
-			c := codes.data[o*width+column/2] >> (4 * (column % 2)) & 15
-			dtype.Decode(scale[:], scales.data[o*across+group:][:1], dtype.F8E8M0)
-			row[o] = fp4Values[c] * scale[0]
-		}
-		recentCodes.Put(codes)
-		recentScales.Put(scales)
-	}
-	return nil
+	codes := *blocks
+	codes.Shape = []int{blocks.Shape[0], blocks.Shape[1], blocks.Shape[2] * blocks.Shape[3]}
+	parts = []*Tensor{everyRow(&codes, blocks.Name, first, step), everyRow(scales, scales.Name, first, step)}
+	w, shape, err = newFP4Rows(parts[0], parts[1], nil, false)
+	return w, shape, parts, err
 }

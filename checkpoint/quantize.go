@@ -319,11 +319,23 @@ func (m *maker) experts(blocks *Tensor, name string) error {
 	if m.q.method != mxfp4 {
 		return fmt.Errorf("4-bit blocks, but no configuration that says MXFP4: %w", ErrQuantization)
 	}
-	w, shape, err := newFP4Experts(blocks, scales)
-	if err != nil {
-		return err
+	m.used[blocks], m.used[scales] = true, true
+	made := []struct {
+		name        string
+		first, step int
+	}{{name + ".weight", 0, 1}}
+	if module, ok := strings.CutSuffix(name, "gate_up_proj"); ok { // by turns
+		made[0].name, made[0].step = module+"gate_proj.weight", 2
+		made = append(made, made[0])
+		made[1].name, made[1].first = module+"up_proj.weight", 1
 	}
-	m.add(name, "MXFP4", shape, w, blocks, scales)
+	for _, one := range made {
+		w, shape, parts, err := newFP4Experts(blocks, scales, one.first, one.step)
+		if err != nil {
+			return err
+		}
+		m.add(one.name, "MXFP4", shape, w, parts...)
+	}
 	return nil
 }
 

@@ -153,6 +153,8 @@ func keepExact(t *checkpoint.Tensor, asked string) string {
 		return "not floating point"
 	case arch.RoleOf(t.Name) == arch.Router:
 		return "router"
+	case arch.RoleOf(t.Name) == arch.Bias: // of all experts of a layer
+		return "bias"
 	}
 	return asked
 }

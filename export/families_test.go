@@ -125,6 +125,8 @@ var families = []struct {
 	{"mixtral", nil, "llama"},
 	{"qwen2_moe", nil, "qwen2moe"},
 	{"qwen3_moe", nil, "qwen3moe"},
+	{"gpt_oss", rope("yarn", map[string]any{"factor": 4.0, "original_max_position_embeddings": 16}), "gpt-oss"},
+	{"gpt_oss-tied", rope("yarn", map[string]any{"factor": 4.0, "original_max_position_embeddings": 16, "truncate": true}), "gpt-oss"},
 	{"gemma2", gemmaScale, "gemma2"},
 	{"gemma2", map[string]any{"query_pre_attn_scalar": 12, "layer_types": []string{"full_attention", "sliding_attention"}}, "gemma2"},
 	{"gemma3", gemmaScale, "gemma3"},
@@ -209,6 +211,14 @@ func TestWhatLlamaCppCannot(t *testing.T) {
 		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %v: %v, want %q", c.name, c.change, err, c.want)
 		}
+	}
+}
+
+// TestSidewaysExperts: experts as only gpt-oss has them are not written to safetensors in another form.
+func TestSidewaysExperts(t *testing.T) {
+	_, err := File(t.Context(), family(t, "gpt_oss", nil), filepath.Join(t.TempDir(), "model.safetensors"), Options{})
+	if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "on their side") {
+		t.Error(err)
 	}
 }
 

@@ -1,8 +1,11 @@
 package export
 
 import (
+	"fmt"
 	"io"
+	"strings"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
@@ -12,6 +15,9 @@ func writeSafetensors(e *exporter, w io.Writer) error {
 	var tensors []*tensor
 	var entries []safetensors.Entry
 	for _, stack := range e.src.Tensors() {
+		if strings.HasSuffix(stack.Name, arch.ExpertGateBias) {
+			return fmt.Errorf("%s: transformers has experts with biases on their side only, which is not written (GGUF is): %w", stack.Name, ErrUnsupported)
+		}
 		for _, t := range stack.Experts() {
 			out := &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)}
 			tensors = append(tensors, out)

@@ -45,7 +45,7 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 		}
 	}
 	for _, p := range w.Parts {
-		if p.Use == arch.RouterBias && !finite(vector) { // it decides who is chosen, and shows in nothing else
+		if (p.Use == arch.RouterBias || p.Use == arch.Sinks) && !finite(vector) { // infinities show in nothing else
 			return fmt.Errorf("%s holds NaN or infinities: %w", w.Name, arch.ErrWeights)
 		}
 	}
@@ -55,6 +55,8 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 		switch {
 		case l == nil:
 			*b.vector(p.Use) = vector
+		case vector != nil && w.Experts > 0:
+			l.Bias = vector
 		case vector != nil: // which comes after the matrix
 			l.Bias = vector[first:][:p.Rows]
 		default:
@@ -110,6 +112,8 @@ func (b *block) vector(u arch.Use) *[]float32 {
 		return &b.Attention.QNorm
 	case arch.KeyNorm:
 		return &b.Attention.KNorm
+	case arch.Sinks:
+		return &b.Attention.Sinks
 	case arch.PostAttentionNorm:
 		return &b.PostAttn
 	case arch.FFNNorm:

@@ -12,6 +12,7 @@ import (
 type attention struct {
 	Q, K, V, O   linear
 	QNorm, KNorm []float32 // of a head, or of all of them; or nil
+	Sinks        []float32 // of each query head, or nil
 }
 
 // attentionScratch is the memory of an attention layer for a pass.
@@ -47,7 +48,7 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 		return err
 	}
 	p.divideAttention()
-	p.attending = attending{p, l}
+	p.attending = attending{p, l, t.Sinks}
 	if err := m.engine.Each(ctx, len(b.workers), len(b.tasks)*c.KVHeads, &p.attending); err != nil {
 		return err
 	}
@@ -105,20 +106,24 @@ func (p *pass) rotate(heads, norm []float32, turn rotation) {
 type attending struct {
 	pass  *pass
 	layer int
+	sinks []float32
 }
 
 func (t *attending) Do(worker, i int) error {
 	b, heads := &t.pass.attention, t.pass.model.Config.KVHeads
-	t.pass.attendHead(b.workers[worker], t.layer, i%heads, b.tasks[len(b.tasks)-1-i/heads])
+	t.pass.attendHead(b.workers[worker], t.layer, i%heads, t.sinks, b.tasks[len(b.tasks)-1-i/heads])
 	return nil
 }
 
 // attendHead computes, for a task's rows, the context of the query heads that a key/value head serves.
-func (p *pass) attendHead(m *kernel.AttentionMemory, l, head int, t attentionTask) {
+func (p *pass) attendHead(m *kernel.AttentionMemory, l, head int, sinks []float32, t attentionTask) {
 	c, cache := p.model.Config, p.rows[t.from].cache
 	a := kernel.Attention{Form: cache.form, Dim: c.HeadDim, Group: c.Heads / c.KVHeads, Scale: c.AttnScale, Softcap: c.AttnSoftcap}
 	if c.IsLocal(l) {
 		a.Window = c.SlidingWindow
+	}
+	if sinks != nil {
+		a.Sinks = sinks[head*a.Group:][:a.Group]
 	}
 	ld := c.Heads * c.HeadDim
 	at, n := t.from*ld+head*a.Group*a.Dim, (t.to-t.from-1)*ld+a.Group*a.Dim

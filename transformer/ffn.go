@@ -50,9 +50,16 @@ func (t *activating) Do(_, i int) error {
 
 // activate replaces g by act(g)·u.
 func (m *Model) activate(g, u []float32) {
-	if m.Config.Activation == arch.GELUTanh {
+	switch m.Config.Activation {
+	case arch.GELUTanh:
 		m.kernels.GELUTanhMul(g, u)
 		return
+	case arch.ClampedSwiGLU: // (u + 1)·g·σ(αg) is silu(αg)·(u + 1)/α
+		limit, alpha := m.Config.SwiGLULimit, m.Config.SwiGLUAlpha
+		for i := range g {
+			g[i] = min(g[i], limit) * alpha
+			u[i] = (max(-limit, min(u[i], limit)) + 1) / alpha
+		}
 	}
 	m.kernels.SiLUMul(g, u)
 }

@@ -50,7 +50,11 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			keys[l], values[l] = append(keys[l], k), append(values[l], v)
 			out := make([]float64, c.Heads*c.HeadDim)
 			for n := range c.Heads {
-				attend(c, l, q[n*c.HeadDim:], keys[l], values[l], n/(c.Heads/c.KVHeads)*c.HeadDim, out[n*c.HeadDim:][:c.HeadDim])
+				sink := math.Inf(-1)
+				if c.Sinks {
+					sink = get("self_attn.sinks")[n]
+				}
+				attend(c, l, q[n*c.HeadDim:], keys[l], values[l], n/(c.Heads/c.KVHeads)*c.HeadDim, sink, out[n*c.HeadDim:][:c.HeadDim])
 			}
 			y := project("self_attn.o_proj", out)
 			if c.PostNorms {
@@ -102,10 +106,15 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 func gated(c *arch.Config, gate, up []float64) []float64 {
 	y := make([]float64, len(gate))
 	for i, g := range gate {
-		if c.Activation == arch.SiLU {
+		switch c.Activation {
+		case arch.SiLU:
 			y[i] = g / (1 + math.Exp(-g)) * up[i]
-		} else {
+		case arch.GELUTanh:
 			y[i] = 0.5 * g * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(g+0.044715*g*g*g))) * up[i]
+		case arch.ClampedSwiGLU:
+			limit := float64(c.SwiGLULimit)
+			g = min(g, limit)
+			y[i] = g / (1 + math.Exp(-float64(c.SwiGLUAlpha)*g)) * (max(-limit, min(limit, up[i])) + 1)
 		}
 	}
 	return y
@@ -115,7 +124,7 @@ func gated(c *arch.Config, gate, up []float64) []float64 {
 func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float64, closest float64) {
 	x := &c.Experts
 	closest = math.Inf(1)
-	weights := affine(get("mlp.gate.weight"), nil, h)
+	weights := affine(get("mlp.gate.weight"), get("mlp.gate.bias"), h)
 	sum := 0.0
 	for i, v := range weights {
 		weights[i] = math.Exp(v)
@@ -165,8 +174,8 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float
 		return w[e*n:][:n]
 	}
 	y = make([]float64, c.Hidden)
-	plus := func(weight float64, gate, up, down []float64) {
-		for i, v := range affine(down, nil, gated(c, affine(gate, nil, h), affine(up, nil, h))) {
+	plus := func(weight float64, gate, up, down, gateBias, upBias, downBias []float64) {
+		for i, v := range affine(down, downBias, gated(c, affine(gate, gateBias, h), affine(up, upBias, h))) {
 			y[i] += weight * v
 		}
 	}
@@ -174,17 +183,18 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float
 		weight := weights[e] / sum
 		if both := get("mlp.experts.gate_up_proj"); both != nil {
 			both = of("mlp.experts.gate_up_proj", e)
-			plus(weight, both[:len(both)/2], both[len(both)/2:], of("mlp.experts.down_proj", e))
+			plus(weight, both[:len(both)/2], both[len(both)/2:], of("mlp.experts.down_proj", e), nil, nil, nil)
 			continue
 		}
-		plus(weight, of("mlp.experts.gate_proj.weight", e), of("mlp.experts.up_proj.weight", e), of("mlp.experts.down_proj.weight", e))
+		plus(weight, of("mlp.experts.gate_proj.weight", e), of("mlp.experts.up_proj.weight", e), of("mlp.experts.down_proj.weight", e),
+			of("mlp.experts.gate_proj.bias", e), of("mlp.experts.up_proj.bias", e), of("mlp.experts.down_proj.bias", e))
 	}
 	if x.Shared > 0 {
 		weight := 1.0
 		if x.SharedGate {
 			weight = 1 / (1 + math.Exp(-affine(get("mlp.shared_expert_gate.weight"), nil, h)[0]))
 		}
-		plus(weight, get("mlp.shared_expert.gate_proj.weight"), get("mlp.shared_expert.up_proj.weight"), get("mlp.shared_expert.down_proj.weight"))
+		plus(weight, get("mlp.shared_expert.gate_proj.weight"), get("mlp.shared_expert.up_proj.weight"), get("mlp.shared_expert.down_proj.weight"), nil, nil, nil)
 	}
 	return y, closest
 }
@@ -232,13 +242,13 @@ func head(c *arch.Config, l, context, position int, x, weight []float64) {
 }
 
 // attend writes what a query head sees among keys and values, whose head begins
-// at the given place, to out.
-func attend(c *arch.Config, l int, q []float64, keys, values [][]float64, at int, out []float64) {
+// at the given place, to out; sink is a score that takes its share.
+func attend(c *arch.Config, l int, q []float64, keys, values [][]float64, at int, sink float64, out []float64) {
 	first := 0
 	if c.SlidingWindow > 0 && c.Local[l] {
 		first = max(0, len(keys)-c.SlidingWindow)
 	}
-	weights, sum := make([]float64, len(keys)), 0.0
+	weights, sum := make([]float64, len(keys)), math.Exp(sink)
 	for p := first; p < len(keys); p++ {
 		score := 0.0
 		for i := range c.HeadDim {

@@ -8,7 +8,7 @@ type linear struct {
 	Name        string // of the tensor, as Hugging Face has it
 	W           stream.Matrix
 	First, Rows int       // the rows of W used, all of them unless several share W
-	Bias        []float32 // of length Rows, or nil
+	Bias        []float32 // of length Rows, or nil; of several experts, of all of them
 	Each        int       // rows of W that an expert has, where it holds several; First is in those of the first
 }
 
@@ -16,6 +16,9 @@ type linear struct {
 func (l *linear) of(expert int) linear {
 	one := *l
 	one.First += expert * l.Each
+	if l.Bias != nil {
+		one.Bias = l.Bias[expert*l.Rows:][:l.Rows]
+	}
 	return one
 }
 

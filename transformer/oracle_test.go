@@ -166,12 +166,15 @@ func inventConfig(t *rapid.T) *arch.Config {
 	c := &arch.Config{
 		Architecture: "none", Layers: number("layers", 1, 3), Hidden: number("hidden", 5, 70), FFN: number("ffn", 1, 70),
 		KVHeads: kv, Heads: kv * number("group", 1, 4), HeadDim: 2 * number("pairs", 2, 35), Vocab: number("vocab", 2, 70),
-		Context: 32, NormEps: 1e-2, TiedHead: yes("tied"), Activation: rapid.SampledFrom([]arch.Activation{arch.SiLU, arch.GELUTanh}).Draw(t, "act"),
+		Context: 32, NormEps: 1e-2, TiedHead: yes("tied"), Activation: rapid.SampledFrom([]arch.Activation{arch.SiLU, arch.GELUTanh, arch.ClampedSwiGLU}).Draw(t, "act"),
 		NormOffset: yes("offset"), QKNorm: yes("qk norm"), PostNorms: yes("post norms"), FusedQKV: yes("qkv"), FusedGate: yes("gate"),
 		EmbedScale: rapid.SampledFrom([]float32{1, 3}).Draw(t, "embed scale"), AttnScale: rapid.Float32Range(0.1, 1).Draw(t, "attn scale"),
 		AttnSoftcap: rapid.SampledFrom([]float32{0, 1.5}).Draw(t, "attn cap"), LogitSoftcap: rapid.SampledFrom([]float32{0, 2}).Draw(t, "logit cap"),
 		SlidingWindow: number("window", 0, 9), ResidualScale: rapid.SampledFrom([]float32{0, 0.5}).Draw(t, "residual scale"),
-		LogitScale: rapid.SampledFrom([]float32{0, 0.25}).Draw(t, "logit scale"),
+		LogitScale: rapid.SampledFrom([]float32{0, 0.25}).Draw(t, "logit scale"), Sinks: yes("sinks"),
+	}
+	if c.Activation == arch.ClampedSwiGLU {
+		c.SwiGLUAlpha, c.SwiGLULimit = 1.5, 0.8
 	}
 	c.WholeNorm, c.NoPreNorms = c.QKNorm && yes("whole norm"), c.PostNorms && yes("no pre-norms")
 	if yes("no rope") {
@@ -184,6 +187,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 		if c.Experts.Sigmoid = yes("sigmoid"); c.Experts.Sigmoid {
 			c.Experts.Bias = yes("router bias")
 		}
+		c.Experts.Biases = yes("biases")
 		c.Experts.Scale = rapid.SampledFrom([]float32{0, 2.5}).Draw(t, "scale")
 		if c.Experts.Sigmoid && n%2 == 0 && n >= 4 && yes("groups") {
 			c.Experts.Groups = n / 2

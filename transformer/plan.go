@@ -303,10 +303,14 @@ func (w *weights) compressed() []stream.Layout {
 const tokenBytes = 8
 
 // tables is the Go heap that so many layers of a model take besides what is open when they are planned:
-// norms, and for each matrix its lookup tables and what its layout says.
+// norms, biases of experts, and for each matrix its lookup tables and what its layout says.
 func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 	q, k := c.QKNormLen()
-	n := int64(layers)*int64(4*c.Hidden+q+k+c.Experts.Count)*4 + int64(len(files))*(16<<10)
+	vectors := 4*c.Hidden + q + k + c.Experts.Count
+	if c.Experts.Biases {
+		vectors += c.Experts.Count*(2*c.Experts.FFN+c.Hidden) + c.Heads
+	}
+	n := int64(layers)*int64(vectors)*4 + int64(len(files))*(16<<10)
 	for i := range files {
 		n += files[i].HeapBytes
 	}

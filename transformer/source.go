@@ -67,11 +67,11 @@ const maxConfig = 1 << 24
 // described is what sources have in common: how the files say what the model is, and what they
 // call its tensors.
 type described struct {
-	name      string              // of the source
-	metadata  checkpoint.Metadata // of a GGUF file; nil: config.json says it all
-	read      func(ctx context.Context, name string, limit int64) ([]byte, error)
-	there     func(stored string) bool
-	postNorms bool
+	name     string              // of the source
+	metadata checkpoint.Metadata // of a GGUF file; nil: config.json says it all
+	read     func(ctx context.Context, name string, limit int64) ([]byte, error)
+	there    func(stored string) bool
+	gguf     *arch.Config // of a GGUF file, once it is read
 }
 
 // parse reads the configuration; tensors have the names of the files.
@@ -91,14 +91,17 @@ func (s *described) parse(ctx context.Context, tensors arch.Tensors) (*arch.Conf
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.metadata.Name(), err)
 	}
-	s.postNorms = c.PostNorms
+	s.gguf = c
 	return c, nil
 }
 
 // stored is what the files call a tensor.
 func (s *described) stored(name string) string {
-	if s.metadata != nil {
-		return arch.GGUFName(name, s.postNorms)
+	switch {
+	case s.gguf != nil:
+		return s.gguf.GGUFName(name)
+	case s.metadata != nil:
+		return arch.GGUFName(name, false)
 	}
 	return arch.StoredName(name, s.there)
 }

@@ -30,6 +30,7 @@ CLASSES = {
     "qwen2_moe": hf.Qwen2MoeConfig,
     "qwen3_moe": hf.Qwen3MoeConfig,
     "glm4_moe": hf.Glm4MoeConfig,
+    "gpt_oss": hf.GptOssConfig,
 }
 
 # Defaults that make no model: 4096 values are not divided among 96 heads; checkpoints say how long a head is.

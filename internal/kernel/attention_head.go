@@ -13,6 +13,8 @@ type Attention struct {
 	Window int // positions that a query sees, its own among them; 0 for all so far
 	// A score is Scale·q·k, and with a Softcap cap·tanh(Scale·q·k/cap).
 	Scale, Softcap float32
+	// Sinks, if not nil, is a score of each query head that is in its softmax, but of no position.
+	Sinks []float32
 }
 
 // AttentionMemory is what a call of [Kernels.Attend] works in, for a number of rows: queries times Group. Calls that run
@@ -61,7 +63,7 @@ func (k *Kernels) Attend(a *Attention, out, queries []float32, ld int, tiles []b
 	case n < 1 || position < 0 || a.Group < 1 || a.Dim < 1 || a.Window < 0,
 		!fits(len(queries), n, ld, width), !fits(len(out), n, ld, width),
 		len(m.queries) < n*width || len(m.all.sums) < n*a.Group*paddedDim(a.Dim),
-		len(tiles)/a.Form.TileBytes(a.Dim) <= last/AttentionTile:
+		len(tiles)/a.Form.TileBytes(a.Dim) <= last/AttentionTile, a.Sinks != nil && len(a.Sinks) != a.Group:
 		panicf("Attend: %d queries of %d heads from position %d on, %d apart; %d bytes of tiles", n, a.Group, position, ld, len(tiles))
 	}
 	for i := range n {
@@ -78,7 +80,11 @@ func (k *Kernels) Attend(a *Attention, out, queries []float32, ld int, tiles []b
 	padded := paddedDim(a.Dim)
 	for r := range n * a.Group {
 		to := out[r/a.Group*ld+r%a.Group*a.Dim:][:a.Dim]
-		k.scale(to, m.all.sums[r*padded:][:a.Dim], 1/m.all.states[r].sum)
+		factor := 1 / m.all.states[r].sum
+		if a.Sinks != nil {
+			factor = m.all.states[r].withSink(a.Sinks[r%a.Group])
+		}
+		k.scale(to, m.all.sums[r*padded:][:a.Dim], factor)
 	}
 }
 

@@ -15,6 +15,15 @@ type softmaxState struct {
 	_                    float32
 }
 
+// withSink returns what the sums of values are multiplied by in the end where a score of no position takes its share.
+func (s *softmaxState) withSink(sink float32) float32 {
+	if sink <= s.largest {
+		return 1 / float32(s.sum+exp32(sink-s.largest))
+	}
+	factor := exp32(s.largest - sink)
+	return factor / FMA32(s.sum, factor, 1)
+}
+
 // noScore is the largest score where there is none yet.
 const noScore = -math.MaxFloat32
 

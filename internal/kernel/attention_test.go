@@ -85,6 +85,9 @@ func (s *sequence) plainly(position int) []float64 {
 				out[g*s.Dim+d] += weight * value
 			}
 		}
+		if s.Sinks != nil {
+			sum += math.Exp(float64(s.Sinks[g]))
+		}
 		for d := range s.Dim {
 			out[g*s.Dim+d] /= sum
 		}
@@ -102,6 +105,12 @@ func attentions(f func(a Attention, length int)) {
 			a := Attention{Form: form, Dim: c.dim, Group: c.group, Window: c.window, Scale: float32(1 / math.Sqrt(float64(c.dim)))}
 			if c.length%3 == 0 {
 				a.Softcap = 2
+			}
+			if c.length%2 == 0 {
+				a.Sinks = make([]float32, c.group)
+				for i := range a.Sinks {
+					a.Sinks[i] = float32(i*i) - 4 // below and above the other scores
+				}
 			}
 			f(a, c.length)
 		}

@@ -2,7 +2,7 @@
 Hugging Face transformers, computed in float64, to compare ours with.
 
     python3 -m venv venv && venv/bin/pip install torch transformers numpy
-    venv/bin/python transformer/testdata/fixtures.py
+    venv/bin/python transformer/testdata/fixtures.py [NAME...]     # those that begin so; all without
 
 Made with transformers 5.23.0 and torch 2.15.0. Each fixture is a directory:
 
@@ -21,10 +21,12 @@ import json
 import math
 import pathlib
 import shutil
+import sys
 
 import numpy as np
 import torch
 import transformers as hf
+from safetensors.torch import save_file
 
 ROOT = pathlib.Path(__file__).parent / "fixtures"
 
@@ -73,7 +75,7 @@ def old_spelling(config):
     layer_types = c.pop("layer_types", None)
     rope = c.pop("rope_parameters")
     c["rope_scaling"] = None
-    if c["model_type"] in ("smollm3", "olmo3"):  # which are younger
+    if c["model_type"] in ("smollm3", "olmo3", "gpt_oss"):  # which are younger
         c["layer_types"] = layer_types
     if c["model_type"] == "olmo3":
         rope = rope["full_attention"]
@@ -86,6 +88,8 @@ def old_spelling(config):
     if rope.get("partial_rotary_factor") is not None:
         c["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
     kind = rope.pop("rope_type")
+    if kind == "default" and c["model_type"] == "gpt_oss":  # which has YaRN unless it says something else
+        c["rope_scaling"] = {"type": "default"}
     if kind != "default":
         if c["model_type"] == "phi3":  # where the original context stands outside
             rope.pop("original_max_position_embeddings")
@@ -94,13 +98,19 @@ def old_spelling(config):
     return c
 
 
-def fixture(name, config=None, n=24, context=64, seed=0, weights=None):
-    """Writes one fixture. With weights, the other fixture's are used."""
+def fixture(name, config=None, n=24, context=64, seed=0, weights=None, store=None):
+    """Writes one fixture. With weights, the other fixture's are used. store changes what is written once the logits are
+    computed, and before that the weights to those that it will stand for."""
+    if sys.argv[1:] and not name.startswith(tuple(sys.argv[1:])):
+        return
     out = ROOT / name
+    shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     if weights is None:
         model = hf.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
         randomize(model, seed)
+        if store:
+            tensors, more = store(model)
         model.save_pretrained(out)
         (out / "generation_config.json").unlink(missing_ok=True)
     else:
@@ -125,11 +135,32 @@ def fixture(name, config=None, n=24, context=64, seed=0, weights=None):
     )
     if weights is not None:
         (out / "model.safetensors").unlink()
+    if store:
+        save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
+        for file in ("config.json", "config_old.json"):
+            (out / file).write_text(json.dumps({**json.loads((out / file).read_text()), **more}, indent=2) + "\n")
     print(f"{name}: largest logit {logits.abs().max():.2f}, typical {logits.std():.2f}")
 
 
+def mxfp4(model):
+    """Makes gpt-oss's experts numbers that MXFP4 holds, and returns all tensors as its checkpoints have them."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+
+    g = torch.Generator().manual_seed(99)
+    tensors = {}
+    for name, p in model.named_parameters():
+        if not name.endswith(("gate_up_proj", "down_proj")):
+            tensors[name] = p.data.contiguous()
+            continue
+        experts, inputs, outputs = p.shape
+        blocks = torch.randint(0, 256, (experts, outputs, inputs // 32, 16), generator=g, dtype=torch.uint8)
+        scales = torch.randint(122, 126, (experts, outputs, inputs // 32), generator=g, dtype=torch.uint8)
+        p.data = convert_moe_packed_tensors(blocks.clone(), scales.clone(), dtype=torch.bfloat16)
+        tensors[name + "_blocks"], tensors[name + "_scales"] = blocks, scales
+    return tensors, {"quantization_config": {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}}
+
+
 def main():
-    shutil.rmtree(ROOT, ignore_errors=True)
     fixture("llama", llama())
     for name, n, context, rope in [
         ("llama-linear", 24, 64, dict(rope_type="linear", factor=4.0)),
@@ -186,6 +217,12 @@ def main():
     fixture("granitemoe", granite(hf.GraniteMoeConfig, num_local_experts=5, num_experts_per_tok=2))
     fixture("granitemoe-3", granite(hf.GraniteMoeConfig, num_local_experts=5, num_experts_per_tok=3, embedding_multiplier=1.0), weights="granitemoe")
     fixture("granitemoe-tied", granite(hf.GraniteMoeConfig, num_local_experts=3, num_experts_per_tok=1, attention_bias=True, tie_word_embeddings=True))
+    fixture("gpt_oss", gpt_oss())
+    fixture("gpt_oss-rope", gpt_oss(
+        num_experts_per_tok=3, swiglu_limit=0.5, swiglu_alpha=1.5, layer_types=["full_attention", "sliding_attention", "sliding_attention"],
+        rope_parameters=dict(rope_theta=500.0, rope_type="default")), weights="gpt_oss")
+    fixture("gpt_oss-tied", gpt_oss(num_experts_per_tok=1, num_local_experts=3, attention_bias=False, tie_word_embeddings=True, sliding_window=3))
+    fixture("gpt_oss-mxfp4", gpt_oss(hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_local_experts=3), store=mxfp4)
     fixture("gemma2", hf.Gemma2Config(
         **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
     fixture("gemma3", gemma3())
@@ -227,6 +264,13 @@ def olmoe(**change):
 def glm4_moe(**change):
     return hf.Glm4MoeConfig(**{
         **MIXTURE, "head_dim": 16, "n_routed_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 13, "routed_scaling_factor": 2.5, "num_mtp_layers": 0, **change})
+
+
+def gpt_oss(**change):
+    return hf.GptOssConfig(**{
+        **MIXTURE, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "num_local_experts": 5, "num_experts_per_tok": 2,
+        "intermediate_size": 13, "sliding_window": 6, "rope_parameters": dict(
+            rope_theta=500.0, rope_type="yarn", factor=4.0, beta_fast=4.0, beta_slow=1.0, truncate=False, original_max_position_embeddings=16), **change})
 
 
 def granite(kind, **change):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 	"github.com/helix-substrate/helix-substrate/transformer"
@@ -19,6 +18,13 @@ type Request struct {
 	MaxTokens int
 	Stop      []int    // as in Generator
 	StopTexts []string // as in Generator
+	// Adjust, if set, may change the logits that each token is drawn from, before the sampler does;
+	// drawn are the tokens of the text so far, and -Inf excludes a token. Nothing is guessed then.
+	// An error ends the text. It runs while the others wait, and keeps neither slice.
+	Adjust func(drawn []int, logits []float32) error
+	// LogProbs asks for every token's chance, and that of so many of the likeliest in its place.
+	LogProbs    bool
+	TopLogProbs int
 }
 
 // Batch continues texts with a model, several at a time: they go through the weights
@@ -54,30 +60,32 @@ func (b *Batch) Run(ctx context.Context, requests iter.Seq[*Request], done func(
 	defer stop()
 	places := max(1, b.Parallel)
 	pool := NewPool(b.Model, places)
-	run := &batchRun{batch: b, pool: pool, done: done, candidates: new([]candidate)}
+	g := &group{batch: b, pool: pool, candidates: new([]candidate)}
 	defer func() {
-		for _, q := range run.active {
-			pool.Release(q.session)
-		}
+		g.abandon()
 		if closed := pool.Close(); err == nil {
 			err = closed
 		}
 	}()
-	for more := true; more || len(run.active) > 0; {
-		for more && len(run.active) < places {
+	begun := 0
+	for more := true; more || len(g.active) > 0; {
+		for more && len(g.active) < places {
 			var r *Request
 			if r, more = next(); r == nil {
 				break
 			}
-			if err := run.begin(ctx, r); err != nil {
+			number := begun
+			begun++
+			err := g.begin(ctx, r, noText, func(r *Result, err error) error { return done(number, r, err) })
+			if err != nil {
 				return err
 			}
 		}
-		if len(run.active) == 0 {
+		if len(g.active) == 0 {
 			return nil
 		}
-		for active := len(run.active); len(run.active) == active; {
-			if err := run.pass(ctx); err != nil {
+		for active := len(g.active); len(g.active) == active; {
+			if err := g.pass(ctx); err != nil {
 				return err
 			}
 		}
@@ -85,104 +93,33 @@ func (b *Batch) Run(ctx context.Context, requests iter.Seq[*Request], done func(
 	return nil
 }
 
-// batchRun is a run of a batch.
-type batchRun struct {
-	batch      *Batch
-	pool       *Pool
-	done       func(int, *Result, error) error
-	begun      int
-	active     []*batchSequence // the first to begin first
-	steps      []transformer.Step
-	candidates *[]candidate // of all samplers: they draw by turns
-}
-
-// batchSequence is a sequence of a batch.
-type batchSequence struct {
-	*sequence
-	number int
-}
-
-// begin begins a request, or is done with it.
-func (b *batchRun) begin(ctx context.Context, r *Request) error {
-	number := b.begun
-	b.begun++
-	g := &Generator{Tokenizer: b.batch.Tokenizer, Stop: r.Stop, StopTexts: r.StopTexts, Lookup: b.batch.Lookup}
-	err := b.batch.check(r)
-	if err == nil {
-		err = g.check()
-	}
-	if err == nil {
-		g.Sampler, err = NewSampler(r.Sampling)
-	}
-	if err != nil {
-		return b.done(number, &Result{Stop: StopError}, err)
-	}
-	g.Sampler.list = b.candidates
-	s, kept, err := b.pool.Acquire(ctx, r.Prompt)
-	if err != nil {
-		return err
-	}
-	n := r.MaxTokens
-	if n == 0 {
-		n = b.batch.Model.Plan.Context
-	}
-	b.active = append(b.active, &batchSequence{g.begin(s, r.Prompt, kept, n, func(string) error { return nil }), number})
-	return nil
-}
+// noText takes no text.
+func noText(Piece) error { return nil }
 
 // check refuses what the model would not read or generate, before the others are in its pass.
 func (b *Batch) check(r *Request) error {
-	n, context := len(r.Prompt), b.Model.Plan.Context
 	switch {
 	case r.MaxTokens < 0:
 		return fmt.Errorf("%d tokens at most: %w", r.MaxTokens, ErrOption)
+	case r.TopLogProbs < 0:
+		return fmt.Errorf("chances of %d tokens: %w", r.TopLogProbs, ErrOption)
+	}
+	return b.checkPrompt(r.Prompt)
+}
+
+// checkPrompt refuses tokens that the model would not read.
+func (b *Batch) checkPrompt(ids []int) error {
+	n, context := len(ids), b.Model.Plan.Context
+	switch {
 	case n == 0:
 		return ErrPrompt
 	case n > context:
 		return fmt.Errorf("a prompt of %d tokens, there is room for %d: %w", n, context, transformer.ErrContext)
 	}
-	for _, id := range r.Prompt {
+	for _, id := range ids {
 		if id < 0 || id >= b.Model.Config.Vocab {
 			return fmt.Errorf("token %d of a vocabulary of %d: %w", id, b.Model.Config.Vocab, transformer.ErrToken)
 		}
 	}
-	return nil
-}
-
-// pass takes all texts a token further, and the prompts, the first first, then guesses, as far as a pass
-// has room beside that.
-func (b *batchRun) pass(ctx context.Context) error {
-	room := b.batch.Model.Plan.Chunk - len(b.active)
-	b.steps = slices.Grow(b.steps[:0], len(b.active))[:len(b.active)]
-	for _, guesses := range []bool{false, true} {
-		for i, q := range b.active {
-			if guesses == (len(q.guesses) > 0) {
-				more := max(0, min(room, len(q.pending)-1))
-				room -= more
-				b.steps[i] = q.step(1 + more)
-			}
-		}
-	}
-	if err := b.batch.Model.Forward(ctx, b.steps); err != nil {
-		return err
-	}
-	left := b.active[:0]
-	for i, q := range b.active {
-		err := q.read(context.WithoutCancel(ctx), len(b.steps[i].IDs)) // what has been read counts; ctx ends the next pass
-		if err == nil && !q.ended && q.session.Position()+len(q.pending) > b.batch.Model.Plan.Context {
-			err = transformer.ErrContext
-		}
-		if err == nil && !q.ended {
-			left = append(left, q)
-			continue
-		}
-		b.pool.Release(q.session)
-		result, err := q.finish(ctx, err)
-		if err := b.done(q.number, result, err); err != nil {
-			b.active = append(left, b.active[i+1:]...)
-			return err
-		}
-	}
-	b.active = left
 	return nil
 }

@@ -82,7 +82,7 @@ func (g *Generator) Run(ctx context.Context, s *transformer.Session, prompt []in
 	if err != nil {
 		return &Result{Stop: StopError}, err
 	}
-	q := g.begin(s, prompt, 0, n, emit)
+	q := g.begin(s, prompt, 0, n, func(p Piece) error { return emit(p.Text) })
 	defer q.release()
 	for err == nil && !q.ended {
 		step := q.step(len(q.pending))

@@ -19,7 +19,7 @@ type sequence struct {
 	*Generator
 	session *transformer.Session
 	n       int // tokens to generate
-	emit    func(text string) error
+	emit    func(Piece) error
 	result  *Result
 	ended   bool
 
@@ -30,8 +30,11 @@ type sequence struct {
 	visit   func(int, []float32) error
 	next    []int // of pending, where that begins with the token drawn last
 	guessing
-	vocab   int   // tokens that may be drawn, once one has been
-	err     error // of drawing a token
+	adjust  func(drawn []int, logits []float32) error // nil: as they are
+	chances *chances                                  // of what is drawn; nil: nobody asks
+	state   func(int, []float32) error                // if set, it gets the prompt's last state, and nothing is drawn
+	vocab   int                                       // tokens that may be drawn, once one has been
+	err     error                                     // of drawing a token
 	stop    []int
 	decoder *tokenizer.Decoder
 	held    string // the end of the prompt's text, if the decoder has kept it back
@@ -39,8 +42,14 @@ type sequence struct {
 	since   time.Time // the model began to read the prompt, then to generate
 }
 
+// Piece is a piece of a text: whole characters, as they become certain.
+type Piece struct {
+	Text   string    // "" where a token only begins a character, or what may be a stop text
+	Tokens []LogProb // the chances of the tokens since the piece before, with Request.LogProbs
+}
+
 // begin begins to continue a prompt, of which the session has the first kept tokens.
-func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emit func(text string) error) *sequence {
+func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emit func(Piece) error) *sequence {
 	q := &sequence{
 		Generator: g, session: s, n: n, emit: emit, result: &Result{Stop: StopLength},
 		prompt: prompt, before: s.Position() - kept, pending: prompt[kept:],
@@ -87,7 +96,11 @@ func (q *sequence) step(most int) transformer.Step {
 	}
 	ids := q.pending[:min(most, len(q.pending))]
 	step := transformer.Step{Session: q.session, IDs: ids, First: len(ids)}
-	if len(ids) == len(q.pending) {
+	switch {
+	case len(ids) < len(q.pending):
+	case q.state != nil:
+		step.First, step.Hidden = len(ids)-1, q.state
+	default:
 		step.First, step.Visit = len(ids)-1-len(q.guesses), q.visit
 		q.drawn, q.wrong = q.drawn[:0], false
 		if len(q.guesses) > 0 {
@@ -117,6 +130,14 @@ func (q *sequence) draw(_ int, logits []float32) error {
 		return nil
 	}
 	q.vocab = min(len(logits), q.Tokenizer.VocabSize())
+	if q.chances != nil {
+		q.chances.note(len(q.drawn), logits[:q.vocab])
+	}
+	if q.adjust != nil {
+		if q.err = q.adjust(q.result.OutputIDs, logits[:q.vocab]); q.err != nil {
+			return nil
+		}
+	}
 	next, err := q.Sampler.Next(logits[:q.vocab])
 	if q.err = err; err != nil {
 		return nil
@@ -139,9 +160,13 @@ func (q *sequence) read(ctx context.Context, n int) error {
 	if r.PromptIDs == nil {
 		q.promptRead()
 	}
+	if q.state != nil {
+		q.ended = true
+		return nil
+	}
 	before := q.session.Position() - len(q.guesses) // with the token drawn before these
 	for i, next := range q.drawn {
-		err := q.take(next)
+		err := q.take(i, next)
 		if err == nil && !q.ended && i < len(q.drawn)-1 {
 			err = context.Cause(ctx) // which ends the text here, as it does without guesses
 		}
@@ -179,8 +204,8 @@ func (q *sequence) settle(before int) {
 	q.guesses = q.guesses[:0]
 }
 
-// take takes the token that was drawn.
-func (q *sequence) take(next int) error {
+// take takes the token that was drawn, the i-th of this step.
+func (q *sequence) take(i, next int) error {
 	r := q.result
 	r.Drawn++
 	switch {
@@ -194,7 +219,7 @@ func (q *sequence) take(next int) error {
 	r.OutputIDs = append(r.OutputIDs, next)
 	text, found := q.until.next(q.fresh(q.decoder.Next(next)))
 	r.Text += text
-	if err := q.emit(text); err != nil {
+	if err := q.emit(Piece{text, q.chances.of(i, next)}); err != nil {
 		return err
 	}
 	if found {
@@ -252,7 +277,7 @@ func (q *sequence) finish(ctx context.Context, err error) (*Result, error) {
 		r.Stop, err = StopContext, nil
 	}
 	if err == nil {
-		err = q.emit(rest)
+		err = q.emit(Piece{Text: rest})
 	}
 	switch {
 	case err == nil:

@@ -81,12 +81,8 @@ func (b *Batch) answer(ctx context.Context, in io.Reader, out io.Writer, o Batch
 		Batch: b, BatchOptions: o, ctx: ctx, most: most, lines: newRequestLines(ctx, in), longest: MaxBatchLine(b.Model.Plan.Context), out: out,
 		seen: map[[16]byte]bool{}, waiting: map[int]*batchRequest{}, held: map[int][]byte{},
 	}
-	to := TemplateOptions{SpecialTokens: b.Tokenizer.SpecialTokens(), Now: o.Time, Memory: limitedTemplate}
-	if source := b.Tokenizer.ChatTemplate(); source == "" {
-		r.templateErr = fmt.Errorf("%w: %w; ask %s", ErrTemplate, ErrTemplateMissing, openai.Completions)
-	} else if r.template, r.templateErr = NewChatTemplate(source, to); r.template != nil {
-		r.count.ToldTime = r.template.TellsTime()
-	}
+	r.prompts = NewPrompts(b.Tokenizer, b.Model.Plan.Context, o.Time)
+	r.count.ToldTime = r.prompts.TellsTime()
 	err := b.Run(ctx, r.requests(), r.done)
 	if r.err != nil {
 		err = r.err
@@ -98,8 +94,7 @@ func (b *Batch) answer(ctx context.Context, in io.Reader, out io.Writer, o Batch
 type batchReader struct {
 	*Batch
 	BatchOptions
-	template    *ChatTemplate
-	templateErr error
+	prompts *Prompts
 
 	ctx     context.Context
 	count   BatchCount
@@ -208,26 +203,23 @@ func (b *batchReader) prepare(body *openai.Request) (*Request, *openai.Error) {
 	if r.Prompt != nil {
 		return r, nil
 	}
-	field, text, chat := "prompt", body.Prompt, body.Kind == openai.ChatCompletions
-	if chat {
+	field, err := "prompt", error(nil)
+	if body.Kind == openai.ChatCompletions {
 		field = "messages"
 		messages := make([]Message, len(body.Messages))
 		for i, m := range body.Messages {
 			messages[i] = Message(m)
 		}
-		err := b.templateErr
-		if err == nil {
-			text, err = await(b.ctx, func() (string, error) { return b.template.Render(messages) })
+		if r.Prompt, err = b.prompts.Chat(b.ctx, messages); errors.Is(err, ErrTemplateMissing) {
+			err = fmt.Errorf("%w; ask %s", err, openai.Completions)
 		}
-		if err != nil {
-			return nil, openai.Invalid(field, openai.CodeInvalid, "%s: %v", field, err)
-		}
+	} else {
+		r.Prompt, err = b.prompts.Text(b.ctx, body.Prompt)
 	}
-	if len(text) > b.longest {
-		return nil, openai.Invalid(field, openai.CodeContext, "%s: a text of %d bytes, there is room for %d: %v", field, len(text), b.longest, transformer.ErrContext)
-	}
-	var err error
-	if r.Prompt, err = encodeText(b.ctx, b.Tokenizer, text, !chat); err != nil {
+	switch {
+	case errors.Is(err, transformer.ErrContext):
+		return nil, openai.Invalid(field, openai.CodeContext, "%s: %v", field, err)
+	case err != nil:
 		return nil, openai.Invalid(field, openai.CodeInvalid, "%s: %v", field, err)
 	}
 	return r, nil
@@ -253,7 +245,8 @@ func (r *batchReader) done(number int, result *Result, err error) error {
 	if result.Stop == StopToken {
 		finish = "stop"
 	}
-	c := openai.NewCompletion(q.kind, q.id, result.Text, finish, openai.Usage{Prompt: len(result.PromptIDs), Completion: len(result.OutputIDs)})
+	c := openai.NewCompletion(q.kind, q.id, openai.Usage{Prompt: len(result.PromptIDs), Completion: len(result.OutputIDs)})
+	c.Add(q.kind, result.Text, finish, nil)
 	c.Created, c.Model = r.Time.Unix(), r.Name
 	r.count.Answered++
 	r.count.PromptTokens += len(result.PromptIDs)

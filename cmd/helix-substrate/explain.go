@@ -9,7 +9,6 @@ import (
 	helix "github.com/helix-substrate/helix-substrate"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/evaluate"
-	"github.com/helix-substrate/helix-substrate/export"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/receipt"
@@ -75,9 +74,9 @@ var remedies = []struct {
 	{convert.ErrOverflow, "the weights are damaged, or no model for this text: convert it with --no-calibrate"},
 	{convert.ErrKLD, "raise --kld"},
 	{convert.ErrRebuild, "the directory is not from this source, or another version made it"},
-	{export.ErrExists, "choose another output or remove it first"},
-	{export.ErrUnsupported, "export it as .safetensors"},
-	{export.ErrFormat, "name the output FILE.safetensors or FILE.gguf"},
+	{helix.ErrExportExists, "choose another output or remove it first"},
+	{helix.ErrUnexportable, "export it as .safetensors"},
+	{helix.ErrExportFormat, "name the output FILE.safetensors or FILE.gguf"},
 	{convert.ErrExists, "choose another output or remove it first"},
 	{syscall.ENOTDIR, "check the path"},
 	{helix.ErrKey, "docs/MODELS.md says what is supported; a key that the model does not need can be taken out of the file"},

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/helix-substrate/helix-substrate/export"
+	helix "github.com/helix-substrate/helix-substrate"
 	"github.com/helix-substrate/helix-substrate/overwrite"
 )
 
@@ -25,20 +25,21 @@ func (c *exportCommand) Help() string {
 // unnamedOutputs are those of no flag: what may be written beside the weights.
 func (c *exportCommand) unnamedOutputs() []overwrite.Output {
 	var list []overwrite.Output
-	for _, path := range export.Companions(c.Out) {
+	for _, path := range helix.ExportCompanions(c.Out) {
 		list = append(list, overwrite.Output{Flag: "beside -o:", Path: path, Kind: overwrite.File})
 	}
 	return list
 }
 
 func (c *exportCommand) Run(env *environment) error {
-	o := export.Options{DType: export.DType(c.DType)}
+	o := helix.ExportOptions{}
+	set(&o.DType, c.DType)
 	if !c.Quiet {
 		progress := newProgress(env.stderr)
 		defer progress.finish()
 		o.Progress = progress.update
 	}
-	r, err := export.File(env.ctx, c.Path, c.Out, o)
+	r, err := helix.Export(env.ctx, c.Path, c.Out, o)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type commandLine struct {
 	Verify      verifyCommand      `cmd:"" help:"Check every block and file of a CDNA file, sidecar or model directory."`
 	MatMul      matmulCommand      `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
 	Run         runCommand         `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
+	Serve       serveCommand       `cmd:"" help:"Answer the requests of OpenAI's API over HTTP, within a memory limit."`
 	Forward     forwardCommand     `cmd:"" name:"forward" help:"Write the logits that follow each token of a text."`
 	Layer       layerCommand       `cmd:"" name:"layer" help:"Run one layer of a model on given vectors."`
 	Eval        evalCommand        `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
@@ -87,7 +88,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	signal.Ignore(syscall.SIGPIPE) // a reader that left is an error of writing, and verbs clean up
-	ctx, stop := untilSignal(stderr)
+	ctx, stop := untilSignal(stderr, patienceOf(parsed.Selected()))
 	defer stop()
 	out := &checkedWriter{w: stdout}
 	err = parsed.Run(&environment{ctx: ctx, stdin: stdin, stdout: out, stderr: stderr})

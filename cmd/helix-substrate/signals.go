@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // patience is how long a verb may take to stop after a signal: most look at their context
@@ -16,9 +18,19 @@ import (
 // files get their names when they are whole.
 const patience = 900 * time.Millisecond
 
+// patienceOf is how long a verb may take that says so itself, or else patience.
+func patienceOf(verb *kong.Node) time.Duration {
+	if verb != nil && verb.Target.CanAddr() {
+		if own, ok := verb.Target.Addr().Interface().(interface{ patience() time.Duration }); ok {
+			return own.patience()
+		}
+	}
+	return patience
+}
+
 // untilSignal returns a context that SIGINT and SIGTERM end. The process itself ends soon
 // after that, or at once at a second signal, with exit code 130. stop ends the waiting.
-func untilSignal(stderr io.Writer) (ctx context.Context, stop func()) {
+func untilSignal(stderr io.Writer, patience time.Duration) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

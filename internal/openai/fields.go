@@ -15,7 +15,7 @@ type field func(r *Request, v any) error
 // errUnsupported reports a value that would change the result.
 var errUnsupported = errors.New("not supported")
 
-// fieldsOf are the fields of the API's requests.
+// fieldsOf are the fields of requests in a batch.
 var fieldsOf = map[Kind]map[string]field{
 	ChatCompletions: with(map[string]field{
 		"messages":              setMessages,
@@ -126,6 +126,7 @@ func setSeed(r *Request, v any) (err error) {
 	if r.Seed, err = integer(v); err != nil {
 		return fmt.Errorf("%s found, an integer of 64 bits expected", short(v))
 	}
+	r.Seeded = true
 	return nil
 }
 

@@ -28,7 +28,8 @@ func TestParse(t *testing.T) {
 		{chat, `{"model": "m", "messages": [{"role": "user", "content": "Hi"}], "user": "u", "metadata": {"a": "b"}, "store": true, "service_tier": "flex", "tools": [], "tool_choice": "none",
 			"response_format": {"type": "text"}, "stream": false, "logprobs": false, "top_logprobs": null, "logit_bias": {}, "frequency_penalty": 0.0, "audio": null, "reasoning_effort": null}`, Request{Messages: hi}},
 	} {
-		c.want.Kind, c.want.Model = c.kind, "m"
+		c.want.Kind, c.want.Model, c.want.N = c.kind, "m", 1
+		c.want.Seeded = c.want.Seed != 0
 		if c.want.Temperature == 0 {
 			c.want.Temperature = 1
 		}
@@ -112,6 +113,28 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestParseServed: what only a server does is read, what other servers have is passed over, and what is not done is
+// refused by name.
+func TestParseServed(t *testing.T) {
+	r, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x"}], "n": 2, "stream": true, "stream_options": {"include_usage": true}, "logprobs": true,
+		"top_logprobs": 5, "logit_bias": {"7": -100, "9": 1.5}, "presence_penalty": -2, "frequency_penalty": 0.5, "top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1, "mirostat": 2, "seed": null}`))
+	want := Request{Kind: ChatCompletions, Model: "m", Messages: []Message{{"user", "x"}}, N: 2, Stream: true, IncludeUsage: true, LogProbs: true, TopLogProbs: 5, Temperature: 1, TopP: 1,
+		LogitBias: map[int]float32{7: -100, 9: 1.5}, PresencePenalty: -2, FrequencyPenalty: 0.5, TopK: 40, MinP: 0.1, RepeatPenalty: 1.1}
+	if err != nil || !reflect.DeepEqual(*r, want) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for more, param := range map[string]string{
+		`"n": 0`: "n", `"n": 17`: "n", `"stream": 1`: "stream", `"stream_options": {"include_usage": true}`: "stream_options", `"top_logprobs": 1`: "top_logprobs",
+		`"logit_bias": {"x": 1}`: "logit_bias", `"logit_bias": {"1": 101}`: "logit_bias", `"presence_penalty": 3`: "presence_penalty", `"top_k": -2`: "top_k", `"tools": [{}]`: "tools",
+		`"response_format": {"type": "json_object"}`: "response_format",
+	} {
+		_, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x"}], `+more+`}`))
+		if err == nil || err.Param == nil || *err.Param != param || err.Status != 400 {
+			t.Errorf("%s: %+v", more, err)
+		}
+	}
+}
+
 func TestParseBatchLine(t *testing.T) {
 	line, err := ParseBatchLine([]byte(`{"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": {"x": null}}`))
 	if err != nil || line.CustomID != "a" || line.URL != Completions || string(line.Body) != `{"x": null}` {
@@ -139,6 +162,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"model": "m", "prompt": ["P"], "stop": ["a"], "seed": 3, "n": 1}`)
 	f.Add(`{"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "H"}]}], "temperature": 1e0}`)
 	f.Add(`{"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "H", "a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8}]}]}`)
+	f.Add(`{"model": "m", "input": [[1, 2]], "encoding_format": "base64", "stream": true, "logit_bias": {"1": 2, "x": 3, "y": 4}}`)
 	f.Add(`{"a": 1, "b": 2, "c": 3, "d": 4, "messages": [{"x": 1, "y": 2, "z": 3}], "model": 1}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, kind := range []Kind{ChatCompletions, Completions} {
@@ -158,6 +182,19 @@ func FuzzParse(f *testing.F) {
 			if !ok || (kind == ChatCompletions) != (len(r.Messages) > 0) || (kind == Completions) != (r.Prompt != "" || len(r.PromptIDs) > 0) {
 				t.Errorf("%q: %+v", body, r)
 			}
+		}
+		for _, kind := range []Kind{ChatCompletions, Completions} {
+			r, err := ParseServed(kind, []byte(body))
+			r2, err2 := ParseServed(kind, []byte(body))
+			if !reflect.DeepEqual(r, r2) || !reflect.DeepEqual(err, err2) {
+				t.Fatalf("%q: %+v, %v, then %+v, %v", body, r, err, r2, err2)
+			}
+			if err == nil && (r.N < 1 || r.N > maxChoices || r.TopLogProbs > maxTopLogProbs || len(r.LogitBias) > maxLogitBias) {
+				t.Errorf("%q: %+v", body, r)
+			}
+		}
+		if e, err := ParseEmbeddings([]byte(body)); (err == nil) != (e != nil && len(e.Texts)+len(e.IDs) > 0) {
+			t.Errorf("%q: %+v, %v", body, e, err)
 		}
 		ParseBatchLine([]byte(fmt.Sprintf(`{"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": %s}`, body)))
 		ParseBatchLine([]byte(body))

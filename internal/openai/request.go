@@ -32,6 +32,19 @@ type Request struct {
 	// Temperature and TopP are 1 unless the request says otherwise, Seed 0.
 	Temperature, TopP float32
 	Seed              int64
+
+	// What follows only ParseServed reads.
+
+	N                                 int  // answers, at least 1
+	Seeded                            bool // Seed was said
+	Stream, IncludeUsage              bool
+	LogProbs                          bool
+	TopLogProbs                       int
+	LogitBias                         map[int]float32 // by tokens
+	PresencePenalty, FrequencyPenalty float32
+	TopK                              int     // 0: all; an extension that llama.cpp and others have, as the next two
+	MinP                              float32 // 0: all
+	RepeatPenalty                     float32 // 0 or 1: none
 }
 
 // Message is a message of a conversation.
@@ -47,12 +60,30 @@ const DefaultMaxTokens = 16
 // errJSON reports a body that is no object of JSON, or does not mean one thing.
 var errJSON = errors.New("the body is not valid JSON")
 
-// Parse reads a request's body.
+// Parse reads the body of a request in a batch, which has one answer, without a stream.
 func Parse(kind Kind, body []byte) (*Request, *Error) {
 	fields, ok := fieldsOf[kind]
 	if !ok {
 		return nil, Invalid("url", CodeUnsupported, "url: %.60q is not supported, only %s and %s", kind, ChatCompletions, Completions)
 	}
+	return parse(kind, body, fields, func(name string) *Error { return Invalid(name, CodeUnknown, "unknown parameter %.60q", name) })
+}
+
+// ParseServed reads the body of a request to a server, with all that a stream and several answers need. Fields that the API
+// does not have are passed over, as clients of other servers send them.
+func ParseServed(kind Kind, body []byte) (*Request, *Error) {
+	r, err := parse(kind, body, servedFields[kind], func(string) *Error { return nil })
+	if err == nil && r.TopLogProbs > 0 && !r.LogProbs {
+		err = Invalid("top_logprobs", CodeInvalid, "top_logprobs: it goes with logprobs")
+	}
+	if err == nil && r.IncludeUsage && !r.Stream {
+		err = Invalid("stream_options", CodeInvalid, "stream_options: it goes with stream")
+	}
+	return r, err
+}
+
+// parse reads a body by a table of fields.
+func parse(kind Kind, body []byte, fields map[string]field, unknown func(name string) *Error) (*Request, *Error) {
 	d := strictjson.NewDecoder(body, errJSON)
 	v, err := d.Value()
 	if err == nil {
@@ -65,13 +96,15 @@ func Parse(kind Kind, body []byte) (*Request, *Error) {
 	if err != nil {
 		return nil, Invalid("", "", "%v", err)
 	}
-	r := &Request{Kind: kind, Temperature: 1, TopP: 1}
+	r := &Request{Kind: kind, Temperature: 1, TopP: 1, N: 1}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		v := object[name]
 		field, known := fields[name]
 		switch {
 		case !known:
-			return nil, Invalid(name, CodeUnknown, "unknown parameter %.60q", name)
+			if err := unknown(name); err != nil {
+				return nil, err
+			}
 		case v == nil:
 		default:
 			if err := field(r, v); err != nil {

@@ -13,11 +13,11 @@ type Completion struct {
 
 // Choice is a text that answers: Message in a chat, Text elsewhere.
 type Choice struct {
-	Index        int      `json:"index"`
-	Message      *Reply   `json:"message,omitempty"`
-	Text         *string  `json:"text,omitempty"`
-	Logprobs     *float64 `json:"logprobs"` // always null
-	FinishReason string   `json:"finish_reason"`
+	Index        int     `json:"index"`
+	Message      *Reply  `json:"message,omitempty"`
+	Text         *string `json:"text,omitempty"`
+	Logprobs     any     `json:"logprobs"` // *ChatLogProbs, *TextLogProbs, or null
+	FinishReason string  `json:"finish_reason"`
 }
 
 // Reply is the message of a choice.
@@ -34,16 +34,93 @@ type Usage struct {
 	Total      int `json:"total_tokens"`
 }
 
-// NewCompletion returns the answer to a request of a kind. id is what makes it unique.
-func NewCompletion(kind Kind, id, text, finish string, usage Usage) *Completion {
+// NewCompletion returns the answer to a request of a kind, without choices. id is what makes it unique.
+func NewCompletion(kind Kind, id string, usage Usage) *Completion {
 	usage.Total = usage.Prompt + usage.Completion
-	c := &Completion{Choices: []Choice{{FinishReason: finish}}, Usage: usage}
+	c := &Completion{ID: "cmpl-" + id, Object: "text_completion", Usage: usage}
 	if kind == ChatCompletions {
 		c.ID, c.Object = "chatcmpl-"+id, "chat.completion"
-		c.Choices[0].Message = &Reply{Role: "assistant", Content: text}
-	} else {
-		c.ID, c.Object = "cmpl-"+id, "text_completion"
-		c.Choices[0].Text = &text
 	}
 	return c
+}
+
+// Add adds a choice, which ended for the reason given.
+func (c *Completion) Add(kind Kind, text, finish string, logprobs any) {
+	choice := Choice{Index: len(c.Choices), Logprobs: logprobs, FinishReason: finish}
+	if kind == ChatCompletions {
+		choice.Message = &Reply{Role: "assistant", Content: text}
+	} else {
+		choice.Text = &text
+	}
+	c.Choices = append(c.Choices, choice)
+}
+
+// Chunk is a piece of an answer that is streamed.
+type Chunk struct {
+	ID          string        `json:"id"`
+	Object      string        `json:"object"`
+	Created     int64         `json:"created"` // seconds since 1970
+	Model       string        `json:"model"`
+	Choices     []ChunkChoice `json:"choices"`
+	Usage       *Usage        `json:"usage,omitempty"` // of the last, if it was asked for
+	Fingerprint *string       `json:"system_fingerprint"`
+}
+
+// ChunkChoice is a piece of one of the texts: Delta in a chat, Text elsewhere.
+type ChunkChoice struct {
+	Index        int     `json:"index"`
+	Delta        *Delta  `json:"delta,omitempty"`
+	Text         *string `json:"text,omitempty"`
+	Logprobs     any     `json:"logprobs"`
+	FinishReason *string `json:"finish_reason"` // of the text's last piece
+}
+
+// Delta is what is new of a message.
+type Delta struct {
+	Role    string `json:"role,omitempty"` // in the first
+	Content string `json:"content"`
+}
+
+// NewChunk returns a piece of the answer to a request of a kind, without choices.
+func NewChunk(kind Kind, id string) *Chunk {
+	if kind == ChatCompletions {
+		return &Chunk{ID: "chatcmpl-" + id, Object: "chat.completion.chunk", Choices: []ChunkChoice{}}
+	}
+	return &Chunk{ID: "cmpl-" + id, Object: "text_completion", Choices: []ChunkChoice{}}
+}
+
+// Add adds a piece of the text with this number; finish is empty but for its last.
+func (c *Chunk) Add(kind Kind, number int, role, text, finish string, logprobs any) {
+	choice := ChunkChoice{Index: number, Logprobs: logprobs}
+	if kind == ChatCompletions {
+		choice.Delta = &Delta{Role: role, Content: text}
+	} else {
+		choice.Text = &text
+	}
+	if finish != "" {
+		choice.FinishReason = &finish
+	}
+	c.Choices = append(c.Choices, choice)
+}
+
+// ChatLogProbs are the chances of a chat's tokens.
+type ChatLogProbs struct {
+	Content []TokenLogProb `json:"content"`
+	Refusal *string        `json:"refusal"` // always null
+}
+
+// TokenLogProb is the chance of a token, and those of the likeliest in its place.
+type TokenLogProb struct {
+	Token   string         `json:"token"`
+	LogProb float64        `json:"logprob"`
+	Bytes   []int          `json:"bytes"`
+	Top     []TokenLogProb `json:"top_logprobs,omitempty"`
+}
+
+// TextLogProbs are the chances of a completion's tokens.
+type TextLogProbs struct {
+	Tokens   []string             `json:"tokens"`
+	LogProbs []float64            `json:"token_logprobs"`
+	Top      []map[string]float64 `json:"top_logprobs"`
+	Offsets  []int                `json:"text_offset"` // in characters
 }

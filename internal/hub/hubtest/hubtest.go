@@ -2,13 +2,13 @@
 // model repositories over real HTTP, with a content server on another port that large
 // files are redirected to, and misbehaves when told to.
 //
-//	server := hubtest.NewServer()
-//	defer server.Close()
-//	repo := server.AddRepo("owner/name", os.DirFS("testdata/model")) // or an fstest.MapFS
-//	client := &hub.Client{Endpoint: server.URL, Cache: t.TempDir()}
-//	server.Inject(hubtest.Content, 2, hubtest.Drop(1000)) // breaks two connections
+//	repositories := hubtest.NewServer()
+//	defer repositories.Close()
+//	repo := repositories.AddRepo("owner/name", os.DirFS("testdata/model")) // or an fstest.MapFS
+//	client := &hub.Client{Endpoint: repositories.URL, Cache: t.TempDir()}
+//	repositories.Inject(hubtest.Content, 2, hubtest.Drop(1000)) // breaks two connections
 //
-// A program under test is pointed at it with HF_ENDPOINT=server.URL.
+// A program under test is pointed at it with HF_ENDPOINT=repositories.URL.
 package hubtest
 
 import (

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/server"
+)
+
+type serveCommand struct {
+	Dir      string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or served dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
+	Listen   string `text:"" name:"listen" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; other machines reach it only if ADDRESS says so. Port 0 takes a free one."`
+	Alias    string `text:"" name:"alias" placeholder:"NAME" help:"What requests call the model (default: the last part of DIR)."`
+	Parallel int    `name:"parallel" default:"4" placeholder:"N" help:"Up to N texts go through the weights together; fewer where the memory limit has room for fewer."`
+	Waiting  int    `name:"waiting" default:"64" placeholder:"N" help:"Up to N more wait; beyond that requests are answered with 503."`
+	APIKeys  string `input:"file" name:"api-keys" placeholder:"FILE" help:"Answer only requests with a key of this file, one a line; HELIX_API_KEY in the environment is another way."`
+	modelFlags
+}
+
+func (c *serveCommand) Help() string {
+	return "Examples:\n  helix-substrate serve smollm2\n  helix-substrate serve smollm2 --memory 2GiB --listen 0.0.0.0:8080 --api-keys keys.txt\n\nThen, of any client of OpenAI's API:\n  curl localhost:8080/v1/chat/completions -d '{\"model\": \"smollm2\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'"
+}
+
+// grace is how long texts under way may go on after SIGINT or SIGTERM; a second signal ends them at once.
+const grace = 10 * time.Second
+
+// patience is how long the verb takes to stop.
+func (c *serveCommand) patience() time.Duration { return grace + patience }
+
+func (c *serveCommand) Run(env *environment) error {
+	if c.Parallel < 1 || c.Parallel > 1024 {
+		return usageError(fmt.Sprintf("--parallel %d is not in 1..1024", c.Parallel))
+	}
+	if c.Waiting < 0 {
+		return usageError("--waiting must not be negative")
+	}
+	keys, err := c.keys()
+	if err != nil {
+		return err
+	}
+	options, err := c.options()
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", c.Listen) // first: an address that is taken shows before a model is read
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	waiting := c.Waiting
+	if waiting == 0 {
+		waiting = -1
+	}
+	c.policy(env)
+	m, err := server.Open(env.ctx, c.Dir, server.ModelOptions{Name: c.Alias, Engine: options, Parallel: c.Parallel, Waiting: waiting})
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	env.notes(m.Notes)
+	if m.Parallel < c.Parallel {
+		env.note(fmt.Sprintf("the memory limit has room for %d texts at a time, not %d", m.Parallel, c.Parallel))
+	}
+	s, err := server.New([]*server.Model{m}, server.Options{Keys: keys, Log: slog.New(slog.NewTextHandler(env.stderr, nil))})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(env.stdout, "%s on http://%s: context %d, %d texts at a time, %s planned\n", m.Name, l.Addr(), m.Plan().Context, m.Parallel, memory.FormatSize(m.Plan().Total()))
+	if err := s.Serve(env.ctx, l, grace); err != nil {
+		return err
+	}
+	peak, text := c.peakMemory()
+	fmt.Fprintln(env.stderr, text)
+	c.warnOfPeak(env, peak)
+	return nil
+}
+
+// maxKeys is how many bytes a file of keys may have.
+const maxKeys = 1 << 20
+
+// keys reads the keys that are answered; nil where none are asked for.
+func (c *serveCommand) keys() ([]string, error) {
+	var keys []string
+	if key := os.Getenv("HELIX_API_KEY"); key != "" {
+		keys = append(keys, key)
+	}
+	if c.APIKeys == "" {
+		return keys, nil
+	}
+	info, err := os.Stat(c.APIKeys)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxKeys {
+		return nil, fmt.Errorf("%s: not a file of keys", c.APIKeys)
+	}
+	text, err := os.ReadFile(c.APIKeys)
+	if err != nil {
+		return nil, err
+	}
+	before := len(keys)
+	for line := range bytes.Lines(text) {
+		if key := bytes.TrimSpace(line); len(key) > 0 {
+			keys = append(keys, string(key))
+		}
+	}
+	if len(keys) == before { // it would let everybody in
+		return nil, fmt.Errorf("%s: there is no key in it", c.APIKeys)
+	}
+	return keys, nil
+}

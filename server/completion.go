@@ -1,0 +1,259 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/openai"
+)
+
+// asked is a request for texts.
+type asked struct {
+	*openai.Request
+	model   *Model
+	field   string // that the prompt came from
+	id      string
+	created int64
+	prompt  []int
+}
+
+// completions answers requests for texts, of both kinds.
+func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
+	q, refused := s.read(w, r)
+	if refused != nil {
+		refuse(w, refused)
+		return
+	}
+	if q.Stream {
+		s.stream(w, r.Context(), q)
+	} else {
+		s.whole(w, r.Context(), q)
+	}
+}
+
+// read reads a request and makes its prompt.
+func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.Error) {
+	most := 0
+	for _, m := range s.models {
+		most = max(most, generate.MaxBatchLine(m.Plan().Context))
+	}
+	body, refused := s.body(w, r, most)
+	if refused != nil {
+		return nil, refused
+	}
+	q := &asked{field: "prompt", id: newID(), created: time.Now().Unix()}
+	busy := s.parsing(r.Context(), body, func() {
+		if q.Request, refused = openai.ParseServed(openai.Kind(r.URL.Path), body); refused == nil {
+			refused = s.prepare(r.Context(), q)
+		}
+	})
+	return q, cmp.Or(busy, refused)
+}
+
+// prepare finds the model and makes the prompt.
+func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
+	if q.model = s.model(q.Model); q.model == nil {
+		return unknownModel(q.Model)
+	}
+	var err error
+	switch prompts := q.model.promptsNow(); {
+	case q.Kind == openai.ChatCompletions:
+		q.field = "messages"
+		messages := make([]generate.Message, len(q.Messages))
+		for i, m := range q.Messages {
+			messages[i] = generate.Message(m)
+		}
+		q.prompt, err = prompts.Chat(ctx, messages)
+	case q.PromptIDs != nil:
+		q.prompt = q.PromptIDs
+	default:
+		q.prompt, err = prompts.Text(ctx, q.Prompt)
+	}
+	if err != nil {
+		return failure(err, q.field)
+	}
+	q.Messages, q.Prompt = nil, "" // not held while the text waits
+	q.chooseSeed()
+	return nil
+}
+
+func unknownModel(name string) *openai.Error {
+	e := openai.Invalid("model", "model_not_found", "there is no model %.100q here; GET /v1/models lists them", name)
+	e.Status = http.StatusNotFound
+	return e
+}
+
+// request is what the scheduler gets for the text with this number.
+func (q *asked) request(number int) *generate.Request {
+	r := &generate.Request{
+		Prompt: q.prompt, MaxTokens: q.MaxTokens, StopTexts: q.Stop, LogProbs: q.LogProbs, TopLogProbs: q.TopLogProbs,
+		Sampling: generate.Options{
+			Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, MinP: q.MinP, RepeatPenalty: q.RepeatPenalty,
+			Seed: uint64(q.Seed) + uint64(number),
+		},
+	}
+	if q.TopP == 0 { // the most likely token alone
+		r.Sampling.TopP = math.SmallestNonzeroFloat32
+	}
+	if len(q.LogitBias) > 0 || q.PresencePenalty != 0 || q.FrequencyPenalty != 0 {
+		r.Adjust = q.adjust
+	}
+	return r
+}
+
+// adjust changes logits by what a request adds to them, as the API's reference has it: a token's bias, and penalties by
+// how often the text has it.
+func (q *asked) adjust(drawn []int, logits []float32) error {
+	change := func(id int, by float32) {
+		if id < len(logits) {
+			logits[id] = max(-math.MaxFloat32, min(logits[id]+by, math.MaxFloat32))
+		}
+	}
+	for id, bias := range q.LogitBias {
+		if bias == -100 && id < len(logits) {
+			logits[id] = float32(math.Inf(-1))
+		} else {
+			change(id, bias)
+		}
+	}
+	if q.PresencePenalty == 0 && q.FrequencyPenalty == 0 {
+		return nil
+	}
+	times := map[int]int{}
+	for _, id := range drawn {
+		times[id]++
+	}
+	for id, n := range times {
+		change(id, -q.PresencePenalty-float32(n)*q.FrequencyPenalty)
+	}
+	return nil
+}
+
+// text has the text with this number made, and calls piece with what there is of it.
+func (s *Server) text(ctx context.Context, q *asked, number int, piece func(generate.Piece) error) (*generate.Result, error) {
+	r, err := q.model.scheduler.Do(ctx, q.request(number), piece)
+	s.counts.text(r)
+	return r, err
+}
+
+// each has all texts of a request made, side by side as far as there are places, and returns the first error.
+func (q *asked) each(ctx context.Context, do func(ctx context.Context, number int) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, q.N)
+	var wait sync.WaitGroup
+	for i := range q.N {
+		wait.Go(func() {
+			if errs[i] = do(ctx, i); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whole answers with all of the texts at once.
+func (s *Server) whole(w http.ResponseWriter, ctx context.Context, q *asked) {
+	results, chances := make([]*generate.Result, q.N), make([][]generate.LogProb, q.N)
+	err := q.each(ctx, func(ctx context.Context, i int) (err error) {
+		results[i], err = s.text(ctx, q, i, func(p generate.Piece) error {
+			chances[i] = append(chances[i], p.Tokens...)
+			return nil
+		})
+		return err
+	})
+	if ctx.Err() != nil {
+		panic(http.ErrAbortHandler) // nobody waits for it
+	}
+	if err != nil {
+		refuse(w, failure(err, q.field))
+		return
+	}
+	usage := openai.Usage{Prompt: len(q.prompt)}
+	for _, r := range results {
+		usage.Completion += len(r.OutputIDs)
+	}
+	c := openai.NewCompletion(q.Kind, q.id, usage)
+	c.Created, c.Model = q.created, q.model.Name
+	for i, r := range results {
+		c.Add(q.Kind, r.Text, finish(r), q.logProbs(chances[i], 0))
+	}
+	answer(w, http.StatusOK, c)
+}
+
+// finish is why a text ended, in the API's words.
+func finish(r *generate.Result) string {
+	if r.Stop == generate.StopToken {
+		return "stop"
+	}
+	return "length"
+}
+
+// logProbs are the chances of tokens in the API's form; nil if they were not asked for. The first is so many characters after the
+// text's beginning.
+func (q *asked) logProbs(list []generate.LogProb, offset int) any {
+	if !q.LogProbs {
+		return nil
+	}
+	token := func(id int) string { return q.model.batch.Tokenizer.Decode([]int{id}) }
+	if q.Kind == openai.Completions {
+		c := &openai.TextLogProbs{Tokens: []string{}, LogProbs: []float64{}, Top: []map[string]float64{}, Offsets: []int{}}
+		for _, p := range list {
+			text, top := token(p.ID), map[string]float64{}
+			for _, t := range p.Top {
+				top[token(t.ID)] = t.LogProb
+			}
+			c.Tokens, c.LogProbs, c.Top, c.Offsets = append(c.Tokens, text), append(c.LogProbs, p.LogProb), append(c.Top, top), append(c.Offsets, offset)
+			offset += len([]rune(text))
+		}
+		return c
+	}
+	one := func(c generate.Chance) openai.TokenLogProb {
+		text := token(c.ID)
+		p := openai.TokenLogProb{Token: text, LogProb: c.LogProb}
+		for _, b := range []byte(text) {
+			p.Bytes = append(p.Bytes, int(b))
+		}
+		return p
+	}
+	c := &openai.ChatLogProbs{Content: []openai.TokenLogProb{}}
+	for _, p := range list {
+		t := one(generate.Chance{ID: p.ID, LogProb: p.LogProb})
+		for _, other := range p.Top {
+			t.Top = append(t.Top, one(other))
+		}
+		c.Content = append(c.Content, t)
+	}
+	return c
+}
+
+// newID returns what makes an answer unique.
+func newID() string {
+	var id [12]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// chooseSeed gives a request that says none a seed of its own.
+func (q *asked) chooseSeed() {
+	if q.Seeded {
+		return
+	}
+	var seed [8]byte
+	rand.Read(seed[:])
+	q.Seed = int64(binary.LittleEndian.Uint64(seed[:]) >> 1)
+}

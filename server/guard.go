@@ -1,0 +1,169 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/openai"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// guard stands before every request: who may ask, from where, and what is written down of it.
+func (s *Server) guard(next http.Handler) http.Handler {
+	// A page of another site that is open in a browser must not use a server on the same machine.
+	next = http.NewCrossOriginProtection().Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noted := &noting{ResponseWriter: w}
+		start := time.Now()
+		defer func() {
+			s.counts.request(noted.status)
+			s.options.Log.Info("request", "method", r.Method, "path", r.URL.Path, "status", noted.status, "bytes", noted.bytes,
+				"seconds", time.Since(start).Seconds(), "from", r.RemoteAddr)
+		}()
+		if r.URL.Path != "/health" && !s.allowed(r) {
+			refuse(noted, &openai.Error{Message: "the key is missing or wrong", Type: "authentication_error", Status: http.StatusUnauthorized})
+			return
+		}
+		next.ServeHTTP(noted, r)
+	})
+}
+
+func hashes(keys []string) [][32]byte {
+	list := make([][32]byte, len(keys))
+	for i, key := range keys {
+		list[i] = sha256.Sum256([]byte(key))
+	}
+	return list
+}
+
+// allowed compares a request's key with all keys, in the same time whatever it is.
+func (s *Server) allowed(r *http.Request) bool {
+	if len(s.keys) == 0 {
+		return true
+	}
+	key, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !bearer {
+		key = r.Header.Get("X-Api-Key")
+	}
+	hash, right := sha256.Sum256([]byte(key)), 0
+	for _, k := range s.keys {
+		right |= subtle.ConstantTimeCompare(hash[:], k[:])
+	}
+	return right == 1
+}
+
+// noting takes note of what an answer was.
+type noting struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (n *noting) WriteHeader(status int) {
+	if n.status == 0 {
+		n.status = status
+	}
+	n.ResponseWriter.WriteHeader(status)
+}
+
+func (n *noting) Write(p []byte) (int, error) {
+	if n.status == 0 {
+		n.status = http.StatusOK
+	}
+	written, err := n.ResponseWriter.Write(p)
+	n.bytes += int64(written)
+	return written, err
+}
+
+// Unwrap is for http.ResponseController.
+func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
+
+// body reads a request's body, which may have so many bytes. All that are read at a time have no more than the largest may
+// have: what is made of them takes many times as much.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, most int) ([]byte, *openai.Error) {
+	if r.ContentLength > int64(most) {
+		return nil, tooLarge(most)
+	}
+	http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.options.Patience))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
+	http.NewResponseController(w).SetReadDeadline(time.Time{})
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return nil, tooLarge(most)
+	}
+	if err != nil {
+		return nil, openai.Invalid("", "", "the body could not be read: %v", err)
+	}
+	return body, nil
+}
+
+func tooLarge(most int) *openai.Error {
+	e := openai.Invalid("", openai.CodeContext, "the body has more than the %d bytes that the longest prompt of the context needs", most)
+	e.Status = http.StatusRequestEntityTooLarge
+	return e
+}
+
+// parsing has do made of a body when there is memory for that.
+func (s *Server) parsing(ctx context.Context, body []byte, do func()) *openai.Error {
+	if err := s.reading.Acquire(ctx, int64(len(body))); err != nil {
+		return openai.Failed(err)
+	}
+	defer s.reading.Release(int64(len(body)))
+	do()
+	return nil
+}
+
+// notFound is the error of what is not here.
+func notFound(format string, args ...any) *openai.Error {
+	e := openai.Invalid("", "", format, args...)
+	e.Status = http.StatusNotFound
+	return e
+}
+
+// failure is a scheduler's or a tokenizer's error in the API's form; field is what asked for it.
+func failure(err error, field string) *openai.Error {
+	switch {
+	case errors.Is(err, transformer.ErrContext):
+		return openai.Invalid(field, openai.CodeContext, "%s: %v", field, err)
+	case errors.Is(err, transformer.ErrToken), errors.Is(err, generate.ErrPrompt), errors.Is(err, generate.ErrTemplate), errors.Is(err, generate.ErrOption):
+		return openai.Invalid(field, openai.CodeInvalid, "%s: %v", field, err)
+	case errors.Is(err, generate.ErrBusy), errors.Is(err, generate.ErrClosed):
+		return &openai.Error{Message: err.Error(), Type: "overloaded_error", Status: http.StatusServiceUnavailable}
+	}
+	return openai.Failed(err)
+}
+
+// refuse answers with an error.
+func refuse(w http.ResponseWriter, e *openai.Error) {
+	if e.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	answer(w, e.Status, openai.ErrorBody{Error: e})
+}
+
+// answer answers with a value as JSON.
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := encode(w, v); err != nil {
+		panic(http.ErrAbortHandler) // the client has gone
+	}
+}
+
+// encode writes a value as JSON.
+func encode(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	return nil
+}

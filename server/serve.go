@@ -1,0 +1,42 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Bounds of a connection, whatever it sends.
+const (
+	headerTime  = 10 * time.Second
+	headerBytes = 64 << 10
+	idleTime    = 2 * time.Minute
+)
+
+// Serve answers on a listener until ctx ends, which it returns no error for. Then no more is taken, and texts under way
+// may go on for grace before they are cut off. It closes the listener.
+func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	h := &http.Server{
+		Handler: s, ReadHeaderTimeout: headerTime, MaxHeaderBytes: headerBytes, IdleTimeout: idleTime,
+		BaseContext: func(net.Listener) context.Context { return running },
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- h.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	patient, cancel := context.WithTimeout(running, grace)
+	defer cancel()
+	err := h.Shutdown(patient)
+	if errors.Is(err, context.DeadlineExceeded) {
+		end() // the texts
+		err = h.Close()
+	}
+	return err
+}

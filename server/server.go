@@ -1,0 +1,104 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+)
+
+// Options say whom a server answers, and what it writes down.
+type Options struct {
+	// Keys are those of which a request has to have one, as "Authorization: Bearer KEY" or "x-api-key: KEY"; with none,
+	// everybody is answered. /health asks for none.
+	Keys []string
+	// Log gets a line a request, without prompts and texts; nil writes none.
+	Log *slog.Logger
+	// Patience is how long a client may take to send a request's body, and to take a piece of an answer; 0 is 60 seconds.
+	Patience time.Duration
+}
+
+// Server answers requests. It is an http.Handler, safe for concurrent use.
+type Server struct {
+	models  []*Model
+	options Options
+	keys    [][32]byte // their hashes
+	reading *semaphore.Weighted
+	counts  counts
+	handler http.Handler
+}
+
+// ErrOption reports options that make no sense.
+var ErrOption = errors.New("invalid server option")
+
+// New returns a server of open models, which it does not close. Errors are ErrOption.
+func New(models []*Model, o Options) (*Server, error) {
+	if len(models) == 0 {
+		return nil, fmt.Errorf("no models: %w", ErrOption)
+	}
+	names := map[string]bool{}
+	longest := 0
+	for _, m := range models {
+		if names[m.Name] {
+			return nil, fmt.Errorf("two models have the name %q: %w", m.Name, ErrOption)
+		}
+		names[m.Name] = true
+		longest = max(longest, generate.MaxBatchLine(m.Plan().Context))
+	}
+	for i, key := range o.Keys {
+		if key == "" {
+			return nil, fmt.Errorf("key %d is empty: %w", i, ErrOption)
+		}
+	}
+	if o.Patience == 0 {
+		o.Patience = time.Minute
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{models: models, options: o, keys: hashes(o.Keys), reading: semaphore.NewWeighted(int64(longest))}
+	mux := http.NewServeMux()
+	for pattern, serve := range s.routes() {
+		mux.HandleFunc(pattern, serve)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, notFound("there is no %s %.100s here", r.Method, r.URL.Path))
+	})
+	s.handler = s.guard(mux)
+	return s, nil
+}
+
+// routes are what is answered.
+func (s *Server) routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"POST /v1/chat/completions": s.completions,
+		"POST /v1/completions":      s.completions,
+		"POST /v1/embeddings":       s.embeddings,
+		"GET /v1/models":            s.list,
+		"GET /v1/models/{name}":     s.describe,
+		"POST /tokenize":            s.tokenize,
+		"POST /detokenize":          s.detokenize,
+		"POST /apply-template":      s.applyTemplate,
+		"GET /health":               s.health,
+		"GET /props":                s.properties,
+		"GET /metrics":              s.metrics,
+	}
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// model returns the model that a request names; a single one by its own name too.
+func (s *Server) model(name string) *Model {
+	for _, m := range s.models {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}

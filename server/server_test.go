@@ -1,0 +1,406 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/demo"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+const template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+
+// openDemo opens the built-in model, dense, with a chat template.
+func openDemo(t *testing.T, o ModelOptions) *Model {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "demo")
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "chat_template.jinja"), []byte(template), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if o.Engine.Context == 0 {
+		o.Engine.Context = 256
+	}
+	m, err := Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+// start serves the demo.
+func start(t *testing.T, m ModelOptions, o Options) (*httptest.Server, *Server) {
+	t.Helper()
+	s, err := New([]*Model{openDemo(t, m)}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(s)
+	t.Cleanup(h.Close)
+	return h, s
+}
+
+// post sends a body and returns the status and the answer.
+func post(t *testing.T, url, body string) (int, map[string]any) {
+	t.Helper()
+	r, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return 0, nil
+	}
+	defer r.Body.Close()
+	var v map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
+		t.Errorf("%s: %v", body, err)
+	}
+	return r.StatusCode, v
+}
+
+// at returns what lies at a path of names and numbers in JSON.
+func at(v any, path ...any) any {
+	for _, p := range path {
+		switch p := p.(type) {
+		case string:
+			m, _ := v.(map[string]any)
+			v = m[p]
+		case int:
+			list, _ := v.([]any)
+			if p >= len(list) {
+				return nil
+			}
+			v = list[p]
+		}
+	}
+	return v
+}
+
+// stream sends a body and returns the events.
+func stream(t *testing.T, url, body string) (events []map[string]any, done bool) {
+	t.Helper()
+	r, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return nil, false
+	}
+	defer r.Body.Close()
+	if kind := r.Header.Get("Content-Type"); r.StatusCode != 200 || kind != "text/event-stream" {
+		t.Errorf("status %d, %s", r.StatusCode, kind)
+	}
+	lines := bufio.NewScanner(r.Body)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		if data == "[DONE]" {
+			done = true
+			continue
+		}
+		var v map[string]any
+		if err := json.Unmarshal([]byte(data), &v); err != nil {
+			t.Errorf("%s: %v", data, err)
+		}
+		events = append(events, v)
+	}
+	return events, done
+}
+
+// TestAnswers: an answer is the same whole, streamed, alone or under load.
+func TestAnswers(t *testing.T) {
+	h, _ := start(t, ModelOptions{Parallel: 3, Waiting: 100}, Options{})
+	const chat, text = "/v1/chat/completions", "/v1/completions"
+	bodies := map[string]string{}
+	for i := range 6 {
+		bodies[fmt.Sprintf("%s %d", chat, i)] = fmt.Sprintf(`{"model": "demo", "messages": [{"role": "user", "content": "Tell me of %d dogs"}], "max_tokens": 20, "seed": %d, "user": null, "unknown_field": 5`, i, i)
+		bodies[fmt.Sprintf("%s %d", text, i)] = fmt.Sprintf(`{"model": "demo", "prompt": "Once upon %d times", "max_tokens": 20, "seed": %d, "temperature": 0.8, "top_k": 40, "min_p": 0.05`, i, i)
+	}
+	answerOf := func(key string) string {
+		path, _, _ := strings.Cut(key, " ")
+		status, v := post(t, h.URL+path, bodies[key]+"}")
+		got, _ := at(v, "choices", 0, "text").(string)
+		if path == chat {
+			got, _ = at(v, "choices", 0, "message", "content").(string)
+		}
+		if status != 200 || got == "" || at(v, "usage", "completion_tokens") != 20.0 || at(v, "choices", 0, "finish_reason") != "length" || at(v, "model") != "demo" {
+			t.Errorf("%s: %d, %v", key, status, v)
+		}
+		return got
+	}
+	alone := map[string]string{}
+	for key := range bodies {
+		alone[key] = answerOf(key)
+	}
+	var wait sync.WaitGroup
+	for key := range bodies {
+		wait.Go(func() {
+			if got := answerOf(key); got != alone[key] {
+				t.Errorf("%s: %q under load, alone %q", key, got, alone[key])
+			}
+		})
+		wait.Go(func() {
+			path, _, _ := strings.Cut(key, " ")
+			events, done := stream(t, h.URL+path, bodies[key]+`, "stream": true, "stream_options": {"include_usage": true}}`)
+			var got strings.Builder
+			for _, e := range events {
+				piece, _ := at(e, "choices", 0, "text").(string)
+				if path == chat {
+					piece, _ = at(e, "choices", 0, "delta", "content").(string)
+				}
+				got.WriteString(piece)
+			}
+			last := events[len(events)-1]
+			if !done || got.String() != alone[key] || at(last, "usage", "completion_tokens") != 20.0 || at(events[len(events)-2], "choices", 0, "finish_reason") != "length" {
+				t.Errorf("%s: streamed %q, %v, alone %q, last %v", key, got.String(), done, alone[key], last)
+			}
+			if role := at(events[0], "choices", 0, "delta", "role"); path == chat && role != "assistant" {
+				t.Errorf("the first piece's role is %v", role)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// TestChoices: several answers have seeds that follow each other, chances of tokens are there, and biases and penalties count.
+func TestChoices(t *testing.T) {
+	h, _ := start(t, ModelOptions{}, Options{})
+	url := h.URL + "/v1/completions"
+	_, v := post(t, url, `{"model": "demo", "prompt": "One day", "n": 3, "seed": 7, "max_tokens": 8, "logprobs": 2}`)
+	_, other := post(t, url, `{"model": "demo", "prompt": "One day", "seed": 8, "max_tokens": 8}`)
+	if at(v, "choices", 1, "text") != at(other, "choices", 0, "text") || at(v, "choices", 2, "index") != 2.0 || at(v, "usage", "completion_tokens") != 24.0 {
+		t.Errorf("%v, then %v", v, other)
+	}
+	lp := at(v, "choices", 0, "logprobs")
+	if list, _ := at(lp, "tokens").([]any); len(list) != 8 || at(lp, "token_logprobs", 0).(float64) > 0 || len(at(lp, "top_logprobs", 0).(map[string]any)) != 2 {
+		t.Errorf("chances: %v", lp)
+	}
+	_, v = post(t, h.URL+"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3, "logprobs": true, "top_logprobs": 1, "temperature": 0}`)
+	if one := at(v, "choices", 0, "logprobs", "content", 1); at(one, "token") != at(one, "top_logprobs", 0, "token") || at(one, "bytes", 0) == nil {
+		t.Errorf("chances of a chat: %v", v)
+	}
+	_, tokens := post(t, h.URL+"/tokenize", `{"content": "e"}`)
+	id := int(at(tokens, "tokens", 0).(float64))
+	_, v = post(t, url, fmt.Sprintf(`{"model": "demo", "prompt": "One day", "max_tokens": 5, "temperature": 0, "logit_bias": {"%d": 100}}`, id))
+	if text := at(v, "choices", 0, "text"); !strings.Contains(fmt.Sprint(text), "e") || strings.Trim(fmt.Sprint(text), "e ") != "" {
+		t.Errorf("a bias of 100 gives %q", text)
+	}
+	_, plain := post(t, url, `{"model": "demo", "prompt": "One day One day One day", "max_tokens": 40, "temperature": 0}`)
+	_, v = post(t, url, `{"model": "demo", "prompt": "One day One day One day", "max_tokens": 40, "temperature": 0, "frequency_penalty": 2, "presence_penalty": 2}`)
+	if at(v, "choices", 0, "text") == at(plain, "choices", 0, "text") {
+		t.Errorf("penalties change nothing")
+	}
+}
+
+// TestRefused: what is wrong is told in the API's form, and what is asked for and not done is refused by name.
+func TestRefused(t *testing.T) {
+	h, s := start(t, ModelOptions{Engine: transformer.Options{Context: 64}}, Options{})
+	long := strings.Repeat("dog ", 80)
+	for _, c := range []struct {
+		path, body  string
+		status      int
+		param, code any
+	}{
+		{"/v1/chat/completions", `{"model": "gpt-4", "messages": [{"role": "user", "content": "Hi"}]}`, 404, "model", "model_not_found"},
+		{"/v1/chat/completions", `{"model": "demo", "messages": []}`, 400, "messages", "invalid_value"},
+		{"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "` + long + `"}]}`, 400, "messages", "context_length_exceeded"},
+		{"/v1/completions", `{"model": "demo", "prompt": "` + long + `", "stream": true}`, 400, "prompt", "context_length_exceeded"},
+		{"/v1/completions", `{"model": "demo", "prompt": "` + strings.Repeat(long, 100) + `"}`, 413, nil, "context_length_exceeded"},
+		{"/v1/completions", `{"model": "demo", "prompt": [1, 99999999]}`, 400, "prompt", "invalid_value"},
+		{"/v1/completions", `{"model": "demo", "prompt": "x", "n": 17}`, 400, "n", "invalid_value"},
+		{"/v1/completions", `{"model": "demo", "prompt": "x", "echo": true}`, 400, "echo", "unsupported_parameter"},
+		{"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "Hi"}], "tools": [{}]}`, 400, "tools", "unsupported_parameter"},
+		{"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "Hi"}], "top_logprobs": 3}`, 400, "top_logprobs", "invalid_value"},
+		{"/v1/chat/completions", `{`, 400, nil, nil},
+		{"/v1/embeddings", `{"model": "demo", "input": []}`, 400, "input", "invalid_value"},
+		{"/v1/embeddings", `{"model": "demo", "input": [[]]}`, 400, "input", "invalid_value"},
+		{"/v1/embeddings", `{"model": "demo", "input": "x", "dimensions": 3}`, 400, "dimensions", "unsupported_parameter"},
+		{"/detokenize", `{"tokens": [-1]}`, 400, "tokens", "invalid_value"},
+		{"/apply-template", `{"messages": []}`, 400, "messages", "invalid_value"},
+		{"/nothing", `{}`, 404, nil, nil},
+		{"/v1/models", `{}`, 404, nil, nil},
+	} {
+		r, err := http.Post(h.URL+c.path, "application/json", strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		var v map[string]any
+		json.Unmarshal(body, &v)
+		if r.StatusCode != c.status || (at(v, "error", "param") != c.param || at(v, "error", "code") != c.code || at(v, "error", "message") == "") {
+			t.Errorf("%s %.80s: %d, %s", c.path, c.body, r.StatusCode, body)
+		}
+	}
+	if _, v := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "`+long+`"}`); !strings.Contains(fmt.Sprint(at(v, "error", "message")), "room for 64") {
+		t.Errorf("the error does not name both sizes: %v", v)
+	}
+	s.models[0].scheduler.Close()
+	if status, v := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "x"}`); status != 503 {
+		t.Errorf("closed: %d, %v", status, v)
+	}
+}
+
+// TestEmbeddings: vectors of length 1, as numbers and in base64, of texts and of tokens.
+func TestEmbeddings(t *testing.T) {
+	h, _ := start(t, ModelOptions{}, Options{})
+	_, v := post(t, h.URL+"/v1/embeddings", `{"model": "demo", "input": ["A dog", "A cat"]}`)
+	_, coded := post(t, h.URL+"/v1/embeddings", `{"model": "demo", "input": "A cat", "encoding_format": "base64"}`)
+	one, two := at(v, "data", 0, "embedding").([]any), at(v, "data", 1, "embedding").([]any)
+	bytes, err := base64.StdEncoding.DecodeString(at(coded, "data", 0, "embedding").(string))
+	sum := 0.0
+	for _, x := range one {
+		sum += x.(float64) * x.(float64)
+	}
+	if err != nil || len(bytes) != 4*len(two) || sum < 0.999 || sum > 1.001 || fmt.Sprint(one) == fmt.Sprint(two) || at(v, "usage", "prompt_tokens").(float64) < 4 {
+		t.Errorf("%v; %v", v, coded)
+	}
+}
+
+// TestKeys: without the key nothing but /health is answered; a page of another site is not.
+func TestKeys(t *testing.T) {
+	h, _ := start(t, ModelOptions{}, Options{Keys: []string{"one", "two"}})
+	get := func(path string, header ...string) int {
+		q, _ := http.NewRequest("GET", h.URL+path, nil)
+		if header[0] == "Origin" {
+			q.Method, q.Body = "POST", io.NopCloser(strings.NewReader(`{"content": "x"}`))
+			q.Header.Set("X-Api-Key", "one")
+		}
+		q.Header.Set(header[0], header[1])
+		r, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		return r.StatusCode
+	}
+	for _, c := range []struct {
+		path, header, value string
+		status              int
+	}{
+		{"/v1/models", "Authorization", "Bearer two", 200},
+		{"/v1/models", "X-Api-Key", "one", 200},
+		{"/v1/models", "Authorization", "Bearer three", 401},
+		{"/v1/models", "Authorization", "one", 401},
+		{"/v1/models", "X-Other", "", 401},
+		{"/metrics", "X-Other", "", 401},
+		{"/health", "X-Other", "", 200},
+		{"/tokenize", "Origin", "http://elsewhere.example", 403},
+	} {
+		if got := get(c.path, c.header, c.value); got != c.status {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
+// TestStatus: models, metrics and properties are there.
+func TestStatus(t *testing.T) {
+	h, _ := start(t, ModelOptions{Name: "the/model"}, Options{})
+	for path, want := range map[string]string{
+		"/v1/models": `"id":"the/model"`, "/v1/models/the%2Fmodel": `"object":"model"`, "/v1/models/none": `model_not_found`, "/props": `"n_ctx":256`,
+		"/metrics": "helix_texts{model=\"the/model\",state=\"waiting\"} 0\n", "/health": `"ok"`,
+	} {
+		r, err := http.Get(h.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		if !strings.Contains(string(body), want) {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	if _, v := post(t, h.URL+"/tokenize", `{"content": "A dog"}`); true {
+		ids, _ := json.Marshal(at(v, "tokens"))
+		if _, v := post(t, h.URL+"/detokenize", `{"tokens": `+string(ids)+`}`); at(v, "content") != "A dog" {
+			t.Errorf("%s: %v", ids, v)
+		}
+	}
+	if _, v := post(t, h.URL+"/apply-template", `{"messages": [{"role": "user", "content": "Hi"}]}`); at(v, "prompt") != "user: Hi\nassistant:" {
+		t.Errorf("%v", v)
+	}
+}
+
+// TestGone: a text ends when its client goes, and makes room for the next.
+func TestGone(t *testing.T) {
+	h, s := start(t, ModelOptions{Parallel: 1, Waiting: -1, Engine: transformer.Options{Context: 2048}}, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	q, _ := http.NewRequestWithContext(ctx, "POST", h.URL+"/v1/completions", strings.NewReader(`{"model": "demo", "prompt": "Once", "stream": true, "max_tokens": 2000, "logit_bias": {"0": -100, "1": -100, "2": -100}}`))
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(r.Body).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if status, v := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "x", "max_tokens": 1}`); status != 503 {
+		t.Errorf("one too many: %d, %v", status, v)
+	}
+	cancel()
+	r.Body.Close()
+	for {
+		if active, _ := s.models[0].scheduler.Load(); active == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if status, v := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "x", "max_tokens": 1}`); status != 200 {
+		t.Errorf("after it has gone: %d, %v", status, v)
+	}
+}
+
+// TestServe: the end of the context lets texts end that do so in time, and cuts the others off.
+func TestServe(t *testing.T) {
+	m := openDemo(t, ModelOptions{Engine: transformer.Options{Context: 2048}})
+	s, err := New([]*Model{m}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, grace := range []time.Duration{time.Minute, time.Millisecond} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Serve(ctx, l, grace) }()
+		n := 30
+		if grace < time.Second {
+			n = 1 << 20
+		}
+		r, err := http.Post("http://"+l.Addr().String()+"/v1/completions", "application/json",
+			strings.NewReader(fmt.Sprintf(`{"model": "demo", "prompt": "Once", "stream": true, "max_tokens": %d, "logit_bias": {"0": -100, "1": -100, "2": -100}}`, n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end()
+		body, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err := <-ended; err != nil {
+			t.Errorf("%v: %v", grace, err)
+		}
+		if whole := bytes.Contains(body, []byte("[DONE]")); whole != (grace == time.Minute) {
+			t.Errorf("%v: %s", grace, body[max(0, len(body)-200):])
+		}
+		http.DefaultClient.CloseIdleConnections()
+	}
+}

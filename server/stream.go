@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/openai"
+)
+
+// events writes server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each a line of JSON. It is safe
+// for concurrent use. A client that takes too long to take one has gone.
+type events struct {
+	mu       sync.Mutex
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+	begun    bool
+}
+
+func (e *events) send(v any) error {
+	return e.write(func() error {
+		if _, err := e.w.Write([]byte("data: ")); err != nil {
+			return err
+		}
+		if err := encode(e.w, v); err != nil {
+			return err
+		}
+		_, err := e.w.Write([]byte("\n"))
+		return err
+	})
+}
+
+// done says that nothing more comes.
+func (e *events) done() error {
+	return e.write(func() error {
+		_, err := e.w.Write([]byte("data: [DONE]\n\n"))
+		return err
+	})
+}
+
+func (e *events) write(do func() error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.begun {
+		e.begun = true
+		e.w.Header().Set("Content-Type", "text/event-stream")
+		e.w.Header().Set("Cache-Control", "no-store")
+		e.w.Header().Set("X-Accel-Buffering", "no") // nginx would hold pieces back
+		e.w.WriteHeader(http.StatusOK)
+	}
+	e.control.SetWriteDeadline(time.Now().Add(e.patience))
+	if err := do(); err != nil {
+		return err
+	}
+	return e.control.Flush()
+}
+
+// stream answers with pieces of the texts as they come. The first waits until there is one: what is wrong with the request
+// is still an ordinary error.
+func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
+	out := &events{w: w, control: http.NewResponseController(w), patience: s.options.Patience}
+	chunk := func() *openai.Chunk {
+		c := openai.NewChunk(q.Kind, q.id)
+		c.Created, c.Model = q.created, q.model.Name
+		return c
+	}
+	tokens := make([]int, q.N)
+	err := q.each(ctx, func(ctx context.Context, i int) error {
+		role, offset := "assistant", 0
+		r, err := s.text(ctx, q, i, func(p generate.Piece) error {
+			c := chunk()
+			c.Add(q.Kind, i, role, p.Text, "", q.logProbs(p.Tokens, offset))
+			role = ""
+			offset += utf8.RuneCountInString(p.Text)
+			return out.send(c)
+		})
+		if err != nil || r.Stop == generate.StopCancel {
+			return err
+		}
+		tokens[i] = len(r.OutputIDs)
+		c := chunk()
+		c.Add(q.Kind, i, role, "", finish(r), nil)
+		return out.send(c)
+	})
+	switch {
+	case ctx.Err() != nil: // nobody is there
+		panic(http.ErrAbortHandler)
+	case err != nil && !out.begun:
+		refuse(w, failure(err, q.field))
+		return
+	case err != nil:
+		if out.send(openai.ErrorBody{Error: failure(err, q.field)}) != nil {
+			panic(http.ErrAbortHandler)
+		}
+		return
+	}
+	if q.IncludeUsage {
+		c := chunk()
+		c.Usage = &openai.Usage{Prompt: len(q.prompt)}
+		for _, n := range tokens {
+			c.Usage.Completion += n
+		}
+		c.Usage.Total = c.Usage.Prompt + c.Usage.Completion
+		out.send(c)
+	}
+	out.done()
+}

@@ -177,6 +177,27 @@ var families = []family{
 		},
 	},
 	{
+		names: []string{"lfm2"},
+		about: "LFM 2 and 2.5, dense: short convolutions between gates in most layers, attention in some",
+		defaults: `{"max_position_embeddings": 128000, "num_key_value_heads": 8, "rope_theta": 1000000, "norm_eps": 1e-5, "tie_word_embeddings": true,
+			"intermediate_size": 12288, "conv_L_cache": 3, "block_auto_adjust_ff_dim": true, "block_ffn_dim_multiplier": 1, "block_multiple_of": 256}`,
+		adjust: lfm2,
+	},
+	{
+		names: []string{"lfm2_moe"},
+		about: "LFM 2 and 2.5, mixtures: experts by a router of sigmoids in all layers but the first",
+		defaults: `{"max_position_embeddings": 128000, "num_key_value_heads": 8, "rope_theta": 1000000, "norm_eps": 1e-5, "tie_word_embeddings": true,
+			"intermediate_size": 7168, "moe_intermediate_size": 1792, "num_experts": 32, "num_experts_per_tok": 4, "num_dense_layers": 2, "use_expert_bias": true,
+			"routed_scaling_factor": 1, "norm_topk_prob": true, "conv_L_cache": 3}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			if h.Scale == 0 {
+				return fmt.Errorf("routed_scaling_factor 0: %w", ErrConfig)
+			}
+			c.Experts.Sigmoid, c.Experts.Bias, c.Experts.Epsilon = c.Experts.Count > 0, h.UseBias && c.Experts.Count > 0, 1e-6
+			return lfm2(c, h)
+		},
+	},
+	{
 		names: []string{"gemma2"},
 		about: "Gemma 2: norms after layers too, soft caps, windows in every other layer",
 		defaults: `{"max_position_embeddings": 8192, "sliding_window": 4096, "num_key_value_heads": 4, "head_dim": 256,

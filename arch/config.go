@@ -37,6 +37,7 @@ type Config struct {
 	LocalRope Rope // of layers with a sliding window; only Gemma 3's differs
 
 	Experts Experts
+	Mixers  Mixers // of layers without attention
 
 	Activation               Activation
 	SwiGLUAlpha, SwiGLULimit float32 // of ClampedSwiGLU
@@ -127,6 +128,9 @@ func (c *Config) Check() error {
 		return fmt.Errorf("soft caps %v and %v: %w", c.AttnSoftcap, c.LogitSoftcap, ErrConfig)
 	}
 	if err := c.Experts.check(c.Layers); err != nil {
+		return err
+	}
+	if err := c.Mixers.check(c.Layers); err != nil {
 		return err
 	}
 	if err := c.Rope.check(c.HeadDim); err != nil {

@@ -19,6 +19,7 @@ type Experts struct {
 	Normalize bool
 	Sigmoid   bool
 	Scale     float32 // the weights are multiplied by it in the end; 0 means 1
+	Epsilon   float64 // added to the sum that normalized sigmoids are divided by; 0 means 1e-20
 	Bias      bool    // a vector is added to what decides about the choice (GLM 4.5); only with sigmoids
 	Biases    bool    // the router's and the experts' matrices have biases (gpt-oss)
 	// Groups of neighbouring experts, if not 0: chosen are experts of GroupsPerToken of them, those
@@ -48,6 +49,8 @@ func (e *Experts) check(layers int) error {
 		return fmt.Errorf("intermediate size of experts %d is not in 1..%d: %w", e.FFN, 1<<20, ErrConfig)
 	case e.Shared < 0 || e.Shared > 1<<20:
 		return fmt.Errorf("intermediate size of the shared expert %d is not in 0..%d: %w", e.Shared, 1<<20, ErrConfig)
+	case !(e.Epsilon >= 0 && e.Epsilon < 1):
+		return fmt.Errorf("experts' weights divided by their sum and %v: %w", e.Epsilon, ErrConfig)
 	case !(e.Scale >= 0 && e.Scale <= 1e6):
 		return fmt.Errorf("experts' weights times %v: %w", e.Scale, ErrConfig)
 	case (e.Bias || e.Groups != 0) && !e.Sigmoid:
@@ -94,6 +97,9 @@ type hfExperts struct {
 	Groups         int     `json:"n_group"`
 	GroupsPerToken int     `json:"topk_group"`
 	DenseFirst     int     `json:"first_k_dense_replace"`
+
+	DenseLead int  `json:"num_dense_layers"` // LFM2's words
+	UseBias   bool `json:"use_expert_bias"`
 }
 
 // experts reads them, with what transformers makes of them.
@@ -123,7 +129,7 @@ func (h *hfConfig) experts(c *Config) error {
 	}
 	dense := make([]bool, c.Layers)
 	for l := range dense {
-		dense[l] = (l+1)%step != 0 || l < e.DenseFirst
+		dense[l] = (l+1)%step != 0 || l < max(e.DenseFirst, e.DenseLead)
 	}
 	for _, l := range e.DenseLayers {
 		if l >= 0 && l < len(dense) {

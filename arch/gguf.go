@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -149,6 +150,7 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{Architecture: arch, EmbedScale: 1, Activation: SiLU}
+	attention := r.attentionLayers()
 	for _, k := range metadataKeys {
 		if k.field != nil && !k.special {
 			r.read(c, k)
@@ -174,6 +176,9 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 	r.rope(c)
 	h := r.familyKeys(c)
 	h.family = family
+	if r.by.convolutions {
+		h.Taps, h.LayerTypes, c.Mixers = c.Mixers.Taps, attention, Mixers{}
+	}
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -217,12 +222,52 @@ func (r *ggufReader) read(c *Config, k metadataKey) {
 	}
 	switch field := k.field(c).(type) {
 	case *int:
-		*field = r.integer(k.gguf, int(missing))
+		if k.gguf == headCountKV && r.by.convolutions {
+			*field = r.headsOfSome()
+		} else {
+			*field = r.integer(k.gguf, int(missing))
+		}
 	case *float32:
 		*field = float32(r.float(k.gguf, missing))
 	case *float64:
 		*field = r.float(k.gguf, missing)
 	}
+}
+
+// attentionLayers tells the layers that have attention from those with convolutions, in config.json's words; nil where the
+// architecture has none.
+func (r *ggufReader) attentionLayers() (types []string) {
+	if !r.by.convolutions {
+		return nil
+	}
+	heads, err := r.f.Ints(r.arch + "." + headCountKV)
+	if err != nil {
+		return nil // all have attention
+	}
+	for _, n := range heads {
+		if n == 0 {
+			types = append(types, "conv")
+		} else {
+			types = append(types, "full_attention")
+		}
+	}
+	return types
+}
+
+// headsOfSome reads the number of key/value heads of the layers that have any: all have as many.
+func (r *ggufReader) headsOfSome() int {
+	heads, err := r.f.Ints(r.arch + "." + headCountKV)
+	if err != nil {
+		return r.integer(headCountKV, -1)
+	}
+	heads = slices.DeleteFunc(slices.Clone(heads), func(n int64) bool { return n == 0 })
+	if len(heads) == 0 {
+		return 1 // in no layer
+	}
+	if least, most := slices.Min(heads), slices.Max(heads); least < most || least < 0 || most > math.MaxInt32 {
+		r.fail(fmt.Errorf("%s.%s has %d for one layer and %d for another: not supported: %w", r.arch, headCountKV, least, most, ErrKey))
+	}
+	return int(heads[0])
 }
 
 // experts completes what the metadata say of experts by what llama.cpp does. A shared expert of which they do not tell the size

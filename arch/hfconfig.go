@@ -47,6 +47,7 @@ type hfConfig struct {
 	LayerTypes           []string `json:"layer_types"`
 
 	hfExperts
+	hfMixers
 
 	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings
 	NoRopeInterval *int  `json:"no_rope_layer_interval"`

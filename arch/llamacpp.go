@@ -33,6 +33,10 @@ type conventions struct {
 	sinks bool
 	// unrounded: llama.cpp's own conversion, too, leaves out that YaRN's bounds are not whole.
 	unrounded bool
+	// convolutions: layers may have convolutions in place of attention.
+	convolutions bool
+	// finalNorm is what the last norm is called, where it is not output_norm.
+	finalNorm string
 	// noRope: every so manieth layer has no rotary embeddings. 0: all have them.
 	noRope int
 	// largest is the number of layers of the model whose attention is scaled by its
@@ -63,6 +67,7 @@ var llamaCpp = []conventions{
 	},
 	{name: "qwen2moe", models: []string{"qwen2_moe", "qwen2moe"}, activation: SiLU, biases: attention, square: true, experts: true},
 	{name: "qwen3moe", models: []string{"qwen3_moe", "qwen3moe"}, activation: SiLU, biases: attention, experts: true, normalized: true},
+	{name: "lfm2", models: []string{"lfm2"}, activation: SiLU, square: true, convolutions: true, finalNorm: "token_embd_norm"},
 	{
 		name: "gemma2", models: []string{"gemma2"}, activation: GELUTanh, biases: attention, partial: true, tied: true,
 		slides: true, window: 2, largest: 46,
@@ -118,6 +123,8 @@ func (t *conventions) check(c *Config) error {
 		{!t.usualRope(c), "rotary embeddings in other layers"},
 		{c.Activation == ClampedSwiGLU && (c.SwiGLUAlpha != swigluAlpha || c.SwiGLULimit != swigluLimit), "other constants of its activation"},
 		{c.Sinks != t.sinks || c.Experts.Biases != t.sinks, "sinks of attention or biases of experts otherwise than there"},
+		{c.Mixers.Of != nil && !t.convolutions, "layers without attention"},
+		{c.Mixers.Bias, "convolutions with biases"},
 		{c.Experts.Dense != nil, "experts in some layers only"},
 		{c.Experts.Count > 0 && c.Experts.Normalize != t.normalized, "experts' weights that sum to 1 or not otherwise than there"},
 	} {

@@ -41,7 +41,7 @@ var metadataKeys = []metadataKey{
 	{gguf: "feed_forward_length", config: "intermediate_size", field: func(c *Config) any { return &c.FFN }},
 	{gguf: "attention.head_count", config: "num_attention_heads", field: func(c *Config) any { return &c.Heads }},
 	{
-		gguf: "attention.head_count_kv", config: "num_key_value_heads", field: func(c *Config) any { return &c.KVHeads },
+		gguf: headCountKV, config: "num_key_value_heads", field: func(c *Config) any { return &c.KVHeads },
 		missing: func(c *Config) float64 { return float64(c.Heads) },
 	},
 	{
@@ -54,6 +54,7 @@ var metadataKeys = []metadataKey{
 		gguf: "attention.layer_norm_rms_epsilon", config: "rms_norm_eps", field: func(c *Config) any { return &c.NormEps },
 		missing: func(*Config) float64 { return 1e-5 },
 	},
+	{gguf: "shortconv.l_cache", config: "conv_L_cache", field: func(c *Config) any { return &c.Mixers.Taps }, missing: zero, omitZero: true},
 	{gguf: "attention.sliding_window", config: "sliding_window", field: func(c *Config) any { return &c.SlidingWindow }, missing: zero, omitZero: true},
 	{gguf: "attention.sliding_window_pattern", field: func(c *Config) any { return &c.Local }, special: true, omitZero: true},
 	{gguf: "attn_logit_softcapping", config: "attn_logit_softcapping", field: func(c *Config) any { return &c.AttnSoftcap }, missing: zero, omitZero: true},
@@ -76,6 +77,9 @@ var metadataKeys = []metadataKey{
 		missing: zero,
 	},
 }
+
+// headCountKV may be an array, with 0 for layers that have no attention.
+const headCountKV = "attention.head_count_kv"
 
 // The keys of how rotary embeddings stretch, behind the architecture's name.
 const (

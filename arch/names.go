@@ -36,7 +36,7 @@ func StoredName(name string, has func(string) bool) string {
 	return name
 }
 
-// otherWords are what Mixtral's, Granite's, GLM's and gpt-oss's checkpoints have for parts of names.
+// otherWords are what Mixtral's, Granite's, GLM's, gpt-oss's and LFM's checkpoints have for parts of names.
 var otherWords = [][2]string{
 	{".mlp.gate.", ".block_sparse_moe.gate."},
 	{".mlp.experts.gate_proj.", ".block_sparse_moe.experts.w1."},
@@ -47,6 +47,21 @@ var otherWords = [][2]string{
 	{".mlp.experts.down_proj", ".block_sparse_moe.output_linear.weight"},
 	{".mlp.shared_expert.", ".mlp.shared_experts."},
 	{".mlp.gate.", ".mlp.router."},
+	{"model.norm.", "model.embedding_norm."},
+	{".mlp.gate.weight", ".feed_forward.gate.weight"},
+	{".mlp.gate.e_score_correction_bias", ".feed_forward.expert_bias"},
+	{".mlp.experts.gate_proj.", ".feed_forward.experts.w1."},
+	{".mlp.experts.up_proj.", ".feed_forward.experts.w3."},
+	{".mlp.experts.down_proj.", ".feed_forward.experts.w2."},
+	{".mlp.experts.", ".feed_forward.experts."},
+	{".input_layernorm.", ".operator_norm."},
+	{".post_attention_layernorm.", ".ffn_norm."},
+	{".self_attn.q_norm.", ".self_attn.q_layernorm."},
+	{".self_attn.k_norm.", ".self_attn.k_layernorm."},
+	{".self_attn.o_proj.", ".self_attn.out_proj."},
+	{".mlp.gate_proj.", ".feed_forward.w1."},
+	{".mlp.up_proj.", ".feed_forward.w3."},
+	{".mlp.down_proj.", ".feed_forward.w2."},
 }
 
 func behindPrefix(name string, has func(string) bool) (stored string, ok bool) {
@@ -87,6 +102,9 @@ var names = []struct {
 	{huggingFace: "model.layers.N.self_attn.q_norm", gguf: "blk.N.attn_q_norm"},
 	{huggingFace: "model.layers.N.self_attn.k_norm", gguf: "blk.N.attn_k_norm"},
 	{huggingFace: "model.layers.N.self_attn.sinks", gguf: "blk.N.attn_sinks.weight"},
+	{huggingFace: "model.layers.N.conv.in_proj", gguf: "blk.N.shortconv.in_proj"},
+	{huggingFace: "model.layers.N.conv.conv", gguf: "blk.N.shortconv.conv"},
+	{huggingFace: "model.layers.N.conv.out_proj", gguf: "blk.N.shortconv.out_proj"},
 	{huggingFace: "model.layers.N.post_attention_layernorm", gguf: "blk.N.ffn_norm", postNorms: "blk.N.post_attention_norm"},
 	{huggingFace: "model.layers.N.pre_feedforward_layernorm", postNorms: "blk.N.ffn_norm"},
 	{huggingFace: "model.layers.N.post_feedforward_layernorm", postNorms: "blk.N.post_ffw_norm"},
@@ -133,7 +151,11 @@ func GGUFName(name string, postNorms bool) string {
 
 // GGUFName translates a Hugging Face name of a tensor of a model whose configuration is that of a GGUF file.
 func (c *Config) GGUFName(name string) string {
-	return GGUFName(name, c.PostNorms || conventionsOf(c.Architecture).postAttention)
+	by := conventionsOf(c.Architecture)
+	if name == NormName && by.finalNorm != "" {
+		return by.finalNorm + ".weight"
+	}
+	return GGUFName(name, c.PostNorms || by.postAttention)
 }
 
 // cutLayer puts N for the number of a layer behind a prefix.
@@ -156,6 +178,7 @@ const (
 	Norm      Role = "norm"
 	Router    Role = "router" // chooses experts, or how much of one is added
 	Bias      Role = "bias"
+	Filter    Role = "filter" // of a convolution over a few tokens
 )
 
 // RoleOf recognises a tensor by the usual names, also those of families that do not run here.
@@ -173,6 +196,8 @@ func RoleOf(name string) Role {
 		return Router
 	case strings.HasSuffix(name, ".bias"):
 		return Bias
+	case isFilter(name):
+		return Filter
 	case name == "output.weight":
 		return Head
 	case strings.Contains(name, "norm"):
@@ -183,7 +208,17 @@ func RoleOf(name string) Role {
 
 // isRouter recognises a router, and the gate of a shared expert.
 func isRouter(name string) bool {
-	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".mlp.router.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
+	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".mlp.router.weight", ".feed_forward.gate.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// isFilter recognises the filter of a convolution.
+func isFilter(name string) bool {
+	for _, end := range []string{".conv.conv.weight", ".conv1d.weight", ".shortconv.conv.weight", ".ssm_conv1d.weight"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}

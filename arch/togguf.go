@@ -17,7 +17,7 @@ type GGUF struct {
 	config *Config
 }
 
-// Pair is a metadata key and its value: uint32, float32, string or []bool.
+// Pair is a metadata key and its value: uint32, float32, string, []uint32 or []bool.
 type Pair struct {
 	Key   string
 	Value any
@@ -56,12 +56,25 @@ func (c *Config) ToGGUF() (*GGUF, error) {
 	}
 	told.Rope.Dim = c.Rope.Rotated(c.HeadDim)
 	for _, k := range metadataKeys {
-		if k.field != nil {
+		if k.gguf == headCountKV && c.Mixers.Of != nil {
+			g.Metadata = append(g.Metadata, Pair{by.name + "." + headCountKV, c.headsByLayer()})
+		} else if k.field != nil {
 			g.add(k.gguf, k.field(&told), k.omitZero)
 		}
 	}
 	g.scaling(c.Rope)
 	return g, nil
+}
+
+// headsByLayer is the number of key/value heads of each layer, 0 for those without attention.
+func (c *Config) headsByLayer() []uint32 {
+	heads := make([]uint32, c.Layers)
+	for l := range heads {
+		if c.Mixer(l) == AttentionMixer {
+			heads[l] = uint32(c.KVHeads)
+		}
+	}
+	return heads
 }
 
 // add writes a key as the format has it.
@@ -135,6 +148,9 @@ func (g *GGUF) Layout(w *Weight) (Layout, error) {
 	l := Layout{Name: GGUFName(w.Name, c.PostNorms || g.by.postAttention)}
 	if w.Name == HeadName && c.TiedHead { // where only the head is stored
 		l.Name = GGUFName(EmbeddingName, false)
+	}
+	if w.Name == NormName && g.by.finalNorm != "" {
+		l.Name = g.by.finalNorm + ".weight"
 	}
 	if l.Name == "" {
 		return l, fmt.Errorf("llama.cpp has no one tensor for %s", w.Name)

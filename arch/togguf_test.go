@@ -36,8 +36,17 @@ func (f *ggufFile) Keys() []string                    { return slices.Sorted(map
 func (f *ggufFile) Has(key string) bool               { return f.values[key] != nil }
 func (f *ggufFile) Any(key string) (any, error)       { return f.values[key], nil }
 func (f *ggufFile) String(key string) (string, error) { return as[string](f, key) }
-func (f *ggufFile) Ints(key string) ([]int64, error)  { return as[[]int64](f, key) }
-func (f *ggufFile) Bools(key string) ([]bool, error)  { return as[[]bool](f, key) }
+func (f *ggufFile) Ints(key string) ([]int64, error) {
+	if list, err := as[[]uint32](f, key); err == nil {
+		var wide []int64
+		for _, n := range list {
+			wide = append(wide, int64(n))
+		}
+		return wide, nil
+	}
+	return as[[]int64](f, key)
+}
+func (f *ggufFile) Bools(key string) ([]bool, error) { return as[[]bool](f, key) }
 func (f *ggufFile) Float(key string) (float64, error) {
 	v, err := as[float32](f, key)
 	return float64(v), err
@@ -92,7 +101,7 @@ func fixtureParsed(t *testing.T, name string) *Config {
 // TestGGUFAndBack: what is written says what was read.
 func TestGGUFAndBack(t *testing.T) {
 	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "phi3-partial", "phi3-longrope-long",
-		"mixtral", "qwen2_moe", "qwen3_moe", "smollm3", "olmo2", "olmo2-yarn", "olmo3", "olmoe"} {
+		"mixtral", "qwen2_moe", "qwen3_moe", "smollm3", "olmo2", "olmo2-yarn", "olmo3", "olmoe", "lfm2", "lfm2-eps"} {
 		want := fixtureParsed(t, name)
 		if want.PostNorms { // llama.cpp scales by the size of a head
 			want.AttnScale = float32(1 / math.Sqrt(float64(want.HeadDim)))
@@ -188,6 +197,8 @@ func TestRoles(t *testing.T) {
 			want = Head
 		case strings.Contains(n.gguf, "_inp"):
 			want = Router
+		case strings.HasSuffix(n.gguf, "conv.conv"):
+			want = Filter
 		}
 		for _, name := range []string{n.huggingFace, n.gguf, n.postNorms} {
 			if name != "" && RoleOf(name+".weight") != want {

@@ -16,6 +16,9 @@ type Weight struct {
 	// fused matrix has several, one below the other. What belongs to no layer has none.
 	Layer int
 	Parts []Part
+	// Filter says that it is a convolution's, [channels, taps], which is no matrix that vectors are multiplied by;
+	// checkpoints may have it as [channels, 1, taps].
+	Filter bool
 	// Experts, if not 0, is how many experts the matrix is of, one below the other: each has all
 	// Parts. Checkpoints have it as [experts, rows of one, columns].
 	Experts int
@@ -40,7 +43,11 @@ const (
 	KeyNorm           Use = "key_norm"        // of each head, or of all
 	Sinks             Use = "attention_sinks" // a score of each query head
 	AttentionOutput   Use = "attention_output"
-	PostAttentionNorm Use = "post_attention_norm" // of what attention adds
+	MixerInput        Use = "mixer_input" // of a layer without attention: its first matrix
+	ConvFilter        Use = "conv_filter"
+	ConvBias          Use = "conv_bias" // a vector
+	MixerOutput       Use = "mixer_output"
+	PostAttentionNorm Use = "post_attention_norm" // of what attention, or what stands for it, adds
 	FFNNorm           Use = "ffn_norm"            // before the feed-forward layer
 	ExpertRouter      Use = "expert_router"       // which experts a vector gets
 	RouterBias        Use = "expert_router_bias"  // a vector, added to what decides about that
@@ -66,8 +73,17 @@ func (u Use) Input() Use {
 	return u
 }
 
-// IsVector tells a vector from a matrix.
-func (w *Weight) IsVector() bool { return len(w.Shape) == 1 }
+// IsVector tells what is no matrix that vectors are multiplied by: a vector, or a convolution's filter.
+func (w *Weight) IsVector() bool { return len(w.Shape) == 1 || w.Filter }
+
+// Len is how many numbers the weight has.
+func (w *Weight) Len() int {
+	n := 1
+	for _, d := range w.Shape {
+		n *= d
+	}
+	return n
+}
 
 // Weights lists the tensors that a model of this configuration is made of, in the
 // order of use; has tells which the checkpoint has, by their Hugging Face names.
@@ -83,64 +99,93 @@ func (c *Config) Weights(has func(name string) bool) []Weight {
 	return list
 }
 
+// layerList collects a layer's tensors.
+type layerList struct {
+	layer int
+	list  []Weight
+}
+
+func (a *layerList) add(w Weight) {
+	w.Name, w.Layer = LayerName(a.layer, w.Name), a.layer
+	a.list = append(a.list, w)
+}
+
+// vector adds a vector, by its whole name.
+func (a *layerList) vector(name string, use Use, n int) {
+	a.add(Weight{Name: name, Shape: []int{n}, Parts: []Part{{use, n}}})
+}
+
+func (a *layerList) norm(name string, use Use, n int) { a.vector(name+".weight", use, n) }
+
+// projection adds a matrix, and its bias, which the checkpoint must have or may.
+func (a *layerList) projection(name string, cols int, bias bool, parts ...Part) {
+	rows := 0
+	for _, p := range parts {
+		rows += p.Rows
+	}
+	a.add(Weight{Name: name + ".weight", Shape: []int{rows, cols}, Parts: parts})
+	a.add(Weight{Name: name + ".bias", Shape: []int{rows}, Optional: !bias, Parts: parts})
+}
+
+// filter adds that of a convolution, of so many channels.
+func (a *layerList) filter(name string, use Use, channels, taps int) {
+	a.add(Weight{Name: name + ".weight", Shape: []int{channels, taps}, Filter: true, Parts: []Part{{use, channels}}})
+}
+
 // layerWeights lists a layer's tensors in the order of use.
 func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
-	var list []Weight
-	norm := func(name string, use Use, n int) {
-		list = append(list, Weight{Name: LayerName(l, name+".weight"), Shape: []int{n}, Layer: l, Parts: []Part{{use, n}}})
+	add := layerList{layer: l}
+	if !c.NoPreNorms {
+		add.norm("input_layernorm", AttentionNorm, c.Hidden)
 	}
-	projection := func(name string, cols int, bias bool, parts ...Part) {
-		rows := 0
-		for _, p := range parts {
-			rows += p.Rows
+	if c.Mixer(l) == AttentionMixer {
+		c.attentionWeights(&add)
+	} else {
+		c.mixerWeights(&add)
+	}
+	if c.PostNorms {
+		add.norm("post_attention_layernorm", PostAttentionNorm, c.Hidden)
+		if !c.NoPreNorms {
+			add.norm("pre_feedforward_layernorm", FFNNorm, c.Hidden)
 		}
-		list = append(list,
-			Weight{Name: LayerName(l, name+".weight"), Shape: []int{rows, cols}, Layer: l, Parts: parts},
-			Weight{Name: LayerName(l, name+".bias"), Shape: []int{rows}, Optional: !bias, Layer: l, Parts: parts})
+		add.norm("post_feedforward_layernorm", PostFFNNorm, c.Hidden)
+	} else {
+		add.norm("post_attention_layernorm", FFNNorm, c.Hidden) // before the FFN, whatever its name says
 	}
+	if c.HasExperts(l) {
+		return append(add.list, c.expertWeights(l, has)...)
+	}
+	gate, up := Part{FFNGate, c.FFN}, Part{FFNUp, c.FFN}
+	if c.FusedGate {
+		add.projection("mlp.gate_up_proj", c.Hidden, c.FFNBias, gate, up)
+	} else {
+		add.projection("mlp.gate_proj", c.Hidden, c.FFNBias, gate)
+		add.projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
+	}
+	add.projection("mlp.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
+	return add.list
+}
+
+// attentionWeights lists those of attention.
+func (c *Config) attentionWeights(add *layerList) {
 	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	q, k, v := Part{Query, queries}, Part{Key, keys}, Part{Value, keys}
-
-	if !c.NoPreNorms {
-		norm("input_layernorm", AttentionNorm, c.Hidden)
-	}
 	if c.FusedQKV {
-		projection("self_attn.qkv_proj", c.Hidden, c.QKVBias, q, k, v)
+		add.projection("self_attn.qkv_proj", c.Hidden, c.QKVBias, q, k, v)
 	} else {
-		projection("self_attn.q_proj", c.Hidden, c.QKVBias, q)
-		projection("self_attn.k_proj", c.Hidden, c.QKVBias, k)
-		projection("self_attn.v_proj", c.Hidden, c.QKVBias, v)
+		add.projection("self_attn.q_proj", c.Hidden, c.QKVBias, q)
+		add.projection("self_attn.k_proj", c.Hidden, c.QKVBias, k)
+		add.projection("self_attn.v_proj", c.Hidden, c.QKVBias, v)
 	}
 	if c.QKNorm {
 		q, k := c.QKNormLen()
-		norm("self_attn.q_norm", QueryNorm, q)
-		norm("self_attn.k_norm", KeyNorm, k)
+		add.norm("self_attn.q_norm", QueryNorm, q)
+		add.norm("self_attn.k_norm", KeyNorm, k)
 	}
 	if c.Sinks {
-		list = append(list, Weight{Name: LayerName(l, "self_attn.sinks"), Shape: []int{c.Heads}, Layer: l, Parts: []Part{{Sinks, c.Heads}}})
+		add.vector("self_attn.sinks", Sinks, c.Heads)
 	}
-	projection("self_attn.o_proj", queries, c.OutBias, Part{AttentionOutput, c.Hidden})
-	if c.PostNorms {
-		norm("post_attention_layernorm", PostAttentionNorm, c.Hidden)
-		if !c.NoPreNorms {
-			norm("pre_feedforward_layernorm", FFNNorm, c.Hidden)
-		}
-		norm("post_feedforward_layernorm", PostFFNNorm, c.Hidden)
-	} else {
-		norm("post_attention_layernorm", FFNNorm, c.Hidden) // before the FFN, whatever its name says
-	}
-	if !c.HasExperts(l) {
-		gate, up := Part{FFNGate, c.FFN}, Part{FFNUp, c.FFN}
-		if c.FusedGate {
-			projection("mlp.gate_up_proj", c.Hidden, c.FFNBias, gate, up)
-		} else {
-			projection("mlp.gate_proj", c.Hidden, c.FFNBias, gate)
-			projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
-		}
-		projection("mlp.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
-		return list
-	}
-	return append(list, c.expertWeights(l, has)...)
+	add.projection("self_attn.o_proj", queries, c.OutBias, Part{AttentionOutput, c.Hidden})
 }
 
 // expertWeights lists the tensors of a layer's mixture of experts.
@@ -250,8 +295,11 @@ func (w *Weight) check(shape []int, ok bool) error {
 }
 
 // Fits tells whether a shape is the weight's, but for rows beyond its own where it is padded, for
-// experts that have a dimension of their own, and for a vector's dimensions of 1.
+// experts that have a dimension of their own, and for dimensions of 1 of a vector or a filter.
 func (w *Weight) Fits(shape []int) bool {
+	if w.Filter {
+		return slices.Equal(shape, w.Shape) || slices.Equal(shape, []int{w.Shape[0], 1, w.Shape[1]})
+	}
 	if w.IsVector() && isVector(shape, w.Shape[0]) || w.Experts > 0 && slices.Equal(shape, w.Stacked()) {
 		return true
 	}

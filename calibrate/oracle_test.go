@@ -178,6 +178,9 @@ func TestFamilies(t *testing.T) {
 				matrices -= c.layers.Config.Layers
 			}
 			for l := range c.layers.Config.Layers {
+				if c.layers.Config.Mixer(l) == arch.ConvMixer {
+					matrices -= 2
+				}
 				if c.layers.Config.HasExperts(l) {
 					matrices++ // the router
 					if c.layers.Config.Architecture == "granitemoe" {

@@ -155,6 +155,8 @@ func keepExact(t *checkpoint.Tensor, asked string) string {
 		return "router"
 	case arch.RoleOf(t.Name) == arch.Bias: // of all experts of a layer
 		return "bias"
+	case arch.RoleOf(t.Name) == arch.Filter:
+		return "filter of a convolution"
 	}
 	return asked
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
@@ -95,6 +96,9 @@ func (e *exporter) rename(to *arch.GGUF, c *arch.Config) ([]*tensor, error) {
 			return nil, fmt.Errorf("%w: %w", err, ErrUnsupported)
 		}
 		out := &tensor{Tensor: src, name: layout.Name, shape: w.Stacked(), to: e.o.choose(src), add: layout.Add}
+		if w.Filter {
+			out.to = dtype.F32
+		}
 		if layout.Pairs > 0 {
 			out.order = neighbours(layout.Pairs)
 		}

@@ -40,9 +40,12 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 			return nil
 		}
 		var err error
-		if vector, err = m.vector(ctx, w.Name, w.Shape[0]); err != nil {
+		if vector, err = m.vector(ctx, w.Name, w.Len()); err != nil {
 			return err
 		}
+	}
+	if w.Filter {
+		vector = transposed(vector, w.Shape[0])
 	}
 	for _, p := range w.Parts {
 		if (p.Use == arch.RouterBias || p.Use == arch.Sinks) && !finite(vector) { // infinities show in nothing else
@@ -81,6 +84,10 @@ func (b *block) linear(u arch.Use) *linear {
 		return &b.Attention.V
 	case arch.AttentionOutput:
 		return &b.Attention.O
+	case arch.MixerInput:
+		return &b.Conv.In
+	case arch.MixerOutput:
+		return &b.Conv.Out
 	case arch.FFNGate:
 		return &b.FFN.Gate
 	case arch.FFNUp:
@@ -102,6 +109,10 @@ func (b *block) linear(u arch.Use) *linear {
 // vector returns the place of a vector that is no linear layer's: a norm's weights, as a rule.
 func (b *block) vector(u arch.Use) *[]float32 {
 	switch u {
+	case arch.ConvFilter:
+		return &b.Conv.filter
+	case arch.ConvBias:
+		return &b.Conv.bias
 	case arch.RouterBias:
 		return &b.Experts.Bias
 	case arch.SharedGate:
@@ -131,4 +142,14 @@ func (m *Model) vector(ctx context.Context, name string, n int) ([]float32, erro
 		err = fmt.Errorf("%s has %d values, the configuration says %d: %w", name, len(x), n, arch.ErrWeights)
 	}
 	return x, err
+}
+
+// transposed returns a matrix of so many rows with rows for columns.
+func transposed(x []float32, rows int) []float32 {
+	cols := len(x) / rows
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i%cols*rows+i/cols] = v
+	}
+	return y
 }

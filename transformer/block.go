@@ -6,10 +6,11 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 )
 
-// block is one layer of the model: attention and FFN, each with norms before or after
+// block is one layer of the model: attention, or what stands for it, and FFN, each with norms before or after
 // it and added to the residual stream.
 type block struct {
 	Attention         attention
+	Conv              shortConv // in place of attention
 	FFN               ffn       // of a mixture of experts the shared one, if there is one
 	Experts           experts   // if it is a mixture
 	AttnNorm, FFNNorm []float32 // before the layers, or nil
@@ -18,7 +19,7 @@ type block struct {
 
 // uses are what a block has linear layers for, in the order of use; not all blocks have all.
 var uses = []arch.Use{
-	arch.Query, arch.Key, arch.Value, arch.AttentionOutput,
+	arch.Query, arch.Key, arch.Value, arch.AttentionOutput, arch.MixerInput, arch.MixerOutput,
 	arch.ExpertRouter, arch.ExpertGate, arch.ExpertUp, arch.FFNGate, arch.FFNUp, arch.ExpertDown, arch.FFNDown,
 }
 
@@ -42,7 +43,7 @@ func (p *pass) block(ctx context.Context, l int, x []float32) error {
 			return err
 		}
 	}
-	if err := p.attend(ctx, l, &b.Attention, y, h); err != nil {
+	if err := p.mixTokens(ctx, l, b, y, h); err != nil {
 		return err
 	}
 	p.adding = adding{c, x, y, b.PostAttn, normed, b.FFNNorm}
@@ -54,6 +55,14 @@ func (p *pass) block(ctx context.Context, l int, x []float32) error {
 	}
 	p.adding = adding{c, x, y, b.PostFFN, nil, nil}
 	return p.model.each(ctx, len(x)/c.Hidden, len(x), &p.adding)
+}
+
+// mixTokens writes what attention, or what stands for it in layer l, makes of vectors x to y.
+func (p *pass) mixTokens(ctx context.Context, l int, b *block, y, x []float32) error {
+	if p.model.Config.Mixer(l) == arch.ConvMixer {
+		return p.convolveLayer(ctx, l, &b.Conv, y, x)
+	}
+	return p.attend(ctx, l, &b.Attention, y, x)
 }
 
 // adding adds a layer's outputs y to the residual stream x and, where another follows, writes the norm of that to h. A part

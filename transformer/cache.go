@@ -34,27 +34,75 @@ func (t CacheType) form() kernel.KVForm {
 	return kernel.KVF32
 }
 
-// cache holds the keys and values of every position so far, in memory outside the Go heap: of each layer and head the
-// tiles of package kernel. Layers with a sliding window keep all positions too.
+// cache holds what a sequence's tokens leave behind, in memory outside the Go heap: the keys and values of every position so
+// far, of each layer with attention and head the tiles of package kernel, and the states of the other layers. Layers with a
+// sliding window keep all positions too.
 type cache struct {
-	first  int // layer that it holds; the others follow
 	budget *memory.Ledger
 	bytes  []byte
 	form   kernel.KVForm
 	heads  int
 	dim    int
-	tile   int // bytes of a tile
-	head   int // bytes of a head's tiles
+	tile   int   // bytes of a tile
+	head   int   // bytes of a head's tiles
+	place  []int // of each layer among those with attention
+	recurrence
 }
 
-// cacheBytes returns the memory of a cache of so many layers.
-func cacheBytes(c *arch.Config, layers, context int, t CacheType) int64 {
+// cacheLayout says where the layers' parts of a cache lie.
+type cacheLayout struct {
+	config    *arch.Config
+	attention []int // of each layer that has it: its number among them
+	layers    int   // with attention
+	states    []int // of each other layer: where its state begins
+	state     int   // numbers of all states
+}
+
+// wholeLayout has a place for each layer.
+func wholeLayout(c *arch.Config) cacheLayout {
+	l := cacheLayout{config: c, attention: make([]int, c.Layers), states: make([]int, c.Layers)}
+	for i := range c.Layers {
+		if n := c.State(i); n > 0 {
+			l.states[i], l.state = l.state, l.state+n
+		} else {
+			l.attention[i] = l.layers
+			l.layers++
+		}
+	}
+	return l
+}
+
+// layerLayout has one place for all layers, which use it by turns.
+func layerLayout(c *arch.Config) cacheLayout {
+	l := cacheLayout{config: c, attention: make([]int, c.Layers), layers: 1, states: make([]int, c.Layers)}
+	for i := range c.Layers {
+		l.state = max(l.state, c.State(i))
+	}
+	return l
+}
+
+// keys returns the bytes of keys and values.
+func (l *cacheLayout) keys(context int, t CacheType) int64 {
 	tiles := (context + kernel.AttentionTile - 1) / kernel.AttentionTile
-	return int64(layers) * int64(c.KVHeads) * int64(tiles) * int64(t.form().TileBytes(c.HeadDim))
+	return int64(l.layers) * int64(l.config.KVHeads) * int64(tiles) * int64(t.form().TileBytes(l.config.HeadDim))
 }
 
-func newCache(c *arch.Config, layers, context int, t CacheType, b *memory.Ledger) (*cache, error) {
-	n := cacheBytes(c, layers, context, t)
+// copied returns the bytes of a state, and of so many copies of it.
+func (l *cacheLayout) copied(snapshots int) int64 {
+	if l.state == 0 {
+		return 0
+	}
+	return int64(1+snapshots) * 4 * int64(l.state)
+}
+
+// bytes returns the memory of a cache.
+func (l *cacheLayout) bytes(context int, t CacheType, snapshots int) int64 {
+	return l.copied(snapshots) + l.keys(context, t)
+}
+
+func newCache(l cacheLayout, context int, t CacheType, snapshots int, b *memory.Ledger) (*cache, error) {
+	c := l.config
+	n := l.bytes(context, t, snapshots)
 	if err := b.Reserve(fmt.Sprintf("the key/value cache of %d positions", context), n); err != nil {
 		return nil, err
 	}
@@ -63,8 +111,10 @@ func newCache(c *arch.Config, layers, context int, t CacheType, b *memory.Ledger
 		b.Release(n)
 		return nil, err
 	}
-	k := &cache{budget: b, bytes: bytes, form: t.form(), heads: c.KVHeads, dim: c.HeadDim, tile: t.form().TileBytes(c.HeadDim)}
-	k.head = len(bytes) / layers / k.heads
+	k := &cache{budget: b, bytes: bytes, form: t.form(), heads: c.KVHeads, dim: c.HeadDim, tile: t.form().TileBytes(c.HeadDim), place: l.attention}
+	keys := int(l.keys(context, t))
+	k.head = keys / max(1, l.layers) / k.heads
+	k.recurrence = newStates(l, offheap.Float32s(bytes[keys:]), snapshots)
 	return k, nil
 }
 
@@ -88,5 +138,5 @@ func (k *cache) put(layer, position int, keys, values []float32) {
 
 // tiles returns all tiles of a head.
 func (k *cache) tiles(layer, head int) []byte {
-	return k.bytes[((layer-k.first)*k.heads+head)*k.head:][:k.head]
+	return k.bytes[(k.place[layer]*k.heads+head)*k.head:][:k.head]
 }

@@ -54,6 +54,7 @@ func (d *draft) plan(ctx context.Context) (*Plan, *weights, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", d.name, err)
 	}
+	w.snapshots = 1 // it is cut at every turn, by a few tokens
 	o := d.options
 	o.Threads = leastWorkers
 	p, err := w.plan(d.model.Config, memory.Limit{}, o)

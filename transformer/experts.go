@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -142,7 +143,7 @@ func (r *routing) choose(x *arch.Experts, chosen []choice, logits, bias []float3
 			sum += weight(i)
 		}
 		if x.Sigmoid {
-			sum += 1e-20 // as transformers has it, for sigmoids that are all 0
+			sum += cmp.Or(x.Epsilon, 1e-20) // as transformers has it, for sigmoids that are all 0
 		}
 	case x.Sigmoid:
 		sum = 1

@@ -14,6 +14,7 @@ import (
 // frequencies are shared with the package: they are proven by the fixtures.
 func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) (logits [][]float64, closest float64) {
 	keys, values := make([][][]float64, c.Layers), make([][][]float64, c.Layers) // [layer][position][head·dim]
+	inputs := make([][][]float64, c.Layers)                                      // of convolutions
 	closest = math.Inf(1)
 	for position, token := range tokens {
 		x := make([]float64, c.Hidden)
@@ -31,32 +32,12 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			if !c.NoPreNorms {
 				h = norm(c, x, get("input_layernorm.weight"))
 			}
-			var q, k, v []float64
-			if nq, nk := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim; c.FusedQKV {
-				qkv := project("self_attn.qkv_proj", h)
-				q, k, v = qkv[:nq], qkv[nq:nq+nk], qkv[nq+nk:]
+			var y []float64
+			if c.Mixer(l) == arch.ConvMixer {
+				y = shortConvolution(c, get, project, h, &inputs[l])
 			} else {
-				q, k, v = project("self_attn.q_proj", h), project("self_attn.k_proj", h), project("self_attn.v_proj", h)
+				y = selfAttention(c, l, context, position, get, project, h, &keys[l], &values[l])
 			}
-			if c.WholeNorm {
-				q, k = norm(c, q, get("self_attn.q_norm.weight")), norm(c, k, get("self_attn.k_norm.weight"))
-			}
-			for n := range c.Heads {
-				head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], get("self_attn.q_norm.weight"))
-			}
-			for n := range c.KVHeads {
-				head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], get("self_attn.k_norm.weight"))
-			}
-			keys[l], values[l] = append(keys[l], k), append(values[l], v)
-			out := make([]float64, c.Heads*c.HeadDim)
-			for n := range c.Heads {
-				sink := math.Inf(-1)
-				if c.Sinks {
-					sink = get("self_attn.sinks")[n]
-				}
-				attend(c, l, q[n*c.HeadDim:], keys[l], values[l], n/(c.Heads/c.KVHeads)*c.HeadDim, sink, out[n*c.HeadDim:][:c.HeadDim])
-			}
-			y := project("self_attn.o_proj", out)
 			if c.PostNorms {
 				y = norm(c, y, get("post_attention_layernorm.weight"))
 			}
@@ -100,6 +81,67 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 		logits = append(logits, row)
 	}
 	return logits, closest
+}
+
+// selfAttention is attention of a normalized vector, with what came before it.
+func selfAttention(c *arch.Config, l, context, position int, get func(string) []float64, project func(string, []float64) []float64, h []float64, keys, values *[][]float64) []float64 {
+	var q, k, v []float64
+	if nq, nk := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim; c.FusedQKV {
+		qkv := project("self_attn.qkv_proj", h)
+		q, k, v = qkv[:nq], qkv[nq:nq+nk], qkv[nq+nk:]
+	} else {
+		q, k, v = project("self_attn.q_proj", h), project("self_attn.k_proj", h), project("self_attn.v_proj", h)
+	}
+	if c.WholeNorm {
+		q, k = norm(c, q, get("self_attn.q_norm.weight")), norm(c, k, get("self_attn.k_norm.weight"))
+	}
+	for n := range c.Heads {
+		head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], get("self_attn.q_norm.weight"))
+	}
+	for n := range c.KVHeads {
+		head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], get("self_attn.k_norm.weight"))
+	}
+	*keys, *values = append(*keys, k), append(*values, v)
+	out := make([]float64, c.Heads*c.HeadDim)
+	for n := range c.Heads {
+		sink := math.Inf(-1)
+		if c.Sinks {
+			sink = get("self_attn.sinks")[n]
+		}
+		attend(c, l, q[n*c.HeadDim:], *keys, *values, n/(c.Heads/c.KVHeads)*c.HeadDim, sink, out[n*c.HeadDim:][:c.HeadDim])
+	}
+	return project("self_attn.o_proj", out)
+}
+
+// shortConvolution is LFM2's layer, with the inputs that came before.
+func shortConvolution(c *arch.Config, get func(string) []float64, project func(string, []float64) []float64, h []float64, inputs *[][]float64) []float64 {
+	n := c.Hidden
+	gates := project("conv.in_proj", h)
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = gates[i] * gates[2*n+i]
+	}
+	*inputs = append(*inputs, x)
+	out := convolved(c, get("conv.conv.weight"), get("conv.conv.bias"), *inputs)
+	for i := range out {
+		out[i] *= gates[n+i]
+	}
+	return project("conv.out_proj", out)
+}
+
+// convolved is the convolution of the last inputs; those before the first are 0.
+func convolved(c *arch.Config, filter, bias []float64, inputs [][]float64) []float64 {
+	taps := c.Mixers.Taps
+	y := make([]float64, len(filter)/taps)
+	copy(y, bias)
+	for k := range taps {
+		if t := len(inputs) - taps + k; t >= 0 {
+			for i := range y {
+				y[i] += filter[i*taps+k] * inputs[t][i]
+			}
+		}
+	}
+	return y
 }
 
 // gated is the activation of a gate, times what it lets through.
@@ -163,6 +205,9 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float
 		sum = 0
 		for _, e := range chosen {
 			sum += weights[e]
+		}
+		if x.Sigmoid {
+			sum += x.Epsilon
 		}
 	}
 	if x.Scale != 0 {

@@ -44,6 +44,14 @@ func toGGUF(t testing.TB, f *fixture) *ggufModel {
 	case "gemma3_text":
 		m.arch = "gemma3"
 		m.keys["attention.sliding_window_pattern"] = uint32(3)
+	case "lfm2":
+		heads := make([]uint32, c.Layers)
+		for l := range heads {
+			if c.Mixer(l) == arch.AttentionMixer {
+				heads[l] = uint32(c.KVHeads)
+			}
+		}
+		m.keys["attention.head_count_kv"], m.keys["shortconv.l_cache"] = heads, uint32(c.Mixers.Taps)
 	case "gemma2":
 		m.keys["attn_logit_softcapping"], m.keys["final_logit_softcapping"] = c.AttnSoftcap, c.LogitSoftcap
 	}
@@ -65,6 +73,13 @@ func toGGUF(t testing.TB, f *fixture) *ggufModel {
 			for i := range x.data {
 				x.data[i]++
 			}
+		}
+		if strings.HasSuffix(name, ".conv.conv.weight") {
+			x.shape = []int{x.shape[0], x.shape[2]}
+		}
+		if m.arch == "lfm2" && name == arch.NormName {
+			m.tensors["token_embd_norm.weight"] = x
+			continue
 		}
 		m.tensors[arch.GGUFName(name, c.PostNorms)] = x
 	}
@@ -145,7 +160,7 @@ func (m *ggufModel) write(t testing.TB) string {
 func TestGGUF(t *testing.T) {
 	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "gemma3-linear",
 		"phi3", "phi3-partial", "phi3-longrope-short", "phi3-longrope-long", "mixtral", "mixtral-3", "qwen2_moe", "qwen3_moe",
-		"smollm3", "olmo2", "olmo2-yarn", "olmo2-tied", "olmo3", "olmoe"} {
+		"smollm3", "olmo2", "olmo2-yarn", "olmo2-tied", "olmo3", "olmoe", "lfm2", "lfm2-eps"} {
 		f := openFixture(t, name)
 		got := allLogits(t, openModel(t, toGGUF(t, f).write(t), Options{Context: f.Context}), f.Tokens, len(f.Tokens))
 		want := f.logits
@@ -193,7 +208,7 @@ func TestGGUFNorms(t *testing.T) {
 
 // TestConvertedGGUF: the file's metadata and names stay, and mean the same.
 func TestConvertedGGUF(t *testing.T) {
-	for _, name := range []string{"llama-llama3", "phi3-longrope-long", "mixtral", "qwen2_moe"} {
+	for _, name := range []string{"llama-llama3", "phi3-longrope-long", "mixtral", "qwen2_moe", "lfm2"} {
 		f := openFixture(t, name)
 		dir := filepath.Join(t.TempDir(), "model")
 		convertTo(t, toGGUF(t, f).write(t), dir, "snr=60")
@@ -236,6 +251,9 @@ func TestGGUFRefuses(t *testing.T) {
 		{"phi3-longrope-long", func(m *ggufModel) { delete(m.tensors, "rope_factors_long.weight") }, "8 and 0 divisors", arch.ErrConfig},
 		{"gemma2", func(m *ggufModel) { m.keys["attn_logit_softcapping"] = float32(-1) }, "soft caps", arch.ErrConfig},
 		{"llama", func(m *ggufModel) { m.keys["attention.causal"] = false }, "llama.attention.causal false", arch.ErrKey},
+		{"lfm2", func(m *ggufModel) { m.keys["attention.head_count_kv"] = []uint32{0, 1, 2, 0} }, "1 for one layer and 2", arch.ErrKey},
+		{"lfm2", func(m *ggufModel) { m.keys["attention.head_count_kv"] = []uint32{0, 1, 0} }, "layer_types names 3 of 4", arch.ErrConfig},
+		{"lfm2", func(m *ggufModel) { delete(m.keys, "shortconv.l_cache") }, "convolutions over 0 tokens", arch.ErrConfig},
 		{"qwen2", func(m *ggufModel) { m.keys["expert_count"] = uint32(8) }, "qwen2.expert_count 8", arch.ErrKey},
 		{"llama", func(m *ggufModel) { m.keys["expert_count"] = uint32(8) }, "0 of 8 experts", arch.ErrConfig},
 		{"mixtral", func(m *ggufModel) { m.keys["expert_count"] = uint32(6) }, "mlp.gate.weight is [5 26]", arch.ErrWeights},

@@ -29,7 +29,7 @@ type LayerKind string
 
 // The kinds of layers.
 const (
-	KindAttention LayerKind = "attention"
+	KindAttention LayerKind = "attention" // or what a layer has in its place
 	KindFFN       LayerKind = "ffn"
 	KindBlock     LayerKind = "block" // both, with norms and residuals
 )
@@ -45,7 +45,7 @@ type LayerRun struct {
 	Duration time.Duration
 }
 
-// Attention runs the attention of one layer on vectors x [tokens, hidden], which
+// Attention runs the attention of one layer, or what it has in its place, on vectors x [tokens, hidden], which
 // stand at positions start, start+1, … and see only each other, and returns its
 // output, of the same shape. x comes normalized: norms and residuals are
 // [Model.Block]'s. trace, if not nil, is told what was done.
@@ -69,12 +69,12 @@ func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start
 		for i := range len(x) / c.Hidden {
 			p.add(s.cache, at+i, start+at+i)
 		}
-		return p.attend(ctx, layer, &b.Attention, y, x)
+		return p.mixTokens(ctx, layer, b, y, x)
 	})
 	if err != nil {
 		return stream.Tensor{}, fmt.Errorf("layer %d: %w", layer, err)
 	}
-	if c.HasRope(layer) {
+	if c.HasRope(layer) && c.Mixer(layer) == arch.AttentionMixer {
 		run.Rope = c.RopeOf(layer)
 	}
 	if c.IsLocal(layer) {

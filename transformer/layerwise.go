@@ -203,7 +203,8 @@ func (l *Layers) Memory(layer int) int64 { return l.memory[layer] }
 // Passes is what passes of chunk tokens take: bytes outside of the Go heap, and on it.
 func (l *Layers) Passes(chunk int) (reserved, heap int64) {
 	c, e := l.Config, l.extent(chunk)
-	return 4*e.floats(c) + cacheBytes(c, 1, e.context, CacheF32), e.heap(c) + l.heap + int64(chunk)*l.escaped
+	layout := layerLayout(c)
+	return 4*e.floats(c) + layout.bytes(e.context, CacheF32, 0), e.heap(c) + l.heap + int64(chunk)*l.escaped
 }
 
 func (l *Layers) extent(chunk int) extent {
@@ -221,7 +222,7 @@ func (l *Layers) Begin(ctx context.Context, b *memory.Ledger, chunk int) (err er
 	if err := m.prepare(l.options, l.extent(chunk)); err != nil {
 		return err
 	}
-	if l.cache, err = newCache(l.Config, 1, l.options.Context, CacheF32, b); err != nil {
+	if l.cache, err = newCache(layerLayout(l.Config), l.options.Context, CacheF32, 0, b); err != nil {
 		return err
 	}
 	m.norm, err = m.vector(ctx, arch.NormName, l.Config.Hidden)
@@ -304,7 +305,6 @@ func (y *Layer) open(ctx context.Context) error {
 			return err
 		}
 	}
-	y.layers.cache.first = y.index
 	y.watch()
 	return nil
 }

@@ -115,7 +115,7 @@ func inventWeights(c *arch.Config, seed uint64) *inMemory {
 	s := &inMemory{c: c, tensors: map[string]made{}}
 	invent := func(w arch.Weight) {
 		scale, n := 0.5, w.Shape[0]
-		if !w.IsVector() {
+		if len(w.Shape) > 1 {
 			scale, n = 1/math.Sqrt(float64(w.Shape[1])), n*w.Shape[1]
 		}
 		data := make([]float32, n)
@@ -180,12 +180,17 @@ func inventConfig(t *rapid.T) *arch.Config {
 	if yes("no rope") {
 		c.NoRope = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "without rope")
 	}
+	if yes("convolutions") {
+		c.Mixers = arch.Mixers{Taps: number("taps", 2, 5), Bias: yes("convolution bias")}
+		c.Mixers.Of = rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.ConvMixer}), c.Layers, c.Layers).Draw(t, "mixers")
+	}
 	if yes("experts") {
 		n := number("number of experts", 1, 6)
 		c.Experts = arch.Experts{Count: n, PerToken: number("chosen", 1, n), FFN: number("expert ffn", 1, 40), Normalize: yes("normalize"), Shared: number("shared", 0, 30)}
 		c.Experts.SharedGate = c.Experts.Shared > 0 && yes("shared gate")
 		if c.Experts.Sigmoid = yes("sigmoid"); c.Experts.Sigmoid {
 			c.Experts.Bias = yes("router bias")
+			c.Experts.Epsilon = rapid.SampledFrom([]float64{0, 1e-2}).Draw(t, "epsilon")
 		}
 		c.Experts.Biases = yes("biases")
 		c.Experts.Scale = rapid.SampledFrom([]float32{0, 2.5}).Draw(t, "scale")

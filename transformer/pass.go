@@ -24,7 +24,7 @@ type row struct {
 	cache    *cache
 	position int   // in the cache
 	step     *Step // whose token it is
-	token    int   // its number among the step's tokens
+	token    int   // its number among the step's tokens, or again
 	id       int
 }
 
@@ -129,7 +129,7 @@ func (p *pass) visit(ctx context.Context, x []float32) (done bool, err error) {
 	p.wanted = p.wanted[:0]
 	for i, r := range p.rows {
 		t := r.step
-		if r.token < t.First || t.Visit == nil && t.Hidden == nil {
+		if r.token < max(0, t.First) || t.Visit == nil && t.Hidden == nil {
 			continue
 		}
 		state := p.normed[len(p.wanted)*c.Hidden:][:c.Hidden]

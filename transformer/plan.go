@@ -23,7 +23,7 @@ type Plan struct {
 	LimitSource memory.Source `json:"limit_source"` // who set the limit
 	Minimum     int64         `json:"minimum"`      // the smallest limit that works with this context and cache
 	Program     int64         `json:"program"`      // the program, and what Go holds: tokenizer, tables, outliers
-	Cache       int64         `json:"cache"`        // keys and values
+	Cache       int64         `json:"cache"`        // keys and values; states of layers without attention, and copies of them
 	Scratch     int64         `json:"scratch"`      // activations
 	Buffers     int64         `json:"buffers"`      // blocks in flight
 	Resident    int64         `json:"resident"`     // weights held
@@ -37,8 +37,9 @@ type Plan struct {
 	Chunk     int         `json:"chunk"`             // tokens of a prompt that go together
 	Workers   int         `json:"attention_workers"` // each with memory of its own
 	Matrices  []Placement `json:"matrices"`
-	Draft     *Plan       `json:"draft,omitempty"` // of Options.Draft: all of it resident; what it takes of the Go heap is in Program
-	Sequences int         `json:"-"`               // caches that there is room for
+	Draft     *Plan       `json:"draft,omitempty"`     // of Options.Draft: all of it resident; what it takes of the Go heap is in Program
+	Snapshots int         `json:"snapshots,omitempty"` // copies of its states that a sequence keeps, to go back to
+	Sequences int         `json:"-"`                   // caches that there is room for
 
 	least   int64        // what Minimum was rounded up from
 	reads   bool         // see ReadsWeights
@@ -118,11 +119,11 @@ func planModel(ctx context.Context, c *arch.Config, src source, list []arch.Weig
 
 // plan decides what is resident within the limit.
 func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, error) {
-	layouts := w.compressed()
+	layouts, cache := w.compressed(), wholeLayout(c)
 	p := &Plan{
 		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType,
 		Sequences: o.Sequences, Draft: w.draft,
-		Cache:   cacheBytes(c, c.Layers, o.Context, o.CacheType) * int64(o.Sequences),
+		Cache:   cache.bytes(o.Context, o.CacheType, 1) * int64(o.Sequences),
 		escaped: escaped(layouts),
 		heap: o.Reserve + o.ReservePerToken*int64(o.Context) + tokenBytes*int64(o.Context*o.Sequences) +
 			tables(c, c.Layers, layouts) + w.outliers + w.reading,
@@ -156,6 +157,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	if limit.Source != memory.None {
 		free = p.managed() - p.Cache - w.dense
 	}
+	free -= p.snapshots(&cache, free, w.snapshots)
 	// As many workers, then as long a chunk, as a quarter of what is free has room for.
 	fits := func(chunk, workers int) bool {
 		p.Scratch = scratch(chunk, workers)
@@ -190,6 +192,21 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	p.Scratch = usual
 	return p, nil
 }
+
+// snapshots decides how many copies of states a sequence keeps, of so many at most: more than one in at most a sixteenth of
+// what is free. It returns what those take.
+func (p *Plan) snapshots(l *cacheLayout, free int64, most int) int64 {
+	if l.state == 0 {
+		return 0
+	}
+	each := 4 * int64(l.state) * int64(p.Sequences)
+	p.Snapshots = max(1, int(min(int64(most), 1+free/snapshotShare/each)))
+	more := int64(p.Snapshots-1) * each
+	p.Cache += more
+	return more
+}
+
+const snapshotShare = 16
 
 // place decides what is resident in what is free beside the plan's scratch.
 func (w *weights) place(p *Plan, c *arch.Config, layouts []stream.Layout, free int64, threads int) error {
@@ -245,11 +262,13 @@ type weights struct {
 	reading  int64 // and, at first, those of reading the largest
 	held     int64 // bytes that Go holds with all of them open, and the draft's
 	draft    *Plan // nil for none
+
+	snapshots int // that a sequence keeps at most
 }
 
 // survey opens the matrices' files.
 func survey(ctx context.Context, c *arch.Config, src source, list []arch.Weight) (*weights, error) {
-	w := &weights{places: make([]Placement, len(list)), files: make([]io.Closer, len(list)), layouts: make([]stream.Layout, len(list))}
+	w := &weights{snapshots: mostSnapshots, places: make([]Placement, len(list)), files: make([]io.Closer, len(list)), layouts: make([]stream.Layout, len(list))}
 	for i := range list {
 		name := list[i].Name
 		if err := ctx.Err(); err != nil {
@@ -306,7 +325,7 @@ const tokenBytes = 8
 // norms, biases of experts, and for each matrix its lookup tables and what its layout says.
 func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 	q, k := c.QKNormLen()
-	vectors := 4*c.Hidden + q + k + c.Experts.Count
+	vectors := 4*c.Hidden + q + k + c.Experts.Count + filters(c)
 	if c.Experts.Biases {
 		vectors += c.Experts.Count*(2*c.Experts.FFN+c.Hidden) + c.Heads
 	}
@@ -315,6 +334,11 @@ func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 		n += files[i].HeapBytes
 	}
 	return n
+}
+
+// filters is how many numbers a layer has in place of attention that no vector is multiplied by, at most.
+func filters(c *arch.Config) int {
+	return (c.Mixers.Taps + 1) * c.MixerWidth()
 }
 
 // escaped is the Go heap for what a token is multiplied by where matrices have escapes: those of queries, keys and

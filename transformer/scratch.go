@@ -22,6 +22,7 @@ type scratch struct {
 	routing   routing
 	logits    []float32 // [as many rows as there is room for, vocab]
 	attention attentionScratch
+	mixer     mixerScratch
 	rotations [2][]rotation // of global and local layers, per token of the pass
 }
 
@@ -48,8 +49,11 @@ func (e extent) floats(c *arch.Config) int64 {
 func (e extent) shared(c *arch.Config) int64 {
 	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim)
 	head := int64(min(e.chunk, max(headBatch, e.sequences))) * int64(c.Vocab)
-	return max(attention, 2*int64(e.chunk)*int64(c.WidestFFN())+e.routing(c), head)
+	return max(attention, int64(e.chunk)*int64(mixerFloats(c)), 2*int64(e.chunk)*int64(c.WidestFFN())+e.routing(c), head)
 }
+
+// mixerFloats is how many of them a layer without attention takes for each token.
+func mixerFloats(c *arch.Config) int { return 5 * c.MixerWidth() }
 
 // routing is how many of them a mixture of experts takes besides.
 func (e extent) routing(c *arch.Config) int64 {
@@ -85,6 +89,9 @@ func (e extent) heap(c *arch.Config) int64 {
 	}
 	rotations := int64(e.chunk) * 2 * int64(4*c.HeadDim+128)
 	tasks := int64(e.chunk) * int64(unsafe.Sizeof(attentionTask{}))
+	if c.Mixers.Of != nil {
+		tasks += int64(e.chunk) * int64(unsafe.Sizeof(run{}))
+	}
 	choices := int64(e.chunk)*int64(c.Experts.PerToken)*int64(unsafe.Sizeof(choice{})+4) + 4*4*int64(c.Experts.Count)
 	return packed + rotations + tasks + choices + e.escaped*int64(e.chunk)
 }
@@ -132,6 +139,11 @@ func (b *scratch) divide(c *arch.Config, e extent) {
 	rest = shared
 	a.q, a.out = take(chunk*c.Heads*c.HeadDim), take(chunk*c.Heads*c.HeadDim)
 	a.k, a.v = take(chunk*c.KVHeads*c.HeadDim), take(chunk*c.KVHeads*c.HeadDim)
+	if rest = shared; c.Mixers.Of != nil {
+		b.mixer.runs = make([]run, 0, chunk)
+		width := c.MixerWidth()
+		b.mixer.in, b.mixer.between, b.mixer.out = take(chunk*3*width), take(chunk*width), take(chunk*width)
+	}
 	rest = shared
 	b.logits = take(min(chunk, len(shared)/c.Vocab) * c.Vocab)
 }

@@ -32,10 +32,11 @@ type Session struct {
 	cache  *cache
 	tokens []int // so far; those of a pass that is under way are not among them
 
-	busy  atomic.Bool // a step is under way
-	begun int         // the tokens before that
-	taken int         // of its tokens, those in the pass that is under way
-	alone [1]Step     // for Forward
+	busy   atomic.Bool // a step is under way
+	begun  int         // the tokens before that
+	taken  int         // of its tokens, those in the pass that is under way, with those read again
+	behind int         // tokens that are to be read again first, see recurrence
+	alone  [1]Step     // for Forward
 }
 
 // NewSession starts a sequence. It reserves the memory of a cache; Close gives it back.
@@ -50,7 +51,7 @@ func (m *Model) NewSession() (*Session, error) {
 		m.sessions.Add(-1)
 		return nil, fmt.Errorf("the model was opened for %d sequences at a time: %w", p.Sequences, stream.ErrBudget)
 	}
-	k, err := newCache(m.Config, m.Config.Layers, p.Context, p.CacheType, m.budget)
+	k, err := newCache(wholeLayout(m.Config), p.Context, p.CacheType, p.Snapshots, m.budget)
 	if err != nil {
 		m.sessions.Add(-1)
 		return nil, err
@@ -85,10 +86,12 @@ func (s *Session) Together() int { return s.model.Plan.Chunk }
 func (s *Session) Tokens() []int { return slices.Clone(s.tokens) }
 
 // Reset starts a new sequence in the same memory, keeping the first n tokens. While the session
-// takes a step, as in a visitor, it does nothing.
+// takes a step, as in a visitor, it does nothing. Where the model has layers without attention, the next step may take
+// longer, as it reads some of the tokens kept once more.
 func (s *Session) Reset(n int) {
 	if s.busy.CompareAndSwap(false, true) {
 		s.tokens = s.tokens[:min(len(s.tokens), max(0, n))]
+		s.cache.forget(len(s.tokens))
 		s.busy.Store(false)
 	}
 }

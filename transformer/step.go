@@ -88,6 +88,10 @@ func (m *Model) admit(t *Step) error {
 // forwardPass takes as many tokens of the steps as go together, and tells whether there
 // were any.
 func (m *Model) forwardPass(ctx context.Context, steps []Step) (more bool, err error) {
+	for i := range steps {
+		s := steps[i].Session
+		s.behind = len(s.tokens) - s.cache.rewind(len(s.tokens))
+	}
 	if !share(steps, m.Plan.Chunk) {
 		return false, nil
 	}
@@ -99,12 +103,19 @@ func (m *Model) forwardPass(ctx context.Context, steps []Step) (more bool, err e
 	for i := range steps {
 		t := &steps[i]
 		s := t.Session
-		for n := range s.taken {
-			at := len(s.tokens)
-			p.add(s.cache, at+n, at+n)
+		if s.taken == 0 {
+			continue
+		}
+		first := len(s.tokens) - s.behind
+		s.cache.begin(first, s.taken)
+		for at := first; at < first+s.taken; at++ {
+			p.add(s.cache, at, at)
 			row := &p.rows[len(p.rows)-1]
-			row.step, row.token = t, at-s.begun+n
-			row.id = t.IDs[row.token]
+			if row.step, row.token = t, at-s.begun; at < len(s.tokens) {
+				row.token, row.id = again, s.tokens[at]
+			} else {
+				row.id = t.IDs[row.token]
+			}
 		}
 	}
 	done, err := p.run(ctx)
@@ -112,23 +123,43 @@ func (m *Model) forwardPass(ctx context.Context, steps []Step) (more bool, err e
 		return false, err
 	}
 	for i := range p.rows {
-		s := p.rows[i].step.Session
-		s.tokens = append(s.tokens, p.rows[i].id)
+		r := &p.rows[i]
+		s := r.step.Session
+		if r.token != again {
+			s.tokens = append(s.tokens, r.id)
+		}
+		s.cache.done(r.position + 1)
 	}
 	return true, err
 }
 
+// again is the number of a row's token that was read before.
+const again = -1
+
 // share says how many tokens of each step go into the next pass, room in all: as evenly
-// as the steps have any left. It tells whether there are any.
+// as the steps have any left. It tells whether there are any. What has to be read again goes first, unless
+// everything has room: so the tokens of steps go together as they do without it.
 func share(steps []Step, room int) bool {
 	all := room
+	behind, total := 0, 0
 	for i := range steps {
 		steps[i].Session.taken = 0
+		if n := steps[i].left(); n > 0 {
+			behind += steps[i].Session.behind
+			total += n
+		}
+	}
+	first := behind > 0 && total > room
+	left := func(t *Step) int {
+		if first && t.left() > 0 {
+			return t.Session.behind - t.Session.taken
+		}
+		return t.left()
 	}
 	for room > 0 {
 		active := 0
 		for i := range steps {
-			if steps[i].left() > 0 {
+			if left(&steps[i]) > 0 {
 				active++
 			}
 		}
@@ -137,7 +168,7 @@ func share(steps []Step, room int) bool {
 		}
 		each := max(1, room/active)
 		for i := range steps {
-			n := min(each, steps[i].left(), room)
+			n := min(each, left(&steps[i]), room)
 			steps[i].Session.taken += n
 			room -= n
 		}
@@ -145,9 +176,13 @@ func share(steps []Step, room int) bool {
 	return room < all
 }
 
-// left returns how many of the step's tokens neither have been taken nor are in the pass
-// that is under way.
+// left returns how many of the step's tokens, and of those to be read again before them, neither have been taken nor are
+// in the pass that is under way.
 func (t *Step) left() int {
 	s := t.Session
-	return len(t.IDs) - (len(s.tokens) - s.begun) - s.taken
+	n := len(t.IDs) - (len(s.tokens) - s.begun)
+	if n == 0 {
+		return 0
+	}
+	return s.behind + n - s.taken
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -67,7 +68,8 @@ func batchModels(t *testing.T) (ways []*Model, alone [][]solo) {
 		}
 		return models, list
 	}
-	demo := convertDemo(t)
+	demo, hybrid := convertDemo(t), filepath.Join(t.TempDir(), "hybrid")
+	convertTo(t, fixtures+"/lfm2_moe", hybrid, "snr=30")
 	for _, c := range []struct {
 		dir  string
 		o    Options
@@ -78,6 +80,8 @@ func batchModels(t *testing.T) (ways []*Model, alone [][]solo) {
 		{fixtures + "/gemma3", Options{Context: 40}, []Options{{}, {Chunk: 4, Threads: 3}}},
 		{fixtures + "/gemma2", Options{Context: 40, CacheType: CacheF16}, []Options{{Threads: 2, Chunk: 30}}},
 		{fixtures + "/phi3", Options{Context: 40}, []Options{{Chunk: 9}}},
+		{fixtures + "/lfm2-taps", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}, {Chunk: 1}}},
+		{hybrid, Options{Context: 48}, []Options{{Chunk: 5, Threads: 3}, {Memory: 1, Chunk: 7}, {Memory: 1, Threads: 1}}},
 	} {
 		models, list := add(c.dir, c.o, c.ways...)
 		for _, m := range models {

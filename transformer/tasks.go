@@ -12,6 +12,7 @@ type tasks struct {
 	adding      adding
 	rotating    rotating
 	attending   attending
+	convolving  convolving
 	activating  activating
 	mixing      mixing
 	capping     capping

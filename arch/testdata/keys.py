@@ -31,6 +31,8 @@ CLASSES = {
     "qwen3_moe": hf.Qwen3MoeConfig,
     "glm4_moe": hf.Glm4MoeConfig,
     "gpt_oss": hf.GptOssConfig,
+    "lfm2": hf.Lfm2Config,
+    "lfm2_moe": hf.Lfm2MoeConfig,
 }
 
 # Defaults that make no model: 4096 values are not divided among 96 heads; checkpoints say how long a head is.

@@ -61,7 +61,7 @@ def randomize(model, seed):
             x = 1.6 * x / math.sqrt(p.shape[-1])  # experts are [experts, rows, columns]
         p.data = x.to(torch.bfloat16)
     for name, p in sorted(model.named_buffers()):
-        if name.endswith("correction_bias"):
+        if name.endswith(("correction_bias", "expert_bias")):
             p.data = (0.3 * torch.randn(p.shape, generator=g, dtype=torch.float64)).to(torch.bfloat16).to(p.dtype)
 
 
@@ -84,6 +84,11 @@ def old_spelling(config):
         c["sliding_window_pattern"] = layer_types.index("full_attention") + 1
         c.pop("_sliding_window_pattern", None)
         rope = rope["full_attention"]
+    if c["model_type"] == "lfm2":
+        c["full_attn_idxs"] = [i for i, kind in enumerate(layer_types) if kind == "full_attention"]
+        c["block_ff_dim"], c["tie_embedding"] = c.pop("intermediate_size"), c.pop("tie_word_embeddings")
+    if c["model_type"] == "lfm2_moe":
+        c["layer_types"] = layer_types
     c["rope_theta"] = rope.pop("rope_theta")
     if rope.get("partial_rotary_factor") is not None:
         c["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
@@ -223,6 +228,12 @@ def main():
         rope_parameters=dict(rope_theta=500.0, rope_type="default")), weights="gpt_oss")
     fixture("gpt_oss-tied", gpt_oss(num_experts_per_tok=1, num_local_experts=3, attention_bias=False, tie_word_embeddings=True, sliding_window=3))
     fixture("gpt_oss-mxfp4", gpt_oss(hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_local_experts=3), store=mxfp4)
+    fixture("lfm2", lfm2())
+    fixture("lfm2-taps", lfm2(conv_bias=True, conv_L_cache=5, block_auto_adjust_ff_dim=False, tie_word_embeddings=False, num_key_value_heads=2, layer_types=["full_attention", "conv", "conv", "full_attention"]))
+    fixture("lfm2-eps", lfm2(norm_eps=0.1, rope_parameters=dict(rope_theta=500.0, rope_type="linear", factor=4.0)), weights="lfm2")
+    fixture("lfm2_moe", lfm2_moe())
+    fixture("lfm2_moe-one", lfm2_moe(num_experts_per_tok=1, norm_topk_prob=False), weights="lfm2_moe")
+    fixture("lfm2_moe-untied", lfm2_moe(use_expert_bias=False, tie_word_embeddings=False, num_dense_layers=2, num_experts=3, routed_scaling_factor=1.0))
     fixture("gemma2", hf.Gemma2Config(
         **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
     fixture("gemma3", gemma3())
@@ -276,6 +287,18 @@ def gpt_oss(**change):
 def granite(kind, **change):
     return kind(**{
         **MIXTURE, "embedding_multiplier": 3.0, "attention_multiplier": 0.2, "residual_multiplier": 0.6, "logits_scaling": 4.0, **change})
+
+
+def lfm2(**change):
+    return hf.Lfm2Config(**{
+        **MIXTURE, "hidden_size": 28, "head_dim": 14, "num_hidden_layers": 4, "block_multiple_of": 3, "block_ffn_dim_multiplier": 1.4,
+        "layer_types": ["conv", "full_attention", "conv", "conv"], **change})
+
+
+def lfm2_moe(**change):
+    return hf.Lfm2MoeConfig(**{
+        **MIXTURE, "hidden_size": 28, "head_dim": 14, "num_hidden_layers": 3, "num_dense_layers": 1, "num_experts": 5, "num_experts_per_tok": 3, "moe_intermediate_size": 13,
+        "routed_scaling_factor": 2.5, "layer_types": ["conv", "full_attention", "conv"], **change})
 
 
 def mixtral(**change):

@@ -27,10 +27,12 @@ const (
 
 	// integerPanelWidth is how many vectors share a panel of QuantizedActivations at most: some register tiles, of whatever
 	// width.
-	integerPanelWidth = 48
-	integerTileWidth  = 12 // vectors that a routine takes at most
-	integerTilesWidth = 16 // and one of tile registers
-	integerStripWidth = 8  // and one of packed strips
+	integerPanelWidth     = 48
+	integerTileWidth      = 12 // vectors that a routine takes at most
+	integerRunWidth       = 3  // and one without VNNI
+	integerTilesWidth     = 16 // and one of tile registers
+	integerStripWidth     = 8  // and one of packed strips
+	integerHalfStripWidth = 4  // and one with half of the registers
 
 	zeroCode = tiles.Zero // the index byte of the integer 0
 )
@@ -115,6 +117,9 @@ type (
 	// integerDotFunc adds groups of a strip of 16 rows times neighbours of a panel, as many as its place in
 	// integerRoutines says, to y, [vector][16]. values and biases are those of the first.
 	integerDotFunc func(y *float32, values, biases *byte, width int, codes *byte, groups int)
+	// integerRunsFunc is integerDotFunc for groups that narrowFunc has made less, of which it says by how much.
+	integerRunsFunc func(y *float32, values, biases *byte, width int, codes *byte, ranges *int32, groups int)
+	narrowFunc      func(codes *byte, ranges *int32, groups int)
 	// integerTilesFunc is integerDotFunc for tiles times as many neighbours. sums is memory for 512 integers.
 	integerTilesFunc func(y *float32, values, biases *byte, width int, codes *byte, groups, tiles int, sums *int32)
 	// integerStripFunc adds a packed strip (see tiles.Strip) times a panel of as many vectors as its place says to y, [vector][16].
@@ -130,15 +135,23 @@ type (
 	interleaveFunc func(codes, rows *byte, ld, groups int)
 )
 
+// codeRange is what the codes of a group of a strip have been made.
+type codeRange struct {
+	less int32 // what they are less than integers
+	run  int32 // quads whose products' sums fit 16 bits, codes being unsigned; 0: not even one's do, codes have a sign
+}
+
 // integerRoutines is the assembly of the integer canon for a set of CPU features, which are others than those of a Level.
 type integerRoutines struct {
-	features   string                                  // what it needs
-	dot        [integerTileWidth + 1]integerDotFunc    // nil from where it has too few registers
-	width      int                                     // vectors that dot takes at most
-	tiles      [integerTilesWidth + 1]integerTilesFunc // nil where dot is as fast
-	strips     [integerStripWidth + 1]integerStripFunc // nil: the next two
-	starts     [integerStripWidth + 1]stripStartsFunc  // nil: unpack, then dot
-	tileSums   [integerStripWidth + 1]stripTilesFunc   // where there are starts
-	quantize   [2][2]quantizeFunc                      // places in 32 or 16 bits, steps as float32 or bfloat16; nil: portable Go
-	interleave interleaveFunc                          // nil: portable Go
+	features   string                                     // what it needs
+	dot        [integerTileWidth + 1]integerDotFunc       // nil from where it has too few registers
+	width      int                                        // vectors that dot takes at most
+	runs       [integerRunWidth + 1]integerRunsFunc       // in place of dot
+	narrow     narrowFunc                                 // where there are runs
+	tiles      [integerTilesWidth + 1]integerTilesFunc    // nil where dot is as fast
+	strips     [integerStripWidth + 1]integerStripFunc    // nil: the next two
+	starts     [integerHalfStripWidth + 1]stripStartsFunc // nil: unpack, then dot
+	tileSums   [integerHalfStripWidth + 1]stripTilesFunc  // where there are starts
+	quantize   [2][2]quantizeFunc                         // places in 32 or 16 bits, steps as float32 or bfloat16; nil: portable Go
+	interleave interleaveFunc                             // nil: portable Go
 }

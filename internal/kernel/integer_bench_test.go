@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -17,9 +18,10 @@ func BenchmarkIntegerTile(b *testing.B) {
 	eachIntegerSetBench(b, func(b *testing.B, k *Kernels) {
 		for _, batch := range []int{1, 2, 4, 8, 12, 16, 48} {
 			b.Run(fmt.Sprint("batch=", batch), func(b *testing.B) {
-				q, codes, y := benchQuantized(k, batch, chunkColumns), benchBytes()[:chunkBytes], make([]float32, batch*stripRows)
+				q, codes, y := benchQuantized(k, batch, chunkColumns), slices.Clone(benchBytes()[:chunkBytes]), make([]float32, batch*stripRows)
 				const times = 100
 				s := new(scratch)
+				k.narrow(s, codes, chunkGroups)
 				perWeight(b, times*chunkBytes, times*chunkBytes*batch, func() {
 					for range times {
 						k.dotPanel(s, y, q.panel(0, 0), codes, chunkGroups)

@@ -63,7 +63,10 @@ func (k *Kernels) DotIntegersTiles(y []float32, ldy int, x *QuantizedActivations
 
 // takesStrips tells whether there are routines for packed strips times so many vectors, and nothing faster.
 func (f *integerRoutines) takesStrips(batch int) bool {
-	return f != nil && batch <= integerStripWidth && (f.strips[batch] != nil && f.tiles[batch] == nil || f.starts[batch] != nil)
+	if f == nil {
+		return false
+	}
+	return batch < len(f.strips) && f.strips[batch] != nil && f.tiles[batch] == nil || batch < len(f.starts) && f.starts[batch] != nil
 }
 
 // dotPackedStrips multiplies packed strips by all vectors, a panel, at once.
@@ -124,6 +127,7 @@ func (k *Kernels) dotIntegerStrips(y []float32, ldy int, x *QuantizedActivations
 			for group := 0; group < x.Groups(); group += step {
 				groups := min(step, x.Groups()-group)
 				unpack(codes[:groups*stripGroup], group, groups)
+				k.narrow(s, codes, groups)
 				for v := 0; v < batch; v += x.width {
 					k.dotPanel(s, sums[v*stripRows:], x.panel(b+v, group), codes, groups)
 				}
@@ -145,6 +149,13 @@ func store(y []float32, ld int, sums []float32, first, rows int) {
 	}
 }
 
+// narrow makes the codes of groups ready for dotPanel.
+func (k *Kernels) narrow(s *scratch, codes []byte, groups int) {
+	if k.integer != nil && k.integer.narrow != nil {
+		k.integer.narrow(&codes[0], &resize(&s.ranges, groups)[0].less, groups)
+	}
+}
+
 // dotPanel adds groups of a strip times a panel to y, [vector][stripRows].
 func (k *Kernels) dotPanel(s *scratch, y []float32, p integerPanel, codes []byte, groups int) {
 	f := k.integer
@@ -160,7 +171,11 @@ func (k *Kernels) dotPanel(s *scratch, y []float32, p integerPanel, codes []byte
 	}
 	for n := evenly(p.width-b, f.width); b < p.width; b += n {
 		values, biases := p.values(0, b), p.bias(0, b)
-		f.dot[min(n, p.width-b)](&y[b*stripRows], &values[0], &biases[0], 4*p.width, &codes[0], groups)
+		if m := min(n, p.width-b); f.narrow != nil {
+			f.runs[m](&y[b*stripRows], &values[0], &biases[0], 4*p.width, &codes[0], &s.ranges[0].less, groups)
+		} else {
+			f.dot[m](&y[b*stripRows], &values[0], &biases[0], 4*p.width, &codes[0], groups)
+		}
 	}
 }
 

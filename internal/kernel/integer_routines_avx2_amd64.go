@@ -6,10 +6,11 @@ package kernel
 
 var integerAVX2 = integerRoutines{
 	features:   "avx2",
-	width:      12,
-	dot:        [integerTileWidth + 1]integerDotFunc{1: integerDot1AVX2, 2: integerDot2AVX2, 3: integerDot3AVX2, 4: integerDot4AVX2, 5: integerDot5AVX2, 6: integerDot6AVX2, 7: integerDot7AVX2, 8: integerDot8AVX2, 9: integerDot9AVX2, 10: integerDot10AVX2, 11: integerDot11AVX2, 12: integerDot12AVX2},
+	width:      3,
+	runs:       [integerRunWidth + 1]integerRunsFunc{1: integerDot1AVX2, 2: integerDot2AVX2, 3: integerDot3AVX2},
 	quantize:   [2][2]quantizeFunc{{quantizeP32S32AVX2, quantizeP32S16AVX2}, {quantizeP16S32AVX2, quantizeP16S16AVX2}},
 	interleave: interleaveAVX2,
-	starts:     [integerStripWidth + 1]stripStartsFunc{1: stripStarts1AVX2, 2: stripStarts2AVX2, 3: stripStarts3AVX2, 4: stripStarts4AVX2},
-	tileSums:   [integerStripWidth + 1]stripTilesFunc{1: stripTiles1AVX2, 2: stripTiles2AVX2, 3: stripTiles3AVX2, 4: stripTiles4AVX2},
+	narrow:     narrowGroupsAVX2,
+	starts:     [integerHalfStripWidth + 1]stripStartsFunc{1: stripStarts1AVX2, 2: stripStarts2AVX2, 3: stripStarts3AVX2, 4: stripStarts4AVX2},
+	tileSums:   [integerHalfStripWidth + 1]stripTilesFunc{1: stripTiles1AVX2, 2: stripTiles2AVX2, 3: stripTiles3AVX2, 4: stripTiles4AVX2},
 }

@@ -4,65 +4,20 @@
 
 package kernel
 
-// integerDot1AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
+// integerDot1AVX2 adds groups of a strip of 16 rows, narrowed, times neighbours of a panel to y, [vector][16].
 //
 //go:noescape
-func integerDot1AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
+func integerDot1AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, ranges *int32, groups int)
 
-// integerDot2AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
+// integerDot2AVX2 adds groups of a strip of 16 rows, narrowed, times neighbours of a panel to y, [vector][16].
 //
 //go:noescape
-func integerDot2AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
+func integerDot2AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, ranges *int32, groups int)
 
-// integerDot3AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
+// integerDot3AVX2 adds groups of a strip of 16 rows, narrowed, times neighbours of a panel to y, [vector][16].
 //
 //go:noescape
-func integerDot3AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot4AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot4AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot5AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot5AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot6AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot6AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot7AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot7AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot8AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot8AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot9AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot9AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot10AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot10AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot11AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot11AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
-
-// integerDot12AVX2 adds groups of a strip of 16 rows times neighbours of a panel to y, [vector][16].
-//
-//go:noescape
-func integerDot12AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, groups int)
+func integerDot3AVX2(y *float32, values *byte, biases *byte, width int, codes *byte, ranges *int32, groups int)
 
 // quantizeP32S32AVX2 rounds whole groups of a vector of a panel whose scales lie width bytes behind its biases.
 //
@@ -88,6 +43,11 @@ func quantizeP16S16AVX2(values *byte, biases *byte, width int, x *float32, place
 //
 //go:noescape
 func interleaveAVX2(codes *byte, rows *byte, ld int, groups int)
+
+// narrowGroupsAVX2 makes the codes of each group of a strip as small as runs need.
+//
+//go:noescape
+func narrowGroupsAVX2(codes *byte, ranges *int32, groups int)
 
 // stripStarts1AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
 //

@@ -26,13 +26,14 @@ func (k *Kernels) Level() Level { return k.level }
 // scratch is the memory that a product of decoded tiles needs, at most about
 // 700 KiB. Products of few vectors use little of it or none.
 type scratch struct {
-	weights  []float32 // decoded weights
-	sums     []float32 // lanes, or columns of y
-	integers []int32   // sums of tile registers, or of a strip's groups
-	list     []byte    // of exceptions, with room behind
-	staged   []byte    // the last columns of rows, padded to a group
-	unpacked []byte    // rows of a matrix that is kept packed
-	panel    []byte    // tiles in strip order
+	weights  []float32   // decoded weights
+	sums     []float32   // lanes, or columns of y
+	integers []int32     // sums of tile registers, or of a strip's groups
+	ranges   []codeRange // of the codes of a chunk
+	list     []byte      // of exceptions, with room behind
+	staged   []byte      // the last columns of rows, padded to a group
+	unpacked []byte      // rows of a matrix that is kept packed
+	panel    []byte      // tiles in strip order
 }
 
 // resize returns s with n elements, whatever they hold.

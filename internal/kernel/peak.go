@@ -9,5 +9,5 @@ type Peak struct {
 }
 
 // Peaks returns the yardsticks of the float canon and of the integer canon, by the instructions that the kernels have for them.
-// Where there are tile registers, products may go beyond the second.
+// Where there are tile registers, and where sums have 16 bits for a while (AVX2), products may go beyond the second.
 func (k *Kernels) Peaks() (float, integer Peak) { return peaksOf(k) }

@@ -50,13 +50,20 @@ func integers(m machine) []byte {
 
 // integerTable generates all that a machine needs.
 func integerTable(m machine, table *bytes.Buffer) {
-	fmt.Fprintf(table, "var integer%s = integerRoutines{\n\tfeatures: %q,\n\twidth: %d,\n\tdot: [integerTileWidth + 1]integerDotFunc{", m.suffix(), m.level, integerWidth)
+	fmt.Fprintf(table, "var integer%s = integerRoutines{\n\tfeatures: %q,\n\twidth: ", m.suffix(), m.level)
+	if m.zmm {
+		fmt.Fprintf(table, "%d,\n\tdot: [integerTileWidth + 1]integerDotFunc{", integerWidth)
+	} else {
+		fmt.Fprintf(table, "%d,\n\truns: [integerRunWidth + 1]integerRunsFunc{", runVectors)
+	}
 	for width := 1; width <= integerWidth; width++ {
 		name := fmt.Sprintf("integerDot%d%s", width, m.suffix())
 		if m.zmm {
 			integerDotVNNI(m, name, width)
+		} else if width <= runVectors {
+			integerRuns(m, name, width)
 		} else {
-			integerDot(m, name, width)
+			break
 		}
 		fmt.Fprintf(table, "%d: %s,", width, name)
 	}
@@ -74,6 +81,9 @@ func integerTable(m machine, table *bytes.Buffer) {
 	interleave(m, name)
 	fmt.Fprintf(table, "},\n\tinterleave: %s,\n", name)
 	if !m.zmm {
+		name := "narrowGroups" + m.suffix()
+		narrowGroups(m, name)
+		fmt.Fprintf(table, "\tnarrow: %s,\n", name)
 		integerStripsAVX2(m, table)
 	}
 	fmt.Fprintf(table, "}\n")
@@ -175,68 +185,6 @@ func integerDotVNNI(m machine, name string, vectors int) {
 	DECQ(t.groups)
 	JNZ(LabelRef("loop"))
 	t.storeOutputs(sums)
-	VZEROUPPER()
-	RET()
-}
-
-// integerDot does without VNNI: |z| ≤ 128 times ±q, |q| ≤ 127, so that the sum of two products is at most 32,512, which 16
-// bits hold. Eight rows go at a time, and as sums of integers fill the registers, outputs stay in memory.
-func integerDot(m machine, name string, vectors int) {
-	t := newIntegerTile(m, name, vectors)
-	ones, offset := constantD(m, 0x00010001), constantD(m, 0x01010101*zeroCode)
-	const unrolled = 4
-	for off := 0; off < lineBytes; off += m.bytes() {
-		loop, some := label("loop"), label("some")
-		Label(loop)
-		sums := make([]reg.VecVirtual, vectors)
-		for b := range sums {
-			sums[b] = YMM()
-			VPXOR(sums[b], sums[b], sums[b])
-		}
-		values, left := GP64(), GP64()
-		MOVQ(t.values, values)
-		MOVQ(U32(groupQuads/unrolled), left)
-		Label(some)
-		for quad := range unrolled {
-			z, size := YMM(), YMM()
-			VMOVDQU(Mem{Base: t.codes, Disp: lineBytes*quad + off}, z)
-			VPXOR(offset, z, z)
-			VPABSB(z, size)
-			for b := range sums {
-				q := YMM()
-				VPBROADCASTD(quadOf(values, quad, b), q)
-				VPSIGNB(z, q, q)
-				VPMADDUBSW(q, size, q)
-				VPMADDWD(ones, q, q)
-				VPADDD(q, sums[b], sums[b])
-			}
-		}
-		ADDQ(I32(4*unrolled), values)
-		ADDQ(I32(lineBytes*unrolled), t.codes)
-		DECQ(left)
-		JNZ(LabelRef(some))
-		for b := range sums {
-			scale, sum := YMM(), YMM()
-			VCVTDQ2PS(sums[b], sums[b])
-			VBROADCASTSS(t.scale(b), scale)
-			VMOVUPS(t.output(off, b), sum)
-			VFMADD231PS(sums[b], scale, sum)
-			VMOVUPS(sum, t.output(off, b))
-		}
-		ADDQ(t.next, t.values)
-		ADDQ(t.next, t.biases)
-		DECQ(t.groups)
-		JNZ(LabelRef(loop))
-		for b := range sums {
-			t.canonical(off, b)
-		}
-		if off+m.bytes() < lineBytes { // again, for the other rows
-			Load(Param("values"), t.values.(reg.GPVirtual))
-			Load(Param("biases"), t.biases.(reg.GPVirtual))
-			Load(Param("codes"), t.codes.(reg.GPVirtual))
-			Load(Param("groups"), t.groups)
-		}
-	}
 	VZEROUPPER()
 	RET()
 }

@@ -21,7 +21,7 @@ func integerStripsAVX2(m machine, table *bytes.Buffer) {
 		field, function string
 		generate        func(m machine, name string, vectors int)
 	}{{"starts", "stripStarts", stripStarts}, {"tileSums", "stripTiles", stripTiles}} {
-		fmt.Fprintf(table, "\t%s: [integerStripWidth + 1]%sFunc{", part.field, part.function)
+		fmt.Fprintf(table, "\t%s: [integerHalfStripWidth + 1]%sFunc{", part.field, part.function)
 		for vectors := 1; vectors <= stripVectorsAVX2; vectors++ {
 			name := fmt.Sprintf("%s%d%s", part.function, vectors, m.suffix())
 			part.generate(m, name, vectors)
@@ -381,11 +381,10 @@ func stripTiles(m machine, name string, vectors int) {
 		scale := YMM()
 		VBROADCASTSS(t.scale(b), scale)
 		for off := 0; off < lineBytes; off += m.bytes() {
-			sum, y := YMM(), YMM()
+			sum := YMM()
 			VCVTDQ2PS(Mem{Base: sums, Disp: b*lineBytes + off}, sum)
-			VMOVUPS(t.output(off, b), y)
-			VFMADD231PS(scale, sum, y)
-			VMOVUPS(y, t.output(off, b))
+			VFMADD213PS(t.output(off, b), scale, sum)
+			VMOVUPS(sum, t.output(off, b))
 		}
 	}
 	ADDQ(I32(vectors*lineBytes), sums)

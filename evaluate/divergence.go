@@ -48,7 +48,7 @@ func Divergences(ctx context.Context, sessions []*transformer.Session, reference
 		return nil, err
 	}
 	comparisons := make([]*comparison, len(sessions))
-	truth := make([]float32, stride*vocab)
+	truth := newPredictions(stride, vocab)
 	for k := range comparisons {
 		comparisons[k] = &comparison{truth: truth, vocab: vocab}
 	}
@@ -74,7 +74,7 @@ func Divergences(ctx context.Context, sessions []*transformer.Session, reference
 // comparison sums up how far predictions are from a reference's, window by window.
 type comparison struct {
 	vocab         int
-	truth         []float32 // the reference's logits of a stride
+	truth         []prediction // the reference's, of a stride
 	klds          []float64
 	sum           float64
 	nll, truthNLL float64
@@ -83,7 +83,7 @@ type comparison struct {
 }
 
 // compare gives a window of tokens to a reference and to models with a comparison each, none of which has had any of the
-// sequence, and compares what they predict of its second half. The comparisons share the memory for the reference's logits.
+// sequence, and compares what they predict of its second half. The comparisons share what the reference predicts.
 func compare(ctx context.Context, ds []*comparison, sessions []*transformer.Session, reference *transformer.Session, window []int) error {
 	for at := 0; at < len(window)-1; at += stride {
 		part, first := window[at:min(at+stride, len(window)-1)], max(0, len(window)/2-at)
@@ -104,15 +104,47 @@ func compare(ctx context.Context, ds []*comparison, sessions []*transformer.Sess
 // mean is the mean divergence so far, in nats a token.
 func (d *comparison) mean() float64 { return d.sum / float64(max(1, len(d.klds))) }
 
-// ask runs the next tokens through the reference and keeps its logits from the token numbered
+// prediction is what a reference predicts of one token, worked out once for all models.
+type prediction struct {
+	logits []float32
+	log    float64   // ln Σ e^logit
+	shares []float64 // the probabilities
+	top    int       // the most likely token
+}
+
+// newPredictions makes room for the predictions of n tokens.
+func newPredictions(n, vocab int) []prediction {
+	list, logits, shares := make([]prediction, n), make([]float32, n*vocab), make([]float64, n*vocab)
+	for i := range list {
+		list[i] = prediction{logits: logits[i*vocab:][:vocab], shares: shares[i*vocab:][:vocab]}
+	}
+	return list
+}
+
+// set takes over logits, of which there is one for each token of the vocabulary.
+func (p *prediction) set(logits []float32) error {
+	copy(p.logits, logits)
+	p.log, p.top = logSumExp(logits), 0
+	if math.IsNaN(p.log) || math.IsInf(p.log, 0) {
+		return ErrLogits
+	}
+	for i, v := range logits {
+		p.shares[i] = detmath.Exp64(float64(v) - p.log)
+		if v > logits[p.top] {
+			p.top = i
+		}
+	}
+	return nil
+}
+
+// ask runs the next tokens through the reference and keeps what it predicts from the token numbered
 // first on.
 func (d *comparison) ask(ctx context.Context, reference *transformer.Session, ids []int, first int) error {
 	err := reference.Forward(ctx, ids, first, func(i int, logits []float32) error {
 		if len(logits) != d.vocab {
 			return fmt.Errorf("%d tokens, not %d: %w", len(logits), d.vocab, ErrVocabulary)
 		}
-		copy(d.truth[i*d.vocab:], logits)
-		return nil
+		return d.truth[i].set(logits)
 	})
 	if err != nil {
 		return fmt.Errorf("reference: %w", err)
@@ -130,29 +162,25 @@ func (d *comparison) judge(ctx context.Context, s *transformer.Session, ids, nex
 		if err := check(next[i], logits); err != nil {
 			return err
 		}
-		return d.add(d.truth[i*d.vocab:][:d.vocab], logits, next[i])
+		return d.add(&d.truth[i], logits, next[i])
 	})
 }
 
 // add compares the predictions of one token, p the reference's.
-func (d *comparison) add(p, q []float32, next int) error {
-	lp, lq := logSumExp(p), logSumExp(q)
-	if s := lp + lq; math.IsNaN(s) || math.IsInf(s, 0) {
+func (d *comparison) add(p *prediction, logits []float32, next int) error {
+	log := logSumExp(logits)
+	if math.IsNaN(log) || math.IsInf(log, 0) {
 		return ErrLogits
 	}
-	kld := 0.0
-	topP, topQ := 0, 0
-	for i := range p {
-		a, b := float64(p[i])-lp, float64(q[i])-lq
-		kld += float64(detmath.Exp64(a) * (a - b))
-		if p[i] > p[topP] {
-			topP = i
-		}
-		if q[i] > q[topQ] {
-			topQ = i
+	kld, top := 0.0, 0
+	for i, share := range p.shares {
+		a, b := float64(p.logits[i])-p.log, float64(logits[i])-log
+		kld += float64(share * (a - b))
+		if logits[i] > logits[top] {
+			top = i
 		}
 	}
-	d.take(kld, topP == topQ, float64(p[next])-lp, float64(q[next])-lq)
+	d.take(kld, p.top == top, float64(p.logits[next])-p.log, float64(logits[next])-log)
 	return nil
 }
 

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -133,13 +135,37 @@ func TestWindows(t *testing.T) {
 }
 
 func TestNotNumbers(t *testing.T) {
-	d := &comparison{vocab: 2}
+	d, p := &comparison{vocab: 2}, &newPredictions(1, 2)[0]
 	nan := float32(math.NaN())
-	if err := d.add([]float32{1, 2}, []float32{1, nan}, 0); !errors.Is(err, ErrLogits) {
+	if err := p.set([]float32{nan, 2}); !errors.Is(err, ErrLogits) {
+		t.Errorf("the reference's NaN: %v", err)
+	}
+	if err := p.set([]float32{1, 2}); err != nil {
+		t.Errorf("the reference's numbers: %v", err)
+	}
+	if err := d.add(p, []float32{1, nan}, 0); !errors.Is(err, ErrLogits) {
 		t.Errorf("NaN: %v", err)
 	}
-	if err := d.add([]float32{1, 2}, []float32{1, 3}, 0); err != nil || len(d.klds) != 1 {
+	if err := d.add(p, []float32{1, 3}, 0); err != nil || len(d.klds) != 1 {
 		t.Errorf("numbers: %v", err)
+	}
+}
+
+// TestPredictions: what is kept of a reference's predictions gives the bits of the formula Σ p·ln(p/q).
+func TestPredictions(t *testing.T) {
+	logits, q := someLogits(5000)
+	d, p := &comparison{vocab: len(q)}, &newPredictions(2, len(q))[1]
+	if err := errors.Join(p.set(logits), d.add(p, q, 7)); err != nil {
+		t.Fatal(err)
+	}
+	lp, lq, kld := logSumExp(logits), logSumExp(q), 0.0
+	for i := range q {
+		a, b := float64(logits[i])-lp, float64(q[i])-lq
+		kld += float64(detmath.Exp64(a) * (a - b))
+	}
+	top := func(x []float32) int { return slices.Index(x, slices.Max(x)) }
+	if d.klds[0] != kld || d.truthNLL != lp-float64(logits[7]) || d.nll != lq-float64(q[7]) || d.same == 1 != (top(logits) == top(q)) {
+		t.Errorf("%+v, want a divergence of %v", d, kld)
 	}
 }
 

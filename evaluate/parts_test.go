@@ -16,10 +16,10 @@ func TestParts(t *testing.T) {
 		p[i] = float32(3 * r.NormFloat64())
 		q[i] = p[i] + float32(0.1*r.NormFloat64())
 	}
-	whole := &comparison{vocab: vocab}
+	whole, truth := &comparison{vocab: vocab}, &newPredictions(1, vocab)[0]
 	for i := range next {
 		next[i] = r.IntN(vocab)
-		if err := whole.add(p[i*vocab:][:vocab], q[i*vocab:][:vocab], next[i]); err != nil {
+		if err := errors.Join(truth.set(p[i*vocab:][:vocab]), whole.add(truth, q[i*vocab:][:vocab], next[i])); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -36,17 +36,17 @@ func (m *Model) checkHeadOf(ctx context.Context, t Tensor) error {
 	case FormatCDNA2:
 		if f, err := openBlocks(ctx, m, t, cdna.NewFile); err == nil {
 			defer f.Close()
-			return m.checkMatrix(ctx, t, &f.Blocks)
+			return m.checkMatrix(ctx, t, f)
 		}
 	case FormatLattice:
 		if f, err := openBlocks(ctx, m, t, cdna.NewLattice); err == nil {
 			defer f.Close()
-			return m.checkMatrix(ctx, t, &f.Blocks)
+			return m.checkMatrix(ctx, t, f)
 		}
 	case FormatLossless:
 		if f, err := openBlocks(ctx, m, t, cdna.NewLossless); err == nil {
 			defer f.Close()
-			return m.checkMatrix(ctx, t, &f.Blocks)
+			return m.checkMatrix(ctx, t, f)
 		}
 	}
 	return nil
@@ -58,7 +58,8 @@ func differs(field string, says, is any) error {
 }
 
 // checkMatrix compares what the manifest says of a compressed tensor with its file's head.
-func (m *Model) checkMatrix(ctx context.Context, t Tensor, f *cdna.Blocks) error {
+func (m *Model) checkMatrix(ctx context.Context, t Tensor, file blocked) error {
+	f := file.Base()
 	err := m.checkHead(ctx, t, f)
 	if err == nil {
 		err = checkFidelity(t, f.Header())
@@ -79,10 +80,27 @@ func (m *Model) checkMatrix(ctx context.Context, t Tensor, f *cdna.Blocks) error
 		}
 		if bytes != f.Size() {
 			err = differs("compressed_bytes, without the sidecar's,", bytes, f.Size())
+		} else {
+			err = checkResident(t, file)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	return nil
+}
+
+// checkResident compares the bits in memory, which the head of a lattice file has and other files know nothing of.
+func checkResident(t Tensor, file blocked) error {
+	if t.Fidelity == nil {
+		return nil
+	}
+	is := 0.0
+	if f, ok := file.(*cdna.Lattice); ok {
+		is = 8 * float64(f.ResidentBytes()) / (float64(f.Rows()) * float64(f.Cols()))
+	}
+	if t.Fidelity.BitsInMemory != is {
+		return differs("fidelity.bits_in_memory", t.Fidelity.BitsInMemory, is)
 	}
 	return nil
 }

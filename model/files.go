@@ -93,6 +93,12 @@ func (m *Model) open(ctx context.Context, name string) (want string, f storage.F
 	return listed.SHA256, f, nil
 }
 
+// companions are the files that readers of a model look for beside its tensors.
+var companions = []string{
+	"config.json", "generation_config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	"chat_template.jinja", MetadataName,
+}
+
 // listsFiles tells whether the manifest is of the kind that lists all files of the
 // directory that matter. Older ones have the tensors only.
 func (m *Manifest) listsFiles() bool { return m.RootScheme != 0 || len(m.Files) > 0 }

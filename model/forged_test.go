@@ -102,6 +102,8 @@ func TestForgedFields(t *testing.T) {
 		"compressed_bytes":              func(_ *Manifest, w *Tensor) { w.CompressedBytes++ },
 		"compression_ratio":             func(_ *Manifest, w *Tensor) { w.CompressionRatio = 9 },
 		"fidelity.bits_per_weight":      func(_ *Manifest, w *Tensor) { w.Fidelity.BitsPerWeight = 1 },
+		"fidelity.bits_in_memory":       func(_ *Manifest, w *Tensor) { w.Fidelity.BitsInMemory = 4 },
+		"config.json: file is not in":   func(m *Manifest, _ *Tensor) { m.Files = []File{} },
 		"same_as":                       func(_ *Manifest, w *Tensor) { w.SameAs = "w" },
 		"head":                          func(_ *Manifest, w *Tensor) { w.HeadSHA256 = strings.Repeat("0", 64) },
 		"block_crc32c|recorded 0000":    func(_ *Manifest, w *Tensor) { w.BlockCRC32C = strings.Repeat("0", len(w.BlockCRC32C)) },

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,11 +26,13 @@ type Check struct {
 
 // Verify checks every tensor: its files are there, have the manifest's SHA-256,
 // shape and name, and every block unpacks to the bytes its own hash names; and
-// every other file that the manifest lists, such as config.json; and the manifest
+// every other file that the manifest lists, such as config.json, and that none is there
+// which would be read if it were listed; and the manifest
 // itself: its root, and whatever in it derives from elsewhere, such as sums, ratios, and
-// the fidelity that the files' heads have. It goes on after a bad one and returns one
-// Check each, tensors by name, then files; the error is for what stopped it early, such as
-// the context. It compares all hashes, also for OpenUnverified.
+// the fidelity that the files' heads have. A lattice file's head has what its matrix takes in memory, and
+// nothing of its error: of that, as of the source's types, only making the directory again is proof.
+// Verify goes on after a bad one and returns one Check each, tensors by name, then files; the error
+// is for what stopped it early, such as the context. It compares all hashes, also for OpenUnverified.
 func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 	if !m.checked {
 		checked := *m
@@ -60,6 +63,13 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	for _, name := range companions {
+		if _, f, err := m.open(ctx, name); err == nil {
+			f.Close()
+		} else if errors.Is(err, ErrUnlisted) {
+			checks = append(checks, Check{Name: name, Err: err})
+		}
 	}
 	c := Check{Name: ManifestName, Err: m.checkRoot(ctx)}
 	if c.Err == nil {
@@ -107,7 +117,7 @@ func (m *Model) check(ctx context.Context, t Tensor) (c Check) {
 		c.Bytes, c.Err = m.checkSidecar(ctx, t, f, c.Bytes)
 	}
 	if c.Err == nil {
-		c.Err = m.checkMatrix(ctx, t, &f.Blocks)
+		c.Err = m.checkMatrix(ctx, t, f)
 	}
 	return c
 }
@@ -153,7 +163,7 @@ func (m *Model) checkWhole(ctx context.Context, t Tensor) (blocks int, err error
 	if err := f.Verify(ctx, 1); err != nil {
 		return f.NumBlocks(), err
 	}
-	return f.NumBlocks(), m.checkMatrix(ctx, t, f)
+	return f.NumBlocks(), m.checkMatrix(ctx, t, opened)
 }
 
 // HashFile returns the SHA-256, in hex, and the size of the file at path.

@@ -38,6 +38,9 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 	if err := c.finish(ctx); err != nil {
 		return nil, err
 	}
+	if note := noteOfDamaged(c.report.Tensors); note != "" {
+		c.report.Notes = append(c.report.Notes, note)
+	}
 	c.report.Output = job.Output
 	c.report.Seconds = time.Since(start).Seconds()
 	return &c.report, nil
@@ -402,6 +405,7 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 		return entry, report, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	report.Matrix, err = t.storage.store(ctx, c, t, &entry)
+	report.NonFinite = t.damaged
 	if err == nil && c.job.Entropy {
 		entry.Entropy, err = c.entropy(ctx, t)
 	}

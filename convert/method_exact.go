@@ -2,8 +2,11 @@ package convert
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/dtype"
@@ -38,7 +41,8 @@ func (exactly) overhead(*plannedTensor) float64 { return 128 } // the header of 
 
 func (exactly) store(ctx context.Context, c *conversion, t *plannedTensor, entry *model.Tensor) (*MatrixReport, error) {
 	entry.Shape, entry.DType = t.Shape, exactType(t.Tensor).npy
-	if err := writeExact(ctx, c.stage(t.file), t.Tensor); err != nil {
+	var err error
+	if t.damaged, err = writeExact(ctx, c.stage(t.file), t.Tensor); err != nil {
 		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	return nil, nil
@@ -70,56 +74,92 @@ func exactType(t *checkpoint.Tensor) npyType {
 	return exactTypes[t.Type]
 }
 
-// writeExact writes a tensor to a .npy file without loss.
-func writeExact(ctx context.Context, path string, t *checkpoint.Tensor) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
+// noteOfDamaged names the tensors that hold NaN or infinities and are kept as they are; empty if there are none.
+func noteOfDamaged(tensors []TensorReport) string {
+	var names []string
+	for _, t := range tensors {
+		if t.NonFinite {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "NaN or infinities are kept as they are, and what computes with them gives no numbers: " + strings.Join(names, ", ")
+}
+
+// writeExact writes a tensor to a .npy file without loss. It tells whether NaN or infinities are in it.
+func writeExact(ctx context.Context, path string, t *checkpoint.Tensor) (damaged bool, err error) {
+	err = atomicfile.Write(path, func(w io.Writer) error {
 		kind := exactType(t)
 		if !kind.raw {
-			return writeWidened(ctx, w, t)
+			damaged, err = writeWidened(ctx, w, t)
+			return err
 		}
 		if err := npy.WriteHeader(w, kind.npy, t.Shape); err != nil {
 			return err
 		}
-		return copyRaw(ctx, w, t)
+		damaged, err = copyRaw(ctx, w, t)
+		return err
 	})
+	return damaged, err
 }
 
-// writeWidened writes a tensor's values as float32, a chunk at a time.
-func writeWidened(ctx context.Context, w io.Writer, t *checkpoint.Tensor) error {
+// exponents are the bits of an exponent in the uppermost 16 of a number, which are all set in NaN and infinities.
+var exponents = map[dtype.Type]uint16{dtype.F64: 0x7ff0, dtype.F32: 0x7f80, dtype.F16: 0x7c00}
+
+// anyDamaged tells whether NaN or infinities are among numbers as they are stored; others than floating-point numbers are none.
+func anyDamaged(numbers []byte, t dtype.Type) bool {
+	exponent, ok := exponents[t]
+	if !ok {
+		return false
+	}
+	for at := t.Size(); at <= len(numbers); at += t.Size() {
+		if binary.LittleEndian.Uint16(numbers[at-2:])&exponent == exponent {
+			return true
+		}
+	}
+	return false
+}
+
+// writeWidened writes a tensor's values as float32, a chunk at a time. It tells whether NaN or infinities are among them.
+func writeWidened(ctx context.Context, w io.Writer, t *checkpoint.Tensor) (damaged bool, err error) {
 	out, err := npy.NewWriter(w, t.Shape)
 	if err != nil {
-		return err
+		return false, err
 	}
 	buf := make([]float32, min(t.Len(), chunkWeights))
 	for at := 0; at < t.Len(); at += len(buf) {
 		if err := ctx.Err(); err != nil {
-			return err
+			return false, err
 		}
 		buf := buf[:min(len(buf), t.Len()-at)]
 		if err := t.ReadFloat32(ctx, buf, at); err != nil {
-			return err
+			return false, err
 		}
+		damaged = damaged || slices.ContainsFunc(buf, func(v float32) bool { return v-v != 0 })
 		if err := out.Write(buf); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return out.Close()
+	return damaged, out.Close()
 }
 
-// copyRaw copies a tensor's bytes as they are.
-func copyRaw(ctx context.Context, w io.Writer, t *checkpoint.Tensor) error {
+// copyRaw copies a tensor's bytes as they are. It tells whether NaN or infinities are among its numbers.
+func copyRaw(ctx context.Context, w io.Writer, t *checkpoint.Tensor) (damaged bool, err error) {
 	buf := make([]byte, min(t.Size, 4*chunkWeights))
 	for at := int64(0); at < t.Size; at += int64(len(buf)) {
 		if err := ctx.Err(); err != nil {
-			return err
+			return false, err
 		}
 		buf := buf[:min(int64(len(buf)), t.Size-at)]
 		if err := t.ReadRaw(ctx, buf, at); err != nil {
-			return err
+			return false, err
 		}
+		damaged = damaged || anyDamaged(buf, t.Type)
 		if _, err := w.Write(buf); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return damaged, nil
 }

@@ -28,6 +28,7 @@ type plannedTensor struct {
 	long    bool    // codebooks take the place of lattice, as no statistics are of inputs so long
 	file    string  // in the model directory
 	sidecar string
+	damaged bool // kept exact it was found to hold NaN or infinities
 	// sameAs is the tensor of the same bytes whose files this one shares.
 	sameAs *plannedTensor
 }

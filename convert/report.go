@@ -32,7 +32,8 @@ type TensorReport struct {
 	DType       string        `json:"dtype"`
 	SourceBytes int64         `json:"source_bytes"`
 	Bytes       int64         `json:"bytes"`
-	SameAs      string        `json:"same_as,omitempty"` // the tensor whose files it shares; Bytes is 0
+	SameAs      string        `json:"same_as,omitempty"`    // the tensor whose files it shares; Bytes is 0
+	NonFinite   bool          `json:"non_finite,omitempty"` // it is kept exact, NaN or infinities included
 	Seconds     float64       `json:"seconds"`
 	Matrix      *MatrixReport `json:"matrix,omitempty"`
 }

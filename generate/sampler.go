@@ -94,7 +94,7 @@ func (s *Sampler) Reset(ids []int) {
 // logit of -Inf excludes its token. Ties go to the smaller id. ErrLogits names a
 // token whose logit is NaN or +Inf, or says that every token is excluded.
 func (s *Sampler) Next(logits []float32) (int, error) {
-	if err := checkLogits(logits); err != nil {
+	if err := CheckLogits(logits); err != nil {
 		return 0, err
 	}
 	s.penalize(logits)
@@ -112,7 +112,8 @@ func (s *Sampler) Next(logits []float32) (int, error) {
 	return id, nil
 }
 
-func checkLogits(logits []float32) error {
+// CheckLogits returns ErrLogits, with the token, for a logit that is NaN or +Inf, or where all are -Inf: nothing can be drawn.
+func CheckLogits(logits []float32) error {
 	excluded := 0
 	for id, v := range logits {
 		switch {

@@ -2,8 +2,10 @@ package record
 
 import (
 	"context"
+	"fmt"
 	"io"
 
+	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/receipt"
@@ -35,14 +37,19 @@ func Forward(ctx context.Context, on *transformer.Model, s *transformer.Session,
 }
 
 // ForwardFile is [Forward] into the .npy file at path, [tokens, vocabulary], which appears when
-// it is whole: row i follows token i.
+// it is whole: row i follows token i. Logits that are NaN or +Inf are [generate.ErrLogits].
 func ForwardFile(ctx context.Context, on *transformer.Model, s *transformer.Session, o transformer.Options, of *Model, ids []int, path string) (claims *receipt.ForwardClaims, operation receipt.Operation, err error) {
 	err = atomicfile.Write(path, func(w io.Writer) error {
 		out, err := npy.NewWriter(w, []int{len(ids), on.Config.Vocab})
 		if err != nil {
 			return err
 		}
-		claims, operation, err = Forward(ctx, on, s, o, of, ids, func(_ int, logits []float32) error { return out.Write(logits) })
+		claims, operation, err = Forward(ctx, on, s, o, of, ids, func(i int, logits []float32) error {
+			if err := generate.CheckLogits(logits); err != nil {
+				return fmt.Errorf("after token %d of the text: %w", i+1, err)
+			}
+			return out.Write(logits)
+		})
 		if err != nil {
 			return err
 		}

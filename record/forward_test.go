@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/demo"
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -60,6 +63,50 @@ func TestForwardWithoutTokenizer(t *testing.T) {
 }
 
 // forward returns what is claimed of three tokens in the model at dir.
+// TestForwardDamaged: logits that are no numbers are an error, and no file.
+func TestForwardDamaged(t *testing.T) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "y.npy")
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	weights := filepath.Join(dir, "model.safetensors")
+	f, err := safetensors.Open(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []safetensors.Entry
+	for _, x := range f.Tensors() {
+		data := make([]byte, x.Size())
+		if err := x.ReadRaw(t.Context(), data, 0); err != nil {
+			t.Fatal(err)
+		}
+		if x.Name == "model.norm.weight" {
+			binary.LittleEndian.PutUint16(data, 0x7fc0)
+		}
+		entries = append(entries, safetensors.Entry{Name: x.Name, DType: x.DType, Shape: x.Shape, Data: data})
+	}
+	if err := errors.Join(f.Close(), os.Remove(weights), safetensors.Create(weights, entries, nil)); err != nil {
+		t.Fatal(err)
+	}
+	o := transformer.Options{Context: 16}
+	m, err := transformer.Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	s, err := m.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, _, err := ForwardFile(t.Context(), m, s, o, nil, []int{1, 2, 3}, out); !errors.Is(err, generate.ErrLogits) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(out); !os.IsNotExist(err) {
+		t.Errorf("a file was written: %v", err)
+	}
+}
+
 func forward(t *testing.T, dir string) *receipt.ForwardClaims {
 	t.Helper()
 	of, err := Fingerprint(t.Context(), dir, "")

@@ -81,6 +81,19 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"qwen3_moe", edits{"moe_intermediate_size": -3}, "intermediate size of experts -3"},
 		{"qwen2_moe", edits{"shared_expert_intermediate_size": -3}, "the shared expert -3"},
 		{"qwen2_moe", edits{"decoder_sparse_step": -1}, "decoder_sparse_step -1"},
+		{"qwen3_moe", edits{"mlp_only_layers": []int{1, 7}}, "mlp_only_layers names layer 7 of 2"},
+		{"qwen3_moe", edits{"mlp_only_layers": []int{-1}}, "mlp_only_layers names layer -1 of 2"},
+		{"qwen3_moe", edits{"num_experts": 4, "num_local_experts": 6}, "num_experts 4, but num_local_experts 6"},
+		{"gpt_oss", edits{"num_experts": 4, "num_local_experts": 0}, "num_experts 4, but num_local_experts 0"},
+		{"glm4_moe", edits{"n_group": 0}, "n_group 0"},
+		{"llama", edits{"num_hidden_layers": "six"}, "config.json: num_hidden_layers: text in the place of a whole number"},
+		{"llama", edits{"num_hidden_layers": 2.5}, "config.json: num_hidden_layers: 2.5 in the place of a whole number"},
+		{"llama", edits{"rms_norm_eps": []int{1}}, "config.json: rms_norm_eps: a list in the place of a number"},
+		{"llama", edits{"attention_bias": 1}, "config.json: attention_bias: a number in the place of true or false"},
+		{"llama", edits{"hidden_act": true}, "config.json: hidden_act: true or false in the place of text"},
+		{"qwen3_moe", edits{"mlp_only_layers": "none"}, "config.json: mlp_only_layers: text in the place of a list"},
+		{"qwen3_moe", edits{"num_experts": "many"}, "config.json: num_experts: text in the place of a whole number"},
+		{"llama", rope("rope_theta", "far"), "rope_parameters: rope_theta: text in the place of a number"},
 	} {
 		got, err := ParseConfig(edited(t, c.fixture, c.edits))
 		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), c.says) || got != nil {

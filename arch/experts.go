@@ -102,6 +102,22 @@ type hfExperts struct {
 	UseBias   bool `json:"use_expert_bias"`
 }
 
+// checkExperts refuses keys, of those that were read, that contradict each other or name nothing.
+func (h *hfConfig) checkExperts(read map[string]any) error {
+	if a, b := read["num_experts"], read["num_local_experts"]; a != nil && b != nil && h.hfExperts.Experts != h.hfExperts.Local {
+		return fmt.Errorf("num_experts %d, but num_local_experts %d: %w", h.hfExperts.Experts, h.hfExperts.Local, ErrConfig)
+	}
+	if read["n_group"] != nil && h.Groups < 1 {
+		return fmt.Errorf("n_group %d: %w", h.Groups, ErrConfig)
+	}
+	for _, l := range h.DenseLayers {
+		if l < 0 || l >= h.Layers {
+			return fmt.Errorf("mlp_only_layers names layer %d of %d: %w", l, h.Layers, ErrConfig)
+		}
+	}
+	return nil
+}
+
 // experts reads them, with what transformers makes of them.
 func (h *hfConfig) experts(c *Config) error {
 	e := &h.hfExperts
@@ -132,9 +148,7 @@ func (h *hfConfig) experts(c *Config) error {
 		dense[l] = (l+1)%step != 0 || l < max(e.DenseFirst, e.DenseLead)
 	}
 	for _, l := range e.DenseLayers {
-		if l >= 0 && l < len(dense) {
-			dense[l] = true
-		}
+		dense[l] = true
 	}
 	if slices.Contains(dense, true) {
 		x.Dense = dense

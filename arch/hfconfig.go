@@ -2,9 +2,12 @@ package arch
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
@@ -121,6 +124,9 @@ func parseConfig(text []byte) (*Config, error) {
 	if err := decode(read, h); err != nil {
 		return nil, err
 	}
+	if err := h.checkExperts(read); err != nil {
+		return nil, err
+	}
 	c, err := h.llama(name)
 	if err != nil {
 		return nil, err
@@ -160,10 +166,48 @@ func decode(read map[string]any, to any) error {
 	if err == nil {
 		err = json.Unmarshal(text, to)
 	}
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		key := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+		return fmt.Errorf("%s: %s in the place of %s: %w", key, wordOfValue(wrong.Value), wordOfType(wrong.Type), ErrConfig)
+	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", err, ErrConfig)
 	}
 	return nil
+}
+
+// wordOfValue is what people call a kind of JSON value, as package json names it.
+func wordOfValue(kind string) string {
+	switch kind {
+	case "string":
+		return "text"
+	case "bool":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "number":
+		return "a number"
+	}
+	return strings.TrimPrefix(kind, "number ")
+}
+
+// wordOfType is what people call the values of a field.
+func wordOfType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
 }
 
 // llama reads what all families share.

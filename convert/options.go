@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/codebook"
@@ -135,7 +136,8 @@ func (o Options) normalize() (Options, error) {
 	}
 	if packer == cdna.PackedCodec {
 		if o.Method != Lattice {
-			return o, fmt.Errorf("codec %s needs the %s method, not %s: %w", packer, Lattice, o.Method, ErrOption)
+			others := slices.DeleteFunc(slices.Clone(optionOf("codec").Choices), func(c string) bool { return c == cdna.PackedCodec })
+			return o, fmt.Errorf("codec %s is for the method %s alone, which needs a calibration; the method %s takes %s: %w", packer, Lattice, o.Method, names(others), ErrOption)
 		}
 		if o.Level != 0 {
 			return o, fmt.Errorf("codec %s has level 0, not %d: %w", packer, o.Level, ErrOption)

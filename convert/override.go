@@ -145,6 +145,14 @@ func (o *Override) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// effective tells whether the tensor, after all overrides, is as the settings have it, or one of them.
+func (p *plannedTensor) effective(s *Settings) bool {
+	if s.exact || !p.compress() || len(s.set) == 0 {
+		return s.exact != p.compress()
+	}
+	return slices.ContainsFunc(s.set, func(o *Option) bool { return o.value(&p.options).Equal(o.value(&s.to)) })
+}
+
 // override applies what the job wants of the tensor in particular: first of embeddings and
 // heads, then by name, later ones over earlier ones. It returns why the tensor is kept exact,
 // if it is.

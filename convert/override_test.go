@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
 // byName finds a tensor's report.
@@ -70,6 +72,33 @@ func TestOverridesRefused(t *testing.T) {
 	job.Overrides = []Override{override(t, "q_prj=snr=40")}
 	if _, err := Directory(t.Context(), job); !errors.Is(err, ErrOption) || !strings.Contains(err.Error(), "q_prj") {
 		t.Errorf("an override that meets no tensor: %v, want ErrOption", err)
+	}
+}
+
+// TestOverridesWithoutEffect: settings that leave all that they name as it is are refused by name.
+func TestOverridesWithoutEffect(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "m.safetensors")
+	create(t, src, matrixEntry("a.weight", 30, 20, 1), matrixEntry("b.weight", 30, 20, 1), safetensors.Float32("norm.weight", []int{20}, gaussian(20, 3)))
+	for _, c := range []struct{ overrides, refused string }{
+		{"norm=bits=3", "norm=bits=3"},
+		{"norm=compress", "norm=compress"},
+		{"norm=exact", ""},
+		{"weight=bits=3", ""},
+		{"a=bits=3 a=snr=20", "a=bits=3"},
+		{"a=bits=3 a=bits=4", "a=bits=3"},
+		{"a=exact a=compress", "a=exact"},
+		{"a=bits=3 a=exact", "a=bits=3"},
+		{"a=bits=3,codec=lz4 a=bits=4", ""},
+		{"weight=bits=3 a=bits=4", ""},
+	} {
+		job := Job{Source: src, Output: filepath.Join(t.TempDir(), "out")}
+		for text := range strings.FieldsSeq(c.overrides) {
+			job.Overrides = append(job.Overrides, override(t, text))
+		}
+		_, err := Directory(t.Context(), job)
+		if c.refused == "" && err != nil || c.refused != "" && (!errors.Is(err, ErrOption) || !strings.Contains(err.Error(), "\""+c.refused+"\" has no effect")) {
+			t.Errorf("%s: %v", c.overrides, err)
+		}
 	}
 }
 

@@ -42,9 +42,15 @@ func planTensors(c *checkpoint.Checkpoint, job *Job, options Options, covered fu
 	}
 	names := fileNames{}
 	plan := make([]*plannedTensor, len(tensors))
+	effects := make([]bool, len(job.Overrides))
 	for i, t := range tensors {
 		p := &plannedTensor{Tensor: t, options: options}
 		p.reason = keepExact(t, p.override(job))
+		for k := range job.Overrides {
+			if o := &job.Overrides[k]; o.name.MatchString(t.Name) {
+				effects[k] = effects[k] || p.effective(&o.Settings)
+			}
+		}
 		if err := p.settle(job, covered(t.Name)); err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
@@ -57,9 +63,12 @@ func planTensors(c *checkpoint.Checkpoint, job *Job, options Options, covered fu
 		}
 		plan[i] = p
 	}
-	for _, o := range job.Overrides {
-		if !slices.ContainsFunc(tensors, func(t *checkpoint.Tensor) bool { return o.name.MatchString(t.Name) }) {
+	for k, o := range job.Overrides {
+		switch {
+		case !slices.ContainsFunc(tensors, func(t *checkpoint.Tensor) bool { return o.name.MatchString(t.Name) }):
 			return nil, fmt.Errorf("%s: no tensor's name matches %q: %w", job.Source, o.name, ErrOption)
+		case !effects[k]:
+			return nil, fmt.Errorf("%s: %q has no effect: what it names is kept exact anyway, or later settings undo it: %w", job.Source, o.text, ErrOption)
 		}
 	}
 	return plan, nil

@@ -147,3 +147,16 @@ func replayForward(t *testing.T, dir string, claims *receipt.ForwardClaims) erro
 	_, err = Replay(t.Context(), e, ReplayOptions{Name: "it", Model: dir})
 	return err
 }
+
+// TestReplayedString: one of a thing is not told as several.
+func TestReplayedString(t *testing.T) {
+	for want, r := range map[string]Replayed{
+		"1 turn and the logits of 2 tokens have the same hashes, in 1.5 s": {Operation: receipt.OpGenerate, Turns: 1, Tokens: 2, Took: 1500 * time.Millisecond},
+		"the logits of 1 token have the same hashes":                       {Operation: receipt.OpForward, Tokens: 1},
+		"the conversion gives the same 3 files":                            {Operation: receipt.OpConvert, Files: 3},
+	} {
+		if got := r.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -70,13 +70,21 @@ func (r *Replayed) String() string {
 	case receipt.OpMatMul:
 		return "the product has the same hash"
 	case receipt.OpForward:
-		return fmt.Sprintf("the logits of %d tokens have the same hashes", r.Tokens)
+		return fmt.Sprintf("the logits of %s have the same hashes", counted(r.Tokens, "token"))
 	case receipt.OpConvert:
-		return fmt.Sprintf("the conversion gives the same %d files", r.Files)
+		return fmt.Sprintf("the conversion gives the same %s", counted(r.Files, "file"))
 	case receipt.OpGenerate:
-		return fmt.Sprintf("%d turns and the logits of %d tokens have the same hashes, in %.1f s", r.Turns, r.Tokens, r.Took.Seconds())
+		return fmt.Sprintf("%s and the logits of %s have the same hashes, in %.1f s", counted(r.Turns, "turn"), counted(r.Tokens, "token"), r.Took.Seconds())
 	}
 	return fmt.Sprintf("layer %d's output has the same hash", r.Layer)
+}
+
+// counted is so many of what noun is one of.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // Replay does again what a receipt says and compares all that it claims: a generated text,

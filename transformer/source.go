@@ -74,22 +74,20 @@ type described struct {
 	gguf     *arch.Config // of a GGUF file, once it is read
 }
 
-// parse reads the configuration; tensors have the names of the files.
+// parse reads the configuration; tensors have the names of the files. Callers name the source in errors.
 func (s *described) parse(ctx context.Context, tensors arch.Tensors) (*arch.Config, error) {
 	if s.metadata == nil {
 		text, err := s.read(ctx, "config.json", maxConfig)
 		if err != nil {
 			return nil, err
 		}
-		c, err := arch.ParseConfig(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
-		}
-		return c, nil
+		return arch.ParseConfig(text)
 	}
 	c, err := arch.FromGGUF(s.metadata, tensors)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.metadata.Name(), err)
+	if name := s.metadata.Name(); err != nil && name != s.name {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	} else if err != nil {
+		return nil, err
 	}
 	s.gguf = c
 	return c, nil

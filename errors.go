@@ -79,6 +79,7 @@ var (
 	ErrTokenizerLimit    = tokenizer.ErrLimit          // a tokenizer that takes too much
 	ErrTemplate          = generate.ErrTemplate        // a chat template that cannot be used
 	ErrTemplateMissing   = generate.ErrTemplateMissing // a model without one; it is ErrTemplate too
+	ErrExpertUse         = model.ErrExpertUse          // a table of how often experts are used that is none, or another model's
 	ErrDraft             = generate.ErrDraft           // a draft that has another vocabulary than the model
 	ErrPrompt            = generate.ErrPrompt          // a prompt of no tokens
 	ErrContext           = transformer.ErrContext      // more tokens than the context has room for

@@ -8,6 +8,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/record"
 	"github.com/helix-substrate/helix-substrate/stream"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
@@ -47,6 +48,10 @@ type ModelOptions struct {
 	// would say is guessed, and weights are read once for all that comes true. No text depends on it.
 	// It is opened beside the model, within the same limit, with all its weights in memory.
 	Draft string
+	// ExpertUse is the path of a table of how often a mixture's experts are used (--expert-use), "" for what the
+	// model's manifest says, if it does: where not all experts fit into Memory, those used most are held. Model.ExpertUse
+	// counts for one. No text depends on it.
+	ExpertUse string
 	// Verify says when weights are checked against their hashes (--verify); "" is
 	// cdna.TrustCached: each block when it is used first.
 	Verify cdna.Policy
@@ -74,7 +79,7 @@ type Model struct {
 // Face directory, a GGUF file or another checkpoint. Errors are fs.ErrNotExist;
 // ErrRepository; ErrNoCheckpoint; ErrNoTokenizer; ErrArchitecture and ErrConfig, if the model
 // is not supported; ErrMemory, if o.Memory is too small; ErrDraft, if o.Draft has another
-// vocabulary; ErrProductOption; ErrChecksum or ErrMismatch for damage that is found; and ctx's.
+// vocabulary; ErrExpertUse, if o.ExpertUse is none of this model's; ErrProductOption; ErrChecksum or ErrMismatch for damage that is found; and ctx's.
 //
 // Under a memory limit Open sets the garbage collector's, for the whole process: see
 // package memory. It is for one model at a time.
@@ -109,6 +114,9 @@ func (o *ModelOptions) options() (transformer.Options, error) {
 	options := transformer.Options{
 		Memory: o.Memory, Reserve: o.Reserve, Context: o.Context, Sequences: o.Sequences, Threads: o.Threads,
 		CacheType: o.CacheType, Canon: o.Canon, Verify: o.Verify,
+	}
+	if err := options.SetExpertUse(o.ExpertUse); err != nil {
+		return options, err
 	}
 	err := options.SetDraft(o.Draft)
 	return options, err
@@ -146,6 +154,14 @@ func (m *Model) Plan() *transformer.Plan { return m.model.Plan }
 
 // Notes are what a user should know about how the weights were taken.
 func (m *Model) Notes() []string { return m.model.Notes }
+
+// ExpertUse returns how often each expert of a mixture was chosen since the model was opened: a table whose WriteFile writes what
+// ModelOptions.ExpertUse reads. Errors are ErrExpertUse for a model that has no experts, and for one that Convert did not make.
+func (m *Model) ExpertUse() (*model.ExpertTable, error) { return m.model.ExpertUse() }
+
+// ExpertStats tells how many experts of a mixture were found in memory since the model was opened, how many were not, and what was read of these;
+// nothing where all are in memory.
+func (m *Model) ExpertStats() stream.ExpertStats { return m.model.ExpertStats() }
 
 // Tokenize returns a text's ids; with special, those too that the model begins a text with,
 // as Generate and Embed have it.

@@ -16,6 +16,9 @@ type Engine = transformer.Model
 // EngineOptions say how an Engine is opened.
 type EngineOptions = transformer.Options
 
+// Plan says where an Engine's memory goes.
+type Plan = transformer.Plan
+
 // Session is a sequence under way through an Engine.
 type Session = transformer.Session
 

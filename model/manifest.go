@@ -57,6 +57,7 @@ type Manifest struct {
 	BlockRows    int               `json:"block_rows"` // 0: chosen for each tensor
 	Tensors      map[string]Tensor `json:"tensors"`
 	Certificate  *Certificate      `json:"certificate,omitempty"`
+	ExpertUse    *ExpertUse        `json:"expert_use,omitempty"` // of a mixture that was calibrated, by that text
 	Stats        Stats             `json:"stats"`
 	RootScheme   int               `json:"root_scheme,omitempty"` // what RootSHA256 is of: see Root
 	RootSHA256   string            `json:"root_sha256,omitempty"` // the last key

@@ -68,6 +68,8 @@ const (
 	Receipt OutputKind = "receipt"
 	// Answers is what answers a batch of requests.
 	Answers OutputKind = "answers"
+	// Experts is a table of how often experts are used.
+	Experts OutputKind = "experts"
 	// Statistics is a file of a calibration: one that is there is read and stays as it is.
 	Statistics OutputKind = "statistics"
 	// Directory is a new directory, which is built under other names beside it.

@@ -60,6 +60,7 @@ type Measurements struct {
 	DurationMS Float             `json:"duration_ms"`
 	Executor   Executor          `json:"executor"`
 	Memory     Memory            `json:"memory"`
+	Experts    *Experts          `json:"experts,omitempty"`
 	Paths      map[string]string `json:"paths,omitempty"`  // of inputs and outputs, as the user gave them
 	Detail     json.RawMessage   `json:"detail,omitempty"` // of the operation, such as a StreamXW
 }
@@ -89,6 +90,13 @@ type Memory struct {
 	PeakRSS int64            `json:"peak_rss_bytes"`
 	Limit   int64            `json:"limit_bytes,omitempty"`
 	Plan    map[string]int64 `json:"plan_bytes,omitempty"`
+}
+
+// Experts say what was read of a mixture whose experts were not all in memory.
+type Experts struct {
+	Hits   int64 `json:"hits"`   // experts that were chosen and in memory, once for each layer and pass
+	Misses int64 `json:"misses"` // that were not
+	Bytes  int64 `json:"bytes_read"`
 }
 
 // Write writes the receipt as indented JSON, with its hash, which it sets.

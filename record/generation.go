@@ -6,12 +6,16 @@ import (
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/stream"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 // Generation is a generated text's receipt on its way.
 type Generation struct {
 	*receipt.Generation
+	on     *transformer.Model
+	before stream.ExpertStats // of other runs
+
 	hashed bool // somebody will see it: what takes time, such as hashing, is worth it
 	hasher receipt.Hasher
 }
@@ -30,7 +34,7 @@ type GenerationOptions struct {
 // NewGeneration starts the receipt of what the model on, opened with o, generates. of says
 // which model it is; without that the receipt is for nobody, and nothing is hashed.
 func NewGeneration(on *transformer.Model, o transformer.Options, of *Model, g GenerationOptions) *Generation {
-	r := &Generation{Generation: receipt.NewGeneration(time.Now()), hashed: of != nil}
+	r := &Generation{Generation: receipt.NewGeneration(time.Now()), on: on, before: on.ExpertStats(), hashed: of != nil}
 	c := &r.Claims
 	if of != nil {
 		c.Model = of.Claim
@@ -57,8 +61,16 @@ func (r *Generation) Run(from *generate.Generator, run func() (*generate.Result,
 	}
 	result, err := run()
 	turn := receipt.Turn{LogitsSHA256: r.drawn(result), PromptIDs: result.PromptIDs, OutputIDs: result.OutputIDs, Stop: string(result.Stop)}
+	if now := read(r.before, r.on.ExpertStats()); now != (receipt.Experts{}) {
+		r.Measurements.Experts = &now
+	}
 	r.AddTurn(turn, result.Text, result.PromptTime, result.GenerateTime, err)
 	return result, err
+}
+
+// read is what was read of experts between two times.
+func read(before, after stream.ExpertStats) receipt.Experts {
+	return receipt.Experts{Hits: after.Hits - before.Hits, Misses: after.Misses - before.Misses, Bytes: after.Read - before.Read}
 }
 
 // drawn returns the hashes of the logits that a result's tokens were drawn from.

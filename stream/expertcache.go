@@ -128,7 +128,7 @@ func (e *Engine) blocksOf(w Matrix) *blocks {
 // Route tells which experts the next products will be with: of all choices, those of expert i end at place ends[i], and begin where those of
 // the one before end. Reading begins at once, for as much as is not held. It allocates nothing.
 func (c *ExpertCache) Route(ends []int32) {
-	if c == nil {
+	if c == nil || len(c.parts) == 0 {
 		return
 	}
 	c.engine.mu.Lock()

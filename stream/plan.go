@@ -15,8 +15,9 @@ type Residency struct {
 	// ResidentBytes is the memory of the resident matrices, BufferBytes that of the
 	// blocks in flight, which loading needs too.
 	ResidentBytes, BufferBytes int64
-	// Left is what neither takes: room for experts, if some are not resident.
-	Left int64
+	// Left is what neither takes: with Caches, room for experts that are not resident.
+	Left   int64
+	Caches bool
 	// Minimum is the smallest limit under which the set works at all.
 	Minimum int64
 }
@@ -53,6 +54,7 @@ func PlanResidency(limit int64, threads int, matrices []Layout) (Residency, erro
 	for i := range matrices {
 		if matrices[i].ExpertBytes > 0 && !r.Resident[i] {
 			r.choose(limit, order, matrices, func(l *Layout) bool { return l.ExpertBytes == 0 })
+			r.Caches = true
 			break
 		}
 	}

@@ -3,6 +3,7 @@ package transformer
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 )
@@ -66,6 +67,12 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 			*l = linear{Name: w.Name, W: m.matrices[w.Name], First: first, Rows: p.Rows}
 			if w.Experts > 0 {
 				l.Each = w.Shape[0] / w.Experts
+				if m.experts != nil {
+					b.Experts.Cache = m.experts[w.Layer]
+				}
+				if b.Experts.uses == nil {
+					b.Experts.uses = make([]atomic.Int64, w.Experts)
+				}
 			}
 		}
 		first += p.Rows

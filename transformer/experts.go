@@ -5,9 +5,11 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/stream"
 )
 
 // experts is a mixture of experts (Shazeer et al. 2017): the networks that the router chooses for
@@ -17,6 +19,9 @@ type experts struct {
 	Bias       []float32 // is added to what decides about the choice; nil for nothing
 	FFN        ffn       // of all experts: see linear.of
 	SharedGate []float32 // for how much of the shared one is added; nil for all of it
+
+	Cache *stream.ExpertCache // of the matrices of FFN; nil if they are in memory
+	uses  []atomic.Int64      // how often each was chosen
 
 	see func(x []float32) error // is shown what Down is multiplied by, token by token; nil: nobody looks
 }
@@ -63,6 +68,7 @@ func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
 		r.choose(&c.Experts, r.choices[t*k:][:k], logits[t*c.Experts.Count:][:c.Experts.Count], e.Bias)
 	}
 	r.group(tokens * k)
+	e.Cache.Route(r.ends)
 	clear(y)
 	first := int32(0)
 	for i, end := range r.ends {
@@ -71,6 +77,7 @@ func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
 		}
 		part := r.order[first:end]
 		first = end
+		e.uses[i].Add(int64(len(part)))
 		in, out := x, r.y[:len(part)*c.Hidden]
 		if len(part) < tokens {
 			in = r.x[:len(part)*c.Hidden]

@@ -14,6 +14,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -51,6 +52,9 @@ type Options struct {
 	// the same limit, with all its weights in memory, as many sequences and the same context: see
 	// Model.Draft.
 	Draft checkpoint.Location
+	// ExpertUse, if not nil, says which experts are chosen often: those are held in memory first. It is of the model's own directory, else
+	// model.ErrExpertUse. Without it a model directory's manifest may say so.
+	ExpertUse *model.ExpertTable
 	// Verify says when the blocks of a model directory's matrices are checked against
 	// their hashes; empty means cdna.TrustCached. Every other file is checked when it is
 	// read, unless it is cdna.Off: then no hash is compared at all.
@@ -73,6 +77,7 @@ type Model struct {
 	kernels  *kernel.Kernels
 	threads  int
 	matrices map[string]stream.Matrix
+	experts  []*stream.ExpertCache // by layer; nil where all experts are in memory, or there are none
 
 	blocks      []block
 	embeddings  rows
@@ -293,7 +298,10 @@ func (m *Model) load(ctx context.Context, list []arch.Weight) error {
 			debug.FreeOSMemory() // what reading the sidecar took: the plan has it once
 		}
 	}
-	return m.engine.Load(ctx, resident)
+	if err := m.engine.Load(ctx, resident); err != nil {
+		return err
+	}
+	return m.cacheExperts(ctx, list)
 }
 
 // Close waits for the pass that is under way and frees everything but the caches of sessions,
@@ -315,6 +323,12 @@ func (m *Model) Close() error {
 
 func (m *Model) closeMatrices() error {
 	var errs []error
+	for _, c := range m.experts {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	m.experts = nil
 	for _, w := range m.matrices {
 		errs = append(errs, w.Close())
 	}

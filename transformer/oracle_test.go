@@ -30,6 +30,7 @@ type made struct {
 }
 
 func (s *inMemory) config(context.Context) (*arch.Config, error) { return s.c, nil }
+func (s *inMemory) experts() (string, *model.ExpertUse)          { return "", nil }
 func (s *inMemory) close() error                                 { return nil }
 
 func (s *inMemory) has(name string) bool {

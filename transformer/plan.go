@@ -3,13 +3,13 @@ package transformer
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -19,18 +19,19 @@ var ErrMemory = memory.ErrLimit
 
 // Plan says where a model's memory goes, in bytes, all of it reserved up front.
 type Plan struct {
-	Limit       int64         `json:"limit"`        // of the process, 0 for none
-	LimitSource memory.Source `json:"limit_source"` // who set the limit
-	Minimum     int64         `json:"minimum"`      // the smallest limit that works with this context and cache
-	Program     int64         `json:"program"`      // the program, and what Go holds: tokenizer, tables, outliers
-	Cache       int64         `json:"cache"`        // keys and values; states of layers without attention, and copies of them
-	Scratch     int64         `json:"scratch"`      // activations
-	Buffers     int64         `json:"buffers"`      // blocks in flight
-	Resident    int64         `json:"resident"`     // weights held
+	Limit       int64         `json:"limit"`             // of the process, 0 for none
+	LimitSource memory.Source `json:"limit_source"`      // who set the limit
+	Minimum     int64         `json:"minimum"`           // the smallest limit that works with this context and cache
+	Program     int64         `json:"program"`           // the program, and what Go holds: tokenizer, tables, outliers
+	Cache       int64         `json:"cache"`             // keys and values; states of layers without attention, and copies of them
+	Scratch     int64         `json:"scratch"`           // activations
+	Buffers     int64         `json:"buffers"`           // blocks in flight
+	Resident    int64         `json:"resident"`          // weights held
+	Experts     *ExpertPlan   `json:"experts,omitempty"` // nil where all experts are resident, or there are none
 	// Streamed is what is read from files for a token, or for every chunk of a
 	// prompt: the matrices that are not resident, as they lie in the files, but of
 	// the embeddings one block (and all, where they are the output head too). Of experts it is
-	// those that one token gets; a chunk reads those that some token of it gets, once.
+	// those that one token gets and that are not held, as is to be expected; a chunk reads those that some token of it gets, once.
 	Streamed  int64       `json:"streamed"`
 	Context   int         `json:"context"`
 	CacheType CacheType   `json:"cache_type"`
@@ -41,11 +42,12 @@ type Plan struct {
 	Snapshots int         `json:"snapshots,omitempty"` // copies of its states that a sequence keeps, to go back to
 	Sequences int         `json:"-"`                   // caches that there is room for
 
-	least   int64        // what Minimum was rounded up from
-	reads   bool         // see ReadsWeights
-	canon   stream.Canon // of lattice matrices, "" if there are none
-	escaped int64        // see extent
-	heap    int64        // of Program, what is known to come
+	least   int64            // what Minimum was rounded up from
+	reads   bool             // see ReadsWeights
+	canon   stream.Canon     // of lattice matrices, "" if there are none
+	escaped int64            // see extent
+	heap    int64            // of Program, what is known to come
+	use     *model.ExpertUse // nil if none is known
 }
 
 // Placement says where a matrix lives.
@@ -57,7 +59,11 @@ type Placement struct {
 
 // Total returns what the plan takes.
 func (p *Plan) Total() int64 {
-	return p.Program + p.Cache + p.Scratch + p.Buffers + p.Resident + p.draft()
+	sum := p.Program + p.Cache + p.Scratch + p.Buffers + p.Resident + p.draft()
+	if p.Experts != nil {
+		sum += p.Experts.Bytes
+	}
+	return sum
 }
 
 // draft is what the draft takes beside Program.
@@ -100,6 +106,10 @@ func planModel(ctx context.Context, c *arch.Config, src source, list []arch.Weig
 		return nil, err
 	}
 	defer w.close()
+	if w.use, err = expertUse(c, src, o.ExpertUse); err != nil {
+		return nil, err
+	}
+	w.experts = w.expertLayers(c, list, w.use)
 	if d != nil {
 		var beside *weights
 		if w.draft, beside, err = d.plan(ctx); err != nil {
@@ -122,7 +132,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	layouts, cache := w.compressed(), wholeLayout(c)
 	p := &Plan{
 		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType,
-		Sequences: o.Sequences, Draft: w.draft,
+		Sequences: o.Sequences, Draft: w.draft, use: w.use,
 		Cache:   cache.bytes(o.Context, o.CacheType, 1) * int64(o.Sequences),
 		escaped: escaped(layouts),
 		heap: o.Reserve + o.ReservePerToken*int64(o.Context) + tokenBytes*int64(o.Context*o.Sequences) +
@@ -215,7 +225,11 @@ func (w *weights) place(p *Plan, c *arch.Config, layouts []stream.Layout, free i
 		return fmt.Errorf("%v: %w", err, ErrMemory)
 	}
 	p.Buffers, p.Resident = r.BufferBytes, w.dense+r.ResidentBytes
-	p.Matrices, p.Streamed, p.reads = slices.Clone(w.places), 0, false
+	p.Matrices, p.Streamed, p.reads, p.Experts = slices.Clone(w.places), 0, false, nil
+	if r.Caches {
+		p.Experts = planExperts(c, w.experts, r.Left)
+		p.Streamed, p.reads = p.Experts.Expected(), true
+	}
 	k := 0
 	for i, f := range w.files {
 		place := &p.Matrices[i]
@@ -225,7 +239,7 @@ func (w *weights) place(p *Plan, c *arch.Config, layouts []stream.Layout, free i
 		}
 		if place.Resident = r.Resident[k]; place.Resident {
 			place.Bytes = layouts[k].ResidentBytes
-		} else {
+		} else if layouts[k].ExpertBytes == 0 {
 			p.Streamed += streamed(&layouts[k], i == 0, c.TiedHead)
 			p.reads = p.reads || i > 0 || c.TiedHead
 		}
@@ -255,7 +269,7 @@ func streamed(l *stream.Layout, embeddings, tied bool) int64 {
 // weights are a model's matrices as a plan sees them: opened, but no block read.
 type weights struct {
 	places   []Placement
-	files    []io.Closer // nil for dense matrices
+	files    []blockFile // nil for dense matrices
 	layouts  []stream.Layout
 	dense    int64 // bytes of the dense ones
 	outliers int64 // bytes of all sidecars in the Go heap
@@ -263,12 +277,14 @@ type weights struct {
 	held     int64 // bytes that Go holds with all of them open, and the draft's
 	draft    *Plan // nil for none
 
-	snapshots int // that a sequence keeps at most
+	snapshots int              // that a sequence keeps at most
+	use       *model.ExpertUse // how often experts are used; nil if it is not known
+	experts   []expertLayer
 }
 
 // survey opens the matrices' files.
 func survey(ctx context.Context, c *arch.Config, src source, list []arch.Weight) (*weights, error) {
-	w := &weights{snapshots: mostSnapshots, places: make([]Placement, len(list)), files: make([]io.Closer, len(list)), layouts: make([]stream.Layout, len(list))}
+	w := &weights{snapshots: mostSnapshots, places: make([]Placement, len(list)), files: make([]blockFile, len(list)), layouts: make([]stream.Layout, len(list))}
 	for i := range list {
 		name := list[i].Name
 		if err := ctx.Err(); err != nil {
@@ -287,7 +303,11 @@ func survey(ctx context.Context, c *arch.Config, src source, list []arch.Weight)
 		}
 		w.places[i].Bytes = s.layout.FileBytes
 		if n := list[i].Experts; n > 0 {
-			w.layouts[i].Used = float64(c.Experts.PerToken) / float64(n)
+			l := &w.layouts[i]
+			l.Used, l.ExpertBytes = float64(c.Experts.PerToken)/float64(n), stream.ExpertBytes(s.file.Base(), n)
+			if l.ExpertBytes > 0 {
+				l.HeapBytes += int64(n) * stream.ExpertHeap(l.Blocks/n)
+			}
 		}
 		if s.sidecar > 0 {
 			w.outliers += s.layout.SidecarBytes(s.outliers)
@@ -329,7 +349,7 @@ func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 	if c.Experts.Biases {
 		vectors += c.Experts.Count*(2*c.Experts.FFN+c.Hidden) + c.Heads
 	}
-	n := int64(layers)*int64(vectors)*4 + int64(len(files))*(16<<10)
+	n := int64(layers)*int64(vectors)*4 + int64(layers*c.Experts.Count)*8 + int64(len(files))*(16<<10)
 	for i := range files {
 		n += files[i].HeapBytes
 	}
@@ -356,6 +376,9 @@ func (p *Plan) Totals() map[string]int64 {
 	sums := map[string]int64{
 		"program": p.Program, "cache": p.Cache, "scratch": p.Scratch, "buffers": p.Buffers, "resident": p.Resident,
 		"streamed": p.Streamed, "minimum": p.Minimum,
+	}
+	if p.Experts != nil {
+		sums["experts"] = p.Experts.Bytes
 	}
 	if p.Draft != nil {
 		sums["draft"] = p.draft()

@@ -9,6 +9,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -32,6 +33,9 @@ type source interface {
 	vector(ctx context.Context, name string) ([]float32, error)
 	// same tells whether two tensors have the same shape and values.
 	same(ctx context.Context, a, b string) (bool, error)
+	// experts returns the root of a model directory, "" for what is none, and what its manifest says of how often experts
+	// are used; nil for nothing.
+	experts() (root string, use *model.ExpertUse)
 	close() error
 }
 
@@ -45,11 +49,17 @@ type rows interface {
 // size is what a compressed matrix's file holds, which is open and the caller's to close,
 // and its sidecar, if it has one; or the memory that a dense matrix takes.
 type size struct {
-	file     io.Closer // nil if the matrix is dense
+	file     blockFile // nil if the matrix is dense
 	layout   stream.Layout
 	outliers int
 	sidecar  int64 // bytes of the sidecar's file
 	dense    int64
+}
+
+// blockFile is an open file of a matrix in blocks.
+type blockFile interface {
+	io.Closer
+	Base() *cdna.Blocks
 }
 
 // openSource tells a model directory, whose hashes are checked as verify says, from

@@ -37,6 +37,8 @@ func openDense(ctx context.Context, at checkpoint.Location) (*dense, error) {
 	return s, nil
 }
 
+func (s *dense) experts() (string, *model.ExpertUse) { return "", nil }
+
 func (s *dense) close() error { return s.file.Close() }
 
 func (s *dense) config(ctx context.Context) (*arch.Config, error) {

@@ -58,6 +58,10 @@ func (s *compressed) config(ctx context.Context) (*arch.Config, error) {
 	return c, nil
 }
 
+func (s *compressed) experts() (string, *model.ExpertUse) {
+	return s.m.Manifest.Root(), s.m.Manifest.ExpertUse
+}
+
 func (s *compressed) close() error { return s.done() }
 
 func (s *compressed) find(name string) (model.Tensor, bool) {

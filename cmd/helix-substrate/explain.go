@@ -88,6 +88,7 @@ var remedies = []struct {
 	{generate.ErrTemplateUnsupported, "leave --chat out"},
 	{evaluate.ErrText, "give a longer text, or a smaller --window"},
 	{generate.ErrLogits, "the weights hold NaN or infinities, or are damaged: see 'helix-substrate verify'"},
+	{helix.ErrExpertUse, "write one with 'helix-substrate run DIR --learn-experts FILE', of a model directory that has experts"},
 	{helix.ErrDraft, "name a smaller model of the same family, with the same tokenizer"},
 	{generate.ErrVocabulary, "use the tokenizer that came with the model"},
 	{helix.ErrNonFinite, "such values can be kept with encode or convert --nonfinite=sidecar"},

@@ -18,6 +18,7 @@ type modelFlags struct {
 	Chunk   int         `name:"chunk" hidden:"" help:"Tokens of a prompt that go together."`
 	Threads int         `name:"threads" help:"Workers; 0 means all cores. Results do not depend on it."`
 	CPU     string      `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
+	Experts string      `input:"file" name:"expert-use" placeholder:"FILE" help:"How often each expert of a mixture is chosen, as run --learn-experts wrote it: where not all fit into memory, those chosen most are held. The text is the same."`
 	verifyFlag
 }
 
@@ -30,7 +31,8 @@ func (f *modelFlags) options() (o helix.EngineOptions, err error) {
 	o.Verify = helix.VerifyPolicy(f.Verify)
 	set(&o.CacheType, f.Cache)
 	set(&o.Canon, f.Canon)
-	return o, nil
+	err = o.SetExpertUse(f.Experts)
+	return o, err
 }
 
 // draftFlag names a model that guesses for another.

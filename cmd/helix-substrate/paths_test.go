@@ -40,7 +40,7 @@ func verbs(t *testing.T) map[string]*kong.Node {
 // read or written, or none.
 func TestPathsAreMarked(t *testing.T) {
 	inputs := []overwrite.InputKind{overwrite.One, overwrite.Model}
-	outputs := []overwrite.OutputKind{overwrite.File, overwrite.Array, overwrite.Matrix, overwrite.Outliers, overwrite.Report, overwrite.Plot, overwrite.Receipt, overwrite.Directory, overwrite.Log, overwrite.Keys, overwrite.Signature, overwrite.Answers, overwrite.Statistics, overwrite.Scratch}
+	outputs := []overwrite.OutputKind{overwrite.File, overwrite.Array, overwrite.Matrix, overwrite.Outliers, overwrite.Report, overwrite.Plot, overwrite.Receipt, overwrite.Directory, overwrite.Log, overwrite.Keys, overwrite.Signature, overwrite.Answers, overwrite.Experts, overwrite.Statistics, overwrite.Scratch}
 	known := func(kind string, kinds any) bool {
 		list := reflect.ValueOf(kinds)
 		for i := range list.Len() {

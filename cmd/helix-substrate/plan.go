@@ -52,15 +52,15 @@ func (c *planCommand) Run(env *environment) error {
 			limit += ", most of what the control group allows"
 		}
 	}
-	fields := []field{
+	fields := append([]field{
 		{"limit", limit},
 		{"program and tokenizer", size(p.Program)},
 		{"keys and values", fmt.Sprintf("%s for %d tokens in %s", size(p.Cache), p.Context, p.CacheType)},
 		{"activations", fmt.Sprintf("%s for %d tokens of a prompt at a time, %d attention workers", size(p.Scratch), p.Chunk, p.Workers)},
 		{"block buffers", size(p.Buffers)},
 		{"resident weights", fmt.Sprintf("%s, %d of %d matrices", size(p.Resident), resident, len(p.Matrices))},
-		{"streamed weights", fmt.Sprintf("%s of files, read for every token or chunk", size(p.Streamed))},
-	}
+	}, expertFields(p)...)
+	fields = append(fields, field{"streamed weights", fmt.Sprintf("%s of files, read for every token or chunk", size(p.Streamed))})
 	if p.Draft != nil {
 		fields = append(fields, field{"draft", size(p.Draft.Total()) + ", all of its weights"})
 	}

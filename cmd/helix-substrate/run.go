@@ -29,6 +29,7 @@ type runCommand struct {
 	Chat   bool   `name:"chat" help:"Use the model's chat template and keep a conversation: a line of input is a turn."`
 	System string `text:"" name:"system" placeholder:"TEXT" help:"With --chat: the system message."`
 	batchFlags
+	learnFlag
 	receiptFlags
 	Private bool `name:"private" help:"Leave prompt and text out of the receipt, as token ids too: only their hashes are in it."`
 	modelFlags
@@ -84,6 +85,9 @@ func (c *runCommand) Run(env *environment) error {
 		return err
 	}
 	defer l.close()
+	if err := c.check(l.model); err != nil {
+		return err
+	}
 	if draft := l.model.Draft; draft != nil {
 		l.drafts = generate.NewPool(draft, 1)
 	}
@@ -192,6 +196,9 @@ func (r *running) say(text string) error {
 // finish writes the receipt, into file and log if there are any, and prints the speed
 // and the memory.
 func (r *running) finish(out *record.Output) error {
+	if err := r.c.write(r.loaded.model); err != nil {
+		return err
+	}
 	peak, memory := r.c.peakMemory()
 	r.receipt.Measurements.Memory.PeakRSS = peak
 	if r.c.receiptWanted() {
@@ -211,8 +218,8 @@ func (r *running) finish(out *record.Output) error {
 		if r.guessed > 0 {
 			guesses = fmt.Sprintf("; %d of %d guesses came true", r.right, r.guessed)
 		}
-		fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s%s; %s\n",
-			rate(s.PromptTokens, s.PromptPerSecond()), rate(s.OutputTokens, s.OutputPerSecond()), guesses, memory)
+		fmt.Fprintf(r.env.stderr, "\nprompt %s; generated %s%s%s; %s\n",
+			rate(s.PromptTokens, s.PromptPerSecond()), rate(s.OutputTokens, s.OutputPerSecond()), guesses, expertsRead(r.loaded.model, s.PromptTokens+s.OutputTokens), memory)
 	}
 	r.c.warnOfPeak(r.env, peak)
 	return nil

@@ -23,7 +23,7 @@ type batchFlags struct {
 
 // withBatch are the flags that go with --batch, ofRequests those whose values the requests have.
 var (
-	withBatch  = []string{"batch", "output", "parallel", "memory", "context", "cache", "canon", "chunk", "threads", "cpu", "verify"}
+	withBatch  = []string{"batch", "output", "parallel", "memory", "context", "cache", "canon", "chunk", "threads", "cpu", "verify", "expert-use", "learn-experts"}
 	ofRequests = []string{"n", "temp", "top-p", "seed"}
 )
 
@@ -97,10 +97,16 @@ func (c *runCommand) batch(env *environment) error {
 		return err
 	}
 	defer l.close()
+	if err := c.check(l.model); err != nil {
+		return err
+	}
 	b := &generate.Batch{Model: l.model, Tokenizer: l.tokenizer, Parallel: parallel, Lookup: generate.DefaultLookup(l.model.Plan)}
 	start := time.Now()
 	count, err := file.Answer(env.ctx, b, generate.BatchOptions{Name: modelName(c.Dir), Time: at})
 	if err != nil {
+		return err
+	}
+	if err := c.write(l.model); err != nil {
 		return err
 	}
 	took := time.Since(start).Seconds()
@@ -108,8 +114,8 @@ func (c *runCommand) batch(env *environment) error {
 		env.note("the chat template asks for the date and was told 1970-01-01; SOURCE_DATE_EPOCH says another")
 	}
 	peak, memory := c.peakMemory()
-	fmt.Fprintf(env.stderr, "%d answered, %d refused; prompts of %d tokens; generated %s; %s\n", count.Answered, count.Refused,
-		count.PromptTokens, rate(count.OutputTokens, float64(count.OutputTokens)/took), memory)
+	fmt.Fprintf(env.stderr, "%d answered, %d refused; prompts of %d tokens; generated %s%s; %s\n", count.Answered, count.Refused,
+		count.PromptTokens, rate(count.OutputTokens, float64(count.OutputTokens)/took), expertsRead(l.model, count.PromptTokens+count.OutputTokens), memory)
 	c.warnOfPeak(env, peak)
 	if count.Refused > 0 {
 		return fmt.Errorf("%d of %d requests were refused: %s says why", count.Refused, count.Answered+count.Refused, c.Output)

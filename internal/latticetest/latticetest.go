@@ -29,14 +29,14 @@ func Convert(t testing.TB, dir string, step float64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, cols := f.Rows(), f.Cols()
+		rows, cols, block := f.Rows(), f.Cols(), f.Block(0).Rows
 		w := make([]float32, rows*cols)
 		err = f.ReadFloat32(t.Context(), w, 0, nil)
 		f.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
-		replace(t, m, e, Round(w, rows, cols, step))
+		replace(t, m, e, Round(w, rows, cols, step), block)
 	}
 	m.Manifest.RootSHA256 = ""
 	m.Manifest.RootScheme = 0
@@ -76,13 +76,13 @@ func Round(w []float32, rows, cols int, step float64) *cdna.LatticeMatrix {
 func bf16(v float64) float32 { return dtype.FromBF16(dtype.ToBF16(float32(v))) }
 
 // replace writes the file of tensor e anew and says so of all that share it.
-func replace(t testing.TB, m *model.Model, e model.Tensor, z *cdna.LatticeMatrix) {
+func replace(t testing.TB, m *model.Model, e model.Tensor, z *cdna.LatticeMatrix, blockRows int) {
 	t.Helper()
 	path := m.Path(e.File)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cdna.CreateLattice(path, z, cdna.LatticeOptions{TensorName: e.Name}); err != nil {
+	if _, err := cdna.CreateLattice(path, z, cdna.LatticeOptions{TensorName: e.Name, BlockRows: blockRows}); err != nil {
 		t.Fatal(err)
 	}
 	f, err := cdna.OpenLattice(path)

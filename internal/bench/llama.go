@@ -29,6 +29,11 @@ func Llama1B() Llama {
 // codec packs, under another name until it is whole; after an error nothing is left. What is at dir already
 // is not touched: that is fs.ErrExist.
 func (l Llama) Make(ctx context.Context, dir string, entries int, codec string) error {
+	return makeWhole(dir, func(partial string) error { return l.write(ctx, partial, entries, codec) })
+}
+
+// makeWhole makes a directory by write, which fills another one that gets its name then.
+func makeWhole(dir string, write func(partial string) error) error {
 	if _, err := os.Lstat(dir); err == nil {
 		return fmt.Errorf("%s: %w, and is no model directory", dir, fs.ErrExist)
 	}
@@ -40,7 +45,7 @@ func (l Llama) Make(ctx context.Context, dir string, entries int, codec string) 
 		return err
 	}
 	defer os.RemoveAll(partial)
-	if err := l.write(ctx, partial, entries, codec); err != nil {
+	if err := write(partial); err != nil {
 		return err
 	}
 	return os.Rename(partial, dir)

@@ -46,6 +46,11 @@ const lattice = 0
 // writeLattice writes a lattice file of rows × cols normal integers, of 4 bits of entropy in the mean, whose columns differ
 // in spread like a language model's.
 func writeLattice(ctx context.Context, path string, rows, cols, blockRows int, codec string) error {
+	return writeLatticeWith(ctx, path, rows, cols, blockRows, codec, func(*cdna.LatticeMatrix) {})
+}
+
+// writeLatticeWith writes one that is changed first.
+func writeLatticeWith(ctx context.Context, path string, rows, cols, blockRows int, codec string, change func(*cdna.LatticeMatrix)) error {
 	r := rand.New(rand.NewPCG(6, 0))
 	m := &cdna.LatticeMatrix{
 		Rows: rows, Cols: cols, Codes: make([]byte, rows*cols), ColumnScale: make([]float32, cols),
@@ -66,6 +71,7 @@ func writeLattice(ctx context.Context, path string, rows, cols, blockRows int, c
 			m.Codes[i*cols+j] = byte(min(127, max(-128, z)) + cdna.LatticeZero)
 		}
 	}
+	change(m)
 	_, err := cdna.CreateLattice(path, m, cdna.LatticeOptions{TensorName: "gaussian", BlockRows: blockRows, Codec: codec})
 	return err
 }

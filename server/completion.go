@@ -6,12 +6,14 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"math"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 )
 
@@ -23,6 +25,8 @@ type asked struct {
 	id      string
 	created int64
 	prompt  []int
+	form    *grammar.Grammar // of the text; nil: any
+	release func()           // what the request holds
 }
 
 // completions answers requests for texts, of both kinds.
@@ -32,6 +36,7 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 		refuse(w, refused)
 		return
 	}
+	defer q.release()
 	if q.Stream {
 		s.stream(w, r.Context(), q)
 	} else {
@@ -82,6 +87,39 @@ func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
 	}
 	q.Messages, q.Prompt = nil, "" // not held while the text waits
 	q.chooseSeed()
+	return q.readForm()
+}
+
+// readForm makes the grammar that the texts are to be of.
+func (q *asked) readForm() *openai.Error {
+	q.release = func() {}
+	if !q.AnyObject && q.Schema == nil && q.Grammar == "" {
+		return nil
+	}
+	if !q.model.formed.TryAcquire(1) {
+		return failure(generate.ErrBusy, "")
+	}
+	field, err := "response_format", error(nil)
+	switch {
+	case q.AnyObject:
+		q.form = grammar.Object()
+	case q.Schema != nil:
+		q.form, err = grammar.Schema(q.Schema)
+	default:
+		field = "grammar"
+		q.form, err = grammar.Parse(q.Grammar)
+	}
+	q.Schema, q.Grammar = nil, ""
+	if err != nil {
+		q.model.formed.Release(1)
+		code := openai.CodeInvalid
+		if errors.Is(err, grammar.ErrUnsupported) {
+			code = openai.CodeUnsupported
+		}
+		return openai.Invalid(field, code, "%s: %v", field, err)
+	}
+	q.model.vocabulary() // not while other texts wait
+	q.release = func() { q.model.formed.Release(1) }
 	return nil
 }
 
@@ -105,6 +143,18 @@ func (q *asked) request(number int) *generate.Request {
 	}
 	if len(q.LogitBias) > 0 || q.PresencePenalty != 0 || q.FrequencyPenalty != 0 {
 		r.Adjust = q.adjust
+	}
+	if q.form != nil {
+		var m *grammar.Matcher // of this text, once it has a place
+		r.Adjust = func(drawn []int, logits []float32) error {
+			if m == nil {
+				m = q.form.Match(q.model.vocabulary())
+			}
+			if err := q.adjust(drawn, logits); err != nil {
+				return err
+			}
+			return m.Adjust(drawn, logits)
+		}
 	}
 	return r
 }
@@ -223,9 +273,8 @@ func (q *asked) logProbs(list []generate.LogProb, offset int) any {
 		return c
 	}
 	one := func(c generate.Chance) openai.TokenLogProb {
-		text := token(c.ID)
-		p := openai.TokenLogProb{Token: text, LogProb: c.LogProb}
-		for _, b := range []byte(text) {
+		p := openai.TokenLogProb{Token: token(c.ID), LogProb: c.LogProb, Bytes: []int{}}
+		for _, b := range q.model.batch.Tokenizer.AppendBytes(nil, c.ID) {
 			p.Bytes = append(p.Bytes, int(b))
 		}
 		return p

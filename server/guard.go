@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -135,6 +136,8 @@ func failure(err error, field string) *openai.Error {
 		return openai.Invalid(field, openai.CodeContext, "%s: %v", field, err)
 	case errors.Is(err, transformer.ErrToken), errors.Is(err, generate.ErrPrompt), errors.Is(err, generate.ErrTemplate), errors.Is(err, generate.ErrOption):
 		return openai.Invalid(field, openai.CodeInvalid, "%s: %v", field, err)
+	case errors.Is(err, grammar.ErrLimit), errors.Is(err, grammar.ErrDead):
+		return openai.Invalid("", openai.CodeInvalid, "the form of the answer: %v", err)
 	case errors.Is(err, generate.ErrBusy), errors.Is(err, generate.ErrClosed):
 		return &openai.Error{Message: err.Error(), Type: "overloaded_error", Status: http.StatusServiceUnavailable}
 	}

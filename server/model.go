@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -35,6 +39,9 @@ type Model struct {
 	scheduler *generate.Scheduler
 	prompts   *generate.Prompts
 	opened    time.Time
+
+	vocabulary func() *grammar.Vocabulary // made when it is asked for first
+	formed     *semaphore.Weighted        // requests for texts of a form
 }
 
 // What a server takes of the Go heap beside its texts: bodies that are being read, one after the other where they are
@@ -42,6 +49,9 @@ type Model struct {
 const (
 	serverMemory         = 8 << 20
 	serverMemoryPerToken = generate.BatchMemoryPerToken
+
+	formedPerPlace     = 2  // requests for texts of a form, for each place; more are answered with 503
+	vocabularyPerToken = 24 // bytes
 )
 
 // Open opens the model at path, whatever helix.Open opens, with the errors of that.
@@ -53,7 +63,8 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 		o.Waiting = 64
 	}
 	waiting := max(0, o.Waiting)
-	o.Engine.Reserve, o.Engine.ReservePerToken = serverMemory, serverMemoryPerToken+8*int64(waiting)
+	o.Engine.Reserve = serverMemory + int64(o.Parallel)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory)
+	o.Engine.ReservePerToken = serverMemoryPerToken + 8*int64(waiting)
 	opening, err := generate.Begin(ctx, path, o.Engine)
 	if err != nil {
 		return nil, err
@@ -78,6 +89,8 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 	m.batch = &generate.Batch{Model: engine, Tokenizer: t, Parallel: parallel, Lookup: generate.DefaultLookup(engine.Plan)}
 	m.scheduler = generate.NewScheduler(m.batch, waiting)
 	m.prompts = generate.NewPrompts(t, engine.Plan.Context, m.opened)
+	m.vocabulary = sync.OnceValue(func() *grammar.Vocabulary { return grammar.NewVocabulary(t) })
+	m.formed = semaphore.NewWeighted(formedPerPlace * int64(parallel))
 	return m, nil
 }
 

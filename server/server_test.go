@@ -211,6 +211,64 @@ func TestChoices(t *testing.T) {
 	}
 }
 
+// TestForms: answers have the form that was asked for, whole and streamed, side by side with others, and are the same each time.
+func TestForms(t *testing.T) {
+	h, s := start(t, ModelOptions{Engine: transformer.Options{Context: 1024}}, Options{})
+	const person = `"response_format": {"type": "json_schema", "json_schema": {"name": "person", "strict": true, "schema": {"type": "object", "properties": {
+		"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer", "minimum": 1, "maximum": 99}, "kind": {"enum": ["dog", "cat"]}},
+		"required": ["name", "age", "kind"], "additionalProperties": false}}}`
+	body := func(seed int, form string) string {
+		return fmt.Sprintf(`{"model": "demo", "messages": [{"role": "user", "content": "Who?"}], "seed": %d, "max_tokens": 500, %s}`, seed, form)
+	}
+	var wait sync.WaitGroup
+	for seed := range 4 {
+		wait.Go(func() {
+			_, v := post(t, h.URL+"/v1/chat/completions", body(seed, person))
+			text, _ := at(v, "choices", 0, "message", "content").(string)
+			var who struct {
+				Name, Kind string
+				Age        int
+			}
+			if err := json.Unmarshal([]byte(text), &who); err != nil || len([]rune(who.Name)) > 12 || who.Age < 1 || who.Age > 99 || who.Kind != "dog" && who.Kind != "cat" || at(v, "choices", 0, "finish_reason") != "stop" {
+				t.Errorf("%q, %v: %v", text, err, v)
+			}
+			events, _ := stream(t, h.URL+"/v1/chat/completions", body(seed, person+`, "stream": true`))
+			var again strings.Builder
+			for _, e := range events {
+				piece, _ := at(e, "choices", 0, "delta", "content").(string)
+				again.WriteString(piece)
+			}
+			if again.String() != text {
+				t.Errorf("%q, then %q", text, again.String())
+			}
+			_, v = post(t, h.URL+"/v1/chat/completions", body(seed, `"grammar": "root ::= (\"yes\" | \"no\") \"!\""`))
+			if text := at(v, "choices", 0, "message", "content"); text != "yes!" && text != "no!" {
+				t.Errorf("%v", v)
+			}
+		})
+	}
+	wait.Wait()
+	_, v := post(t, h.URL+"/v1/chat/completions", body(1, `"response_format": {"type": "json_object"}`))
+	if text := fmt.Sprint(at(v, "choices", 0, "message", "content")); !strings.HasPrefix(text, "{") || at(v, "choices", 0, "finish_reason") == "stop" && !json.Valid([]byte(text)) {
+		t.Errorf("%v", v)
+	}
+	for form, code := range map[string]string{
+		`"response_format": {"type": "json_schema", "json_schema": {"schema": {"not": {}}}}`: "unsupported_parameter",
+		`"grammar": "root ::= root"`: "invalid_value",
+	} {
+		status, v := post(t, h.URL+"/v1/chat/completions", body(1, form))
+		if code != "" && (status != 400 || at(v, "error", "code") != code) {
+			t.Errorf("%s: %d, %v", form, status, v)
+		}
+	}
+	if !s.models[0].formed.TryAcquire(8) {
+		t.Errorf("requests that have ended still count")
+	}
+	if status, v := post(t, h.URL+"/v1/chat/completions", body(1, person)); status != 503 {
+		t.Errorf("too many: %d, %v", status, v)
+	}
+}
+
 // TestRefused: what is wrong is told in the API's form, and what is asked for and not done is refused by name.
 func TestRefused(t *testing.T) {
 	h, s := start(t, ModelOptions{Engine: transformer.Options{Context: 64}}, Options{})

@@ -243,14 +243,7 @@ type byteLevelState struct {
 }
 
 func (d *byteLevelState) token(s string, next func(string)) {
-	begin := len(d.held)
-	for _, r := range s {
-		if int(r) >= len(alphabetBytes) || alphabetBytes[r] < 0 {
-			d.held = append(d.held[:begin], s...)
-			break
-		}
-		d.held = append(d.held, byte(alphabetBytes[r]))
-	}
+	d.held = appendAlphabet(d.held, s)
 	whole := len(d.held)
 	for k := 1; k <= min(whole, utf8.UTFMax-1); k++ { // does the end still wait for bytes?
 		if tail := d.held[whole-k:]; utf8.RuneStart(tail[0]) {

@@ -117,16 +117,18 @@ func TestParseRefuses(t *testing.T) {
 // refused by name.
 func TestParseServed(t *testing.T) {
 	r, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x"}], "n": 2, "stream": true, "stream_options": {"include_usage": true}, "logprobs": true,
-		"top_logprobs": 5, "logit_bias": {"7": -100, "9": 1.5}, "presence_penalty": -2, "frequency_penalty": 0.5, "top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1, "mirostat": 2, "seed": null}`))
+		"top_logprobs": 5, "logit_bias": {"7": -100, "9": 1.5}, "presence_penalty": -2, "frequency_penalty": 0.5, "top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1, "mirostat": 2, "seed": null,
+		"response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": {"b": 1, "a": 2}}}}`))
 	want := Request{Kind: ChatCompletions, Model: "m", Messages: []Message{{"user", "x"}}, N: 2, Stream: true, IncludeUsage: true, LogProbs: true, TopLogProbs: 5, Temperature: 1, TopP: 1,
-		LogitBias: map[int]float32{7: -100, 9: 1.5}, PresencePenalty: -2, FrequencyPenalty: 0.5, TopK: 40, MinP: 0.1, RepeatPenalty: 1.1}
+		LogitBias: map[int]float32{7: -100, 9: 1.5}, Schema: json.RawMessage(`{"b": 1, "a": 2}`), PresencePenalty: -2, FrequencyPenalty: 0.5, TopK: 40, MinP: 0.1, RepeatPenalty: 1.1}
 	if err != nil || !reflect.DeepEqual(*r, want) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for more, param := range map[string]string{
 		`"n": 0`: "n", `"n": 17`: "n", `"stream": 1`: "stream", `"stream_options": {"include_usage": true}`: "stream_options", `"top_logprobs": 1`: "top_logprobs",
 		`"logit_bias": {"x": 1}`: "logit_bias", `"logit_bias": {"1": 101}`: "logit_bias", `"presence_penalty": 3`: "presence_penalty", `"top_k": -2`: "top_k", `"tools": [{}]`: "tools",
-		`"response_format": {"type": "json_object"}`: "response_format",
+		`"response_format": {"type": "xml"}`: "response_format", `"response_format": {"type": "json_schema"}`: "response_format",
+		`"response_format": {"type": "json_object"}, "grammar": "x"`: "grammar",
 	} {
 		_, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x"}], `+more+`}`))
 		if err == nil || err.Param == nil || *err.Param != param || err.Status != 400 {

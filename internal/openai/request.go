@@ -45,6 +45,12 @@ type Request struct {
 	TopK                              int     // 0: all; an extension that llama.cpp and others have, as the next two
 	MinP                              float32 // 0: all
 	RepeatPenalty                     float32 // 0 or 1: none
+
+	// The form that the answer is to have: at most one of them.
+
+	AnyObject bool            // a JSON object
+	Schema    json.RawMessage // a value that the JSON schema is true of; nil: none
+	Grammar   string          // a text of a grammar in GBNF, an extension of llama.cpp's; "": none
 }
 
 // Message is a message of a conversation.
@@ -73,6 +79,9 @@ func Parse(kind Kind, body []byte) (*Request, *Error) {
 // does not have are passed over, as clients of other servers send them.
 func ParseServed(kind Kind, body []byte) (*Request, *Error) {
 	r, err := parse(kind, body, servedFields[kind], func(string) *Error { return nil })
+	if err == nil {
+		err = r.readFormat(body)
+	}
 	if err == nil && r.TopLogProbs > 0 && !r.LogProbs {
 		err = Invalid("top_logprobs", CodeInvalid, "top_logprobs: it goes with logprobs")
 	}

@@ -44,6 +44,8 @@ func served(kind Kind, own map[string]field) map[string]field {
 		"n":                 func(r *Request, v any) error { return setCount(&r.N, v, 1, maxChoices) },
 		"stream":            func(r *Request, v any) error { return setBool(&r.Stream, v) },
 		"stream_options":    setStreamOptions,
+		"response_format":   harmless, // readFormat reads it, and the next
+		"grammar":           harmless,
 		"frequency_penalty": func(r *Request, v any) error { return setBetween(&r.FrequencyPenalty, v, -2, 2) },
 		"presence_penalty":  func(r *Request, v any) error { return setBetween(&r.PresencePenalty, v, -2, 2) },
 		"logit_bias":        setLogitBias,
@@ -58,6 +60,43 @@ func served(kind Kind, own map[string]field) map[string]field {
 	})
 	maps.Copy(fields, own)
 	return fields
+}
+
+// readFormat reads what form the answer is to have. It reads the body again: the members of a schema have an order.
+func (r *Request) readFormat(body []byte) *Error {
+	var in struct {
+		Format *struct {
+			Type   string `json:"type"`
+			Schema *struct {
+				Schema json.RawMessage `json:"schema"`
+			} `json:"json_schema"`
+		} `json:"response_format"`
+		Grammar *string `json:"grammar"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return Invalid("response_format", CodeInvalid, "response_format: %v", err)
+	}
+	if in.Grammar != nil {
+		r.Grammar = *in.Grammar
+	}
+	if in.Format == nil {
+		return nil
+	}
+	switch f := in.Format; {
+	case f.Type == "text":
+		return nil
+	case r.Grammar != "":
+		return Invalid("grammar", CodeInvalid, "grammar: it does not go with response_format")
+	case f.Type == "json_object":
+		r.AnyObject = true
+	case f.Type != "json_schema":
+		return Invalid("response_format", CodeUnsupported, "response_format: type %.40q is %v, only text, json_object and json_schema", f.Type, errUnsupported)
+	case f.Schema == nil || len(f.Schema.Schema) == 0:
+		return Invalid("response_format", CodeMissing, "response_format: json_schema.schema is missing")
+	default:
+		r.Schema = f.Schema.Schema
+	}
+	return nil
 }
 
 func setBool(to *bool, v any) error {

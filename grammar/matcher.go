@@ -1,0 +1,140 @@
+package grammar
+
+import (
+	"fmt"
+	"math"
+)
+
+// Matcher follows one text. It is for one goroutine.
+type Matcher struct {
+	v    *Vocabulary
+	a    *automaton
+	at   *state
+	read int // tokens of the text
+	err  error
+}
+
+// Match returns a matcher of a new text.
+func (g *Grammar) Match(v *Vocabulary) *Matcher {
+	m := &Matcher{v: v, a: newAutomaton(g)}
+	m.at, m.err = m.a.start()
+	return m
+}
+
+// Adjust sets the logits to -Inf of all tokens that no text of the grammar goes on with, drawn being the tokens of the text so far,
+// each call's with those of the call before. Where the text may end, the tokens that end it are allowed. It is a
+// generate.Request's Adjust. Errors are ErrLimit and ErrDead; they stay.
+func (m *Matcher) Adjust(drawn []int, logits []float32) error {
+	m.a.steps = 0
+	for ; m.read < len(drawn) && m.err == nil; m.read++ {
+		m.err = m.take(drawn[m.read])
+	}
+	if m.err != nil {
+		return m.err
+	}
+	m.err = m.exclude(logits)
+	return m.err
+}
+
+// Ends says whether the text may end here.
+func (m *Matcher) Ends() bool { return m.err == nil && m.at.ends }
+
+// take goes on by a token.
+func (m *Matcher) take(id int) error {
+	if id < 0 || id >= m.v.size() {
+		return fmt.Errorf("token %d: %w", id, ErrDead)
+	}
+	if len(m.a.states) > maxStates/2 || m.a.tops > maxTops/2 || len(m.a.frames) > maxFrames/2 {
+		m.a.forget()
+		at, err := m.again()
+		if err != nil {
+			return err
+		}
+		m.at = at
+	}
+	for _, c := range m.v.bytes(int32(id)) {
+		next, err := m.a.next(m.at, c)
+		if err != nil {
+			return err
+		}
+		if next == m.a.dead {
+			return fmt.Errorf("%q: %w", m.v.bytes(int32(id)), ErrDead)
+		}
+		m.at = next
+	}
+	return nil
+}
+
+// again returns the state that the matcher is in, made anew of an automaton that has forgotten all.
+func (m *Matcher) again() (*state, error) {
+	to := &set{tops: map[*frame]bool{}, ends: m.at.ends}
+	for _, f := range m.at.tops {
+		copied, err := m.a.copyFrame(f)
+		if err != nil {
+			return nil, err
+		}
+		to.tops[copied] = true
+	}
+	return m.a.intern(to)
+}
+
+// copyFrame makes a frame again, with all that it goes back to.
+func (a *automaton) copyFrame(f *frame) (*frame, error) {
+	var chain []*frame
+	for ; f != nil; f = f.parent {
+		chain = append(chain, f)
+	}
+	var parent *frame
+	for i := len(chain) - 1; i >= 0; i-- {
+		var err error
+		if parent, err = a.push(chain[i].at, parent); err != nil {
+			return nil, err
+		}
+	}
+	return parent, nil
+}
+
+// exclude excludes what cannot follow.
+func (m *Matcher) exclude(logits []float32) error {
+	mask, err := m.v.allowed(m.a, m.at)
+	if err != nil {
+		return err
+	}
+	kept := make([]float32, len(m.v.ends))
+	for i, id := range m.v.ends {
+		if id < len(logits) {
+			kept[i] = logits[id]
+		}
+	}
+	none := float32(math.Inf(-1))
+	left := false
+	for i := 0; i < len(logits); i += 64 {
+		word := uint64(0)
+		if i/64 < len(mask) {
+			word = mask[i/64]
+		}
+		if word == 0 {
+			for j := i; j < min(i+64, len(logits)); j++ {
+				logits[j] = none
+			}
+			continue
+		}
+		left = true
+		for j := i; j < min(i+64, len(logits)); j++ {
+			if word>>(j-i)&1 == 0 {
+				logits[j] = none
+			}
+		}
+	}
+	if m.at.ends {
+		for i, id := range m.v.ends {
+			if id < len(logits) {
+				logits[id], left = kept[i], true
+			}
+		}
+	}
+	if !left {
+		return ErrDead
+	}
+	return nil
+}

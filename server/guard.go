@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -34,8 +35,27 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			refuse(noted, &openai.Error{Message: "the key is missing or wrong", Type: "authentication_error", Status: http.StatusUnauthorized})
 			return
 		}
+		if len(s.keys) == 0 && rebound(r) {
+			refuse(noted, &openai.Error{Message: "a server without keys is asked on this machine by localhost or its address", Type: "permission_error", Status: http.StatusForbidden})
+			return
+		}
 		next.ServeHTTP(noted, r)
 	})
+}
+
+// rebound tells a request that came over the loopback interface under a name of somebody's: a page may have its own name
+// lead there, and is of the same site then for a browser.
+func rebound(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok || !local.IP.IsLoopback() {
+		return false
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host != "" && host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 func hashes(keys []string) [][32]byte {

@@ -370,6 +370,24 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestNames: without keys, a server on the loopback interface answers to no name of somebody's.
+func TestNames(t *testing.T) {
+	h, _ := start(t, ModelOptions{}, Options{})
+	_, port, _ := net.SplitHostPort(h.Listener.Addr().String())
+	for host, status := range map[string]int{"localhost:" + port: 200, "127.0.0.1:" + port: 200, "[::1]:" + port: 200, "[::1]": 200, "localhost": 200, "evil.example": 403, "evil.example:" + port: 403, "10.0.0.1": 403} {
+		q, _ := http.NewRequest("GET", h.URL+"/v1/models", nil)
+		q.Host = host
+		r, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode != status {
+			t.Errorf("%s: %d", host, r.StatusCode)
+		}
+	}
+}
+
 // TestStatus: models, metrics and properties are there.
 func TestStatus(t *testing.T) {
 	h, _ := start(t, ModelOptions{Name: "the/model"}, Options{})

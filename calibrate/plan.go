@@ -15,6 +15,7 @@ const leastChunk = 16
 
 // plan says where the memory goes.
 type plan struct {
+	share  int64          // the program's, while layers run
 	chunk  int            // tokens that go through a layer together
 	ledger *memory.Ledger // of what lies outside of the Go heap; nil without a limit
 }
@@ -22,8 +23,10 @@ type plan struct {
 // demand is what layers are run for, beside their weights and passes.
 type demand struct {
 	sums  bool   // Σ of a layer's inputs is summed
+	drift bool   // the drift of one input at a time is summed, and other weights stand in for all of the layer's
+	later int64  // of the Go heap, when no layer is open
 	heap  int64  // more of the Go heap
-	other int64  // weights of a matrix that stands in for one of the layer
+	other int64  // float32 besides, such as weights of a matrix that stands in for one of the layer
 	what  string // for a message
 	since int64  // what the process has held at its highest; 0: no more than now
 }
@@ -34,7 +37,7 @@ type demand struct {
 func planMemory(l *transformer.Layers, limit memory.Limit, d demand) (*plan, error) {
 	// Buffers of files, of what is read of weights, and of embeddings.
 	const buffers = 2 << 20
-	layer := int64(0)
+	layer, lost := int64(0), int64(0)
 	for i := range l.Config.Layers + 1 {
 		n := int64(0)
 		if i < l.Config.Layers {
@@ -45,15 +48,23 @@ func planMemory(l *transformer.Layers, limit memory.Limit, d demand) (*plan, err
 				n += gramBytes(in.Len)
 			}
 		}
+		if d.drift && i < l.Config.Layers {
+			sums := largestDrift(l, i)
+			n, lost = n+4*l.Weights(i)+sums, max(lost, sums)
+		}
 		layer = max(layer, n)
 	}
-	layer += 4 * int64(l.Context()) * int64(l.Config.Hidden) // a window
-	layer += 4 * d.other
+	besides := 4*int64(l.Context())*int64(l.Config.Hidden) + 4*d.other // the first is a window
+	layer += besides
 	held := memory.Held()
 	need := func(chunk int) (share, all int64) {
 		reserved, heap := l.Passes(chunk)
 		share = memory.Share(held, heap+d.heap+buffers)
-		return share, share + reserved + layer
+		all = share + reserved + layer
+		if d.later > 0 {
+			all = max(all, memory.Share(held, heap+d.heap+buffers+d.later)+reserved+besides+lost)
+		}
+		return share, all
 	}
 	least := min(leastChunk, l.Context())
 	if _, all := need(least); limit.Source != memory.None && max(all, d.since) > limit.Bytes {
@@ -68,13 +79,25 @@ func planMemory(l *transformer.Layers, limit memory.Limit, d demand) (*plan, err
 		p.chunk = max(least, p.chunk/2)
 		share, all = need(p.chunk)
 	}
-	p.ledger = memory.NewLedger(limit.Bytes - share)
+	p.share, p.ledger = share, memory.NewLedger(limit.Bytes-share)
 	memory.Settle(share)
 	return p, nil
 }
 
 // gramBytes is what a Σ takes while it is summed.
 func gramBytes(n int) int64 { return 8 * int64(n) * int64(n) }
+
+// largestDrift is the most that the sums of a layer's input take when its drift is measured.
+func largestDrift(l *transformer.Layers, layer int) (n int64) {
+	for _, in := range inputs(l, layer) {
+		rows := in.Len
+		if in.Adds {
+			rows = l.Config.Hidden
+		}
+		n = max(n, gramBytes(in.Len)+8*int64(rows)*int64(in.Len))
+	}
+	return n
+}
 
 // inputs are those of a layer that get a Σ.
 func inputs(l *transformer.Layers, layer int) []*transformer.Input {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -280,17 +281,7 @@ func triangleBytes(n int) int64 { return 4 * int64(n) * int64(n+1) / 2 }
 
 // embed writes the embeddings of all windows, each token's wherever it stands.
 func (c *calibration) embed(ctx context.Context) error {
-	places := map[int][]int64{}
-	for w, window := range c.windows {
-		for i, id := range window {
-			places[id] = append(places[id], int64(w*c.head.Context+i))
-		}
-	}
-	ids := make([]int, 0, len(places))
-	for id := range places {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
+	ids, places := tokenPlaces(c.windows)
 	to, n := c.work.activations[0], c.layers.Config.Hidden
 	err := c.layers.Embed(ctx, ids, func(id int, x []float32) error {
 		copy(offheap.Float32s(c.x.bytes), x)
@@ -309,6 +300,17 @@ func (c *calibration) embed(ctx context.Context) error {
 		return err
 	}
 	return c.work.note(boundary{Activations: sum})
+}
+
+// tokenPlaces returns the tokens of windows of equal length, ascending, and where each stands in all of them.
+func tokenPlaces(windows [][]int) (ids []int, places map[int][]int64) {
+	places = map[int][]int64{}
+	for w, window := range windows {
+		for i, id := range window {
+			places[id] = append(places[id], int64(w*len(window)+i))
+		}
+	}
+	return slices.Sorted(maps.Keys(places)), places
 }
 
 // layer takes all windows through layer i, sums what its matrices are given, and notes its end. The
@@ -384,7 +386,7 @@ func (c *calibration) write(ctx context.Context, path string) error {
 		if _, err := w.Write(tokenBytes(c.windows)); err != nil {
 			return err
 		}
-		if _, err := io.Copy(w, io.NewSectionReader(storage.WithContext(ctx, c.work.grams), 0, c.grams)); err != nil {
+		if _, err := io.Copy(w, io.NewSectionReader(storage.WithContext(ctx, c.work.values), 0, c.grams)); err != nil {
 			return err
 		}
 		return w.Close()

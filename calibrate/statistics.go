@@ -33,6 +33,7 @@ type Input struct {
 	Key     string   // the name of its Σ: "layers.3.ffn_gate"
 	N       int      // values of a vector: Σ is N × N
 	Tokens  int64    // vectors that Σ is the mean of
+	Each    int      // vectors of a token: more than 1 of what chosen experts compute
 	Tensors []string // the matrices, as the checkpoint calls them
 }
 
@@ -221,7 +222,7 @@ func (s *Statistics) For(tensor string) (Input, bool) {
 
 func (s *Statistics) input(i int) Input {
 	e := &s.inputs[i]
-	return Input{Key: e.Key, N: e.N, Tokens: s.head.summed() * int64(max(1, e.Each)), Tensors: slices.Clone(e.Tensors)}
+	return Input{Key: e.Key, N: e.N, Tokens: s.head.summed() * int64(max(1, e.Each)), Each: max(1, e.Each), Tensors: slices.Clone(e.Tensors)}
 }
 
 // Inputs returns all inputs, in the order of use.

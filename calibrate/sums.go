@@ -55,7 +55,7 @@ func (c *calibration) keep(s *sums) ([]string, error) {
 	list := []string{}
 	at := c.grams
 	for i, in := range s.inputs {
-		w := &gramWriter{to: io.NewOffsetWriter(c.work.grams, at), hash: sha256.New()}
+		w := &gramWriter{to: io.NewOffsetWriter(c.work.values, at), hash: sha256.New()}
 		if err := w.write(offheap.Float64s(s.buffers[i].bytes), in.Len, float64(c.head.summed()*int64(in.Each))); err != nil {
 			return nil, fmt.Errorf("statistics of %s: %w", in.Name, err)
 		}
@@ -77,9 +77,9 @@ func (w *gramWriter) write(sum []float64, n int, tokens float64) error {
 	const piece = 1 << 18
 	for i := range n {
 		for _, v := range sum[i*n:][:i+1] {
-			m := float32(v / tokens)
-			if math.IsInf(float64(m), 0) || m != m {
-				return fmt.Errorf("row %d: %w", i, ErrOverflow)
+			m, err := mean(v, tokens, i)
+			if err != nil {
+				return err
 			}
 			w.buffer = appendFloat32(w.buffer, m)
 		}
@@ -92,4 +92,28 @@ func (w *gramWriter) write(sum []float64, n int, tokens float64) error {
 		}
 	}
 	return nil
+}
+
+// mean is a mean of row i in the precision of statistics.
+func mean(sum, tokens float64, i int) (float32, error) {
+	m := float32(sum / tokens)
+	if math.IsInf(float64(m), 0) || m != m {
+		return 0, fmt.Errorf("row %d: %w", i, ErrOverflow)
+	}
+	return m, nil
+}
+
+// triangle returns the lower triangle of the means, row by row.
+func triangle(sum []float64, n int, tokens float64) ([]float32, error) {
+	list := make([]float32, 0, n*(n+1)/2)
+	for i := range n {
+		for _, v := range sum[i*n:][:i+1] {
+			m, err := mean(v, tokens, i)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, m)
+		}
+	}
+	return list, nil
 }

@@ -65,8 +65,10 @@ type work struct {
 	state  *os.File
 	// activations are what the layers done have left, in the file numbered done modulo 2.
 	activations [2]*os.File
-	grams       *os.File // Σ of all layers done, one after the other, as the statistics have them
-	lines       []boundary
+	// values are Σ of all layers done, one after the other, as the statistics have them; where a
+	// successor is followed, what the first model has of the layer at hand.
+	values *os.File
+	lines  []boundary
 }
 
 // Clear removes what a calibration has left in its working directory, and the directory where nothing
@@ -208,7 +210,7 @@ func (w *work) own(name string) string { return w.path("." + w.header.ID + "." +
 
 // files opens the files of activations and Σ.
 func (w *work) files(flag int) error {
-	for name, to := range map[string]**os.File{"activations0": &w.activations[0], "activations1": &w.activations[1], "grams": &w.grams} {
+	for name, to := range map[string]**os.File{"activations0": &w.activations[0], "activations1": &w.activations[1], "values": &w.values} {
 		path := w.own(name)
 		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 			return fmt.Errorf("%s: it is a %s: %w", path, regularfile.Noun(info.Mode()), ErrWork)
@@ -239,7 +241,7 @@ func (w *work) resume(ctx context.Context, activations int64, sizes [][]int64) (
 		}
 		for k, n := range sizes[i] {
 			if ok && err == nil {
-				ok, err = hasSum(ctx, w.grams, at, n, line.Grams[k])
+				ok, err = hasSum(ctx, w.values, at, n, line.Grams[k])
 			}
 			at += n
 		}
@@ -304,7 +306,7 @@ func (w *work) finish() error {
 }
 
 func (w *work) closeFiles() {
-	for _, f := range []**os.File{&w.state, &w.activations[0], &w.activations[1], &w.grams} {
+	for _, f := range []**os.File{&w.state, &w.activations[0], &w.activations[1], &w.values} {
 		if *f != nil {
 			(*f).Close()
 			*f = nil

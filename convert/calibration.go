@@ -86,6 +86,8 @@ func (j *Job) checkCalibration(method Method) error {
 		return fmt.Errorf("kld needs a calibration, and the method lattice: %w", ErrOption)
 	case j.spreads() && !lattice:
 		return fmt.Errorf("allocate divergence needs a calibration, and the method lattice: %w", ErrOption)
+	case j.CorrectDrift && !lattice:
+		return fmt.Errorf("correct-drift needs a calibration, and the method lattice: %w", ErrOption)
 	case c.asked() && !lattice:
 		return fmt.Errorf("a calibration is of use to the method lattice, not %s: %w", method, ErrOption)
 	}
@@ -97,7 +99,7 @@ func (j *Job) checkCalibration(method Method) error {
 
 // mustCalibrate tells whether a checkpoint that cannot be calibrated is refused.
 func (j *Job) mustCalibrate() bool {
-	return j.Calibration.asked() || j.Options.InMemory || j.Options.Codec == cdna.PackedCodec || j.KLD > 0 || j.spreads() && !j.usual || j.calibrated != nil || j.usesLattice(j.Options.Method)
+	return j.Calibration.asked() || j.Options.InMemory || j.Options.Codec == cdna.PackedCodec || j.KLD > 0 || j.CorrectDrift || j.spreads() && !j.usual || j.calibrated != nil || j.usesLattice(j.Options.Method)
 }
 
 // calibration is what a conversion knows of its statistics.
@@ -310,7 +312,7 @@ func (c *conversion) needCalibration() error {
 	c.calibration.close()
 	c.calibration = nil
 	c.job.dropUsual()
-	if c.job.Calibration.asked() || c.job.KLD > 0 || c.job.spreads() {
+	if c.job.Calibration.asked() || c.job.KLD > 0 || c.job.CorrectDrift || c.job.spreads() {
 		return fmt.Errorf("%s: no tensor makes use of a calibration: %w", c.job.Source, ErrOption)
 	}
 	return nil
@@ -349,10 +351,8 @@ func (c *conversion) takeStatistics(ctx context.Context, keep map[string]bool) e
 			return nil
 		}
 	}
-	if k.statistics == nil {
-		path = c.stage(calibrationName)
-	}
-	keep[filepath.Base(path)] = true
+	keep[filepath.Base(path)] = k.statistics != nil
+	keep[filepath.Base(c.stage(calibrationName))] = k.statistics == nil || c.job.CorrectDrift
 	return c.noteStatistics()
 }
 

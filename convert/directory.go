@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -73,6 +74,8 @@ func (c *conversion) convertAll(ctx context.Context) error {
 
 // spreadEqual converts at equal rates, unless the journal says what came of that, and spreads them.
 func (c *conversion) spreadEqual(ctx context.Context) error {
+	c.equal = true
+	defer func() { c.equal = false }()
 	if _, known := c.work.probed(c.rateKey()); !known {
 		c.trial = "equal rates: "
 		defer func() { c.trial = "" }()
@@ -110,7 +113,9 @@ type conversion struct {
 	entries []model.Tensor // of plan, like report.Tensors
 	ready   []bool         // taken from the journal
 
-	trial string // for Progress: what the tensors are converted for, while that is tried
+	equal bool     // rates are not decided yet: no drift is corrected
+	keyOf []string // of plan, as they are converted now
+	trial string   // for Progress: what the tensors are converted for, while that is tried
 
 	mu     sync.Mutex // guards done and Progress
 	done   int64
@@ -248,11 +253,12 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 
 // resume takes up what an earlier run has done and adds its files to keep.
 func (c *conversion) resume(ctx context.Context, keep map[string]bool) error {
-	for i, t := range c.plan {
-		if t.sameAs != nil || !c.keyed(t) {
+	keys := c.keys()
+	for i := range c.plan {
+		if keys[i] == "" {
 			continue
 		}
-		e, ok, err := c.work.find(ctx, c.key(t))
+		e, ok, err := c.work.find(ctx, keys[i])
 		if err != nil {
 			return err
 		}
@@ -296,12 +302,19 @@ func (c *conversion) tensors(ctx context.Context) error {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(c.plan[b].Size, c.plan[a].Size) })
 
+	drift := c.driftTensors()
+	c.keyOf = c.keys()
+	left := false
 	outer := ctx
 	errs := make([]error, len(c.plan))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.workers)
 	for _, i := range order {
 		if c.plan[i].sameAs != nil {
+			continue
+		}
+		if drift[c.plan[i].Name] && !c.ready[i] {
+			left = true
 			continue
 		}
 		g.Go(func() error {
@@ -327,6 +340,11 @@ func (c *conversion) tensors(ctx context.Context) error {
 			}
 		}
 	}
+	if err == nil && left {
+		err = c.follow(outer, drift, c.rateKey(), func(i int) error { return c.convert(outer, i) }, func(i int) (calibrate.Weights, error) {
+			return madeWeights(&c.entries[i], c.work.path)
+		})
+	}
 	if err == nil {
 		c.share()
 	}
@@ -348,7 +366,7 @@ func (c *conversion) convert(ctx context.Context, i int) error {
 	if entry.Sidecar != nil {
 		names = append(names, entry.Sidecar.File)
 	}
-	return c.work.keep(journalLine{Tensor: &journalEntry{Key: c.key(t), Name: t.Name, Entry: entry, Report: report}}, names...)
+	return c.work.keep(journalLine{Tensor: &journalEntry{Key: c.keyOf[i], Name: t.Name, Entry: entry, Report: report}}, names...)
 }
 
 // stage returns the path under which a file of the output is written first.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/calibrate"
@@ -123,11 +124,12 @@ func (c *conversion) fitDivergence(ctx context.Context) error {
 
 // convertAgain converts the tensors whose options have changed.
 func (c *conversion) convertAgain(ctx context.Context) error {
+	keys := c.keys()
 	for i, t := range c.plan {
 		if t.sameAs != nil {
 			continue
 		}
-		e, ok, err := c.work.find(ctx, c.key(t))
+		e, ok, err := c.work.find(ctx, keys[i])
 		if err != nil {
 			return err
 		}
@@ -141,13 +143,7 @@ func (c *conversion) convertAgain(ctx context.Context) error {
 
 // rateKey tells all that a divergence depends on.
 func (c *conversion) rateKey() string {
-	text := ""
-	for _, t := range c.plan {
-		if t.sameAs == nil {
-			text += c.key(t) + "\n"
-		}
-	}
-	return checksum([]byte(text))
+	return checksum([]byte(strings.Join(c.keys(), "\n")))
 }
 
 // reference runs the source over the windows that the statistics left out.

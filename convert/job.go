@@ -55,6 +55,10 @@ type Job struct {
 	// token, on text that the calibration holds out: lattice matrices get the least rate that holds it,
 	// and the manifest a certificate. Options has no Bits and no SNR then, and Size is 0.
 	KLD float64
+	// CorrectDrift gives the lattice matrices in layers weights that make up for what the quantized ones before them
+	// have changed in their inputs, and in the residual stream. The model and what becomes of it run side by side for that, which takes about as
+	// long as five calibrations.
+	CorrectDrift bool
 	// Memory bounds the whole process, and so how many tensors are converted at once; 0
 	// is 90 % of what the process's cgroup allows (Linux), or no limit. The output does
 	// not depend on it. Too little for one tensor is ErrMemory.
@@ -160,6 +164,7 @@ var jobOptions = []struct {
 	{"size", func(j *Job) any { return &j.Size }},
 	{"size_margin", func(j *Job) any { return &j.margin }},
 	{"kld", func(j *Job) any { return &j.KLD }},
+	{"correct_drift", func(j *Job) any { return &j.CorrectDrift }},
 	{"rate_offsets", func(j *Job) any { return &j.offsets }},
 	{"allocate", func(j *Job) any { return &j.Allocate }},
 	{"entropy", func(j *Job) any { return &j.Entropy }},

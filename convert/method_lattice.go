@@ -50,14 +50,22 @@ func (inLattice) overhead(t *plannedTensor) float64 {
 
 func (inLattice) store(ctx context.Context, c *conversion, t *plannedTensor, entry *model.Tensor) (*MatrixReport, error) {
 	rows, cols := model.MatrixShape(t.Shape)
-	factor, err := c.calibration.factor(ctx, t.Name, cols, c.threadsOfLattice())
+	var weights, threads = matrix.Of(t, rows, cols), c.threadsOfLattice()
+	var factor *lattice.Factor
+	var err error
+	if k := t.correction; k != nil {
+		threads, factor = c.options.Threads, k.factor
+		weights, err = k.apply(ctx, weights, threads)
+	} else {
+		factor, err = c.calibration.factor(ctx, t.Name, cols, threads)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
-	o := lattice.Options{Bits: t.bits(), InMemory: t.options.InMemory, Threads: c.threadsOfLattice(), Lattice: cdna.LatticeOptions{
-		TensorName: t.Name, BlockRows: t.options.BlockRows, Codec: t.options.Codec, Level: t.options.Level, Threads: c.threadsOfLattice(),
+	o := lattice.Options{Bits: t.bits(), InMemory: t.options.InMemory, Threads: threads, Lattice: cdna.LatticeOptions{
+		TensorName: t.Name, BlockRows: t.options.BlockRows, Codec: t.options.Codec, Level: t.options.Level, Threads: threads,
 	}}
-	result, err := lattice.Quantize(ctx, matrix.Of(t, rows, cols), factor, o)
+	result, err := lattice.Quantize(ctx, weights, factor, o)
 	if err != nil {
 		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}

@@ -29,6 +29,8 @@ type plannedTensor struct {
 	file    string  // in the model directory
 	sidecar string
 	damaged bool // kept exact it was found to hold NaN or infinities
+	// correction is what its drift asks for, while it is converted.
+	correction *correction
 	// sameAs is the tensor of the same bytes whose files this one shares.
 	sameAs *plannedTensor
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -58,20 +59,34 @@ func Rebuild(ctx context.Context, dir string, job Job) ([]model.Check, error) {
 	}
 
 	checks := make([]model.Check, len(c.plan))
+	check := func(ctx context.Context, i int) error {
+		checks[i].Bytes, checks[i].Err = c.rebuild(ctx, i, m.Manifest)
+		return ctx.Err()
+	}
+	drift := c.driftTensors()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.workers)
 	for i, t := range c.plan {
-		if checks[i].Name = t.Name; t.sameAs != nil {
+		if checks[i].Name = t.Name; t.sameAs != nil || drift[t.Name] {
 			continue
 		}
 		g.Go(func() error {
-			checks[i].Bytes, checks[i].Err = c.rebuild(gctx, i, m.Manifest)
+			err := check(gctx, i)
 			c.progress(t)
-			return gctx.Err()
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	if len(drift) > 0 { // by the directory's own files, each of which has its turn
+		err := c.follow(ctx, drift, m.Manifest.RootSHA256, func(i int) error { return check(ctx, i) }, func(i int) (calibrate.Weights, error) {
+			entry := m.Manifest.Tensors[c.plan[i].Name]
+			return madeWeights(&entry, m.Path)
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	c.share()
 	built, err := c.manifest(ctx)

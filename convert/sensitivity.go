@@ -6,9 +6,8 @@ import (
 	"math"
 
 	"github.com/helix-substrate/helix-substrate/calibrate"
-	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
-	"github.com/helix-substrate/helix-substrate/matrix"
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
 const (
@@ -111,19 +110,7 @@ func (c *conversion) probe(ctx context.Context) ([]calibrate.Probe, error) {
 		return nil, err
 	}
 	open := func(tensor string) (calibrate.Weights, error) {
-		f, err := cdna.OpenLattice(c.work.path(files[tensor]))
-		if err != nil {
-			return nil, err
-		}
-		return latticeWeights{f.Weights(nil), f}, nil
+		return madeWeights(&model.Tensor{Format: model.FormatLattice, File: files[tensor]}, c.work.path)
 	}
 	return probes, calibrate.Sensitivities(ctx, c.src.Location(), held, probes, open, c.measuring("trying each group of matrices"))
 }
-
-// latticeWeights are a lattice file's.
-type latticeWeights struct {
-	matrix.Source
-	file *cdna.Lattice
-}
-
-func (w latticeWeights) Close() error { return w.file.Close() }

@@ -90,6 +90,16 @@ func NewFactor(ctx context.Context, gram []float32, n int, damping float64, thre
 	return f, nil
 }
 
+// Solve replaces x [rows, n] by x·(Σ + damping)⁻¹: of the mean of y·xᵀ it makes what gives y from x with the least squares.
+// Columns of dead inputs become zero. The error is the context's. 0 threads are all.
+func (f *Factor) Solve(ctx context.Context, x []float64, rows, threads int) error {
+	engine, err := newEngine(threads)
+	if err != nil {
+		return err
+	}
+	return engine.Solve(ctx, x, rows, f.unit, f.pivots)
+}
+
 // leastDamping is where the search for enough begins: float32 rounds Σ by that much.
 const leastDamping = 1e-7
 

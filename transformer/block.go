@@ -47,14 +47,23 @@ func (p *pass) block(ctx context.Context, l int, x []float32) error {
 		return err
 	}
 	p.adding = adding{c, x, y, b.PostAttn, normed, b.FFNNorm}
-	if err := p.model.each(ctx, len(x)/c.Hidden, len(x), &p.adding); err != nil {
+	if err := p.addAll(ctx, x); err != nil {
 		return err
 	}
 	if err := p.feedForward(ctx, b, y, h); err != nil {
 		return err
 	}
 	p.adding = adding{c, x, y, b.PostFFN, nil, nil}
-	return p.model.each(ctx, len(x)/c.Hidden, len(x), &p.adding)
+	return p.addAll(ctx, x)
+}
+
+// addAll runs adding, and shows x to who looks.
+func (p *pass) addAll(ctx context.Context, x []float32) error {
+	n := p.model.Config.Hidden
+	if err := p.model.each(ctx, len(x)/n, len(x), &p.adding); err != nil || p.added == nil {
+		return err
+	}
+	return p.added(x)
 }
 
 // mixTokens writes what attention, or what stands for it in layer l, makes of vectors x to y.

@@ -42,6 +42,8 @@ type Input struct {
 	Len     int      // values of a vector
 	Each    int      // vectors of a token: 1, but of what chosen experts compute
 	Tensors []string // the matrices, as the files call them
+	// Adds says that the products, times Config.ResidualScale, are added to the residual stream as they are.
+	Adds bool
 }
 
 // HeadInput is the name of the output head's input: the state after the last norm.
@@ -103,8 +105,13 @@ func (l *Layers) layerInputs(i int) []Input {
 			continue
 		}
 		in := Input{Name: name, Len: w.Shape[1], Each: 1, Tensors: []string{stored}}
-		if w.Parts[0].Use == arch.ExpertDown {
+		switch w.Parts[0].Use {
+		case arch.ExpertDown:
 			in.Each = l.Config.Experts.PerToken
+		case arch.AttentionOutput:
+			in.Adds = !l.Config.PostNorms
+		case arch.FFNDown:
+			in.Adds = !l.Config.PostNorms && !l.Config.HasExperts(i)
 		}
 		list = append(list, in)
 	}
@@ -197,6 +204,16 @@ func (l *Layers) LargestMatrix() (n int64) {
 	return n
 }
 
+// Weights is the number of weights in a layer's matrices.
+func (l *Layers) Weights(layer int) (n int64) {
+	for w := range l.layer(layer) {
+		if !w.IsVector() {
+			n += int64(w.Shape[0]) * int64(w.Shape[1])
+		}
+	}
+	return n
+}
+
 // Memory is the bytes outside of the Go heap that a layer's weights take.
 func (l *Layers) Memory(layer int) int64 { return l.memory[layer] }
 
@@ -232,11 +249,35 @@ func (l *Layers) Begin(ctx context.Context, b *memory.Ledger, chunk int) (err er
 // Embed calls visit with the embedding of each of the ids, ascending and each once, which is
 // valid until visit returns. Errors are ErrToken, those of reading, visit's and the context's.
 func (l *Layers) Embed(ctx context.Context, ids []int, visit func(id int, x []float32) error) (err error) {
-	m, c := l.model, l.Config
-	if m.embeddings, err = m.source.rows(ctx, m.engine, c.StoredEmbedding(m.source.has)); err != nil {
+	m := l.model
+	own, err := m.source.rows(ctx, m.engine, l.Config.StoredEmbedding(m.source.has))
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.embeddings.Close()) }()
+	return errors.Join(l.embed(ctx, own, ids, visit), own.Close())
+}
+
+// EmbeddingTensor is what the files call the embeddings.
+func (l *Layers) EmbeddingTensor() string {
+	return l.model.source.stored(l.Config.StoredEmbedding(l.model.source.has))
+}
+
+// EmbedBy does what Embed does with other embeddings: read gives rows [a, b) of them.
+func (l *Layers) EmbedBy(ctx context.Context, read func(ctx context.Context, dst []float32, a, b int) error, ids []int, visit func(id int, x []float32) error) error {
+	return l.embed(ctx, otherRows(read), ids, visit)
+}
+
+// otherRows are rows that no file of the model has.
+type otherRows func(ctx context.Context, dst []float32, a, b int) error
+
+func (r otherRows) Floats(ctx context.Context, dst []float32, a, b int) error {
+	return r(ctx, dst, a, b)
+}
+func (r otherRows) Close() error { return nil }
+
+func (l *Layers) embed(ctx context.Context, from rows, ids []int, visit func(id int, x []float32) error) error {
+	m, c := l.model, l.Config
+	m.embeddings = from
 	x := make([]float32, c.Hidden)
 	for _, id := range ids {
 		if id < 0 || id >= c.Vocab {
@@ -272,6 +313,8 @@ type Layer struct {
 	layers *Layers
 	index  int
 	see    func(in *Input, x []float32) error
+
+	added func(sum []float32) error // is shown the residual stream after attention and after the feed-forward layer
 }
 
 // Layer reads a layer's weights. One layer is open at a time. Errors are ErrLayer,
@@ -331,13 +374,56 @@ func (y *Layer) Run(ctx context.Context, x []float32, see func(in *Input, x []fl
 			for i := at; i < last; i++ {
 				p.add(l.cache, i, i)
 			}
-			return p.block(ctx, y.index, x[at*n:last*n])
+			p.added = y.added
+			return seenAll(p.block(ctx, y.index, x[at*n:last*n]))
 		})
 		if err != nil {
 			return fmt.Errorf("layer %d: %w", y.index, err)
 		}
 	}
 	return nil
+}
+
+// errSeen ends a pass in which all has been seen that anybody wants to.
+var errSeen = errors.New("seen")
+
+func seenAll(err error) error {
+	if errors.Is(err, errSeen) {
+		return nil
+	}
+	return err
+}
+
+// RunTo is Run as far as the input last; x is of no use then. nil is all of the layer. see is called with
+// every input before it, and with sum where the products are added to the residual stream: that
+// stream then, [tokens, hidden], else nil. Both are valid until see returns.
+func (y *Layer) RunTo(ctx context.Context, x []float32, last *Input, see func(in *Input, v, sum []float32) error) error {
+	show := func(in *Input, v, sum []float32) error {
+		if err := see(in, v, sum); err != nil {
+			return err
+		}
+		if in == last {
+			return errSeen
+		}
+		return nil
+	}
+	var waits *Input // for its products to be added
+	var v []float32
+	y.added = func(sum []float32) error {
+		in := waits
+		if waits = nil; in == nil {
+			return nil
+		}
+		return show(in, v, sum)
+	}
+	defer func() { y.added = nil }()
+	return y.Run(ctx, x, func(in *Input, x []float32) error {
+		if in.Adds {
+			waits, v = in, x
+			return nil
+		}
+		return show(in, x, nil)
+	})
 }
 
 // Close frees the layer's weights.

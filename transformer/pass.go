@@ -14,7 +14,8 @@ type pass struct {
 	under chan struct{} // has one element while a pass is under way
 	scratch
 	rows   []row
-	wanted []int // rows that get logits; their states lie together in normed
+	wanted []int                   // rows that get logits; their states lie together in normed
+	added  func(x []float32) error // is shown the residual stream after attention and after the feed-forward layer; nil: nobody looks
 	tasks
 }
 
@@ -56,7 +57,7 @@ func (m *Model) inPass(ctx context.Context, do func(p *pass) error) error {
 // end lets the next pass begin.
 func (p *pass) end() {
 	clear(p.rows) // nothing of the sessions is kept
-	p.tasks = tasks{}
+	p.tasks, p.added = tasks{}, nil
 	p.rows = p.rows[:0]
 	<-p.under
 }

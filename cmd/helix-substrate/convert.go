@@ -33,6 +33,7 @@ type convertCommand struct {
 	Tokens         int         `name:"calibrate-tokens" placeholder:"N" help:"Calibrate with N tokens of it (default: 131072 of a FILE; of the built-in text 4096 to 32768, by the model's size)."`
 	NoCalibrate    bool        `name:"no-calibrate" help:"Do not calibrate: faster, and larger at the same divergence."`
 	Statistics     string      `output:"statistics" name:"statistics" placeholder:"FILE" help:"Take the statistics of an earlier calibration from FILE; where there is none yet, keep them there."`
+	CorrectDrift   bool        `name:"correct-drift" help:"Give matrices weights that make up for what the compressed ones before them change: less divergence at the same size, for about five times a calibration's time."`
 	ModelID        string      `text:"" name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
 	DryRun         bool        `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
 	Memory         memory.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE (default: 512MiB, or 90 % of what the control group allows if that is less)."`
@@ -115,7 +116,7 @@ var errUnfinished = errors.New("the same command continues it")
 // job is what the command line asks for.
 func (c *convertCommand) job() (convert.Job, error) {
 	job := convert.Job{
-		Source: c.Src, File: c.File, Remote: c.Remote, Token: c.Token, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), Memory: int64(c.Memory), Entropy: c.SE,
+		Source: c.Src, File: c.File, Remote: c.Remote, Token: c.Token, Output: c.Out, ModelID: c.ModelID, Size: int64(c.Size), Allocate: convert.Allocation(c.Allocate), CorrectDrift: c.CorrectDrift, Memory: int64(c.Memory), Entropy: c.SE,
 		Calibration: convert.Calibration{Off: c.NoCalibrate, Text: c.Calibrate, Tokens: c.Tokens, Statistics: c.Statistics},
 	}
 	if c.KLD != nil {

@@ -55,3 +55,17 @@ func (e *Engine) Gram(ctx context.Context, c []float64, n int, x []float32, rows
 	}
 	return e.run(ctx, p)
 }
+
+// Cross adds XᵀY to C [m, n]: X [rows, m], Y [rows, n]. As of Gram the chain of an element
+// runs over the rows, which may come in any number of calls, in order, and the products are
+// exact. After an error, which is the context's, C is of no use.
+func (e *Engine) Cross(ctx context.Context, c []float64, m, n int, x, y []float32, rows int) error {
+	check("c of Cross", len(c), n, m, n)
+	check("x of Cross", len(x), m, rows, m)
+	check("y of Cross", len(y), n, rows, n)
+	return e.run(ctx, product{
+		c: c, ldc: n, m: m, n: n, k: rows,
+		a: lines32{data: x, ld: m},
+		b: lines32{data: y, ld: n},
+	})
+}

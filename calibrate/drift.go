@@ -44,6 +44,21 @@ type Drift struct {
 	Rows int
 }
 
+// CheckFollow refuses, with memory.ErrLimit, a limit in which Follow would not do with windows of so many tokens, 0 for
+// those of Run, and a successor of which Heap is known.
+func CheckFollow(ctx context.Context, at checkpoint.Location, window int, s Successor, o Options) error {
+	o.Context = window
+	c, err := openModel(ctx, at, o)
+	if err != nil {
+		return err
+	}
+	f := &follower{Successor: s, walk: &walk{layers: c.layers}, limit: memory.Allowed(o.Memory)}
+	if err = f.planMemory(o.CPU); err != nil {
+		err = fmt.Errorf("%s: %w", at.Name, err)
+	}
+	return errors.Join(err, c.layers.Close())
+}
+
 // Follow takes windows through the model at a place and through its successor, layer by layer side by side, and
 // tells of the drift of each input that is wanted. Of options Memory, Threads, CPU, Verify, Work and Progress count, which is
 // called before each layer. After an error or the end of the process the next call
@@ -56,10 +71,10 @@ func Follow(ctx context.Context, at checkpoint.Location, windows [][]int, s Succ
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	f := &follower{Successor: s, walk: &walk{l, windows, o.Progress}, limit: limit}
+	defer func() { err = errors.Join(err, freeAll([]buffer{f.x, f.truth})) }()
 	if err := f.begin(ctx, o); err != nil {
 		return fmt.Errorf("%s: %w", at.Name, err)
 	}
-	defer func() { err = errors.Join(err, freeAll([]buffer{f.x, f.truth})) }()
 	if f.work, err = openWork(o.Work, s.Key); err != nil {
 		return err
 	}
@@ -82,32 +97,44 @@ type follower struct {
 	truth  buffer // what the first model makes of a window, of one input
 }
 
-// begin takes the memory.
-func (f *follower) begin(ctx context.Context, o Options) error {
-	k, err := kernels(o.CPU)
+// planMemory says where the memory goes.
+func (f *follower) planMemory(cpu string) error {
+	k, err := kernels(cpu)
 	if err != nil {
 		return err
 	}
-	l := f.walk.layers
-	f.engine = linalg.New(k, l.Threads())
-	longest := int64(0)
-	for i := range l.Config.Layers {
-		for _, in := range l.Inputs(i) {
-			longest = max(longest, int64(f.width(&in)))
-		}
+	f.engine = linalg.New(k, f.walk.layers.Threads())
+	d := demand{heap: f.engine.ScratchBytes(), other: f.longest(), drift: true, later: f.Heap, what: "to correct drift"}
+	f.plan, err = planMemory(f.walk.layers, f.limit, d)
+	return err
+}
+
+// begin takes the memory.
+func (f *follower) begin(ctx context.Context, o Options) error {
+	err := f.planMemory(o.CPU)
+	if err == nil {
+		err = f.walk.layers.Begin(ctx, f.plan.ledger, f.plan.chunk)
 	}
-	window := int64(l.Context())
-	d := demand{heap: f.engine.ScratchBytes(), other: window * longest, drift: true, later: f.Heap, what: "to correct drift"}
-	if f.plan, err = planMemory(l, f.limit, d); err != nil {
-		return err
+	if err == nil {
+		f.x, err = f.plan.newBuffer("a window's activations", f.windowBytes())
 	}
-	if err = l.Begin(ctx, f.plan.ledger, f.plan.chunk); err != nil {
-		return err
-	}
-	if f.x, err = f.plan.newBuffer("a window's activations", f.windowBytes()); err == nil {
-		f.truth, err = f.plan.newBuffer("an input's activations", 4*window*longest)
+	if err == nil {
+		f.truth, err = f.plan.newBuffer("an input's activations", 4*f.longest())
 	}
 	return err
+}
+
+// longest is the most values that are compared of a window.
+func (f *follower) longest() (n int64) {
+	l := f.walk.layers
+	for i := range l.Config.Layers {
+		for _, in := range l.Inputs(i) {
+			if in.Len <= MaxInput {
+				n = max(n, int64(f.width(&in)))
+			}
+		}
+	}
+	return n * int64(l.Context())
 }
 
 func (f *follower) windowBytes() int64 {

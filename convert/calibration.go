@@ -298,6 +298,9 @@ func (c *conversion) planLayers(ctx context.Context, k *calibration) error {
 		k.options.Tokens = calibrate.DefaultTokens(layers.Parameters())
 	}
 	k.bytes += 2 * 4 * int64(k.options.Tokens) * int64(layers.Config.Hidden)
+	if c.job.CorrectDrift {
+		k.bytes += driftBytes(layers, k.options.Tokens)
+	}
 	if want := c.job.calibrated; want != nil && want.Text != textName(k.text) {
 		return fmt.Errorf("it was calibrated with the text %s, not %s; name that text, or its statistics: %w", want.Text, textName(k.text), ErrRebuild)
 	}

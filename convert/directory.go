@@ -236,6 +236,9 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 	if c.workers, err = c.fitWorkers(limit); err != nil {
 		return nil, err
 	}
+	if err = c.checkDrift(ctx); err != nil {
+		return nil, err
+	}
 	if err = shareFiles(ctx, c.plan); err != nil {
 		return nil, err
 	}
@@ -254,7 +257,10 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 // resume takes up what an earlier run has done and adds its files to keep.
 func (c *conversion) resume(ctx context.Context, keep map[string]bool) error {
 	keys := c.keys()
-	for i := range c.plan {
+	for i, t := range c.plan {
+		if t.calibrated() { // of a rate that is decided later
+			keep[t.file] = true
+		}
 		if keys[i] == "" {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
@@ -87,15 +88,13 @@ func (c *conversion) follow(ctx context.Context, drift map[string]bool, key stri
 	if err != nil {
 		return err
 	}
-	at, heap := map[string]int{}, int64(0)
+	at := map[string]int{}
 	for i, t := range c.plan {
-		if at[t.Name] = i; drift[t.Name] {
-			heap = max(heap, inLattice{}.memory(t, false)+4*int64(t.Len()))
-		}
+		at[t.Name] = i
 	}
 	left := func(name string) bool { return drift[name] && !c.ready[at[name]] }
 	s := calibrate.Successor{
-		Key: key, Heap: heap,
+		Key: key, Heap: c.driftHeap(),
 		Weights: func(tensor string) (calibrate.Weights, error) { return weights(at[tensor]) },
 		Wants:   func(in *transformer.Input) bool { return slices.ContainsFunc(in.Tensors, left) },
 		Take: func(ctx context.Context, d *calibrate.Drift) error {
@@ -122,6 +121,47 @@ func (c *conversion) follow(ctx context.Context, drift map[string]bool, key stri
 	o.Work = c.stage(calibrationName)
 	defer c.keepLimit()
 	return calibrate.Follow(ctx, c.src.Location(), summed, s, o)
+}
+
+// driftHeap is the most of the Go heap that making a matrix whose drift is corrected takes: its corrected weights, too.
+func (c *conversion) driftHeap() (n int64) {
+	for _, t := range c.plan {
+		if role := arch.RoleOf(t.Name); t.calibrated() && role != arch.Head && role != arch.Embedding {
+			n = max(n, inLattice{}.memory(t, false)+4*int64(t.Len()))
+		}
+	}
+	return n
+}
+
+// checkDrift refuses a limit that is too small to correct drift, before anything has taken time.
+func (c *conversion) checkDrift(ctx context.Context) error {
+	if !c.job.CorrectDrift {
+		return nil
+	}
+	window := 0
+	if s := c.calibration.statistics; s != nil {
+		window = s.Context
+	}
+	o := c.calibration.options
+	if o.Memory > 0 {
+		o.Memory -= entryMemory * int64(len(c.plan)) // which the tensors will have
+	}
+	defer c.keepLimit()
+	return calibrate.CheckFollow(ctx, c.src.Location(), window, calibrate.Successor{Heap: c.driftHeap()}, o)
+}
+
+// driftBytes is about how many bytes lie on the disk while drift is corrected: both models' activations before a layer and
+// behind it, and what the first model has of the inputs of one.
+func driftBytes(l *transformer.Layers, tokens int) int64 {
+	most := 0
+	for i := range l.Config.Layers {
+		n := 0
+		for _, in := range l.Inputs(i) {
+			n += in.Len
+		}
+		most = max(most, n)
+	}
+	return 4 * int64(tokens) * int64(4*l.Config.Hidden+most)
 }
 
 // correction solves for the weights' difference by which an input's drift is made up for best, in place of d.Lost.

@@ -242,3 +242,61 @@ func TestFactor(t *testing.T) {
 		t.Errorf("dead in the middle: %v", got)
 	}
 }
+
+// TestSolve: Solve undoes a product with Σ and its damping, and leaves out dead inputs.
+func TestSolve(t *testing.T) {
+	const n, rows, dead = 70, 9, 31
+	r := rand.New(rand.NewPCG(11, 2))
+	x := make([]float64, 3*n*n)
+	for i := range x {
+		if x[i] = r.NormFloat64(); i%n == dead {
+			x[i] *= 1e-4
+		}
+	}
+	var gram []float32
+	for i := range n {
+		for j := range i + 1 {
+			sum := 0.0
+			for p := range 3 * n {
+				sum += x[p*n+i] * x[p*n+j]
+			}
+			gram = append(gram, float32(sum/(3*n)))
+		}
+	}
+	f, err := NewFactor(t.Context(), gram, n, 0.01, 2)
+	if err != nil || f.Dead() != 1 {
+		t.Fatal(f.Dead(), err)
+	}
+	at := func(i, j int) float64 {
+		switch v := float64(gram[max(i, j)*(max(i, j)+1)/2+min(i, j)]); {
+		case i == dead || j == dead:
+			return 0
+		case i == j:
+			return v + f.added
+		default:
+			return v
+		}
+	}
+	want, y := make([]float64, rows*n), make([]float64, rows*n)
+	for i := range want {
+		if i%n != dead {
+			want[i] = r.NormFloat64()
+		}
+	}
+	for i := range y {
+		for p := range n {
+			y[i] += want[i/n*n+p] * at(p, i%n)
+		}
+		if i%n == dead {
+			y[i] = 1
+		}
+	}
+	if err := f.Solve(t.Context(), y, rows, 2); err != nil {
+		t.Fatal(err)
+	}
+	for i := range y {
+		if math.Abs(y[i]-want[i]) > 1e-9 || i%n == dead && y[i] != 0 {
+			t.Fatalf("%g at %d, want %g", y[i], i, want[i])
+		}
+	}
+}

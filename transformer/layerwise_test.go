@@ -180,3 +180,78 @@ func logitsByPart(t *testing.T, l *Layers, x []float32) []float32 {
 	}
 	return logits
 }
+
+// TestRunTo: every family's inputs are those that Run shows, what is added to the residual stream is told as it is
+// then, in passes of any length, and a run ends behind the input that it is to go to.
+func TestRunTo(t *testing.T) {
+	adding := 0
+	for _, name := range fixtureNames(t) {
+		f := openFixture(t, name)
+		for _, chunk := range []int{len(f.Tokens), 3} {
+			l, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{Context: f.Context})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Begin(t.Context(), nil, chunk); err != nil {
+				t.Fatal(err)
+			}
+			y, err := l.Layer(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := make([]float32, len(f.Tokens)*l.Config.Hidden)
+			for i := range start {
+				start[i] = float32(i%37)/16 - 1
+			}
+			seen := map[string][]float32{}
+			whole := slices.Clone(start)
+			if err := y.Run(t.Context(), whole, func(in *Input, v []float32) error {
+				seen[in.Name] = append(seen[in.Name], v...)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			all := l.Inputs(1)
+			for k := range all {
+				last := &all[k]
+				if k == len(all)-1 {
+					last = nil // all of the layer
+				}
+				got, sums := map[string][]float32{}, map[string][]float32{}
+				x := slices.Clone(start)
+				if err := y.RunTo(t.Context(), x, last, func(in *Input, v, sum []float32) error {
+					if in.Adds != (sum != nil) {
+						t.Errorf("%s: %s adds: %v, %d sums", name, in.Name, in.Adds, len(sum))
+					}
+					got[in.Name], sums[in.Name] = append(got[in.Name], v...), append(sums[in.Name], sum...)
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+				for i := range all {
+					if in := &all[i]; i <= k && !slices.Equal(got[in.Name], seen[in.Name]) || i > k && len(got[in.Name]) > 0 {
+						t.Errorf("%s, passes of %d, to %s: %d values of %s, Run shows %d", name, chunk, all[k].Name, len(got[in.Name]), in.Name, len(seen[in.Name]))
+					}
+				}
+				if last != nil {
+					continue
+				}
+				if !slices.Equal(x, whole) {
+					t.Errorf("%s: all of a layer gives other vectors than Run", name)
+				}
+				if in := &all[k]; in.Adds {
+					adding++
+					if !slices.Equal(sums[in.Name], whole) {
+						t.Errorf("%s: %s: not the vectors behind the layer", name, in.Name)
+					}
+				}
+			}
+			if err := errors.Join(y.Close(), l.Close()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if adding == 0 {
+		t.Error("no family adds what its last matrix gives")
+	}
+}

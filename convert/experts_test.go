@@ -43,6 +43,13 @@ func TestConvertExperts(t *testing.T) {
 	if len(report.Notes) > 0 {
 		t.Errorf("%q", report.Notes)
 	}
+	corrected := filepath.Join(t.TempDir(), "out")
+	job := Job{Source: src, Output: corrected, Options: Options{Bits: 6}, Allocate: EqualRate, CorrectDrift: true,
+		Calibration: Calibration{Text: filepath.Join(src, "letters.txt"), Tokens: 4096}}
+	convertAll(t, job)
+	if checks, err := Rebuild(t.Context(), corrected, Job{Source: src, Calibration: job.Calibration}); err != nil || len(failures(checks)) > 0 {
+		t.Errorf("with drift corrected: %v, %v", failures(checks), err)
+	}
 	m, err := model.Open(out)
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,9 @@ func TestKilledChild(t *testing.T) {
 
 func killedJob(output string) Job {
 	dir := filepath.Dir(filepath.Dir(output))
+	if statistics := filepath.Join(dir, "statistics"); isThere(statistics) {
+		return Job{Source: filepath.Join(dir, "checkpoint"), Output: output, ModelID: "m", CorrectDrift: true, Calibration: Calibration{Statistics: statistics}}
+	}
 	if source := filepath.Join(dir, "checkpoint"); isThere(source) {
 		return Job{Source: source, Output: output, ModelID: "m", Calibration: Calibration{Tokens: few}}
 	}
@@ -55,7 +58,7 @@ func TestKill(t *testing.T) {
 	}
 	dir := t.TempDir()
 	create(t, filepath.Join(dir, "model.safetensors"), entries...)
-	killUntilDone(t, dir)
+	killUntilDone(t, dir, 20)
 }
 
 // TestKillCalibrated does so with a conversion that calibrates, a layer after the other, before it
@@ -68,11 +71,29 @@ func TestKillCalibrated(t *testing.T) {
 	if err := demo.Extract(filepath.Join(dir, "checkpoint")); err != nil {
 		t.Fatal(err)
 	}
-	killUntilDone(t, dir)
+	killUntilDone(t, dir, 20)
 }
 
-// killUntilDone kills conversions in dir twenty times.
-func killUntilDone(t *testing.T, dir string) {
+// TestKillCorrectingDrift does so with a conversion whose matrices depend on those before them.
+func TestKillCorrectingDrift(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills twelve processes")
+	}
+	dir := t.TempDir()
+	if err := demo.Extract(filepath.Join(dir, "checkpoint")); err != nil {
+		t.Fatal(err)
+	}
+	job := Job{Source: filepath.Join(dir, "checkpoint"), Output: filepath.Join(dir, "out"), Calibration: Calibration{Tokens: few, Statistics: filepath.Join(dir, "statistics")}}
+	c, err := begin(t.Context(), job, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.end()
+	killUntilDone(t, dir, 12)
+}
+
+// killUntilDone kills conversions in dir so many times.
+func killUntilDone(t *testing.T, dir string, wanted int) {
 	t.Helper()
 	whole := filepath.Join(dir, "0", "whole")
 	if err := os.Mkdir(filepath.Dir(whole), 0o777); err != nil {
@@ -85,7 +106,6 @@ func killUntilDone(t *testing.T, dir string) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	const wanted = 20
 	for kills := 0; kills < wanted; {
 		parent, err := os.MkdirTemp(dir, "")
 		if err != nil {

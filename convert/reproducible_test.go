@@ -34,9 +34,18 @@ func brain(name string, shape []int, w []float32) safetensors.Entry {
 	return safetensors.Entry{Name: name, DType: dtype.BF16, Shape: shape, Data: b}
 }
 
+// TestReproducibleDrift does so for one that corrects drift.
+func TestReproducibleDrift(t *testing.T) {
+	reproducibleLattice(t, true, "eb513b744e693324ac2682398384568099d779b8d7b4e10dba9349e9eb853a80")
+}
+
 // TestReproducibleLattice does so for a calibrated conversion, on every CPU level that there is.
 func TestReproducibleLattice(t *testing.T) {
-	const want = "aaf2a5b79fb7fd736e6046a8112034d09143ca18658ac68da79a34f212f118bc"
+	reproducibleLattice(t, false, "aaf2a5b79fb7fd736e6046a8112034d09143ca18658ac68da79a34f212f118bc")
+}
+
+func reproducibleLattice(t *testing.T, correctDrift bool, want string) {
+	t.Helper()
 	src := demoCheckpoint(t)
 	for i, c := range []struct {
 		cpu     string
@@ -54,7 +63,7 @@ func TestReproducibleLattice(t *testing.T) {
 		}
 		job := Job{
 			Source: src, Output: filepath.Join(t.TempDir(), "out"), ModelID: "m", Memory: c.memory, Options: Options{Threads: c.threads},
-			Calibration: Calibration{Tokens: few}, Allocate: EqualRate,
+			Calibration: Calibration{Tokens: few}, Allocate: EqualRate, CorrectDrift: correctDrift,
 		}
 		if r := convertAll(t, job); r.Root != want {
 			t.Errorf("%+v: root %s, want %s", c, r.Root, want)

@@ -87,7 +87,7 @@ func (j *Job) checkCalibration(method Method) error {
 	case j.spreads() && !lattice:
 		return fmt.Errorf("allocate divergence needs a calibration, and the method lattice: %w", ErrOption)
 	case j.CorrectDrift && !lattice:
-		return fmt.Errorf("correct-drift needs a calibration, and the method lattice: %w", ErrOption)
+		return fmt.Errorf("correct-drift needs a calibration, and the method lattice: leave that out, or what excludes them: %w", ErrOption)
 	case c.asked() && !lattice:
 		return fmt.Errorf("a calibration is of use to the method lattice, not %s: %w", method, ErrOption)
 	}
@@ -155,6 +155,9 @@ func (c *conversion) planCalibration(ctx context.Context, limit memory.Limit) er
 	}
 	k.close()
 	if c.job.mustCalibrate() || !cannotRun(err) {
+		if c.job.CorrectDrift {
+			return fmt.Errorf("cannot be calibrated, as correct-drift needs; leave that out: %w", err)
+		}
 		return fmt.Errorf("cannot be calibrated: %w", err)
 	}
 	return c.withoutCalibration(fmt.Sprintf("converted without calibration: %v", err))

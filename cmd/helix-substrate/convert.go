@@ -33,7 +33,7 @@ type convertCommand struct {
 	Tokens         int         `name:"calibrate-tokens" placeholder:"N" help:"Calibrate with N tokens of it (default: 131072 of a FILE; of the built-in text 4096 to 32768, by the model's size)."`
 	NoCalibrate    bool        `name:"no-calibrate" help:"Do not calibrate: faster, and larger at the same divergence."`
 	Statistics     string      `output:"statistics" name:"statistics" placeholder:"FILE" help:"Take the statistics of an earlier calibration from FILE; where there is none yet, keep them there."`
-	CorrectDrift   bool        `name:"correct-drift" help:"Give matrices weights that make up for what the compressed ones before them change: less divergence at the same size, for about five times a calibration's time."`
+	CorrectDrift   bool        `name:"correct-drift" help:"Give matrices weights that make up for what the compressed ones before them have changed: less divergence in the same bytes, for several times a calibration's time."`
 	ModelID        string      `text:"" name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
 	DryRun         bool        `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
 	Memory         memory.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE (default: 512MiB, or 90 % of what the control group allows if that is less)."`
@@ -50,6 +50,7 @@ func (c *convertCommand) Help() string {
 	return `Examples:
   helix-substrate convert TinyStories-656K -o tinystories-cdna
   helix-substrate convert TinyStories-656K -o small --bits 3.5 --calibrate my-text.txt --statistics tiny.statistics
+  helix-substrate convert TinyStories-656K -o best --bits 4 --correct-drift
   helix-substrate convert model.safetensors -o out --no-calibrate --bits 4.0
   helix-substrate convert mistralai/Mistral-7B-v0.1@main -o mistral --remote
   helix-substrate convert model.gguf -o out --size 3.2GB --tensor 'attn_[qk]=snr=30' --report out.html

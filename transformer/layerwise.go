@@ -108,7 +108,7 @@ func (l *Layers) layerInputs(i int) []Input {
 		switch w.Parts[0].Use {
 		case arch.ExpertDown:
 			in.Each = l.Config.Experts.PerToken
-		case arch.AttentionOutput:
+		case arch.AttentionOutput, arch.MixerOutput:
 			in.Adds = !l.Config.PostNorms
 		case arch.FFNDown:
 			in.Adds = !l.Config.PostNorms && !l.Config.HasExperts(i)

@@ -43,13 +43,13 @@ func (c *benchMemoryCommand) Run(env *environment) error {
 
 func (c *benchMemoryCommand) print(env *environment, r *bench.MemoryReport) {
 	row := func(name string, p bench.Phase) []string {
-		return []string{name, size(p.PeakBytes), size(p.AboveXY()), fmt.Sprintf("%.1f ms", p.Seconds*1e3)}
+		return []string{name, size(p.StartBytes), size(p.PeakBytes), size(p.AboveXY()), fmt.Sprintf("%.1f ms", p.Seconds*1e3)}
 	}
 	rows := [][]string{row("streamed", r.Streamed)}
 	if r.Dense != nil {
 		rows = append(rows, row("dense", *r.Dense))
 	}
-	writeTable(env.stdout, []string{"X @ W", "peak of process", "above X and Y", "product"}, rows)
+	writeTable(env.stdout, []string{"X @ W", "program started", "peak of process", "above X and Y", "product"}, rows)
 	fmt.Fprintf(env.stdout, "\nW is %s, %s as float32, %s in the file (%s, blocks of %d rows)\n",
 		shape(r.Rows, r.Cols), size(4*int64(r.Rows)*int64(r.Cols)), size(r.FileBytes), r.Codec, r.BlockRows)
 	if r.Dense != nil {

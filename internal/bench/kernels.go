@@ -114,7 +114,8 @@ func (c Kernels) Run(ctx context.Context) (*KernelReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	list = append(list, Measure{"streamed 16384×16384, 32 rows, above X and Y", float64(memory.Streamed.AboveXY()) / (1 << 20), 12, true, " MiB", "the whole process, program included"})
+	list = append(list, Measure{"streamed 16384×16384, 32 rows, above X and Y", float64(memory.Streamed.AboveXY()) / (1 << 20), 20, true, " MiB",
+		fmt.Sprintf("the whole process; %.1f MiB when the program had started", float64(memory.Streamed.StartBytes)/(1<<20))})
 
 	note := fmt.Sprintf("%d threads, %s kernels, best of %d rounds; the machine: plain reading %.1f GB/s", threads, one.CPU, c.Rounds, limits.ReadGBs)
 	if p := limits.Float; p.Instruction != "" {

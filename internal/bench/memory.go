@@ -87,9 +87,10 @@ func (m Memory) Run(ctx context.Context) (*MemoryReport, error) {
 
 // Phase is one product in a process of its own, whose memory is its peak.
 type Phase struct {
-	PeakBytes int64   `json:"peak_bytes"` // of the process
-	XYBytes   int64   `json:"xy_bytes"`   // X and Y, which any product must hold
-	Seconds   float64 `json:"seconds"`    // of the product
+	StartBytes int64   `json:"start_bytes"` // the peak before any of the work: the program has started
+	PeakBytes  int64   `json:"peak_bytes"`  // of the process
+	XYBytes    int64   `json:"xy_bytes"`    // X and Y, which any product must hold
+	Seconds    float64 `json:"seconds"`     // of the product
 }
 
 // AboveXY is what the product needed beyond X and Y, the program included.
@@ -104,6 +105,7 @@ type product struct {
 }
 
 func (p *product) run(ctx context.Context) (Phase, error) {
+	start, _ := procmem.PeakRSS()
 	x, _, err := npy.ReadFloat32(p.X)
 	if err != nil {
 		return Phase{}, err
@@ -120,7 +122,7 @@ func (p *product) run(ctx context.Context) (Phase, error) {
 	if !ok {
 		return Phase{}, errors.New("peak memory: not known on this system")
 	}
-	return Phase{PeakBytes: peak, XYBytes: 4 * int64(len(x)+len(y)), Seconds: took.Seconds()}, npy.Create(p.Y, []int{len(y)}, y)
+	return Phase{StartBytes: start, PeakBytes: peak, XYBytes: 4 * int64(len(x)+len(y)), Seconds: took.Seconds()}, npy.Create(p.Y, []int{len(y)}, y)
 }
 
 // streamed computes Y = X @ W from the blocks of W's file.

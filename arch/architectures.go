@@ -22,6 +22,7 @@ type family struct {
 	localRope bool   // rope_parameters are apart for global and local layers
 	phi       bool   // LongRoPE has older names
 	partial   bool   // part of a head may turn
+	mrope     bool   // rotary embeddings of pictures have places in it, which are all the same in text
 }
 
 // section is the family's in the tables of keys.
@@ -175,6 +176,36 @@ var families = []family{
 			}
 			return c.slide(h, func(l int) bool { return l%2 == 0 })
 		},
+	},
+	{
+		names: []string{"qwen3_next"},
+		about: "Qwen 3 Next: delta nets in three of four layers, gated attention in the fourth; experts, and a shared one with a gate",
+		defaults: `{"max_position_embeddings": 32768, "num_key_value_heads": 2, "head_dim": 256, "partial_rotary_factor": 0.25,
+			"linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16, "linear_num_value_heads": 32, "full_attention_interval": 4,
+			"num_experts": 512, "num_experts_per_tok": 10, "moe_intermediate_size": 512, "shared_expert_intermediate_size": 512, "norm_topk_prob": true}`,
+		partial: true,
+		adjust: func(c *Config, h *hfConfig) error {
+			err := qwenHybrid(c, h)
+			c.Mixers.Grouped = true
+			return err
+		},
+	},
+	{
+		names: []string{"qwen3_5_text", "qwen3_5"},
+		about: "Qwen 3.5 and 3.6, dense: delta nets in three of four layers, gated attention in the fourth",
+		defaults: `{"max_position_embeddings": 32768, "num_key_value_heads": 4, "head_dim": 256, "partial_rotary_factor": 0.25,
+			"linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16, "linear_num_value_heads": 32, "full_attention_interval": 4}`,
+		partial: true, mrope: true,
+		adjust: qwenHybrid,
+	},
+	{
+		names: []string{"qwen3_5_moe_text", "qwen3_5_moe"},
+		about: "Qwen 3.5 and 3.6, mixtures: as the dense ones, with experts, and a shared one with a gate",
+		defaults: `{"max_position_embeddings": 32768, "num_key_value_heads": 2, "head_dim": 256, "partial_rotary_factor": 0.25,
+			"linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16, "linear_num_value_heads": 32, "full_attention_interval": 4,
+			"num_experts": 256, "num_experts_per_tok": 8, "moe_intermediate_size": 512, "shared_expert_intermediate_size": 512, "norm_topk_prob": true, "intermediate_size": 512}`,
+		partial: true, mrope: true,
+		adjust: qwenHybrid,
 	},
 	{
 		names: []string{"lfm2"},

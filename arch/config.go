@@ -47,8 +47,11 @@ type Config struct {
 	PostNorms                bool    // norms after attention and FFN too (Gemma 2 and 3)
 	NoPreNorms               bool    // … and none before them (OLMo 2 and 3)
 	Sinks                    bool    // every query head has a score that no position has, and that takes its share of the softmax (gpt-oss)
-	FusedQKV                 bool    // one matrix for queries, keys and values (Phi-3)
-	FusedGate                bool    // one matrix for gate and up projections (Phi-3)
+	// GatedAttention: behind each query head is a gate, by whose sigmoid what the head sees is multiplied (Qwen 3.5).
+	GatedAttention bool
+
+	FusedQKV  bool // one matrix for queries, keys and values (Phi-3)
+	FusedGate bool // one matrix for gate and up projections (Phi-3)
 
 	// Biases that the checkpoint must have; others are used where it has them.
 	QKVBias, OutBias, FFNBias bool
@@ -118,6 +121,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("sliding window %d for %d of %d layers: %w", c.SlidingWindow, len(c.Local), c.Layers, ErrConfig)
 	case c.NoRope != nil && len(c.NoRope) != c.Layers:
 		return fmt.Errorf("%d of %d layers have rotary embeddings or not: %w", len(c.NoRope), c.Layers, ErrConfig)
+	case c.GatedAttention && c.FusedQKV:
+		return fmt.Errorf("gates of attention in one matrix with keys and values: %w", ErrConfig)
 	case c.WholeNorm && !c.QKNorm, c.NoPreNorms && !c.PostNorms:
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case !(c.ResidualScale >= 0 && c.ResidualScale <= 1e6 && c.LogitScale >= 0 && c.LogitScale <= 1e6):

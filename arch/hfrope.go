@@ -50,7 +50,7 @@ func (h *hfConfig) ropeParameters(read map[string]any) (err error) {
 		if len(scaling) > 0 {
 			parameters, name = scaling, "rope_scaling"
 		}
-		h.global, err = parseRope(name, parameters)
+		h.global, err = h.parseRope(name, parameters)
 		return err
 	}
 	global, err := takeObject(parameters, "full_attention")
@@ -68,10 +68,10 @@ func (h *hfConfig) ropeParameters(read map[string]any) (err error) {
 		global = map[string]any{}
 	}
 	maps.Copy(global, scaling)
-	if h.global, err = parseRope("rope_parameters.full_attention", global); err != nil {
+	if h.global, err = h.parseRope("rope_parameters.full_attention", global); err != nil {
 		return err
 	}
-	h.local, err = parseRope("rope_parameters.sliding_attention", local)
+	h.local, err = h.parseRope("rope_parameters.sliding_attention", local)
 	return err
 }
 
@@ -86,8 +86,12 @@ func takeObject(from map[string]any, key string) (map[string]any, error) {
 	return object, nil
 }
 
-func parseRope(name string, object map[string]any) (*hfRope, error) {
-	read, err := configKeys.check(object, "rope")
+func (h *hfConfig) parseRope(name string, object map[string]any) (*hfRope, error) {
+	sections := []string{"rope"}
+	if h.family.mrope {
+		sections = append(sections, "mrope")
+	}
+	read, err := configKeys.check(object, sections...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

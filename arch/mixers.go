@@ -3,6 +3,7 @@ package arch
 import (
 	"cmp"
 	"fmt"
+	"slices"
 )
 
 // Mixer is how a layer brings a sequence's tokens together.
@@ -12,13 +13,20 @@ type Mixer string
 const (
 	AttentionMixer Mixer = "attention"
 	ConvMixer      Mixer = "short_convolution" // between two gates (LFM2)
+	DeltaMixer     Mixer = "gated_delta_net"   // Yang et al. 2024 (Qwen 3.5)
 )
 
 // Mixers says how the layers without attention are built. The zero value has none.
 type Mixers struct {
 	Of   []Mixer // per layer; nil: all have attention
 	Taps int     // tokens that a convolution sees, the newest included
-	Bias bool    // convolutions have biases, and what is before and behind them
+	Bias bool    // short convolutions have biases, and what is before and behind them
+
+	// Delta nets have KeyHeads heads of queries and keys of KeyDim values, and for each as many of values, of
+	// ValueDim values, that there are ValueHeads. Grouped: their projections lie together by heads of keys.
+	KeyHeads, ValueHeads int
+	KeyDim, ValueDim     int
+	Grouped              bool
 }
 
 // maxTaps bounds what a convolution sees.
@@ -38,8 +46,23 @@ func (m *Mixers) check(layers int) error {
 	if m.Taps < 2 || m.Taps > maxTaps {
 		return fmt.Errorf("convolutions over %d tokens are not in 2..%d: %w", m.Taps, maxTaps, ErrConfig)
 	}
+	if !slices.Contains(m.Of, DeltaMixer) {
+		return nil
+	}
+	for _, n := range []int{m.KeyHeads, m.ValueHeads, m.KeyDim, m.ValueDim} {
+		if n < 1 || n > 1<<12 {
+			return fmt.Errorf("delta nets of %d heads of %d, and %d of %d: %w", m.KeyHeads, m.KeyDim, m.ValueHeads, m.ValueDim, ErrConfig)
+		}
+	}
+	if m.ValueHeads%m.KeyHeads != 0 || m.ValueHeads*m.ValueDim > 1<<20 || m.KeyHeads*m.KeyDim > 1<<20 {
+		return fmt.Errorf("%d heads of keys for %d of values: %w", m.KeyHeads, m.ValueHeads, ErrConfig)
+	}
 	return nil
 }
+
+// Keys and Values are how many values queries, or keys, and values of all heads of a delta net have.
+func (m *Mixers) Keys() int   { return m.KeyHeads * m.KeyDim }
+func (m *Mixers) Values() int { return m.ValueHeads * m.ValueDim }
 
 // Mixer returns that of a layer, counted from 0.
 func (c *Config) Mixer(layer int) Mixer {
@@ -51,20 +74,54 @@ func (c *Config) Mixer(layer int) Mixer {
 
 // State is how many numbers a layer keeps of a sequence in place of keys and values; 0 with attention.
 func (c *Config) State(layer int) int {
-	if c.Mixer(layer) == ConvMixer {
-		return (c.Mixers.Taps - 1) * c.Hidden
+	m := &c.Mixers
+	switch c.Mixer(layer) {
+	case ConvMixer:
+		return (m.Taps - 1) * c.Hidden
+	case DeltaMixer: // what a convolution sees, and a matrix for each head of values
+		return (m.Taps-1)*c.MixerWidth() + m.KeyDim*m.Values()
 	}
 	return 0
 }
 
+// MixerWidth is how many channels convolutions have; 0 where there are none.
+func (c *Config) MixerWidth() int {
+	switch {
+	case c.Mixers.Of == nil:
+		return 0
+	case c.Mixers.KeyHeads > 0:
+		return 2*c.Mixers.Keys() + c.Mixers.Values()
+	}
+	return c.Hidden
+}
+
 // mixerWeights lists the tensors of what a layer has in place of attention.
 func (c *Config) mixerWeights(add *layerList) {
-	add.projection("conv.in_proj", c.Hidden, c.Mixers.Bias, Part{MixerInput, 3 * c.Hidden})
-	add.filter("conv.conv", ConvFilter, c.Hidden, c.Mixers.Taps)
-	if c.Mixers.Bias {
+	m := &c.Mixers
+	if c.Mixer(add.layer) == DeltaMixer {
+		keys, values := m.Keys(), m.Values()
+		if m.Grouped {
+			add.matrix("linear_attn.in_proj_qkvz", c.Hidden, Part{MixerInput, 2*keys + 2*values})
+			add.matrix("linear_attn.in_proj_ba", c.Hidden, Part{MixerRate, 2 * m.ValueHeads})
+		} else {
+			add.matrix("linear_attn.in_proj_qkv", c.Hidden, Part{MixerInput, 2*keys + values})
+			add.matrix("linear_attn.in_proj_z", c.Hidden, Part{MixerGate, values})
+			add.matrix("linear_attn.in_proj_b", c.Hidden, Part{MixerRate, m.ValueHeads})
+			add.matrix("linear_attn.in_proj_a", c.Hidden, Part{MixerStep, m.ValueHeads})
+		}
+		add.filter("linear_attn.conv1d", ConvFilter, c.MixerWidth(), m.Taps)
+		add.vector("linear_attn.dt_bias", StepBias, m.ValueHeads)
+		add.vector("linear_attn.A_log", DecayLog, m.ValueHeads)
+		add.norm("linear_attn.norm", MixerNorm, m.ValueDim)
+		add.matrix("linear_attn.out_proj", values, Part{MixerOutput, c.Hidden})
+		return
+	}
+	add.projection("conv.in_proj", c.Hidden, m.Bias, Part{MixerInput, 3 * c.Hidden})
+	add.filter("conv.conv", ConvFilter, c.Hidden, m.Taps)
+	if m.Bias {
 		add.vector("conv.conv.bias", ConvBias, c.Hidden)
 	}
-	add.projection("conv.out_proj", c.Hidden, c.Mixers.Bias, Part{MixerOutput, c.Hidden})
+	add.projection("conv.out_proj", c.Hidden, m.Bias, Part{MixerOutput, c.Hidden})
 }
 
 // hfMixers are the keys of config.json about layers without attention.
@@ -78,6 +135,13 @@ type hfMixers struct {
 	FFNMultiple int      `json:"block_multiple_of"`
 	TiedBlock   *bool    `json:"tie_embedding"`
 	BlockEps    *float32 `json:"norm_eps"`
+
+	ConvKernel        int `json:"linear_conv_kernel_dim"` // Qwen's words
+	KeyHeadDim        int `json:"linear_key_head_dim"`
+	ValueHeadDim      int `json:"linear_value_head_dim"`
+	KeyHeads          int `json:"linear_num_key_heads"`
+	ValueHeads        int `json:"linear_num_value_heads"`
+	AttentionInterval int `json:"full_attention_interval"`
 }
 
 // lfm2 reads what sets LFM2 apart.
@@ -134,10 +198,34 @@ func (h *hfConfig) convolutions(c *Config) error {
 	return nil
 }
 
-// MixerWidth is how many channels convolutions have; 0 where there are none.
-func (c *Config) MixerWidth() int {
-	if c.Mixers.Of == nil {
-		return 0
+// qwenHybrid is what Qwen's models with delta nets share.
+func qwenHybrid(c *Config, h *hfConfig) error {
+	c.QKNorm, c.NormOffset, c.GatedAttention = true, true, true
+	c.Mixers = Mixers{
+		Of: make([]Mixer, c.Layers), Taps: h.ConvKernel,
+		KeyHeads: h.KeyHeads, ValueHeads: h.ValueHeads, KeyDim: h.KeyHeadDim, ValueDim: h.ValueHeadDim,
 	}
-	return c.Hidden
+	switch {
+	case len(h.LayerTypes) > 0 && len(h.LayerTypes) != c.Layers:
+		return fmt.Errorf("layer_types names %d of %d layers: %w", len(h.LayerTypes), c.Layers, ErrConfig)
+	case len(h.LayerTypes) == 0 && h.AttentionInterval < 1:
+		return fmt.Errorf("full_attention_interval %d: %w", h.AttentionInterval, ErrConfig)
+	}
+	for l := range c.Layers {
+		kind := "linear_attention"
+		if len(h.LayerTypes) > 0 {
+			kind = h.LayerTypes[l]
+		} else if (l+1)%h.AttentionInterval == 0 {
+			kind = "full_attention"
+		}
+		switch kind {
+		case "linear_attention":
+			c.Mixers.Of[l] = DeltaMixer
+		case "full_attention":
+			c.Mixers.Of[l] = AttentionMixer
+		default:
+			return fmt.Errorf("layer_types has %q, not linear_attention or full_attention: %w", kind, ErrKey)
+		}
+	}
+	return nil
 }

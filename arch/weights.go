@@ -44,6 +44,12 @@ const (
 	Sinks             Use = "attention_sinks" // a score of each query head
 	AttentionOutput   Use = "attention_output"
 	MixerInput        Use = "mixer_input" // of a layer without attention: its first matrix
+	MixerGate         Use = "mixer_gate"  // of a delta net's output
+	MixerRate         Use = "mixer_rate"  // how much of a token a delta net takes over; grouped, with MixerStep
+	MixerStep         Use = "mixer_step"  // how much it forgets before that
+	StepBias          Use = "step_bias"   // a vector
+	DecayLog          Use = "decay_log"   // a vector
+	MixerNorm         Use = "mixer_norm"  // of a delta net's output, each head
 	ConvFilter        Use = "conv_filter"
 	ConvBias          Use = "conv_bias" // a vector
 	MixerOutput       Use = "mixer_output"
@@ -67,6 +73,8 @@ func (u Use) Input() Use {
 	switch u {
 	case Key, Value:
 		return Query
+	case MixerGate, MixerRate, MixerStep:
+		return MixerInput
 	case FFNUp, ExpertRouter, ExpertGate, ExpertUp:
 		return FFNGate
 	}
@@ -127,6 +135,11 @@ func (a *layerList) projection(name string, cols int, bias bool, parts ...Part) 
 	a.add(Weight{Name: name + ".bias", Shape: []int{rows}, Optional: !bias, Parts: parts})
 }
 
+// matrix adds a matrix that never has a bias.
+func (a *layerList) matrix(name string, cols int, part Part) {
+	a.add(Weight{Name: name + ".weight", Shape: []int{part.Rows, cols}, Parts: []Part{part}})
+}
+
 // filter adds that of a convolution, of so many channels.
 func (a *layerList) filter(name string, use Use, channels, taps int) {
 	a.add(Weight{Name: name + ".weight", Shape: []int{channels, taps}, Filter: true, Parts: []Part{{use, channels}}})
@@ -170,6 +183,9 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 func (c *Config) attentionWeights(add *layerList) {
 	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	q, k, v := Part{Query, queries}, Part{Key, keys}, Part{Value, keys}
+	if c.GatedAttention {
+		q.Rows *= 2
+	}
 	if c.FusedQKV {
 		add.projection("self_attn.qkv_proj", c.Hidden, c.QKVBias, q, k, v)
 	} else {
@@ -271,7 +287,7 @@ func (c *Config) CheckWeights(shape func(name string) ([]int, bool)) error {
 	if c.NoPreNorms {
 		first = "post_attention_layernorm.weight"
 	}
-	if more := LayerName(c.Layers, first); has(more) && !c.PredictsAhead(has) {
+	if more := LayerName(c.Layers, first); has(more) && !has(c.aheadName()) {
 		return fmt.Errorf("there is %s, but the configuration says %d layers: %w", more, c.Layers, ErrWeights)
 	}
 	return nil
@@ -280,7 +296,16 @@ func (c *Config) CheckWeights(shape func(name string) ([]int, bool)) error {
 // PredictsAhead tells whether layers behind the model's own are stored that predict several
 // tokens at once. Nothing here makes use of them.
 func (c *Config) PredictsAhead(has func(name string) bool) bool {
-	return has(LayerName(c.Layers, "eh_proj.weight"))
+	return has(c.aheadName()) || has("mtp.fc.weight")
+}
+
+// aheadName is of the layer behind the last one, where there is one that predicts several tokens.
+func (c *Config) aheadName() string { return LayerName(c.Layers, "eh_proj.weight") }
+
+// SeesPictures tells whether a part that sees pictures is stored beside the language model. Nothing here makes use of it.
+func (c *Config) SeesPictures(has func(name string) bool) bool {
+	const first = "visual.patch_embed.proj.weight"
+	return has("model."+first) || has(first)
 }
 
 // check compares a tensor's shape, if it is there, with the one wanted.

@@ -178,8 +178,13 @@ func TestFamilies(t *testing.T) {
 				matrices -= c.layers.Config.Layers
 			}
 			for l := range c.layers.Config.Layers {
-				if c.layers.Config.Mixer(l) == arch.ConvMixer {
+				switch mixers := &c.layers.Config.Mixers; {
+				case c.layers.Config.Mixer(l) == arch.ConvMixer:
 					matrices -= 2
+				case c.layers.Config.Mixer(l) == arch.DeltaMixer && mixers.Grouped:
+					matrices--
+				case c.layers.Config.Mixer(l) == arch.DeltaMixer:
+					matrices++
 				}
 				if c.layers.Config.HasExperts(l) {
 					matrices++ // the router

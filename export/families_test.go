@@ -122,6 +122,7 @@ var families = []struct {
 	{"olmo2-yarn", nil, "olmo2"},
 	{"olmo3", nil, "olmo2"},
 	{"olmoe", nil, "olmoe"},
+	{"lfm2", nil, "lfm2"},
 	{"mixtral", nil, "llama"},
 	{"qwen2_moe", nil, "qwen2moe"},
 	{"qwen3_moe", nil, "qwen3moe"},

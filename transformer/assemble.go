@@ -92,9 +92,15 @@ func (b *block) linear(u arch.Use) *linear {
 	case arch.AttentionOutput:
 		return &b.Attention.O
 	case arch.MixerInput:
-		return &b.Conv.In
+		return &b.Mixer.In
+	case arch.MixerGate:
+		return &b.Mixer.Gate
+	case arch.MixerRate:
+		return &b.Mixer.Rate
+	case arch.MixerStep:
+		return &b.Mixer.Step
 	case arch.MixerOutput:
-		return &b.Conv.Out
+		return &b.Mixer.Out
 	case arch.FFNGate:
 		return &b.FFN.Gate
 	case arch.FFNUp:
@@ -117,9 +123,15 @@ func (b *block) linear(u arch.Use) *linear {
 func (b *block) vector(u arch.Use) *[]float32 {
 	switch u {
 	case arch.ConvFilter:
-		return &b.Conv.filter
+		return &b.Mixer.filter
 	case arch.ConvBias:
-		return &b.Conv.bias
+		return &b.Mixer.bias
+	case arch.StepBias:
+		return &b.Mixer.step
+	case arch.DecayLog:
+		return &b.Mixer.decay
+	case arch.MixerNorm:
+		return &b.Mixer.norm
 	case arch.RouterBias:
 		return &b.Experts.Bias
 	case arch.SharedGate:

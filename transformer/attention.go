@@ -18,6 +18,7 @@ type attention struct {
 // attentionScratch is the memory of an attention layer for a pass.
 type attentionScratch struct {
 	q, k, v, out []float32
+	gated        []float32 // queries with a gate behind each, where there are any
 	workers      []*kernel.AttentionMemory
 	tasks        []attentionTask // of a key/value head each
 }
@@ -40,7 +41,11 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 	b := &p.attention
 	q, k, v := b.q[:n*c.Heads*c.HeadDim], b.k[:n*c.KVHeads*c.HeadDim], b.v[:n*c.KVHeads*c.HeadDim]
 	m := p.model
-	if err := m.engine.DotAll(ctx, x, t.Q.to(q), t.K.to(k), t.V.to(v)); err != nil {
+	queries := q
+	if c.GatedAttention {
+		queries = b.gated[:2*len(q)]
+	}
+	if err := m.engine.DotAll(ctx, x, t.Q.to(queries), t.K.to(k), t.V.to(v)); err != nil {
 		return err
 	}
 	p.rotating = rotating{p, l, t, q, k, v}
@@ -52,7 +57,27 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 	if err := m.engine.Each(ctx, len(b.workers), len(b.tasks)*c.KVHeads, &p.attending); err != nil {
 		return err
 	}
+	if c.GatedAttention {
+		p.gating = gating{p}
+		if err := m.each(ctx, n, 2*len(q), &p.gating); err != nil {
+			return err
+		}
+	}
 	return m.engine.DotAll(ctx, b.out[:n*c.Heads*c.HeadDim], t.O.to(y))
+}
+
+// gating multiplies what query heads see by the sigmoids of their gates. A part is a row.
+type gating struct{ pass *pass }
+
+func (t *gating) Do(_, i int) error {
+	b, c := &t.pass.attention, t.pass.model.Config
+	for h := i * c.Heads; h < (i+1)*c.Heads; h++ {
+		out, gate := b.out[h*c.HeadDim:][:c.HeadDim], b.gated[(2*h+1)*c.HeadDim:][:c.HeadDim]
+		for j, g := range gate {
+			out[j] *= sigmoid(g)
+		}
+	}
+	return nil
 }
 
 // divideAttention divides the rows into tasks.
@@ -83,6 +108,11 @@ type rotating struct {
 func (t *rotating) Do(_, i int) error {
 	p, c := t.pass, t.pass.model.Config
 	q, k := t.q[i*c.Heads*c.HeadDim:][:c.Heads*c.HeadDim], t.k[i*c.KVHeads*c.HeadDim:][:c.KVHeads*c.HeadDim]
+	if c.GatedAttention {
+		for h := range c.Heads {
+			copy(q[h*c.HeadDim:][:c.HeadDim], p.attention.gated[2*(i*c.Heads+h)*c.HeadDim:])
+		}
+	}
 	turn := p.rotation(t.layer, i)
 	p.rotate(q, t.of.QNorm, turn)
 	p.rotate(k, t.of.KNorm, turn)

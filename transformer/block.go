@@ -10,7 +10,7 @@ import (
 // it and added to the residual stream.
 type block struct {
 	Attention         attention
-	Conv              shortConv // in place of attention
+	Mixer             mixer     // in place of attention
 	FFN               ffn       // of a mixture of experts the shared one, if there is one
 	Experts           experts   // if it is a mixture
 	AttnNorm, FFNNorm []float32 // before the layers, or nil
@@ -19,7 +19,8 @@ type block struct {
 
 // uses are what a block has linear layers for, in the order of use; not all blocks have all.
 var uses = []arch.Use{
-	arch.Query, arch.Key, arch.Value, arch.AttentionOutput, arch.MixerInput, arch.MixerOutput,
+	arch.Query, arch.Key, arch.Value, arch.AttentionOutput,
+	arch.MixerInput, arch.MixerGate, arch.MixerRate, arch.MixerStep, arch.MixerOutput,
 	arch.ExpertRouter, arch.ExpertGate, arch.ExpertUp, arch.FFNGate, arch.FFNUp, arch.ExpertDown, arch.FFNDown,
 }
 
@@ -68,8 +69,11 @@ func (p *pass) addAll(ctx context.Context, x []float32) error {
 
 // mixTokens writes what attention, or what stands for it in layer l, makes of vectors x to y.
 func (p *pass) mixTokens(ctx context.Context, l int, b *block, y, x []float32) error {
-	if p.model.Config.Mixer(l) == arch.ConvMixer {
-		return p.convolveLayer(ctx, l, &b.Conv, y, x)
+	switch p.model.Config.Mixer(l) {
+	case arch.ConvMixer:
+		return p.convolveLayer(ctx, l, &b.Mixer, y, x)
+	case arch.DeltaMixer:
+		return p.deltaRows(ctx, l, &b.Mixer, y, x)
 	}
 	return p.attend(ctx, l, &b.Attention, y, x)
 }

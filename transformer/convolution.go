@@ -2,13 +2,17 @@ package transformer
 
 import (
 	"context"
+	"slices"
 )
 
-// shortConv is a convolution over a few tokens between two gates: out((c · conv(b · x))), where in gives b, c and x (LFM2,
-// Liquid AI 2025).
-type shortConv struct {
+// mixer is what a layer has in place of attention. A short convolution is one over a few tokens between two gates:
+// out(c · conv(b · x)), where in gives b, c and x (LFM2, Liquid AI 2025). For delta nets see deltaRows.
+type mixer struct {
 	In, Out linear
 	convolution
+
+	Gate, Rate, Step  linear    // of delta nets; of grouped ones In and Rate have all
+	step, decay, norm []float32 // of delta nets: biases of Step, logarithms of how fast heads forget, the norm of answers
 }
 
 // convolution has a filter for each channel of vectors, over a token and those just before it.
@@ -50,6 +54,7 @@ func (f *convolution) convolve(y, x, past []float32, width, a, b int) {
 // mixerScratch is the memory of a layer without attention for a pass.
 type mixerScratch struct {
 	in, between, out []float32
+	gates, rates     []float32 // of delta nets
 	runs             []run
 }
 
@@ -78,9 +83,9 @@ func (p *pass) state(l int, r run, n int) (state []float32, first bool) {
 }
 
 // convolveLayer writes layer l's output for the rows' vectors x to y and brings the sequences' states along.
-func (p *pass) convolveLayer(ctx context.Context, l int, t *shortConv, y, x []float32) error {
+func (p *pass) convolveLayer(ctx context.Context, l int, t *mixer, y, x []float32) error {
 	m, n := p.model, len(p.rows)
-	width := m.Config.Hidden
+	width := m.Config.MixerWidth()
 	in, out := p.mixer.in[:n*3*width], p.mixer.out[:n*width]
 	if err := m.engine.DotAll(ctx, x, t.In.to(in)); err != nil {
 		return err
@@ -94,36 +99,50 @@ func (p *pass) convolveLayer(ctx context.Context, l int, t *shortConv, y, x []fl
 	return m.engine.DotAll(ctx, out, t.Out.to(y))
 }
 
-// convolving is what is between the matrices of a shortConv. A part is some channels of a run.
+// convolving is a convolution, and what is between the matrices of a layer that has no more than that: then in has gates, too.
+// A part is some channels of a run.
 type convolving struct {
 	pass        *pass
 	layer       int
 	of          *convolution
 	in, between []float32
-	out         []float32
-	size        int // of a part
+	out         []float32 // nil: between is the convolution of in, and activated
+	size        int       // of a part
 }
 
 func (t *convolving) Do(_, i int) error {
 	p := t.pass
-	width := p.model.Config.Hidden
+	width := p.model.Config.MixerWidth()
 	runs := p.mixer.runs
 	r := runs[i%len(runs)]
 	a := i / len(runs) * t.size
 	b := min(a+t.size, width)
-	past, first := p.state(t.layer, r, len(t.of.filter)-width)
+	history := len(t.of.filter) - width
+	state, first := p.state(t.layer, r, p.model.Config.State(t.layer))
+	past := state[:history]
 	if first {
 		clearColumns(past, width, a, b)
 	}
-	gates, x := t.in[3*width*r.from:3*width*r.to], t.between[width*r.from:width*r.to]
-	out := t.out[width*r.from : width*r.to]
+	between := t.between[width*r.from : width*r.to]
+	if t.out == nil {
+		t.of.convolve(between, t.in[width*r.from:width*r.to], past, width, a, b)
+		for n := range r.to - r.from {
+			x := between[n*width:][a:b]
+			for at := 0; at < len(x); at += len(ones) {
+				part := x[at:min(at+len(ones), len(x))]
+				p.model.kernels.SiLUMul(part, ones[:len(part)])
+			}
+		}
+		return nil
+	}
+	gates, out := t.in[3*width*r.from:3*width*r.to], t.out[width*r.from:width*r.to]
 	for n := range r.to - r.from {
-		before, last, to := gates[3*n*width:][a:b], gates[(3*n+2)*width:][a:b], x[n*width:][a:b]
+		before, last, to := gates[3*n*width:][a:b], gates[(3*n+2)*width:][a:b], between[n*width:][a:b]
 		for j := range to {
 			to[j] = before[j] * last[j]
 		}
 	}
-	t.of.convolve(out, x, past, width, a, b)
+	t.of.convolve(out, between, past, width, a, b)
 	for n := range r.to - r.from {
 		after, to := gates[(3*n+1)*width:][a:b], out[n*width:][a:b]
 		for j := range to {
@@ -132,6 +151,9 @@ func (t *convolving) Do(_, i int) error {
 	}
 	return nil
 }
+
+// ones are what a gate lets through that is only activated.
+var ones = slices.Repeat([]float32{1}, 256)
 
 // clearColumns clears columns [a, b) of rows.
 func clearColumns(x []float32, width, a, b int) {

@@ -14,6 +14,7 @@ import (
 // frequencies are shared with the package: they are proven by the fixtures.
 func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) (logits [][]float64, closest float64) {
 	keys, values := make([][][]float64, c.Layers), make([][][]float64, c.Layers) // [layer][position][head·dim]
+	memories := make([][]float64, c.Layers)                                      // of delta nets: [head][key][value]
 	inputs := make([][][]float64, c.Layers)                                      // of convolutions
 	closest = math.Inf(1)
 	for position, token := range tokens {
@@ -33,9 +34,12 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 				h = norm(c, x, get("input_layernorm.weight"))
 			}
 			var y []float64
-			if c.Mixer(l) == arch.ConvMixer {
+			switch c.Mixer(l) {
+			case arch.ConvMixer:
 				y = shortConvolution(c, get, project, h, &inputs[l])
-			} else {
+			case arch.DeltaMixer:
+				y = deltaNet(c, get, project, h, &inputs[l], &memories[l])
+			default:
 				y = selfAttention(c, l, context, position, get, project, h, &keys[l], &values[l])
 			}
 			if c.PostNorms {
@@ -92,6 +96,14 @@ func selfAttention(c *arch.Config, l, context, position int, get func(string) []
 	} else {
 		q, k, v = project("self_attn.q_proj", h), project("self_attn.k_proj", h), project("self_attn.v_proj", h)
 	}
+	gates := make([]float64, len(q))
+	if c.GatedAttention {
+		both := q
+		q, gates = nil, nil
+		for at := 0; at < len(both); at += 2 * c.HeadDim {
+			q, gates = append(q, both[at:][:c.HeadDim]...), append(gates, both[at+c.HeadDim:][:c.HeadDim]...)
+		}
+	}
 	if c.WholeNorm {
 		q, k = norm(c, q, get("self_attn.q_norm.weight")), norm(c, k, get("self_attn.k_norm.weight"))
 	}
@@ -110,6 +122,11 @@ func selfAttention(c *arch.Config, l, context, position int, get func(string) []
 		}
 		attend(c, l, q[n*c.HeadDim:], *keys, *values, n/(c.Heads/c.KVHeads)*c.HeadDim, sink, out[n*c.HeadDim:][:c.HeadDim])
 	}
+	for i, g := range gates {
+		if c.GatedAttention {
+			out[i] /= 1 + math.Exp(-g)
+		}
+	}
 	return project("self_attn.o_proj", out)
 }
 
@@ -127,6 +144,71 @@ func shortConvolution(c *arch.Config, get func(string) []float64, project func(s
 		out[i] *= gates[n+i]
 	}
 	return project("conv.out_proj", out)
+}
+
+// deltaNet is Qwen's, with the inputs that came before and what they have left.
+func deltaNet(c *arch.Config, get func(string) []float64, project func(string, []float64) []float64, h []float64, inputs *[][]float64, memory *[]float64) []float64 {
+	m := &c.Mixers
+	var qkv, z, b, a []float64
+	if m.Grouped {
+		all, both := project("linear_attn.in_proj_qkvz", h), project("linear_attn.in_proj_ba", h)
+		part := func(from []float64, head, at, n int) []float64 {
+			each := len(from) / m.KeyHeads
+			return from[head*each+at:][:n]
+		}
+		v, r := m.Values()/m.KeyHeads, m.ValueHeads/m.KeyHeads
+		var k, values []float64
+		for i := range m.KeyHeads {
+			qkv, k = append(qkv, part(all, i, 0, m.KeyDim)...), append(k, part(all, i, m.KeyDim, m.KeyDim)...)
+			values, z = append(values, part(all, i, 2*m.KeyDim, v)...), append(z, part(all, i, 2*m.KeyDim+v, v)...)
+			b, a = append(b, part(both, i, 0, r)...), append(a, part(both, i, r, r)...)
+		}
+		qkv = slices.Concat(qkv, k, values)
+	} else {
+		qkv, z = project("linear_attn.in_proj_qkv", h), project("linear_attn.in_proj_z", h)
+		b, a = project("linear_attn.in_proj_b", h), project("linear_attn.in_proj_a", h)
+	}
+	*inputs = append(*inputs, qkv)
+	x := convolved(c, get("linear_attn.conv1d.weight"), nil, *inputs)
+	for i, v := range x {
+		x[i] = v / (1 + math.Exp(-v))
+	}
+	if *memory == nil {
+		*memory = make([]float64, m.KeyDim*m.Values())
+	}
+	out := make([]float64, m.Values())
+	for head := range m.ValueHeads {
+		from := head / (m.ValueHeads / m.KeyHeads) * m.KeyDim
+		q, k, v := x[from:][:m.KeyDim], x[m.Keys()+from:][:m.KeyDim], x[2*m.Keys()+head*m.ValueDim:][:m.ValueDim]
+		squares := func(x []float64) (sum float64) {
+			for _, v := range x {
+				sum += v * v
+			}
+			return sum + 1e-6
+		}
+		ql, kl := math.Sqrt(squares(q)*float64(m.KeyDim)), math.Sqrt(squares(k))
+		keep := math.Exp(-math.Exp(get("linear_attn.A_log")[head]) * math.Log1p(math.Exp(a[head]+get("linear_attn.dt_bias")[head])))
+		state := (*memory)[head*m.KeyDim*m.ValueDim:][:m.KeyDim*m.ValueDim]
+		y := out[head*m.ValueDim:][:m.ValueDim]
+		for j := range y {
+			had := 0.0
+			for i := range k {
+				state[i*m.ValueDim+j] *= keep
+				had += state[i*m.ValueDim+j] * k[i] / kl
+			}
+			for i := range k {
+				state[i*m.ValueDim+j] += k[i] / kl * (v[j] - had) / (1 + math.Exp(-b[head]))
+				y[j] += state[i*m.ValueDim+j] * q[i] / ql
+			}
+		}
+		plain := *c
+		plain.NormOffset = false
+		for j, v := range norm(&plain, y, get("linear_attn.norm.weight")) {
+			g := z[head*m.ValueDim+j]
+			y[j] = v * g / (1 + math.Exp(-g))
+		}
+	}
+	return project("linear_attn.out_proj", out)
 }
 
 // convolved is the convolution of the last inputs; those before the first are 0.

@@ -167,7 +167,7 @@ func (l *Layers) survey(ctx context.Context, i int) error {
 	buffers, _ := stream.PlanResidency(1<<62, l.model.threads, layouts)
 	l.memory = append(l.memory, bytes+buffers.BufferBytes)
 	l.heap = max(l.heap, w.outliers+w.reading+tables(l.Config, 1, layouts))
-	l.escaped = max(l.escaped, escaped(layouts))
+	l.escaped = max(l.escaped, escaped(l.Config, layouts))
 	return nil
 }
 

@@ -136,6 +136,9 @@ func configure(ctx context.Context, src source) (c *arch.Config, notes []string,
 		if err == nil && c.PredictsAhead(src.has) {
 			notes = append(notes, fmt.Sprintf("layers from %d on predict several tokens at once; they are left out", c.Layers))
 		}
+		if c.SeesPictures(src.has) {
+			notes = append(notes, "what sees pictures is left out: text only")
+		}
 	}()
 	if c, err = src.config(ctx); err != nil || !c.TiedHead || !src.has(arch.HeadName) || !src.has(arch.EmbeddingName) {
 		return c, nil, err

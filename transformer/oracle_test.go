@@ -181,7 +181,14 @@ func inventConfig(t *rapid.T) *arch.Config {
 	if yes("no rope") {
 		c.NoRope = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "without rope")
 	}
-	if yes("convolutions") {
+	c.GatedAttention = !c.FusedQKV && yes("gates")
+	if yes("delta nets") {
+		heads := number("heads of keys", 1, 3)
+		c.Mixers = arch.Mixers{
+			Taps: number("taps", 2, 5), KeyHeads: heads, ValueHeads: heads * number("heads of values", 1, 3), KeyDim: number("key", 1, 20), ValueDim: number("value", 1, 20),
+			Grouped: yes("grouped"), Of: rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.DeltaMixer}), c.Layers, c.Layers).Draw(t, "mixers"),
+		}
+	} else if yes("convolutions") {
 		c.Mixers = arch.Mixers{Taps: number("taps", 2, 5), Bias: yes("convolution bias")}
 		c.Mixers.Of = rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.ConvMixer}), c.Layers, c.Layers).Draw(t, "mixers")
 	}

@@ -134,7 +134,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType,
 		Sequences: o.Sequences, Draft: w.draft, use: w.use,
 		Cache:   cache.bytes(o.Context, o.CacheType, 1) * int64(o.Sequences),
-		escaped: escaped(layouts),
+		escaped: escaped(c, layouts),
 		heap: o.Reserve + o.ReservePerToken*int64(o.Context) + tokenBytes*int64(o.Context*o.Sequences) +
 			tables(c, c.Layers, layouts) + w.outliers + w.reading,
 	}
@@ -358,17 +358,16 @@ func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 
 // filters is how many numbers a layer has in place of attention that no vector is multiplied by, at most.
 func filters(c *arch.Config) int {
-	return (c.Mixers.Taps + 1) * c.MixerWidth()
+	return (c.Mixers.Taps+1)*c.MixerWidth() + 2*c.Mixers.ValueHeads + c.Mixers.ValueDim
 }
 
-// escaped is the Go heap for what a token is multiplied by where matrices have escapes: those of queries, keys and
-// values at a time.
-func escaped(files []stream.Layout) int64 {
+// escaped is the Go heap for what a token is multiplied by where matrices have escapes: those that are multiplied by together.
+func escaped(c *arch.Config, files []stream.Layout) int64 {
 	most := 0
 	for i := range files {
 		most = max(most, files[i].Escaped)
 	}
-	return 3 * 4 * int64(most)
+	return int64(together(c)) * 4 * int64(most)
 }
 
 // Totals returns the plan's sums by name, for a receipt.

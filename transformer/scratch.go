@@ -47,13 +47,33 @@ func (e extent) floats(c *arch.Config) int64 {
 
 // shared is how many of them attention, feed-forward layer and output head have by turns.
 func (e extent) shared(c *arch.Config) int64 {
-	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim)
+	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim+gatedFloats(c))
 	head := int64(min(e.chunk, max(headBatch, e.sequences))) * int64(c.Vocab)
 	return max(attention, int64(e.chunk)*int64(mixerFloats(c)), 2*int64(e.chunk)*int64(c.WidestFFN())+e.routing(c), head)
 }
 
 // mixerFloats is how many of them a layer without attention takes for each token.
-func mixerFloats(c *arch.Config) int { return 5 * c.MixerWidth() }
+func mixerFloats(c *arch.Config) int {
+	a, b, d, e, f := mixerSizes(c)
+	return a + b + d + e + f
+}
+
+// mixerSizes are those of mixerScratch's parts.
+func mixerSizes(c *arch.Config) (in, between, out, gates, rates int) {
+	width, m := c.MixerWidth(), &c.Mixers
+	if m.KeyHeads == 0 {
+		return 3 * width, width, width, 0, 0
+	}
+	return width, width + m.Values(), max(m.Values(), 2*m.ValueHeads), m.Values(), 2 * m.ValueHeads
+}
+
+// gatedFloats is how many of them queries with their gates take for each token.
+func gatedFloats(c *arch.Config) int {
+	if !c.GatedAttention {
+		return 0
+	}
+	return 2 * c.Heads * c.HeadDim
+}
 
 // routing is how many of them a mixture of experts takes besides.
 func (e extent) routing(c *arch.Config) int64 {
@@ -79,13 +99,14 @@ func (e extent) worker(c *arch.Config) int64 {
 // heap is the scratch in the Go heap: activations packed once more for the kernels, in
 // lane order, those that escapes are multiplied by, rotations, and attention's tasks.
 func (e extent) heap(c *arch.Config) int64 {
-	widest := max(c.Hidden, c.WidestFFN(), c.Heads*c.HeadDim)
+	widest := max(c.Hidden, c.WidestFFN(), c.Heads*c.HeadDim, c.Mixers.Values())
+	beside := together(c) - 1 // each has a form of its own
 	packed := int64(e.chunk) * int64(widest+63) * 4
-	switch e.canon { // for queries, for keys and for values
+	switch e.canon {
 	case stream.CanonFloat:
-		packed += 2 * int64(e.chunk) * int64(c.Hidden+63) * 4
+		packed += int64(beside) * int64(e.chunk) * int64(c.Hidden+63) * 4
 	case stream.CanonInteger: // besides what is packed for other matrices
-		packed += int64(kernel.QuantizedSize(e.chunk, widest) + 2*kernel.QuantizedSize(e.chunk, c.Hidden))
+		packed += int64(kernel.QuantizedSize(e.chunk, widest) + beside*kernel.QuantizedSize(e.chunk, c.Hidden))
 	}
 	rotations := int64(e.chunk) * 2 * int64(4*c.HeadDim+128)
 	tasks := int64(e.chunk) * int64(unsafe.Sizeof(attentionTask{}))
@@ -94,6 +115,15 @@ func (e extent) heap(c *arch.Config) int64 {
 	}
 	choices := int64(e.chunk)*int64(c.Experts.PerToken)*int64(unsafe.Sizeof(choice{})+4) + 4*4*int64(c.Experts.Count)
 	return packed + rotations + tasks + choices + e.escaped*int64(e.chunk)
+}
+
+// together is how many matrices are multiplied by the same vectors at most: those of queries, keys and values, or the four of
+// a delta net.
+func together(c *arch.Config) int {
+	if c.Mixers.KeyHeads > 0 {
+		return 4
+	}
+	return 3
 }
 
 // total returns the bytes of the scratch, with what lies in the Go heap.
@@ -139,10 +169,12 @@ func (b *scratch) divide(c *arch.Config, e extent) {
 	rest = shared
 	a.q, a.out = take(chunk*c.Heads*c.HeadDim), take(chunk*c.Heads*c.HeadDim)
 	a.k, a.v = take(chunk*c.KVHeads*c.HeadDim), take(chunk*c.KVHeads*c.HeadDim)
+	a.gated = take(chunk * gatedFloats(c))
 	if rest = shared; c.Mixers.Of != nil {
 		b.mixer.runs = make([]run, 0, chunk)
-		width := c.MixerWidth()
-		b.mixer.in, b.mixer.between, b.mixer.out = take(chunk*3*width), take(chunk*width), take(chunk*width)
+		in, between, out, gates, rates := mixerSizes(c)
+		x := &b.mixer
+		x.in, x.between, x.out, x.gates, x.rates = take(chunk*in), take(chunk*between), take(chunk*out), take(chunk*gates), take(chunk*rates)
 	}
 	rest = shared
 	b.logits = take(min(chunk, len(shared)/c.Vocab) * c.Vocab)

@@ -13,6 +13,8 @@ type tasks struct {
 	rotating    rotating
 	attending   attending
 	convolving  convolving
+	remembering remembering
+	gating      gating
 	activating  activating
 	mixing      mixing
 	capping     capping

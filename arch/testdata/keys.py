@@ -31,6 +31,9 @@ CLASSES = {
     "qwen3_moe": hf.Qwen3MoeConfig,
     "glm4_moe": hf.Glm4MoeConfig,
     "gpt_oss": hf.GptOssConfig,
+    "qwen3_next": hf.Qwen3NextConfig,
+    "qwen3_5_text": hf.Qwen3_5TextConfig,
+    "qwen3_5_moe_text": hf.Qwen3_5MoeTextConfig,
     "lfm2": hf.Lfm2Config,
     "lfm2_moe": hf.Lfm2MoeConfig,
 }

@@ -52,10 +52,14 @@ func (c *planCommand) Run(env *environment) error {
 			limit += ", most of what the control group allows"
 		}
 	}
+	states := ""
+	if p.Snapshots > 0 {
+		states = fmt.Sprintf(", with states and %d copies of them", p.Snapshots)
+	}
 	fields := append([]field{
 		{"limit", limit},
 		{"program and tokenizer", size(p.Program)},
-		{"keys and values", fmt.Sprintf("%s for %d tokens in %s", size(p.Cache), p.Context, p.CacheType)},
+		{"keys and values", fmt.Sprintf("%s for %d tokens in %s%s", size(p.Cache), p.Context, p.CacheType, states)},
 		{"activations", fmt.Sprintf("%s for %d tokens of a prompt at a time, %d attention workers", size(p.Scratch), p.Chunk, p.Workers)},
 		{"block buffers", size(p.Buffers)},
 		{"resident weights", fmt.Sprintf("%s, %d of %d matrices", size(p.Resident), resident, len(p.Matrices))},

@@ -16,11 +16,13 @@ Weights are rounded to bfloat16 first, so both sides start from the same numbers
 Norms, biases and embeddings are random too: nothing may be left out unnoticed.
 """
 
+import contextlib
 import copy
 import json
 import math
 import pathlib
 import shutil
+from unittest import mock
 import sys
 
 import numpy as np
@@ -44,6 +46,12 @@ SMALL = dict(
 )
 
 
+def zero_centred(model, name):
+    """Whether a norm multiplies by 1 + w."""
+    kind = model.config.model_type
+    return "gemma" in kind or kind.startswith(("qwen3_next", "qwen3_5")) and "linear_attn" not in name
+
+
 def randomize(model, seed):
     """Fills all parameters so that every one of them matters."""
     g = torch.Generator().manual_seed(seed)
@@ -51,7 +59,7 @@ def randomize(model, seed):
         x = torch.randn(p.shape, generator=g, dtype=torch.float64)
         if "norm" in name:
             x = 0.3 * x
-            if "gemma" not in model.config.model_type:
+            if not zero_centred(model, name):
                 x = 1 + x
         elif name.endswith("bias"):
             x = 0.5 * x
@@ -87,6 +95,8 @@ def old_spelling(config):
     if c["model_type"] == "lfm2":
         c["full_attn_idxs"] = [i for i, kind in enumerate(layer_types) if kind == "full_attention"]
         c["block_ff_dim"], c["tie_embedding"] = c.pop("intermediate_size"), c.pop("tie_word_embeddings")
+    if c["model_type"].startswith(("qwen3_next", "qwen3_5")):
+        c["layer_types"] = layer_types
     if c["model_type"] == "lfm2_moe":
         c["layer_types"] = layer_types
     c["rope_theta"] = rope.pop("rope_theta")
@@ -101,6 +111,16 @@ def old_spelling(config):
             rope.pop("factor", None)
         c["rope_scaling"] = {"type": "su" if kind == "longrope" else kind, **rope}
     return c
+
+
+@contextlib.contextmanager
+def in_float64(model):
+    """Has delta nets compute in float64, too, whose recurrences go to float32 whatever a model's numbers are."""
+    if not model.config.model_type.startswith(("qwen3_next", "qwen3_5")):
+        yield
+        return
+    with mock.patch.object(torch, "float32", torch.float64), mock.patch.object(torch.Tensor, "float", torch.Tensor.double):
+        yield
 
 
 def fixture(name, config=None, n=24, context=64, seed=0, weights=None, store=None):
@@ -131,7 +151,7 @@ def fixture(name, config=None, n=24, context=64, seed=0, weights=None, store=Non
     # Experts' other implementations know no float64.
     model = hf.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
     tokens = torch.randint(0, model.config.vocab_size, (1, n), generator=torch.Generator().manual_seed(seed + 1))
-    with torch.no_grad():
+    with torch.no_grad(), in_float64(model):
         logits = model(tokens, use_cache=False).logits[0]
     assert logits.dtype == torch.float64
     np.save(out / "logits.npy", logits.numpy().astype(np.float32))
@@ -228,6 +248,19 @@ def main():
         rope_parameters=dict(rope_theta=500.0, rope_type="default")), weights="gpt_oss")
     fixture("gpt_oss-tied", gpt_oss(num_experts_per_tok=1, num_local_experts=3, attention_bias=False, tie_word_embeddings=True, sliding_window=3))
     fixture("gpt_oss-mxfp4", gpt_oss(hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_local_experts=3), store=mxfp4)
+    fixture("qwen3_next", qwen_hybrid(hf.Qwen3NextConfig, **QWEN_EXPERTS))
+    fixture("qwen3_next-dense", qwen_hybrid(hf.Qwen3NextConfig, **QWEN_EXPERTS | dict(norm_topk_prob=False, mlp_only_layers=[1], rope_parameters=dict(
+        rope_theta=500.0, rope_type="linear", factor=4.0, partial_rotary_factor=0.75))))
+    fixture("qwen3_next-tied", qwen_hybrid(
+        hf.Qwen3NextConfig, num_experts=0, linear_num_key_heads=1, linear_num_value_heads=1, linear_conv_kernel_dim=2, tie_word_embeddings=True, attention_bias=True,
+        layer_types=["full_attention", "linear_attention", "linear_attention", "full_attention"]))
+    fixture("qwen3_5_text", qwen_hybrid(hf.Qwen3_5TextConfig))
+    fixture("qwen3_5_text-rope", qwen_hybrid(hf.Qwen3_5TextConfig, rms_norm_eps=0.1, rope_parameters=dict(
+        rope_theta=500.0, rope_type="default", partial_rotary_factor=0.5, mrope_section=[1, 1, 1], mrope_interleaved=True)), weights="qwen3_5_text")
+    fixture("qwen3_5_text-tied", qwen_hybrid(hf.Qwen3_5TextConfig, linear_num_key_heads=3, linear_num_value_heads=3, attention_bias=True, tie_word_embeddings=True))
+    fixture("qwen3_5_moe_text", qwen_hybrid(hf.Qwen3_5MoeTextConfig, **QWEN_EXPERTS))
+    fixture("qwen3_5_moe_text-one", qwen_hybrid(hf.Qwen3_5MoeTextConfig, **QWEN_EXPERTS | dict(num_experts_per_tok=1)), weights="qwen3_5_moe_text")
+    fixture("qwen3_5_moe_text-tied", qwen_hybrid(hf.Qwen3_5MoeTextConfig, **QWEN_EXPERTS | dict(num_experts=3), linear_num_key_heads=1, tie_word_embeddings=True), seed=3)
     fixture("lfm2", lfm2())
     fixture("lfm2-taps", lfm2(conv_bias=True, conv_L_cache=5, block_auto_adjust_ff_dim=False, tie_word_embeddings=False, num_key_value_heads=2, layer_types=["full_attention", "conv", "conv", "full_attention"]))
     fixture("lfm2-eps", lfm2(norm_eps=0.1, rope_parameters=dict(rope_theta=500.0, rope_type="linear", factor=4.0)), weights="lfm2")
@@ -287,6 +320,15 @@ def gpt_oss(**change):
 def granite(kind, **change):
     return kind(**{
         **MIXTURE, "embedding_multiplier": 3.0, "attention_multiplier": 0.2, "residual_multiplier": 0.6, "logits_scaling": 4.0, **change})
+
+
+QWEN_EXPERTS = dict(num_experts=5, num_experts_per_tok=3, moe_intermediate_size=13, shared_expert_intermediate_size=17)
+
+
+def qwen_hybrid(kind, **change):
+    return kind(**{
+        **MIXTURE, "head_dim": 16, "num_hidden_layers": 4, "linear_conv_kernel_dim": 4, "linear_num_key_heads": 2, "linear_num_value_heads": 4,
+        "linear_key_head_dim": 6, "linear_value_head_dim": 5, "layer_types": ["linear_attention", "full_attention", "linear_attention", "linear_attention"], **change})
 
 
 def lfm2(**change):

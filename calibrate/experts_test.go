@@ -42,6 +42,19 @@ func TestExpertsCalibrated(t *testing.T) {
 		t.Error("other statistics with one thread")
 	}
 	s := opened(t, want)
+	use := s.ExpertUse()
+	if use == nil || use.Tokens != 16*64 || use.Check(2, 5) != nil {
+		t.Fatalf("uses of experts: %+v", use)
+	}
+	for l, uses := range use.Uses {
+		sum := int64(0)
+		for _, n := range uses {
+			sum += n
+		}
+		if sum != 3*use.Tokens {
+			t.Errorf("layer %d: %v are %d uses of %d tokens, want 3 a token", l, uses, sum, use.Tokens)
+		}
+	}
 	for name, c := range map[string]struct{ n, each int }{
 		"mlp.experts.gate_proj.weight": {28, 1}, "mlp.experts.up_proj.weight": {28, 1}, "mlp.shared_expert.up_proj.weight": {28, 1},
 		"mlp.experts.down_proj.weight": {13, 3}, "mlp.shared_expert.down_proj.weight": {17, 1},

@@ -321,6 +321,7 @@ func (c *calibration) layer(ctx context.Context, i int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, sums.free()) }()
+	uses := func() []int64 { return nil }
 	step := func(x []float32, see func(in *transformer.Input, x []float32) error) error {
 		c.layers.Norm(x)
 		return see(sums.inputs[0], x)
@@ -334,6 +335,7 @@ func (c *calibration) layer(ctx context.Context, i int) (err error) {
 		step = func(x []float32, see func(in *transformer.Input, x []float32) error) error {
 			return layer.Run(ctx, x, see)
 		}
+		uses = layer.ExpertUses
 	} else if len(sums.inputs) == 0 {
 		step = func([]float32, func(in *transformer.Input, x []float32) error) error { return nil }
 	}
@@ -359,7 +361,7 @@ func (c *calibration) layer(ctx context.Context, i int) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.work.note(boundary{Done: i + 1, Activations: hex.EncodeToString(hash.Sum(nil)), Grams: grams})
+	return c.work.note(boundary{Done: i + 1, Activations: hex.EncodeToString(hash.Sum(nil)), Grams: grams, Uses: uses()})
 }
 
 // write writes the statistics of all layers to path.
@@ -373,6 +375,9 @@ func (c *calibration) write(ctx context.Context, path string) error {
 			}
 			list = append(list, e)
 		}
+	}
+	for i := range c.layers.Config.Layers {
+		c.head.uses = append(c.head.uses, c.work.lines[i+1].Uses)
 	}
 	tensors, metadata, err := describe(&c.head, list)
 	if err != nil {

@@ -17,10 +17,14 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
 // format is what the metadata of statistics say they are.
 const format = "helix-substrate statistics v1"
+
+// usesKey is the metadata's key of how often experts were chosen, which only mixtures have.
+const usesKey = "expert_uses"
 
 // tokensName is the tensor of the windows' tokens.
 const tokensName = "tokens"
@@ -55,7 +59,8 @@ type head struct {
 	Text    string // SHA-256 of the text's sections, text.Sum
 	Context int
 	Windows int
-	tokens  string // SHA-256 of the tokens
+	tokens  string    // SHA-256 of the tokens
+	uses    [][]int64 // of experts, by layer; those of layers without any are empty
 }
 
 // summed is how many tokens of a head's windows Σ is the mean of.
@@ -79,11 +84,19 @@ func describe(h *head, list []entry) ([]safetensors.Entry, map[string]string, er
 	for i := range list {
 		tensors = append(tensors, safetensors.Entry{Name: list[i].Key, DType: dtype.F32, Shape: []int{list[i].size()}})
 	}
-	return tensors, map[string]string{
+	metadata := map[string]string{
 		"format": format, "source_sha256": h.Source, "text_sha256": h.Text, "tokens_sha256": h.tokens,
 		"context": strconv.Itoa(h.Context), "windows": strconv.Itoa(h.Windows), "held_out_every": strconv.Itoa(heldOut),
 		"inputs": string(text),
-	}, nil
+	}
+	if slices.ContainsFunc(h.uses, func(layer []int64) bool { return len(layer) > 0 }) {
+		uses, err := json.Marshal(h.uses)
+		if err != nil {
+			return nil, nil, err
+		}
+		metadata[usesKey] = string(uses)
+	}
+	return tensors, metadata, nil
 }
 
 // Statistics is an open file of statistics. It is safe for concurrent use; Close ends it.
@@ -166,8 +179,15 @@ func (s *Statistics) parse() error {
 	if err := strictjson.Unmarshal([]byte(m["inputs"]), &s.inputs, ErrStatistics); err != nil {
 		return fmt.Errorf("inputs: %w", err)
 	}
-	if len(m) != 8 {
-		return bad("%d metadata, 8 are known", len(m))
+	known := 8
+	if uses, ok := m[usesKey]; ok {
+		known++
+		if err := strictjson.Unmarshal([]byte(uses), &h.uses, ErrStatistics); err != nil {
+			return fmt.Errorf("%s: %w", usesKey, err)
+		}
+	}
+	if len(m) != known {
+		return bad("%d metadata, %d are known", len(m), known)
 	}
 	s.Source, s.Text, s.Context, s.Windows = h.Source, h.Text, h.Context, h.Windows
 	return s.compare()
@@ -232,6 +252,15 @@ func (s *Statistics) Inputs() []Input {
 		list = append(list, s.input(i))
 	}
 	return list
+}
+
+// ExpertUse returns how often the experts of a mixture were chosen for all tokens of the windows, nil where that is not known. It is the caller's to compare with
+// the model.
+func (s *Statistics) ExpertUse() *model.ExpertUse {
+	if s.head.uses == nil {
+		return nil
+	}
+	return &model.ExpertUse{Tokens: int64(s.Windows) * int64(s.Context), Uses: s.head.uses}
 }
 
 // Gram writes the lower triangle of Σ, row by row, to dst, which has N·(N+1)/2 values.

@@ -50,9 +50,10 @@ type stateHeader struct {
 
 // boundary is the end of a layer, of which the lines before it have those before.
 type boundary struct {
-	Done        int      `json:"done"`        // layers; the first boundary, of the embeddings, has 0
-	Activations string   `json:"activations"` // SHA-256 of what the next layer reads
-	Grams       []string `json:"grams"`       // SHA-256 of each Σ of the layer, which follow each other
+	Done        int      `json:"done"`           // layers; the first boundary, of the embeddings, has 0
+	Activations string   `json:"activations"`    // SHA-256 of what the next layer reads
+	Grams       []string `json:"grams"`          // SHA-256 of each Σ of the layer, which follow each other
+	Uses        []int64  `json:"uses,omitempty"` // of each of the layer's experts
 }
 
 // work is a directory in which a calibration keeps what a killed process can go on with.

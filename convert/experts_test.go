@@ -54,6 +54,9 @@ func TestConvertExperts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if use := m.Manifest.ExpertUse; use == nil || use.Tokens != 4096 || use.Check(2, 5) != nil {
+		t.Errorf("uses of experts: %+v", use)
+	}
 	formats := map[string]string{}
 	for name, e := range m.Manifest.Tensors {
 		if rest, ok := strings.CutPrefix(name, "model.layers.1.mlp."); ok {

@@ -59,6 +59,9 @@ func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
 		return nil, err
 	}
 	m.Repository = c.src.Repository()
+	if k := c.calibration; k != nil && k.statistics != nil {
+		m.ExpertUse = k.statistics.ExpertUse()
+	}
 	if len(m.Sources) == 1 {
 		m.SourceSHA256 = m.Sources[0].SHA256
 	}

@@ -226,13 +226,11 @@ func (m *Model) ExpertUse() (*model.ExpertTable, error) {
 	}
 	use := model.ExpertUse{Uses: make([][]int64, len(m.blocks))}
 	for l := range m.blocks {
-		e := &m.blocks[l].Experts
-		uses, sum := make([]int64, len(e.uses)), int64(0)
-		for i := range uses {
-			uses[i] = e.uses[i].Load()
-			sum += uses[i]
+		use.Uses[l] = m.blocks[l].Experts.counts()
+		sum := int64(0)
+		for _, n := range use.Uses[l] {
+			sum += n
 		}
-		use.Uses[l] = uses
 		use.Tokens = max(use.Tokens, sum/int64(m.Config.Experts.PerToken))
 	}
 	return model.NewExpertTable(root, use), nil

@@ -26,6 +26,18 @@ type experts struct {
 	see func(x []float32) error // is shown what Down is multiplied by, token by token; nil: nobody looks
 }
 
+// counts returns how often each expert was chosen, nil if there are none.
+func (e *experts) counts() []int64 {
+	if len(e.uses) == 0 {
+		return nil
+	}
+	list := make([]int64, len(e.uses))
+	for i := range list {
+		list[i] = e.uses[i].Load()
+	}
+	return list
+}
+
 // choice is an expert that a vector gets.
 type choice struct {
 	expert int32

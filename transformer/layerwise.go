@@ -426,6 +426,9 @@ func (y *Layer) RunTo(ctx context.Context, x []float32, last *Input, see func(in
 	})
 }
 
+// ExpertUses returns how often each of the layer's experts was chosen since it was opened; nil if it has none.
+func (y *Layer) ExpertUses() []int64 { return y.layers.model.blocks[y.index].Experts.counts() }
+
 // Close frees the layer's weights.
 func (y *Layer) Close() error {
 	m := y.layers.model

@@ -163,6 +163,13 @@ func (c *ExpertCache) Fill(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c.holding.fill()
+	e.upcoming.reset()
+	for _, p := range c.parts {
+		for _, i := range c.holding.expert {
+			e.upcoming.add(blockRun{p.file, int(i) * p.per, (int(i) + 1) * p.per})
+		}
+	}
+	e.upcoming.advance(0)
 	for _, p := range c.parts {
 		err := e.pool.Run(ctx, e.threads, len(p.state), workers.Func(func(_, at int) error {
 			_, err := p.read(ctx, nil, int(c.holding.expert[at/p.per])*p.per+at%p.per)

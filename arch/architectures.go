@@ -160,6 +160,44 @@ var families = []family{
 		},
 	},
 	{
+		names: []string{"deepseek_v2"},
+		about: "DeepSeek V2: compressed keys and values, experts and shared ones",
+		defaults: `{"vocab_size": 102400, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32, "q_lora_rank": 1536, "kv_lora_rank": 512,
+			"qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128, "n_routed_experts": 64, "n_shared_experts": 2, "moe_intermediate_size": 1407, "routed_scaling_factor": 1, "topk_method": "greedy"}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			switch h.TopK {
+			case "greedy":
+				c.Experts.Groups, c.Experts.GroupsPerToken = 0, 0
+			case "group_limited_greedy":
+			default:
+				return fmt.Errorf("topk_method %q is not supported (only greedy or group_limited_greedy): %w", h.TopK, ErrKey)
+			}
+			return deepSeek(c, h)
+		},
+	},
+	{
+		names: []string{"deepseek_v3"},
+		about: "DeepSeek V3 and R1, Kimi K2, Moonlight: compressed keys and values, experts by a router of sigmoids, and shared ones",
+		defaults: `{"vocab_size": 129280, "hidden_size": 7168, "intermediate_size": 18432, "num_hidden_layers": 61, "num_attention_heads": 128, "max_position_embeddings": 4096,
+			"q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128, "n_routed_experts": 256, "n_shared_experts": 1, "moe_intermediate_size": 2048,
+			"num_experts_per_tok": 8, "n_group": 8, "topk_group": 4, "first_k_dense_replace": 3, "norm_topk_prob": true, "routed_scaling_factor": 2.5}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.Experts.Sigmoid, c.Experts.Bias = true, true
+			return deepSeek(c, h)
+		},
+	},
+	{
+		names: []string{"glm4_moe_lite"},
+		about: "GLM 4.7 Flash: as DeepSeek V3",
+		defaults: `{"vocab_size": 154880, "hidden_size": 2048, "intermediate_size": 10240, "num_hidden_layers": 47, "num_attention_heads": 20, "max_position_embeddings": 202752, "rms_norm_eps": 1e-5,
+			"q_lora_rank": 768, "kv_lora_rank": 512, "qk_nope_head_dim": 192, "qk_rope_head_dim": 64, "v_head_dim": 256, "n_routed_experts": 64, "n_shared_experts": 1, "moe_intermediate_size": 1536,
+			"num_experts_per_tok": 4, "first_k_dense_replace": 1, "norm_topk_prob": true, "routed_scaling_factor": 1.8}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.Experts.Sigmoid, c.Experts.Bias = true, true
+			return deepSeek(c, h)
+		},
+	},
+	{
 		names: []string{"gpt_oss", "gpt-oss"},
 		about: "gpt-oss: experts with biases and clamped activations, attention sinks, windows in every other layer",
 		defaults: `{"max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "num_key_value_heads": 8, "head_dim": 64, "sliding_window": 128, "attention_bias": true,
@@ -341,6 +379,14 @@ func granite(c *Config, h *hfConfig) error {
 	}
 	c.AttnScale, c.EmbedScale, c.ResidualScale, c.LogitScale = h.AttnMultiplier, h.EmbedMultiplier, h.ResidualMultiplier, float32(1/h.LogitsScaling)
 	return nil
+}
+
+// deepSeek is what the models with compressed keys and values share.
+func deepSeek(c *Config, h *hfConfig) error {
+	if h.Scale == 0 {
+		return fmt.Errorf("routed_scaling_factor 0: %w", ErrConfig)
+	}
+	return h.latent(c)
 }
 
 // olmo is what OLMo 2 and 3 share; of GGUF files the first has windows too.

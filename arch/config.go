@@ -36,6 +36,7 @@ type Config struct {
 	Rope      Rope // of global layers
 	LocalRope Rope // of layers with a sliding window; only Gemma 3's differs
 
+	Latent  Latent // keys and values that are compressed
 	Experts Experts
 	Mixers  Mixers // of layers without attention
 
@@ -107,7 +108,7 @@ func (c *Config) Check() error {
 	switch {
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("%d heads share %d key/value heads unevenly: %w", c.Heads, c.KVHeads, ErrConfig)
-	case c.HeadDim%2 != 0:
+	case c.HeadDim%2 != 0 && c.Latent.KV == 0:
 		return fmt.Errorf("head size %d is odd: rotary embeddings need pairs: %w", c.HeadDim, ErrConfig)
 	case !(c.NormEps >= 0 && c.NormEps < 1):
 		return fmt.Errorf("norm epsilon %v: %w", c.NormEps, ErrConfig)
@@ -136,6 +137,9 @@ func (c *Config) Check() error {
 		return err
 	}
 	if err := c.Mixers.check(c.Layers); err != nil {
+		return err
+	}
+	if err := c.Latent.check(c); err != nil {
 		return err
 	}
 	if err := c.Rope.check(c.HeadDim); err != nil {

@@ -22,8 +22,8 @@ type Experts struct {
 	Epsilon   float64 // added to the sum that normalized sigmoids are divided by; 0 means 1e-20
 	Bias      bool    // a vector is added to what decides about the choice (GLM 4.5); only with sigmoids
 	Biases    bool    // the router's and the experts' matrices have biases (gpt-oss)
-	// Groups of neighbouring experts, if not 0: chosen are experts of GroupsPerToken of them, those
-	// whose two best are best together; only with sigmoids.
+	// Groups of neighbouring experts, if not 0: chosen are experts of GroupsPerToken of them, with sigmoids those
+	// whose two best are best together, with a softmax those that have the best.
 	Groups, GroupsPerToken int
 
 	Shared     int  // length between up and down projections of the expert that is always chosen; 0 for none
@@ -53,9 +53,9 @@ func (e *Experts) check(layers int) error {
 		return fmt.Errorf("experts' weights divided by their sum and %v: %w", e.Epsilon, ErrConfig)
 	case !(e.Scale >= 0 && e.Scale <= 1e6):
 		return fmt.Errorf("experts' weights times %v: %w", e.Scale, ErrConfig)
-	case (e.Bias || e.Groups != 0) && !e.Sigmoid:
-		return fmt.Errorf("a bias or groups for choosing experts by a softmax: %w", ErrConfig)
-	case e.Groups != 0 && (e.Groups < 1 || e.Count%e.Groups != 0 || e.Count/e.Groups < 2):
+	case e.Bias && !e.Sigmoid:
+		return fmt.Errorf("a bias for choosing experts by a softmax: %w", ErrConfig)
+	case e.Groups != 0 && (e.Groups < 1 || e.Count%e.Groups != 0 || e.Sigmoid && e.Count/e.Groups < 2):
 		return fmt.Errorf("%d groups of %d experts: %w", e.Groups, e.Count, ErrConfig)
 	case e.Groups != 0 && (e.GroupsPerToken < 1 || e.GroupsPerToken > e.Groups || e.GroupsPerToken*(e.Count/e.Groups) < e.PerToken):
 		return fmt.Errorf("%d experts a token of %d of %d groups: %w", e.PerToken, e.GroupsPerToken, e.Groups, ErrConfig)
@@ -98,8 +98,11 @@ type hfExperts struct {
 	GroupsPerToken int     `json:"topk_group"`
 	DenseFirst     int     `json:"first_k_dense_replace"`
 
-	DenseLead int  `json:"num_dense_layers"` // LFM2's words
-	UseBias   bool `json:"use_expert_bias"`
+	DenseLead int    `json:"num_dense_layers"` // LFM2's words
+	UseBias   bool   `json:"use_expert_bias"`
+	TopK      string `json:"topk_method"`
+
+	FFNTypes []string `json:"mlp_layer_types"`
 }
 
 // checkExperts refuses keys, of those that were read, that contradict each other or name nothing.
@@ -146,6 +149,17 @@ func (h *hfConfig) experts(c *Config) error {
 	dense := make([]bool, c.Layers)
 	for l := range dense {
 		dense[l] = (l+1)%step != 0 || l < max(e.DenseFirst, e.DenseLead)
+	}
+	if e.FFNTypes != nil {
+		if len(e.FFNTypes) != c.Layers {
+			return fmt.Errorf("mlp_layer_types names %d of %d layers: %w", len(e.FFNTypes), c.Layers, ErrConfig)
+		}
+		for l, kind := range e.FFNTypes {
+			if kind != "dense" && kind != "sparse" {
+				return fmt.Errorf("mlp_layer_types has %q, not dense or sparse: %w", kind, ErrKey)
+			}
+			dense[l] = kind == "dense"
+		}
 	}
 	for _, l := range e.DenseLayers {
 		dense[l] = true

@@ -51,6 +51,7 @@ type hfConfig struct {
 
 	hfExperts
 	hfMixers
+	hfLatent
 
 	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings
 	NoRopeInterval *int  `json:"no_rope_layer_interval"`
@@ -220,6 +221,9 @@ func (h *hfConfig) llama(name string) (*Config, error) {
 	}
 	if h.KVHeads != nil {
 		c.KVHeads = *h.KVHeads
+	}
+	if h.KVRank > 0 {
+		c.HeadDim = h.KeyDim + h.KeyRopeDim
 	}
 	if c.HeadDim == 0 && c.Heads > 0 {
 		if c.Hidden%c.Heads != 0 {

@@ -36,6 +36,11 @@ type Use string
 // What layers have weights for.
 const (
 	AttentionNorm     Use = "attention_norm" // before attention
+	KeyValueDown      Use = "key_value_down" // what keys and values are made of, and the keys' last values, which turn
+	KeyValueNorm      Use = "key_value_norm" // of the former
+	KeyValueUp        Use = "key_value_up"   // keys and values of each head
+	QueryDown         Use = "query_down"     // what queries are made of
+	QueryDownNorm     Use = "query_down_norm"
 	Query             Use = "query"
 	Key               Use = "key"
 	Value             Use = "value"
@@ -75,6 +80,8 @@ func (u Use) Input() Use {
 		return Query
 	case MixerGate, MixerRate, MixerStep:
 		return MixerInput
+	case QueryDown:
+		return KeyValueDown
 	case FFNUp, ExpertRouter, ExpertGate, ExpertUp:
 		return FFNGate
 	}
@@ -186,9 +193,12 @@ func (c *Config) attentionWeights(add *layerList) {
 	if c.GatedAttention {
 		q.Rows *= 2
 	}
-	if c.FusedQKV {
+	switch {
+	case c.Latent.KV > 0:
+		c.latentWeights(add)
+	case c.FusedQKV:
 		add.projection("self_attn.qkv_proj", c.Hidden, c.QKVBias, q, k, v)
-	} else {
+	default:
 		add.projection("self_attn.q_proj", c.Hidden, c.QKVBias, q)
 		add.projection("self_attn.k_proj", c.Hidden, c.QKVBias, k)
 		add.projection("self_attn.v_proj", c.Hidden, c.QKVBias, v)
@@ -201,7 +211,7 @@ func (c *Config) attentionWeights(add *layerList) {
 	if c.Sinks {
 		add.vector("self_attn.sinks", Sinks, c.Heads)
 	}
-	add.projection("self_attn.o_proj", queries, c.OutBias, Part{AttentionOutput, c.Hidden})
+	add.projection("self_attn.o_proj", c.Heads*c.ValueDim(), c.OutBias, Part{AttentionOutput, c.Hidden})
 }
 
 // expertWeights lists the tensors of a layer's mixture of experts.

@@ -83,6 +83,12 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 // linear returns the block's linear layer of a use; nil for a vector's.
 func (b *block) linear(u arch.Use) *linear {
 	switch u {
+	case arch.KeyValueDown:
+		return &b.Attention.Latent.Down
+	case arch.KeyValueUp:
+		return &b.Attention.Latent.Up
+	case arch.QueryDown:
+		return &b.Attention.Latent.Query
 	case arch.Query:
 		return &b.Attention.Q
 	case arch.Key:
@@ -142,6 +148,10 @@ func (b *block) vector(u arch.Use) *[]float32 {
 		return &b.Attention.QNorm
 	case arch.KeyNorm:
 		return &b.Attention.KNorm
+	case arch.KeyValueNorm:
+		return &b.Attention.Latent.Norm
+	case arch.QueryDownNorm:
+		return &b.Attention.Latent.QueryNorm
 	case arch.Sinks:
 		return &b.Attention.Sinks
 	case arch.PostAttentionNorm:

@@ -11,6 +11,7 @@ import (
 // 2023): every key/value head serves Heads/KVHeads query heads.
 type attention struct {
 	Q, K, V, O   linear
+	Latent       latent    // instead of K and V, where keys and values are compressed
 	QNorm, KNorm []float32 // of a head, or of all of them; or nil
 	Sinks        []float32 // of each query head, or nil
 }
@@ -19,6 +20,7 @@ type attention struct {
 type attentionScratch struct {
 	q, k, v, out []float32
 	gated        []float32 // queries with a gate behind each, where there are any
+	latent       latentScratch
 	workers      []*kernel.AttentionMemory
 	tasks        []attentionTask // of a key/value head each
 }
@@ -41,16 +43,22 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 	b := &p.attention
 	q, k, v := b.q[:n*c.Heads*c.HeadDim], b.k[:n*c.KVHeads*c.HeadDim], b.v[:n*c.KVHeads*c.HeadDim]
 	m := p.model
-	queries := q
-	if c.GatedAttention {
-		queries = b.gated[:2*len(q)]
-	}
-	if err := m.engine.DotAll(ctx, x, t.Q.to(queries), t.K.to(k), t.V.to(v)); err != nil {
-		return err
-	}
-	p.rotating = rotating{p, l, t, q, k, v}
-	if err := m.each(ctx, n, len(q)+len(k), &p.rotating); err != nil {
-		return err
+	if c.Latent.KV > 0 {
+		if err := p.expand(ctx, l, t, q, k, v, x); err != nil {
+			return err
+		}
+	} else {
+		queries := q
+		if c.GatedAttention {
+			queries = b.gated[:2*len(q)]
+		}
+		if err := m.engine.DotAll(ctx, x, t.Q.to(queries), t.K.to(k), t.V.to(v)); err != nil {
+			return err
+		}
+		p.rotating = rotating{p, l, t, q, k, v}
+		if err := m.each(ctx, n, len(q)+len(k), &p.rotating); err != nil {
+			return err
+		}
 	}
 	p.divideAttention()
 	p.attending = attending{p, l, t.Sinks}
@@ -63,7 +71,7 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 			return err
 		}
 	}
-	return m.engine.DotAll(ctx, b.out[:n*c.Heads*c.HeadDim], t.O.to(y))
+	return m.engine.DotAll(ctx, p.attended(n), t.O.to(y))
 }
 
 // gating multiplies what query heads see by the sigmoids of their gates. A part is a row.

@@ -19,7 +19,7 @@ type block struct {
 
 // uses are what a block has linear layers for, in the order of use; not all blocks have all.
 var uses = []arch.Use{
-	arch.Query, arch.Key, arch.Value, arch.AttentionOutput,
+	arch.KeyValueDown, arch.QueryDown, arch.Query, arch.Key, arch.Value, arch.KeyValueUp, arch.AttentionOutput,
 	arch.MixerInput, arch.MixerGate, arch.MixerRate, arch.MixerStep, arch.MixerOutput,
 	arch.ExpertRouter, arch.ExpertGate, arch.ExpertUp, arch.FFNGate, arch.FFNUp, arch.ExpertDown, arch.FFNDown,
 }

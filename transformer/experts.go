@@ -54,7 +54,7 @@ type routing struct {
 	order   []int32   // of choices, by expert; those of one in ascending order of tokens
 	ends    []int32   // of each expert's part of order
 
-	keys, sums []float32 // [experts], of a token, and of its groups
+	keys, sums []float32 // [experts], of a token, and what its groups are chosen by
 	best       []int32   // [experts]: places of the largest
 }
 
@@ -144,6 +144,10 @@ func (r *routing) choose(x *arch.Experts, chosen []choice, logits, bias []float3
 		}
 	}
 	if x.Groups > 0 {
+		if !x.Sigmoid {
+			keys = r.keys
+			copy(keys, logits)
+		}
 		r.keepGroups(x)
 	}
 	r.best = largest(r.best[:len(chosen)], keys)
@@ -184,8 +188,13 @@ func (r *routing) choose(x *arch.Experts, chosen []choice, logits, bias []float3
 func (r *routing) keepGroups(x *arch.Experts) {
 	keys, sums, size := r.keys, r.sums, x.Count/x.Groups
 	for g := range sums {
-		best := largest(r.best[:2], keys[g*size:][:size])
-		sums[g] = keys[g*size+int(best[0])] + keys[g*size+int(best[1])]
+		group := keys[g*size:][:size]
+		if !x.Sigmoid {
+			sums[g] = group[largest(r.best[:1], group)[0]]
+			continue
+		}
+		best := largest(r.best[:2], group)
+		sums[g] = group[best[0]] + group[best[1]]
 	}
 	kept := largest(r.best[:x.GroupsPerToken], sums)
 	for i := range keys {

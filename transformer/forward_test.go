@@ -90,7 +90,9 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 // selfAttention is attention of a normalized vector, with what came before it.
 func selfAttention(c *arch.Config, l, context, position int, get func(string) []float64, project func(string, []float64) []float64, h []float64, keys, values *[][]float64) []float64 {
 	var q, k, v []float64
-	if nq, nk := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim; c.FusedQKV {
+	if nq, nk := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim; c.Latent.KV > 0 {
+		q, k, v = latentHeads(c, context, position, get, project, h)
+	} else if c.FusedQKV {
 		qkv := project("self_attn.qkv_proj", h)
 		q, k, v = qkv[:nq], qkv[nq:nq+nk], qkv[nq+nk:]
 	} else {
@@ -107,11 +109,13 @@ func selfAttention(c *arch.Config, l, context, position int, get func(string) []
 	if c.WholeNorm {
 		q, k = norm(c, q, get("self_attn.q_norm.weight")), norm(c, k, get("self_attn.k_norm.weight"))
 	}
-	for n := range c.Heads {
-		head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], get("self_attn.q_norm.weight"))
-	}
-	for n := range c.KVHeads {
-		head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], get("self_attn.k_norm.weight"))
+	if c.Latent.KV == 0 {
+		for n := range c.Heads {
+			head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], get("self_attn.q_norm.weight"))
+		}
+		for n := range c.KVHeads {
+			head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], get("self_attn.k_norm.weight"))
+		}
 	}
 	*keys, *values = append(*keys, k), append(*values, v)
 	out := make([]float64, c.Heads*c.HeadDim)
@@ -127,7 +131,42 @@ func selfAttention(c *arch.Config, l, context, position int, get func(string) []
 			out[i] /= 1 + math.Exp(-g)
 		}
 	}
+	if c.Latent.KV > 0 {
+		var short []float64
+		for n := range c.Heads {
+			short = append(short, out[n*c.HeadDim:][:c.Latent.Value]...)
+		}
+		out = short
+	}
 	return project("self_attn.o_proj", out)
+}
+
+// latentHeads makes queries, keys and values of compressed ones, the values as long as the keys.
+func latentHeads(c *arch.Config, context, position int, get func(string) []float64, project func(string, []float64) []float64, h []float64) (q, k, v []float64) {
+	a := c.Latent
+	normed := func(x []float64, name string) []float64 {
+		of := *c
+		of.NormEps = a.NormEps
+		return norm(&of, x, get(name))
+	}
+	if a.Query > 0 {
+		q = project("self_attn.q_b_proj", normed(project("self_attn.q_a_proj", h), "self_attn.q_a_layernorm.weight"))
+	} else {
+		q = project("self_attn.q_proj", h)
+	}
+	down := project("self_attn.kv_a_proj_with_mqa", h)
+	up := project("self_attn.kv_b_proj", normed(down[:a.KV], "self_attn.kv_a_layernorm.weight"))
+	turned, fixed := down[a.KV:], c.HeadDim-len(down[a.KV:])
+	of := *c // whose heads turn whole
+	of.HeadDim, of.QKNorm = len(turned), false
+	head(&of, 0, context, position, turned, nil)
+	for n := range c.Heads {
+		head(&of, 0, context, position, q[n*c.HeadDim+fixed:][:len(turned)], nil)
+		one := up[n*(fixed+a.Value):][:fixed+a.Value]
+		k = append(append(k, one[:fixed]...), turned...)
+		v = append(append(v, one[fixed:]...), make([]float64, c.HeadDim-a.Value)...)
+	}
+	return q, k, v
 }
 
 // shortConvolution is LFM2's layer, with the inputs that came before.
@@ -270,7 +309,9 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float
 		best := make([]float64, x.Groups)
 		for g := range best {
 			two := places(keys[g*size:][:size])
-			best[g] = keys[g*size+two[0]] + keys[g*size+two[1]]
+			if best[g] = keys[g*size+two[0]]; x.Sigmoid {
+				best[g] += keys[g*size+two[1]]
+			}
 		}
 		order := places(best)
 		closest = lead(best, order, x.GroupsPerToken)

@@ -49,6 +49,9 @@ func TestLayersAreTheModel(t *testing.T) {
 				wanted := 0
 				for l := range f.config.Layers {
 					wanted += 4
+					if f.config.Latent.KV > 0 {
+						wanted += 2 // those of what keys and values are made of, and of these
+					}
 					if f.config.HasExperts(l) && f.config.Experts.Shared > 0 {
 						wanted++
 					}

@@ -202,7 +202,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 		}
 		c.Experts.Biases = yes("biases")
 		c.Experts.Scale = rapid.SampledFrom([]float32{0, 2.5}).Draw(t, "scale")
-		if c.Experts.Sigmoid && n%2 == 0 && n >= 4 && yes("groups") {
+		if n%2 == 0 && n >= 4 && yes("groups") {
 			c.Experts.Groups = n / 2
 			least := (c.Experts.PerToken + 1) / 2
 			c.Experts.GroupsPerToken = number("groups a token", least, n/2)
@@ -217,6 +217,11 @@ func inventConfig(t *rapid.T) *arch.Config {
 	c.Rope, c.LocalRope = rope("rope"), rope("local rope")
 	if c.SlidingWindow > 0 {
 		c.Local = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "local")
+	}
+	if yes("latent") {
+		c.Latent = arch.Latent{KV: number("kv rank", 1, 40), Query: number("query rank", 0, 40), Value: number("value", 1, c.HeadDim), NormEps: 1e-3}
+		c.KVHeads, c.QKNorm, c.WholeNorm, c.FusedQKV, c.GatedAttention, c.Sinks, c.NoRope, c.SlidingWindow, c.Local = c.Heads, false, false, false, false, false, nil, 0, nil
+		c.Rope.Dim = max(2, c.Rope.Dim)
 	}
 	if err := c.Check(); err != nil {
 		t.Fatal(err)

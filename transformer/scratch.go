@@ -49,6 +49,7 @@ func (e extent) floats(c *arch.Config) int64 {
 func (e extent) shared(c *arch.Config) int64 {
 	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim+gatedFloats(c))
 	head := int64(min(e.chunk, max(headBatch, e.sequences))) * int64(c.Vocab)
+	attention += int64(e.chunk) * latentFloats(c)
 	return max(attention, int64(e.chunk)*int64(mixerFloats(c)), 2*int64(e.chunk)*int64(c.WidestFFN())+e.routing(c), head)
 }
 
@@ -99,7 +100,7 @@ func (e extent) worker(c *arch.Config) int64 {
 // heap is the scratch in the Go heap: activations packed once more for the kernels, in
 // lane order, those that escapes are multiplied by, rotations, and attention's tasks.
 func (e extent) heap(c *arch.Config) int64 {
-	widest := max(c.Hidden, c.WidestFFN(), c.Heads*c.HeadDim, c.Mixers.Values())
+	widest := max(c.Hidden, c.WidestFFN(), c.Heads*c.HeadDim, c.Mixers.Values(), c.Latent.KV, c.Latent.Query)
 	beside := together(c) - 1 // each has a form of its own
 	packed := int64(e.chunk) * int64(widest+63) * 4
 	switch e.canon {
@@ -170,6 +171,7 @@ func (b *scratch) divide(c *arch.Config, e extent) {
 	a.q, a.out = take(chunk*c.Heads*c.HeadDim), take(chunk*c.Heads*c.HeadDim)
 	a.k, a.v = take(chunk*c.KVHeads*c.HeadDim), take(chunk*c.KVHeads*c.HeadDim)
 	a.gated = take(chunk * gatedFloats(c))
+	a.latent = newLatentScratch(c, chunk, take)
 	if rest = shared; c.Mixers.Of != nil {
 		b.mixer.runs = make([]run, 0, chunk)
 		in, between, out, gates, rates := mixerSizes(c)

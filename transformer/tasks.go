@@ -10,6 +10,7 @@ import (
 type tasks struct {
 	normalizing normalizing
 	adding      adding
+	expanding   expanding
 	rotating    rotating
 	attending   attending
 	convolving  convolving

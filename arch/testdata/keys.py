@@ -36,10 +36,13 @@ CLASSES = {
     "qwen3_5_moe_text": hf.Qwen3_5MoeTextConfig,
     "lfm2": hf.Lfm2Config,
     "lfm2_moe": hf.Lfm2MoeConfig,
+    "deepseek_v2": hf.DeepseekV2Config,
+    "deepseek_v3": hf.DeepseekV3Config,
+    "glm4_moe_lite": hf.Glm4MoeLiteConfig,
 }
 
 # Defaults that make no model: 4096 values are not divided among 96 heads; checkpoints say how long a head is.
-MORE = {hf.Glm4MoeConfig: {"head_dim": 128}}
+MORE = {hf.DeepseekV2Config: {"num_experts_per_tok": 6}, hf.Glm4MoeConfig: {"head_dim": 128}}
 
 
 def plain(value):

@@ -242,6 +242,21 @@ def main():
     fixture("granitemoe", granite(hf.GraniteMoeConfig, num_local_experts=5, num_experts_per_tok=2))
     fixture("granitemoe-3", granite(hf.GraniteMoeConfig, num_local_experts=5, num_experts_per_tok=3, embedding_multiplier=1.0), weights="granitemoe")
     fixture("granitemoe-tied", granite(hf.GraniteMoeConfig, num_local_experts=3, num_experts_per_tok=1, attention_bias=True, tie_word_embeddings=True))
+    fixture("deepseek_v2", deepseek(hf.DeepseekV2Config, q_lora_rank=None, n_routed_experts=5))
+    fixture("deepseek_v2-groups", deepseek(
+        hf.DeepseekV2Config, topk_method="group_limited_greedy", n_group=3, topk_group=2, first_k_dense_replace=1, num_hidden_layers=3, attention_bias=True))
+    fixture("deepseek_v2-yarn", deepseek(hf.DeepseekV2Config, q_lora_rank=None, n_routed_experts=5, routed_scaling_factor=1.0, rope_parameters=dict(
+        rope_theta=500.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=16, mscale=0.7, mscale_all_dim=0.7)), weights="deepseek_v2")
+    fixture("deepseek_v3", deepseek(hf.DeepseekV3Config, n_group=3, topk_group=2, first_k_dense_replace=1, num_hidden_layers=3))
+    fixture("deepseek_v3-yarn", deepseek(
+        hf.DeepseekV3Config, n_group=1, topk_group=1, first_k_dense_replace=1, num_hidden_layers=3, norm_topk_prob=False, rope_interleave=False, rope_parameters=dict(
+            rope_theta=500.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=0.5)), weights="deepseek_v3")
+    fixture("deepseek_v3-tied", deepseek(
+        hf.DeepseekV3Config, q_lora_rank=None, n_group=1, topk_group=1, first_k_dense_replace=0, n_shared_experts=1, attention_bias=True, tie_word_embeddings=True))
+    fixture("glm4_moe_lite", deepseek(hf.Glm4MoeLiteConfig, v_head_dim=10, rms_norm_eps=1e-2))
+    fixture("glm4_moe_lite-sparse", deepseek(hf.Glm4MoeLiteConfig, v_head_dim=10, mlp_layer_types=["dense", "sparse"], norm_topk_prob=False, n_group=2, topk_group=1, rope_interleave=False),
+            weights="glm4_moe_lite")
+    fixture("glm4_moe_lite-tied", deepseek(hf.Glm4MoeLiteConfig, q_lora_rank=None, mlp_layer_types=["sparse", "dense", "sparse"], num_hidden_layers=3, tie_word_embeddings=True, attention_bias=True))
     fixture("gpt_oss", gpt_oss())
     fixture("gpt_oss-rope", gpt_oss(
         num_experts_per_tok=3, swiglu_limit=0.5, swiglu_alpha=1.5, layer_types=["full_attention", "sliding_attention", "sliding_attention"],
@@ -308,6 +323,14 @@ def olmoe(**change):
 def glm4_moe(**change):
     return hf.Glm4MoeConfig(**{
         **MIXTURE, "head_dim": 16, "n_routed_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 13, "routed_scaling_factor": 2.5, "num_mtp_layers": 0, **change})
+
+
+def deepseek(kind, **change):
+    config = {
+        **MIXTURE, "hidden_size": 27, "num_attention_heads": 3, "num_key_value_heads": 3, "q_lora_rank": 9, "kv_lora_rank": 11, "qk_nope_head_dim": 7, "qk_rope_head_dim": 6, "v_head_dim": 8,
+        "n_routed_experts": 6, "n_shared_experts": 2, "num_experts_per_tok": 3, "moe_intermediate_size": 13, "routed_scaling_factor": 2.5, **change}
+    del config["head_dim"]
+    return kind(**config)
 
 
 def gpt_oss(**change):

@@ -32,10 +32,16 @@ func TestConvertedFamilies(t *testing.T) {
 				text.WriteByte("a bcd efg"[i*i*7%11%9])
 			}
 			write(t, filepath.Join(src, "letters.txt"), text.String())
-			report, err := Directory(t.Context(), Job{Source: src, Output: out, Options: Options{Method: Entropy, SNR: 45}})
-			must(t, err)
-			if len(report.Notes) > 0 {
-				t.Errorf("%q", report.Notes)
+			for dir, job := range map[string]Job{
+				out:         {Options: Options{Method: Entropy, SNR: 45}},
+				out + "cal": {Options: Options{Bits: 8}, Allocate: EqualRate, Calibration: Calibration{Text: filepath.Join(src, "letters.txt"), Tokens: 2048}},
+			} {
+				job.Source, job.Output = src, dir
+				report, err := Directory(t.Context(), job)
+				must(t, err)
+				if len(report.Notes) > 0 {
+					t.Errorf("%q", report.Notes)
+				}
 			}
 			var c struct {
 				Tokens []int `json:"tokens"`

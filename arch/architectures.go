@@ -114,6 +114,15 @@ var families = []family{
 		adjust:   granite,
 	},
 	{
+		names:    []string{"granitemoeshared"},
+		about:    "Granite 3 and 4, mixtures: as granitemoe, and a shared expert",
+		defaults: `{"attention_multiplier": 1, "embedding_multiplier": 1, "residual_multiplier": 1, "logits_scaling": 1, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.Experts.Shared = h.SharedFFN
+			return granite(c, h)
+		},
+	},
+	{
 		names:    []string{"mixtral"},
 		about:    "Mixtral: experts",
 		defaults: `{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}`,

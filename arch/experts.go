@@ -87,6 +87,7 @@ type hfExperts struct {
 	PerToken    int   `json:"num_experts_per_tok"`
 	ExpertFFN   int   `json:"moe_intermediate_size"`
 	Shared      int   `json:"shared_expert_intermediate_size"`
+	SharedFFN   int   `json:"shared_intermediate_size"` // Granite's word
 	Normalize   bool  `json:"norm_topk_prob"`
 	SparseStep  int   `json:"decoder_sparse_step"`
 	DenseLayers []int `json:"mlp_only_layers"`

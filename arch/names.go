@@ -47,6 +47,8 @@ var otherWords = [][2]string{
 	{".mlp.experts.down_proj", ".block_sparse_moe.output_linear.weight"},
 	{".mlp.shared_expert.", ".mlp.shared_experts."},
 	{".mlp.gate.", ".mlp.router."},
+	{".mlp.shared_expert.gate_up_proj.", ".shared_mlp.input_linear."},
+	{".mlp.shared_expert.down_proj.", ".shared_mlp.output_linear."},
 	{"model.norm.", "model.embedding_norm."},
 	{".mlp.gate.weight", ".feed_forward.gate.weight"},
 	{".mlp.gate.e_score_correction_bias", ".feed_forward.expert_bias"},
@@ -229,6 +231,9 @@ func isFilter(name string) bool {
 // fusedExperts is one tensor for all gate and up projections of a layer's experts, as
 // transformers 5 has it in memory: [experts, gate's rows and then up's, hidden].
 const fusedExperts = "mlp.experts.gate_up_proj"
+
+// fusedShared is the same of the shared expert, [gate's rows and then up's, hidden], as Granite has it.
+const fusedShared = "mlp.shared_expert.gate_up_proj.weight"
 
 // ExpertOf tells a tensor that belongs to one expert: stack is what the tensor of all of them is
 // called here, and number which one it is. Checkpoints of Hugging Face have experts so; GGUF has

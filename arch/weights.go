@@ -245,7 +245,9 @@ func (c *Config) expertWeights(l int, has func(name string) bool) (list []Weight
 		experts("mlp.experts.gate_proj.weight", c.Hidden, gate)
 		experts("mlp.experts.up_proj.weight", c.Hidden, up)
 	}
-	if x.Shared > 0 {
+	if gate, up := (Part{FFNGate, x.Shared}), (Part{FFNUp, x.Shared}); x.Shared > 0 && has(LayerName(l, fusedShared)) {
+		add(fusedShared, []int{2 * x.Shared, c.Hidden}, 0, gate, up)
+	} else if x.Shared > 0 {
 		add("mlp.shared_expert.gate_proj.weight", []int{x.Shared, c.Hidden}, 0, Part{FFNGate, x.Shared})
 		add("mlp.shared_expert.up_proj.weight", []int{x.Shared, c.Hidden}, 0, Part{FFNUp, x.Shared})
 	}

@@ -362,7 +362,11 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float
 		if x.SharedGate {
 			weight = 1 / (1 + math.Exp(-affine(get("mlp.shared_expert_gate.weight"), nil, h)[0]))
 		}
-		plus(weight, get("mlp.shared_expert.gate_proj.weight"), get("mlp.shared_expert.up_proj.weight"), get("mlp.shared_expert.down_proj.weight"), nil, nil, nil)
+		gate, up := get("mlp.shared_expert.gate_proj.weight"), get("mlp.shared_expert.up_proj.weight")
+		if both := get("mlp.shared_expert.gate_up_proj.weight"); both != nil {
+			gate, up = both[:len(both)/2], both[len(both)/2:]
+		}
+		plus(weight, gate, up, get("mlp.shared_expert.down_proj.weight"), nil, nil, nil)
 	}
 	return y, closest
 }

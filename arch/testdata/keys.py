@@ -34,6 +34,7 @@ CLASSES = {
     "qwen3_next": hf.Qwen3NextConfig,
     "qwen3_5_text": hf.Qwen3_5TextConfig,
     "qwen3_5_moe_text": hf.Qwen3_5MoeTextConfig,
+    "granitemoeshared": hf.GraniteMoeSharedConfig,
     "lfm2": hf.Lfm2Config,
     "lfm2_moe": hf.Lfm2MoeConfig,
     "deepseek_v2": hf.DeepseekV2Config,

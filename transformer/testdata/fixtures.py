@@ -242,6 +242,11 @@ def main():
     fixture("granitemoe", granite(hf.GraniteMoeConfig, num_local_experts=5, num_experts_per_tok=2))
     fixture("granitemoe-3", granite(hf.GraniteMoeConfig, num_local_experts=5, num_experts_per_tok=3, embedding_multiplier=1.0), weights="granitemoe")
     fixture("granitemoe-tied", granite(hf.GraniteMoeConfig, num_local_experts=3, num_experts_per_tok=1, attention_bias=True, tie_word_embeddings=True))
+    shared = dict(num_local_experts=5, num_experts_per_tok=2, shared_intermediate_size=15)
+    fixture("granitemoeshared", granite(hf.GraniteMoeSharedConfig, **shared))
+    fixture("granitemoeshared-3", granite(hf.GraniteMoeSharedConfig, **{**shared, "num_experts_per_tok": 3}, residual_multiplier=1.0), weights="granitemoeshared")
+    fixture("granitemoeshared-tied", granite(
+        hf.GraniteMoeSharedConfig, num_local_experts=3, num_experts_per_tok=1, shared_intermediate_size=7, attention_bias=True, tie_word_embeddings=True))
     fixture("deepseek_v2", deepseek(hf.DeepseekV2Config, q_lora_rank=None, n_routed_experts=5))
     fixture("deepseek_v2-groups", deepseek(
         hf.DeepseekV2Config, topk_method="group_limited_greedy", n_group=3, topk_group=2, first_k_dense_replace=1, num_hidden_layers=3, attention_bias=True))
@@ -292,6 +297,9 @@ def main():
         rope_type="longrope",
         short_factor=[1.0, 1.05, 1.1, 1.2, 1.4, 1.5, 1.7, 2.0],
         long_factor=[1.1, 1.3, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0])
+    # As Phi-4-mini: a part of heads turns, by LongRoPE; tied.
+    fixture("phi3-mini", phi3(tie_word_embeddings=True, partial_rotary_factor=0.75, num_attention_heads=4, original_max_position_embeddings=16, head_dim=8, rope_parameters=dict(
+        rope_theta=10000.0, rope_type="longrope", short_factor=[1.0, 1.1, 1.3], long_factor=[1.2, 2.0, 5.0])))
     for name, context in [("phi3-longrope-short", 16), ("phi3-longrope-long", 24)]:
         fixture(name, phi3(original_max_position_embeddings=16, rope_parameters=dict(rope_theta=10000.0, **factors)),
                 n=context, context=context, weights="phi3")

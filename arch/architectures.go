@@ -169,6 +169,32 @@ var families = []family{
 		},
 	},
 	{
+		names: []string{"cohere"},
+		about: "Command R: norms that subtract the mean, attention and FFN side by side",
+		defaults: `{"vocab_size": 256000, "hidden_size": 8192, "intermediate_size": 22528, "num_hidden_layers": 40, "num_attention_heads": 64, "max_position_embeddings": 8192,
+			"logit_scale": 0.0625, "layer_norm_eps": 1e-5, "tie_word_embeddings": true, "rope_theta": 500000}`,
+		adjust: cohere,
+	},
+	{
+		names: []string{"cohere2"},
+		about: "Command R7B, Command A: as Command R, with sliding windows, and no rotary embeddings in other layers",
+		defaults: `{"vocab_size": 256000, "hidden_size": 8192, "intermediate_size": 22528, "num_hidden_layers": 40, "num_attention_heads": 64, "max_position_embeddings": 8192,
+			"logit_scale": 0.0625, "layer_norm_eps": 1e-5, "tie_word_embeddings": true, "sliding_window": 4096, "sliding_window_pattern": 4}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			if h.SlidingWindowPattern < 1 {
+				return fmt.Errorf("sliding_window_pattern %d: %w", h.SlidingWindowPattern, ErrConfig)
+			}
+			if err := c.slide(h, func(l int) bool { return (l+1)%h.SlidingWindowPattern != 0 }); err != nil {
+				return err
+			}
+			c.NoRope = make([]bool, c.Layers)
+			for l := range c.NoRope {
+				c.NoRope[l] = !c.IsLocal(l)
+			}
+			return cohere(c, h)
+		},
+	},
+	{
 		names: []string{"deepseek_v2"},
 		about: "DeepSeek V2: compressed keys and values, experts and shared ones",
 		defaults: `{"vocab_size": 102400, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32, "q_lora_rank": 1536, "kv_lora_rank": 512,
@@ -387,6 +413,16 @@ func granite(c *Config, h *hfConfig) error {
 		return fmt.Errorf("logits_scaling %v, residual_multiplier %v: %w", h.LogitsScaling, h.ResidualMultiplier, ErrConfig)
 	}
 	c.AttnScale, c.EmbedScale, c.ResidualScale, c.LogitScale = h.AttnMultiplier, h.EmbedMultiplier, h.ResidualMultiplier, float32(1/h.LogitsScaling)
+	return nil
+}
+
+// cohere is what Cohere's models share.
+func cohere(c *Config, h *hfConfig) error {
+	if h.LogitScale == 0 {
+		return fmt.Errorf("logit_scale 0: %w", ErrConfig)
+	}
+	c.LayerNorm, c.Parallel, c.Rope.Interleaved = true, true, true
+	c.NormEps, c.LogitScale = h.LayerNormEps, h.LogitScale
 	return nil
 }
 

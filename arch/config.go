@@ -47,6 +47,8 @@ type Config struct {
 	WholeNorm                bool    // … which is of all heads together (OLMo)
 	PostNorms                bool    // norms after attention and FFN too (Gemma 2 and 3)
 	NoPreNorms               bool    // … and none before them (OLMo 2 and 3)
+	LayerNorm                bool    // norms subtract the mean (Cohere)
+	Parallel                 bool    // the feed-forward layer sees the same norm as attention (Cohere)
 	Sinks                    bool    // every query head has a score that no position has, and that takes its share of the softmax (gpt-oss)
 	// GatedAttention: behind each query head is a gate, by whose sigmoid what the head sees is multiplied (Qwen 3.5).
 	GatedAttention bool
@@ -124,6 +126,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("%d of %d layers have rotary embeddings or not: %w", len(c.NoRope), c.Layers, ErrConfig)
 	case c.GatedAttention && c.FusedQKV:
 		return fmt.Errorf("gates of attention in one matrix with keys and values: %w", ErrConfig)
+	case c.Parallel && (c.PostNorms || c.NoPreNorms), c.LayerNorm && (c.NormOffset || c.Latent.KV > 0):
+		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case c.WholeNorm && !c.QKNorm, c.NoPreNorms && !c.PostNorms:
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case !(c.ResidualScale >= 0 && c.ResidualScale <= 1e6 && c.LogitScale >= 0 && c.LogitScale <= 1e6):

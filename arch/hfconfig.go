@@ -19,22 +19,24 @@ type hfConfig struct {
 	family    *family // never nil
 	ModelType string  `json:"model_type"`
 
-	Layers     int     `json:"num_hidden_layers"`
-	Hidden     int     `json:"hidden_size"`
-	FFN        int     `json:"intermediate_size"`
-	Heads      int     `json:"num_attention_heads"`
-	KVHeads    *int    `json:"num_key_value_heads"`
-	HeadDim    int     `json:"head_dim"`
-	Vocab      int     `json:"vocab_size"`
-	Context    int     `json:"max_position_embeddings"`
-	NormEps    float32 `json:"rms_norm_eps"`
-	Tied       *bool   `json:"tie_word_embeddings"`
-	Activation string  `json:"hidden_act"`
-	GemmaAct   string  `json:"hidden_activation"`
-	AttnBias   bool    `json:"attention_bias"`
-	FFNBias    bool    `json:"mlp_bias"`
-	QKVBias    *bool   `json:"qkv_bias"`
-	UseQKNorm  bool    `json:"use_qk_norm"`
+	Layers       int     `json:"num_hidden_layers"`
+	Hidden       int     `json:"hidden_size"`
+	FFN          int     `json:"intermediate_size"`
+	Heads        int     `json:"num_attention_heads"`
+	KVHeads      *int    `json:"num_key_value_heads"`
+	HeadDim      int     `json:"head_dim"`
+	Vocab        int     `json:"vocab_size"`
+	Context      int     `json:"max_position_embeddings"`
+	NormEps      float32 `json:"rms_norm_eps"`
+	LayerNormEps float32 `json:"layer_norm_eps"`
+	LogitScale   float32 `json:"logit_scale"`
+	Tied         *bool   `json:"tie_word_embeddings"`
+	Activation   string  `json:"hidden_act"`
+	GemmaAct     string  `json:"hidden_activation"`
+	AttnBias     bool    `json:"attention_bias"`
+	FFNBias      bool    `json:"mlp_bias"`
+	QKVBias      *bool   `json:"qkv_bias"`
+	UseQKNorm    bool    `json:"use_qk_norm"`
 
 	RopeTheta      float64 `json:"rope_theta"`
 	RopeLocalTheta float64 `json:"rope_local_base_freq"`

@@ -169,7 +169,7 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 			add.norm("pre_feedforward_layernorm", FFNNorm, c.Hidden)
 		}
 		add.norm("post_feedforward_layernorm", PostFFNNorm, c.Hidden)
-	} else {
+	} else if !c.Parallel {
 		add.norm("post_attention_layernorm", FFNNorm, c.Hidden) // before the FFN, whatever its name says
 	}
 	if c.HasExperts(l) {

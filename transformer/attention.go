@@ -133,7 +133,7 @@ func (t *rotating) Do(_, i int) error {
 func (p *pass) rotate(heads, norm []float32, turn rotation) {
 	c := p.model.Config
 	if norm != nil {
-		rmsNormRows(heads, heads, norm, len(norm), c.NormEps, c.NormOffset)
+		normRows(c, heads, heads, norm, len(norm))
 	}
 	for at := 0; at < len(heads); at += c.HeadDim {
 		turn.apply(heads[at:][:c.HeadDim])

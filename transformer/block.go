@@ -51,6 +51,7 @@ func (p *pass) block(ctx context.Context, l int, x []float32) error {
 	if err := p.addAll(ctx, x); err != nil {
 		return err
 	}
+	// Without a norm of its own the feed-forward layer sees what attention saw (Cohere).
 	if err := p.feedForward(ctx, b, y, h); err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (t *adding) Do(_, i int) error {
 	x := t.x[at:end]
 	addResidual(c, x, t.y[at:end], t.post)
 	if t.norm != nil {
-		rmsNorm(t.h[at:end], x, t.norm, c.NormEps, c.NormOffset)
+		normOf(c, t.h[at:end], x, t.norm)
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func (t *adding) Do(_, i int) error {
 // residual stream x. It overwrites y.
 func addResidual(c *arch.Config, x, y, norm []float32) {
 	if norm != nil {
-		rmsNormRows(y, y, norm, c.Hidden, c.NormEps, c.NormOffset)
+		normRows(c, y, y, norm, c.Hidden)
 	}
 	if s := c.ResidualScale; s != 0 && s != 1 {
 		for i, v := range y {

@@ -52,7 +52,9 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			if c.PostNorms {
 				before = "pre_feedforward_layernorm.weight"
 			}
-			if h = x; !c.NoPreNorms {
+			if c.NoPreNorms {
+				h = x
+			} else if !c.Parallel {
 				h = norm(c, x, get(before))
 			}
 			switch {
@@ -437,6 +439,16 @@ func attend(c *arch.Config, l int, q []float64, keys, values [][]float64, at int
 }
 
 func norm(c *arch.Config, x, weight []float64) []float64 {
+	if c.LayerNorm {
+		mean := 0.0
+		for _, v := range x {
+			mean += v / float64(len(x))
+		}
+		x = slices.Clone(x)
+		for i := range x {
+			x[i] -= mean
+		}
+	}
 	sum := 0.0
 	for _, v := range x {
 		sum += v * v

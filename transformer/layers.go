@@ -113,7 +113,7 @@ func (m *Model) Block(ctx context.Context, layer int, x stream.Tensor, start int
 	h := stream.Tensor{Shape: x.Shape, Data: make([]float32, len(x.Data))}
 	before := func(norm []float32) {
 		if copy(h.Data, y.Data); norm != nil {
-			rmsNormRows(h.Data, y.Data, norm, c.Hidden, c.NormEps, c.NormOffset)
+			normRows(c, h.Data, y.Data, norm, c.Hidden)
 		}
 	}
 	before(b.AttnNorm)
@@ -122,7 +122,9 @@ func (m *Model) Block(ctx context.Context, layer int, x stream.Tensor, start int
 		return stream.Tensor{}, err
 	}
 	addResidual(c, y.Data, out.Data, b.PostAttn)
-	before(b.FFNNorm)
+	if !c.Parallel {
+		before(b.FFNNorm)
+	}
 	if out, err = m.FFN(ctx, layer, h, trace); err != nil {
 		return stream.Tensor{}, err
 	}

@@ -74,7 +74,7 @@ func TestBlocksMakeTheModel(t *testing.T) {
 			x = y
 		}
 		h := x.Data
-		rmsNormRows(h, h, m.norm, m.Config.Hidden, m.Config.NormEps, m.Config.NormOffset)
+		normRows(m.Config, h, h, m.norm, m.Config.Hidden)
 		got := make([]float32, len(f.Tokens)*m.Config.Vocab)
 		if err := m.engine.DotAll(t.Context(), h, m.head.to(got)); err != nil {
 			t.Fatal(err)

@@ -296,7 +296,7 @@ func (l *Layers) embed(ctx context.Context, from rows, ids []int, visit func(id 
 // Norm gives vectors x [tokens, hidden] the model's last norm, in place.
 func (l *Layers) Norm(x []float32) {
 	c := l.Config
-	rmsNormRows(x, x, l.model.norm, c.Hidden, c.NormEps, c.NormOffset)
+	normRows(c, x, x, l.model.norm, c.Hidden)
 }
 
 // Close frees everything. An open layer is closed before it.

@@ -28,10 +28,37 @@ func rmsNorm(dst, x, w []float32, eps float32, offset bool) {
 	}
 }
 
-// rmsNormRows normalizes every row of x, of length n.
-func rmsNormRows(dst, x, w []float32, n int, eps float32, offset bool) {
+// layerNorm writes (x − mean) / √(variance+eps) · w to dst, which may be x (Ba et al. 2016). Sums are taken in float64, in order.
+func layerNorm(dst, x, w []float32, eps float32) {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v)
+	}
+	mean, squares := sum/float64(len(x)), 0.0
+	for _, v := range x {
+		d := float64(v) - mean
+		squares += float64(d * d)
+	}
+	scale := 1 / math.Sqrt(squares/float64(len(x))+float64(eps))
+	w = w[:len(x)]
+	for i, v := range x {
+		dst[i] = float32(float64(float64(v)-mean)*scale) * w[i]
+	}
+}
+
+// normOf writes the norm that a model has to dst, which may be x.
+func normOf(c *arch.Config, dst, x, w []float32) {
+	if c.LayerNorm {
+		layerNorm(dst, x, w, c.NormEps)
+		return
+	}
+	rmsNorm(dst, x, w, c.NormEps, c.NormOffset)
+}
+
+// normRows is that of every row of x, of length n.
+func normRows(c *arch.Config, dst, x, w []float32, n int) {
 	for at := 0; at < len(x); at += n {
-		rmsNorm(dst[at:at+n], x[at:at+n], w, eps, offset)
+		normOf(c, dst[at:at+n], x[at:at+n], w)
 	}
 }
 
@@ -44,7 +71,7 @@ type normalizing struct {
 func (t *normalizing) Do(_, i int) error {
 	c := t.config
 	at, end := i*c.Hidden, (i+1)*c.Hidden
-	rmsNorm(t.dst[at:end], t.x[at:end], t.w, c.NormEps, c.NormOffset)
+	normOf(c, t.dst[at:end], t.x[at:end], t.w)
 	return nil
 }
 

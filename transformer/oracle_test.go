@@ -218,7 +218,11 @@ func inventConfig(t *rapid.T) *arch.Config {
 	if c.SlidingWindow > 0 {
 		c.Local = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "local")
 	}
+	if c.Parallel = !c.PostNorms && yes("parallel"); !c.NormOffset {
+		c.LayerNorm = yes("layer norm")
+	}
 	if yes("latent") {
+		c.LayerNorm = false
 		c.Latent = arch.Latent{KV: number("kv rank", 1, 40), Query: number("query rank", 0, 40), Value: number("value", 1, c.HeadDim), NormEps: 1e-3}
 		c.KVHeads, c.QKNorm, c.WholeNorm, c.FusedQKV, c.GatedAttention, c.Sinks, c.NoRope, c.SlidingWindow, c.Local = c.Heads, false, false, false, false, false, nil, 0, nil
 		c.Rope.Dim = max(2, c.Rope.Dim)

@@ -134,7 +134,7 @@ func (p *pass) visit(ctx context.Context, x []float32) (done bool, err error) {
 			continue
 		}
 		state := p.normed[len(p.wanted)*c.Hidden:][:c.Hidden]
-		rmsNorm(state, x[i*c.Hidden:][:c.Hidden], m.norm, c.NormEps, c.NormOffset)
+		normOf(c, state, x[i*c.Hidden:][:c.Hidden], m.norm)
 		if t.Hidden != nil {
 			if err := t.Hidden(r.token, state); err != nil {
 				return true, err

@@ -34,6 +34,8 @@ CLASSES = {
     "qwen3_next": hf.Qwen3NextConfig,
     "qwen3_5_text": hf.Qwen3_5TextConfig,
     "qwen3_5_moe_text": hf.Qwen3_5MoeTextConfig,
+    "cohere": hf.CohereConfig,
+    "cohere2": hf.Cohere2Config,
     "granitemoeshared": hf.GraniteMoeSharedConfig,
     "lfm2": hf.Lfm2Config,
     "lfm2_moe": hf.Lfm2MoeConfig,

@@ -83,7 +83,7 @@ def old_spelling(config):
     layer_types = c.pop("layer_types", None)
     rope = c.pop("rope_parameters")
     c["rope_scaling"] = None
-    if c["model_type"] in ("smollm3", "olmo3", "gpt_oss"):  # which are younger
+    if c["model_type"] in ("smollm3", "olmo3", "gpt_oss", "cohere2"):  # which are younger
         c["layer_types"] = layer_types
     if c["model_type"] == "olmo3":
         rope = rope["full_attention"]
@@ -247,6 +247,12 @@ def main():
     fixture("granitemoeshared-3", granite(hf.GraniteMoeSharedConfig, **{**shared, "num_experts_per_tok": 3}, residual_multiplier=1.0), weights="granitemoeshared")
     fixture("granitemoeshared-tied", granite(
         hf.GraniteMoeSharedConfig, num_local_experts=3, num_experts_per_tok=1, shared_intermediate_size=7, attention_bias=True, tie_word_embeddings=True))
+    fixture("cohere", cohere(hf.CohereConfig))
+    fixture("cohere-scaled", cohere(hf.CohereConfig, logit_scale=0.5, layer_norm_eps=1e-2), weights="cohere")
+    fixture("cohere-untied", cohere(hf.CohereConfig, tie_word_embeddings=False, attention_bias=True))
+    fixture("cohere2", cohere(hf.Cohere2Config, sliding_window=6, num_hidden_layers=4))
+    fixture("cohere2-layers", cohere(hf.Cohere2Config, sliding_window=5, num_hidden_layers=4, layer_types=["full_attention", "sliding_attention"] * 2), weights="cohere2")
+    fixture("cohere2-bias", cohere(hf.Cohere2Config, sliding_window=3, layer_types=["full_attention", "sliding_attention"], attention_bias=True, tie_word_embeddings=False))
     fixture("deepseek_v2", deepseek(hf.DeepseekV2Config, q_lora_rank=None, n_routed_experts=5))
     fixture("deepseek_v2-groups", deepseek(
         hf.DeepseekV2Config, topk_method="group_limited_greedy", n_group=3, topk_group=2, first_k_dense_replace=1, num_hidden_layers=3, attention_bias=True))
@@ -331,6 +337,12 @@ def olmoe(**change):
 def glm4_moe(**change):
     return hf.Glm4MoeConfig(**{
         **MIXTURE, "head_dim": 16, "n_routed_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 13, "routed_scaling_factor": 2.5, "num_mtp_layers": 0, **change})
+
+
+def cohere(kind, **change):
+    config = {**MIXTURE, "hidden_size": 28, "logit_scale": 0.25, **change}
+    del config["head_dim"]
+    return kind(**config)
 
 
 def deepseek(kind, **change):

@@ -126,7 +126,7 @@ func (c *Config) Check() error {
 		return fmt.Errorf("%d of %d layers have rotary embeddings or not: %w", len(c.NoRope), c.Layers, ErrConfig)
 	case c.GatedAttention && c.FusedQKV:
 		return fmt.Errorf("gates of attention in one matrix with keys and values: %w", ErrConfig)
-	case c.Parallel && (c.PostNorms || c.NoPreNorms), c.LayerNorm && (c.NormOffset || c.Latent.KV > 0):
+	case c.Parallel && (c.PostNorms || c.NoPreNorms), c.LayerNorm && (c.NormOffset || c.Latent.KV > 0 || c.Mixers.Of != nil):
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case c.WholeNorm && !c.QKNorm, c.NoPreNorms && !c.PostNorms:
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)

@@ -226,7 +226,7 @@ func TestGGUFRefuses(t *testing.T) {
 		says    string
 		want    error
 	}{
-		{"llama", func(m *ggufModel) { m.arch = "gpt2" }, "one of gemma2, gemma3", arch.ErrArchitecture},
+		{"llama", func(m *ggufModel) { m.arch = "gpt2" }, "gemma2, gemma3", arch.ErrArchitecture},
 		{"llama", func(m *ggufModel) { delete(m.keys, "block_count") }, "llama.block_count", arch.ErrConfig},
 		{"llama", func(m *ggufModel) { m.keys["block_count"] = "two" }, "llama.block_count", arch.ErrConfig},
 		{"llama", func(m *ggufModel) { m.keys["block_count"] = uint32(0) }, "number of layers 0", arch.ErrConfig},

@@ -218,7 +218,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 	if c.SlidingWindow > 0 {
 		c.Local = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "local")
 	}
-	if c.Parallel = !c.PostNorms && yes("parallel"); !c.NormOffset {
+	if c.Parallel = !c.PostNorms && yes("parallel"); !c.NormOffset && c.Mixers.Of == nil {
 		c.LayerNorm = yes("layer norm")
 	}
 	if yes("latent") {

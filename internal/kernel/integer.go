@@ -138,7 +138,7 @@ type (
 // codeRange is what the codes of a group of a strip have been made.
 type codeRange struct {
 	less int32 // what they are less than integers
-	run  int32 // quads whose products' sums fit 16 bits, codes being unsigned; 0: not even one's do, codes have a sign
+	_    int32 // quads whose products' sums fit 16 bits, codes being unsigned; 0: not even one's do, codes have a sign; assembly's alone
 }
 
 // integerRoutines is the assembly of the integer canon for a set of CPU features, which are others than those of a Level.

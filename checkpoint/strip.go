@@ -35,12 +35,8 @@ func stripRows(rows, bits int) int {
 	return min(max(32, n/32*32), ceil(rows, 32)*32)
 }
 
-// recentCodes and recentScales keep the strips that were read last, about one a processor:
-// neighbouring rows lie in the same.
-var (
-	recentCodes  = sync.Pool{New: func() any { return new(strip) }}
-	recentScales = sync.Pool{New: func() any { return new(strip) }}
-)
+// recentCodes keeps the strips that were read last, about one a processor: neighbouring rows lie in the same.
+var recentCodes = sync.Pool{New: func() any { return new(strip) }}
 
 // read returns the strip that holds a row of the weight, which has total rows; it goes back
 // to s.recent.

@@ -65,6 +65,7 @@ func CheckFollow(ctx context.Context, at checkpoint.Location, window int, s Succ
 // with the same key goes on behind the last layer that was done. Errors are those of Run and the functions'.
 func Follow(ctx context.Context, at checkpoint.Location, windows [][]int, s Successor, o Options) (err error) {
 	limit := memory.Allowed(o.Memory)
+	defer limit.Begin()()
 	l, err := transformer.OpenLayers(ctx, at, transformer.LayersOptions{Context: len(windows[0]), Threads: o.Threads, CPU: o.CPU, Verify: o.Verify})
 	if err != nil {
 		return err
@@ -385,7 +386,9 @@ func (f *follower) take(ctx context.Context, i, k int, truth int64) (err error) 
 	if err := f.Take(ctx, d); err != nil {
 		return err
 	}
-	memory.Settle(f.plan.share)
+	if f.limit.Source != memory.None {
+		memory.Settle(f.plan.share)
+	}
 	return nil
 }
 

@@ -177,6 +177,9 @@ func TestFamilies(t *testing.T) {
 			if c.layers.Config.FusedGate {
 				matrices -= c.layers.Config.Layers
 			}
+			if c.layers.Config.Latent.Query > 0 {
+				matrices += c.layers.Config.Layers // queries are compressed, too
+			}
 			for l := range c.layers.Config.Layers {
 				switch mixers := &c.layers.Config.Mixers; {
 				case c.layers.Config.Mixer(l) == arch.ConvMixer:
@@ -187,9 +190,12 @@ func TestFamilies(t *testing.T) {
 					matrices++
 				}
 				if c.layers.Config.HasExperts(l) {
-					matrices++ // the router
-					if c.layers.Config.Architecture == "granitemoe" {
-						matrices-- // gate and up projections are one
+					matrices++                            // the router
+					switch c.layers.Config.Architecture { // gate and up projections are one
+					case "granitemoe":
+						matrices--
+					case "granitemoeshared":
+						matrices -= 2
 					}
 					if c.layers.Config.Experts.Shared > 0 {
 						matrices += 3

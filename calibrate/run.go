@@ -377,7 +377,11 @@ func (c *calibration) write(ctx context.Context, path string) error {
 		}
 	}
 	for i := range c.layers.Config.Layers {
-		c.head.uses = append(c.head.uses, c.work.lines[i+1].Uses)
+		uses := c.work.lines[i+1].Uses
+		if uses == nil { // of a layer without experts
+			uses = []int64{}
+		}
+		c.head.uses = append(c.head.uses, uses)
 	}
 	tensors, metadata, err := describe(&c.head, list)
 	if err != nil {

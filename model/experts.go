@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -54,6 +55,12 @@ const (
 
 // NewExpertTable returns the table of a model directory with this root.
 func NewExpertTable(root string, use ExpertUse) *ExpertTable {
+	use.Uses = slices.Clone(use.Uses)
+	for l, uses := range use.Uses {
+		if uses == nil { // of a layer without experts: written as a list, as it is read
+			use.Uses[l] = []int64{}
+		}
+	}
 	return &ExpertTable{Schema: expertSchema, RootSHA256: root, ExpertUse: use}
 }
 

@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // Check is the outcome of verifying one tensor or file.
@@ -65,10 +65,12 @@ func (m *Model) Verify(ctx context.Context, threads int) ([]Check, error) {
 		return nil, err
 	}
 	for _, name := range companions {
-		if _, f, err := m.open(ctx, name); err == nil {
+		if _, listed := m.files[name]; listed || !m.Manifest.listsFiles() {
+			continue
+		}
+		if f, err := storage.Open(ctx, m.place, name); err == nil { // a place has its own errors for what is not there
 			f.Close()
-		} else if errors.Is(err, ErrUnlisted) {
-			checks = append(checks, Check{Name: name, Err: err})
+			checks = append(checks, Check{Name: name, Err: fmt.Errorf("%s: %w", m.Path(name), ErrUnlisted)})
 		}
 	}
 	c := Check{Name: ManifestName, Err: m.checkRoot(ctx)}

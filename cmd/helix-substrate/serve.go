@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"net"
@@ -80,10 +79,7 @@ func (c *serveCommand) Run(env *environment) error {
 	return nil
 }
 
-// maxKeys is how many bytes a file of keys may have.
-const maxKeys = 1 << 20
-
-// keys reads the keys that are answered; nil where none are asked for.
+// keys are those that are answered; nil where none are asked for.
 func (c *serveCommand) keys() ([]string, error) {
 	var keys []string
 	if key := os.Getenv("HELIX_API_KEY"); key != "" {
@@ -92,25 +88,6 @@ func (c *serveCommand) keys() ([]string, error) {
 	if c.APIKeys == "" {
 		return keys, nil
 	}
-	info, err := os.Stat(c.APIKeys)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxKeys {
-		return nil, fmt.Errorf("%s: not a file of keys", c.APIKeys)
-	}
-	text, err := os.ReadFile(c.APIKeys)
-	if err != nil {
-		return nil, err
-	}
-	before := len(keys)
-	for line := range bytes.Lines(text) {
-		if key := bytes.TrimSpace(line); len(key) > 0 {
-			keys = append(keys, string(key))
-		}
-	}
-	if len(keys) == before { // it would let everybody in
-		return nil, fmt.Errorf("%s: there is no key in it", c.APIKeys)
-	}
-	return keys, nil
+	list, err := server.ReadKeys(c.APIKeys)
+	return append(keys, list...), err
 }

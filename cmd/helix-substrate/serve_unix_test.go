@@ -88,7 +88,7 @@ func TestServeRefuses(t *testing.T) {
 		{[]string{"--parallel", "0"}, exitUsage, "--parallel 0 is not in 1..1024"},
 		{[]string{"--waiting=-1"}, exitUsage, "--waiting must not be negative"},
 		{[]string{"--api-keys", filepath.Join(dir, "empty")}, exitFailure, "there is no key in it"},
-		{[]string{"--api-keys", dir}, exitFailure, "not a file of keys"},
+		{[]string{"--api-keys", dir}, exitFailure, "is a directory"},
 		{[]string{"--listen", taken.Addr().String()}, exitFailure, "address already in use"},
 		{[]string{"--listen", "127.0.0.1:0"}, exitFailure, "absent"},
 	} {

@@ -13,6 +13,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -147,7 +148,7 @@ func copyFile(ctx context.Context, to, from string) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	r, err := os.Open(from)
+	r, _, err := regularfile.Open(from)
 	if err != nil {
 		return err
 	}

@@ -46,11 +46,7 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 
 // read reads a request and makes its prompt.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.Error) {
-	most := 0
-	for _, m := range s.models {
-		most = max(most, generate.MaxBatchLine(m.Plan().Context))
-	}
-	body, refused := s.body(w, r, most)
+	body, refused := s.body(w, r, s.longest)
 	if refused != nil {
 		return nil, refused
 	}

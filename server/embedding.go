@@ -8,17 +8,12 @@ import (
 	"math"
 	"net/http"
 
-	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 )
 
 // embeddings answers with the state of each text's last token, of length 1.
 func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
-	most := 0
-	for _, m := range s.models {
-		most = max(most, generate.MaxBatchLine(m.Plan().Context))
-	}
-	body, refused := s.body(w, r, most)
+	body, refused := s.body(w, r, s.longest)
 	if refused != nil {
 		refuse(w, refused)
 		return

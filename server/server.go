@@ -28,6 +28,7 @@ type Server struct {
 	models  []*Model
 	options Options
 	keys    [][32]byte // their hashes
+	longest int        // bytes of a body
 	reading *semaphore.Weighted
 	counts  counts
 	handler http.Handler
@@ -61,7 +62,7 @@ func New(models []*Model, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{models: models, options: o, keys: hashes(o.Keys), reading: semaphore.NewWeighted(int64(longest))}
+	s := &Server{models: models, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest))}
 	mux := http.NewServeMux()
 	for pattern, serve := range s.routes() {
 		mux.HandleFunc(pattern, serve)
@@ -93,7 +94,7 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// model returns the model that a request names; a single one by its own name too.
+// model returns the model that a request names; nil if there is none.
 func (s *Server) model(name string) *Model {
 	for _, m := range s.models {
 		if m.Name == name {

@@ -70,7 +70,7 @@ func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) {
 
 // simple reads a body into q, whose other members do not matter, and finds its model: the first one where it names none.
 func (s *Server) simple(w http.ResponseWriter, r *http.Request, q any, name func() *string) (*Model, bool) {
-	body, refused := s.body(w, r, generate.MaxBatchLine(s.models[0].Plan().Context))
+	body, refused := s.body(w, r, s.longest)
 	m := s.models[0]
 	if refused == nil {
 		busy := s.parsing(r.Context(), body, func() {

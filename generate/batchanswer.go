@@ -208,7 +208,7 @@ func (b *batchReader) prepare(body *openai.Request) (*Request, *openai.Error) {
 		field = "messages"
 		messages := make([]Message, len(body.Messages))
 		for i, m := range body.Messages {
-			messages[i] = Message(m)
+			messages[i] = Message{Role: m.Role, Content: m.Content}
 		}
 		if r.Prompt, err = b.prompts.Chat(b.ctx, messages); errors.Is(err, ErrTemplateMissing) {
 			err = fmt.Errorf("%w; ask %s", err, openai.Completions)

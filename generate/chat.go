@@ -96,9 +96,10 @@ type ChatRequest struct {
 	Tools, Documents    json.RawMessage // lists of objects; nil or null: None
 	AddGenerationPrompt bool            // open the assistant's next turn
 	Variables           json.RawMessage // an object of further variables, such as enable_thinking; they win over special tokens
+	KeepNull            bool            // members of messages that are null stay
 }
 
-// RenderRequest writes a conversation. As in transformers, members of messages that are null are left out, and what a message has as
+// RenderRequest writes a conversation. As in transformers, members of messages that are null are left out unless KeepNull says otherwise, and what a message has as
 // reasoning_content, thinking or reasoning is there under the first two names.
 func (t *ChatTemplate) RenderRequest(request ChatRequest) (string, error) {
 	variables := map[string]jinja.Value{"add_generation_prompt": request.AddGenerationPrompt}
@@ -133,7 +134,7 @@ func (t *ChatTemplate) RenderRequest(request ChatRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if variables["messages"], err = prepareMessages(messages); err != nil {
+	if variables["messages"], err = prepareMessages(messages, request.KeepNull); err != nil {
 		return "", err
 	}
 	template := t.template
@@ -148,7 +149,7 @@ func (t *ChatTemplate) RenderRequest(request ChatRequest) (string, error) {
 }
 
 // prepareMessages does to messages what transformers does before a template sees them.
-func prepareMessages(v jinja.Value) (jinja.Value, error) {
+func prepareMessages(v jinja.Value, keepNull bool) (jinja.Value, error) {
 	list, ok := v.(*jinja.List)
 	if !ok || list.Len() == 0 {
 		return nil, fmt.Errorf("%w: a conversation is a list of one message or more", ErrTemplate)
@@ -161,7 +162,7 @@ func prepareMessages(v jinja.Value) (jinja.Value, error) {
 		}
 		kept := jinja.NewDict()
 		message.Each(func(name string, v jinja.Value) {
-			if v != nil {
+			if v != nil || keepNull {
 				kept.Set(name, v)
 			}
 		})

@@ -46,7 +46,7 @@ func TestTemplatesOfModels(t *testing.T) {
 		template, err := NewChatTemplate(c.Template, TemplateOptions{Now: moment})
 		if err == nil {
 			r := c.Request
-			got, err = template.RenderRequest(ChatRequest{r.Messages, r.Tools, r.Documents, r.AddGenerationPrompt, r.Variables})
+			got, err = template.RenderRequest(ChatRequest{r.Messages, r.Tools, r.Documents, r.AddGenerationPrompt, r.Variables, false})
 		}
 		switch {
 		case errors.Is(err, jinja.ErrUnsupported) || errors.Is(err, jinja.ErrLimit):

@@ -21,7 +21,7 @@ type Prompts struct {
 // NewPrompts returns the prompts for a model with this context. A chat template that asks for the time is told now.
 func NewPrompts(t *tokenizer.Tokenizer, context int, now time.Time) *Prompts {
 	p := &Prompts{tokenizer: t, longest: MaxBatchLine(context)}
-	p.template, p.err = NewChatTemplate(t.ChatTemplate(), TemplateOptions{SpecialTokens: t.SpecialTokens(), Now: now, Memory: limitedTemplate})
+	p.template, p.err = NewChatTemplate(t.ChatTemplate(), TemplateOptions{SpecialTokens: t.SpecialTokens(), ToolUse: t.NamedTemplate("tool_use"), Now: now, Memory: limitedTemplate})
 	return p
 }
 
@@ -49,6 +49,26 @@ func (p *Prompts) Render(ctx context.Context, messages []Message) (string, error
 		return "", p.err
 	}
 	return await(ctx, func() (string, error) { return p.template.Render(messages) })
+}
+
+// Request returns the text and the ids of a conversation in the form of an API. Errors are ErrTemplate and those of Text.
+func (p *Prompts) Request(ctx context.Context, r ChatRequest) (text string, ids []int, err error) {
+	if p.err != nil {
+		return "", nil, p.err
+	}
+	if text, err = await(ctx, func() (string, error) { return p.template.RenderRequest(r) }); err != nil {
+		return "", nil, err
+	}
+	ids, err = p.encode(ctx, text, false)
+	return text, ids, err
+}
+
+// ToolForm returns the form in which the chat template takes tools. It tries several, and is asked once.
+func (p *Prompts) ToolForm() ToolForm {
+	if p.template == nil {
+		return ToolForm{}
+	}
+	return p.template.ToolForm()
 }
 
 func (p *Prompts) encode(ctx context.Context, text string, special bool) ([]int, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
+	"github.com/helix-substrate/helix-substrate/toolcall"
 )
 
 // asked is a request for texts.
@@ -68,11 +69,14 @@ func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
 	switch prompts := q.model.promptsNow(); {
 	case q.Kind == openai.ChatCompletions:
 		q.field = "messages"
-		messages := make([]generate.Message, len(q.Messages))
-		for i, m := range q.Messages {
-			messages[i] = generate.Message(m)
+		request, refused := conversation(q.Request, q.model.toolForm())
+		if refused != nil {
+			return refused
 		}
-		q.prompt, err = prompts.Chat(ctx, messages)
+		if request.Tools != nil {
+			return openai.Invalid("tools", openai.CodeUnsupported, "tools: not supported")
+		}
+		_, q.prompt, err = prompts.Request(ctx, request)
 	case q.PromptIDs != nil:
 		q.prompt = q.PromptIDs
 	default:
@@ -214,10 +218,21 @@ func (q *asked) each(ctx context.Context, do func(ctx context.Context, number in
 
 // whole answers with all of the texts at once.
 func (s *Server) whole(w http.ResponseWriter, ctx context.Context, q *asked) {
-	results, chances := make([]*generate.Result, q.N), make([][]generate.LogProb, q.N)
+	type answered struct {
+		*spoken
+		message toolcall.Collector
+		ids     []string // of the calls
+		chances []generate.LogProb
+	}
+	texts := make([]answered, q.N)
 	err := q.each(ctx, func(ctx context.Context, i int) (err error) {
-		results[i], err = s.text(ctx, q, i, func(p generate.Piece) error {
-			chances[i] = append(chances[i], p.Tokens...)
+		t := &texts[i]
+		t.spoken, err = s.say(ctx, q, i, func(e said) error {
+			t.message.Add(e.Event)
+			t.chances = append(t.chances, e.chances...)
+			if e.Kind == toolcall.CallBegin {
+				t.ids = append(t.ids, e.id)
+			}
 			return nil
 		})
 		return err
@@ -230,23 +245,24 @@ func (s *Server) whole(w http.ResponseWriter, ctx context.Context, q *asked) {
 		return
 	}
 	usage := openai.Usage{Prompt: len(q.prompt)}
-	for _, r := range results {
-		usage.Completion += len(r.OutputIDs)
+	for i := range texts {
+		usage.Completion += len(texts[i].OutputIDs)
 	}
 	c := openai.NewCompletion(q.Kind, q.id, usage)
 	c.Created, c.Model = q.created, q.model.Name
-	for i, r := range results {
-		c.Add(q.Kind, r.Text, finish(r), q.logProbs(chances[i], 0))
+	for i := range texts {
+		t := &texts[i]
+		message := t.message.Message()
+		choice := c.Add(q.Kind, message.Text, string(t.reason), q.logProbs(t.chances, 0))
+		if q.Kind != openai.ChatCompletions {
+			continue
+		}
+		choice.Message.Reasoning = message.Reasoning
+		for j, call := range message.Calls {
+			choice.Message.AddCall(openai.Call{ID: t.ids[j], Name: call.Name, Arguments: call.Arguments})
+		}
 	}
 	answer(w, http.StatusOK, c)
-}
-
-// finish is why a text ended, in the API's words.
-func finish(r *generate.Result) string {
-	if r.Stop == generate.StopToken {
-		return "stop"
-	}
-	return "length"
 }
 
 // logProbs are the chances of tokens in the API's form; nil if they were not asked for. The first is so many characters after the

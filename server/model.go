@@ -41,6 +41,7 @@ type Model struct {
 	opened    time.Time
 
 	vocabulary func() *grammar.Vocabulary // made when it is asked for first
+	toolForm   func() generate.ToolForm   // of the chat template, likewise
 	formed     *semaphore.Weighted        // requests for texts of a form
 }
 
@@ -90,6 +91,7 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 	m.scheduler = generate.NewScheduler(m.batch, waiting)
 	m.prompts = generate.NewPrompts(t, engine.Plan.Context, m.opened)
 	m.vocabulary = sync.OnceValue(func() *grammar.Vocabulary { return grammar.NewVocabulary(t) })
+	m.toolForm = sync.OnceValue(m.prompts.ToolForm)
 	m.formed = semaphore.NewWeighted(formedPerPlace * int64(parallel))
 	return m, nil
 }

@@ -286,7 +286,7 @@ func TestRefused(t *testing.T) {
 		{"/v1/completions", `{"model": "demo", "prompt": [1, 99999999]}`, 400, "prompt", "invalid_value"},
 		{"/v1/completions", `{"model": "demo", "prompt": "x", "n": 17}`, 400, "n", "invalid_value"},
 		{"/v1/completions", `{"model": "demo", "prompt": "x", "echo": true}`, 400, "echo", "unsupported_parameter"},
-		{"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "Hi"}], "tools": [{}]}`, 400, "tools", "unsupported_parameter"},
+		{"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "Hi"}], "tools": [{"type": "function", "function": {"name": "f"}}]}`, 400, "tools", "unsupported_parameter"},
 		{"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "Hi"}], "top_logprobs": 3}`, 400, "top_logprobs", "invalid_value"},
 		{"/v1/chat/completions", `{`, 400, nil, nil},
 		{"/v1/embeddings", `{"model": "demo", "input": []}`, 400, "input", "invalid_value"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
+	"github.com/helix-substrate/helix-substrate/toolcall"
 )
 
 // events writes server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each a line of JSON. It is safe
@@ -71,19 +72,20 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 	tokens := make([]int, q.N)
 	err := q.each(ctx, func(ctx context.Context, i int) error {
 		role, offset := "assistant", 0
-		r, err := s.text(ctx, q, i, func(p generate.Piece) error {
+		end, err := s.say(ctx, q, i, func(e said) error {
 			c := chunk()
-			c.Add(q.Kind, i, role, p.Text, "", q.logProbs(p.Tokens, offset))
+			choice := c.Add(q.Kind, i, role, "", q.logProbs(e.chances, offset))
+			tell(choice, e)
 			role = ""
-			offset += utf8.RuneCountInString(p.Text)
+			offset += utf8.RuneCountInString(e.Text)
 			return out.send(c)
 		})
-		if err != nil || r.Stop == generate.StopCancel {
+		if err != nil || end.Stop == generate.StopCancel {
 			return err
 		}
-		tokens[i] = len(r.OutputIDs)
+		tokens[i] = len(end.OutputIDs)
 		c := chunk()
-		c.Add(q.Kind, i, role, "", finish(r), nil)
+		c.Add(q.Kind, i, role, string(end.reason), nil).SetText("")
 		return out.send(c)
 	})
 	switch {
@@ -108,4 +110,18 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 		out.send(c)
 	}
 	out.done()
+}
+
+// tell says in a piece what is new.
+func tell(c *openai.ChunkChoice, e said) {
+	switch e.Kind {
+	case toolcall.Text:
+		c.SetText(e.Text)
+	case toolcall.Reasoning:
+		c.Delta.Reasoning = e.Text
+	case toolcall.CallBegin:
+		c.Delta.BeginCall(e.Index, e.id, e.Name)
+	case toolcall.CallArguments:
+		c.Delta.AddArguments(e.Index, e.Text)
+	}
 }

@@ -172,6 +172,9 @@ func (t *Tokenizer) EOS() []int { return append([]int(nil), t.eos...) }
 // ChatTemplate returns the model's Jinja chat template, or "".
 func (t *Tokenizer) ChatTemplate() string { return t.chatTemplate }
 
+// NamedTemplate returns a chat template that the model has beside that, such as "tool_use", or "".
+func (t *Tokenizer) NamedTemplate(name string) string { return t.namedTemplates[name] }
+
 // SpecialTokens returns the special tokens by the names that tokenizer_config.json or special_tokens_map.json give them, which are those
 // that a chat template knows them by: "bos_token", "pad_token", and a model's own, such as "image_token". The map is the caller's.
 func (t *Tokenizer) SpecialTokens() map[string]string { return maps.Clone(t.specialTokens) }

@@ -10,7 +10,7 @@ import (
 
 func TestParse(t *testing.T) {
 	const chat, text = ChatCompletions, Completions
-	hi := []Message{{"user", "Hi"}}
+	hi := []Message{{Role: "user", Content: "Hi"}}
 	for _, c := range []struct {
 		kind Kind
 		body string
@@ -119,14 +119,14 @@ func TestParseServed(t *testing.T) {
 	r, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x"}], "n": 2, "stream": true, "stream_options": {"include_usage": true}, "logprobs": true,
 		"top_logprobs": 5, "logit_bias": {"7": -100, "9": 1.5}, "presence_penalty": -2, "frequency_penalty": 0.5, "top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1, "mirostat": 2, "seed": null,
 		"response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": {"b": 1, "a": 2}}}}`))
-	want := Request{Kind: ChatCompletions, Model: "m", Messages: []Message{{"user", "x"}}, N: 2, Stream: true, IncludeUsage: true, LogProbs: true, TopLogProbs: 5, Temperature: 1, TopP: 1,
+	want := Request{Kind: ChatCompletions, Model: "m", Messages: []Message{{Role: "user", Content: "x"}}, N: 2, Stream: true, IncludeUsage: true, LogProbs: true, TopLogProbs: 5, Temperature: 1, TopP: 1,
 		LogitBias: map[int]float32{7: -100, 9: 1.5}, Schema: json.RawMessage(`{"b": 1, "a": 2}`), PresencePenalty: -2, FrequencyPenalty: 0.5, TopK: 40, MinP: 0.1, RepeatPenalty: 1.1}
 	if err != nil || !reflect.DeepEqual(*r, want) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for more, param := range map[string]string{
 		`"n": 0`: "n", `"n": 17`: "n", `"stream": 1`: "stream", `"stream_options": {"include_usage": true}`: "stream_options", `"top_logprobs": 1`: "top_logprobs",
-		`"logit_bias": {"x": 1}`: "logit_bias", `"logit_bias": {"1": 101}`: "logit_bias", `"presence_penalty": 3`: "presence_penalty", `"top_k": -2`: "top_k", `"tools": [{}]`: "tools",
+		`"logit_bias": {"x": 1}`: "logit_bias", `"logit_bias": {"1": 101}`: "logit_bias", `"presence_penalty": 3`: "presence_penalty", `"top_k": -2`: "top_k",
 		`"response_format": {"type": "xml"}`: "response_format", `"response_format": {"type": "json_schema"}`: "response_format",
 		`"response_format": {"type": "json_object"}, "grammar": "x"`: "grammar",
 	} {
@@ -159,12 +159,55 @@ func TestParseBatchLine(t *testing.T) {
 	}
 }
 
+// TestTools: functions, the choice among them and conversations with calls are read, in the order that schemas have.
+func TestTools(t *testing.T) {
+	r, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x", "name": "Tom"},
+		{"role": "assistant", "content": null, "refusal": null, "annotations": [], "reasoning_content": "hm", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+		{"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "5"}]}],
+		"tools": [{"type": "function", "function": {"name": "f", "description": "d", "parameters": {"b": 1, "a": 2}, "strict": true}}, {"type": "function", "function": {"name": "g.h", "parameters": null, "strict": null}}],
+		"tool_choice": {"type": "function", "function": {"name": "g.h"}}, "parallel_tool_calls": false, "reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": true}}`))
+	want := Request{Kind: ChatCompletions, Model: "m", N: 1, Temperature: 1, TopP: 1,
+		Messages: []Message{{Role: "user", Content: "x", Name: "Tom"}, {Role: "assistant", NoContent: true, Reasoning: "hm", Calls: []Call{{"c1", "f", "{}"}}}, {Role: "tool", Content: "5", CallID: "c1"}},
+		Tools:    []Tool{{"f", "d", json.RawMessage(`{"b": 1, "a": 2}`), true}, {Name: "g.h"}}, ToolChoice: ToolChoice{CallNamed, "g.h"}, SingleCall: true, ReasoningEffort: "low",
+		Variables: json.RawMessage(`{"enable_thinking": true}`)}
+	if err != nil || !reflect.DeepEqual(*r, want) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	const f = `"tools": [{"type": "function", "function": {"name": "f"}}]`
+	for _, c := range [][2]string{
+		{`"tools": [{}]`, "tools[0].type"}, {`"tools": [{"type": "web_search"}]`, "tools[0].type"}, {`"tools": [{"type": "function"}]`, "tools[0].function"},
+		{`"tools": [{"type": "function", "function": {"name": "a b"}}]`, "tools[0].function.name"}, {`"tools": [{"type": "function", "function": {"name": ""}}]`, "tools[0].function.name"},
+		{`"tools": [{"type": "function", "function": {"name": "f", "parameters": []}}]`, "tools[0].function.parameters"}, {`"tools": 5`, "tools"},
+		{`"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "function", "function": {"name": "f"}}]`, "tools[1].function.name"},
+		{`"tools": [` + strings.Repeat(`{"type": "function", "function": {"name": "f"}},`, maxTools) + `{"type": "function", "function": {"name": "f"}}]`, "tools"},
+		{`"tool_choice": "required"`, "tool_choice"}, {`"tool_choice": "any"`, "tool_choice"}, {`"tool_choice": 5`, "tool_choice"}, {f + `, "tool_choice": {"type": "function", "function": {"name": "g"}}`, "tool_choice"},
+		{f + `, "tool_choice": {"type": "allowed_tools"}`, "tool_choice"}, {`"parallel_tool_calls": 1`, "parallel_tool_calls"}, {`"reasoning_effort": "most"`, "reasoning_effort"},
+		{`"chat_template_kwargs": []`, "chat_template_kwargs"}, {`"functions": [{}]`, "functions"},
+		{`"messages": [{"role": "tool", "content": "x"}]`, "messages[0].tool_call_id"}, {`"messages": [{"role": "assistant", "content": null, "tool_calls": []}]`, "messages[0].content"},
+		{`"messages": [{"role": "user", "content": "x", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": ""}}]}]`, "messages[0].tool_calls"},
+		{`"messages": [{"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f"}}]}]`, "messages[0].tool_calls[0].function.arguments"},
+		{`"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": ""}}]}]`, "messages[0].tool_calls[0].id"},
+		{`"messages": [{"role": "assistant", "tool_calls": [{"id": "1", "type": "custom"}]}]`, "messages[0].tool_calls[0].type"},
+		{`"messages": [{"role": "assistant", "tool_calls": {}}]`, "messages[0].tool_calls"}, {`"messages": [{"role": "assistant", "content": "x", "audio": {}}]`, "messages[0].audio"},
+	} {
+		body := `{"model": "m", ` + c[0] + `}`
+		if !strings.Contains(body, "messages") {
+			body = `{"model": "m", "messages": [{"role": "user", "content": "x"}], ` + c[0] + `}`
+		}
+		_, err := ParseServed(ChatCompletions, []byte(body))
+		if err == nil || err.Param == nil || *err.Param != c[1] || err.Status != 400 || !strings.Contains(err.Message, c[1]) {
+			t.Errorf("%.200s: %+v, want %s", body, err, c[1])
+		}
+	}
+}
+
 // FuzzParse: no body stops the program, and none is taken that does not say what is asked.
 func FuzzParse(f *testing.F) {
 	f.Add(`{"model": "m", "prompt": ["P"], "stop": ["a"], "seed": 3, "n": 1}`)
 	f.Add(`{"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "H"}]}], "temperature": 1e0}`)
 	f.Add(`{"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "H", "a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8}]}]}`)
 	f.Add(`{"model": "m", "input": [[1, 2]], "encoding_format": "base64", "stream": true, "logit_bias": {"1": 2, "x": 3, "y": 4}}`)
+	f.Add(`{"model": "m", "messages": [{"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}, {"role": "tool", "tool_call_id": "a", "content": ""}], "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}], "tool_choice": {"type": "function", "function": {"name": "f"}}}`)
 	f.Add(`{"a": 1, "b": 2, "c": 3, "d": 4, "messages": [{"x": 1, "y": 2, "z": 3}], "model": 1}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, kind := range []Kind{ChatCompletions, Completions} {
@@ -191,7 +234,7 @@ func FuzzParse(f *testing.F) {
 			if !reflect.DeepEqual(r, r2) || !reflect.DeepEqual(err, err2) {
 				t.Fatalf("%q: %+v, %v, then %+v, %v", body, r, err, r2, err2)
 			}
-			if err == nil && (r.N < 1 || r.N > maxChoices || r.TopLogProbs > maxTopLogProbs || len(r.LogitBias) > maxLogitBias) {
+			if err == nil && (r.N < 1 || r.N > maxChoices || r.TopLogProbs > maxTopLogProbs || len(r.LogitBias) > maxLogitBias || len(r.Tools) > maxTools || r.CheckTools() != nil) {
 				t.Errorf("%q: %+v", body, r)
 			}
 		}

@@ -51,12 +51,14 @@ type Request struct {
 	AnyObject bool            // a JSON object
 	Schema    json.RawMessage // a value that the JSON schema is true of; nil: none
 	Grammar   string          // a text of a grammar in GBNF, an extension of llama.cpp's; "": none
-}
 
-// Message is a message of a conversation.
-type Message struct {
-	Role    string
-	Content string
+	// Of ChatCompletions.
+
+	Tools           []Tool
+	ToolChoice      ToolChoice
+	SingleCall      bool            // at most one call: parallel_tool_calls is false
+	ReasoningEffort string          // "": none was said
+	Variables       json.RawMessage // an object of what else the chat template is told (chat_template_kwargs, an extension); nil: nothing
 }
 
 // DefaultMaxTokens is how many tokens a completion has at most that does not say; that of
@@ -81,6 +83,9 @@ func ParseServed(kind Kind, body []byte) (*Request, *Error) {
 	r, err := parse(kind, body, servedFields[kind], func(string) *Error { return nil })
 	if err == nil {
 		err = r.readFormat(body)
+	}
+	if err == nil && kind == ChatCompletions {
+		err = r.readTools(body)
 	}
 	if err == nil && r.TopLogProbs > 0 && !r.LogProbs {
 		err = Invalid("top_logprobs", CodeInvalid, "top_logprobs: it goes with logprobs")
@@ -154,22 +159,6 @@ func (r *Request) check() *Error {
 	return nil
 }
 
-// setMessages reads a conversation.
-func setMessages(r *Request, v any) error {
-	list, ok := v.([]any)
-	if !ok || len(list) == 0 {
-		return errors.New("a list of one message or more is expected")
-	}
-	for i, item := range list {
-		m, err := message(item)
-		if err != nil {
-			return within(fmt.Sprintf("[%d]", i), err)
-		}
-		r.Messages = append(r.Messages, m)
-	}
-	return nil
-}
-
 // within puts the place of a value that lies within another before an error.
 func within(place string, err error) error {
 	param, code := place, CodeInvalid
@@ -181,67 +170,6 @@ func within(place string, err error) error {
 		code = CodeUnsupported
 	}
 	return Invalid(param, code, "%v", err)
-}
-
-// message reads a message.
-func message(v any) (m Message, err error) {
-	object, ok := v.(map[string]any)
-	if !ok {
-		return m, errors.New("an object is expected")
-	}
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		v := object[name]
-		switch {
-		case v == nil:
-		case name == "role":
-			m.Role, ok = v.(string)
-			if !ok || !slices.Contains([]string{"system", "developer", "user", "assistant"}, m.Role) {
-				return m, within(".role", fmt.Errorf("%s is %w: system, developer, user or assistant", short(v), errUnsupported))
-			}
-		case name == "content":
-			if m.Content, err = content(v); err != nil {
-				return m, within(".content", err)
-			}
-		default:
-			return m, within("."+name, errUnsupported)
-		}
-	}
-	if m.Role == "" {
-		return m, within(".role", errors.New("it is missing"))
-	}
-	if object["content"] == nil {
-		return m, within(".content", errors.New("it is missing"))
-	}
-	return m, nil
-}
-
-// content reads a message's text: a string, or parts that are texts.
-func content(v any) (string, error) {
-	if s, ok := v.(string); ok {
-		return s, nil
-	}
-	parts, ok := v.([]any)
-	if !ok || len(parts) == 0 {
-		return "", errors.New("a text, or a list of texts, is expected")
-	}
-	var all strings.Builder
-	for i, p := range parts {
-		part, _ := p.(map[string]any)
-		text, ok := part["text"].(string)
-		if part["type"] != "text" {
-			return "", within(fmt.Sprintf("[%d].type", i), fmt.Errorf("%s is %w: text", short(part["type"]), errUnsupported))
-		}
-		if !ok {
-			return "", within(fmt.Sprintf("[%d].text", i), errors.New("a text is expected"))
-		}
-		for _, name := range slices.Sorted(maps.Keys(part)) {
-			if name != "type" && name != "text" && part[name] != nil {
-				return "", within(fmt.Sprintf("[%d].%s", i, name), errUnsupported)
-			}
-		}
-		all.WriteString(text)
-	}
-	return all.String(), nil
 }
 
 // short is a value as JSON, cut off where it is long.

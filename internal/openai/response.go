@@ -22,9 +22,33 @@ type Choice struct {
 
 // Reply is the message of a choice.
 type Reply struct {
-	Role    string  `json:"role"`
-	Content string  `json:"content"`
-	Refusal *string `json:"refusal"` // always null
+	Role      string      `json:"role"`
+	Content   *string     `json:"content"` // null where there are only calls
+	Reasoning string      `json:"reasoning_content,omitempty"`
+	Calls     []ReplyCall `json:"tool_calls,omitempty"`
+	Refusal   *string     `json:"refusal"` // always null
+}
+
+// ReplyCall is a call of a function, or what is new of one.
+type ReplyCall struct {
+	Index    *int          `json:"index,omitempty"` // of a delta
+	ID       string        `json:"id,omitempty"`
+	Type     string        `json:"type,omitempty"`
+	Function ReplyFunction `json:"function"`
+}
+
+// ReplyFunction is the function that is called.
+type ReplyFunction struct {
+	Name      string `json:"name,omitempty"`
+	Arguments string `json:"arguments"`
+}
+
+// AddCall adds a call to a message.
+func (r *Reply) AddCall(c Call) {
+	if len(r.Calls) == 0 && *r.Content == "" {
+		r.Content = nil
+	}
+	r.Calls = append(r.Calls, ReplyCall{ID: c.ID, Type: "function", Function: ReplyFunction{c.Name, c.Arguments}})
 }
 
 // Usage counts tokens.
@@ -44,15 +68,16 @@ func NewCompletion(kind Kind, id string, usage Usage) *Completion {
 	return c
 }
 
-// Add adds a choice, which ended for the reason given.
-func (c *Completion) Add(kind Kind, text, finish string, logprobs any) {
+// Add adds a choice, which ended for the reason given, and returns it, until the next is added.
+func (c *Completion) Add(kind Kind, text, finish string, logprobs any) *Choice {
 	choice := Choice{Index: len(c.Choices), Logprobs: logprobs, FinishReason: finish}
 	if kind == ChatCompletions {
-		choice.Message = &Reply{Role: "assistant", Content: text}
+		choice.Message = &Reply{Role: "assistant", Content: &text}
 	} else {
 		choice.Text = &text
 	}
 	c.Choices = append(c.Choices, choice)
+	return &c.Choices[len(c.Choices)-1]
 }
 
 // Chunk is a piece of an answer that is streamed.
@@ -77,8 +102,20 @@ type ChunkChoice struct {
 
 // Delta is what is new of a message.
 type Delta struct {
-	Role    string `json:"role,omitempty"` // in the first
-	Content string `json:"content"`
+	Role      string      `json:"role,omitempty"` // in the first
+	Content   *string     `json:"content,omitempty"`
+	Reasoning string      `json:"reasoning_content,omitempty"`
+	Calls     []ReplyCall `json:"tool_calls,omitempty"`
+}
+
+// BeginCall says that the call with this number begins.
+func (d *Delta) BeginCall(index int, id, name string) {
+	d.Calls = append(d.Calls, ReplyCall{Index: &index, ID: id, Type: "function", Function: ReplyFunction{Name: name}})
+}
+
+// AddArguments adds a piece of a call's arguments.
+func (d *Delta) AddArguments(index int, piece string) {
+	d.Calls = append(d.Calls, ReplyCall{Index: &index, Function: ReplyFunction{Arguments: piece}})
 }
 
 // NewChunk returns a piece of the answer to a request of a kind, without choices.
@@ -89,18 +126,26 @@ func NewChunk(kind Kind, id string) *Chunk {
 	return &Chunk{ID: "cmpl-" + id, Object: "text_completion", Choices: []ChunkChoice{}}
 }
 
-// Add adds a piece of the text with this number; finish is empty but for its last.
-func (c *Chunk) Add(kind Kind, number int, role, text, finish string, logprobs any) {
+// Add adds a piece of the answer with this number, and returns it, until the next is added; finish is empty but for its last.
+func (c *Chunk) Add(kind Kind, number int, role, finish string, logprobs any) *ChunkChoice {
 	choice := ChunkChoice{Index: number, Logprobs: logprobs}
 	if kind == ChatCompletions {
-		choice.Delta = &Delta{Role: role, Content: text}
-	} else {
-		choice.Text = &text
+		choice.Delta = &Delta{Role: role}
 	}
 	if finish != "" {
 		choice.FinishReason = &finish
 	}
 	c.Choices = append(c.Choices, choice)
+	return &c.Choices[len(c.Choices)-1]
+}
+
+// SetText says what is new of the text.
+func (c *ChunkChoice) SetText(piece string) {
+	if c.Delta != nil {
+		c.Delta.Content = &piece
+	} else {
+		c.Text = &piece
+	}
 }
 
 // ChatLogProbs are the chances of a chat's tokens.

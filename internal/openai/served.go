@@ -14,6 +14,11 @@ var servedFields = map[Kind]map[string]field{
 	ChatCompletions: served(ChatCompletions, map[string]field{
 		"logprobs":     func(r *Request, v any) error { return setBool(&r.LogProbs, v) },
 		"top_logprobs": func(r *Request, v any) error { return setCount(&r.TopLogProbs, v, 0, maxTopLogProbs) },
+		"messages":     setConversation,
+		"tools":        harmless, // readTools reads these
+		"tool_choice":  harmless,
+
+		"reasoning_effort": harmless,
 	}),
 	Completions: served(Completions, map[string]field{
 		"logprobs": func(r *Request, v any) error {

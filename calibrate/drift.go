@@ -71,7 +71,7 @@ func Follow(ctx context.Context, at checkpoint.Location, windows [][]int, s Succ
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	f := &follower{Successor: s, walk: &walk{l, windows, o.Progress}, limit: limit}
+	f := &follower{Successor: s, walk: &walk{layers: l, windows: windows, progress: o.Progress}, limit: limit}
 	defer func() { err = errors.Join(err, freeAll([]buffer{f.x, f.truth})) }()
 	if err := f.begin(ctx, o); err != nil {
 		return fmt.Errorf("%s: %w", at.Name, err)

@@ -10,7 +10,7 @@ import (
 type Progress struct {
 	Layer, Layers int           // the one at hand, from 0 on, and all; the output head comes last
 	Done          float64       // share of the work
-	Left          time.Duration // about the time to come
+	Left          time.Duration // about the time to come; 0: not known yet
 	Tokens        int           // that each layer is given
 	Notes         []string      // what a user should know about model and text
 }

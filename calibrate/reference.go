@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/evaluate"
@@ -89,13 +90,25 @@ type walk struct {
 	layers   *transformer.Layers
 	windows  [][]int
 	progress func(Progress) // may be nil
+
+	first   int // the layer that it began with, at
+	started time.Time
 }
 
-// tell says which layer is next.
+// tell says which layer is next, and from the second one on for how long it will go on.
 func (w *walk) tell(layer int) {
-	if layers := w.layers.Config.Layers; w.progress != nil {
-		w.progress(Progress{Layer: layer, Layers: layers, Done: float64(layer) / float64(layers), Tokens: len(w.windows) * len(w.windows[0])})
+	if w.progress == nil {
+		return
 	}
+	if w.started.IsZero() {
+		w.first, w.started = layer, time.Now()
+	}
+	layers := w.layers.Config.Layers
+	p := Progress{Layer: layer, Layers: layers, Done: float64(layer) / float64(layers), Tokens: len(w.windows) * len(w.windows[0])}
+	if layer > w.first {
+		p.Left = time.Since(w.started) / time.Duration(layer-w.first) * time.Duration(layers-layer)
+	}
+	w.progress(p)
 }
 
 // run returns the states of the model at a place, as walk.run does.
@@ -145,7 +158,7 @@ func (r *Reference) open(ctx context.Context, at checkpoint.Location, what part)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", at.Name, err), l.Close())
 	}
-	return &walk{l, r.windows, o.Progress}, nil
+	return &walk{layers: l, windows: r.windows, progress: o.Progress}, nil
 }
 
 // run returns the states before the output head, of the tokens that are scored.

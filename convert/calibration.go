@@ -302,6 +302,7 @@ func (c *conversion) planLayers(ctx context.Context, k *calibration) error {
 	}
 	k.bytes += 2 * 4 * int64(k.options.Tokens) * int64(layers.Config.Hidden)
 	if c.job.CorrectDrift {
+		k.time += driftTime * k.time
 		k.bytes += driftBytes(layers, k.options.Tokens)
 	}
 	if want := c.job.calibrated; want != nil && want.Text != textName(k.text) {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/calibrate"
@@ -160,9 +161,14 @@ func (c *conversion) reference(ctx context.Context) (*calibrate.Reference, error
 func (c *conversion) measuring(what string) calibrate.Options {
 	o := c.calibration.options
 	o.Progress = func(p calibrate.Progress) {
-		if c.job.Progress != nil {
-			c.job.Progress(c.done, c.total, fmt.Sprintf("%s%s, layer %d of %d", c.trial, what, p.Layer+1, p.Layers))
+		if c.job.Progress == nil {
+			return
 		}
+		left := ""
+		if p.Left > 0 {
+			left = fmt.Sprintf(", %v to come", max(time.Second, p.Left.Round(time.Second)))
+		}
+		c.job.Progress(c.done, c.total, fmt.Sprintf("%s%s, layer %d of %d%s", c.trial, what, p.Layer+1, p.Layers, left))
 	}
 	return o
 }

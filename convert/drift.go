@@ -150,6 +150,9 @@ func (c *conversion) checkDrift(ctx context.Context) error {
 	return calibrate.CheckFollow(ctx, c.src.Location(), window, calibrate.Successor{Heap: c.driftHeap()}, o)
 }
 
+// driftTime is about how many times as long as a calibration it takes to correct drift (docs/QUALITY.md, what it costs).
+const driftTime = 3
+
 // driftBytes is about how many bytes lie on the disk while drift is corrected: both models' activations before a layer and
 // behind it, and what the first model has of the inputs of one.
 func driftBytes(l *transformer.Layers, tokens int) int64 {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func TestConversation(t *testing.T) {
 	dir := convertTalk(t)
 	p := openPool(t, dir, runOptions, 1)
 	keeping, kept := talk(t, p, dir, func() {})
-	forget := func() { read(t, p, 99, 98) }
+	forget := func() { read(t, p, slices.Repeat([]int{99}, runOptions.Context)...) } // there is no room for more
 	forget()
 	again, none := talk(t, p, dir, forget)
 	if !reflect.DeepEqual(keeping, again) {

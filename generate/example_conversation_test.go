@@ -103,6 +103,6 @@ func ExamplePool() {
 	}
 	// Output:
 	// Once upon a time there was a dog: 0 of 9 tokens known
-	// Tom: 0 of 2 tokens known
+	// Tom: 1 of 2 tokens known
 	// Once upon a time there was a cat: 8 of 9 tokens known
 }

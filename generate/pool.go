@@ -12,16 +12,16 @@ import (
 // ErrClosed reports a pool, or a model, that was closed.
 var ErrClosed = errors.New("the model is closed")
 
-// Pool shares a number of sessions of a model among goroutines. Sessions that come back
-// keep their tokens, so that whoever continues one of their sequences computes only what
-// is new; results have the same bits either way. It is safe for concurrent use.
+// Pool shares a number of sessions of a model among goroutines. What sessions have read is
+// known to all of them as long as the model has room for it, so that whoever begins in the same
+// way computes only what is new; results have the same bits either way. It is safe for concurrent use.
 type Pool struct {
 	model *transformer.Model
 
 	mu      sync.Mutex
-	back    sync.Cond              // a session has come back after Close
-	free    []*transformer.Session // the one that came back last at the end
-	unmade  int                    // how many more there may be
+	back    sync.Cond // a session has come back after Close
+	free    []*transformer.Session
+	unmade  int // how many more there may be
 	lent    map[*transformer.Session]bool
 	waiting []chan *transformer.Session // the first to come first; each has room for its session
 	closed  bool
@@ -38,16 +38,14 @@ func NewPool(m *transformer.Model, n int) *Pool {
 // Acquire returns a session whose tokens are the first kept of ids, at most all but the
 // last; the caller goes on with ids[kept:], and gives the session back with Release.
 //
-// It is the free session that shares the longest beginning with ids, if that is at least
-// half of what it holds; else a new one; else the one that has been free for the longest.
-// If none is free, it is the first that comes back: who waits longest is served first.
+// It is one that is free, or a new one. If there is none, it is the first that comes back: who waits longest is served first.
 // Errors are ErrClosed, that of making a session, and the context's.
 func (p *Pool) Acquire(ctx context.Context, ids []int) (s *transformer.Session, kept int, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
 	p.mu.Lock()
-	s, err = p.take(ids)
+	s, err = p.take()
 	if s != nil || err != nil {
 		p.mu.Unlock()
 	} else {
@@ -59,38 +57,28 @@ func (p *Pool) Acquire(ctx context.Context, ids []int) (s *transformer.Session, 
 	if err != nil {
 		return nil, 0, err
 	}
-	kept = min(shared(s.Tokens(), ids), max(0, len(ids)-1))
-	s.Reset(kept)
+	if kept, err = s.Start(ids); err != nil {
+		p.Release(s)
+		return nil, 0, err
+	}
 	return s, kept, nil
 }
 
 // take returns a session that is free or new; nil if there is none.
-func (p *Pool) take(ids []int) (*transformer.Session, error) {
-	if p.closed {
+func (p *Pool) take() (s *transformer.Session, err error) {
+	switch n := len(p.free); {
+	case p.closed:
 		return nil, ErrClosed
-	}
-	best, longest := -1, 0
-	for i, s := range p.free {
-		tokens := s.Tokens()
-		if n := shared(tokens, ids); n > longest && 2*n >= len(tokens) {
-			best, longest = i, n
-		}
-	}
-	switch {
-	case best < 0 && p.unmade > 0:
-		s, err := p.model.NewSession()
-		if err != nil {
+	case n > 0:
+		s, p.free = p.free[n-1], p.free[:n-1]
+	case p.unmade == 0:
+		return nil, nil
+	default:
+		if s, err = p.model.NewSession(); err != nil {
 			return nil, err
 		}
 		p.unmade--
-		p.lent[s] = true
-		return s, nil
-	case len(p.free) == 0:
-		return nil, nil
 	}
-	best = max(best, 0)
-	s := p.free[best]
-	p.free = slices.Delete(p.free, best, best+1)
 	p.lent[s] = true
 	return s, nil
 }
@@ -118,13 +106,16 @@ func (p *Pool) wait(ctx context.Context, turn chan *transformer.Session) (*trans
 	return nil, ctx.Err()
 }
 
-// Release gives a session back, with whatever tokens it has: also after an error. One that is
+// Release gives a session back, also after an error: what it has read is there for the next. One that is
 // not the pool's, or lies in it, is left alone.
 func (p *Pool) Release(s *transformer.Session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.lent[s] {
+		return
+	}
+	s.Start(nil)
 	switch {
-	case !p.lent[s]:
 	case p.closed:
 		s.Close()
 		delete(p.lent, s)
@@ -157,13 +148,4 @@ func (p *Pool) Close() error {
 		p.back.Wait()
 	}
 	return errors.Join(errs...)
-}
-
-// shared returns how many tokens two sequences begin with alike.
-func shared(a, b []int) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
 }

@@ -1,12 +1,9 @@
 package transformer
 
 import (
-	"fmt"
-
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 	"github.com/helix-substrate/helix-substrate/internal/offheap"
-	"github.com/helix-substrate/helix-substrate/memory"
 )
 
 // CacheType is how keys and values are kept.
@@ -35,17 +32,22 @@ func (t CacheType) form() kernel.KVForm {
 }
 
 // cache holds what a sequence's tokens leave behind, in memory outside the Go heap: the keys and values of every position so
-// far, of each layer with attention and head the tiles of package kernel, and the states of the other layers. Layers with a
-// sliding window keep all positions too.
+// far, in pages that have for each layer with attention and each head a tile of package kernel, and the states of the other
+// layers. Layers with a sliding window keep all positions too.
 type cache struct {
-	budget *memory.Ledger
-	bytes  []byte
-	form   kernel.KVForm
-	heads  int
-	dim    int
-	tile   int   // bytes of a tile
-	head   int   // bytes of a head's tiles
-	place  []int // of each layer among those with attention
+	pages  *pages
+	held   []*page
+	memory [][]byte // of the pages held
+	shared int      // pages that are in the tree, the first ones: they are read only
+	open   bool
+
+	form  kernel.KVForm
+	heads int
+	dim   int
+	tile  int   // bytes of a tile
+	place []int // of each layer among those with attention
+
+	states []byte
 	recurrence
 }
 
@@ -88,55 +90,100 @@ func (l *cacheLayout) keys(context int, t CacheType) int64 {
 }
 
 // copied returns the bytes of a state, and of so many copies of it.
-func (l *cacheLayout) copied(snapshots int) int64 {
-	if l.state == 0 {
-		return 0
-	}
-	return int64(1+snapshots) * 4 * int64(l.state)
+func (l *cacheLayout) copied(snapshots int) int64 { return int64(1+snapshots) * 4 * int64(l.state) }
+
+// bytes returns the memory of so many caches, with pages for so many whole contexts, and with a state more for each to leave
+// behind.
+func (l *cacheLayout) bytes(sequences, contexts, context int, t CacheType, snapshots int) int64 {
+	return int64(sequences)*l.copied(1+snapshots) + int64(contexts)*l.keys(context, t)
 }
 
-// bytes returns the memory of a cache.
-func (l *cacheLayout) bytes(context int, t CacheType, snapshots int) int64 {
-	return l.copied(snapshots) + l.keys(context, t)
-}
-
-func newCache(l cacheLayout, context int, t CacheType, snapshots int, b *memory.Ledger) (*cache, error) {
+// newCache returns the cache of a sequence, which holds nothing, for a context of at most so many positions.
+func newCache(l cacheLayout, context int, t CacheType, snapshots int, p *pages) (*cache, error) {
 	c := l.config
-	n := l.bytes(context, t, snapshots)
-	if err := b.Reserve(fmt.Sprintf("the key/value cache of %d positions", context), n); err != nil {
+	n := int(l.copied(snapshots))
+	if err := p.budget.Reserve("the states of a sequence", int64(n)); err != nil {
 		return nil, err
 	}
-	bytes, err := offheap.Alloc(int(n))
+	states, err := offheap.Alloc(n)
 	if err != nil {
-		b.Release(n)
+		p.budget.Release(int64(n))
 		return nil, err
 	}
-	k := &cache{budget: b, bytes: bytes, form: t.form(), heads: c.KVHeads, dim: c.HeadDim, tile: t.form().TileBytes(c.HeadDim), place: l.attention}
-	keys := int(l.keys(context, t))
-	k.head = keys / max(1, l.layers) / k.heads
-	k.recurrence = newStates(l, offheap.Float32s(bytes[keys:]), snapshots)
+	most := (context + pageTokens - 1) / pageTokens
+	k := &cache{
+		pages: p, held: make([]*page, 0, most), memory: make([][]byte, 0, most), open: true,
+		form: t.form(), heads: c.KVHeads, dim: c.HeadDim, tile: t.form().TileBytes(c.HeadDim), place: l.attention,
+		states: states,
+	}
+	k.recurrence = newStates(l, offheap.Float32s(states), snapshots)
 	return k, nil
 }
 
 func (k *cache) close() error {
-	if k.bytes == nil {
+	if !k.open {
 		return nil
 	}
-	k.budget.Release(int64(len(k.bytes)))
-	err := offheap.Free(k.bytes)
+	k.cut(0)
+	k.pages.budget.Release(int64(len(k.states)))
+	err := offheap.Free(k.states)
 	*k = cache{}
 	return err
+}
+
+// reserve makes room for what a pass writes from one position to another. Errors are ErrCache and those of memory; then there
+// is less room than asked for, and what was there is as it was.
+func (k *cache) reserve(from, to int) error {
+	p := k.pages
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := k.shared - 1; i >= from/pageTokens; i-- {
+		own, err := p.private(k.held[i])
+		if err != nil {
+			return err
+		}
+		k.held[i], k.memory[i], k.shared = own, own.bytes, i
+	}
+	for len(k.held)*pageTokens < to {
+		own, err := p.take()
+		if err != nil {
+			return err
+		}
+		k.append(own)
+	}
+	return nil
+}
+
+// cut gives back the pages behind n tokens.
+func (k *cache) cut(n int) {
+	p := k.pages
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k.release((n + pageTokens - 1) / pageTokens)
+}
+
+// release gives back all pages but the first n. The pages' lock is held.
+func (k *cache) release(n int) {
+	for i := len(k.held) - 1; i >= n; i-- {
+		k.pages.release(k.held[i])
+		k.held[i], k.memory[i] = nil, nil
+		k.held, k.memory = k.held[:i], k.memory[:i]
+	}
+	k.shared = min(k.shared, n)
 }
 
 // put stores a position's keys and values, all heads.
 func (k *cache) put(layer, position int, keys, values []float32) {
 	for h := range k.heads {
-		at := position / kernel.AttentionTile * k.tile
-		k.form.Put(k.tiles(layer, h)[at:][:k.tile], position%kernel.AttentionTile, keys[h*k.dim:][:k.dim], values[h*k.dim:][:k.dim])
+		tile := k.memory[position/pageTokens][k.at(layer, h):][:k.tile]
+		k.form.Put(tile, position%kernel.AttentionTile, keys[h*k.dim:][:k.dim], values[h*k.dim:][:k.dim])
 	}
 }
 
-// tiles returns all tiles of a head.
-func (k *cache) tiles(layer, head int) []byte {
-	return k.bytes[(k.place[layer]*k.heads+head)*k.head:][:k.head]
+// tiles returns the tiles of a head.
+func (k *cache) tiles(layer, head int) kernel.Tiles {
+	return kernel.Tiles{Pages: k.memory, At: k.at(layer, head)}
 }
+
+// at is where a page has a head's tile.
+func (k *cache) at(layer, head int) int { return (k.place[layer]*k.heads + head) * k.tile }

@@ -64,6 +64,9 @@ func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start
 		return stream.Tensor{}, err
 	}
 	defer s.Close()
+	if err := s.cache.reserve(0, x.Shape[0]); err != nil {
+		return stream.Tensor{}, err
+	}
 	b := run.traced(&m.blocks[layer])
 	err = run.passes(ctx, func(p *pass, y, x []float32, at int) error {
 		for i := range len(x) / c.Hidden {

@@ -221,7 +221,7 @@ func (l *Layers) Memory(layer int) int64 { return l.memory[layer] }
 func (l *Layers) Passes(chunk int) (reserved, heap int64) {
 	c, e := l.Config, l.extent(chunk)
 	layout := layerLayout(c)
-	return 4*e.floats(c) + layout.bytes(e.context, CacheF32, 0), e.heap(c) + l.heap + int64(chunk)*l.escaped
+	return 4*e.floats(c) + layout.copied(0) + layout.keys(e.context, CacheF32), e.heap(c) + l.heap + int64(chunk)*l.escaped
 }
 
 func (l *Layers) extent(chunk int) extent {
@@ -239,7 +239,11 @@ func (l *Layers) Begin(ctx context.Context, b *memory.Ledger, chunk int) (err er
 	if err := m.prepare(l.options, l.extent(chunk)); err != nil {
 		return err
 	}
-	if l.cache, err = newCache(layerLayout(l.Config), l.options.Context, CacheF32, 0, b); err != nil {
+	layout := layerLayout(l.Config)
+	if l.cache, err = newCache(layout, l.options.Context, CacheF32, 0, newPages(layout, CacheF32, layout.keys(l.options.Context, CacheF32), 1, b)); err != nil {
+		return err
+	}
+	if err := l.cache.reserve(0, l.options.Context); err != nil {
 		return err
 	}
 	m.norm, err = m.vector(ctx, arch.NormName, l.Config.Hidden)

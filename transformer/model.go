@@ -37,6 +37,9 @@ type Options struct {
 	Context int
 	// Sequences is how many sessions there is memory for at a time, at most 1024; 0 means 1.
 	Sequences int
+	// Contexts is for how many whole contexts there is memory for keys and values, which all sequences share; 0, and more than
+	// Sequences, mean Sequences. With fewer a step may be ErrCache.
+	Contexts int
 	// CacheType says how keys and values are kept, empty for CacheF32.
 	CacheType CacheType
 	// Chunk is how many tokens of prompts go together, at most the context of all
@@ -74,6 +77,7 @@ type Model struct {
 	source   source
 	engine   *stream.Engine
 	budget   *memory.Ledger
+	pages    *pages // of the sessions
 	kernels  *kernel.Kernels
 	threads  int
 	matrices map[string]stream.Matrix
@@ -191,6 +195,9 @@ func (m *Model) fill(ctx context.Context, o Options, list []arch.Weight) error {
 	if err := m.prepare(o, m.Plan.extent()); err != nil {
 		return err
 	}
+	p := m.Plan
+	m.pages = newPages(wholeLayout(m.Config), p.CacheType, p.pages, p.Sequences, m.budget)
+	m.pages.beyond = p.Limit == 0 && p.Contexts == p.Sequences
 	if err := m.load(ctx, list); err != nil {
 		return err
 	}
@@ -231,6 +238,8 @@ func (o Options) Check() error {
 	switch {
 	case o.Sequences < 0 || o.Sequences > 1024:
 		return fmt.Errorf("%d sequences are not in 1..1024: %w", o.Sequences, ErrOption)
+	case o.Contexts < 0:
+		return fmt.Errorf("%d contexts: %w", o.Contexts, ErrOption)
 	case o.Threads < 0 || o.Memory < 0 || o.Chunk < 0 || o.Reserve < 0 || o.ReservePerToken < 0 || o.Opening < 0:
 		return fmt.Errorf("threads, memory, chunk, reserve and opening must not be negative: %w", ErrOption)
 	case o.Context < 0 || o.Context > 1<<20:
@@ -266,6 +275,10 @@ func (o Options) normalize(c *arch.Config) (Options, error) {
 	if o.Sequences == 0 {
 		o.Sequences = 1
 	}
+	if o.Contexts == 0 {
+		o.Contexts = o.Sequences
+	}
+	o.Contexts = min(o.Contexts, o.Sequences)
 	o.Threads, o.Chunk = min(o.Threads, 1024), min(o.Chunk, o.Context*o.Sequences)
 	return o, nil
 }
@@ -368,6 +381,9 @@ func (m *Model) Canon() stream.Canon {
 	}
 	return ""
 }
+
+// CacheRoom returns for how many tokens more there is room in the cache of keys and values, beside those of the sessions.
+func (m *Model) CacheRoom() int { return m.pages.room() }
 
 // Threads returns the number of workers.
 func (m *Model) Threads() int { return m.threads }

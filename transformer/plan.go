@@ -40,8 +40,10 @@ type Plan struct {
 	Matrices  []Placement `json:"matrices"`
 	Draft     *Plan       `json:"draft,omitempty"`     // of Options.Draft: all of it resident; what it takes of the Go heap is in Program
 	Snapshots int         `json:"snapshots,omitempty"` // copies of its states that a sequence keeps, to go back to
-	Sequences int         `json:"-"`                   // caches that there is room for
+	Sequences int         `json:"-"`                   // that there is room for at a time
+	Contexts  int         `json:"-"`                   // whole ones that Cache has room for
 
+	pages   int64            // of Cache, what sequences share
 	least   int64            // what Minimum was rounded up from
 	reads   bool             // see ReadsWeights
 	canon   stream.Canon     // of lattice matrices, "" if there are none
@@ -132,12 +134,13 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	layouts, cache := w.compressed(), wholeLayout(c)
 	p := &Plan{
 		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType,
-		Sequences: o.Sequences, Draft: w.draft, use: w.use,
-		Cache:   cache.bytes(o.Context, o.CacheType, 1) * int64(o.Sequences),
+		Sequences: o.Sequences, Contexts: max(1, o.Contexts), Draft: w.draft, use: w.use,
 		escaped: escaped(c, layouts),
-		heap: o.Reserve + o.ReservePerToken*int64(o.Context) + tokenBytes*int64(o.Context*o.Sequences) +
+		heap: o.Reserve + o.ReservePerToken*int64(o.Context) + tokenBytes*int64(o.Context*o.Sequences) + pageHeap*int64(o.Sequences)*int64(o.Context/pageTokens+2) +
 			tables(c, c.Layers, layouts) + w.outliers + w.reading,
 	}
+	p.Cache = cache.bytes(p.Sequences, p.Contexts, p.Context, p.CacheType, 1)
+	p.pages = p.Cache - int64(p.Sequences)*cache.copied(1)
 	if p.Draft != nil {
 		p.heap += p.Draft.heap
 	}
@@ -340,6 +343,9 @@ func (w *weights) compressed() []stream.Layout {
 
 // tokenBytes is what a session keeps of each of its tokens in the Go heap.
 const tokenBytes = 8
+
+// pageHeap is what a page takes there: the tokens that it stands for, and its place in the tree.
+const pageHeap = 512
 
 // tables is the Go heap that so many layers of a model take besides what is open when they are planned:
 // norms, biases of experts, and for each matrix its lookup tables and what its layout says.

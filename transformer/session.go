@@ -39,7 +39,8 @@ type Session struct {
 	alone  [1]Step     // for Forward
 }
 
-// NewSession starts a sequence. It reserves the memory of a cache; Close gives it back.
+// NewSession starts a sequence. Close gives back the memory of its keys and values; while there is another session, those of
+// beginnings that it has read may stay for [Session.Start].
 // Under a limit there is room for as many sessions as [Options.Sequences] says, and more
 // are stream.ErrBudget.
 func (m *Model) NewSession() (*Session, error) {
@@ -51,7 +52,7 @@ func (m *Model) NewSession() (*Session, error) {
 		m.sessions.Add(-1)
 		return nil, fmt.Errorf("the model was opened for %d sequences at a time: %w", p.Sequences, stream.ErrBudget)
 	}
-	k, err := newCache(wholeLayout(m.Config), p.Context, p.CacheType, p.Snapshots, m.budget)
+	k, err := newCache(wholeLayout(m.Config), p.Context, p.CacheType, p.Snapshots, m.pages)
 	if err != nil {
 		m.sessions.Add(-1)
 		return nil, err
@@ -66,11 +67,14 @@ func (s *Session) Close() error {
 		return errBusy
 	}
 	defer s.busy.Store(false)
-	if s.cache.bytes == nil {
+	if !s.cache.open {
 		return nil
 	}
-	s.model.sessions.Add(-1)
-	return s.cache.close()
+	err := s.cache.close()
+	if s.model.sessions.Add(-1) == 0 {
+		err = errors.Join(err, s.model.pages.clear())
+	}
+	return err
 }
 
 // Position returns how many tokens the sequence has.
@@ -85,14 +89,36 @@ func (s *Session) Together() int { return s.model.Plan.Chunk }
 // Tokens returns the sequence's tokens, in a list of the caller's.
 func (s *Session) Tokens() []int { return slices.Clone(s.tokens) }
 
+// Start starts a new sequence, that of ids, with as many of its first tokens, but not all, as the model still has keys and
+// values of, whichever session has read them. It returns how many; the caller goes on with the others. Results have the
+// bits that they have without. What this session has read is there for others from then on, as long as there is room. With
+// no ids it gives up its memory. Errors are ErrSession.
+func (s *Session) Start(ids []int) (kept int, err error) {
+	if !s.busy.CompareAndSwap(false, true) {
+		return 0, errBusy
+	}
+	defer s.busy.Store(false)
+	if !s.cache.open {
+		return 0, fmt.Errorf("it is closed: %w", ErrSession)
+	}
+	s.cache.leave(s.tokens)
+	kept = s.cache.adopt(ids[:max(0, min(len(ids)-1, s.model.Plan.Context))])
+	s.tokens = append(s.tokens[:0], ids[:kept]...)
+	return kept, nil
+}
+
 // Reset starts a new sequence in the same memory, keeping the first n tokens. While the session
 // takes a step, as in a visitor, it does nothing. Where the model has layers without attention, the next step may take
 // longer, as it reads some of the tokens kept once more.
 func (s *Session) Reset(n int) {
-	if s.busy.CompareAndSwap(false, true) {
+	if !s.busy.CompareAndSwap(false, true) {
+		return
+	}
+	defer s.busy.Store(false)
+	if s.cache.open {
 		s.tokens = s.tokens[:min(len(s.tokens), max(0, n))]
 		s.cache.forget(len(s.tokens))
-		s.busy.Store(false)
+		s.cache.cut(len(s.tokens))
 	}
 }
 

@@ -120,11 +120,11 @@ func TestPlanOfStates(t *testing.T) {
 	c := openFixture(t, "lfm2").config
 	one := cacheLayout{config: c, layers: 1}
 	state := 4 * int64(3*(c.Mixers.Taps-1)*c.Hidden)
-	if want := 3 * (one.keys(64, CacheF32) + (1+mostSnapshots)*state); p.Cache != want || p.Snapshots != mostSnapshots {
+	if want := 3 * (one.keys(64, CacheF32) + (2+mostSnapshots)*state); p.Cache != want || p.Snapshots != mostSnapshots {
 		t.Errorf("caches of %d with %d copies, want %d", p.Cache, p.Snapshots, want)
 	}
 	m := openModel(t, dir, Options{Context: 64, Sequences: 3, Memory: p.Minimum})
-	if m.Plan.Snapshots < 1 || m.Plan.Cache < 3*(one.keys(64, CacheF32)+2*state) {
+	if m.Plan.Snapshots < 1 || m.Plan.Cache < 3*(one.keys(64, CacheF32)+3*state) {
 		t.Errorf("at the smallest limit %d copies, caches of %d", m.Plan.Snapshots, m.Plan.Cache)
 	}
 	var sessions []*Session

@@ -28,7 +28,7 @@ type Step struct {
 // Calls of several goroutines take turns, pass by pass. Visit and Hidden run within a pass:
 // they must not use the model.
 //
-// Errors are ErrSession, ErrContext and ErrToken, before anything is computed, those of
+// Errors are ErrSession, ErrContext, ErrToken and ErrCache, before anything is computed, those of
 // streaming, the context's, and those of Visit and Hidden. After one, every session can be
 // used again: it stands where it stood before the pass that failed, or behind it where
 // that was done and Visit or Hidden failed.
@@ -66,7 +66,7 @@ func (m *Model) admit(t *Step) error {
 		return errBusy
 	}
 	err := error(nil)
-	if s.cache.bytes == nil {
+	if !s.cache.open {
 		err = fmt.Errorf("it is closed: %w", ErrSession)
 	} else if context := m.Plan.Context; len(t.IDs) > context-len(s.tokens) {
 		err = fmt.Errorf("%d tokens after %d, there is room for %d in all: %w", len(t.IDs), len(s.tokens), context, ErrContext)
@@ -76,6 +76,9 @@ func (m *Model) admit(t *Step) error {
 			err = fmt.Errorf("token %d of a vocabulary of %d: %w", id, c.Vocab, ErrToken)
 			break
 		}
+	}
+	if n := len(s.tokens); err == nil && len(t.IDs) > 0 {
+		err = s.cache.reserve(s.cache.rewind(n), n+len(t.IDs))
 	}
 	if err != nil {
 		s.busy.Store(false)
@@ -95,6 +98,9 @@ func (m *Model) forwardPass(ctx context.Context, steps []Step) (more bool, err e
 	if !share(steps, m.Plan.Chunk) {
 		return false, nil
 	}
+	if !m.Plan.reads {
+		pauseAtPages(steps)
+	}
 	p, err := m.begin(ctx)
 	if err != nil {
 		return false, err
@@ -107,6 +113,7 @@ func (m *Model) forwardPass(ctx context.Context, steps []Step) (more bool, err e
 			continue
 		}
 		first := len(s.tokens) - s.behind
+		s.cache.publish(s.tokens[:first])
 		s.cache.begin(first, s.taken)
 		for at := first; at < first+s.taken; at++ {
 			p.add(s.cache, at, at)
@@ -174,6 +181,22 @@ func share(steps []Step, room int) bool {
 		}
 	}
 	return room < all
+}
+
+// pauseAtPages has the passes of sequences with layers without attention end at the last page that their step fills: the
+// state behind it is kept for who begins in the same way. It takes a pass more, which is little where no weights are read from files.
+func pauseAtPages(steps []Step) {
+	for i := range steps {
+		s := steps[i].Session
+		if s.taken == 0 || s.cache.live == nil {
+			continue
+		}
+		first := len(s.tokens) - s.behind
+		last := (s.begun + len(steps[i].IDs) - 1) / pageTokens * pageTokens
+		if first < last && last < first+s.taken {
+			s.taken = last - first
+		}
+	}
 }
 
 // left returns how many of the step's tokens, and of those to be read again before them, neither have been taken nor are

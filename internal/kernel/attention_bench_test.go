@@ -41,11 +41,18 @@ func BenchmarkAttend(b *testing.B) {
 				rows := c.group * c.n
 				m := NewAttentionMemory(make([]float32, AttentionFloats(rows, dim)), rows, dim)
 				out, queries := make([]float32, rows*dim), s.queries[len(s.queries)-rows*dim:]
+				paged := make([]Tiles, heads)
+				for h := range paged {
+					tile := c.form.TileBytes(dim)
+					for at := h * size; at < (h+1)*size; at += tile {
+						paged[h].Pages = append(paged[h].Pages, all[at:][:tile])
+					}
+				}
 				best, at := time.Hour, 0
 				for b.Loop() {
 					start := time.Now()
 					for range 16 {
-						k.Attend(&a, out, queries, c.group*dim, all[at*size:][:size], depth-c.n, c.n, m)
+						k.Attend(&a, out, queries, c.group*dim, paged[at], depth-c.n, c.n, m)
 						at = (at + 1) % heads
 					}
 					best = min(best, time.Since(start)/16)

@@ -53,18 +53,25 @@ func NewAttentionMemory(memory []float32, rows, dim int) *AttentionMemory {
 	return m
 }
 
+// Tiles are the tiles of a head, in pages that have one of them each and whatever else: that of the positions from
+// i·AttentionTile on begins at byte At of Pages[i].
+type Tiles struct {
+	Pages [][]byte
+	At    int
+}
+
 // Attend sets out to what n queries see, those of n positions of a sequence from the given one on. Query i has its heads
-// side by side at queries[i·ld], and so its output, which may be the same memory. tiles are the head's tiles from position
-// 0 on, with the keys and values of all these positions. It panics where lengths are wrong.
-func (k *Kernels) Attend(a *Attention, out, queries []float32, ld int, tiles []byte, position, n int, m *AttentionMemory) {
+// side by side at queries[i·ld], and so its output, which may be the same memory. tiles are the head's, with the keys and
+// values of all positions that are seen. It panics where lengths are wrong.
+func (k *Kernels) Attend(a *Attention, out, queries []float32, ld int, tiles Tiles, position, n int, m *AttentionMemory) {
 	width := a.Group * a.Dim
 	last := position + n - 1
 	switch {
 	case n < 1 || position < 0 || a.Group < 1 || a.Dim < 1 || a.Window < 0,
 		!fits(len(queries), n, ld, width), !fits(len(out), n, ld, width),
 		len(m.queries) < n*width || len(m.all.sums) < n*a.Group*paddedDim(a.Dim),
-		len(tiles)/a.Form.TileBytes(a.Dim) <= last/AttentionTile, a.Sinks != nil && len(a.Sinks) != a.Group:
-		panicf("Attend: %d queries of %d heads from position %d on, %d apart; %d bytes of tiles", n, a.Group, position, ld, len(tiles))
+		tiles.At < 0, len(tiles.Pages) <= last/AttentionTile, a.Sinks != nil && len(a.Sinks) != a.Group:
+		panicf("Attend: %d queries of %d heads from position %d on, %d apart; %d tiles", n, a.Group, position, ld, len(tiles.Pages))
 	}
 	for i := range n {
 		k.scale(m.queries[i*width:][:width], queries[i*ld:][:width], a.Scale)
@@ -97,7 +104,7 @@ func (a *Attention) first(position int) int {
 }
 
 // attendSegment runs the softmaxes m.now over a segment from their beginning.
-func (k *Kernels) attendSegment(a *Attention, tiles []byte, position, n, segment int, m *AttentionMemory) {
+func (k *Kernels) attendSegment(a *Attention, tiles Tiles, position, n, segment int, m *AttentionMemory) {
 	padded, size := paddedDim(a.Dim), a.Form.TileBytes(a.Dim)
 	rows := n * a.Group
 	for r := range m.now.states[:rows] {
@@ -107,7 +114,7 @@ func (k *Kernels) attendSegment(a *Attention, tiles []byte, position, n, segment
 	from := max(a.first(position), segment*AttentionSegment) / AttentionTile
 	to := min(position+n-1, (segment+1)*AttentionSegment-1) / AttentionTile
 	for i := from; i <= to; i++ {
-		t := a.Form.tile(tiles[i*size:][:size], a.Dim)
+		t := a.Form.tile(tiles.Pages[i][tiles.At:][:size], a.Dim)
 		k.attendTile(a, &t, position-i*AttentionTile, n, m)
 	}
 }

@@ -40,12 +40,27 @@ func (s *sequence) tiles(n int) []byte {
 	return b
 }
 
+// pages are pages of a tile each, with something before and behind it.
+func pages(form KVForm, dim int, tiles []byte) Tiles {
+	size := form.TileBytes(dim)
+	t := Tiles{At: size}
+	for at := 0; at < len(tiles); at += size {
+		page := make([]float32, 3*size/4)
+		for i := range page {
+			page[i] = float32(math.NaN())
+		}
+		copy(bytesOf(page)[size:], tiles[at:][:size])
+		t.Pages = append(t.Pages, bytesOf(page))
+	}
+	return t
+}
+
 // attend takes the queries of some positions, in calls of at most so many.
 func (s *sequence) attend(k *Kernels, from, to, together int) []float32 {
 	width := s.Group * s.Dim
 	out := make([]float32, (to-from)*width)
 	m := NewAttentionMemory(make([]float32, AttentionFloats(together*s.Group, s.Dim)), together*s.Group, s.Dim)
-	tiles := s.tiles(to)
+	tiles := pages(s.Form, s.Dim, s.tiles(to))
 	for p := from; p < to; p += together {
 		n := min(together, to-p)
 		k.Attend(&s.Attention, out[(p-from)*width:], s.queries[p*width:], width, tiles, p, n, m)
@@ -313,13 +328,14 @@ func TestPutInt8(t *testing.T) {
 func TestAttentionNoAllocations(t *testing.T) {
 	s := newSequence(rand.New(rand.NewPCG(5, 34)), Attention{Form: KVF16, Dim: 20, Group: 2, Scale: 1, Softcap: 3}, AttentionSegment+9, false)
 	tiles, out := s.tiles(s.length), make([]float32, 40*8)
+	paged := pages(s.Form, s.Dim, tiles)
 	m := NewAttentionMemory(make([]float32, AttentionFloats(16, 20)), 16, 20)
 	eachLevel(t, func(t *testing.T, k *Kernels) {
 		if raceEnabled {
 			t.Skip("the race detector makes sync.Pool allocate")
 		}
 		if n := testing.AllocsPerRun(3, func() {
-			k.Attend(&s.Attention, out, s.queries, 40, tiles, AttentionSegment, 8, m)
+			k.Attend(&s.Attention, out, s.queries, 40, paged, AttentionSegment, 8, m)
 			KVF16.Put(tiles[:KVF16.TileBytes(20)], 0, out[:20], out[:20])
 		}); n >= 1 {
 			t.Errorf("%v allocations", n)
@@ -330,20 +346,22 @@ func TestAttentionNoAllocations(t *testing.T) {
 func TestAttentionLengths(t *testing.T) {
 	a := Attention{Form: KVF32, Dim: 4, Group: 2, Scale: 1}
 	tiles := bytesOf(make([]float32, KVF32.TileBytes(4)/2))
+	paged := pages(KVF32, 4, tiles)
 	m := NewAttentionMemory(make([]float32, AttentionFloats(6, 4)), 6, 4)
 	v := make([]float32, 64)
 	k := Best()
 	for name, f := range map[string]func(){
-		"none":      func() { k.Attend(&a, v, v, 8, tiles, 0, 0, m) },
-		"before":    func() { k.Attend(&a, v, v, 8, tiles, -1, 1, m) },
-		"tiles":     func() { k.Attend(&a, v, v, 8, tiles, 126, 3, m) },
-		"memory":    func() { k.Attend(&a, v, v, 8, tiles, 0, 4, m) },
-		"out":       func() { k.Attend(&a, v[:15], v, 8, tiles, 0, 2, m) },
-		"queries":   func() { k.Attend(&a, v, v[:15], 8, tiles, 0, 2, m) },
-		"ld":        func() { k.Attend(&a, v, v, 7, tiles, 0, 2, m) },
-		"group":     func() { k.Attend(&Attention{Dim: 4}, v, v, 8, tiles, 0, 2, m) },
-		"window":    func() { k.Attend(&Attention{Dim: 4, Group: 1, Window: -1}, v, v, 8, tiles, 0, 2, m) },
-		"no dim":    func() { k.Attend(&Attention{Group: 1}, v, v, 8, tiles, 0, 2, m) },
+		"none":      func() { k.Attend(&a, v, v, 8, paged, 0, 0, m) },
+		"before":    func() { k.Attend(&a, v, v, 8, paged, -1, 1, m) },
+		"tiles":     func() { k.Attend(&a, v, v, 8, paged, 126, 3, m) },
+		"at":        func() { k.Attend(&a, v, v, 8, Tiles{paged.Pages, -1}, 0, 2, m) },
+		"memory":    func() { k.Attend(&a, v, v, 8, paged, 0, 4, m) },
+		"out":       func() { k.Attend(&a, v[:15], v, 8, paged, 0, 2, m) },
+		"queries":   func() { k.Attend(&a, v, v[:15], 8, paged, 0, 2, m) },
+		"ld":        func() { k.Attend(&a, v, v, 7, paged, 0, 2, m) },
+		"group":     func() { k.Attend(&Attention{Dim: 4}, v, v, 8, paged, 0, 2, m) },
+		"window":    func() { k.Attend(&Attention{Dim: 4, Group: 1, Window: -1}, v, v, 8, paged, 0, 2, m) },
+		"no dim":    func() { k.Attend(&Attention{Group: 1}, v, v, 8, paged, 0, 2, m) },
 		"few":       func() { NewAttentionMemory(v, 6, 4) },
 		"no rows":   func() { NewAttentionMemory(v, 0, 4) },
 		"put":       func() { KVF32.Put(tiles, 0, v[:4], v[:4]) },

@@ -186,12 +186,14 @@ func TestGuardPagesAttention(t *testing.T) {
 			for _, atEnd := range []bool{true, false} {
 				s := newSequence(rand.New(rand.NewPCG(uint64(dim), 35)), Attention{Form: form, Dim: dim, Group: 7, Scale: 1}, 2*AttentionTile, false)
 				tiles := guarded(t, s.tiles(s.length), atEnd)
+				size := form.TileBytes(dim)
+				paged := Tiles{Pages: [][]byte{tiles[:size], tiles[size:]}}
 				queries, out := guarded(t, s.queries[:2*7*dim], atEnd), guarded(t, make([]float32, 2*7*dim), atEnd)
 				rows := guarded(t, make([]float32, AttentionFloats(14, dim)), atEnd)
 				for _, l := range Levels() {
 					k, _ := ForLevel(l)
-					k.Attend(&s.Attention, out, queries, 7*dim, tiles, s.length-2, 2, NewAttentionMemory(rows, 14, dim))
-					form.Put(tiles[form.TileBytes(dim):], AttentionTile-1, out[:dim], out[dim:2*dim])
+					k.Attend(&s.Attention, out, queries, 7*dim, paged, s.length-2, 2, NewAttentionMemory(rows, 14, dim))
+					form.Put(tiles[size:], AttentionTile-1, out[:dim], out[dim:2*dim])
 				}
 			}
 		}

@@ -18,9 +18,8 @@ type Request struct {
 	MaxTokens int
 	Stop      []int    // as in Generator
 	StopTexts []string // as in Generator
-	// Adjust, if set, may change the logits that each token is drawn from, before the sampler does;
-	// drawn are the tokens of the text so far, and -Inf excludes a token. Nothing is guessed then.
-	// An error ends the text. It runs while the others wait, and keeps neither slice.
+	// Logits and Adjust are as in Generator. An error ends the text. They run while the others wait.
+	Logits func(logits []float32) error
 	Adjust func(drawn []int, logits []float32) error
 	// LogProbs asks for every token's chance, and that of so many of the likeliest in its place.
 	LogProbs    bool

@@ -34,6 +34,10 @@ type Generator struct {
 	// changes it; an error ends the run. The slice is valid until it returns. With Lookup it may
 	// have been shown more than Result.Drawn, of guesses after what ended the run.
 	Logits func(logits []float32) error
+	// Adjust, if set, may change the logits that each token is drawn from, after Logits and before the sampler;
+	// drawn are the tokens of the text so far, and -Inf excludes a token. Nothing is guessed then. An error ends the run; it
+	// keeps neither slice.
+	Adjust func(drawn []int, logits []float32) error
 	// Lookup is how many tokens are guessed at a time, at most, from where the text's last ones
 	// stood before, or by Draft; 0 guesses none. The text is the same, and weights are read fewer
 	// times.

@@ -25,10 +25,7 @@ type member struct {
 
 // begin begins a request, or is done with it. The end of ctx ends the text.
 func (g *group) begin(ctx context.Context, r *Request, emit func(Piece) error, done func(*Result, error) error) error {
-	n := &Generator{Tokenizer: g.batch.Tokenizer, Stop: r.Stop, StopTexts: r.StopTexts, Lookup: g.batch.Lookup}
-	if r.Adjust != nil {
-		n.Lookup = min(n.Lookup, 0)
-	}
+	n := &Generator{Tokenizer: g.batch.Tokenizer, Stop: r.Stop, StopTexts: r.StopTexts, Logits: r.Logits, Adjust: r.Adjust, Lookup: g.batch.Lookup}
 	err := g.batch.check(r)
 	if err == nil {
 		err = n.check()
@@ -49,7 +46,6 @@ func (g *group) begin(ctx context.Context, r *Request, emit func(Piece) error, d
 		most = g.batch.Model.Plan.Context
 	}
 	q := n.begin(s, r.Prompt, kept, most, emit)
-	q.adjust = r.Adjust
 	if r.LogProbs {
 		q.chances = &chances{top: r.TopLogProbs}
 	}

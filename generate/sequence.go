@@ -30,11 +30,10 @@ type sequence struct {
 	visit   func(int, []float32) error
 	next    []int // of pending, where that begins with the token drawn last
 	guessing
-	adjust  func(drawn []int, logits []float32) error // nil: as they are
-	chances *chances                                  // of what is drawn; nil: nobody asks
-	state   func(int, []float32) error                // if set, it gets the prompt's last state, and nothing is drawn
-	vocab   int                                       // tokens that may be drawn, once one has been
-	err     error                                     // of drawing a token
+	chances *chances                   // of what is drawn; nil: nobody asks
+	state   func(int, []float32) error // if set, it gets the prompt's last state, and nothing is drawn
+	vocab   int                        // tokens that may be drawn, once one has been
+	err     error                      // of drawing a token
 	stop    []int
 	decoder *tokenizer.Decoder
 	held    string // the end of the prompt's text, if the decoder has kept it back
@@ -57,7 +56,10 @@ func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emi
 	}
 	q.visit = q.draw
 	q.most, q.source = min(g.Lookup, firstGuesses), textLookup{}
-	if g.Draft != nil && g.Lookup > 0 {
+	switch {
+	case g.Adjust != nil:
+		q.most = 0
+	case g.Draft != nil && g.Lookup > 0:
 		q.source = &drafting{of: q}
 	}
 	for _, id := range prompt {
@@ -133,8 +135,8 @@ func (q *sequence) draw(_ int, logits []float32) error {
 	if q.chances != nil {
 		q.chances.note(len(q.drawn), logits[:q.vocab])
 	}
-	if q.adjust != nil {
-		if q.err = q.adjust(q.result.OutputIDs, logits[:q.vocab]); q.err != nil {
+	if q.Adjust != nil {
+		if q.err = q.Adjust(q.result.OutputIDs, logits[:q.vocab]); q.err != nil {
 			return nil
 		}
 	}

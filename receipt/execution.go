@@ -63,6 +63,8 @@ type Measurements struct {
 	Experts    *Experts          `json:"experts,omitempty"`
 	Paths      map[string]string `json:"paths,omitempty"`  // of inputs and outputs, as the user gave them
 	Detail     json.RawMessage   `json:"detail,omitempty"` // of the operation, such as a StreamXW
+	// Whole is, of a receipt whose claims are private, the receipt_sha256 of the one that has all; "" if there is none.
+	Whole string `json:"whole_sha256,omitempty"`
 }
 
 // Program is what ran.

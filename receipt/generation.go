@@ -21,10 +21,12 @@ type GenerationClaims struct {
 	CanonVersion int      `json:"canon_version,omitempty"`
 	Verify       string   `json:"verify,omitempty"` // "off" or "sampled": blocks were used unchecked
 	Sampling     Sampling `json:"sampling"`
-	N            int      `json:"n"` // tokens of a turn at most
-	StopIDs      []int    `json:"stop_ids"`
-	StopTexts    []string `json:"stop_texts,omitempty"` // end a text too
-	Private      bool     `json:"private"`              // ids are left out, their hashes are here
+	// Adjustment is what was done to logits before; nil for nothing.
+	Adjustment *Adjustment `json:"adjustment,omitempty"`
+	N          int         `json:"n"` // tokens of a turn at most
+	StopIDs    []int       `json:"stop_ids"`
+	StopTexts  []string    `json:"stop_texts,omitempty"` // end a text too
+	Private    bool        `json:"private"`              // ids and the source of a form are left out, their hashes are here
 	// TemplateTime is what a chat template that asks for the time was told, in RFC 3339.
 	TemplateTime string `json:"template_time,omitempty"`
 	Turns        []Turn `json:"turns"`
@@ -134,6 +136,7 @@ func (g *Generation) Receipt(now time.Time) (*Execution, error) {
 	claims := g.Claims
 	if claims.Private {
 		g.Measurements.Paths = nil
+		claims.Adjustment = claims.Adjustment.private()
 		claims.Turns = append([]Turn{}, claims.Turns...)
 		for i := range claims.Turns {
 			claims.Turns[i].PromptIDs, claims.Turns[i].OutputIDs = nil, nil

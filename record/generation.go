@@ -26,9 +26,11 @@ type GenerationOptions struct {
 	N         int      // tokens of a turn at most
 	StopIDs   []int    // see generate.Generator.StopIDs
 	StopTexts []string // of the generator
-	Private   bool     // leave prompts and texts out, as ids too: only their hashes are there
-	Version   string
-	Path      string // of the model
+	// Adjustment is what Request.Adjust does, as record.Adjuster makes it; nil for nothing.
+	Adjustment *receipt.Adjustment
+	Private    bool // leave prompts and texts out, as ids too: only their hashes are there
+	Version    string
+	Path       string // of the model; "" leaves it out
 }
 
 // NewGeneration starts the receipt of what the model on, opened with o, generates. of says
@@ -42,30 +44,40 @@ func NewGeneration(on *transformer.Model, o transformer.Options, of *Model, g Ge
 	c.Model.Architecture = on.Config.Architecture
 	c.CacheType, c.Context, c.Verify = string(on.Plan.CacheType), on.Plan.Context, VerifyClaim(o.Verify)
 	c.Canon, c.CanonVersion = string(on.Canon()), transformer.CanonVersion
-	c.Sampling = receipt.Sampling(g.Sampling)
+	c.Sampling, c.Adjustment = receipt.Sampling(g.Sampling), g.Adjustment
 	c.N, c.StopIDs, c.StopTexts, c.Private = g.N, append(c.StopIDs, g.StopIDs...), g.StopTexts, g.Private
 	m := &r.Measurements
 	m.Program.Version = g.Version
 	DescribeRun(m, on, o, of)
-	m.Paths = map[string]string{"model": g.Path}
+	if g.Path != "" {
+		m.Paths = map[string]string{"model": g.Path}
+	}
 	return r
 }
 
 // Run calls run, which runs the generator once, and notes what it did as a turn.
 func (r *Generation) Run(from *generate.Generator, run func() (*generate.Result, error)) (*generate.Result, error) {
 	if r.hashed {
-		from.Logits = func(logits []float32) error {
-			r.hasher.Add(logits)
-			return nil
-		}
+		from.Logits = r.Logits
 	}
 	result, err := run()
+	r.Turn(result, err)
+	return result, err
+}
+
+// Logits hashes what a token is drawn from: generate.Request.Logits. The error is nil.
+func (r *Generation) Logits(logits []float32) error {
+	r.hasher.Add(logits)
+	return nil
+}
+
+// Turn notes what a turn came to whose logits Logits was shown.
+func (r *Generation) Turn(result *generate.Result, err error) {
 	turn := receipt.Turn{LogitsSHA256: r.drawn(result), PromptIDs: result.PromptIDs, OutputIDs: result.OutputIDs, Stop: string(result.Stop)}
 	if now := read(r.before, r.on.ExpertStats()); now != (receipt.Experts{}) {
 		r.Measurements.Experts = &now
 	}
 	r.AddTurn(turn, result.Text, result.PromptTime, result.GenerateTime, err)
-	return result, err
 }
 
 // read is what was read of experts between two times.

@@ -23,6 +23,12 @@ type Model struct {
 	decisions map[string]route.Decision // by tensor
 }
 
+// made tells whether claims are about this model.
+func (m *Model) made(c receipt.ModelClaim) bool {
+	c.Architecture = m.Claim.Architecture
+	return c == m.Claim
+}
+
 // Fingerprint tells which model and which tokenizer path holds. A model directory's manifest
 // is compared with its root unless verify is cdna.Off.
 //

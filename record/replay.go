@@ -109,13 +109,18 @@ func Replay(ctx context.Context, e *receipt.Execution, o ReplayOptions) (*Replay
 		again = r.conversion
 	}
 	if err := again(ctx); err != nil {
-		if v := r.canonVersion; v != 0 && v != transformer.CanonVersion && errors.Is(err, ErrReplay) {
-			err = fmt.Errorf("%w; it was computed by version %d of the canon, and this program has version %d", err, v, transformer.CanonVersion)
-		}
-		return nil, err
+		return nil, r.explain(err)
 	}
 	r.done.Took = time.Since(start)
 	return &r.done, nil
+}
+
+// explain adds to an error what may be why another result came out.
+func (r *replay) explain(err error) error {
+	if v := r.canonVersion; v != 0 && v != transformer.CanonVersion && errors.Is(err, ErrReplay) {
+		return fmt.Errorf("%w; it was computed by version %d of the canon, and this program has version %d", err, v, transformer.CanonVersion)
+	}
+	return err
 }
 
 // replay is a receipt that is being replayed.

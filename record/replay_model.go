@@ -3,13 +3,13 @@ package record
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/stream"
 	"github.com/helix-substrate/helix-substrate/transformer"
@@ -125,6 +125,9 @@ type opened struct {
 	session           *transformer.Session
 }
 
+// vocabulary is the tokenizer's, for grammars.
+func (m *opened) vocabulary() *grammar.Vocabulary { return grammar.NewVocabulary(m.Tokenizer) }
+
 func (m *opened) close() {
 	m.session.Close()
 	m.model.Close()
@@ -220,15 +223,9 @@ func (r *replay) layer(ctx context.Context) error {
 
 // generation generates a text again and compares all that the receipt claims.
 func (r *replay) generation(ctx context.Context) error {
-	var claims receipt.GenerationClaims
-	if err := r.DecodeClaims(receipt.OpGenerate, &claims); err != nil {
-		return r.errorf("only generated texts, forward passes, layers, products and conversions are replayed: %w", err)
-	}
-	if claims.Private {
-		return r.errorf("its ids were kept private, so there is nothing to replay: %w", receipt.ErrInvalid)
-	}
-	if len(claims.Turns) == 0 {
-		return r.errorf("it has no turns, so there is nothing to replay: %w", receipt.ErrInvalid)
+	claims, err := r.generationClaims()
+	if err != nil {
+		return err
 	}
 	if err := r.useModel(ctx, claims.Model, claims.Verify); err != nil {
 		return err
@@ -236,10 +233,40 @@ func (r *replay) generation(ctx context.Context) error {
 	if err := r.runAs(claims.Context, claims.CacheType, claims.Canon, claims.CanonVersion); err != nil {
 		return err
 	}
-	again, err := r.generateAgain(ctx, &claims)
+	m, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
+	defer m.close()
+	return r.generationOn(ctx, m, claims)
+}
+
+// generationOn is generation with a model that is open.
+func (r *replay) generationOn(ctx context.Context, m *opened, claims *receipt.GenerationClaims) error {
+	again, err := r.generateAgain(ctx, m, claims)
+	if err != nil {
+		return err
+	}
+	return r.sameText(again)
+}
+
+// generationClaims reads the claims of a generated text that can be made again.
+func (r *replay) generationClaims() (*receipt.GenerationClaims, error) {
+	claims := &receipt.GenerationClaims{}
+	if err := r.DecodeClaims(receipt.OpGenerate, claims); err != nil {
+		return nil, r.errorf("only generated texts, forward passes, layers, products and conversions are replayed: %w", err)
+	}
+	if claims.Private {
+		return nil, r.errorf("its ids were kept private, so there is nothing to replay: %w", receipt.ErrInvalid)
+	}
+	if len(claims.Turns) == 0 {
+		return nil, r.errorf("it has no turns, so there is nothing to replay: %w", receipt.ErrInvalid)
+	}
+	return claims, nil
+}
+
+// sameText compares all that the receipt says of a generated text.
+func (r *replay) sameText(again *receipt.Generation) error {
 	if err := r.same(&again.Claims); err != nil {
 		return err
 	}
@@ -258,13 +285,12 @@ func (r *replay) generation(ctx context.Context) error {
 
 // generateAgain runs turn by turn, up to the first token whose logits differ, and returns
 // what it would claim.
-func (r *replay) generateAgain(ctx context.Context, claims *receipt.GenerationClaims) (*receipt.Generation, error) {
-	m, err := r.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer m.close()
+func (r *replay) generateAgain(ctx context.Context, m *opened, claims *receipt.GenerationClaims) (*receipt.Generation, error) {
 	sampler, err := generate.NewSampler(generate.Options(claims.Sampling))
+	if err != nil {
+		return nil, r.errorf("%w", err)
+	}
+	adjust, err := Adjuster(claims.Adjustment, m.vocabulary)
 	if err != nil {
 		return nil, r.errorf("%w", err)
 	}
@@ -280,7 +306,7 @@ func (r *replay) generateAgain(ctx context.Context, claims *receipt.GenerationCl
 		}
 		m.session.Reset(turn.Keep)
 		sampler.Reset(before[:turn.Keep])
-		replayed, text, err := turnAgain(ctx, m, sampler, claims, turn)
+		replayed, text, err := turnAgain(ctx, m, sampler, adjust, claims, turn)
 		if err != nil {
 			return nil, r.errorf("turn %d: %w", i, err)
 		}
@@ -290,38 +316,18 @@ func (r *replay) generateAgain(ctx context.Context, claims *receipt.GenerationCl
 }
 
 // turnAgain runs one turn, up to the first token whose logits differ.
-func turnAgain(ctx context.Context, m *opened, sampler *generate.Sampler, claims *receipt.GenerationClaims, turn receipt.Turn) (replayed receipt.Turn, text string, err error) {
-	replayed = receipt.Turn{Keep: turn.Keep, PromptIDs: turn.PromptIDs, Stop: turn.Stop}
-	cut := turn.Stop == string(generate.StopCancel) || turn.Stop == string(generate.StopError)
-	if cut && len(turn.LogitsSHA256) == 0 { // it ended within the prompt
-		return replayed, "", m.session.Forward(ctx, turn.PromptIDs, len(turn.PromptIDs), nil)
+func turnAgain(ctx context.Context, m *opened, sampler *generate.Sampler, adjust adjuster, claims *receipt.GenerationClaims, turn receipt.Turn) (replayed receipt.Turn, text string, err error) {
+	t := newTurn(turn)
+	if t.cut && len(turn.LogitsSHA256) == 0 { // it ended within the prompt
+		return t.again, "", m.session.Forward(ctx, turn.PromptIDs, len(turn.PromptIDs), nil)
 	}
-	g := generate.Generator{Tokenizer: m.Tokenizer, Sampler: sampler, Stop: claims.StopIDs, StopTexts: claims.StopTexts, Logits: func(x []float32) error {
-		at := len(replayed.LogitsSHA256)
-		if at >= len(turn.LogitsSHA256) {
-			return fmt.Errorf("token %d: the receipt has no logits for it: %w", at, ErrReplay)
-		}
-		got := receipt.HashFloat32(x)
-		if got != turn.LogitsSHA256[at] {
-			return fmt.Errorf("token %d: logits have sha256 %s, the receipt says %s: %w", at, got, turn.LogitsSHA256[at], ErrReplay)
-		}
-		replayed.LogitsSHA256 = append(replayed.LogitsSHA256, got)
-		return nil
-	}}
-	n := claims.N
-	if cut {
-		n = min(n, max(1, len(turn.OutputIDs))) // as far as it got
+	g := generate.Generator{Tokenizer: m.Tokenizer, Sampler: sampler, Stop: claims.StopIDs, StopTexts: claims.StopTexts, Logits: t.logits}
+	if adjust != nil {
+		g.Adjust = adjust()
 	}
-	result, err := g.Run(ctx, m.session, turn.PromptIDs, n, func(string) error { return nil })
-	if result.Stop == generate.StopCancel {
-		return replayed, "", ctx.Err()
+	result, err := g.Run(ctx, m.session, turn.PromptIDs, t.most(claims.N), func(string) error { return nil })
+	if err := t.end(ctx, result, err); err != nil {
+		return t.again, "", err
 	}
-	if failed := turn.Stop == string(generate.StopError) && !errors.Is(err, ErrReplay); err != nil && !failed {
-		return replayed, "", err
-	}
-	replayed.PromptIDs, replayed.OutputIDs = result.PromptIDs, result.OutputIDs
-	if !cut {
-		replayed.Stop = string(result.Stop)
-	}
-	return replayed, result.Text, nil
+	return t.again, result.Text, nil
 }

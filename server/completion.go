@@ -9,25 +9,31 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
+	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/record"
 	"github.com/helix-substrate/helix-substrate/toolcall"
 )
 
 // asked is a request for texts.
 type asked struct {
 	*openai.Request
-	model   *Model
-	field   string // that the prompt came from
-	id      string
-	created int64
-	prompt  []int
-	form    *grammar.Grammar // of the text; nil: any
-	release func()           // what the request holds
+	model     *Model
+	field     string // that the prompt came from
+	id        string
+	created   int64
+	prompt    []int
+	form      *grammar.Grammar // of the text; nil: any
+	formClaim *receipt.Form    // that says which; nil: any
+	owner     [32]byte         // hash of the key that asks
+	receipts  []string         // digests, by the texts' numbers
+	release   func()           // what the request holds
 }
 
 // completions answers requests for texts, of both kinds.
@@ -51,7 +57,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.E
 	if refused != nil {
 		return nil, refused
 	}
-	q := &asked{field: "prompt", id: newID(), created: time.Now().Unix()}
+	q := &asked{field: "prompt", id: newID(), created: time.Now().Unix(), owner: s.owner(r)}
 	busy := s.parsing(r.Context(), body, func() {
 		if q.Request, refused = openai.ParseServed(openai.Kind(r.URL.Path), body); refused == nil {
 			refused = s.prepare(r.Context(), q)
@@ -87,6 +93,7 @@ func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
 	}
 	q.Messages, q.Prompt = nil, "" // not held while the text waits
 	q.chooseSeed()
+	q.receipts = make([]string, q.N)
 	return q.readForm()
 }
 
@@ -102,11 +109,13 @@ func (q *asked) readForm() *openai.Error {
 	field, err := "response_format", error(nil)
 	switch {
 	case q.AnyObject:
-		q.form = grammar.Object()
+		q.form, q.formClaim = grammar.Object(), receipt.NewForm(record.FormObject, "")
 	case q.Schema != nil:
+		q.formClaim = receipt.NewForm(record.FormSchema, string(q.Schema))
 		q.form, err = grammar.Schema(q.Schema)
 	default:
 		field = "grammar"
+		q.formClaim = receipt.NewForm(record.FormGrammar, q.Grammar)
 		q.form, err = grammar.Parse(q.Grammar)
 	}
 	q.Schema, q.Grammar = nil, ""
@@ -141,56 +150,33 @@ func (q *asked) request(number int) *generate.Request {
 	if q.TopP == 0 { // the most likely token alone
 		r.Sampling.TopP = math.SmallestNonzeroFloat32
 	}
-	if len(q.LogitBias) > 0 || q.PresencePenalty != 0 || q.FrequencyPenalty != 0 {
-		r.Adjust = q.adjust
+	if bias := q.bias(); !bias.Zero() {
+		r.Adjust = bias.Adjust
 	}
 	if q.form != nil {
-		var m *grammar.Matcher // of this text, once it has a place
-		r.Adjust = func(drawn []int, logits []float32) error {
-			if m == nil {
-				m = q.form.Match(q.model.vocabulary())
-			}
-			if err := q.adjust(drawn, logits); err != nil {
-				return err
-			}
-			return m.Adjust(drawn, logits)
-		}
+		r.Adjust = record.Adjusted(q.bias(), q.form, q.model.vocabulary)()
 	}
 	return r
 }
 
-// adjust changes logits by what a request adds to them, as the API's reference has it: a token's bias, and penalties by
-// how often the text has it.
-func (q *asked) adjust(drawn []int, logits []float32) error {
-	change := func(id int, by float32) {
-		if id < len(logits) {
-			logits[id] = max(-math.MaxFloat32, min(logits[id]+by, math.MaxFloat32))
-		}
-	}
-	for id, bias := range q.LogitBias {
-		if bias == -100 && id < len(logits) {
-			logits[id] = float32(math.Inf(-1))
-		} else {
-			change(id, bias)
-		}
-	}
-	if q.PresencePenalty == 0 && q.FrequencyPenalty == 0 {
-		return nil
-	}
-	times := map[int]int{}
-	for _, id := range drawn {
-		times[id]++
-	}
-	for id, n := range times {
-		change(id, -q.PresencePenalty-float32(n)*q.FrequencyPenalty)
-	}
-	return nil
+// bias is what the request adds to logits.
+func (q *asked) bias() *generate.Bias {
+	return &generate.Bias{Tokens: q.LogitBias, Presence: q.PresencePenalty, Frequency: q.FrequencyPenalty}
 }
 
-// text has the text with this number made, and calls piece with what there is of it.
+// text has the text with this number made, and calls piece with what there is of it. Its receipt is q.receipts[number] then.
 func (s *Server) text(ctx context.Context, q *asked, number int, piece func(generate.Piece) error) (*generate.Result, error) {
-	r, err := q.model.scheduler.Do(ctx, q.request(number), piece)
+	request := q.request(number)
+	receipt := q.record(request, s.options.Version)
+	request.Logits = receipt.Logits
+	r, err := q.model.scheduler.Do(ctx, request, piece)
 	s.counts.text(r)
+	if r.Stop != generate.StopError { // whether its client has gone or not
+		digest, failed := s.keep(q, number, receipt, r)
+		if q.receipts[number] = digest; err == nil {
+			err = failed
+		}
+	}
 	return r, err
 }
 
@@ -262,6 +248,7 @@ func (s *Server) whole(w http.ResponseWriter, ctx context.Context, q *asked) {
 			choice.Message.AddCall(openai.Call{ID: t.ids[j], Name: call.Name, Arguments: call.Arguments})
 		}
 	}
+	w.Header().Set(ReceiptHeader, strings.Join(q.receipts, ","))
 	answer(w, http.StatusOK, c)
 }
 

@@ -71,15 +71,19 @@ func (s *Server) allowed(r *http.Request) bool {
 	if len(s.keys) == 0 {
 		return true
 	}
-	key, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer {
-		key = r.Header.Get("X-Api-Key")
-	}
-	hash, right := sha256.Sum256([]byte(key)), 0
+	hash, right := sha256.Sum256([]byte(key(r))), 0
 	for _, k := range s.keys {
 		right |= subtle.ConstantTimeCompare(hash[:], k[:])
 	}
 	return right == 1
+}
+
+// key is the one that a request has, "" for none.
+func key(r *http.Request) string {
+	if key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return key
+	}
+	return r.Header.Get("X-Api-Key")
 }
 
 // noting takes note of what an answer was.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/grammar"
+	"github.com/helix-substrate/helix-substrate/record"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -39,6 +40,8 @@ type Model struct {
 	scheduler *generate.Scheduler
 	prompts   *generate.Prompts
 	opened    time.Time
+	engine    transformer.Options // as the model was opened
+	of        *record.Model       // which it is, for receipts
 
 	vocabulary func() *grammar.Vocabulary // made when it is asked for first
 	toolForm   func() generate.ToolForm   // of the chat template, likewise
@@ -51,8 +54,7 @@ const (
 	serverMemory         = 8 << 20
 	serverMemoryPerToken = generate.BatchMemoryPerToken
 
-	formedPerPlace     = 2  // requests for texts of a form, for each place; more are answered with 503
-	vocabularyPerToken = 24 // bytes
+	formedPerPlace = 2 // requests for texts of a form, for each place; more are answered with 503
 )
 
 // Open opens the model at path, whatever helix.Open opens, with the errors of that.
@@ -64,8 +66,8 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 		o.Waiting = 64
 	}
 	waiting := max(0, o.Waiting)
-	o.Engine.Reserve = serverMemory + int64(o.Parallel)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory)
-	o.Engine.ReservePerToken = serverMemoryPerToken + 8*int64(waiting)
+	o.Engine.Reserve = serverMemory + receiptBytes + int64(o.Parallel+1)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory)
+	o.Engine.ReservePerToken = serverMemoryPerToken + receiptPerToken + 8*int64(waiting)
 	opening, err := generate.Begin(ctx, path, o.Engine)
 	if err != nil {
 		return nil, err
@@ -76,8 +78,18 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 		return nil, err
 	}
 	t := opening.Tokenizer
+	at, err := opening.Location()
+	if err != nil {
+		opening.Close()
+		return nil, err
+	}
 	engine, err := opening.Load(ctx)
 	if err != nil {
+		return nil, err
+	}
+	of, err := record.FingerprintAt(ctx, at, o.Engine.Verify)
+	if err != nil {
+		engine.Close()
 		return nil, err
 	}
 	if o.Name == "" {
@@ -86,7 +98,7 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 		}
 		o.Name = filepath.Base(path)
 	}
-	m := &Model{Name: o.Name, Parallel: parallel, Notes: engine.Notes, opened: time.Now()}
+	m := &Model{Name: o.Name, Parallel: parallel, Notes: engine.Notes, opened: time.Now(), engine: o.Engine, of: of}
 	m.batch = &generate.Batch{Model: engine, Tokenizer: t, Parallel: parallel, Lookup: generate.DefaultLookup(engine.Plan)}
 	m.scheduler = generate.NewScheduler(m.batch, waiting)
 	m.prompts = generate.NewPrompts(t, engine.Plan.Context, m.opened)

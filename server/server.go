@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )
 
 // Options say whom a server answers, and what it writes down.
@@ -21,23 +22,31 @@ type Options struct {
 	Log *slog.Logger
 	// Patience is how long a client may take to send a request's body, and to take a piece of an answer; 0 is 60 seconds.
 	Patience time.Duration
+	// ReceiptLog is a file that every answer's receipt is appended to before the answer ends (see receipt/chain); "" for none. Without
+	// LogPrompts it has hashes in place of prompts and texts.
+	ReceiptLog string
+	LogPrompts bool
+	// Version is the program's, for receipts.
+	Version string
 }
 
 // Server answers requests. It is an http.Handler, safe for concurrent use.
 type Server struct {
-	models  []*Model
-	options Options
-	keys    [][32]byte // their hashes
-	longest int        // bytes of a body
-	reading *semaphore.Weighted
-	counts  counts
-	handler http.Handler
+	models    []*Model
+	options   Options
+	keys      [][32]byte // their hashes
+	longest   int        // bytes of a body
+	reading   *semaphore.Weighted
+	receipts  receipts
+	replaying *semaphore.Weighted // one at a time
+	counts    counts
+	handler   http.Handler
 }
 
 // ErrOption reports options that make no sense.
 var ErrOption = errors.New("invalid server option")
 
-// New returns a server of open models, which it does not close. Errors are ErrOption.
+// New returns a server of open models, which it does not close. Errors are ErrOption, and chain.Check's of the log.
 func New(models []*Model, o Options) (*Server, error) {
 	if len(models) == 0 {
 		return nil, fmt.Errorf("no models: %w", ErrOption)
@@ -56,13 +65,18 @@ func New(models []*Model, o Options) (*Server, error) {
 			return nil, fmt.Errorf("key %d is empty: %w", i, ErrOption)
 		}
 	}
+	if o.ReceiptLog != "" {
+		if err := chain.Check(o.ReceiptLog); err != nil {
+			return nil, err
+		}
+	}
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{models: models, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest))}
+	s := &Server{models: models, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1)}
 	mux := http.NewServeMux()
 	for pattern, serve := range s.routes() {
 		mux.HandleFunc(pattern, serve)
@@ -77,17 +91,19 @@ func New(models []*Model, o Options) (*Server, error) {
 // routes are what is answered.
 func (s *Server) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"POST /v1/chat/completions": s.completions,
-		"POST /v1/completions":      s.completions,
-		"POST /v1/embeddings":       s.embeddings,
-		"GET /v1/models":            s.list,
-		"GET /v1/models/{name}":     s.describe,
-		"POST /tokenize":            s.tokenize,
-		"POST /detokenize":          s.detokenize,
-		"POST /apply-template":      s.applyTemplate,
-		"GET /health":               s.health,
-		"GET /props":                s.properties,
-		"GET /metrics":              s.metrics,
+		"POST /v1/chat/completions":  s.completions,
+		"POST /v1/completions":       s.completions,
+		"POST /v1/embeddings":        s.embeddings,
+		"GET /v1/models":             s.list,
+		"GET /v1/models/{name}":      s.describe,
+		"POST /tokenize":             s.tokenize,
+		"POST /detokenize":           s.detokenize,
+		"POST /apply-template":       s.applyTemplate,
+		"GET /receipts/{id}":         s.receipt,
+		"POST /receipts/{id}/replay": s.replay,
+		"GET /health":                s.health,
+		"GET /props":                 s.properties,
+		"GET /metrics":               s.metrics,
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -51,6 +52,7 @@ func (e *events) write(do func() error) error {
 		e.w.Header().Set("Content-Type", "text/event-stream")
 		e.w.Header().Set("Cache-Control", "no-store")
 		e.w.Header().Set("X-Accel-Buffering", "no") // nginx would hold pieces back
+		e.w.Header().Set("Trailer", ReceiptHeader)
 		e.w.WriteHeader(http.StatusOK)
 	}
 	e.control.SetWriteDeadline(time.Now().Add(e.patience))
@@ -86,6 +88,7 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 		tokens[i] = len(end.OutputIDs)
 		c := chunk()
 		c.Add(q.Kind, i, role, string(end.reason), nil).SetText("")
+		c.Receipt = q.receipts[i]
 		return out.send(c)
 	})
 	switch {
@@ -110,6 +113,7 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 		out.send(c)
 	}
 	out.done()
+	w.Header().Set(ReceiptHeader, strings.Join(q.receipts, ","))
 }
 
 // tell says in a piece what is new.

@@ -17,6 +17,7 @@ type receiptLogCommand struct {
 	Head   receiptLogHeadCommand   `cmd:"" help:"Print the head, which stands for all entries so far."`
 	Prove  receiptLogProveCommand  `cmd:"" help:"Prove that an entry is in the log, or that the log has only grown."`
 	Check  receiptLogCheckCommand  `cmd:"" help:"Check a proof that an entry is in the log."`
+	Audit  receiptLogAuditCommand  `cmd:"" help:"Do a random sample of the log's texts again and compare every hash."`
 }
 
 type receiptLogAppendCommand struct {

@@ -18,6 +18,8 @@ type serveCommand struct {
 	Parallel int    `name:"parallel" default:"4" placeholder:"N" help:"Up to N texts go through the weights together; fewer where the memory limit has room for fewer."`
 	Waiting  int    `name:"waiting" default:"64" placeholder:"N" help:"Up to N more wait; beyond that requests are answered with 503."`
 	APIKeys  string `input:"file" name:"api-keys" placeholder:"FILE" help:"Answer only requests with a key of this file, one a line; HELIX_API_KEY in the environment is another way."`
+	Log      string `output:"log" name:"log" placeholder:"LOG" help:"Append the receipt of every answer to this log, with hashes in place of prompts and texts."`
+	Prompts  bool   `name:"log-prompts" help:"Receipts in the log have prompts and texts too, as token ids, so that they can be replayed."`
 	modelFlags
 }
 
@@ -37,6 +39,9 @@ func (c *serveCommand) Run(env *environment) error {
 	}
 	if c.Waiting < 0 {
 		return usageError("--waiting must not be negative")
+	}
+	if c.Prompts && c.Log == "" {
+		return usageError("--log-prompts: name the log with --log")
 	}
 	keys, err := c.keys()
 	if err != nil {
@@ -65,7 +70,9 @@ func (c *serveCommand) Run(env *environment) error {
 	if m.Parallel < c.Parallel {
 		env.note(fmt.Sprintf("the memory limit has room for %d texts at a time, not %d", m.Parallel, c.Parallel))
 	}
-	s, err := server.New([]*server.Model{m}, server.Options{Keys: keys, Log: slog.New(slog.NewTextHandler(env.stderr, nil))})
+	s, err := server.New([]*server.Model{m}, server.Options{
+		Keys: keys, Log: slog.New(slog.NewTextHandler(env.stderr, nil)), ReceiptLog: c.Log, LogPrompts: c.Prompts, Version: programVersion(),
+	})
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,7 @@ type Chunk struct {
 	Choices     []ChunkChoice `json:"choices"`
 	Usage       *Usage        `json:"usage,omitempty"` // of the last, if it was asked for
 	Fingerprint *string       `json:"system_fingerprint"`
+	Receipt     string        `json:"helix_receipt,omitempty"` // of the text whose last piece this is
 }
 
 // ChunkChoice is a piece of one of the texts: Delta in a chat, Text elsewhere.

@@ -20,7 +20,7 @@ func TestCorrectDrift(t *testing.T) {
 	if testing.Short() {
 		t.Skip("converts whole models")
 	}
-	src, statistics, dir := demoCheckpoint(t), demoStatistics(t), t.TempDir()
+	src, statistics, dir := halfCheckpoint(t), halfStatistics(t), t.TempDir()
 	job := Job{
 		Source: src, Output: filepath.Join(dir, "off"), ModelID: "m", Options: Options{Bits: 3}, Allocate: EqualRate, Embeddings: settings(t, "exact"),
 		Calibration: Calibration{Statistics: statistics},
@@ -122,14 +122,14 @@ func TestCorrectDriftResumed(t *testing.T) {
 	}
 	dir := t.TempDir()
 	job := Job{
-		Source: demoCheckpoint(t), Output: filepath.Join(dir, "whole"), ModelID: "m", Options: Options{Bits: 3, Threads: 1}, CorrectDrift: true,
-		Calibration: Calibration{Statistics: demoStatistics(t)},
+		Source: halfCheckpoint(t), Output: filepath.Join(dir, "whole"), ModelID: "m", Options: Options{Bits: 3, Threads: 1}, CorrectDrift: true,
+		Calibration: Calibration{Statistics: halfStatistics(t)},
 	}
 	whole := convertAll(t, job)
 	job.Output = filepath.Join(dir, "out")
 	ctx, stop := context.WithCancel(t.Context())
 	job.Progress = func(_, _ int64, what string) {
-		if what == "model.layers.2.self_attn.o_proj.weight" { // the first is of equal rates
+		if what == "model.layers.1.self_attn.o_proj.weight" { // the first is of equal rates
 			stop()
 		}
 	}
@@ -150,7 +150,7 @@ func TestCorrectDriftResumed(t *testing.T) {
 			first = what
 		}
 	}
-	if first != "correcting drift, layer 3 of 4" {
+	if first != "correcting drift, layer 2 of 2" {
 		t.Errorf("it goes on with %q", first)
 	}
 	onlyIn(t, dir, "out", "whole")

@@ -16,7 +16,7 @@ func TestForgedLattice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("calibrates, and converts a whole model")
 	}
-	src, statistics := demoCheckpoint(t), demoStatistics(t)
+	src, statistics := halfCheckpoint(t), halfStatistics(t)
 	dir, again := filepath.Join(t.TempDir(), "out"), Job{Source: src, Calibration: Calibration{Statistics: statistics}}
 	convertAll(t, Job{Source: src, Output: dir, Calibration: again.Calibration, Allocate: EqualRate})
 	const matrix = "model.layers.1.mlp.up_proj.weight"

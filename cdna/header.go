@@ -22,7 +22,7 @@ type Header struct {
 	DType      dtype.Type // of an element as it lies in a block: U8, an index, or a lossless file's own
 	BlockRows  int        // rows in every block but perhaps the last
 	NumBlocks  int
-	Encoding   string // how blocks are packed: "none", "huff0", "zstd", "lz4", "brotli", "rans", PackedCodec
+	Encoding   string // how blocks are packed: "none", "huff0", "zstd", "lz4", "brotli", "rans", AliasCodec, PackedCodec
 	CreatedUTC string // as written in the file; not interpreted
 	Fidelity   *FidelityStats
 	// SidecarSHA256 is the SHA-256 of the bytes of the sidecar file that was made with this file, in lower-case

@@ -60,25 +60,32 @@ func (c *columnClasses) packedSize(m *LatticeMatrix, g grid) (size tiles.Size) {
 	return size
 }
 
-// model counts the codes by the classes of their column and, at most n, of their row, and returns the tables for them.
-func (c *columnClasses) model(m *LatticeMatrix, n int) *codec.LatticeModel {
+// model counts the codes by the classes of their column and, at most n, of their row, and returns the tables that a codec has
+// for them.
+func (c *columnClasses) model(m *LatticeMatrix, encoding string, n int) *codec.LatticeModel {
+	starts, classes := codec.LatticeStarts(encoding, c.starts), make([]byte, m.Cols)
+	for k := range len(starts) - 1 {
+		for _, column := range c.order[starts[k]:starts[k+1]] {
+			classes[column] = byte(k)
+		}
+	}
 	logs := make([]int, m.Rows)
 	for i := range logs {
 		var squares [maxClasses]int64
 		for j, code := range m.Codes[i*m.Cols:][:m.Cols] {
 			z := int64(code) - LatticeZero
-			squares[c.of[j]] += z * z
+			squares[classes[j]] += z * z
 		}
 		logs[i] = codec.RowSpread(&squares, c.spreads, m.Cols)
 	}
 	of, spreads := codec.Classes(logs, n)
-	counts := codec.LatticeCounts{Starts: c.starts, Rows: spreads, Columns: c.spreads, Codes: make([][][256]uint64, len(spreads))}
+	counts := codec.LatticeCounts{Codec: encoding, Starts: starts, Rows: spreads, Columns: c.spreads, Codes: make([][][256]uint64, len(spreads))}
 	for r := range counts.Codes {
 		counts.Codes[r] = make([][256]uint64, len(c.spreads))
 	}
 	for i, r := range of {
 		for j, code := range m.Codes[i*m.Cols:][:m.Cols] {
-			counts.Codes[r][c.of[j]][code]++
+			counts.Codes[r][classes[j]][code]++
 		}
 	}
 	return counts.Model()

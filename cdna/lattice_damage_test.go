@@ -119,7 +119,7 @@ func TestLatticeLayout(t *testing.T) {
 
 // Every flipped bit is noticed. Of rans and packed it is noticed in the blocks too, for its form has nothing that says nothing.
 func TestLatticeFlipped(t *testing.T) {
-	for _, codec := range []string{"none", "huff0", "zstd", "lz4", "brotli", "rans", PackedCodec} {
+	for _, codec := range []string{"none", "huff0", "zstd", "lz4", "brotli", "rans", AliasCodec, PackedCodec} {
 		m := latticeSample(24, 19, true)
 		b := writeLatticeFile(t, m, LatticeOptions{TensorName: "w", BlockRows: 8, Codec: codec})
 		want := m.weights()
@@ -132,7 +132,7 @@ func TestLatticeFlipped(t *testing.T) {
 			for _, flip := range []byte{1, 0x80, 0xff} {
 				b[i] ^= flip
 				got, err := verifyLattice(b)
-				if err == nil && (i < packed || codec == "rans" || codec == PackedCodec || codec == "none" || !sameBits(got, want)) {
+				if err == nil && (i < packed || codec == "rans" || codec == AliasCodec || codec == PackedCodec || codec == "none" || !sameBits(got, want)) {
 					t.Fatalf("%s, byte %d ^ %#x: not noticed", codec, i, flip)
 				}
 				if err != nil && !isSentinel(err) {
@@ -405,7 +405,7 @@ func TestLatticeContract(t *testing.T) {
 }
 
 func FuzzOpenLattice(f *testing.F) {
-	for _, codec := range []string{"none", "huff0", "rans", PackedCodec} {
+	for _, codec := range []string{"none", "huff0", "rans", AliasCodec, PackedCodec} {
 		f.Add(writeLatticeFile(f, latticeSample(6, 30, codec == "none"), LatticeOptions{TensorName: "w", BlockRows: 4, Codec: codec}))
 	}
 	f.Add([]byte(magicLattice))

@@ -17,7 +17,7 @@ import (
 //	s, of each column    bf16 or f32
 //	t, of each row       bf16 or f32, unless all are 1
 //	classes              4 bits a column, the first in the low half of its byte
-//	model                with the encoding "rans": codec.LatticeModel
+//	model                with the encodings "rans" and "alias": codec.LatticeModel
 //	escapes              of each: LEB128 distance from the one before, LEB128 zigzag value
 
 const (
@@ -157,20 +157,25 @@ func (f *Blocks) packedLen() int64 { return f.size - f.blocks[0].Offset }
 // The encodings that are lattice files' own.
 const (
 	latticeEncoding = "rans"
+	// AliasCodec is an entropy coder that takes a little more than "rans", the default, and is several times as fast to unpack.
+	AliasCodec = "alias"
 	// PackedCodec keeps blocks as they lie in memory to be multiplied by: as large there as in the file. Their sums in the
 	// block index are of these bytes.
 	PackedCodec = "packed"
 )
 
-// needsModel stands for the codec of latticeEncoding until its model is known.
-type needsModel struct{ codec.Codec }
+// needsModel stands for a codec of that name until its model is known.
+type needsModel struct {
+	codec.Codec
+	name string
+}
 
-func (needsModel) Name() string { return latticeEncoding }
+func (c needsModel) Name() string { return c.name }
 
 // openLatticeCodec is openCodec, and knows the encodings of lattice files for rows of so many codes: needsModel for
-// latticeEncoding.
+// those that have a model.
 func openLatticeCodec(name string, level, cols int) (codec.Codec, error) {
-	if name != latticeEncoding && name != PackedCodec {
+	if !codec.HasLatticeModel(name) && name != PackedCodec {
 		return openCodec(name, level)
 	}
 	if level != 0 {
@@ -179,7 +184,7 @@ func openLatticeCodec(name string, level, cols int) (codec.Codec, error) {
 	if name == PackedCodec {
 		return codec.NewTiles(cols), nil
 	}
-	return needsModel{}, nil
+	return needsModel{name: name}, nil
 }
 
 // InTiles tells whether blocks have the encoding PackedCodec.
@@ -222,7 +227,7 @@ func parseLatticeSection(b []byte, g grid, l *latticeHeader, c codec.Codec) (h *
 	model, b := b[:l.modelBytes], b[l.modelBytes:]
 	switch _, own := c.(needsModel); {
 	case own:
-		m, err := codec.ParseLatticeModel(model, h.starts)
+		m, err := codec.ParseLatticeModel(c.Name(), model, h.starts)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}

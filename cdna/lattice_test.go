@@ -103,7 +103,7 @@ func sameBits(a, b []float32) bool {
 
 func TestLatticeRoundTrip(t *testing.T) {
 	for _, shape := range [][2]int{{1, 1}, {37, 23}, {5, 1}, {1, 40}, {64, 129}} {
-		for _, codec := range []string{"", "none", "huff0", "zstd", "lz4", "brotli", PackedCodec} {
+		for _, codec := range []string{"", AliasCodec, "none", "huff0", "zstd", "lz4", "brotli", PackedCodec} {
 			for _, classes := range []int{0, 1, 3, 16} {
 				m := latticeSample(shape[0], shape[1], classes != 3)
 				one := 1.0

@@ -17,13 +17,13 @@ import (
 type LatticeOptions struct {
 	TensorName string
 	BlockRows  int    // 0: about AutoBlockRows(Rows, Cols), a multiple of sixteen
-	Codec      string // "rans"; PackedCodec; for each column class "huff0", "zstd", "lz4", "brotli"; "none" stores; "": rans
+	Codec      string // "rans"; AliasCodec; PackedCodec; for each column class "huff0", "zstd", "lz4", "brotli"; "none" stores; "": rans
 	Level      int    // 0: the codec's fast default
 	CreatedUTC string // "": the time in $SOURCE_DATE_EPOCH, else 1970-01-01T00:00:00Z
 	Fidelity   *FidelityStats
 	Extra      map[string]any
 	Threads    int // that pack blocks, 0: GOMAXPROCS; does not change a byte
-	Classes    int // of columns, and with "rans" of rows, 1 to 16; 0: 16
+	Classes    int // of columns, and with "rans" and AliasCodec of rows, 1 to 16; 0: 16
 }
 
 // LatticeSizes say what a matrix takes as a lattice file.
@@ -96,7 +96,7 @@ func writeLattice(w io.WriterAt, m *LatticeMatrix, o LatticeOptions) (stats Writ
 	}
 	var model []byte
 	if _, own := c.(needsModel); own {
-		m := classes.model(m, o.Classes)
+		m := classes.model(m, o.Codec, o.Classes)
 		model, c = m.Append(nil), codec.NewLattice(m)
 	} else if c != nil && !ofPacked(c) {
 		c = codec.NewColumns(c, classes.starts)

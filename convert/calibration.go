@@ -14,7 +14,6 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/calibrate/text"
-	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -99,7 +98,7 @@ func (j *Job) checkCalibration(method Method) error {
 
 // mustCalibrate tells whether a checkpoint that cannot be calibrated is refused.
 func (j *Job) mustCalibrate() bool {
-	return j.Calibration.asked() || j.Options.InMemory || j.Options.Codec == cdna.PackedCodec || j.KLD > 0 || j.CorrectDrift || j.spreads() && !j.usual || j.calibrated != nil || j.usesLattice(j.Options.Method)
+	return j.Calibration.asked() || j.Options.InMemory || onlyOfLattice(j.Options.Codec) || j.KLD > 0 || j.CorrectDrift || j.spreads() && !j.usual || j.calibrated != nil || j.usesLattice(j.Options.Method)
 }
 
 // calibration is what a conversion knows of its statistics.

@@ -82,7 +82,7 @@ func drawOptions(t *rapid.T) Options {
 		o.NoSidecar = rapid.Bool().Draw(t, "no sidecar")
 		o.NonFinite = !o.NoSidecar && rapid.Bool().Draw(t, "nonfinite")
 	} else if rapid.Bool().Draw(t, "a codec of its own") {
-		o.Codec = rapid.SampledFrom([]string{"", cdna.PackedCodec}).Draw(t, "which")
+		o.Codec = rapid.SampledFrom([]string{"", cdna.AliasCodec, cdna.PackedCodec}).Draw(t, "which")
 	}
 	o.Preset = rapid.SampledFrom([]string{"", "archive", "fast"}).Draw(t, "preset")
 	if o.Codec == "zstd" {
@@ -277,7 +277,7 @@ func TestPlanRefusesAsDirectoryDoes(t *testing.T) {
 		{Size: 1 << 30, Options: Options{SNR: 30}}, {Size: 1 << 30, Options: Options{Bits: 3}}, {Size: -1}, {Size: 1 << 30, Allocate: "even"}, {Allocate: EqualSNR},
 		{Size: 1 << 30, Options: Options{Method: KMeans}}, {Size: 1 << 30, Options: Options{Method: Lossless}}, {Options: Options{Method: KMeans, SNR: 30}},
 		{Options: Options{Method: Lossless, Entries: 4}}, {Options: Options{Codec: "rar"}},
-		{Options: Options{Method: Entropy, Codec: cdna.PackedCodec}}, {Options: Options{SNR: 30, Codec: cdna.PackedCodec}}, {Options: Options{Codec: cdna.PackedCodec, Level: 1}},
+		{Options: Options{Method: Entropy, Codec: cdna.PackedCodec}}, {Options: Options{Method: Entropy, Codec: cdna.AliasCodec}}, {Options: Options{SNR: 30, Codec: cdna.PackedCodec}}, {Options: Options{Codec: cdna.PackedCodec, Level: 1}},
 		{Options: Options{Level: 99}}, {Options: Options{Method: "magic"}},
 		{Policy: &route.Policy{}},
 	} {

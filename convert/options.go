@@ -65,12 +65,12 @@ type Options struct {
 	Entries int
 	// FullPrecision keeps float32 codebook values instead of rounding to bfloat16.
 	FullPrecision bool
-	// Codec and Level pack the blocks; empty and 0 mean zstd, literals only. cdna.PackedCodec is for lattice matrices alone:
+	// Codec and Level pack the blocks; empty and 0 mean zstd, literals only. cdna.AliasCodec and cdna.PackedCodec are for lattice matrices alone:
 	// other tensors' blocks are packed as if it were empty.
 	Codec string
 	Level int
 	// Preset names the codec where Codec is empty, but for lattice matrices: the coder that they
-	// have of their own makes the smallest files and is the fastest to unpack.
+	// have of their own makes the smallest files.
 	Preset string
 	// BlockRows is the rows of a block, 0 for the Fibonacci number of rows whose
 	// block is nearest 256 KiB.
@@ -92,11 +92,14 @@ func (o Options) Check() error {
 	return err
 }
 
+// onlyOfLattice tells whether only lattice matrices have that codec.
+func onlyOfLattice(codec string) bool { return codec == cdna.AliasCodec || codec == cdna.PackedCodec }
+
 // normalize checks o and fills in the defaults.
 func (o Options) normalize() (Options, error) {
 	if o.Method == "" {
 		o.Method = Entropy
-		if o.InMemory || o.Codec == cdna.PackedCodec { // which only lattice matrices have
+		if o.InMemory || onlyOfLattice(o.Codec) { // which only lattice matrices have
 			o.Method = Lattice
 		}
 	}
@@ -134,9 +137,9 @@ func (o Options) normalize() (Options, error) {
 	if o.Method != Lattice { // whose files have a default of their own
 		o.Codec = packer
 	}
-	if packer == cdna.PackedCodec {
+	if onlyOfLattice(packer) {
 		if o.Method != Lattice {
-			others := slices.DeleteFunc(slices.Clone(optionOf("codec").Choices), func(c string) bool { return c == cdna.PackedCodec })
+			others := slices.DeleteFunc(slices.Clone(optionOf("codec").Choices), onlyOfLattice)
 			return o, fmt.Errorf("codec %s is for the method %s alone, which needs a calibration; the method %s takes %s: %w", packer, Lattice, o.Method, names(others), ErrOption)
 		}
 		if o.Level != 0 {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/arch"
-	"github.com/helix-substrate/helix-substrate/cdna"
 )
 
 // Settings change the options of some tensors. The zero value changes nothing.
@@ -92,7 +91,7 @@ func (s *Settings) apply(o *Options) {
 func (o *Options) setMethod(m Method) {
 	toLattice := m == Lattice && o.Method != Lattice
 	o.Method = m
-	if o.Preset != "" || toLattice && o.Codec == DefaultCodec || o.Codec == cdna.PackedCodec && m != Lattice {
+	if o.Preset != "" || toLattice && o.Codec == DefaultCodec || onlyOfLattice(o.Codec) && m != Lattice {
 		o.Codec = ""
 	}
 	for i := range options {
@@ -170,7 +169,7 @@ func (p *plannedTensor) override(j *Job) (exact string) {
 		switch {
 		case s.has("method"):
 			p.lattice = s.to.Method == Lattice
-		case s.to.Codec == cdna.PackedCodec:
+		case onlyOfLattice(s.to.Codec):
 			p.lattice = true
 		}
 	}

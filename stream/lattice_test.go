@@ -196,7 +196,7 @@ func TestLatticeHasTheCanonsBits(t *testing.T) {
 		m := latticeMatrix(rows, cols, uint64(i))
 		for _, o := range []cdna.LatticeOptions{
 			{}, {Codec: "none", BlockRows: 8, Classes: 1}, {BlockRows: 1, Classes: 16}, {Codec: "huff0", BlockRows: 13, Classes: 3}, {BlockRows: 16, Classes: 4},
-			{Codec: cdna.PackedCodec, BlockRows: 16}, {Codec: cdna.PackedCodec, BlockRows: 7},
+			{Codec: cdna.AliasCodec, BlockRows: 16}, {Codec: cdna.PackedCodec, BlockRows: 16}, {Codec: cdna.PackedCodec, BlockRows: 7},
 		} {
 			path := writeLattice(t, m, o)
 			f, err := cdna.OpenLattice(path)

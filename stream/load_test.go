@@ -23,7 +23,7 @@ func TestLoadTogether(t *testing.T) {
 			var matrices []Matrix
 			var want [][]float32
 			x := vectors(2, cols, 1).Data
-			for i, o := range []cdna.LatticeOptions{{BlockRows: 16}, {Codec: cdna.PackedCodec, BlockRows: 16}, {Codec: cdna.PackedCodec, BlockRows: 5}, {Codec: "none", BlockRows: 7}, {Codec: "zstd"}} {
+			for i, o := range []cdna.LatticeOptions{{BlockRows: 16}, {Codec: cdna.PackedCodec, BlockRows: 16}, {Codec: cdna.PackedCodec, BlockRows: 5}, {Codec: "none", BlockRows: 7}, {Codec: "zstd"}, {Codec: cdna.AliasCodec}} {
 				m, err := e.OpenLattice(writeLattice(t, latticeMatrix(33+17*i, cols, uint64(i)), o), MatrixOptions{})
 				if err != nil {
 					t.Fatal(err)

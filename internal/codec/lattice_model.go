@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
-	"github.com/helix-substrate/helix-substrate/internal/rans"
 )
 
 // Spread is 1024 times the binary logarithm of the root of a mean square. Integers of a
@@ -78,7 +77,8 @@ func nearestClass(spread int, means []int) (class byte) {
 
 // LatticeCounts are the codes of a matrix by row and column class.
 type LatticeCounts struct {
-	Starts []int // as LatticeModel.Starts
+	Codec  string // one that has a model
+	Starts []int  // as LatticeModel.Starts
 	// Spreads of the row and the column classes, ascending.
 	Rows, Columns []int
 	Codes         [][][256]uint64 // by row and column class
@@ -103,15 +103,15 @@ func (n *LatticeCounts) Model() *LatticeModel {
 // take with it, in 256ths of a bit.
 func (n *LatticeCounts) model(step int) (*LatticeModel, uint64) {
 	m := &LatticeModel{
-		Starts: n.Starts, ColumnSpreads: n.Columns, RowSpreads: n.Rows, Columns: levels(n.Columns, step, latticeLevels*5/8-1), Rows: levels(n.Rows, step, latticeLevels*3/8-1),
+		coder: coderOf(n.Codec), Starts: n.Starts, ColumnSpreads: n.Columns, RowSpreads: n.Rows, Columns: levels(n.Columns, step, latticeLevels*5/8-1), Rows: levels(n.Rows, step, latticeLevels*3/8-1),
 	}
 	var total uint64
 	var merged [256]uint64 // the codes of the last table
-	var last *rans.Frequencies
+	var last latticeTable
 	lastLevel, lastCost := 0, uint64(0)
 	finish := func() {
 		if last != nil {
-			m.Tables[lastLevel] = last
+			m.tables[lastLevel] = last
 			total += lastCost
 		}
 	}
@@ -131,12 +131,12 @@ func (n *LatticeCounts) model(step int) (*LatticeModel, uint64) {
 		if !any {
 			continue
 		}
-		f, cost := tableCost(&counts)
+		f, cost := m.coder.tableCost(&counts)
 		if last != nil {
 			for code := range both {
 				both[code] = merged[code] + counts[code]
 			}
-			if g, bothCost := tableCost(&both); bothCost <= lastCost+cost {
+			if g, bothCost := m.coder.tableCost(&both); bothCost <= lastCost+cost {
 				merged, last, lastCost = both, g, bothCost
 				continue
 			}
@@ -149,18 +149,18 @@ func (n *LatticeCounts) model(step int) (*LatticeModel, uint64) {
 	return m, total
 }
 
-// tableCost returns the frequencies of counts, and what these codes and the table take, in
+// tableCost returns the table for counts, and what these codes and the table take, in
 // 256ths of a bit.
-func tableCost(counts *[256]uint64) (*rans.Frequencies, uint64) {
-	f := rans.NewFrequencies(counts)
-	cost := uint64(len(f.Append(nil))) * 8 * 256
+func (c *latticeCoder) tableCost(counts *[256]uint64) (latticeTable, uint64) {
+	t := c.fit(counts)
+	cost := uint64(len(t.Append(nil))) * 8 * 256
 	for code, n := range counts {
 		if n > 0 {
-			hi, lo := bits.Mul64(n, uint64(f.Cost(byte(code))))
+			hi, lo := bits.Mul64(n, uint64(t.Cost(byte(code))))
 			cost += lo + hi
 		}
 	}
-	return &f, cost
+	return t, cost
 }
 
 // levels rounds ascending spreads to levels that are step apart, of which the highest is at

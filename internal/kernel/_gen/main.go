@@ -1,5 +1,5 @@
 // Command _gen writes the amd64 assembly of package kernel, one file per CPU
-// level. Run it through `go generate ./internal/kernel`.
+// level, and that of package alias. Run it through `go generate ./internal/kernel ./internal/alias`.
 //
 // A routine is put together from three parts: a machine (how wide a register
 // is), a source (how 64 weights of a row come out of memory, source.go) and a
@@ -54,9 +54,15 @@ func main() {
 	integer := flag.String("integers", "", "CPU features to generate the integer canon for, instead of a level")
 	table := flag.String("routines", "", "file for the Go table of routines")
 	yardsticks := flag.Bool("peaks", false, "generate the yardsticks, instead of a level")
+	decoder := flag.Bool("alias", false, "generate package alias's decoder, instead of a level")
 	flag.Parse()
 	if *yardsticks {
 		peaks()
+		Generate()
+		return
+	}
+	if *decoder {
+		aliasDecoder()
 		Generate()
 		return
 	}

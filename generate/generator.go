@@ -54,6 +54,7 @@ type Result struct {
 	OutputIDs    []int  // without the token that stopped it
 	Text         string // of OutputIDs
 	Stop         StopReason
+	StopText     string // that ended it; "": none did
 	Drawn        int // tokens, with the one that stopped it, or that could not be drawn
 	Guessed      int // tokens, see Generator.Lookup
 	Right        int // guesses that were

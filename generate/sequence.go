@@ -225,7 +225,7 @@ func (q *sequence) take(i, next int) error {
 		return err
 	}
 	if found {
-		r.Stop = StopToken
+		r.Stop, r.StopText = StopToken, q.until.found
 	}
 	q.ended = found || len(r.OutputIDs) == q.n
 	q.next = append(q.next[:0], next)
@@ -273,7 +273,7 @@ func (q *sequence) finish(ctx context.Context, err error) (*Result, error) {
 	rest, found := q.until.flush(q.fresh(q.decoder.Flush()))
 	r.Text += rest
 	if found {
-		r.Stop = StopToken
+		r.Stop, r.StopText = StopToken, q.until.found
 	}
 	if errors.Is(err, transformer.ErrContext) && len(r.OutputIDs) > 0 {
 		r.Stop, err = StopContext, nil

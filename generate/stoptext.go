@@ -7,13 +7,13 @@ import "strings"
 type stopTexts struct {
 	texts []string
 	held  string // what may be the beginning of one
-	found bool
+	found string // that ended it
 }
 
 // next adds a piece of the text and returns what is certain to be before any stop text.
 func (s *stopTexts) next(piece string) (certain string, found bool) {
 	switch {
-	case s.found:
+	case s.found != "":
 		return "", true
 	case len(s.texts) == 0:
 		return piece, false
@@ -22,14 +22,14 @@ func (s *stopTexts) next(piece string) (certain string, found bool) {
 	begin, end := len(s.held), len(s.held)+1
 	for _, t := range s.texts {
 		if i := strings.Index(s.held, t); t != "" && i >= 0 && (i+len(t) < end || i+len(t) == end && i < begin) {
-			begin, end = i, i+len(t)
+			begin, end, s.found = i, i+len(t), t
 		}
 	}
-	if s.found = end <= len(s.held); !s.found {
+	if s.found == "" {
 		begin = len(s.held) - s.beginning()
 	}
 	certain, s.held = s.held[:begin], s.held[begin:]
-	return certain, s.found
+	return certain, s.found != ""
 }
 
 // beginning returns how many bytes at the end of what is held a stop text may begin with.

@@ -62,7 +62,7 @@ func TestRunStopText(t *testing.T) {
 			emitted.WriteString(text)
 			return nil
 		})
-		if err != nil || r.Text != whole.Text[:at] || emitted.String() != r.Text || r.Stop != StopToken || len(r.OutputIDs) >= 40 {
+		if err != nil || r.Text != whole.Text[:at] || emitted.String() != r.Text || r.Stop != StopToken || r.StopText != stop || len(r.OutputIDs) >= 40 {
 			t.Errorf("%q, %s, %d tokens, %v; want %q", r.Text, r.Stop, len(r.OutputIDs), err, whole.Text[:at])
 		}
 	}

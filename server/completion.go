@@ -60,6 +60,9 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.E
 	q := &asked{field: "prompt", id: newID(), created: time.Now().Unix(), owner: s.owner(r)}
 	busy := s.parsing(r.Context(), body, func() {
 		if q.Request, refused = openai.ParseServed(openai.Kind(r.URL.Path), body); refused == nil {
+			if q.Kind == openai.ChatCompletions {
+				q.field = "messages"
+			}
 			refused = s.prepare(r.Context(), q)
 		}
 	})
@@ -74,7 +77,6 @@ func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
 	var err error
 	switch prompts := q.model.promptsNow(); {
 	case q.Kind == openai.ChatCompletions:
-		q.field = "messages"
 		request, refused := conversation(q.Request, q.model.toolForm())
 		if refused != nil {
 			return refused

@@ -51,7 +51,7 @@ type Model struct {
 // What a server takes of the Go heap beside its texts: bodies that are being read, one after the other where they are
 // large, and what waits.
 const (
-	serverMemory         = 8 << 20
+	serverMemory         = 8<<20 + storedBytes
 	serverMemoryPerToken = generate.BatchMemoryPerToken
 
 	formedPerPlace = 2 // requests for texts of a form, for each place; more are answered with 503

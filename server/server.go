@@ -38,6 +38,7 @@ type Server struct {
 	longest   int        // bytes of a body
 	reading   *semaphore.Weighted
 	receipts  receipts
+	responses responseStore
 	replaying *semaphore.Weighted // one at a time
 	counts    counts
 	handler   http.Handler
@@ -76,7 +77,7 @@ func New(models []*Model, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{models: models, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1)}
+	s := &Server{models: models, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), responses: newResponseStore(storedBytes)}
 	mux := http.NewServeMux()
 	for pattern, serve := range s.routes() {
 		mux.HandleFunc(pattern, serve)
@@ -93,6 +94,9 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"POST /v1/chat/completions":  s.completions,
 		"POST /v1/completions":       s.completions,
+		"POST /v1/responses":         s.respond,
+		"GET /v1/responses/{id}":     s.storedResponse,
+		"DELETE /v1/responses/{id}":  s.deleteResponse,
 		"POST /v1/embeddings":        s.embeddings,
 		"GET /v1/models":             s.list,
 		"GET /v1/models/{name}":      s.describe,

@@ -70,11 +70,16 @@ func post(t *testing.T, url, body string) (int, map[string]any) {
 		return 0, nil
 	}
 	defer r.Body.Close()
-	var v map[string]any
-	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
-		t.Errorf("%s: %v", body, err)
+	return r.StatusCode, decode(t, r.Body)
+}
+
+// decode reads an answer.
+func decode(t *testing.T, body io.Reader) (v map[string]any) {
+	t.Helper()
+	if err := json.NewDecoder(body).Decode(&v); err != nil {
+		t.Error(err)
 	}
-	return r.StatusCode, v
+	return v
 }
 
 // at returns what lies at a path of names and numbers in JSON.

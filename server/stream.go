@@ -23,8 +23,16 @@ type events struct {
 	begun    bool
 }
 
-func (e *events) send(v any) error {
+func (e *events) send(v any) error { return e.sendNamed("", v) }
+
+// sendNamed sends an event with a name, if that is not empty.
+func (e *events) sendNamed(name string, v any) error {
 	return e.write(func() error {
+		if name != "" {
+			if _, err := e.w.Write([]byte("event: " + name + "\n")); err != nil {
+				return err
+			}
+		}
 		if _, err := e.w.Write([]byte("data: ")); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-// Package openai reads and writes what OpenAI's API calls chat completions and
+// Package openai reads and writes what OpenAI's API calls chat completions, responses and
 // completions, in requests over HTTP and in batch files (the reference at
 // platform.openai.com/docs/api-reference, as of 2025).
 //

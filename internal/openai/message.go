@@ -186,7 +186,7 @@ func call(v any) (c Call, err error) {
 	switch {
 	case c.ID == "" || len(c.ID) > maxCallID:
 		return c, within(".id", fmt.Errorf("a text of 1 to %d bytes is expected", maxCallID))
-	case !isFunction(c.Name):
+	case !IsFunction(c.Name):
 		return c, within(".function.name", errName)
 	}
 	return c, nil

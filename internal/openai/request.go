@@ -150,6 +150,8 @@ func (r *Request) check() *Error {
 		return Invalid("model", CodeMissing, "model is missing")
 	case r.Kind == ChatCompletions && r.Messages == nil:
 		return Invalid("messages", CodeMissing, "messages are missing")
+	case r.Kind == Responses && r.Messages == nil:
+		return Invalid("input", CodeMissing, "input is missing")
 	case r.Kind == Completions && r.Prompt == "" && r.PromptIDs == nil:
 		return Invalid("prompt", CodeMissing, "prompt is missing, or empty")
 	}

@@ -11,7 +11,7 @@ import (
 
 // servedFields are those of a server's requests: what a batch's have, and more.
 var servedFields = map[Kind]map[string]field{
-	ChatCompletions: served(ChatCompletions, map[string]field{
+	ChatCompletions: served(fieldsOf[ChatCompletions], map[string]field{
 		"logprobs":     func(r *Request, v any) error { return setBool(&r.LogProbs, v) },
 		"top_logprobs": func(r *Request, v any) error { return setCount(&r.TopLogProbs, v, 0, maxTopLogProbs) },
 		"messages":     setConversation,
@@ -20,7 +20,7 @@ var servedFields = map[Kind]map[string]field{
 
 		"reasoning_effort": harmless,
 	}),
-	Completions: served(Completions, map[string]field{
+	Completions: served(fieldsOf[Completions], map[string]field{
 		"logprobs": func(r *Request, v any) error {
 			r.LogProbs = true
 			return setCount(&r.TopLogProbs, v, 0, maxTopLogProbs)
@@ -42,9 +42,9 @@ const (
 	maxLogitBias   = 1024
 )
 
-// served adds the fields that all requests to a server have to those of a batch.
-func served(kind Kind, own map[string]field) map[string]field {
-	fields := maps.Clone(fieldsOf[kind])
+// served adds the fields that all requests to a server have to others, and then own ones in their places.
+func served(others, own map[string]field) map[string]field {
+	fields := maps.Clone(others)
 	maps.Copy(fields, map[string]field{
 		"n":                 func(r *Request, v any) error { return setCount(&r.N, v, 1, maxChoices) },
 		"stream":            func(r *Request, v any) error { return setBool(&r.Stream, v) },

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -42,8 +41,8 @@ const maxFunction = 128
 // errName reports a function's name that is none.
 var errName = fmt.Errorf("1 to %d letters, digits or characters of _-.:/ are expected", maxFunction)
 
-// isFunction tells a name that no model's form of a call has to quote.
-func isFunction(name string) bool {
+// IsFunction tells a name that no model's form of a call has to quote.
+func IsFunction(name string) bool {
 	plain := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-.:/", r)
 	}
@@ -71,11 +70,7 @@ func (r *Request) readTools(body []byte) *Error {
 		Variables json.RawMessage `json:"chat_template_kwargs"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		field := "tools"
-		if at := new(json.UnmarshalTypeError); errors.As(err, &at) {
-			field = at.Field
-		}
-		return Invalid(field, CodeInvalid, "%s: %v", field, err)
+		return wrongType(err)
 	}
 	for i, t := range in.Tools {
 		at := fmt.Sprintf("tools[%d]", i)
@@ -92,12 +87,12 @@ func (r *Request) readTools(body []byte) *Error {
 	}
 	r.SingleCall = in.Parallel != nil && !*in.Parallel
 	if in.Effort != nil {
-		if r.ReasoningEffort = *in.Effort; !slices.Contains(efforts, r.ReasoningEffort) {
-			return Invalid("reasoning_effort", CodeInvalid, "reasoning_effort: %.40q is none of %s", r.ReasoningEffort, strings.Join(efforts, ", "))
+		if err := r.setEffort("reasoning_effort", *in.Effort); err != nil {
+			return err
 		}
 	}
-	if r.Variables = present(in.Variables); r.Variables != nil && r.Variables[0] != '{' {
-		return Invalid("chat_template_kwargs", CodeInvalid, "chat_template_kwargs: an object is expected")
+	if err := r.setVariables(in.Variables); err != nil {
+		return err
 	}
 	return r.CheckTools()
 }
@@ -146,7 +141,7 @@ func (r *Request) CheckTools() *Error {
 	for i, t := range r.Tools {
 		at := fmt.Sprintf("tools[%d].function", i)
 		switch {
-		case !isFunction(t.Name):
+		case !IsFunction(t.Name):
 			return Invalid(at+".name", CodeInvalid, "%s.name: %v", at, errName)
 		case names[t.Name]:
 			return Invalid(at+".name", CodeInvalid, "%s.name: %s is there twice", at, t.Name)

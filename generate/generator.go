@@ -55,9 +55,9 @@ type Result struct {
 	Text         string // of OutputIDs
 	Stop         StopReason
 	StopText     string // that ended it; "": none did
-	Drawn        int // tokens, with the one that stopped it, or that could not be drawn
-	Guessed      int // tokens, see Generator.Lookup
-	Right        int // guesses that were
+	Drawn        int    // tokens, with the one that stopped it, or that could not be drawn
+	Guessed      int    // tokens, see Generator.Lookup
+	Right        int    // guesses that were
 	PromptTime   time.Duration
 	GenerateTime time.Duration
 }

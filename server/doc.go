@@ -1,5 +1,5 @@
 // Package server answers the requests of ordinary clients over HTTP: OpenAI's chat completions, completions, responses, embeddings and
-// models, as streams or whole, and llama.cpp's tokenize, detokenize and apply-template. It keeps the
+// models, Anthropic's messages, as streams or whole, and llama.cpp's tokenize, detokenize and apply-template. It keeps the
 // promises of package transformer: one memory limit, and every answer with the bits that it has alone, whoever
 // else is being answered.
 //

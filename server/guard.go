@@ -15,6 +15,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/grammar"
+	"github.com/helix-substrate/helix-substrate/internal/anthropic"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
@@ -32,11 +33,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 				"seconds", time.Since(start).Seconds(), "from", r.RemoteAddr)
 		}()
 		if r.URL.Path != "/health" && !s.allowed(r) {
-			refuse(noted, &openai.Error{Message: "the key is missing or wrong", Type: "authentication_error", Status: http.StatusUnauthorized})
+			refusalIn(r)(noted, &openai.Error{Message: "the key is missing or wrong", Type: "authentication_error", Status: http.StatusUnauthorized})
 			return
 		}
 		if len(s.keys) == 0 && rebound(r) {
-			refuse(noted, &openai.Error{Message: "a server without keys is asked on this machine by localhost or its address", Type: "permission_error", Status: http.StatusForbidden})
+			refusalIn(r)(noted, &openai.Error{Message: "a server without keys is asked on this machine by localhost or its address", Type: "permission_error", Status: http.StatusForbidden})
 			return
 		}
 		next.ServeHTTP(noted, r)
@@ -166,6 +167,14 @@ func failure(err error, field string) *openai.Error {
 		return &openai.Error{Message: err.Error(), Type: "overloaded_error", Status: http.StatusServiceUnavailable}
 	}
 	return openai.Failed(err)
+}
+
+// refusalIn returns what answers with an error in the form of the API that a request is of.
+func refusalIn(r *http.Request) func(http.ResponseWriter, *openai.Error) {
+	if r.URL.Path == anthropic.Messages || strings.HasPrefix(r.URL.Path, anthropic.Messages+"/") {
+		return refuseMessage
+	}
+	return refuse
 }
 
 // refuse answers with an error.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/generate"
@@ -78,6 +79,7 @@ func (s *Server) response(w http.ResponseWriter, ctx context.Context, q *asked, 
 			err = writer.ended()
 		}
 	}
+	w.Header().Set(ReceiptHeader, strings.Join(q.receipts, ",")) // streamed, in the trailer
 	switch {
 	case ctx.Err() != nil: // nobody is there
 		panic(http.ErrAbortHandler)

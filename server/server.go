@@ -83,7 +83,7 @@ func New(models []*Model, o Options) (*Server, error) {
 		mux.HandleFunc(pattern, serve)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, notFound("there is no %s %.100s here", r.Method, r.URL.Path))
+		refusalIn(r)(w, notFound("there is no %s %.100s here", r.Method, r.URL.Path))
 	})
 	s.handler = s.guard(mux)
 	return s, nil
@@ -92,22 +92,24 @@ func New(models []*Model, o Options) (*Server, error) {
 // routes are what is answered.
 func (s *Server) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"POST /v1/chat/completions":  s.completions,
-		"POST /v1/completions":       s.completions,
-		"POST /v1/responses":         s.respond,
-		"GET /v1/responses/{id}":     s.storedResponse,
-		"DELETE /v1/responses/{id}":  s.deleteResponse,
-		"POST /v1/embeddings":        s.embeddings,
-		"GET /v1/models":             s.list,
-		"GET /v1/models/{name}":      s.describe,
-		"POST /tokenize":             s.tokenize,
-		"POST /detokenize":           s.detokenize,
-		"POST /apply-template":       s.applyTemplate,
-		"GET /receipts/{id}":         s.receipt,
-		"POST /receipts/{id}/replay": s.replay,
-		"GET /health":                s.health,
-		"GET /props":                 s.properties,
-		"GET /metrics":               s.metrics,
+		"POST /v1/chat/completions":      s.completions,
+		"POST /v1/completions":           s.completions,
+		"POST /v1/responses":             s.respond,
+		"GET /v1/responses/{id}":         s.storedResponse,
+		"DELETE /v1/responses/{id}":      s.deleteResponse,
+		"POST /v1/messages":              s.messages,
+		"POST /v1/messages/count_tokens": s.countTokens,
+		"POST /v1/embeddings":            s.embeddings,
+		"GET /v1/models":                 s.list,
+		"GET /v1/models/{name}":          s.describe,
+		"POST /tokenize":                 s.tokenize,
+		"POST /detokenize":               s.detokenize,
+		"POST /apply-template":           s.applyTemplate,
+		"GET /receipts/{id}":             s.receipt,
+		"POST /receipts/{id}/replay":     s.replay,
+		"GET /health":                    s.health,
+		"GET /props":                     s.properties,
+		"GET /metrics":                   s.metrics,
 	}
 }
 

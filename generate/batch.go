@@ -18,6 +18,7 @@ type Request struct {
 	MaxTokens int
 	Stop      []int    // as in Generator
 	StopTexts []string // as in Generator
+	Show      []int    // as in Generator
 	// Logits and Adjust are as in Generator. An error ends the text. They run while the others wait.
 	Logits func(logits []float32) error
 	Adjust func(drawn []int, logits []float32) error

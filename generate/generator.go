@@ -30,6 +30,8 @@ type Generator struct {
 	// StopTexts end the text too: it goes up to where the first of them begins. What may
 	// be the beginning of one is held back until it is certain.
 	StopTexts []string
+	// Show are special tokens that are written in the text; others are not.
+	Show []int
 	// Logits, if set, is shown what each token is drawn from, before the sampler
 	// changes it; an error ends the run. The slice is valid until it returns. With Lookup it may
 	// have been shown more than Result.Drawn, of guesses after what ended the run.

@@ -25,7 +25,7 @@ type member struct {
 
 // begin begins a request, or is done with it. The end of ctx ends the text.
 func (g *group) begin(ctx context.Context, r *Request, emit func(Piece) error, done func(*Result, error) error) error {
-	n := &Generator{Tokenizer: g.batch.Tokenizer, Stop: r.Stop, StopTexts: r.StopTexts, Logits: r.Logits, Adjust: r.Adjust, Lookup: g.batch.Lookup}
+	n := &Generator{Tokenizer: g.batch.Tokenizer, Stop: r.Stop, StopTexts: r.StopTexts, Show: r.Show, Logits: r.Logits, Adjust: r.Adjust, Lookup: g.batch.Lookup}
 	err := g.batch.check(r)
 	if err == nil {
 		err = n.check()

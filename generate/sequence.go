@@ -52,7 +52,7 @@ func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emi
 	q := &sequence{
 		Generator: g, session: s, n: n, emit: emit, result: &Result{Stop: StopLength},
 		prompt: prompt, before: s.Position() - kept, pending: prompt[kept:],
-		stop: g.StopIDs(), decoder: g.Tokenizer.StreamSkip(true), until: stopTexts{texts: g.StopTexts}, since: time.Now(),
+		stop: g.StopIDs(), decoder: g.Tokenizer.StreamShow(g.Show), until: stopTexts{texts: g.StopTexts}, since: time.Now(),
 	}
 	q.visit = q.draw
 	q.most, q.source = min(g.Lookup, firstGuesses), textLookup{}
@@ -67,7 +67,7 @@ func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emi
 	}
 	// What comes first depends on all that stands before it: a word's blank, a character that
 	// is not yet whole.
-	flushed := g.Tokenizer.StreamSkip(true)
+	flushed := g.Tokenizer.StreamShow(g.Show)
 	q.known = slices.Concat(s.Tokens(), q.pending)
 	for _, id := range q.known {
 		q.decoder.Next(id)

@@ -1,7 +1,10 @@
 package grammar
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,13 +17,43 @@ const maxText = 1 << 20
 const maxDepth = 64
 
 // Parse reads a grammar in GBNF, as llama.cpp's grammars/README.md describes it: rules "name ::= …" of texts in quotes, classes of characters, "."
-// for any one, names, groups, "|", and the repetitions * + ? {m} {m,} {m,n}. The rule root is the text. Errors are ErrSyntax, with the
-// line, and ErrLimit.
-func Parse(source string) (*Grammar, error) {
+// for any one, special tokens by their ids as in <[151657]>, names, groups, "|", and the repetitions * + ? {m} {m,} {m,n}. The rule root is the text. Errors are
+// ErrSyntax, with the line, and ErrLimit.
+func Parse(source string) (*Grammar, error) { return parseWith(source, nil) }
+
+// composed is a grammar whose rules may name schemas, as JSON.
+type composed struct {
+	Rules   string                     `json:"rules"`
+	Schemas map[string]json.RawMessage `json:"schemas"`
+}
+
+// Compose returns the source of a grammar in GBNF with more rules than are written: the values that JSON schemas are true of, by the rules' names. The
+// schemas are JSON.
+func Compose(rules string, schemas map[string]json.RawMessage) (source string) {
+	text, err := json.Marshal(composed{rules, schemas})
+	if err != nil {
+		return "" // which is no grammar: a schema is no JSON
+	}
+	return string(text)
+}
+
+// Composed reads what Compose has returned. Errors are those of Parse and of Schema.
+func Composed(source string) (*Grammar, error) {
+	var c composed
+	if err := json.Unmarshal([]byte(source), &c); err != nil {
+		return nil, fmt.Errorf("a composed grammar: %w: %w", err, ErrSyntax)
+	}
+	return parseWith(c.Rules, c.Schemas)
+}
+
+func parseWith(source string, schemas map[string]json.RawMessage) (*Grammar, error) {
 	if len(source) > maxText {
 		return nil, fmt.Errorf("more than %d bytes: %w", maxText, ErrLimit)
 	}
-	p := &gbnf{source: source, rest: source, names: map[string]int32{}}
+	p := &gbnf{compiler: *newCompiler(), source: source, rest: source, names: map[string]int32{}}
+	for _, name := range slices.Sorted(maps.Keys(schemas)) {
+		p.add(p.named(name), p.in(name, schemas[name]))
+	}
 	for p.blank(true); p.rest != "" && p.err == nil; p.blank(true) {
 		p.definition()
 	}
@@ -45,7 +78,7 @@ func Parse(source string) (*Grammar, error) {
 
 // gbnf reads a grammar.
 type gbnf struct {
-	builder
+	compiler
 	source, rest string
 	names        map[string]int32
 	undefined    []string
@@ -186,6 +219,8 @@ func (p *gbnf) item() (part, bool) {
 	case c == '.':
 		p.rest = p.rest[1:]
 		return p.class(every), true
+	case c == '<':
+		return p.token(), true
 	case c == '(':
 		p.rest = p.rest[1:]
 		list := p.alternatives(true)
@@ -207,6 +242,17 @@ func (p *gbnf) item() (part, bool) {
 		return of(p.named(name)), true
 	}
 	return nil, false
+}
+
+// token reads a special token.
+func (p *gbnf) token() part {
+	if p.take("<[") {
+		if id, ok := p.number(); ok && id < maxToken && p.take("]>") {
+			return text(string(appendToken(nil, id)))
+		}
+	}
+	p.wrong("<[id]> of a token is expected")
+	return nil
 }
 
 // brackets reads a class of characters behind its "[".

@@ -36,6 +36,17 @@ func (m *Matcher) Adjust(drawn []int, logits []float32) error {
 	return m.err
 }
 
+// Accepts says whether a text is one of the grammar's, and whether one begins with it. Both are false where that takes too much.
+func (g *Grammar) Accepts(text string) (whole, begins bool) {
+	a := newAutomaton(g)
+	at, err := a.start()
+	for i := 0; i < len(text) && err == nil; i++ {
+		a.steps = 0
+		at, err = a.next(at, text[i])
+	}
+	return err == nil && at.ends, err == nil && at != a.dead
+}
+
 // Ends says whether the text may end here.
 func (m *Matcher) Ends() bool { return m.err == nil && m.at.ends }
 

@@ -19,14 +19,20 @@ import (
 // where additionalProperties allows them expressly, numbers have at most 16 digits, and white space is a blank or a line's
 // beginning. Errors are ErrSyntax, ErrLimit, and ErrUnsupported, which names what is not done.
 func Schema(schema []byte) (*Grammar, error) {
-	if len(schema) > maxSchema {
-		return nil, fmt.Errorf("a schema of more than %d bytes: %w", maxSchema, ErrLimit)
-	}
 	c := newCompiler()
-	c.defs = definitions{root: schema}
 	root := c.rule()
-	c.add(root, c.schema(schema, 0))
+	c.add(root, c.in("", schema))
 	return c.grammar(root)
+}
+
+// in returns the values that a schema is true of, which has a name where there are several.
+func (c *compiler) in(name string, schema []byte) part {
+	if len(schema) > maxSchema {
+		c.fail(fmt.Errorf("a schema of more than %d bytes: %w", maxSchema, ErrLimit))
+		return nil
+	}
+	c.defs = definitions{name: name, root: schema}
+	return c.schema(schema, 0)
 }
 
 // Bounds of a schema; each reference is looked for from its beginning.
@@ -36,7 +42,10 @@ const (
 )
 
 // definitions are the schema that references lead into.
-type definitions struct{ root []byte }
+type definitions struct {
+	name string // of the schema, where there are several
+	root []byte
+}
 
 // find returns what a reference, such as #/$defs/name, leads to.
 func (d definitions) find(reference string) ([]byte, error) {
@@ -260,7 +269,7 @@ func (c *compiler) schema(source []byte, depth int) part {
 
 // reference returns what a schema elsewhere in the whole is true of.
 func (c *compiler) reference(k *keywords) part {
-	return c.shared("#"+k.reference, func() []part {
+	return c.shared(c.defs.name+"#"+k.reference, func() []part {
 		if c.references++; c.references > maxReferences {
 			c.fail(fmt.Errorf("more than %d references: %w", maxReferences, ErrLimit))
 			return nil

@@ -14,23 +14,40 @@ type Vocabulary struct {
 	sorted []int32 // tokens that write something, by their bytes
 	shared []uint8 // bytes that each begins with like the one before it, in that order
 	ends   []int   // tokens that end a text
+	codes  []bool  // tokens that a grammar knows by their ids, in their code: special ones
 }
 
-// NewVocabulary returns a tokenizer's. Special tokens write nothing.
+// A special token is written, in a grammar, as a byte that UTF-8 does not have and its id in three.
+const (
+	tokenByte = 0xff
+	maxToken  = 1 << 24
+)
+
+func appendToken(to []byte, id int) []byte {
+	return append(to, tokenByte, byte(id>>16), byte(id>>8), byte(id))
+}
+
+// NewVocabulary returns a tokenizer's. Special tokens write nothing, but a grammar may name them; those that end a text are at its end alone.
 func NewVocabulary(t *tokenizer.Tokenizer) *Vocabulary {
-	v := &Vocabulary{begin: make([]int32, 1, t.VocabSize()+1), ends: t.EOS()}
+	v := &Vocabulary{begin: make([]int32, 1, t.VocabSize()+1), ends: t.EOS(), codes: make([]bool, t.VocabSize())}
 	for id := range t.VocabSize() {
-		v.text = t.AppendBytes(v.text, id)
+		if special := t.IsSpecial(id) && !slices.Contains(v.ends, id) && id < maxToken; special {
+			v.codes[id] = true
+			v.text = appendToken(v.text, id)
+		} else {
+			v.text = t.AppendBytes(v.text, id)
+		}
 		v.begin = append(v.begin, int32(len(v.text)))
 	}
 	v.sort()
 	return v
 }
 
-// sort sorts the tokens that write something.
+// sort sorts the tokens that write something: texts of UTF-8, or their codes.
 func (v *Vocabulary) sort() {
 	for id := range v.size() {
-		if v.begin[id] < v.begin[id+1] {
+		coded := id < len(v.codes) && v.codes[id]
+		if text := v.bytes(int32(id)); len(text) > 0 && (coded || bytes.IndexByte(text, tokenByte) < 0) {
 			v.sorted = append(v.sorted, int32(id))
 		}
 	}

@@ -22,7 +22,7 @@ type TokenBias struct {
 
 // Form is what every text had to be one of.
 type Form struct {
-	Kind   string `json:"kind"`             // "json_object", "json_schema" or "gbnf"
+	Kind   string `json:"kind"`             // "json_object", "json_schema", "gbnf" or "gbnf_schemas"
 	SHA256 string `json:"sha256"`           // of the source's UTF-8
 	Source string `json:"source,omitempty"` // the schema or the grammar; left out where claims are private
 }

@@ -14,6 +14,8 @@ const (
 	FormObject  = "json_object"
 	FormSchema  = "json_schema"
 	FormGrammar = "gbnf"
+
+	FormComposed = "gbnf_schemas" // of grammar.Compose
 )
 
 // adjuster returns what adjusts the logits of one text, generate.Request.Adjust.
@@ -65,6 +67,8 @@ func parseForm(f *receipt.Form) (*grammar.Grammar, error) {
 		return grammar.Schema([]byte(f.Source))
 	case FormGrammar:
 		return grammar.Parse(f.Source)
+	case FormComposed:
+		return grammar.Composed(f.Source)
 	}
 	return nil, fmt.Errorf("texts of the form %.40q cannot be made again by this program: %w", f.Kind, receipt.ErrInvalid)
 }

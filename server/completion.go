@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"math"
 	"net/http"
 	"strings"
@@ -29,11 +28,13 @@ type asked struct {
 	id        string
 	created   int64
 	prompt    []int
-	form      *grammar.Grammar // of the text; nil: any
-	formClaim *receipt.Form    // that says which; nil: any
-	owner     [32]byte         // hash of the key that asks
-	receipts  []string         // digests, by the texts' numbers
-	release   func()           // what the request holds
+	opening   string              // how the prompt of a chat ends
+	tools     []toolcall.Function // that may be called
+	form      *grammar.Grammar    // of the text; nil: any
+	formClaim *receipt.Form       // that says which; nil: any
+	owner     [32]byte            // hash of the key that asks
+	receipts  []string            // digests, by the texts' numbers
+	release   func()              // what the request holds
 }
 
 // completions answers requests for texts, of both kinds.
@@ -82,9 +83,12 @@ func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
 			return refused
 		}
 		if request.Tools != nil {
-			return openai.Invalid("tools", openai.CodeUnsupported, "tools: not supported")
+			if refused := q.offer(); refused != nil {
+				return refused
+			}
 		}
-		_, q.prompt, err = prompts.Request(ctx, request)
+		q.opening, q.prompt, err = prompts.Request(ctx, request)
+		q.opening = strings.Clone(q.opening[max(0, len(q.opening)-openingBytes):])
 	case q.PromptIDs != nil:
 		q.prompt = q.PromptIDs
 	default:
@@ -99,41 +103,6 @@ func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
 	return q.readForm()
 }
 
-// readForm makes the grammar that the texts are to be of.
-func (q *asked) readForm() *openai.Error {
-	q.release = func() {}
-	if !q.AnyObject && q.Schema == nil && q.Grammar == "" {
-		return nil
-	}
-	if !q.model.formed.TryAcquire(1) {
-		return failure(generate.ErrBusy, "")
-	}
-	field, err := "response_format", error(nil)
-	switch {
-	case q.AnyObject:
-		q.form, q.formClaim = grammar.Object(), receipt.NewForm(record.FormObject, "")
-	case q.Schema != nil:
-		q.formClaim = receipt.NewForm(record.FormSchema, string(q.Schema))
-		q.form, err = grammar.Schema(q.Schema)
-	default:
-		field = "grammar"
-		q.formClaim = receipt.NewForm(record.FormGrammar, q.Grammar)
-		q.form, err = grammar.Parse(q.Grammar)
-	}
-	q.Schema, q.Grammar = nil, ""
-	if err != nil {
-		q.model.formed.Release(1)
-		code := openai.CodeInvalid
-		if errors.Is(err, grammar.ErrUnsupported) {
-			code = openai.CodeUnsupported
-		}
-		return openai.Invalid(field, code, "%s: %v", field, err)
-	}
-	q.model.vocabulary() // not while other texts wait
-	q.release = func() { q.model.formed.Release(1) }
-	return nil
-}
-
 func unknownModel(name string) *openai.Error {
 	e := openai.Invalid("model", "model_not_found", "there is no model %.100q here; GET /v1/models lists them", name)
 	e.Status = http.StatusNotFound
@@ -143,7 +112,7 @@ func unknownModel(name string) *openai.Error {
 // request is what the scheduler gets for the text with this number.
 func (q *asked) request(number int) *generate.Request {
 	r := &generate.Request{
-		Prompt: q.prompt, MaxTokens: q.MaxTokens, StopTexts: q.Stop, LogProbs: q.LogProbs, TopLogProbs: q.TopLogProbs,
+		Prompt: q.prompt, Show: q.shown(), MaxTokens: q.MaxTokens, StopTexts: q.Stop, LogProbs: q.LogProbs, TopLogProbs: q.TopLogProbs,
 		Sampling: generate.Options{
 			Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, MinP: q.MinP, RepeatPenalty: q.RepeatPenalty,
 			Seed: uint64(q.Seed) + uint64(number),
@@ -218,8 +187,11 @@ func (s *Server) whole(w http.ResponseWriter, ctx context.Context, q *asked) {
 		t.spoken, err = s.say(ctx, q, i, func(e said) error {
 			t.message.Add(e.Event)
 			t.chances = append(t.chances, e.chances...)
-			if e.Kind == toolcall.CallBegin {
+			switch e.Kind {
+			case toolcall.CallBegin:
 				t.ids = append(t.ids, e.id)
+			case toolcall.CallFailed:
+				t.ids = t.ids[:len(t.ids)-1]
 			}
 			return nil
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/record"
+	"github.com/helix-substrate/helix-substrate/toolcall"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -45,6 +46,8 @@ type Model struct {
 
 	vocabulary func() *grammar.Vocabulary // made when it is asked for first
 	toolForm   func() generate.ToolForm   // of the chat template, likewise
+	format     *toolcall.Format           // in which the model writes
+	marks      []int                      // its special tokens
 	formed     *semaphore.Weighted        // requests for texts of a form
 }
 
@@ -103,6 +106,12 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 	m.scheduler = generate.NewScheduler(m.batch, waiting)
 	m.prompts = generate.NewPrompts(t, engine.Plan.Context, m.opened)
 	m.vocabulary = sync.OnceValue(func() *grammar.Vocabulary { return grammar.NewVocabulary(t) })
+	m.format = toolcall.Recognize(t.ChatTemplate() + t.NamedTemplate("tool_use"))
+	for _, mark := range m.format.Marks() {
+		if id, ok := m.special(mark); ok {
+			m.marks = append(m.marks, id)
+		}
+	}
 	m.toolForm = sync.OnceValue(m.prompts.ToolForm)
 	m.formed = semaphore.NewWeighted(formedPerPlace * int64(parallel))
 	return m, nil

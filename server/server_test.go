@@ -24,14 +24,14 @@ import (
 
 const template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 
-// openDemo opens the built-in model, dense, with a chat template.
-func openDemo(t *testing.T, o ModelOptions) *Model {
+// openDemo opens the built-in model, dense, with a chat template: the one above, unless it is told another.
+func openDemo(t *testing.T, o ModelOptions, templates ...string) *Model {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "demo")
 	if err := demo.Extract(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "chat_template.jinja"), []byte(template), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "chat_template.jinja"), []byte(append(templates, template)[0]), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if o.Engine.Context == 0 {
@@ -50,9 +50,9 @@ func openDemo(t *testing.T, o ModelOptions) *Model {
 }
 
 // start serves the demo.
-func start(t *testing.T, m ModelOptions, o Options) (*httptest.Server, *Server) {
+func start(t *testing.T, m ModelOptions, o Options, templates ...string) (*httptest.Server, *Server) {
 	t.Helper()
-	s, err := New([]*Model{openDemo(t, m)}, o)
+	s, err := New([]*Model{openDemo(t, m, templates...)}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,9 +83,11 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 	err := q.each(ctx, func(ctx context.Context, i int) error {
 		role, offset := "assistant", 0
 		end, err := s.say(ctx, q, i, func(e said) error {
+			if (e.Kind == toolcall.CallEnd || e.Kind == toolcall.CallFailed) && e.chances == nil {
+				return nil
+			}
 			c := chunk()
-			choice := c.Add(q.Kind, i, role, "", q.logProbs(e.chances, offset))
-			tell(choice, e)
+			tell(c.Add(q.Kind, i, role, "", q.logProbs(e.chances, offset)), e)
 			role = ""
 			offset += utf8.RuneCountInString(e.Text)
 			return out.send(c)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/toolcall"
 )
 
@@ -33,23 +34,98 @@ const (
 	reasonCalls  reason = "tool_calls"
 )
 
+// openingBytes is how much of a prompt's end is kept: as much as shows that reasoning was begun there.
+const openingBytes = 256
+
+// offer takes the request's tools for what may be called.
+func (q *asked) offer() *openai.Error {
+	if !q.model.format.Calls() {
+		return openai.Invalid("tools", openai.CodeUnsupported, "tools: it is not known how this model writes calls")
+	}
+	for _, t := range q.Tools {
+		q.tools = append(q.tools, toolcall.Function{Name: t.Name, Parameters: t.Parameters, Strict: t.Strict})
+	}
+	return nil
+}
+
+// shown are the special tokens that tell reasoning and calls from the text of a chat.
+func (q *asked) shown() []int {
+	if q.Kind != openai.ChatCompletions {
+		return nil
+	}
+	return q.model.marks
+}
+
 // say has the answer with this number made, and calls emit with what there is of it. Errors are those of generate.Scheduler's Do.
 func (s *Server) say(ctx context.Context, q *asked, number int, emit func(said) error) (*spoken, error) {
-	r, err := s.text(ctx, q, number, func(p generate.Piece) error {
-		e := said{Event: toolcall.Event{Kind: toolcall.Text, Text: p.Text}, chances: p.Tokens}
-		if e.Kind == toolcall.CallBegin {
-			e.id = q.callID(number, e.Index)
-		}
-		return emit(e)
-	})
+	sp := &speaker{q: q, number: number, emit: emit}
+	if q.Kind == openai.ChatCompletions {
+		sp.parser = q.model.format.NewParser(q.tools, q.opening)
+	}
+	r, err := s.text(ctx, q, number, sp.piece)
+	if err == nil && r.Stop != generate.StopCancel {
+		err = sp.end()
+	}
 	if err != nil {
 		return nil, err
 	}
 	end := &spoken{Result: r, reason: reasonLength}
 	if r.Stop == generate.StopToken {
-		end.reason = reasonStop
+		if end.reason = reasonStop; sp.calls > 0 {
+			end.reason = reasonCalls
+		}
 	}
 	return end, nil
+}
+
+// speaker makes events of an answer's pieces.
+type speaker struct {
+	q       *asked
+	number  int
+	emit    func(said) error
+	parser  *toolcall.Parser // nil: all is text
+	chances []generate.LogProb
+	calls   int // that have ended
+}
+
+func (s *speaker) piece(p generate.Piece) error {
+	s.chances = append(s.chances, p.Tokens...)
+	if s.parser == nil {
+		return s.tell(toolcall.Event{Text: p.Text})
+	}
+	for _, e := range s.parser.Next(p.Text) {
+		if err := s.tell(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end tells of what is left.
+func (s *speaker) end() error {
+	if s.parser != nil {
+		for _, e := range s.parser.Close() {
+			if err := s.tell(e); err != nil {
+				return err
+			}
+		}
+	}
+	if s.chances == nil {
+		return nil
+	}
+	return s.tell(toolcall.Event{})
+}
+
+func (s *speaker) tell(e toolcall.Event) error {
+	one := said{Event: e, chances: s.chances}
+	s.chances = nil
+	switch e.Kind {
+	case toolcall.CallBegin:
+		one.id = s.q.callID(s.number, e.Index)
+	case toolcall.CallEnd:
+		s.calls++
+	}
+	return s.emit(one)
 }
 
 // callID returns what a call is known by: the same for the same request with the same seed, and another in each turn of a conversation.

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +11,7 @@ import (
 type Decoder struct {
 	t           *Tokenizer
 	skipSpecial bool
+	shown       []int // special tokens that are not left out
 	steps       []decoderState
 	next        []func(string) // next[i] hands a token to steps[i]; the last one to out
 	out         []byte
@@ -32,6 +34,13 @@ func (t *Tokenizer) StreamSkip(skipSpecial bool) *Decoder {
 	return d
 }
 
+// StreamShow is StreamSkip that leaves out special tokens but these.
+func (t *Tokenizer) StreamShow(shown []int) *Decoder {
+	d := t.StreamSkip(true)
+	d.shown = shown
+	return d
+}
+
 // Next takes the next id and returns the text that is now certain: whole characters, and nothing that a later id could change.
 // It is empty while the bytes of a character are still to come. Ids that do not exist are left out.
 func (d *Decoder) Next(id int) string {
@@ -41,7 +50,7 @@ func (d *Decoder) Next(id int) string {
 
 func (d *Decoder) push(id int) {
 	token, ok := d.t.token(id)
-	if !ok || d.skipSpecial && d.t.special[id] {
+	if !ok || d.skipSpecial && d.t.special[id] && !slices.Contains(d.shown, id) {
 		return
 	}
 	d.next[0](token)

@@ -5,7 +5,7 @@ import "strings"
 // Kind is what an event tells of.
 type Kind uint8
 
-// The kinds of events. Calls come one after the other: CallBegin, any number of CallArguments, CallEnd; the last of a text that was cut off
+// The kinds of events. Calls come one after the other: CallBegin, any number of CallArguments, and CallEnd or CallFailed; the last of a text that was cut off
 // has no CallEnd.
 const (
 	Text          Kind = iota // a piece of the answer
@@ -13,6 +13,7 @@ const (
 	CallBegin                 // a call of the function Name
 	CallArguments             // a piece of its arguments
 	CallEnd
+	CallFailed // what began as a call is none: its text follows as Text
 )
 
 // Event is what is new of what a model says.
@@ -46,6 +47,7 @@ type collectedCall struct {
 	name      string
 	arguments strings.Builder
 	ended     bool
+	failed    bool
 }
 
 // Add adds what is new.
@@ -61,6 +63,8 @@ func (c *Collector) Add(e Event) {
 		c.calls[e.Index].arguments.WriteString(e.Text)
 	case CallEnd:
 		c.calls[e.Index].ended = true
+	case CallFailed:
+		c.calls[e.Index].failed = true
 	}
 }
 
@@ -68,6 +72,9 @@ func (c *Collector) Add(e Event) {
 func (c *Collector) Message() Message {
 	m := Message{Text: c.text.String(), Reasoning: c.reasoning.String()}
 	for _, call := range c.calls {
+		if call.failed {
+			continue
+		}
 		m.Calls = append(m.Calls, Call{call.name, call.arguments.String(), call.ended})
 	}
 	return m

@@ -1,20 +1,24 @@
 package toolcall_test
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/toolcall"
 )
 
-func ExampleCollector() {
+// A model's text is read as it comes, in any pieces.
+func Example() {
+	template := `{{ "<tool_call>" }}` // the model's own chat template
+	weather := toolcall.Function{Name: "get_weather", Parameters: json.RawMessage(`{"type": "object", "properties": {"city": {"type": "string"}}}`)}
+	p := toolcall.Recognize(template).NewParser([]toolcall.Function{weather}, "")
 	var c toolcall.Collector
-	for _, e := range []toolcall.Event{
-		{Kind: toolcall.Text, Text: "Let me look."},
-		{Kind: toolcall.CallBegin, Name: "get_weather"},
-		{Kind: toolcall.CallArguments, Text: `{"city": `},
-		{Kind: toolcall.CallArguments, Text: `"Oslo"}`},
-		{Kind: toolcall.CallEnd},
-	} {
+	for _, piece := range []string{"Let me look.\n<tool", `_call>{"name": "get_weather", "argu`, `ments": {"city": "Oslo"}}</tool_call>`} {
+		for _, e := range p.Next(piece) {
+			c.Add(e)
+		}
+	}
+	for _, e := range p.Close() {
 		c.Add(e)
 	}
 	m := c.Message()

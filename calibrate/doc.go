@@ -1,6 +1,7 @@
 // Package calibrate measures what a model's matrices are multiplied by: it runs the model over
-// text, layer by layer, and keeps for every distinct input of matrices Σ, the mean of x·xᵀ. A
-// quantizer that knows Σ spends its errors where the activations do not look.
+// text, layer by layer, and keeps for every distinct input of matrices Σ, the mean of x·xᵀ (of one of
+// more than 8192 values, of its parts: lattice.Parts). A quantizer that knows Σ spends its errors
+// where the activations do not look.
 //
 //	err := calibrate.Run(ctx, at, "model.statistics", calibrate.Options{Memory: 1 << 30})
 //	...
@@ -9,7 +10,7 @@
 //	defer s.Close()
 //	in, ok := s.For("model.layers.0.mlp.up_proj.weight")
 //	if ok {
-//		sigma := make([]float32, in.N*(in.N+1)/2)
+//		sigma := make([]float32, lattice.GramLen(in.N))
 //		err = s.Gram(ctx, sigma, in.Key)
 //	}
 //

@@ -35,13 +35,13 @@ type Successor struct {
 type Drift struct {
 	Input  *transformer.Input
 	Tokens int64     // that the means are of
-	Gram   []float32 // the lower triangle of the mean of x̂·x̂ᵀ, row by row
+	Gram   []float32 // the lower triangle of the mean of x̂·x̂ᵀ, row by row, or those of its parts (lattice.Parts)
 
-	// Lost [Rows, Input.Len] is the mean of l·x̂ᵀ, l being x − x̂, or, of an input whose products are added
-	// to the residual stream (Input.Adds), what that lacks when they are: how much more
-	// the products should be, and no more depends on.
+	// Lost is the mean of l·x̂ᵀ. Of an input whose products are added to the residual stream (Input.Adds) it is
+	// [hidden size, Input.Len], and l is what that stream lacks when they are: how much more the products should be, and no
+	// more depends on. Else l is x − x̂, and Lost the squares of the parts, one after another, which are one
+	// [Input.Len, Input.Len] where there is one part.
 	Lost []float64
-	Rows int
 }
 
 // CheckFollow refuses, with memory.ErrLimit, a limit in which Follow would not do with windows of so many tokens, 0 for
@@ -356,24 +356,24 @@ func (f *follower) run(ctx context.Context, i, inputs int, do func(y *transforme
 // its matrices made.
 func (f *follower) take(ctx context.Context, i, k int, truth int64) (err error) {
 	in := &f.walk.layers.Inputs(i)[k]
-	d := &Drift{Input: in, Tokens: int64(len(f.windows) * f.walk.layers.Context()), Rows: f.width(in)}
-	lost, err := f.plan.newBuffer("the drift of "+in.Name, 8*int64(d.Rows)*int64(in.Len))
+	d := &Drift{Input: in, Tokens: int64(len(f.windows) * f.walk.layers.Context())}
+	lost, err := f.plan.newBuffer("the drift of "+in.Name, lostBytes(f.walk.layers, in))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lost.free()) }()
 	d.Lost = offheap.Float64s(lost.bytes)
-	gram, err := f.plan.newBuffer("Σ of "+in.Name, gramBytes(in.Len))
+	squares, err := f.plan.newBuffer("Σ of "+in.Name, gramBytes(in.Len))
 	if err != nil {
 		return err
 	}
-	sum := offheap.Float64s(gram.bytes)
+	sum := newGram(in.Len, offheap.Float64s(squares.bytes))
 	if err := f.sum(ctx, i, k, truth, d, sum); err != nil {
-		return errors.Join(err, gram.free())
+		return errors.Join(err, squares.free())
 	}
 	f.settle() // for what comes of the sums
-	d.Gram, err = triangle(sum, in.Len, float64(d.Tokens))
-	if err = errors.Join(err, gram.free()); err != nil {
+	d.Gram, err = sum.triangles(float64(d.Tokens))
+	if err = errors.Join(err, squares.free()); err != nil {
 		return fmt.Errorf("statistics of %s: %w", in.Name, err)
 	}
 	scale := float64(d.Tokens)
@@ -400,9 +400,10 @@ func (f *follower) settle() {
 }
 
 // sum sums the products that a Drift has the means of.
-func (f *follower) sum(ctx context.Context, i, k int, truth int64, d *Drift, gram []float64) error {
+func (f *follower) sum(ctx context.Context, i, k int, truth int64, d *Drift, sigma gram) error {
 	in := d.Input
-	window := int64(f.walk.layers.Context() * d.Rows)
+	width := f.width(in)
+	window := int64(f.walk.layers.Context() * width)
 	return f.run(ctx, i, k, func(y *transformer.Layer, w int, x []float32) error {
 		rest := f.truth.bytes[:4*window]
 		if _, err := storage.ReadFull(ctx, f.work.values, rest, truth+4*int64(w)*window); err != nil {
@@ -421,11 +422,13 @@ func (f *follower) sum(ctx context.Context, i, k int, truth int64, d *Drift, gra
 			for j, s := range sum {
 				l[j] -= s
 			}
-			rows := len(v) / in.Len
-			if err := f.engine.Gram(ctx, gram, in.Len, v, rows); err != nil {
+			if err := sigma.add(ctx, f.engine, v); err != nil {
 				return err
 			}
-			return f.engine.Cross(ctx, d.Lost, d.Rows, in.Len, l, v, rows)
+			if in.Adds {
+				return f.engine.Cross(ctx, d.Lost, width, in.Len, l, width, v, in.Len, len(v)/in.Len)
+			}
+			return newGram(in.Len, d.Lost).cross(ctx, f.engine, l, v)
 		})
 	})
 }

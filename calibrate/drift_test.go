@@ -19,9 +19,9 @@ import (
 
 // told is a Drift that outlives Take.
 type told struct {
-	rows, tokens int
-	gram         []float32
-	lost         []float64
+	tokens int
+	gram   []float32
+	lost   []float64
 }
 
 // follow follows a successor that has all of other's weights, and notes what is told of inputs whose names have part in them.
@@ -32,7 +32,7 @@ func follow(t *testing.T, at checkpoint.Location, windows [][]int, part string, 
 		Key: part, Weights: other, Heap: 1 << 20,
 		Wants: func(in *transformer.Input) bool { return strings.Contains(in.Name, part) },
 		Take: func(_ context.Context, d *Drift) error {
-			list[d.Input.Name] = told{d.Rows, int(d.Tokens), slices.Clone(d.Gram), slices.Clone(d.Lost)}
+			list[d.Input.Name] = told{int(d.Tokens), slices.Clone(d.Gram), slices.Clone(d.Lost)}
 			return nil
 		},
 	}, o)
@@ -261,7 +261,7 @@ func TestFollowResumed(t *testing.T) {
 				return strings.HasPrefix(in.Name, "layers.3") || damage != "" && strings.HasPrefix(in.Name, damage)
 			},
 			Take: func(_ context.Context, d *Drift) error {
-				list[d.Input.Name] = told{d.Rows, int(d.Tokens), slices.Clone(d.Gram), slices.Clone(d.Lost)}
+				list[d.Input.Name] = told{int(d.Tokens), slices.Clone(d.Gram), slices.Clone(d.Lost)}
 				return nil
 			},
 		}, o)

@@ -12,6 +12,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/calibrate/text"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/demo"
+	"github.com/helix-substrate/helix-substrate/lattice"
 )
 
 // The built-in model is calibrated with a text of the caller's; then Σ of what a matrix is
@@ -43,7 +44,7 @@ func Example() {
 	defer s.Close()
 	in, _ := s.For("model.layers.0.mlp.up_proj.weight")
 	fmt.Println(in.Key, in.N, in.Tokens)
-	sigma := make([]float32, in.N*(in.N+1)/2)
+	sigma := make([]float32, lattice.GramLen(in.N))
 	if err := s.Gram(ctx, sigma, in.Key); err != nil {
 		log.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/calibrate/text"
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/lattice"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -37,9 +38,8 @@ const (
 	MaxTokens = 1 << 24
 	// heldOut says that every so manieth window is not summed up.
 	heldOut = 8
-	// MaxInput is the longest input that gets a Σ: one takes 8·n² bytes while it is summed, and
-	// the work of its quantizer grows with n³.
-	MaxInput = 16384
+	// MaxInput is the longest input that gets a Σ.
+	MaxInput = lattice.MaxInputs
 )
 
 // Options say how a model is calibrated. The statistics depend on Text, Tokens and Context alone.

@@ -84,19 +84,20 @@ func planMemory(l *transformer.Layers, limit memory.Limit, d demand) (*plan, err
 	return p, nil
 }
 
-// gramBytes is what a Σ takes while it is summed.
-func gramBytes(n int) int64 { return 8 * int64(n) * int64(n) }
-
 // largestDrift is the most that the sums of a layer's input take when its drift is measured.
 func largestDrift(l *transformer.Layers, layer int) (n int64) {
 	for _, in := range inputs(l, layer) {
-		rows := in.Len
-		if in.Adds {
-			rows = l.Config.Hidden
-		}
-		n = max(n, gramBytes(in.Len)+8*int64(rows)*int64(in.Len))
+		n = max(n, gramBytes(in.Len)+lostBytes(l, in))
 	}
 	return n
+}
+
+// lostBytes is what Drift.Lost of an input takes.
+func lostBytes(l *transformer.Layers, in *transformer.Input) int64 {
+	if in.Adds {
+		return 8 * int64(l.Config.Hidden) * int64(in.Len)
+	}
+	return gramBytes(in.Len)
 }
 
 // inputs are those of a layer that get a Σ.

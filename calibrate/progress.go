@@ -3,6 +3,7 @@ package calibrate
 import (
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/lattice"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -29,7 +30,7 @@ func Estimate(l *transformer.Layers, tokens int) time.Duration {
 	each := float64(parameters)
 	for i := range l.Config.Layers + 1 {
 		for _, in := range inputs(l, i) {
-			each += float64(in.Len) * float64(in.Len) / 2
+			each += float64(lattice.GramLen(in.Len))
 		}
 	}
 	return time.Duration(each * float64(tokens) / rate / float64(l.Threads()) * float64(time.Second))

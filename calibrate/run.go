@@ -277,8 +277,6 @@ func (c *calibration) sizes() [][]int64 {
 	return list
 }
 
-func triangleBytes(n int) int64 { return 4 * int64(n) * int64(n+1) / 2 }
-
 // embed writes the embeddings of all windows, each token's wherever it stands.
 func (c *calibration) embed(ctx context.Context) error {
 	ids, places := tokenPlaces(c.windows)

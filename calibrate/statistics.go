@@ -17,6 +17,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
+	"github.com/helix-substrate/helix-substrate/lattice"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -35,7 +36,7 @@ const maxEach = 1 << 10
 // Input is what one matrix or several are multiplied by, as the statistics have it.
 type Input struct {
 	Key     string   // the name of its Σ: "layers.3.ffn_gate"
-	N       int      // values of a vector: Σ is N × N
+	N       int      // values of a vector: Σ is N × N, of which the parts that lattice.Parts(N) tells are known
 	Tokens  int64    // vectors that Σ is the mean of
 	Each    int      // vectors of a token: more than 1 of what chosen experts compute
 	Tensors []string // the matrices, as the checkpoint calls them
@@ -50,8 +51,8 @@ type entry struct {
 	SHA256  string   `json:"sha256"` // of Σ's bytes
 }
 
-// size is the number of values of Σ's lower triangle.
-func (e *entry) size() int { return e.N * (e.N + 1) / 2 }
+// size is the number of values of the lower triangles of Σ's parts.
+func (e *entry) size() int { return lattice.GramLen(e.N) }
 
 // head is what the metadata say of all inputs together.
 type head struct {
@@ -212,7 +213,7 @@ func (s *Statistics) compare() error {
 		case e.N < 1 || e.N > MaxInput:
 			return bad("%s: inputs of %d values are not in 1..%d", e.Key, e.N, MaxInput)
 		case !ok || t.DType != dtype.F32 || !slices.Equal(t.Shape, []int{e.size()}):
-			return bad("%s: no triangle of %d values", e.Key, e.size())
+			return bad("%s: no Σ of %d inputs in %d values", e.Key, e.N, e.size())
 		}
 		seen[e.Key] = true
 		for _, name := range e.Tensors {
@@ -263,7 +264,7 @@ func (s *Statistics) ExpertUse() *model.ExpertUse {
 	return &model.ExpertUse{Tokens: int64(s.Windows) * int64(s.Context), Uses: s.head.uses}
 }
 
-// Gram writes the lower triangle of Σ, row by row, to dst, which has N·(N+1)/2 values.
+// Gram writes the lower triangle of Σ, row by row, to dst, or those of its parts, one after another: lattice.GramLen(N) values.
 // ErrStatistics is a key that is not there, Σ that is not as it was written, and one that is no mean of
 // x·xᵀ: its values are finite and its diagonal not negative.
 func (s *Statistics) Gram(ctx context.Context, dst []float32, key string) error {
@@ -277,7 +278,7 @@ func (s *Statistics) Gram(ctx context.Context, dst []float32, key string) error 
 		return nil
 	})
 	if err == nil {
-		err = checkGram(dst)
+		err = checkGram(dst, s.inputs[i].N)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: Σ of %s: %w", s.name, key, err)
@@ -285,19 +286,19 @@ func (s *Statistics) Gram(ctx context.Context, dst []float32, key string) error 
 	return nil
 }
 
-// checkGram refuses what is no lower triangle of a mean of x·xᵀ.
-func checkGram(g []float32) error {
-	diagonal, row := 0, 0
+// checkGram refuses what are no lower triangles of a mean of x·xᵀ of n inputs.
+func checkGram(g []float32, n int) error {
 	for i, v := range g {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 			return bad("value %d is %v", i, v)
 		}
-		if i == diagonal {
-			if v < 0 {
-				return bad("value %d of the diagonal is %v", row, v)
+	}
+	for _, p := range lattice.Parts(n) {
+		for i := range p.Len() {
+			if v := g[i]; v < 0 { // the last of its row
+				return bad("value %d of the diagonal is %v", p.Start+i, v)
 			}
-			row++
-			diagonal += row + 1
+			g = g[i+1:]
 		}
 	}
 	return nil

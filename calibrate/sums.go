@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"math"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/offheap"
@@ -36,6 +35,11 @@ func (c *calibration) newSums(layer int) (*sums, error) {
 
 func (s *sums) free() error { return freeAll(s.buffers) }
 
+// gram is the Σ of an input by its place.
+func (s *sums) gram(i int) gram {
+	return newGram(s.inputs[i].Len, offheap.Float64s(s.buffers[i].bytes))
+}
+
 // of returns what adds the vectors of a window to their Σ; those that are held out it leaves.
 func (s *sums) of(ctx context.Context, window int) func(in *transformer.Input, x []float32) error {
 	if isHeldOut(window) {
@@ -46,7 +50,7 @@ func (s *sums) of(ctx context.Context, window int) func(in *transformer.Input, x
 		if i < 0 { // too long for one
 			return nil
 		}
-		return s.c.engine.Gram(ctx, offheap.Float64s(s.buffers[i].bytes), in.Len, x, len(x)/in.Len)
+		return s.gram(i).add(ctx, s.c.engine, x)
 	}
 }
 
@@ -56,7 +60,7 @@ func (c *calibration) keep(s *sums) ([]string, error) {
 	at := c.grams
 	for i, in := range s.inputs {
 		w := &gramWriter{to: io.NewOffsetWriter(c.work.values, at), hash: sha256.New()}
-		if err := w.write(offheap.Float64s(s.buffers[i].bytes), in.Len, float64(c.head.summed()*int64(in.Each))); err != nil {
+		if err := w.write(s.gram(i), float64(c.head.summed()*int64(in.Each))); err != nil {
 			return nil, fmt.Errorf("statistics of %s: %w", in.Name, err)
 		}
 		list = append(list, hex.EncodeToString(w.hash.Sum(nil)))
@@ -66,54 +70,37 @@ func (c *calibration) keep(s *sums) ([]string, error) {
 	return list, nil
 }
 
-// gramWriter writes the lower triangle of a Σ.
+// gramWriter writes the lower triangles of a Σ.
 type gramWriter struct {
 	to     io.Writer
 	hash   hash.Hash
 	buffer []byte
 }
 
-func (w *gramWriter) write(sum []float64, n int, tokens float64) error {
+func (w *gramWriter) write(g gram, tokens float64) error {
 	const piece = 1 << 18
-	for i := range n {
-		for _, v := range sum[i*n:][:i+1] {
+	for i, row := range g.rows() {
+		for _, v := range row {
 			m, err := mean(v, tokens, i)
 			if err != nil {
 				return err
 			}
 			w.buffer = appendFloat32(w.buffer, m)
 		}
-		if len(w.buffer) >= piece || i == n-1 {
-			if _, err := w.to.Write(w.buffer); err != nil {
+		if len(w.buffer) >= piece {
+			if err := w.flush(); err != nil {
 				return err
 			}
-			w.hash.Write(w.buffer)
-			w.buffer = w.buffer[:0]
 		}
 	}
+	return w.flush()
+}
+
+func (w *gramWriter) flush() error {
+	if _, err := w.to.Write(w.buffer); err != nil {
+		return err
+	}
+	w.hash.Write(w.buffer)
+	w.buffer = w.buffer[:0]
 	return nil
-}
-
-// mean is a mean of row i in the precision of statistics.
-func mean(sum, tokens float64, i int) (float32, error) {
-	m := float32(sum / tokens)
-	if math.IsInf(float64(m), 0) || m != m {
-		return 0, fmt.Errorf("row %d: %w", i, ErrOverflow)
-	}
-	return m, nil
-}
-
-// triangle returns the lower triangle of the means, row by row.
-func triangle(sum []float64, n int, tokens float64) ([]float32, error) {
-	list := make([]float32, 0, n*(n+1)/2)
-	for i := range n {
-		for _, v := range sum[i*n:][:i+1] {
-			m, err := mean(v, tokens, i)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, m)
-		}
-	}
-	return list, nil
 }

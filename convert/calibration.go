@@ -17,6 +17,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
+	"github.com/helix-substrate/helix-substrate/lattice"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/tokenizer"
@@ -292,7 +293,7 @@ func (c *conversion) planLayers(ctx context.Context, k *calibration) error {
 		for _, in := range layers.Inputs(l) {
 			if in.Len <= calibrate.MaxInput {
 				k.cover(in.Tensors)
-				k.bytes += 4 * int64(in.Len) * int64(in.Len+1) / 2
+				k.bytes += 4 * int64(lattice.GramLen(in.Len))
 			}
 		}
 	}

@@ -171,8 +171,12 @@ func driftBytes(l *transformer.Layers, tokens int) int64 {
 func (c *conversion) correction(ctx context.Context, d *calibrate.Drift) (*correction, error) {
 	n, threads := d.Input.Len, c.options.Threads
 	f, err := lattice.NewFactor(ctx, d.Gram, n, lattice.Damping(d.Tokens, n), threads)
-	if err == nil {
-		err = f.Solve(ctx, d.Lost, d.Rows, threads)
+	switch {
+	case err != nil:
+	case d.Input.Adds:
+		err = f.Solve(ctx, d.Lost, len(d.Lost)/n, threads)
+	default:
+		err = f.SolveSquares(ctx, d.Lost, threads)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("drift of %s: %w", d.Input.Name, err)
@@ -204,7 +208,7 @@ func (k *correction) apply(ctx context.Context, w matrix.Source, threads int) (m
 			for i, v := range k.drift.Lost[a*n : b*n] {
 				sum[i] += v
 			}
-		} else if err := engine.MulAdd(ctx, sum, n, own, n, k.drift.Lost, n, b-a, n, n, linalg.Plus); err != nil {
+		} else if err := k.addOwn(ctx, engine, sum, own, b-a); err != nil {
 			return nil, err
 		}
 		for i := range part {
@@ -212,6 +216,19 @@ func (k *correction) apply(ctx context.Context, w matrix.Source, threads int) (m
 		}
 	}
 	return matrix.NewSlice(weights, rows, n)
+}
+
+// addOwn adds to sum what rows of weights, own, are to make up for of the difference of their inputs, part by part.
+func (k *correction) addOwn(ctx context.Context, engine *linalg.Engine, sum, own []float64, rows int) error {
+	n, square := k.drift.Input.Len, k.drift.Lost
+	for _, p := range lattice.Parts(n) {
+		m := p.Len()
+		if err := engine.MulAdd(ctx, sum[p.Start:], n, own[p.Start:], n, square, m, rows, m, m, linalg.Plus); err != nil {
+			return err
+		}
+		square = square[p.Square():]
+	}
+	return nil
 }
 
 // madeWeights opens the weights of a converted tensor whose files path finds; nil where they are the source's.

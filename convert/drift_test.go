@@ -5,13 +5,17 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/lattice"
+	"github.com/helix-substrate/helix-substrate/matrix"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 // TestCorrectDrift: files of the same sizes diverge less from the source, their bytes depend on neither threads nor memory,
@@ -184,4 +188,37 @@ func TestCorrectDriftRefused(t *testing.T) {
 		}
 	}
 	nothingIn(t, dir)
+}
+
+// TestCorrectionOfParts: of an input that is not added to the residual stream, weights of a part make up for what that part
+// has lost.
+func TestCorrectionOfParts(t *testing.T) {
+	const n = 8200
+	parts := lattice.Parts(n)
+	second := parts[1]
+	lost := make([]float64, lattice.SquareLen(n))
+	lost[3*parts[0].Len()+5] = 2                   // of inputs 3 and 5
+	lost[parts[0].Square()+7*second.Len()+1] = 0.5 // of the second part's 7 and 1
+	k := &correction{drift: &calibrate.Drift{Input: &transformer.Input{Len: n}, Lost: lost}}
+	weights := gaussian(2*n, 5)
+	w, err := matrix.NewSlice(weights, 2, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := k.apply(t.Context(), w, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make([]float32, 2*n)
+	if err := got.ReadRows(t.Context(), rows, 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Clone(weights)
+	for r := 0; r < 2*n; r += n {
+		want[r+5] = float32(float64(want[r+5]) + 2*float64(weights[r+3]))
+		want[r+second.Start+1] = float32(float64(want[r+second.Start+1]) + 0.5*float64(weights[r+second.Start+7]))
+	}
+	if !slices.Equal(rows, want) {
+		t.Error("other weights")
+	}
 }

@@ -26,10 +26,10 @@ func (inLattice) files(t *checkpoint.Tensor, names fileNames, _ bool) (file, sid
 
 func (inLattice) memory(t *plannedTensor, _ bool) int64 {
 	rows, cols := model.MatrixShape(t.Shape)
-	n := int64(cols)
+	n, squares := int64(cols), int64(lattice.SquareLen(cols))
 	const (
 		perWeight = 1             // a code
-		perGram   = 8 + 2         // Σ taken apart in float64, and half of it in float32
+		perGram   = 8 + 2         // of the squares of Σ: taken apart in float64, and half of it in float32
 		perColumn = 1024*6 + 8*72 // of the rows that decide about the steps: weights, codes, and codes in the file's order; near parts of Σ
 		perRow    = 40            // its energy and place among the others, its class and spread, its scale here and in the file
 		perWorker = 400 << 10     // tables of the entropy coder, stacks, what the allocator keeps for each, what a block of columns has lost
@@ -37,7 +37,7 @@ func (inLattice) memory(t *plannedTensor, _ bool) int64 {
 	)
 	block := int64(t.rowsOfBlock()) * n
 	threads := int64(t.options.Threads)
-	return int64(rows)*(n*perWeight+perRow) + n*n*perGram + n*(perColumn+threads*perThread) + threads*perWorker + (4+2*threads)*block
+	return int64(rows)*(n*perWeight+perRow) + squares*perGram + n*(perColumn+threads*perThread) + threads*perWorker + (4+2*threads)*block
 }
 
 func (inLattice) estimate(t *plannedTensor) float64 { return float64(t.Len()) / 8 * t.options.Bits }
@@ -127,7 +127,7 @@ func (k *calibration) factor(ctx context.Context, tensor string, n, threads int)
 	if !ok || in.N != n {
 		return nil, fmt.Errorf("statistics of %d inputs, it has %d: %w", in.N, n, calibrate.ErrStatistics)
 	}
-	gram := make([]float32, n*(n+1)/2)
+	gram := make([]float32, lattice.GramLen(n))
 	if err := k.statistics.Gram(ctx, gram, in.Key); err != nil {
 		return nil, err
 	}

@@ -34,10 +34,11 @@ func BenchmarkPass(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			f := &Factor{n: n, unit: make([]float64, n*n), pivots: ones(n)}
-			for i := range f.unit {
-				f.unit[i] = rng.NormFloat64() / float64(n)
+			part := factored{Part{0, n}, make([]float64, n*n)}
+			for i := range part.unit {
+				part.unit[i] = rng.NormFloat64() / float64(n)
 			}
+			f := &Factor{n: n, parts: []factored{part}, pivots: ones(n), added: make([]float64, n)}
 			p := newPass(f, engine, 1, 0.2, ones(n))
 			x, y := make([]float64, rows*n), make([]float64, rows*n)
 			ctx := context.Background()
@@ -48,7 +49,7 @@ func BenchmarkPass(b *testing.B) {
 					b.Fatal(err)
 				}
 				middle := processorTime()
-				if err := engine.MulAdd(ctx, y, n, x, n, f.unit, n, rows, n, n/2, linalg.Plus); err != nil {
+				if err := engine.MulAdd(ctx, y, n, x, n, part.unit, n, rows, n, n/2, linalg.Plus); err != nil {
 					b.Fatal(err)
 				}
 				quantizing, multiplying = min(quantizing, middle-start), min(multiplying, processorTime()-middle)

@@ -21,6 +21,11 @@
 // same error, which is what costs the fewest bits (reverse water-filling; WaterSIC, arXiv 2603.04956); the one number c
 // sets the size. γ_j shrinks what is reconstructed to the mean of what was rounded to it.
 //
+// # Long inputs
+//
+// Σ of n inputs has n² numbers. Of more than 8192 inputs it is taken as block-diagonal: they are cut into parts (Parts), each
+// of which is quantized as if it had nothing to do with the others, so that no Σ takes more than 512 MiB.
+//
 // # Reproducible
 //
 // All is done in float64, in an order that depends on the shape alone: results are the same for all numbers of threads and

@@ -16,9 +16,10 @@ import (
 	"github.com/helix-substrate/helix-substrate/matrix"
 )
 
-// Rows are quantized in panels, which have nothing to do with each other. Within a panel columns go in blocks, to which a
-// product of matrices adds what all later ones lost, and in a block in groups, to which what later groups of it lost is
-// added group by group. Within a group columns go one by one. These sizes decide about the order of sums.
+// Rows are quantized in panels, which have nothing to do with each other, and columns in parts (Parts), which have neither.
+// Within a part columns go in blocks, to which a product of matrices adds what all later ones lost, and in a block in groups,
+// to which what later groups of it lost is added group by group. Within a group columns go one by one. These sizes decide
+// about the order of sums.
 const (
 	panelRows    = 128
 	blockColumns = 192
@@ -63,19 +64,26 @@ func newPass(f *Factor, engine *engine, threads int, c float64, gamma []float64)
 			p.limit[j] = math.Trunc(min(largest, largestValue/p.stored[j]))
 		}
 	}
-	for strip := 0; strip+stripColumns < f.n; strip += stripColumns {
+	for i := range f.parts {
+		p.addNear(&f.parts[i])
+	}
+	return p
+}
+
+// addNear adds near of a part's strips, those that end with the part included.
+func (p *pass) addNear(part *factored) {
+	for strip := part.Start; strip < part.End; strip += stripColumns {
 		var near []float64
-		hi := min((strip/blockColumns+1)*blockColumns, f.n)
+		hi := min((strip/blockColumns+1)*blockColumns, part.End)
 		for end := hi; end > strip+stripColumns; {
 			start := groupOf(end)
 			for i := start; i < end; i++ {
-				near = append(near, f.unit[i*f.n+strip:][:stripColumns]...)
+				near = append(near, part.from(i, strip)[:stripColumns]...)
 			}
 			end = start
 		}
 		p.near = append(p.near, near)
 	}
-	return p
 }
 
 // groupOf is where the group begins that ends at a column.
@@ -124,7 +132,7 @@ func (t *tally) gamma() []float64 {
 func (t *tally) output(f *Factor) (sum float64) {
 	for j, d := range f.pivots {
 		if d > 0 {
-			sum += float64(d*t.ee[j]) - float64(f.added*t.rr[j])
+			sum += float64(d*t.ee[j]) - float64(f.added[j]*t.rr[j])
 		}
 	}
 	return max(sum, 0)
@@ -193,38 +201,47 @@ const lostLead = blockColumns | 8
 
 // quantize writes the codes of a panel of rows, of which the first is row first of the matrix.
 func (p *pass) quantize(ctx context.Context, q *panel, codes []byte, first, rows int) error {
+	q.escapes, q.tally = q.escapes[:0], newTally(p.f.n)
+	for i := range p.f.parts {
+		if err := p.part(ctx, q, &p.f.parts[i], codes, first, rows); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(q.escapes, func(a, b cdna.Escape) int { return cmp.Compare(a.Position, b.Position) })
+	return nil
+}
+
+// part writes the codes of a part's columns.
+func (p *pass) part(ctx context.Context, q *panel, part *factored, codes []byte, first, rows int) error {
 	n := p.f.n
-	q.escapes, q.tally = q.escapes[:0], newTally(n)
-	for hi := n; hi > 0; {
+	for hi := part.End; hi > part.Start; {
 		lo := (hi - 1) / blockColumns * blockColumns
 		for r := range rows {
 			for j, v := range q.weights[r*n+lo : r*n+hi] {
 				q.y[r*blockColumns+j] = float64(v)
 			}
 		}
-		if hi < n { // what all blocks behind it have lost
-			if err := p.add(ctx, q.y, q.residual[hi:], p.lead(), p.f.unit[hi*n+lo:], n, rows, hi-lo, n-hi); err != nil {
+		if hi < part.End { // what all blocks behind it have lost
+			if err := p.add(ctx, q.y, q.residual[hi:], p.lead(), part.from(hi, lo), part.Len(), rows, hi-lo, part.End-hi); err != nil {
 				return err
 			}
 		}
-		if err := p.block(ctx, q, codes, first, rows, lo, hi); err != nil {
+		if err := p.block(ctx, q, part, codes, first, rows, lo, hi); err != nil {
 			return err
 		}
 		hi = lo
 	}
-	slices.SortFunc(q.escapes, func(a, b cdna.Escape) int { return cmp.Compare(a.Position, b.Position) })
 	return nil
 }
 
 // block rounds the groups of columns [lo, hi), a block, and writes what they lose to R.
-func (p *pass) block(ctx context.Context, q *panel, codes []byte, first, rows, lo, hi int) error {
-	n := p.f.n
+func (p *pass) block(ctx context.Context, q *panel, part *factored, codes []byte, first, rows, lo, hi int) error {
 	for end := hi; end > lo; {
 		start := groupOf(end)
 		strip := start / stripColumns * stripColumns
 		lost := q.lost[hi-end:]
-		p.round(q, codes, lost, first, rows, lo, start, end)
-		if err := p.add(ctx, q.y[strip-lo:], lost, lostLead, p.f.unit[start*n+strip:], n, rows, start-strip, end-start); err != nil {
+		p.round(q, part, codes, lost, first, rows, lo, start, end)
+		if err := p.add(ctx, q.y[strip-lo:], lost, lostLead, part.from(start, strip), part.Len(), rows, start-strip, end-start); err != nil {
 			return err
 		}
 		for r := range rows {
@@ -249,21 +266,21 @@ func (p *pass) add(ctx context.Context, y, lost []float64, ld int, m []float64, 
 }
 
 // begin has g round columns [start, end), a group.
-func (p *pass) begin(g *kernel.Rounding, start, end int) {
+func (p *pass) begin(g *kernel.Rounding, part *factored, start, end int) {
 	g.ZZ, g.ZY, g.EE, g.RR = [groupColumns]float64{}, [groupColumns]float64{}, [groupColumns]float64{}, [groupColumns]float64{}
 	for k := range end - start {
 		j := start + k
 		g.Inverse[k], g.Stored[k], g.Limit[k] = 1/p.step[j], p.stored[j], p.limit[j]
 		for i := j + 1; i < end; i++ {
-			g.Below[k][i-start] = p.f.unit[i*p.f.n+j]
+			g.Below[k][i-start] = part.from(i, j)[0]
 		}
 	}
 }
 
 // round rounds columns [start, end), a group, after they have got what those beyond it lost. The block begins at lo.
-func (p *pass) round(q *panel, codes []byte, lost []float64, first, rows, lo, start, end int) {
+func (p *pass) round(q *panel, part *factored, codes []byte, lost []float64, first, rows, lo, start, end int) {
 	g, n, width := &q.rounding, p.f.n, end-start
-	p.begin(g, start, end)
+	p.begin(g, part, start, end)
 	p.engine.kernels.Round64(g, &kernel.RoundRows{
 		Count: rows, Y: q.y[start-lo:], W: q.weights[start:], Lost: lost, Codes: codes[start:],
 		YStride: blockColumns, WStride: n, LostStride: lostLead, Integers: q.integers, Outside: q.outside,

@@ -138,12 +138,15 @@ func (q *quantizer) signal(ctx context.Context) (float64, error) {
 			a[i] = float64(w)
 		}
 		clear(v)
-		if err := q.engine.MulAddLower(ctx, v, n, a, n, q.f.unit, n, count, n); err != nil {
-			return 0, err
+		for i := range q.f.parts {
+			p := &q.f.parts[i]
+			if err := q.engine.MulAddLower(ctx, v[p.Start:], n, a[p.Start:], n, p.unit, p.Len(), count, p.Len()); err != nil {
+				return 0, err
+			}
 		}
 		for i := range count * n {
 			if d := q.f.pivots[i%n]; d > 0 {
-				sum += float64(d*float64(v[i]*v[i])) - float64(q.f.added*float64(a[i]*a[i]))
+				sum += float64(d*float64(v[i]*v[i])) - float64(q.f.added[i%n]*float64(a[i]*a[i]))
 			}
 		}
 	}

@@ -272,7 +272,7 @@ func TestSolve(t *testing.T) {
 		case i == dead || j == dead:
 			return 0
 		case i == j:
-			return v + f.added
+			return v + f.added[i]
 		default:
 			return v
 		}

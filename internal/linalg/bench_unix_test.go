@@ -74,7 +74,7 @@ func BenchmarkEngine(b *testing.B) {
 				for i := range x {
 					x[i] = float32(r.NormFloat64())
 				}
-				if err := e.Gram(b.Context(), c, n, x, rows); err != nil {
+				if err := e.Gram(b.Context(), c, n, x, n, rows); err != nil {
 					b.Fatal(err)
 				}
 				for i := range n {
@@ -84,7 +84,7 @@ func BenchmarkEngine(b *testing.B) {
 				y, f := make([]float64, rows*n), float64(n)
 				name := fmt.Sprintf("%s/threads=%d/n=%d/", level, threads, n)
 				b.Run(name+"gram", func(b *testing.B) {
-					report(b, e, f*(f+1)/2*rows, func() error { return e.Gram(b.Context(), c, n, x, rows) })
+					report(b, e, f*(f+1)/2*rows, func() error { return e.Gram(b.Context(), c, n, x, n, rows) })
 				})
 				b.Run(name+"product", func(b *testing.B) {
 					report(b, e, f*f*rows, func() error {

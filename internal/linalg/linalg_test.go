@@ -51,6 +51,18 @@ func odd(r *rand.Rand, v []float64) []float64 {
 	return v
 }
 
+// apart returns rows of n values that are ld apart; what lies between them is NaN.
+func apart[T float32 | float64](v []T, rows, n, ld int) []T {
+	wide := make([]T, rows*ld)
+	for i := range wide {
+		wide[i] = T(math.NaN())
+	}
+	for r := range rows {
+		copy(wide[r*ld:], v[r*n:][:n])
+	}
+	return wide
+}
+
 // same compares bit for bit, but for the kind of a NaN.
 func same(t *testing.T, what string, got, want []float64) {
 	t.Helper()
@@ -139,6 +151,7 @@ func TestGram(t *testing.T) {
 	for i, s := range [][2]int{{0, 3}, {3, 0}, {1, 1}, {7, 5}, {20, 25}, {193, 13}, {250, 100}, {400, 49}, {40, 200}, {3, 2100}} {
 		r := rand.New(rand.NewPCG(uint64(i), 3))
 		rows, n := s[0], s[1]
+		ld := n + i%3
 		x, wide := make([]float32, rows*n), make([]float64, rows*n)
 		for j := range x {
 			x[j] = float32(r.NormFloat64())
@@ -157,10 +170,11 @@ func TestGram(t *testing.T) {
 			}
 		}
 		cut := rows / 3
+		x = apart(x, rows, n, ld)
 		for name, e := range engines(t) {
 			got := slices.Clone(c0)
-			for _, part := range [][]float32{x[:cut*n], x[cut*n:]} {
-				if err := e.Gram(t.Context(), got, n, part, len(part)/max(n, 1)); err != nil {
+			for _, part := range [][2]int{{0, cut}, {cut, rows}} {
+				if err := e.Gram(t.Context(), got, n, x[part[0]*ld:], ld, part[1]-part[0]); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -265,7 +279,7 @@ func TestShortSlices(t *testing.T) {
 		"c":          func() { e.MulAdd(t.Context(), v[:11], 4, v, 4, v, 4, 3, 4, 3, Plus) },
 		"a":          func() { e.MulAdd(t.Context(), v, 4, v[:5], 2, v, 4, 3, 4, 2, Plus) },
 		"ld":         func() { e.MulAdd(t.Context(), v, 3, v, 2, v, 4, 3, 4, 2, Plus) },
-		"gram":       func() { e.Gram(t.Context(), v[:9], 3, make([]float32, 5), 2) },
+		"gram":       func() { e.Gram(t.Context(), v[:9], 3, make([]float32, 5), 3, 2) },
 		"cholesky":   func() { e.Cholesky(t.Context(), v[:8], 3) },
 		"no columns": func() { e.MulAdd(t.Context(), v, 4, v, 4, v, 4, 3, -1, 3, Plus) },
 	} {

@@ -39,16 +39,16 @@ func (e *Engine) MulAddLower(ctx context.Context, c []float64, ldc int, a []floa
 	})
 }
 
-// Gram adds XᵀX to the lower triangle of C: C [n, n], X [rows, n]. The chain of
+// Gram adds XᵀX to the lower triangle of C: C [n, n], X [rows, n], its rows ldx apart. The chain of
 // an element runs over the rows, so rows may come in any number of calls, in
 // order. The products of float32 are exact. After an error, which is the
 // context's, C is of no use.
-func (e *Engine) Gram(ctx context.Context, c []float64, n int, x []float32, rows int) error {
+func (e *Engine) Gram(ctx context.Context, c []float64, n int, x []float32, ldx, rows int) error {
 	check("c of Gram", len(c), n, n, n)
-	check("x of Gram", len(x), n, rows, n)
+	check("x of Gram", len(x), ldx, rows, n)
 	p := product{
 		c: c, ldc: n, m: n, n: n, k: rows, shape: lowerResult,
-		b: lines32{data: x, ld: n},
+		b: lines32{data: x, ld: ldx},
 	}
 	if n > e.packedColumns() {
 		p.a = p.b
@@ -56,16 +56,16 @@ func (e *Engine) Gram(ctx context.Context, c []float64, n int, x []float32, rows
 	return e.run(ctx, p)
 }
 
-// Cross adds XᵀY to C [m, n]: X [rows, m], Y [rows, n]. As of Gram the chain of an element
-// runs over the rows, which may come in any number of calls, in order, and the products are
-// exact. After an error, which is the context's, C is of no use.
-func (e *Engine) Cross(ctx context.Context, c []float64, m, n int, x, y []float32, rows int) error {
+// Cross adds XᵀY to C [m, n]: X [rows, m], Y [rows, n], their rows ldx and ldy apart. As of Gram
+// the chain of an element runs over the rows, which may come in any number of calls, in order, and
+// the products are exact. After an error, which is the context's, C is of no use.
+func (e *Engine) Cross(ctx context.Context, c []float64, m, n int, x []float32, ldx int, y []float32, ldy, rows int) error {
 	check("c of Cross", len(c), n, m, n)
-	check("x of Cross", len(x), m, rows, m)
-	check("y of Cross", len(y), n, rows, n)
+	check("x of Cross", len(x), ldx, rows, m)
+	check("y of Cross", len(y), ldy, rows, n)
 	return e.run(ctx, product{
 		c: c, ldc: n, m: m, n: n, k: rows,
-		a: lines32{data: x, ld: m},
-		b: lines32{data: y, ld: n},
+		a: lines32{data: x, ld: ldx},
+		b: lines32{data: y, ld: ldy},
 	})
 }

@@ -12,6 +12,7 @@ import (
 // Request is a text to continue in a batch.
 type Request struct {
 	Prompt   []int
+	Client   string // whose it is: of those that wait in a Scheduler, clients with the fewest texts under way come first
 	Sampling Options
 	// MaxTokens is how many tokens are generated at most; 0: as many as the context has
 	// room for.
@@ -69,7 +70,10 @@ func (b *Batch) Run(ctx context.Context, requests iter.Seq[*Request], done func(
 	}()
 	begun := 0
 	for more := true; more || len(g.active) > 0; {
-		for more && len(g.active) < places {
+		if err := g.resume(); err != nil {
+			return err
+		}
+		for more && len(g.paused) == 0 && len(g.active) < places {
 			var r *Request
 			if r, more = next(); r == nil {
 				break

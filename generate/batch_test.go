@@ -62,6 +62,9 @@ func runAlone(t *testing.T, m *transformer.Model, tok *tokenizer.Tokenizer, r *R
 		n = 1 << 20
 	}
 	g := &Generator{Tokenizer: tok, Sampler: sampler, Stop: r.Stop, StopTexts: r.StopTexts}
+	if r.Adjust != nil {
+		g.Logits = func(logits []float32) error { return r.Adjust(nil, logits) }
+	}
 	return g.Run(t.Context(), s, r.Prompt, n, func(string) error { return nil })
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/helix-substrate/helix-substrate/checkpoint"
@@ -198,22 +199,42 @@ func (o *Opening) planned() transformer.Options {
 // limit has room for, and returns how many: at least one, where Load has the last word. More
 // sequences leave less room for weights.
 func (o *Opening) Sequences(ctx context.Context, n int) (int, error) {
+	return o.most(ctx, &o.options.Sequences, n, func(*transformer.Plan) bool { return true })
+}
+
+// Sharing is Sequences for sequences that share memory for keys and values: of one whole context, and of more, up to one for each, as
+// far as they take the place of no weights. With fewer, steps may be transformer.ErrCache.
+func (o *Opening) Sharing(ctx context.Context, n int) (sequences, contexts int, err error) {
+	o.options.Contexts = 1
+	if sequences, err = o.Sequences(ctx, n); err != nil {
+		return 0, 0, err
+	}
+	streamed := int64(math.MaxInt64)
+	if p, err := o.Plan(ctx); err == nil {
+		streamed = p.Streamed
+	}
+	contexts, err = o.most(ctx, &o.options.Contexts, sequences, func(p *transformer.Plan) bool { return p.Streamed <= streamed })
+	return sequences, contexts, err
+}
+
+// most sets an option to the most, from 1 to n, with which there is a plan that is good, or to 1, and returns it.
+func (o *Opening) most(ctx context.Context, option *int, n int, good func(*transformer.Plan) bool) (int, error) {
 	fits, above := 1, n+1 // which does not fit, or is more than wanted
 	for above-fits > 1 {
-		o.options.Sequences = (fits + above) / 2
+		*option = (fits + above) / 2
 		if above == n+1 {
-			o.options.Sequences = n
+			*option = n
 		}
-		switch _, err := o.Plan(ctx); {
-		case err == nil:
-			fits = o.options.Sequences
-		case errors.Is(err, memory.ErrLimit):
-			above = o.options.Sequences
+		switch p, err := o.Plan(ctx); {
+		case err == nil && good(p):
+			fits = *option
+		case err == nil || errors.Is(err, memory.ErrLimit):
+			above = *option
 		default:
 			return 0, err
 		}
 	}
-	o.options.Sequences = fits
+	*option = fits
 	return fits, nil
 }
 

@@ -3,8 +3,10 @@ package generate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 // ErrBusy reports that as many texts wait as a scheduler lets wait.
@@ -12,12 +14,16 @@ var ErrBusy = errors.New("too many texts wait")
 
 // Scheduler continues texts for whoever asks, whenever they ask: texts that come while others are under way join them
 // with the next pass through the weights, a prompt in pieces beside the tokens of the others. Each has the bits
-// that it has alone. Who comes first is served first; what a session still holds of a prompt is not computed again.
-// It is safe for concurrent use.
+// that it has alone. What is known of a prompt, of whichever text, is not computed again. Where there is no room for the keys
+// and values of all, those that began last pause, and read their tokens again later. Of those that wait, clients with the
+// fewest texts under way come first, then who came first. It is safe for concurrent use.
 type Scheduler struct {
+	// MaxWait is how long a text waits for its place before it is ErrBusy; 0 for as long as it takes. It must not be changed
+	// once texts are asked for.
+	MaxWait time.Duration
+
 	group   group
 	places  int
-	most    int // that wait
 	open    context.Context
 	end     context.CancelCauseFunc
 	wake    chan struct{} // there is something new; holds one
@@ -25,14 +31,14 @@ type Scheduler struct {
 	err     error // of closing the sessions, once stopped
 
 	mu      sync.Mutex
-	waiting []*job // the first to come first
+	waiting queue
 	active  int
 }
 
 // NewScheduler returns a scheduler of the texts of b, b.Parallel of them at a time, which has one goroutine until Close.
 // Up to waiting texts more wait for a place.
 func NewScheduler(b *Batch, waiting int) *Scheduler {
-	s := &Scheduler{places: max(1, b.Parallel), most: waiting, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+	s := &Scheduler{places: max(1, b.Parallel), waiting: queue{most: waiting}, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
 	s.group = group{batch: b, pool: NewPool(b.Model, s.places), candidates: new([]candidate)}
 	s.open, s.end = context.WithCancelCause(context.Background())
 	go s.loop()
@@ -43,7 +49,7 @@ func NewScheduler(b *Batch, waiting int) *Scheduler {
 func (s *Scheduler) Load() (active, waiting int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.active, len(s.waiting)
+	return s.active, len(s.waiting.jobs)
 }
 
 // Do continues a text, and calls emit, if it is not nil, with its pieces, on the goroutine of the caller: who takes them slowly
@@ -53,15 +59,15 @@ func (s *Scheduler) Do(ctx context.Context, r *Request, emit func(Piece) error) 
 	return s.do(ctx, &job{request: r}, emit)
 }
 
-// Embed returns the state of a prompt's last token after the model's last norm, [hidden] float32, which is the
-// caller's. Errors are those of Do, and ctx's.
-func (s *Scheduler) Embed(ctx context.Context, ids []int) (vector []float32, err error) {
-	j := &job{request: &Request{Prompt: ids}, state: func(_ int, state []float32) error {
+// Embed returns the state of a request's last token of the prompt after the model's last norm, [hidden] float32, which is the
+// caller's. Only prompt and client of the request matter. Errors are those of Do, and ctx's.
+func (s *Scheduler) Embed(ctx context.Context, r *Request) (vector []float32, err error) {
+	j := &job{request: &Request{Prompt: r.Prompt, Client: r.Client}, state: func(_ int, state []float32) error {
 		vector = slices.Clone(state)
 		return nil
 	}}
-	r, err := s.do(ctx, j, nil)
-	if err == nil && r.Stop == StopCancel {
+	result, err := s.do(ctx, j, nil)
+	if err == nil && result.Stop == StopCancel {
 		err = context.Cause(ctx)
 	}
 	return vector, err
@@ -70,9 +76,18 @@ func (s *Scheduler) Embed(ctx context.Context, ids []int) (vector []float32, err
 func (s *Scheduler) do(ctx context.Context, j *job, emit func(Piece) error) (*Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if err := s.group.batch.check(j.request); err != nil {
+		return &Result{Stop: StopError}, err
+	}
 	j.ctx, j.news = ctx, make(chan struct{}, 1)
 	if err := s.ask(j); err != nil {
 		return &Result{Stop: StopError}, err
+	}
+	var late <-chan time.Time
+	if s.MaxWait > 0 {
+		timer := time.NewTimer(s.MaxWait)
+		defer timer.Stop()
+		late = timer.C
 	}
 	var failed error
 	for {
@@ -90,6 +105,10 @@ func (s *Scheduler) do(ctx context.Context, j *job, emit func(Piece) error) (*Re
 		}
 		select {
 		case <-j.news:
+		case <-late:
+			if s.leave(j) {
+				return &Result{Stop: StopError}, fmt.Errorf("there was no place within %v: %w", s.MaxWait, ErrBusy)
+			}
 		case <-ctx.Done():
 			if s.leave(j) {
 				return &Result{Stop: StopCancel}, nil
@@ -110,10 +129,13 @@ func (s *Scheduler) ask(j *job) error {
 	if s.open.Err() != nil {
 		return ErrClosed
 	}
-	if len(s.waiting) >= s.most+max(0, s.places-s.active) {
+	refused := s.waiting.add(j, max(0, s.places-s.active))
+	if refused == j {
 		return ErrBusy
 	}
-	s.waiting = append(s.waiting, j)
+	if refused != nil {
+		refused.end(&Result{Stop: StopError}, ErrBusy)
+	}
 	s.awake()
 	return nil
 }
@@ -122,11 +144,7 @@ func (s *Scheduler) ask(j *job) error {
 func (s *Scheduler) leave(j *job) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.Index(s.waiting, j)
-	if i >= 0 {
-		s.waiting = slices.Delete(s.waiting, i, i+1)
-	}
-	return i >= 0
+	return s.waiting.remove(j)
 }
 
 // awake has the loop look for what is new.
@@ -155,39 +173,23 @@ func (s *Scheduler) loop() {
 	}
 	s.fail(ErrClosed)
 	s.mu.Lock()
-	for _, j := range s.waiting {
+	for _, j := range s.waiting.jobs {
 		j.end(&Result{Stop: StopError}, ErrClosed)
 	}
-	s.waiting = nil
+	s.waiting.jobs = nil
 	s.mu.Unlock()
 	s.err = s.group.pool.Close()
 }
 
-// admit ends texts that nobody wants any more, and begins as many that wait as there are places.
+// admit ends texts that nobody wants any more, and goes on with those that paused, then with those that wait, as there are
+// places and room.
 func (s *Scheduler) admit() {
 	g := &s.group
-	left := g.active[:0]
-	for _, q := range g.active {
-		if err := q.ctx.Err(); err != nil {
-			g.finish(q, err)
-		} else {
-			left = append(left, q)
-		}
+	g.active, g.paused = s.wanted(g.active), s.wanted(g.paused)
+	if err := g.resume(); err != nil {
+		s.fail(err)
 	}
-	g.active = left
-	for {
-		s.mu.Lock()
-		s.active = len(g.active)
-		var next *job
-		if s.active < s.places && len(s.waiting) > 0 {
-			next = s.waiting[0]
-			s.waiting = slices.Delete(s.waiting, 0, 1)
-			s.active++
-		}
-		s.mu.Unlock()
-		if next == nil {
-			return
-		}
+	for next := s.next(); next != nil; next = s.next() {
 		before := len(g.active)
 		switch err := g.begin(next.ctx, next.request, next.add, next.end); { // there is a free session, so nothing waits
 		case err != nil && next.ctx.Err() != nil:
@@ -200,12 +202,43 @@ func (s *Scheduler) admit() {
 	}
 }
 
+// wanted ends those of some texts that nobody wants any more, and returns the others.
+func (s *Scheduler) wanted(list []*member) []*member {
+	left := list[:0]
+	for _, q := range list {
+		if err := q.ctx.Err(); err != nil {
+			s.group.finish(q, err)
+		} else {
+			left = append(left, q)
+		}
+	}
+	return left
+}
+
+// next returns the job that begins next, if one does: it waits no more.
+func (s *Scheduler) next() *job {
+	g := &s.group
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active = len(g.active) + len(g.paused)
+	if len(g.paused) > 0 || s.active >= s.places {
+		return nil
+	}
+	next := s.waiting.next(g.underWay)
+	if next == nil || !g.fits(next.request.Prompt) {
+		return nil
+	}
+	s.waiting.remove(next)
+	s.active++
+	return next
+}
+
 // fail ends all texts that are under way with an error.
 func (s *Scheduler) fail(err error) {
-	for _, q := range s.group.active {
+	for _, q := range slices.Concat(s.group.active, s.group.paused) {
 		s.group.finish(q, err)
 	}
-	s.group.active = nil
+	s.group.active, s.group.paused = nil, nil
 	s.mu.Lock()
 	s.active = 0
 	s.mu.Unlock()

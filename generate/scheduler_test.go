@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -59,6 +60,145 @@ func TestScheduler(t *testing.T) {
 			}
 		})
 	}
+	wait.Wait()
+}
+
+// TestSchedulerPauses: texts that come at random times and of which some are cancelled, in a cache that has room for a third of them, have
+// the results that they have alone; nothing is refused, and nothing is left.
+func TestSchedulerPauses(t *testing.T) {
+	const length, places = 256, 6
+	s, b := startScheduler(t, places, 100, transformer.Options{Context: length, Contexts: 1, Chunk: 48})
+	b.Lookup = 3
+	alone, err := transformer.Open(t.Context(), convertDemo(t), transformer.Options{Context: length})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alone.Close()
+	random := rand.New(rand.NewPCG(9, 1))
+	var wait sync.WaitGroup
+	start, paused := make(chan struct{}), 0
+	for i := range 12 {
+		prompt := encode(t, b.Tokenizer, strings.Repeat("Tom ", random.IntN(4))+strings.Repeat("Once upon a time there was a dog. ", 1+random.IntN(8)), true)
+		r := &Request{Prompt: prompt, Client: string(rune('a' + i%3)), MaxTokens: 60 + random.IntN(150), Sampling: Options{Temperature: 1, Seed: uint64(i)}}
+		if i%2 == 0 { // it goes on to its end; the others guess
+			r.MaxTokens = 160
+			r.Adjust = func(_ []int, logits []float32) error {
+				for _, id := range b.Tokenizer.EOS() {
+					logits[id] = float32(math.Inf(-1))
+				}
+				return nil
+			}
+		}
+		want, err := runAlone(t, alone, b.Tokenizer, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ends := r.Adjust; ends != nil {
+			r.Adjust = func(drawn []int, logits []float32) error { // in the loop
+				paused = max(paused, len(s.group.paused))
+				return ends(drawn, logits)
+			}
+		}
+		delay, gone := time.Duration(random.IntN(100))*time.Millisecond, i%8 == 5
+		wait.Go(func() {
+			<-start
+			time.Sleep(delay)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var text strings.Builder
+			got, err := s.Do(ctx, r, func(p Piece) error {
+				text.WriteString(p.Text)
+				if gone && text.Len() > 30 {
+					cancel()
+				}
+				return nil
+			})
+			switch {
+			case err != nil:
+				t.Errorf("%d: %v", i, err)
+			case gone && got.Stop == StopCancel:
+				if !strings.HasPrefix(want.Text, got.Text) {
+					t.Errorf("%d: %q, alone %q", i, got.Text, want.Text)
+				}
+			case !slices.Equal(got.OutputIDs, want.OutputIDs) || got.Text != want.Text || text.String() != want.Text || got.Stop != want.Stop || !slices.Equal(got.PromptIDs, want.PromptIDs):
+				t.Errorf("%d: %+v, pieces %q, alone %+v", i, got, text.String(), want)
+			}
+		})
+	}
+	close(start)
+	wait.Wait()
+	if paused == 0 {
+		t.Error("no text was paused: this tests nothing")
+	}
+	if room := b.Model.CacheRoom(nil); room != length {
+		t.Errorf("there is room for %d tokens after all texts, not %d", room, length)
+	}
+}
+
+// TestSchedulerFair: who has nothing under way comes before who has, and where too many wait, who has the most waiting gives way.
+func TestSchedulerFair(t *testing.T) {
+	s, b := startScheduler(t, 2, 3, transformer.Options{Context: 64})
+	prompt := encode(t, b.Tokenizer, "Once upon a time", true)
+	hold, begun := make(chan struct{}), make(chan string, 10)
+	var wait sync.WaitGroup
+	waits := func(client string) (n int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, j := range s.waiting.jobs {
+			if j.request.Client == client {
+				n++
+			}
+		}
+		return n
+	}
+	ask := func(client string, waiting int, want error) {
+		t.Helper()
+		first := true
+		r := &Request{Prompt: prompt, MaxTokens: 2, Client: client, Adjust: func([]int, []float32) error {
+			if first {
+				begun <- client
+				<-hold
+			}
+			first = false
+			return nil
+		}}
+		wait.Go(func() {
+			if _, err := s.Do(t.Context(), r, nil); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", client, err, want)
+			}
+		})
+		for waits(client) != waiting {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	ask("a", 0, nil)
+	<-begun // and it holds the loop
+	ask("a", 1, nil)
+	ask("a", 2, nil)
+	ask("a", 3, nil)
+	ask("a", 4, ErrBusy) // which gives way to b
+	ask("b", 1, nil)
+	if _, err := s.Do(t.Context(), &Request{Prompt: prompt, Client: "a"}, nil); !errors.Is(err, ErrBusy) {
+		t.Errorf("one more of a: %v", err)
+	}
+	close(hold)
+	if next := <-begun; next != "b" {
+		t.Errorf("next came %s", next)
+	}
+	wait.Wait()
+
+	s.MaxWait = time.Millisecond
+	hold, begun = make(chan struct{}), make(chan string, 10)
+	ask("c", 0, nil)
+	<-begun
+	var waited sync.WaitGroup
+	waited.Go(func() {
+		if _, err := s.Do(t.Context(), &Request{Prompt: prompt}, nil); !errors.Is(err, ErrBusy) {
+			t.Errorf("it waited: %v", err)
+		}
+	})
+	waited.Wait()
+	close(hold)
 	wait.Wait()
 }
 
@@ -212,13 +352,13 @@ func TestSchedulerEmbeds(t *testing.T) {
 	wait.Go(func() { s.Do(t.Context(), &Request{Prompt: prompt, MaxTokens: 20}, nil) })
 	for range 3 {
 		wait.Go(func() {
-			if got, err := s.Embed(t.Context(), prompt); err != nil || !reflect.DeepEqual(got, want) {
+			if got, err := s.Embed(t.Context(), &Request{Prompt: prompt}); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%v, %v", got, err)
 			}
 		})
 	}
 	wait.Wait()
-	if _, err := s.Embed(t.Context(), nil); !errors.Is(err, ErrPrompt) {
+	if _, err := s.Embed(t.Context(), &Request{}); !errors.Is(err, ErrPrompt) {
 		t.Errorf("no prompt: %v", err)
 	}
 }

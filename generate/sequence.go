@@ -256,9 +256,20 @@ func (q *sequence) release() {
 	}
 }
 
+// suspend has the sequence read all of its tokens again, in whatever session it gets. Nothing has been read of its last step.
+func (q *sequence) suspend() {
+	unread := q.pending[:len(q.pending)-len(q.guesses)]
+	q.guesses = q.guesses[:0]
+	q.pending = slices.Concat(q.session.Tokens(), unread)
+}
+
 // promptRead takes note of what the model has read of the prompt.
 func (q *sequence) promptRead() {
-	q.result.PromptIDs = q.prompt[:min(len(q.prompt), q.session.Position()-q.before)]
+	read := 0
+	if q.session != nil { // it is not paused
+		read = min(len(q.prompt), q.session.Position()-q.before)
+	}
+	q.result.PromptIDs = q.prompt[:read]
 	q.result.PromptTime = time.Since(q.since)
 	q.since = time.Now()
 }

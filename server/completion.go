@@ -26,6 +26,7 @@ type asked struct {
 	model     *Model
 	field     string // that the prompt came from
 	id        string
+	client    string // whose it is, see Server.client
 	created   int64
 	prompt    []int
 	opening   string              // how the prompt of a chat ends
@@ -58,7 +59,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.E
 	if refused != nil {
 		return nil, refused
 	}
-	q := &asked{field: "prompt", id: newID(), created: time.Now().Unix(), owner: s.owner(r)}
+	q := &asked{field: "prompt", id: newID(), created: time.Now().Unix(), owner: s.owner(r), client: s.client(r)}
 	busy := s.parsing(r.Context(), body, func() {
 		if q.Request, refused = openai.ParseServed(openai.Kind(r.URL.Path), body); refused == nil {
 			if q.Kind == openai.ChatCompletions {
@@ -112,7 +113,7 @@ func unknownModel(name string) *openai.Error {
 // request is what the scheduler gets for the text with this number.
 func (q *asked) request(number int) *generate.Request {
 	r := &generate.Request{
-		Prompt: q.prompt, Show: q.shown(), MaxTokens: q.MaxTokens, StopTexts: q.Stop, LogProbs: q.LogProbs, TopLogProbs: q.TopLogProbs,
+		Prompt: q.prompt, Client: q.client, Show: q.shown(), MaxTokens: q.MaxTokens, StopTexts: q.Stop, LogProbs: q.LogProbs, TopLogProbs: q.TopLogProbs,
 		Sampling: generate.Options{
 			Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, MinP: q.MinP, RepeatPenalty: q.RepeatPenalty,
 			Seed: uint64(q.Seed) + uint64(number),

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 
+	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 )
 
@@ -45,7 +46,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 	}
 	list := &openai.EmbeddingList{Object: "list", Model: m.Name, Data: []openai.Embedding{}}
 	for i, ids := range prompts {
-		vector, err := m.embed(r.Context(), ids)
+		vector, err := m.embed(r.Context(), s.client(r), ids)
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -65,8 +66,8 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 }
 
 // embed returns a text's vector, of length 1.
-func (m *Model) embed(ctx context.Context, ids []int) ([]float32, error) {
-	vector, err := m.scheduler.Embed(ctx, ids)
+func (m *Model) embed(ctx context.Context, client string, ids []int) ([]float32, error) {
+	vector, err := m.scheduler.Embed(ctx, &generate.Request{Prompt: ids, Client: client})
 	if err != nil {
 		return nil, err
 	}

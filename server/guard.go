@@ -67,6 +67,16 @@ func hashes(keys []string) [][32]byte {
 	return list
 }
 
+// client is whose request it is, to whom places are given by turns: the key's where there are keys, else the address's.
+func (s *Server) client(r *http.Request) string {
+	if len(s.keys) > 0 {
+		hash := sha256.Sum256([]byte(key(r)))
+		return string(hash[:])
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
+}
+
 // allowed compares a request's key with all keys, in the same time whatever it is.
 func (s *Server) allowed(r *http.Request) bool {
 	if len(s.keys) == 0 {

@@ -1,9 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,11 +25,14 @@ type ModelOptions struct {
 	Name string
 	// Engine are those of the model. Sequences, Reserve and ReservePerToken are the server's.
 	Engine transformer.Options
-	// Parallel is how many texts are under way at a time, each with a key/value cache of its own; 0 is 4. Fewer where the memory
-	// limit has room for fewer.
+	// Parallel is how many texts are under way at a time; 0 is 4. Fewer where the memory limit has room for fewer. They share
+	// memory for keys and values: of as many whole contexts, or fewer, but one, where weights would have to be streamed for more.
 	Parallel int
 	// Waiting is how many more wait for a place before requests are answered with 503; 0 is 64, below 0 none.
 	Waiting int
+	// MaxWait is how long a text waits for its place before its request is answered with 503; 0 is 10 minutes, as clients wait for an
+	// answer, below 0 there is no end.
+	MaxWait time.Duration
 }
 
 // Model is a model that is served under a name.
@@ -57,11 +63,19 @@ const (
 	serverMemory         = 8<<20 + storedBytes
 	serverMemoryPerToken = generate.BatchMemoryPerToken
 
+	maxWait = 10 * time.Minute
+
 	formedPerPlace = 2 // requests for texts of a form, for each place; more are answered with 503
 )
 
 // Open opens the model at path, whatever helix.Open opens, with the errors of that.
 func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
+	o.Engine.Reserve = 0
+	return open(ctx, path, o, func(*transformer.Plan) error { return nil })
+}
+
+// open is Open unless there is something against the plan. The options may reserve memory for others.
+func open(ctx context.Context, path string, o ModelOptions, against func(*transformer.Plan) error) (*Model, error) {
 	if o.Parallel == 0 {
 		o.Parallel = 4
 	}
@@ -69,13 +83,19 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 		o.Waiting = 64
 	}
 	waiting := max(0, o.Waiting)
-	o.Engine.Reserve = serverMemory + receiptBytes + int64(o.Parallel+1)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory)
+	o.Engine.Reserve += serverMemory + receiptBytes + int64(o.Parallel+1)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory)
 	o.Engine.ReservePerToken = serverMemoryPerToken + receiptPerToken + 8*int64(waiting)
 	opening, err := generate.Begin(ctx, path, o.Engine)
 	if err != nil {
 		return nil, err
 	}
-	parallel, err := opening.Sequences(ctx, o.Parallel)
+	parallel, contexts, err := opening.Sharing(ctx, o.Parallel)
+	if err == nil {
+		var p *transformer.Plan
+		if p, err = opening.Plan(ctx); err == nil {
+			err = against(p)
+		}
+	}
 	if err != nil {
 		opening.Close()
 		return nil, err
@@ -95,15 +115,13 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 		engine.Close()
 		return nil, err
 	}
-	if o.Name == "" {
-		if whole, err := filepath.Abs(path); err == nil {
-			path = whole
-		}
-		o.Name = filepath.Base(path)
-	}
-	m := &Model{Name: o.Name, Parallel: parallel, Notes: engine.Notes, opened: time.Now(), engine: o.Engine, of: of}
+	m := &Model{Name: o.name(path), Parallel: parallel, Notes: engine.Notes, opened: time.Now(), engine: o.Engine, of: of}
 	m.batch = &generate.Batch{Model: engine, Tokenizer: t, Parallel: parallel, Lookup: generate.DefaultLookup(engine.Plan)}
+	if contexts < parallel {
+		m.Notes = append(slices.Clone(m.Notes), fmt.Sprintf("%d texts at a time share the keys and values of %d whole contexts; where these are full, the last to begin wait", parallel, contexts))
+	}
 	m.scheduler = generate.NewScheduler(m.batch, waiting)
+	m.scheduler.MaxWait = cmp.Or(o.MaxWait, maxWait)
 	m.prompts = generate.NewPrompts(t, engine.Plan.Context, m.opened)
 	m.vocabulary = sync.OnceValue(func() *grammar.Vocabulary { return grammar.NewVocabulary(t) })
 	m.format = toolcall.Recognize(t.ChatTemplate() + t.NamedTemplate("tool_use"))
@@ -115,6 +133,17 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 	m.toolForm = sync.OnceValue(m.prompts.ToolForm)
 	m.formed = semaphore.NewWeighted(formedPerPlace * int64(parallel))
 	return m, nil
+}
+
+// name is what requests call the model at a path.
+func (o *ModelOptions) name(path string) string {
+	if o.Name != "" {
+		return o.Name
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	return filepath.Base(path)
 }
 
 // Plan says where the model's memory goes. It must not be changed.

@@ -30,6 +30,8 @@ type Options struct {
 	Reserve int64
 	// ReservePerToken is more of it for each token of the context.
 	ReservePerToken int64
+	// Beside is what others in the process have outside the Go heap, such as another model (Plan.Outside).
+	Beside int64
 	// Opening, if not 0, is what the process has held at its highest so far, if no
 	// smaller limit is to be named.
 	Opening int64
@@ -240,8 +242,8 @@ func (o Options) Check() error {
 		return fmt.Errorf("%d sequences are not in 1..1024: %w", o.Sequences, ErrOption)
 	case o.Contexts < 0:
 		return fmt.Errorf("%d contexts: %w", o.Contexts, ErrOption)
-	case o.Threads < 0 || o.Memory < 0 || o.Chunk < 0 || o.Reserve < 0 || o.ReservePerToken < 0 || o.Opening < 0:
-		return fmt.Errorf("threads, memory, chunk, reserve and opening must not be negative: %w", ErrOption)
+	case o.Threads < 0 || o.Memory < 0 || o.Chunk < 0 || o.Reserve < 0 || o.ReservePerToken < 0 || o.Beside < 0 || o.Opening < 0:
+		return fmt.Errorf("threads, memory, chunk, reserve, beside and opening must not be negative: %w", ErrOption)
 	case o.Context < 0 || o.Context > 1<<20:
 		return fmt.Errorf("context %d is not in 1..%d: %w", o.Context, 1<<20, ErrOption)
 	case o.CacheType != "" && !slices.Contains(CacheTypes, o.CacheType):
@@ -382,8 +384,12 @@ func (m *Model) Canon() stream.Canon {
 	return ""
 }
 
-// CacheRoom returns for how many tokens more there is room in the cache of keys and values, beside those of the sessions.
-func (m *Model) CacheRoom() int { return m.pages.room() }
+// CacheRoom returns for how many tokens more there is room among keys and values, if a session had these ids besides those
+// that sessions have now; below 0 there is none for all of the ids. What is shared counts once.
+func (m *Model) CacheRoom(ids []int) int { return m.pages.room(ids) }
+
+// CachePage is how many tokens take the room of one: their keys and values are in pages.
+const CachePage = pageTokens
 
 // Threads returns the number of workers.
 func (m *Model) Threads() int { return m.threads }

@@ -3,6 +3,7 @@ package transformer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
@@ -53,14 +54,19 @@ func newPages(l cacheLayout, t CacheType, most int64, sequences int, b *memory.L
 	return p
 }
 
-// room returns how many tokens more there is room for beside those that sequences hold.
-func (p *pages) room() int {
+// room returns how many tokens more there is room for beside those that sequences hold, if one held these ids besides.
+func (p *pages) room(ids []int) int {
+	if p.size == 0 {
+		return math.MaxInt32
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.size == 0 {
-		return 1 << 30
+	needed := (len(ids) + pageTokens - 1) / pageTokens
+	for at, k := 0, p.root.find(ids); k != nil && k.users > 0; k = k.find(ids[at:]) {
+		needed--
+		at += pageTokens
 	}
-	return pageTokens * max(0, int(p.most/int64(p.size))-p.held)
+	return pageTokens * (int(p.most/int64(p.size)) - p.held - needed)
 }
 
 // alloc takes n bytes, for which pages that nobody holds are given up, then states. Errors are ErrCache and those of

@@ -23,6 +23,7 @@ type Plan struct {
 	LimitSource memory.Source `json:"limit_source"`      // who set the limit
 	Minimum     int64         `json:"minimum"`           // the smallest limit that works with this context and cache
 	Program     int64         `json:"program"`           // the program, and what Go holds: tokenizer, tables, outliers
+	Beside      int64         `json:"beside,omitempty"`  // of others in the process: Options.Beside
 	Cache       int64         `json:"cache"`             // keys and values; states of layers without attention, and copies of them
 	Scratch     int64         `json:"scratch"`           // activations
 	Buffers     int64         `json:"buffers"`           // blocks in flight
@@ -61,7 +62,7 @@ type Placement struct {
 
 // Total returns what the plan takes.
 func (p *Plan) Total() int64 {
-	sum := p.Program + p.Cache + p.Scratch + p.Buffers + p.Resident + p.draft()
+	sum := p.Program + p.Beside + p.Cache + p.Scratch + p.Buffers + p.Resident + p.draft()
 	if p.Experts != nil {
 		sum += p.Experts.Bytes
 	}
@@ -80,7 +81,13 @@ func (p *Plan) draft() int64 {
 func (p *Plan) ReadsWeights() bool { return p.reads }
 
 // managed is the part of the limit that is accounted byte by byte.
-func (p *Plan) managed() int64 { return p.Limit - p.Program - p.draft() }
+func (p *Plan) managed() int64 { return p.Limit - p.Program - p.Beside - p.draft() }
+
+// Outside is what the model takes outside the Go heap.
+func (p *Plan) Outside() int64 { return p.Total() - p.Program - p.Beside }
+
+// Heap is what it takes of the Go heap from when it was planned on, at most, with what its caller reserved.
+func (p *Plan) Heap() int64 { return p.heap }
 
 // chunks are the chunk sizes that a plan chooses from. Streamed weights are unpacked once
 // a chunk, which costs about as much as multiplying 8 to 16 tokens by them: below
@@ -133,7 +140,7 @@ func planModel(ctx context.Context, c *arch.Config, src source, list []arch.Weig
 func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, error) {
 	layouts, cache := w.compressed(), wholeLayout(c)
 	p := &Plan{
-		Limit: limit.Bytes, LimitSource: limit.Source, Context: o.Context, CacheType: o.CacheType,
+		Limit: limit.Bytes, LimitSource: limit.Source, Beside: o.Beside, Context: o.Context, CacheType: o.CacheType,
 		Sequences: o.Sequences, Contexts: max(1, o.Contexts), Draft: w.draft, use: w.use,
 		escaped: escaped(c, layouts),
 		heap: o.Reserve + o.ReservePerToken*int64(o.Context) + tokenBytes*int64(o.Context*o.Sequences) + pageHeap*int64(o.Sequences)*int64(o.Context/pageTokens+2) +
@@ -160,7 +167,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 		e.chunk, e.workers = chunk, workers
 		return e.total(c)
 	}
-	least := p.Program + p.draft() + p.Cache + scratch(smallest, leastWorkers) + w.dense + buffers
+	least := p.Program + p.Beside + p.draft() + p.Cache + scratch(smallest, leastWorkers) + w.dense + buffers
 	least = max(least, o.Opening)
 	p.least, p.Minimum = least, memory.Named(least)
 	if limit.Source != memory.None && limit.Bytes < least {
@@ -384,6 +391,9 @@ func (p *Plan) Totals() map[string]int64 {
 	}
 	if p.Experts != nil {
 		sums["experts"] = p.Experts.Bytes
+	}
+	if p.Beside > 0 {
+		sums["beside"] = p.Beside
 	}
 	if p.Draft != nil {
 		sums["draft"] = p.draft()

@@ -32,7 +32,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.options.Log.Info("request", "method", r.Method, "path", r.URL.Path, "status", noted.status, "bytes", noted.bytes,
 				"seconds", time.Since(start).Seconds(), "from", r.RemoteAddr)
 		}()
-		if r.URL.Path != "/health" && !s.allowed(r) {
+		if r.URL.Path != "/health" && !isPage(r) && !s.allowed(r) {
 			refusalIn(r)(noted, &openai.Error{Message: "the key is missing or wrong", Type: "authentication_error", Status: http.StatusUnauthorized})
 			return
 		}

@@ -41,6 +41,7 @@ type Server struct {
 	responses responseStore
 	replaying *semaphore.Weighted // one at a time
 	counts    counts
+	pages     map[string]pageFile
 	handler   http.Handler
 }
 
@@ -78,6 +79,10 @@ func New(models []*Model, o Options) (*Server, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{models: models, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), responses: newResponseStore(storedBytes)}
+	var err error
+	if s.pages, err = pages(); err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	for pattern, serve := range s.routes() {
 		mux.HandleFunc(pattern, serve)
@@ -107,6 +112,9 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"POST /apply-template":           s.applyTemplate,
 		"GET /receipts/{id}":             s.receipt,
 		"POST /receipts/{id}/replay":     s.replay,
+		"GET /{$}":                       s.page,
+		"GET /page/{file}":               s.page,
+		"GET /plan":                      s.plan,
 		"GET /health":                    s.health,
 		"GET /props":                     s.properties,
 		"GET /metrics":                   s.metrics,

@@ -31,7 +31,7 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *Model) entry() map[string]any {
-	return map[string]any{"id": m.Name, "object": "model", "created": m.opened.Unix(), "owned_by": "helix-substrate", "context_length": m.Plan().Context}
+	return map[string]any{"id": m.Name, "object": "model", "created": m.opened.Unix(), "owned_by": "helix-substrate", "context_length": m.Plan().Context, "chat": m.batch.Tokenizer.ChatTemplate() != ""}
 }
 
 // health answers that the server is there.

@@ -69,7 +69,7 @@ func (s *receipts) find(id string, owner [32]byte) *kept {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.list) - 1; i >= 0; i-- {
-		if k := s.list[i]; (k.SHA256 == id || k.answer == answer) && subtle.ConstantTimeCompare(k.owner[:], owner[:]) == 1 {
+		if k := s.list[i]; (k.SHA256 == id || answer != "" && k.answer == answer) && subtle.ConstantTimeCompare(k.owner[:], owner[:]) == 1 {
 			return k
 		}
 	}

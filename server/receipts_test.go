@@ -197,7 +197,7 @@ func TestReceiptOwner(t *testing.T) {
 func TestReceiptLog(t *testing.T) {
 	for _, prompts := range []bool{false, true} {
 		log := filepath.Join(t.TempDir(), "log")
-		h, _ := start(t, ModelOptions{}, Options{ReceiptLog: log, LogPrompts: prompts})
+		h, _ := start(t, ModelOptions{Engine: transformer.Options{Context: 1000}}, Options{ReceiptLog: log, LogPrompts: prompts})
 		url := h.URL + "/v1/completions"
 		var digests []string
 		for i := range 3 {
@@ -249,7 +249,7 @@ func leave(t *testing.T, url string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, "POST", url, strings.NewReader(`{"model": "demo", "prompt": "One day", "stream": true, "logit_bias": {"1": -100}}`))
+	q, err := http.NewRequestWithContext(ctx, "POST", url, strings.NewReader(`{"model": "demo", "prompt": "One day", "stream": true, "max_tokens": 900, "logit_bias": {"1": -100}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

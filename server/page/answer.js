@@ -10,6 +10,7 @@ export async function make({ model, chat, messages, settings, signal }, message,
     if (settings.system) body.messages.unshift({ role: "system", content: settings.system });
   } else {
     path = "v1/completions"; // the model only continues texts
+    body.max_tokens ??= 256; // of which the API's default is 16
     body.prompt = settings.system + messages.map((m) => m.text).join("");
   }
   let id = "";

@@ -1,4 +1,5 @@
-// Conversations, kept in the browser's own database: {id, title, changed, messages}, of messages {role, text, …}.
+// Conversations, kept in the browser's own database: {id, title, changed, messages}, of messages {role, text, …}. A browser that
+// keeps nothing, as in some private windows, is no reason not to talk.
 
 let opened;
 
@@ -22,9 +23,11 @@ async function use(mode, what) {
   });
 }
 
-export const all = async () => (await use("readonly", (s) => s.getAll())).sort((a, b) => b.changed - a.changed);
-export const put = (conversation) => use("readwrite", (s) => s.put(conversation));
-export const remove = (id) => use("readwrite", (s) => s.delete(id));
-export const clear = () => use("readwrite", (s) => s.clear());
+const change = (what) => use("readwrite", what).catch(() => {});
+
+export const all = async () => (await use("readonly", (s) => s.getAll()).catch(() => [])).sort((a, b) => b.changed - a.changed);
+export const put = (conversation) => change((s) => s.put(conversation));
+export const remove = (id) => change((s) => s.delete(id));
+export const clear = () => change((s) => s.clear());
 
 export const begin = () => ({ id: crypto.getRandomValues(new Uint32Array(4)).join("-"), title: "New conversation", changed: Date.now(), messages: [] });

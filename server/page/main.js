@@ -86,6 +86,7 @@ async function ask() {
   log.scrollTop = log.scrollHeight;
   stopping = new AbortController();
   busy(true);
+  await history.put(asked); // should the page be left before there is an answer
   let drawn = 0;
   const draw = () => {
     drawn = 0;

@@ -4,21 +4,22 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sync"
 )
 
-// Bounds of matching, for one text.
+// Bounds of matching, for all texts of a grammar.
 const (
 	maxStacks = 1 << 10 // ways to read a text so far
 	maxStates = 1 << 12 // kept; where there are half as many between two tokens, all are forgotten
 	maxTops   = 1 << 17 // of all these, likewise
 	maxFrames = 1 << 15 // kept, likewise
 	maxTables = 1 << 8  // kept
-	maxMasks  = 1 << 5  // kept
+	maxMasks  = 1 << 6  // kept
 	maxNested = 1 << 12 // rules that have to come to an end
 	maxSteps  = 1 << 22 // rules looked into for one token
 )
 
-// What matching one text takes of memory at most, and 4 bytes for each token of the vocabulary; and what a grammar does.
+// What matching the texts of one grammar takes of memory at most, and 8 bytes for each token of the vocabulary; and what a grammar does.
 const (
 	Memory        = 6 << 20
 	GrammarMemory = 1 << 20
@@ -39,6 +40,7 @@ type state struct {
 	edges  []edge       // to what follows, where that is little
 	table  *[256]*state // else; nil: not known
 	tokens []uint64     // allowed; nil until it is asked for
+	of     *Vocabulary  // whose they are
 }
 
 // edge leads to the state behind a byte.
@@ -50,8 +52,10 @@ type edge struct {
 // maxEdges is how many a state has before it gets a table.
 const maxEdges = 8
 
-// automaton makes states as they come up. It is for one goroutine.
+// automaton makes states as they come up, for all texts of a grammar: they come to the same ones. Who uses it holds its mutex.
 type automaton struct {
+	mu sync.Mutex
+
 	g      *Grammar
 	frames map[[2]uint64]*frame
 	states map[string]*state
@@ -60,6 +64,7 @@ type automaton struct {
 	masks  int
 	steps  int
 	dead   *state
+	age    int // how often it has forgotten
 }
 
 func newAutomaton(g *Grammar) *automaton {
@@ -72,6 +77,12 @@ func newAutomaton(g *Grammar) *automaton {
 func (a *automaton) forget() {
 	a.frames, a.states, a.tops, a.tables, a.masks = map[[2]uint64]*frame{}, map[string]*state{}, 0, 0, 0
 	a.dead = &state{}
+	a.age++
+}
+
+// crowded says that it is time to forget.
+func (a *automaton) crowded() bool {
+	return len(a.states) > maxStates/2 || a.tops > maxTops/2 || len(a.frames) > maxFrames/2
 }
 
 // push returns the frame of a place.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -376,7 +377,54 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// BenchmarkMask excludes tokens of a vocabulary of 128 k, in states seen before and in new ones.
+// TestSharedStates: texts of one grammar that go on side by side, and after it has forgotten, are told what each is told alone.
+func TestSharedStates(t *testing.T) {
+	v := letters()
+	source := `root ::= "[" (item ("," item)*)? "]"
+item ::= [a-z]{1,6} | root`
+	shared := parse(t, source)
+	random := rand.New(rand.NewPCG(3, 4))
+	var alone, together [3]*Matcher
+	var drawn [3][]int
+	for i := range alone {
+		alone[i], together[i] = parse(t, source).Match(v), shared.Match(v)
+	}
+	for step := range 60 {
+		for i := range alone {
+			want, got := make([]float32, v.size()), make([]float32, v.size())
+			wantErr, gotErr := alone[i].Adjust(drawn[i], want), together[i].Adjust(drawn[i], got)
+			if !slices.Equal(want, got) || (wantErr == nil) != (gotErr == nil) {
+				t.Fatalf("step %d, text %d: %v, %v", step, i, gotErr, wantErr)
+			}
+			var allowed []int
+			for id, l := range got {
+				if id > 0 && l == 0 {
+					allowed = append(allowed, id)
+				}
+			}
+			if len(allowed) > 0 {
+				drawn[i] = append(drawn[i], allowed[random.IntN(len(allowed))])
+			}
+		}
+		if step%7 == 0 {
+			shared.automaton().forget()
+		}
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			m := shared.Match(v)
+			for n := range drawn[0] {
+				if err := m.Adjust(drawn[0][:n], make([]float32, v.size())); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// BenchmarkMask excludes tokens of a vocabulary of 128 k: with the first token of a grammar, in a state seen before, and in one new to a text, seen by another.
 func BenchmarkMask(b *testing.B) {
 	v := &Vocabulary{begin: make([]int32, 1), ends: []int{0}}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -393,16 +441,20 @@ func BenchmarkMask(b *testing.B) {
 		v.begin = append(v.begin, int32(len(v.text)))
 	}
 	v.sort()
-	g, err := Schema([]byte(`{"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["name", "age", "tags"]}`))
+	schema := []byte(`{"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["name", "age", "tags"]}`)
+	g, err := Schema(schema)
 	if err != nil {
 		b.Fatal(err)
 	}
 	logits := make([]float32, v.size())
-	for name, begin := range map[string]int{"again": 0, "new": 1} {
+	for name, begin := range map[string]int{"again": 0, "new": 1, "first": 2} {
 		b.Run(name, func(b *testing.B) {
 			m := g.Match(v)
 			for b.Loop() {
-				if begin == 1 {
+				if begin > 0 {
+					if begin == 2 {
+						g, _ = Schema(schema)
+					}
 					m = g.Match(v)
 					for _, c := range []byte(`{"name": "`) {
 						m.at, _ = m.a.next(m.at, c)

@@ -3,21 +3,30 @@ package grammar
 import (
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // Matcher follows one text. It is for one goroutine.
 type Matcher struct {
 	v    *Vocabulary
-	a    *automaton
+	a    *automaton // the grammar's
 	at   *state
+	age  int // of the automaton when it had this state
 	read int // tokens of the text
 	err  error
 }
 
-// Match returns a matcher of a new text.
+// Match returns a matcher of a new text. What it finds out of the grammar the others use, too.
 func (g *Grammar) Match(v *Vocabulary) *Matcher {
-	m := &Matcher{v: v, a: newAutomaton(g)}
+	m := &Matcher{v: v, a: g.automaton()}
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	m.a.steps = 0
+	if m.a.crowded() {
+		m.a.forget()
+	}
 	m.at, m.err = m.a.start()
+	m.age = m.a.age
 	return m
 }
 
@@ -25,7 +34,12 @@ func (g *Grammar) Match(v *Vocabulary) *Matcher {
 // each call's with those of the call before. Where the text may end, the tokens that end it are allowed. It is a
 // generate.Request's Adjust. Errors are ErrLimit and ErrDead; they stay.
 func (m *Matcher) Adjust(drawn []int, logits []float32) error {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
 	m.a.steps = 0
+	if m.err == nil && m.age != m.a.age { // it has forgotten, for another text
+		m.at, m.err = m.again()
+	}
 	for ; m.read < len(drawn) && m.err == nil; m.read++ {
 		m.err = m.take(drawn[m.read])
 	}
@@ -55,7 +69,7 @@ func (m *Matcher) take(id int) error {
 	if id < 0 || id >= m.v.size() {
 		return fmt.Errorf("token %d: %w", id, ErrDead)
 	}
-	if len(m.a.states) > maxStates/2 || m.a.tops > maxTops/2 || len(m.a.frames) > maxFrames/2 {
+	if m.a.crowded() {
 		m.a.forget()
 		at, err := m.again()
 		if err != nil {
@@ -86,6 +100,7 @@ func (m *Matcher) again() (*state, error) {
 		}
 		to.tops[copied] = true
 	}
+	m.age = m.a.age
 	return m.a.intern(to)
 }
 
@@ -131,8 +146,8 @@ func (m *Matcher) exclude(logits []float32) error {
 			continue
 		}
 		left = true
-		for j := i; j < min(i+64, len(logits)); j++ {
-			if word>>(j-i)&1 == 0 {
+		for out := ^word; out != 0; out &= out - 1 {
+			if j := i + bits.TrailingZeros64(out); j < len(logits) {
 				logits[j] = none
 			}
 		}

@@ -3,6 +3,7 @@ package grammar
 import (
 	"errors"
 	"fmt"
+	"sync"
 )
 
 var (
@@ -38,6 +39,8 @@ const (
 type Grammar struct {
 	symbols []symbol  // of all alternatives, each with its end
 	rules   [][]int32 // where the alternatives of each begin
+
+	automaton func() *automaton // of all its texts, made with the first
 }
 
 // part is a piece of a rule while rules are made: a sequence of symbols.
@@ -172,6 +175,7 @@ func (b *builder) grammar(root int32) (*Grammar, error) {
 	if err := g.checkRecursion(); err != nil {
 		return nil, err
 	}
+	g.automaton = sync.OnceValue(func() *automaton { return newAutomaton(g) })
 	return g, nil
 }
 

@@ -59,23 +59,33 @@ var anyObject = json.RawMessage(`{"type": "object"}`)
 
 // grammar returns the grammar of the answers and what receipts say of it, nil where strict functions cannot be told from text by one, and which field an error is about.
 func (q *asked) grammar() (g *grammar.Grammar, claim *receipt.Form, field string, err error) {
+	claim, read, field, err := q.source()
+	if err != nil || claim == nil {
+		return nil, nil, field, err
+	}
+	g, err = q.model.forms.of(claim, read)
+	return g, claim, field, err
+}
+
+// source returns what the grammar is made of, and how.
+func (q *asked) source() (claim *receipt.Form, read func() (*grammar.Grammar, error), field string, err error) {
 	text := q.Schema
+	claim, read = receipt.NewForm(record.FormSchema, string(text)), func() (*grammar.Grammar, error) { return grammar.Schema(text) }
 	if q.AnyObject {
 		text = anyObject
+		claim, read = receipt.NewForm(record.FormObject, ""), func() (*grammar.Grammar, error) { return grammar.Object(), nil }
 	}
 	switch {
 	case q.forced() && (text != nil || q.Grammar != ""):
 		return nil, nil, "tool_choice", errForcedForm
 	case q.Grammar != "":
-		g, err = grammar.Parse(q.Grammar)
-		return g, receipt.NewForm(record.FormGrammar, q.Grammar), "grammar", err
+		source := q.Grammar
+		return receipt.NewForm(record.FormGrammar, source), func() (*grammar.Grammar, error) { return grammar.Parse(source) }, "grammar", nil
+	case text != nil && (q.Kind != openai.ChatCompletions || len(q.tools) == 0 && !q.model.format.Reasons()):
+		return claim, read, "response_format", nil
 	case text != nil:
-		g, err = grammar.Schema(text)
-		if claim = receipt.NewForm(record.FormSchema, string(text)); q.AnyObject {
-			g, claim = grammar.Object(), receipt.NewForm(record.FormObject, "")
-		}
-		if err != nil || q.Kind != openai.ChatCompletions || len(q.tools) == 0 && !q.model.format.Reasons() {
-			return g, claim, "response_format", err
+		if _, err := read(); err != nil { // that it is not the tools'
+			return nil, nil, "response_format", err
 		}
 	}
 	functions := q.tools
@@ -89,10 +99,7 @@ func (q *asked) grammar() (g *grammar.Grammar, claim *receipt.Form, field string
 	if errors.Is(err, toolcall.ErrFree) {
 		return nil, nil, "", nil
 	}
-	if err == nil {
-		g, err = grammar.Composed(source)
-	}
-	return g, receipt.NewForm(record.FormComposed, source), "tools", err
+	return receipt.NewForm(record.FormComposed, source), func() (*grammar.Grammar, error) { return grammar.Composed(source) }, "tools", err
 }
 
 // special returns the id of a mark that is a special token.

@@ -52,9 +52,10 @@ type Model struct {
 
 	vocabulary func() *grammar.Vocabulary // made when it is asked for first
 	toolForm   func() generate.ToolForm   // of the chat template, likewise
-	format     *toolcall.Format           // in which the model writes
-	marks      []int                      // its special tokens
-	formed     *semaphore.Weighted        // requests for texts of a form
+	forms      forms
+	format     *toolcall.Format    // in which the model writes
+	marks      []int               // its special tokens
+	formed     *semaphore.Weighted // requests for texts of a form
 }
 
 // What a server takes of the Go heap beside its texts: bodies that are being read, one after the other where they are
@@ -83,7 +84,7 @@ func open(ctx context.Context, path string, o ModelOptions, against func(*transf
 		o.Waiting = 64
 	}
 	waiting := max(0, o.Waiting)
-	o.Engine.Reserve += serverMemory + receiptBytes + int64(o.Parallel+1)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory)
+	o.Engine.Reserve += serverMemory + receiptBytes + int64(o.Parallel+1)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory) + formsKept*(grammar.Memory+grammar.GrammarMemory)
 	o.Engine.ReservePerToken = serverMemoryPerToken + receiptPerToken + 8*int64(waiting)
 	opening, err := generate.Begin(ctx, path, o.Engine)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 type benchCodecCommand struct {
-	File string  `input:"file" arg:"" optional:"" name:"file" placeholder:"FILE" help:"A CDNA file whose indices are used (default: 4 Mi indices of normal weights)."`
+	File string  `input:"file" arg:"" optional:"" name:"file" placeholder:"FILE" help:"A CDNA or lattice file whose indices are used (default: 4 Mi indices of normal weights)."`
 	SNR  float64 `name:"snr" default:"35" help:"Without FILE: the ratio, in dB, of the synthetic indices."`
 	JSON bool    `name:"json" help:"Print JSON."`
 }

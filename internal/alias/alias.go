@@ -72,16 +72,16 @@ func Encode(dst, codes []byte, tables []Table, plan []byte) []byte {
 	for i, t := range plan {
 		at = encoders[t].putRaw(at, codes[i*Step:][:Step])
 	}
-	var states [lanes]uint64
+	var states [lanes]uint32
 	dst = encodeStates(&states, dst, codes, encoders, plan)
 	for i, x := range states {
-		binary.LittleEndian.PutUint32(dst[start+headLen+raw+4*i:], uint32(x))
+		binary.LittleEndian.PutUint32(dst[start+headLen+raw+4*i:], x)
 	}
 	end := len(dst)
 	next := 0 // the first position that an exception may have
 	for i, t := range plan {
 		for p, code := range codes[i*Step:][:Step] {
-			if encoders[t].exceptional[code] {
+			if encoders[t].of[code].exceptional {
 				dst = binary.AppendUvarint(dst, uint64(i*Step+p-next))
 				dst = append(dst, code)
 				next = i*Step + p + 1
@@ -93,7 +93,7 @@ func Encode(dst, codes []byte, tables []Table, plan []byte) []byte {
 }
 
 // encodeStates sets states to those that decoding starts with, and appends the words to dst.
-func encodeStates(states *[lanes]uint64, dst, codes []byte, encoders []encoder, plan []byte) []byte {
+func encodeStates(states *[lanes]uint32, dst, codes []byte, encoders []encoder, plan []byte) []byte {
 	for i := range states {
 		states[i] = floor
 	}
@@ -101,24 +101,14 @@ func encodeStates(states *[lanes]uint64, dst, codes []byte, encoders []encoder, 
 	for first := (len(plan) - 1) / quad * quad; first >= 0; first -= quad {
 		steps := plan[first:min(first+quad, len(plan))]
 		for half := 1; half >= 0; half-- {
-			for p := Step - 1; p >= 0; p-- { // from the last state to the first
-				p := code(p)
-				most := uint64(1) << 32
-				for s := half; s < len(steps); s += 2 {
-					f := encoders[steps[s]].frequency(codes[(first+s)*Step+p])
-					most = most >> 8 * f
-				}
-				state := &states[half*Step+place(p)]
-				if *state >= most {
-					dst = append(dst, byte(*state>>8), byte(*state)) // turned around below
-					*state >>= 16
-				}
-				for s := len(steps) - 1; s >= 0; s-- {
-					if s%2 == half {
-						*state = encoders[steps[s]].push(*state, codes[(first+s)*Step+p])
-					}
-				}
+			part := (*[Step]uint32)(states[half*Step:])
+			var list [quad / 2]pushing // the steps of this half, and the codes
+			n := 0
+			for s := half; s < len(steps); s += 2 {
+				list[n] = pushing{&encoders[steps[s]], (*[Step]byte)(codes[(first+s)*Step:])}
+				n++
 			}
+			dst = encodeHalf(part, dst, list[:n])
 		}
 	}
 	words := dst[start:]
@@ -128,52 +118,91 @@ func encodeStates(states *[lanes]uint64, dst, codes []byte, encoders []encoder, 
 	return dst
 }
 
-// code is which code of a step has a state: code(place(p)) is p.
-func code(state int) int { return state>>3<<2 | state>>2&1<<4 | state&3 }
+// pushing is the codes of a step, on their way into states.
+type pushing struct {
+	by    *encoder
+	codes *[Step]byte
+}
+
+// encodeHalf pushes the codes of at most two steps, the last first, into the states that decode them, and appends the words
+// that these have no room for, the last first and turned around.
+func encodeHalf(states *[Step]uint32, dst []byte, steps []pushing) []byte {
+	if len(steps) == 0 {
+		return dst
+	}
+	for i := Step - 1; i >= 0; i-- {
+		p := codeOf[i]
+		most := uint32(1 << 24)
+		for _, s := range steps[1:] {
+			most = most >> 8 * s.by.of[s.codes[p]].frequency
+		}
+		x := states[i]
+		if x >= most*steps[0].by.of[steps[0].codes[p]].frequency {
+			dst = append(dst, byte(x>>8), byte(x))
+			x >>= 16
+		}
+		for k := len(steps) - 1; k >= 0; k-- {
+			s := &steps[k]
+			c := &s.by.of[s.codes[p]]
+			x = x/c.frequency<<8 | uint32(s.by.slots[c.first+uint8(x%c.frequency)])
+		}
+		states[i] = x
+	}
+	return dst
+}
+
+// codeOf is which code of a step each of the 32 states has.
+var codeOf = func() (c [Step]uint8) {
+	for p := range c {
+		c[place(p)] = uint8(p)
+	}
+	return c
+}()
 
 // encoder is a table by code.
 type encoder struct {
-	table       *Table
-	symbol      [256]uint8
-	exceptional [256]bool // they take the place of the table's Fill
-	first       [symbols]uint8
-	slots       [slots]uint8 // of each symbol, from its first on
+	extra int
+	slots [slots]uint8 // of each symbol, from its first on
+	of    [256]struct {
+		frequency   uint32 // of its symbol
+		first       uint8  // of the symbol's slots
+		raw         uint8  // the extra bits
+		exceptional bool   // the table's Fill takes its place
+	}
 }
 
 func (e *encoder) init(t *Table) {
-	e.table = t
-	for code := range e.symbol {
-		s, ok := t.symbol(byte(code))
-		e.symbol[code], e.exceptional[code] = s, !ok
-	}
+	var first [symbols]uint8
 	n := uint8(0)
-	for s := range symbols {
-		e.first[s] = n
+	for s := range first {
+		first[s] = n
 		n += t.frequency[s]
 	}
 	for slot := range slots {
 		s, j := t.lookup(uint8(slot))
-		e.slots[e.first[s]+j] = uint8(slot)
+		e.slots[first[s]+j] = uint8(slot)
 	}
-}
-
-func (e *encoder) frequency(code byte) uint64 { return uint64(e.table.frequency[e.symbol[code]]) }
-
-// push returns the state from which code, and then state x, is decoded.
-func (e *encoder) push(x uint64, code byte) uint64 {
-	s, f := e.symbol[code], e.frequency(code)
-	return x/f<<8 | uint64(e.slots[e.first[s]+uint8(x%f)])
+	e.extra = int(t.extra)
+	for code := range e.of {
+		s, ok := t.symbol(byte(code))
+		c := &e.of[code]
+		c.frequency, c.first, c.exceptional = uint32(t.frequency[s]), first[s], !ok
+		if ok {
+			c.raw = uint8(code) - t.code[s]
+		}
+	}
 }
 
 // putRaw writes the raw bits of a step, and returns what follows them.
 func (e *encoder) putRaw(raw, codes []byte) []byte {
-	n := int(e.table.extra)
+	n := e.extra
+	if n == 0 {
+		return raw
+	}
 	for p, code := range codes {
-		if !e.exceptional[code] {
-			v := uint16(code-e.table.code[e.symbol[code]]) << (p * n % 8)
-			raw[p*n/8] |= byte(v)
-			raw[p*n/8+1] |= byte(v >> 8)
-		}
+		v := uint16(e.of[code].raw) << (p * n % 8)
+		raw[p*n/8] |= byte(v)
+		raw[p*n/8+1] |= byte(v >> 8)
 	}
 	return raw[n*Step/8:]
 }

@@ -57,27 +57,42 @@ func (d *decoder) some(dst []byte, tables []Table, steps []byte) bool {
 	for i, t := range steps {
 		d.step(dst[i*Step:][:Step], &tables[t], (*[Step]uint32)(d.states[i%2*Step:]))
 	}
-	for i, x := range d.states {
-		if x < floor {
-			if len(d.words) < 2 {
-				return false
-			}
-			d.states[i] = x<<16 | uint32(binary.LittleEndian.Uint16(d.words))
-			d.words = d.words[2:]
-		}
+	words, taken := d.words, 0
+	if len(words) < 2*lanes { // as many as could be needed, for the loop's sake
+		var padded [2 * lanes]byte
+		copy(padded[:], words)
+		words = padded[:]
 	}
+	words = words[:2*lanes]
+	for i, x := range d.states {
+		low := uint32(int64(uint64(x)-floor) >> 63) // all ones if x < floor; a branch would be guessed wrong
+		d.states[i] = x<<(low&16) | uint32(binary.LittleEndian.Uint16(words[taken:]))&low
+		taken += int(low & 2)
+	}
+	if taken > len(d.words) {
+		return false
+	}
+	d.words = d.words[taken:]
 	return true
 }
 
 func (d *decoder) step(dst []byte, t *Table, states *[Step]uint32) {
-	n, mask := int(t.extra), byte(1)<<t.extra-1
-	for p := range dst {
-		x := &states[place(p)]
-		s, j := t.lookup(uint8(*x))
-		*x = uint32(t.frequency[s&15])*(*x>>8) + uint32(j)
-		dst[p] = t.code[s&15] + byte(binary.LittleEndian.Uint16(d.raw[p*n/8:])>>(p*n%8))&mask
+	dst = dst[:Step]
+	for i, x := range states {
+		e := t.entries[x%slots]
+		states[i] = e%slots*(x>>8) + e>>8%slots
+		dst[codeOf[i]%Step] = byte(e >> 16)
 	}
-	d.raw = d.raw[n*Step/8:]
+	if n := int(t.extra); n > 0 {
+		mask := byte(1)<<n - 1
+		for p := 0; p < Step; p += 8 { // which take n bytes
+			raw := binary.LittleEndian.Uint32(d.raw)
+			for k := range 8 {
+				dst[p+k] += byte(raw>>(k*n)) & mask
+			}
+			d.raw = d.raw[n:]
+		}
+	}
 }
 
 // putExceptions sets codes that tables don't have.

@@ -34,7 +34,7 @@ quad:
 	CMPQ           DX, BX
 	JA             end
 	MOVBQZX        (DI), R12
-	IMUL3Q         $0x60, R12, R12
+	IMUL3Q         $0x00000460, R12, R12
 	ADDQ           SI, R12
 	MOVBQZX        80(R12), R13
 	VPAND          x000000FFAVX2<>+0(SB), Y0, Y8
@@ -83,7 +83,7 @@ quad:
 	VPADDD         Y8, Y3, Y3
 	VBROADCASTI128 (R8), Y8
 	LEAQ           (R8)(R13*4), R8
-	IMUL3Q         $0xa0, R13, R13
+	IMUL3Q         $0x000000a0, R13, R13
 	ADDQ           R10, R13
 	VPSHUFB        64(R13), Y8, Y10
 	VPSHUFB        (R13), Y8, Y8
@@ -96,7 +96,7 @@ quad:
 	VPADDB         Y10, Y9, Y9
 	VMOVDQU        Y9, (AX)
 	MOVBQZX        1(DI), R12
-	IMUL3Q         $0x60, R12, R12
+	IMUL3Q         $0x00000460, R12, R12
 	ADDQ           SI, R12
 	MOVBQZX        80(R12), R13
 	VPAND          x000000FFAVX2<>+0(SB), Y4, Y8
@@ -145,7 +145,7 @@ quad:
 	VPADDD         Y8, Y7, Y7
 	VBROADCASTI128 (R8), Y8
 	LEAQ           (R8)(R13*4), R8
-	IMUL3Q         $0xa0, R13, R13
+	IMUL3Q         $0x000000a0, R13, R13
 	ADDQ           R10, R13
 	VPSHUFB        64(R13), Y8, Y10
 	VPSHUFB        (R13), Y8, Y8
@@ -158,7 +158,7 @@ quad:
 	VPADDB         Y10, Y9, Y9
 	VMOVDQU        Y9, 32(AX)
 	MOVBQZX        2(DI), R12
-	IMUL3Q         $0x60, R12, R12
+	IMUL3Q         $0x00000460, R12, R12
 	ADDQ           SI, R12
 	MOVBQZX        80(R12), R13
 	VPAND          x000000FFAVX2<>+0(SB), Y0, Y8
@@ -207,7 +207,7 @@ quad:
 	VPADDD         Y8, Y3, Y3
 	VBROADCASTI128 (R8), Y8
 	LEAQ           (R8)(R13*4), R8
-	IMUL3Q         $0xa0, R13, R13
+	IMUL3Q         $0x000000a0, R13, R13
 	ADDQ           R10, R13
 	VPSHUFB        64(R13), Y8, Y10
 	VPSHUFB        (R13), Y8, Y8
@@ -220,7 +220,7 @@ quad:
 	VPADDB         Y10, Y9, Y9
 	VMOVDQU        Y9, 64(AX)
 	MOVBQZX        3(DI), R12
-	IMUL3Q         $0x60, R12, R12
+	IMUL3Q         $0x00000460, R12, R12
 	ADDQ           SI, R12
 	MOVBQZX        80(R12), R13
 	VPAND          x000000FFAVX2<>+0(SB), Y4, Y8
@@ -269,7 +269,7 @@ quad:
 	VPADDD         Y8, Y7, Y7
 	VBROADCASTI128 (R8), Y8
 	LEAQ           (R8)(R13*4), R8
-	IMUL3Q         $0xa0, R13, R13
+	IMUL3Q         $0x000000a0, R13, R13
 	ADDQ           R10, R13
 	VPSHUFB        64(R13), Y8, Y10
 	VPSHUFB        (R13), Y8, Y8

@@ -29,6 +29,8 @@ type Table struct {
 	extra     uint8          // e
 	fill      uint8          // see Fill
 	_         [14]uint8
+
+	entries [slots]uint32 // by slot, for portable code: its symbol's slots, its number << 8, the symbol's lowest code << 16
 }
 
 // Parse reads the description at the start of b, and returns what follows it; ErrCorrupt if it is none.
@@ -76,6 +78,10 @@ func (t *Table) finish(base int, extra uint8) bool {
 		}
 	}
 	t.extra, t.fill = extra, t.code[top]
+	for slot := range t.entries {
+		s, j := t.lookup(uint8(slot))
+		t.entries[slot] = uint32(t.frequency[s]) | uint32(j)<<8 | uint32(t.code[s])<<16
+	}
 	return true
 }
 
@@ -95,8 +101,10 @@ func (t *Table) Fill() byte { return t.fill }
 // lookup returns the symbol of a slot, and which of its slots that is.
 func (t *Table) lookup(slot uint8) (symbol, j uint8) {
 	cell, at := slot>>4, slot&15
-	own := uint8(int8(at-t.divider[cell]) >> 7) // all ones if at < divider; a branch would be guessed wrong
-	return cell&own | t.alias[cell]&^own, at + t.offset[cell]&^own
+	if at < t.divider[cell] {
+		return cell, at
+	}
+	return t.alias[cell], at + t.offset[cell]
 }
 
 // symbol returns the symbol of a code; that of Fill, and false, if no symbol with slots has it.

@@ -32,8 +32,16 @@ type CodecReport struct {
 const maxIndices = 1 << 22
 
 // Codecs packs and unpacks the indices of the CDNA file at path, or without one those of normal
-// weights at a ratio of snr decibels, at every setting worth comparing and several block sizes.
+// weights at a ratio of snr decibels, at every setting worth comparing and several block sizes. Of a lattice file, whose bits
+// are all of a file's, it takes the codecs of such.
 func Codecs(ctx context.Context, path string, snr float64) (*CodecReport, error) {
+	if path != "" {
+		if kind, err := cdna.DetectFile(path); err != nil {
+			return nil, err
+		} else if kind == cdna.KindLattice {
+			return latticeCodecs(ctx, path)
+		}
+	}
 	indices, cols, err := codecIndices(path, snr)
 	if err != nil {
 		return nil, err

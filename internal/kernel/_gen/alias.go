@@ -16,7 +16,7 @@ const (
 	aliasFrequency = 48
 	aliasCode      = 64
 	aliasExtra     = 80
-	aliasTable     = 96
+	aliasTable     = 96 + 4*256
 )
 
 const (
@@ -94,7 +94,7 @@ func (d *aliasDecoding) step(half, i int, dst Mem) {
 	x := d.states[half*aliasRegisters:][:aliasRegisters]
 	t, e := GP64(), GP64()
 	MOVBQZX(Mem{Base: d.plan, Disp: i}, t)
-	IMUL3Q(U8(aliasTable), t, t)
+	IMUL3Q(U32(aliasTable), t, t)
 	ADDQ(d.tables, t)
 	MOVBQZX(Mem{Base: t, Disp: aliasExtra}, e)
 	table := func(field int) reg.VecVirtual {
@@ -165,7 +165,7 @@ func (d *aliasDecoding) rawBits(e reg.GPVirtual) reg.VecVirtual {
 	even := YMM()
 	VBROADCASTI128(Mem{Base: d.raw}, even)
 	LEAQ(Mem{Base: d.raw, Index: e, Scale: 4}, d.raw)
-	IMUL3Q(U8(aliasRawControlLen), e, e)
+	IMUL3Q(U32(aliasRawControlLen), e, e)
 	ADDQ(d.unpack, e)
 	control := func(i int) Mem { return Mem{Base: e, Disp: 32 * i} }
 	odd := YMM()

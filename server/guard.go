@@ -22,8 +22,6 @@ import (
 
 // guard stands before every request: who may ask, from where, and what is written down of it.
 func (s *Server) guard(next http.Handler) http.Handler {
-	// A page of another site that is open in a browser must not use a server on the same machine.
-	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noted := &noting{ResponseWriter: w}
 		start := time.Now()
@@ -32,6 +30,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.options.Log.Info("request", "method", r.Method, "path", r.URL.Path, "status", noted.status, "bytes", noted.bytes,
 				"seconds", time.Since(start).Seconds(), "from", r.RemoteAddr)
 		}()
+		if s.share(noted, r) {
+			return
+		}
 		if r.URL.Path != "/health" && !isPage(r) && !s.allowed(r) {
 			refusalIn(r)(noted, &openai.Error{Message: "the key is missing or wrong", Type: "authentication_error", Status: http.StatusUnauthorized})
 			return

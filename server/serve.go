@@ -10,7 +10,6 @@ import (
 
 // Bounds of a connection, whatever it sends.
 const (
-	headerTime  = 10 * time.Second
 	headerBytes = 64 << 10
 	idleTime    = 2 * time.Minute
 )
@@ -21,11 +20,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	h := &http.Server{
-		Handler: s, ReadHeaderTimeout: headerTime, MaxHeaderBytes: headerBytes, IdleTimeout: idleTime,
+		Handler: s, ReadHeaderTimeout: s.options.HeaderTime, MaxHeaderBytes: headerBytes, IdleTimeout: idleTime,
 		BaseContext: func(net.Listener) context.Context { return running },
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- h.Serve(l) }()
+	go func() { ended <- h.Serve(limit(l, s.options.Connections)) }()
 	select {
 	case err := <-ended:
 		return err

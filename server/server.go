@@ -22,6 +22,12 @@ type Options struct {
 	Log *slog.Logger
 	// Patience is how long a client may take to send a request's body, and to take a piece of an answer; 0 is 60 seconds.
 	Patience time.Duration
+	// HeaderTime is how long a client may take to send a request's header, with Serve; 0 is 10 seconds.
+	HeaderTime time.Duration
+	// Connections are how many there may be at a time, with Serve; more wait. 0 is 1024.
+	Connections int
+	// Origins are those whose pages a browser lets ask and read answers (CORS), each as "https://site.example"; of others none may.
+	Origins []string
 	// ReceiptLog is a file that every answer's receipt is appended to before the answer ends (see receipt/chain); "" for none. Without
 	// LogPrompts it has hashes in place of prompts and texts.
 	ReceiptLog string
@@ -75,11 +81,23 @@ func New(models []*Model, o Options) (*Server, error) {
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
+	if o.HeaderTime == 0 {
+		o.HeaderTime = 10 * time.Second
+	}
+	if o.Connections == 0 {
+		o.Connections = 1024
+	}
+	if o.HeaderTime < 0 || o.Connections < 0 {
+		return nil, fmt.Errorf("header time %v, %d connections: %w", o.HeaderTime, o.Connections, ErrOption)
+	}
+	origins, err := trusted(o.Origins)
+	if err != nil {
+		return nil, err
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{models: models, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), responses: newResponseStore(storedBytes)}
-	var err error
 	if s.pages, err = pages(); err != nil {
 		return nil, err
 	}
@@ -90,7 +108,7 @@ func New(models []*Model, o Options) (*Server, error) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refusalIn(r)(w, notFound("there is no %s %.100s here", r.Method, r.URL.Path))
 	})
-	s.handler = s.guard(mux)
+	s.handler = s.guard(origins.Handler(mux))
 	return s, nil
 }
 

@@ -12,14 +12,15 @@ import (
 )
 
 type serveCommand struct {
-	Dir      string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or served dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
-	Listen   string `text:"" name:"listen" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; other machines reach it only if ADDRESS says so. Port 0 takes a free one."`
-	Alias    string `text:"" name:"alias" placeholder:"NAME" help:"What requests call the model (default: the last part of DIR)."`
-	Parallel int    `name:"parallel" default:"4" placeholder:"N" help:"Up to N texts go through the weights together; fewer where the memory limit has room for fewer."`
-	Waiting  int    `name:"waiting" default:"64" placeholder:"N" help:"Up to N more wait; beyond that requests are answered with 503."`
-	APIKeys  string `input:"file" name:"api-keys" placeholder:"FILE" help:"Answer only requests with a key of this file, one a line; HELIX_API_KEY in the environment is another way."`
-	Log      string `output:"log" name:"log" placeholder:"LOG" help:"Append the receipt of every answer to this log, with hashes in place of prompts and texts."`
-	Prompts  bool   `name:"log-prompts" help:"Receipts in the log have prompts and texts too, as token ids, so that they can be replayed."`
+	Dir      string   `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or served dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
+	Listen   string   `text:"" name:"listen" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; other machines reach it only if ADDRESS says so. Port 0 takes a free one."`
+	Alias    string   `text:"" name:"alias" placeholder:"NAME" help:"What requests call the model (default: the last part of DIR)."`
+	Parallel int      `name:"parallel" default:"4" placeholder:"N" help:"Up to N texts go through the weights together; fewer where the memory limit has room for fewer."`
+	Waiting  int      `name:"waiting" default:"64" placeholder:"N" help:"Up to N more wait; beyond that requests are answered with 503."`
+	APIKeys  string   `input:"file" name:"api-keys" placeholder:"FILE" help:"Answer only requests with a key of this file, one a line; HELIX_API_KEY in the environment is another way."`
+	Log      string   `output:"log" name:"log" placeholder:"LOG" help:"Append the receipt of every answer to this log, with hashes in place of prompts and texts."`
+	Prompts  bool     `name:"log-prompts" help:"Receipts in the log have prompts and texts too, as token ids, so that they can be replayed."`
+	CORS     []string `text:"" name:"cors" placeholder:"ORIGIN" help:"Let a browser's pages of this origin, as https://site.example, ask and read answers; may be repeated. Default: none."`
 	modelFlags
 }
 
@@ -71,7 +72,7 @@ func (c *serveCommand) Run(env *environment) error {
 		env.note(fmt.Sprintf("the memory limit has room for %d texts at a time, not %d", m.Parallel, c.Parallel))
 	}
 	s, err := server.New([]*server.Model{m}, server.Options{
-		Keys: keys, Log: slog.New(slog.NewTextHandler(env.stderr, nil)), ReceiptLog: c.Log, LogPrompts: c.Prompts, Version: programVersion(),
+		Keys: keys, Origins: c.CORS, Log: slog.New(slog.NewTextHandler(env.stderr, nil)), ReceiptLog: c.Log, LogPrompts: c.Prompts, Version: programVersion(),
 	})
 	if err != nil {
 		return err

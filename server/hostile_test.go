@@ -1,0 +1,176 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// TestCORS: pages of the origins that are named may ask and read, those of others may not.
+func TestCORS(t *testing.T) {
+	h, s := start(t, ModelOptions{}, Options{Origins: []string{"https://good.example"}, Keys: []string{"one"}})
+	for _, c := range []struct {
+		method, origin, key string
+		status              int
+		allowed             string
+	}{
+		{"OPTIONS", "https://good.example", "", 204, "https://good.example"},
+		{"OPTIONS", "https://bad.example", "", 401, ""},
+		{"POST", "https://good.example", "one", 200, "https://good.example"},
+		{"POST", "https://good.example", "two", 401, "https://good.example"},
+		{"POST", "https://bad.example", "one", 403, ""},
+		{"POST", "", "one", 200, ""},
+	} {
+		q, _ := http.NewRequest(c.method, h.URL+"/tokenize", strings.NewReader(`{"content": "x"}`))
+		q.Header.Set("X-Api-Key", c.key)
+		if c.origin != "" {
+			q.Header.Set("Origin", c.origin)
+		}
+		if c.method == "OPTIONS" {
+			q.Header.Set("Access-Control-Request-Method", "POST")
+			q.Header.Set("Access-Control-Request-Headers", "x-api-key")
+		}
+		r, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		asked := c.status == 204
+		if r.StatusCode != c.status || r.Header.Get("Access-Control-Allow-Origin") != c.allowed || (r.Header.Get("Access-Control-Allow-Headers") == "x-api-key") != asked || r.Header.Get("Vary") != "Origin" {
+			t.Errorf("%+v: %d, %v", c, r.StatusCode, r.Header)
+		}
+	}
+	if _, err := New(s.models, Options{Origins: []string{"*"}}); !errors.Is(err, ErrOption) {
+		t.Errorf("any origin: %v", err)
+	}
+}
+
+// TestSlowClients: who takes all connections and sends a request letter by letter, or not at all, loses them, and others are answered.
+func TestSlowClients(t *testing.T) {
+	s, err := New([]*Model{openDemo(t, ModelOptions{})}, Options{Connections: 4, HeaderTime: 200 * time.Millisecond, Patience: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l, time.Second) }()
+	var wait sync.WaitGroup
+	connected := make(chan struct{}, 8)
+	for i := range 8 {
+		wait.Go(func() {
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			head := "POST /tokenize HTTP/1.1\r\nHost: localhost\r\n"
+			if i%2 == 0 {
+				head += "Content-Length: 100\r\n\r\n{"
+			}
+			io.WriteString(c, head)
+			connected <- struct{}{}
+			for { // until the server has had enough
+				if _, err := io.WriteString(c, "x"); err != nil {
+					return
+				}
+				c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+				if _, err := c.Read(make([]byte, 1<<10)); err != nil && !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
+					return
+				}
+			}
+		})
+	}
+	for range 8 {
+		<-connected
+	}
+	if status, v := post(t, "http://"+l.Addr().String()+"/tokenize", `{"content": "x"}`); status != 200 {
+		t.Errorf("%d, %v", status, v)
+	}
+	wait.Wait()
+	http.DefaultClient.CloseIdleConnections()
+	end()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+// TestNothingLeaks: after many clients that go at any time, nothing of them is left: goroutines, places, memory that requests hold.
+func TestNothingLeaks(t *testing.T) {
+	h, s := start(t, ModelOptions{Parallel: 3, Engine: transformer.Options{Context: 512}}, Options{})
+	bodies := map[string]string{
+		"/v1/chat/completions": `{"model": "demo", "stream": true, "max_tokens": 200, "messages": [{"role": "user", "content": "Hi %d"}]}`,
+		"/v1/completions":      `{"model": "demo", "n": 2, "max_tokens": 100, "prompt": "Once %d", "grammar": "root ::= [a-z ]{100}"}`,
+		"/v1/responses":        `{"model": "demo", "stream": true, "max_output_tokens": 200, "input": "Hi %d"}`,
+		"/v1/messages":         `{"model": "demo", "stream": true, "max_tokens": 200, "messages": [{"role": "user", "content": "Hi %d"}]}`,
+		"/v1/embeddings":       `{"model": "demo", "input": "A dog %d"}`,
+	}
+	if status, v := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "x", "max_tokens": 1, "grammar": "root ::= \"a\""}`); status != 200 {
+		t.Fatal(v)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	before := runtime.NumGoroutine()
+	until := time.Now().Add(3 * time.Second)
+	var wait sync.WaitGroup
+	for i := range 64 {
+		wait.Go(func() {
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			random := rand.New(rand.NewPCG(uint64(i), 1))
+			for time.Now().Before(until) {
+				for path, body := range bodies {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(60))*time.Millisecond)
+					q, _ := http.NewRequestWithContext(ctx, "POST", h.URL+path, strings.NewReader(fmt.Sprintf(body, random.IntN(5))))
+					if r, err := transport.RoundTrip(q); err == nil {
+						if r.StatusCode != 200 && r.StatusCode != 503 && r.StatusCode != 529 {
+							text, _ := io.ReadAll(r.Body)
+							t.Errorf("%s: %d, %s", path, r.StatusCode, text)
+						}
+						bufio.NewReader(r.Body).ReadString('\n')
+						r.Body.Close()
+					}
+					cancel()
+				}
+			}
+		})
+	}
+	wait.Wait()
+	m := s.models[0]
+	for range 1000 {
+		if active, waiting := m.scheduler.Load(); active+waiting == 0 && runtime.NumGoroutine() <= before {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if active, waiting := m.scheduler.Load(); active+waiting > 0 {
+		t.Errorf("%d texts are under way, %d wait", active, waiting)
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		all := make([]byte, 1<<16)
+		t.Errorf("%d goroutines, %d before:\n%s", n, before, all[:runtime.Stack(all, true)])
+	}
+	if !m.formed.TryAcquire(formedPerPlace*3) || !s.reading.TryAcquire(int64(s.longest)) {
+		t.Errorf("something is held")
+	}
+}

@@ -267,3 +267,27 @@ func leave(t *testing.T, url string) string {
 	}
 	return v.ID
 }
+
+// TestCallReceipts: an answer that had to call tools, in a form made of their schemas, is replayed alone too.
+func TestCallReceipts(t *testing.T) {
+	h, _ := start(t, ModelOptions{Engine: transformer.Options{Context: 1024}}, Options{}, toolsTemplate)
+	text, digests := answered(t, h.URL+"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "Rain?"}], "seed": 3, "max_tokens": 60, "tool_choice": "required", `+weatherTool+`}`, "")
+	if len(digests) != 1 {
+		t.Fatalf("%v: %s", digests, text)
+	}
+	_, document := fetch(t, "GET", h.URL+"/receipts/"+digests[0], "")
+	e, err := receipt.ReadExecution(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "another")
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := record.Replay(t.Context(), e, record.ReplayOptions{Model: dir}); err != nil || r.Tokens == 0 || !bytes.Contains(e.Claims, []byte(record.FormComposed)) {
+		t.Errorf("%v, %v: %s", r, err, e.Claims)
+	}
+	if status, text := fetch(t, "POST", h.URL+"/receipts/"+digests[0]+"/replay", ""); status != 200 || !bytes.Contains(text, []byte(`"same":true`)) {
+		t.Errorf("%d, %s", status, text)
+	}
+}

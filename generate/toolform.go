@@ -39,9 +39,8 @@ const (
 // ToolForm returns the form that the template takes, which is found by trying: what it has lost, or wrote as no JSON, it does not take.
 func (t *ChatTemplate) ToolForm() ToolForm {
 	question := json.RawMessage(`[{"role": "user", "content": "probe"}]`)
-	plain, err := t.RenderRequest(ChatRequest{Messages: question, AddGenerationPrompt: true})
-	told, toldErr := t.RenderRequest(ChatRequest{Messages: question, Tools: json.RawMessage(probeTools), AddGenerationPrompt: true})
-	none := ToolForm{Tools: err == nil && toldErr == nil && plain != told && strings.Contains(told, probeKey)}
+	told, err := t.RenderRequest(ChatRequest{Messages: question, Tools: json.RawMessage(probeTools), AddGenerationPrompt: true})
+	none := ToolForm{Tools: err == nil && strings.Contains(told, probeKey)}
 	for _, asText := range []bool{false, true} {
 		for _, content := range []EmptyContent{ContentAbsent, ContentEmpty, ContentNull} {
 			f := ToolForm{Tools: none.Tools, ArgumentsAsText: asText, Content: content}

@@ -20,6 +20,7 @@ func TestToolForm(t *testing.T) {
 		"content":        {tools + `{% for m in messages %}{{ m.role + m.content }}{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}` + end, ToolForm{Tools: true, Calls: true, Content: ContentEmpty}},
 		"null":           {tools + `{% for m in messages %}{% if m.content is none %}{{ m.tool_calls[0].function.arguments }}{% endif %}{% endfor %}`, ToolForm{Tools: true, Calls: true, ArgumentsAsText: true, Content: ContentNull}},
 		"short ids":      {tools + say + `{% if c.id | length != 9 %}{{ raise_exception("id") }}{% endif %}{{ c.function.arguments | tojson }}` + end, ToolForm{Tools: true, Calls: true, ShortIDs: true}},
+		"only with":      {`{% for t in tools %}{{ t | tojson }}{% endfor %}` + say + `{{ c.function.arguments | tojson }}` + end, ToolForm{Tools: true, Calls: true}},
 		"pairs":          {tools + say + `{% for k, v in c.function.arguments.items() %}<arg>{{ k }}={{ v }}{% endfor %}` + end, ToolForm{Tools: true, Calls: true}},
 	} {
 		template, err := NewChatTemplate(c.template, TemplateOptions{})

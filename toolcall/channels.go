@@ -23,9 +23,17 @@ func (p *Parser) header() bool {
 		if len(p.rest) < maxHead && !p.final {
 			return false
 		}
+		begun := bytes.HasPrefix(p.rest, []byte(startMark))
+		if begun && p.final { // only marks of a message that has not come
+			p.take(len(p.rest))
+			return false
+		}
 		p.last = Text // no message comes: it is text
 		p.trim = false
 		p.read = (*Parser).message
+		if begun {
+			p.say(Text, p.take(len(startMark)))
+		}
 		return len(p.rest) > 0
 	}
 	head := string(p.take(at + len(messageMark))[:at])

@@ -59,6 +59,19 @@ func (f *Format) NewParser(functions []Function, prompt string) *Parser {
 // Next returns what is certain with a piece more of the text. The events are valid until the next call.
 func (p *Parser) Next(piece string) []Event {
 	p.events = p.events[:0]
+	for len(piece) > maxPiece {
+		p.add(piece[:maxPiece])
+		piece = piece[maxPiece:]
+	}
+	p.add(piece)
+	return p.events
+}
+
+// maxPiece is how many bytes are looked through at a time for marks, each time one was found.
+const maxPiece = 4 << 10
+
+// add reads on with a piece.
+func (p *Parser) add(piece string) {
 	p.rest = append(append(p.rest, p.cut...), piece...)
 	n := len(p.rest)
 	for i := 1; i < utf8.UTFMax && i <= n; i++ { // the beginning of a character waits for its end
@@ -73,7 +86,6 @@ func (p *Parser) Next(piece string) []Event {
 	p.rest = p.rest[:n]
 	for p.read(p) {
 	}
-	return p.events
 }
 
 // Close returns what there is left when the text has ended. A call that has not is left without its end.

@@ -138,6 +138,7 @@ var cases = []struct{ format, text, want string }{
 	{"harmony", "<|channel|>commentary to=functions.write<|message|>{\"path\": ", `|write{"path": …`},
 	{"harmony", "<|channel|>commentary to=python<|message|>print(1)<|call|>", "<|channel|>commentary to=python<|message|>print(1)"},
 	{"harmony", "<|channel|>ana", "<|channel|>ana"},
+	{"harmony", "<|channel|>final<|message|>Yes.<|end|><|start|>assistant<|chan", "Yes."},
 	{"plain", "a <tool_call> b", "a <tool_call> b"},
 }
 

@@ -3,10 +3,12 @@ package alias
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -173,8 +175,18 @@ func TestEveryBitCounts(t *testing.T) {
 			t.Fatalf("%d of %d bytes: %v", n, len(packed), err)
 		}
 	}
-	if err := Decode(got, append(packed, 0, 0), tables, plan); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("two bytes more: %v", err)
+	list := len(packed) - int(binary.LittleEndian.Uint32(packed))
+	longer := append(slices.Clone(packed[:list]), packed[list]|0x80, 0)
+	longer = append(longer, packed[list+1:]...)
+	binary.LittleEndian.PutUint32(longer, uint32(len(longer)-list))
+	for name, b := range map[string][]byte{
+		"two bytes more":      append(slices.Clone(packed), 0, 0),
+		"a word more":         slices.Insert(slices.Clone(packed), list, 0, 0),
+		"a distance too long": longer,
+	} {
+		if err := Decode(got, b, tables, plan); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

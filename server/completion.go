@@ -73,8 +73,9 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.E
 
 // prepare finds the model and makes the prompt.
 func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
-	if q.model = s.model(q.Model); q.model == nil {
-		return unknownModel(q.Model)
+	var refused *openai.Error
+	if q.model, refused = s.use(ctx, q.Model); refused != nil {
+		return refused
 	}
 	var err error
 	switch prompts := q.model.promptsNow(); {

@@ -26,8 +26,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 		if q, refused = openai.ParseEmbeddings(body); refused != nil {
 			return
 		}
-		if m = s.model(q.Model); m == nil {
-			refused = unknownModel(q.Model)
+		if m, refused = s.use(r.Context(), q.Model); refused != nil {
 			return
 		}
 		prompts = q.IDs

@@ -52,7 +52,7 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%+v: %d, %v", c, r.StatusCode, r.Header)
 		}
 	}
-	if _, err := New(s.models, Options{Origins: []string{"*"}}); !errors.Is(err, ErrOption) {
+	if _, err := NewOf(s.library, Options{Origins: []string{"*"}}); !errors.Is(err, ErrOption) {
 		t.Errorf("any origin: %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestNothingLeaks(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	m := s.models[0]
+	m := s.library.entries[0].model
 	for range 1000 {
 		if active, waiting := m.scheduler.Load(); active+waiting == 0 && runtime.NumGoroutine() <= before {
 			break

@@ -40,7 +40,7 @@ func (s *Server) readMessages(w http.ResponseWriter, r *http.Request, counted bo
 	if refused != nil {
 		return nil, refused
 	}
-	q := &asked{field: "messages", id: newID(), created: time.Now().Unix()}
+	q := &asked{field: "messages", id: newID(), created: time.Now().Unix(), owner: s.owner(r), client: s.client(r)}
 	busy := s.parsing(r.Context(), body, func() {
 		if q.Request, refused = anthropic.Parse(body, counted); refused == nil {
 			refused = s.prepare(r.Context(), q)

@@ -67,7 +67,7 @@ func TestMessagesRefused(t *testing.T) {
 			t.Errorf("%s %.80s: %d, %v", c.path, c.body, status, v)
 		}
 	}
-	s.models[0].scheduler.Close()
+	s.library.entries[0].model.scheduler.Close()
 	if status, v := post(t, h.URL+"/v1/messages", `{"model": "demo", "max_tokens": 5, `+one+`}`); status != 529 || at(v, "error", "type") != "overloaded_error" {
 		t.Errorf("closed: %d, %v", status, v)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -87,12 +88,10 @@ func isPage(r *http.Request) bool {
 
 // plan answers with where a model's memory goes, and how each matrix is held.
 func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
-	m := s.models[0]
-	if name := r.URL.Query().Get("model"); name != "" {
-		if m = s.model(name); m == nil {
-			refuse(w, unknownModel(name))
-			return
-		}
+	m, refused := s.use(r.Context(), cmp.Or(r.URL.Query().Get("model"), s.library.Names()[0]))
+	if refused != nil {
+		refuse(w, refused)
+		return
 	}
 	p := m.Plan()
 	active, waiting := m.scheduler.Load()

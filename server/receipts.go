@@ -44,7 +44,7 @@ type kept struct {
 	*receipt.Execution
 	answer string   // id of the answer
 	owner  [32]byte // hash of the key that asked for it
-	model  *Model
+	model  string   // its name
 	bytes  int
 }
 
@@ -111,7 +111,7 @@ func (s *Server) keep(q *asked, number int, g *record.Generation, r *generate.Re
 	if err != nil {
 		return "", fmt.Errorf("receipt: %w", err)
 	}
-	k := &kept{Execution: e, owner: q.owner, model: q.model, bytes: len(e.Claims) + 4<<10}
+	k := &kept{Execution: e, owner: q.owner, model: q.model.Name, bytes: len(e.Claims) + 4<<10}
 	if number == 0 {
 		k.answer = q.id
 	}
@@ -188,7 +188,11 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.replaying.Release(1)
-	m := k.model
+	m, refused := s.use(r.Context(), k.model)
+	if refused != nil {
+		refuse(w, refused)
+		return
+	}
 	done, err := record.ReplayAnswer(r.Context(), k.Execution, k.SHA256, m.vocabulary, func(ctx context.Context, q *generate.Request) (*generate.Result, error) {
 		return m.scheduler.Do(ctx, q, nil)
 	})

@@ -21,7 +21,7 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
 	}
 	var request *openai.ResponseRequest
 	var messages []openai.Message // of the conversation
-	q := &asked{field: "input", id: newID(), created: time.Now().Unix()}
+	q := &asked{field: "input", id: newID(), created: time.Now().Unix(), owner: s.owner(r), client: s.client(r)}
 	busy := s.parsing(r.Context(), body, func() {
 		if request, refused = openai.ParseResponse(body); refused != nil {
 			return

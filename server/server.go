@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )
 
@@ -38,7 +40,7 @@ type Options struct {
 
 // Server answers requests. It is an http.Handler, safe for concurrent use.
 type Server struct {
-	models    []*Model
+	library   *Library
 	options   Options
 	keys      [][32]byte // their hashes
 	longest   int        // bytes of a body
@@ -54,19 +56,26 @@ type Server struct {
 // ErrOption reports options that make no sense.
 var ErrOption = errors.New("invalid server option")
 
-// New returns a server of open models, which it does not close. Errors are ErrOption, and chain.Check's of the log.
+// New returns a server of open models, which it does not close. Errors are ErrOption and, of a ReceiptLog, those of chain.Check.
 func New(models []*Model, o Options) (*Server, error) {
-	if len(models) == 0 {
-		return nil, fmt.Errorf("no models: %w", ErrOption)
-	}
-	names := map[string]bool{}
-	longest := 0
+	l := newLibrary()
 	for _, m := range models {
-		if names[m.Name] {
-			return nil, fmt.Errorf("two models have the name %q: %w", m.Name, ErrOption)
+		t := m.batch.Tokenizer
+		if err := l.add(&entry{name: m.Name, context: m.Plan().Context, added: m.opened, chat: t != nil && t.ChatTemplate() != "", model: m}); err != nil {
+			return nil, err
 		}
-		names[m.Name] = true
-		longest = max(longest, generate.MaxBatchLine(m.Plan().Context))
+	}
+	return NewOf(l, o)
+}
+
+// NewOf is New of a library's models, which are opened as requests ask for them.
+func NewOf(l *Library, o Options) (*Server, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	longest := 0
+	for _, e := range l.entries {
+		longest = max(longest, generate.MaxBatchLine(e.context))
 	}
 	for i, key := range o.Keys {
 		if key == "" {
@@ -97,7 +106,7 @@ func New(models []*Model, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{models: models, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), responses: newResponseStore(storedBytes)}
+	s := &Server{library: l, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), responses: newResponseStore(storedBytes)}
 	if s.pages, err = pages(); err != nil {
 		return nil, err
 	}
@@ -108,7 +117,7 @@ func New(models []*Model, o Options) (*Server, error) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refusalIn(r)(w, notFound("there is no %s %.100s here", r.Method, r.URL.Path))
 	})
-	s.handler = s.guard(origins.Handler(mux))
+	s.handler = s.guard(origins.Handler(lending(mux)))
 	return s, nil
 }
 
@@ -142,12 +151,34 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// model returns the model that a request names; nil if there is none.
-func (s *Server) model(name string) *Model {
-	for _, m := range s.models {
-		if m.Name == name {
-			return m
-		}
+// lent is the models that a request uses.
+type lent struct{ release []func() }
+
+type lentKey struct{}
+
+// lending gives models back when a request is answered.
+func lending(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l := &lent{}
+		defer func() {
+			for _, release := range l.release {
+				release()
+			}
+		}()
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), lentKey{}, l)))
+	})
+}
+
+// use returns the model of a name, open until the request whose context it is has been answered.
+func (s *Server) use(ctx context.Context, name string) (*Model, *openai.Error) {
+	m, release, err := s.library.Use(ctx, name)
+	if errors.Is(err, ErrModel) {
+		return nil, unknownModel(name)
 	}
-	return nil
+	if err != nil {
+		return nil, failure(err, "model")
+	}
+	l := ctx.Value(lentKey{}).(*lent)
+	l.release = append(l.release, release)
+	return m, nil
 }

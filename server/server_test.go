@@ -266,7 +266,7 @@ func TestForms(t *testing.T) {
 			t.Errorf("%s: %d, %v", form, status, v)
 		}
 	}
-	if !s.models[0].formed.TryAcquire(8) {
+	if !s.library.entries[0].model.formed.TryAcquire(8) {
 		t.Errorf("requests that have ended still count")
 	}
 	if status, v := post(t, h.URL+"/v1/chat/completions", body(1, person)); status != 503 {
@@ -317,7 +317,7 @@ func TestRefused(t *testing.T) {
 	if _, v := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "`+long+`"}`); !strings.Contains(fmt.Sprint(at(v, "error", "message")), "room for 64") {
 		t.Errorf("the error does not name both sizes: %v", v)
 	}
-	s.models[0].scheduler.Close()
+	s.library.entries[0].model.scheduler.Close()
 	if status, v := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "x"}`); status != 503 {
 		t.Errorf("closed: %d, %v", status, v)
 	}
@@ -439,7 +439,7 @@ func TestGone(t *testing.T) {
 	cancel()
 	r.Body.Close()
 	for {
-		if active, _ := s.models[0].scheduler.Load(); active == 0 {
+		if active, _ := s.library.entries[0].model.scheduler.Load(); active == 0 {
 			break
 		}
 		time.Sleep(time.Millisecond)

@@ -14,24 +14,24 @@ import (
 // list answers with the models' names.
 func (s *Server) list(w http.ResponseWriter, _ *http.Request) {
 	data := []any{}
-	for _, m := range s.models {
-		data = append(data, m.entry())
+	for _, e := range s.library.entries {
+		data = append(data, e.describe())
 	}
 	answer(w, http.StatusOK, map[string]any{"object": "list", "data": data})
 }
 
 // describe answers with one of them.
 func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
-	m := s.model(r.PathValue("name"))
-	if m == nil {
+	e := s.library.entry(r.PathValue("name"))
+	if e == nil {
 		refuse(w, unknownModel(r.PathValue("name")))
 		return
 	}
-	answer(w, http.StatusOK, m.entry())
+	answer(w, http.StatusOK, e.describe())
 }
 
-func (m *Model) entry() map[string]any {
-	return map[string]any{"id": m.Name, "object": "model", "created": m.opened.Unix(), "owned_by": "helix-substrate", "context_length": m.Plan().Context, "chat": m.batch.Tokenizer.ChatTemplate() != ""}
+func (e *entry) describe() map[string]any {
+	return map[string]any{"id": e.name, "object": "model", "created": e.added.Unix(), "owned_by": "helix-substrate", "context_length": e.context, "chat": e.chat}
 }
 
 // health answers that the server is there.
@@ -40,8 +40,12 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 // properties answers with how the first model is run.
-func (s *Server) properties(w http.ResponseWriter, _ *http.Request) {
-	m := s.models[0]
+func (s *Server) properties(w http.ResponseWriter, r *http.Request) {
+	m, refused := s.use(r.Context(), s.library.Names()[0])
+	if refused != nil {
+		refuse(w, refused)
+		return
+	}
 	answer(w, http.StatusOK, map[string]any{
 		"model": m.Name, "total_slots": m.Parallel, "n_ctx": m.Plan().Context, "chat_template": m.batch.Tokenizer.ChatTemplate(), "plan": m.Plan().Totals(),
 	})
@@ -100,7 +104,7 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	one("output_seconds_total", "counter", "Time that generating took, of all texts.", c.outputSeconds)
 	c.mu.Unlock()
 	metric("texts", "gauge", "Texts under way and waiting.")
-	for _, m := range s.models {
+	for _, m := range s.library.opened() {
 		active, waiting := m.scheduler.Load()
 		fmt.Fprintf(&text, "helix_texts{model=%s,state=\"active\"} %d\nhelix_texts{model=%s,state=\"waiting\"} %d\n", label(m.Name), active, label(m.Name), waiting)
 	}

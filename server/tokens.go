@@ -71,7 +71,7 @@ func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) {
 // simple reads a body into q, whose other members do not matter, and finds its model: the first one where it names none.
 func (s *Server) simple(w http.ResponseWriter, r *http.Request, q any, name func() *string) (*Model, bool) {
 	body, refused := s.body(w, r, s.longest)
-	m := s.models[0]
+	var m *Model
 	if refused == nil {
 		busy := s.parsing(r.Context(), body, func() {
 			if err := json.Unmarshal(body, q); err != nil {
@@ -80,10 +80,12 @@ func (s *Server) simple(w http.ResponseWriter, r *http.Request, q any, name func
 		})
 		refused = cmp.Or(busy, refused)
 	}
-	if refused == nil && name() != nil {
-		if m = s.model(*name()); m == nil {
-			refused = unknownModel(*name())
+	if refused == nil {
+		wanted := s.library.Names()[0]
+		if name() != nil {
+			wanted = *name()
 		}
+		m, refused = s.use(r.Context(), wanted)
 	}
 	if refused != nil {
 		refuse(w, refused)

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/memory"
@@ -12,9 +14,9 @@ import (
 )
 
 type serveCommand struct {
-	Dir      string   `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or served dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
+	Dirs     []string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"The models: model directories; or served dense: Hugging Face directories, files of GGUF, safetensors or PyTorch. Several share the memory limit: each is opened when it is asked for, and idle ones make room."`
 	Listen   string   `text:"" name:"listen" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; other machines reach it only if ADDRESS says so. Port 0 takes a free one."`
-	Alias    string   `text:"" name:"alias" placeholder:"NAME" help:"What requests call the model (default: the last part of DIR)."`
+	Alias    []string `text:"" name:"alias" placeholder:"NAME=DIR" help:"What requests call the model of this DIR (default: its last part); with one DIR, NAME is enough. May be repeated."`
 	Parallel int      `name:"parallel" default:"4" placeholder:"N" help:"Up to N texts go through the weights together; fewer where the memory limit has room for fewer."`
 	Waiting  int      `name:"waiting" default:"64" placeholder:"N" help:"Up to N more wait; beyond that requests are answered with 503."`
 	APIKeys  string   `input:"file" name:"api-keys" placeholder:"FILE" help:"Answer only requests with a key of this file, one a line; HELIX_API_KEY in the environment is another way."`
@@ -25,7 +27,7 @@ type serveCommand struct {
 }
 
 func (c *serveCommand) Help() string {
-	return "Examples:\n  helix-substrate serve smollm2\n  helix-substrate serve smollm2 --memory 2GiB --listen 0.0.0.0:8080 --api-keys keys.txt\n\nThen, of any client of OpenAI's API:\n  curl localhost:8080/v1/chat/completions -d '{\"model\": \"smollm2\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'"
+	return "Examples:\n  helix-substrate serve smollm2\n  helix-substrate serve smollm2 --memory 2GiB --listen 0.0.0.0:8080 --api-keys keys.txt\n  helix-substrate serve smollm2 qwen3 --alias small=smollm2 --memory 4GiB\n\nThen, of any client of OpenAI's API:\n  curl localhost:8080/v1/chat/completions -d '{\"model\": \"smollm2\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'"
 }
 
 // grace is how long texts under way may go on after SIGINT or SIGTERM; a second signal ends them at once.
@@ -62,22 +64,41 @@ func (c *serveCommand) Run(env *environment) error {
 		waiting = -1
 	}
 	c.policy(env)
-	m, err := server.Open(env.ctx, c.Dir, server.ModelOptions{Name: c.Alias, Engine: options, Parallel: c.Parallel, Waiting: waiting})
+	names, err := c.names()
 	if err != nil {
 		return err
 	}
-	defer m.Close()
-	env.notes(m.Notes)
-	if m.Parallel < c.Parallel {
-		env.note(fmt.Sprintf("the memory limit has room for %d texts at a time, not %d", m.Parallel, c.Parallel))
+	var models []server.Entry
+	for i, dir := range c.Dirs {
+		models = append(models, server.Entry{Path: dir, ModelOptions: server.ModelOptions{Name: names[i], Engine: options, Parallel: c.Parallel, Waiting: waiting}})
 	}
-	s, err := server.New([]*server.Model{m}, server.Options{
+	library, err := server.NewLibrary(env.ctx, models)
+	if err != nil {
+		return err
+	}
+	defer library.Close()
+	serves := strings.Join(library.Names(), ", ") + " on http://" + l.Addr().String() + ": "
+	if len(models) == 1 { // what is wrong with it shows now
+		m, release, err := library.Use(env.ctx, library.Names()[0])
+		if err != nil {
+			return err
+		}
+		release()
+		env.notes(m.Notes)
+		if m.Parallel < c.Parallel {
+			env.note(fmt.Sprintf("the memory limit has room for %d texts at a time, not %d", m.Parallel, c.Parallel))
+		}
+		serves += fmt.Sprintf("context %d, %d texts at a time, %s planned", m.Plan().Context, m.Parallel, memory.FormatSize(m.Plan().Total()))
+	} else {
+		serves += "each is opened when it is asked for"
+	}
+	s, err := server.NewOf(library, server.Options{
 		Keys: keys, Origins: c.CORS, Log: slog.New(slog.NewTextHandler(env.stderr, nil)), ReceiptLog: c.Log, LogPrompts: c.Prompts, Version: programVersion(),
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(env.stdout, "%s on http://%s: context %d, %d texts at a time, %s planned\n", m.Name, l.Addr(), m.Plan().Context, m.Parallel, memory.FormatSize(m.Plan().Total()))
+	fmt.Fprintln(env.stdout, serves)
 	if err := s.Serve(env.ctx, l, grace); err != nil {
 		return err
 	}
@@ -85,6 +106,23 @@ func (c *serveCommand) Run(env *environment) error {
 	fmt.Fprintln(env.stderr, text)
 	c.warnOfPeak(env, peak)
 	return nil
+}
+
+// names are what requests call the models; "" where no alias says so.
+func (c *serveCommand) names() ([]string, error) {
+	names := make([]string, len(c.Dirs))
+	for _, alias := range c.Alias {
+		name, dir, ok := strings.Cut(alias, "=")
+		if !ok && len(c.Dirs) == 1 {
+			dir = c.Dirs[0]
+		}
+		i := slices.Index(c.Dirs, dir)
+		if name == "" || i < 0 {
+			return nil, usageError(fmt.Sprintf("--alias %q is not NAME=DIR, of a DIR that is served", alias))
+		}
+		names[i] = name
+	}
+	return names, nil
 }
 
 // keys are those that are answered; nil where none are asked for.

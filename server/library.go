@@ -1,0 +1,331 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// ErrModel reports a name that no model has.
+var ErrModel = errors.New("no such model")
+
+// Library is models under their names, within one memory limit. A model is opened when it is asked for, as far as possible
+// with all of its weights in memory: for that, models that nobody uses are closed, the one that was used the longest ago
+// first. Beside models in use it is streamed or, where there is no room for that either, waited for; then those who come for
+// others wait behind it. It is safe for concurrent use.
+type Library struct {
+	ctx context.Context
+	end context.CancelFunc
+
+	mu      sync.Mutex
+	entries []*entry
+	loading bool
+	next    *entry        // that waits until others are not in use; nil: none does
+	waiting int           // who wait for a model
+	changed chan struct{} // is closed when something has changed
+	uses    int64         // so far
+}
+
+// Entry is a model of a library.
+type Entry struct {
+	Path string
+	ModelOptions
+}
+
+// entry is a model of a library, and what has become of it.
+type entry struct {
+	Entry
+	name    string
+	context int
+	added   time.Time
+	chat    bool // it has a chat template
+
+	model   *Model // nil: it is not open
+	heap    int64  // that it takes
+	users   int
+	waiting int   // who wait for it
+	used    int64 // the last use
+}
+
+// mostWaiting is how many requests wait for models to be opened; more are ErrBusy.
+const mostWaiting = 64
+
+// NewLibrary returns a library of models, of which it reads the configurations. Their limits (Engine.Memory) are to be the
+// same: that of the process. Errors are ErrOption and those of transformer.PlanFor and generate.OpenTokenizer.
+func NewLibrary(ctx context.Context, models []Entry) (*Library, error) {
+	l := newLibrary()
+	for _, e := range models {
+		o := e.Engine
+		o.Memory = 0 // limits come with opening
+		p, err := transformer.PlanFor(ctx, e.Path, o)
+		if err != nil {
+			return nil, err
+		}
+		t, err := generate.OpenTokenizer(e.Path)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.add(&entry{Entry: e, name: e.name(e.Path), context: p.Context, chat: t.ChatTemplate() != "", added: time.Now()}); err != nil {
+			return nil, err
+		}
+	}
+	return l, l.check()
+}
+
+func newLibrary() *Library {
+	l := &Library{changed: make(chan struct{})}
+	l.ctx, l.end = context.WithCancel(context.Background())
+	return l
+}
+
+// add adds a model.
+func (l *Library) add(e *entry) error {
+	if l.entry(e.name) != nil {
+		return fmt.Errorf("two models have the name %q: %w", e.name, ErrOption)
+	}
+	l.entries = append(l.entries, e)
+	return nil
+}
+
+// check refuses a library without models.
+func (l *Library) check() error {
+	if len(l.entries) == 0 {
+		return fmt.Errorf("no models: %w", ErrOption)
+	}
+	return nil
+}
+
+// entry returns the model of a name; nil if there is none.
+func (l *Library) entry(name string) *entry {
+	for _, e := range l.entries {
+		if e.name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// Names are the models' names, in the order in which they were added.
+func (l *Library) Names() []string {
+	var list []string
+	for _, e := range l.entries {
+		list = append(list, e.name)
+	}
+	return list
+}
+
+// Use returns the model of a name, open until release is called, once. Errors are ErrModel, generate.ErrBusy where too many wait,
+// generate.ErrClosed, memory.ErrLimit, those of Open, and the context's.
+func (l *Library) Use(ctx context.Context, name string) (m *Model, release func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entry(name)
+	if e == nil {
+		return nil, nil, fmt.Errorf("%.100q: %w", name, ErrModel)
+	}
+	if l.ready(e) {
+		return e.model, l.lend(e), nil
+	}
+	if l.waiting == mostWaiting {
+		return nil, nil, fmt.Errorf("for models to be opened: %w", generate.ErrBusy)
+	}
+	l.waiting++
+	e.waiting++
+	defer func() {
+		l.waiting--
+		if e.waiting--; e.waiting == 0 && l.next == e {
+			l.next = nil
+			l.notify()
+		}
+	}()
+	for !l.ready(e) {
+		err := error(errInUse)
+		if e.model == nil && !l.loading && (l.next == nil || l.next == e) {
+			err = l.load(e)
+		}
+		if errors.Is(err, errInUse) {
+			err = l.wait(ctx)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return e.model, l.lend(e), nil
+}
+
+// ready tells whether a model is open and no other is to be waited for.
+func (l *Library) ready(e *entry) bool {
+	return l.ctx.Err() == nil && e.model != nil && (l.next == nil || l.next == e)
+}
+
+// lend notes that a model is in use until what it returns is called.
+func (l *Library) lend(e *entry) (release func()) {
+	e.users++
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.uses++
+		e.used = l.uses
+		if e.users--; e.users == 0 {
+			l.notify()
+		}
+	})
+}
+
+// notify wakes all who wait.
+func (l *Library) notify() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// wait waits until something has changed.
+func (l *Library) wait(ctx context.Context) error {
+	changed := l.changed
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-l.ctx.Done():
+		return generate.ErrClosed
+	}
+}
+
+var (
+	errInUse    = fmt.Errorf("models in use leave no room: %w", memory.ErrLimit)
+	errStreamed = fmt.Errorf("it would be streamed: %w", memory.ErrLimit)
+)
+
+// load opens a model, whoever goes meanwhile, and closes others for it. With errInUse it waits for those in use.
+func (l *Library) load(e *entry) error {
+	if l.ctx.Err() != nil {
+		return generate.ErrClosed
+	}
+	l.loading = true
+	defer func() {
+		l.loading = false
+		l.notify()
+	}()
+	for {
+		whole := l.idle() != nil // if it does not fit whole, that one is closed
+		err := l.open(e, whole)
+		if err == nil {
+			if l.next == e {
+				l.next = nil
+			}
+			return nil
+		}
+		idle := l.idle()
+		switch {
+		case !errors.Is(err, memory.ErrLimit) || l.ctx.Err() != nil:
+			return err
+		case idle != nil:
+			if err := l.evict(idle); err != nil {
+				return err
+			}
+		case whole: // it is in use by now
+		case l.inUse():
+			l.next = e
+			return errInUse
+		default:
+			return err
+		}
+	}
+}
+
+// open opens a model beside those that are open; whole says: only if none of it has to be streamed.
+func (l *Library) open(e *entry, whole bool) error {
+	o := e.ModelOptions
+	o.Engine.Beside, o.Engine.Reserve = 0, 0
+	for _, other := range l.entries {
+		if other.model != nil {
+			o.Engine.Beside += other.model.Plan().Outside()
+			o.Engine.Reserve += other.heap
+		}
+	}
+	l.mu.Unlock()
+	m, err := open(l.ctx, e.Path, o, func(p *transformer.Plan) error {
+		if whole && p.ReadsWeights() {
+			return errStreamed
+		}
+		return nil
+	})
+	l.mu.Lock()
+	if err != nil {
+		return err
+	}
+	e.model, e.heap = m, m.Plan().Heap()-o.Engine.Reserve
+	return nil
+}
+
+// opened are the models that are open.
+func (l *Library) opened() []*Model {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []*Model
+	for _, e := range l.entries {
+		if e.model != nil {
+			list = append(list, e.model)
+		}
+	}
+	return list
+}
+
+// idle is the open model that was used the longest ago, of those that nobody uses; nil if there is none.
+func (l *Library) idle() *entry {
+	var oldest *entry
+	for _, e := range l.entries {
+		if e.model != nil && e.users == 0 && e.Path != "" && (oldest == nil || e.used < oldest.used) {
+			oldest = e
+		}
+	}
+	return oldest
+}
+
+// inUse tells whether some model is in use.
+func (l *Library) inUse() bool {
+	for _, e := range l.entries {
+		if e.users > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// evict closes a model that nobody uses.
+func (l *Library) evict(e *entry) error {
+	m := e.model
+	e.model = nil
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	return m.Close()
+}
+
+// Close ends what is under way, with generate.ErrClosed, and closes all models that the library has opened.
+func (l *Library) Close() error {
+	l.end()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.loading {
+		changed := l.changed
+		l.mu.Unlock()
+		<-changed
+		l.mu.Lock()
+	}
+	var errs []error
+	for _, e := range l.entries {
+		if e.model != nil && e.Path != "" {
+			errs = append(errs, e.model.Close())
+			e.model = nil
+		}
+	}
+	return errors.Join(errs...)
+}

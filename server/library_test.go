@@ -1,0 +1,143 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/demo"
+	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/transformer"
+)
+
+// newDemos returns a library of the demo under some names, within a limit.
+func newDemos(t *testing.T, limit int64, names ...string) *Library {
+	t.Helper()
+	var list []Entry
+	dir := t.TempDir()
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		list = append(list, Entry{dir, ModelOptions{Name: name, Parallel: 1, Waiting: 20, Engine: transformer.Options{Memory: limit, Context: 128, Threads: 2}}})
+	}
+	l, err := NewLibrary(t.Context(), list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// planned is what the open models take within the limit: that of the plan that was made last.
+func (l *Library) planned() (open int, most int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	outside := int64(0)
+	for _, e := range l.entries {
+		if e.model != nil {
+			open++
+			outside += e.model.Plan().Outside()
+			most = max(most, e.model.Plan().Program)
+		}
+	}
+	return open, outside + most
+}
+
+// TestLibrary: requests for three models, of which the limit has room for fewer, are all answered with what the model says
+// alone; a model in use stays open, and plans stay within the limit.
+func TestLibrary(t *testing.T) {
+	one := newDemos(t, 0, "one")
+	m, release, err := one.Use(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	limit := m.Plan().Minimum + 8<<20 // for one, whole, and no other
+	l := newDemos(t, limit, "a", "b", "c")
+	s, err := NewOf(l, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(s)
+	defer h.Close()
+	if status, v := post(t, h.URL+"/v1/completions", `{"model": "d", "prompt": "One day"}`); status != 404 {
+		t.Errorf("%d, %v", status, v)
+	}
+	want := map[int64]string{}
+	random := rand.New(rand.NewPCG(2, 2))
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	opened := map[string]bool{}
+	for i := range 18 {
+		name, seed := []string{"a", "b", "c"}[i%3], int64(random.IntN(3))
+		wait.Go(func() {
+			status, v := post(t, h.URL+"/v1/completions", fmt.Sprintf(`{"model": %q, "prompt": "One day", "max_tokens": 12, "seed": %d}`, name, seed))
+			text := fmt.Sprint(at(v, "choices", 0, "text"))
+			mu.Lock()
+			defer mu.Unlock()
+			if status != 200 || want[seed] != "" && want[seed] != text {
+				t.Errorf("%s, seed %d: %d, %v, %q before", name, seed, status, v, want[seed])
+			}
+			want[seed] = text
+			for _, m := range l.opened() {
+				opened[m.Name] = true
+			}
+			if open, planned := l.planned(); planned > limit {
+				t.Errorf("%d models take %d of %d", open, planned, limit)
+			}
+		})
+	}
+	wait.Wait()
+	if len(opened) < 3 {
+		t.Errorf("only %v were open", opened)
+	}
+}
+
+// TestLibraryWaits: a model waits for one in use, and who comes for that one meanwhile waits behind it; the end of a context and
+// of the library end the waiting.
+func TestLibraryWaits(t *testing.T) {
+	one := newDemos(t, 0, "one")
+	m, release, err := one.Use(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	l := newDemos(t, m.Plan().Minimum+8<<20, "a", "b")
+	a, leave, err := l.Use(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	b, leaveB, err := l.Use(ctx, "b")
+	if err == nil { // streamed beside it
+		if !b.Plan().ReadsWeights() {
+			t.Errorf("two models whole in %s", memory.FormatSize(a.Plan().Limit))
+		}
+		leaveB()
+	} else if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	leave()
+	if _, leave, err = l.Use(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := l.Use(t.Context(), "b"); !errors.Is(err, generate.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}

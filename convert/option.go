@@ -84,7 +84,7 @@ var options = []Option{
 	},
 	{
 		Name: "codec", Choices: []string{"zstd", "brotli", "huff0", "lz4", "none", cdna.AliasCodec, cdna.PackedCodec}, Flag: true, Setting: true,
-		Help:  "How blocks are packed: zstd (the default), brotli, huff0, lz4, none or, for lattice and so convert's only, alias: unpacked twice as fast as what these have by default, or packed: as in memory, larger and loaded fastest.",
+		Help:  "How blocks are packed: zstd (the default), brotli, huff0, lz4, none or, for lattice and so convert's only, alias: with AVX2 unpacked twice as fast as what these have by default, or packed: as in memory, larger and loaded fastest.",
 		field: func(o *Options) any { return &o.Codec }, key: "codec", always: true, instead: "preset",
 	},
 	{

@@ -175,6 +175,9 @@ const (
 	largestVocabulary = 1 << 18 // Gemma's: what is reserved for where the tokenizer is not opened
 )
 
+// Reserve has the plan leave n bytes more of the Go heap to the caller, who knows them when the tokenizer is open.
+func (o *Opening) Reserve(n int64) { o.options.Reserve += n }
+
 // planned returns the options that the model is planned with: what running it will need
 // is added to what the caller reserves.
 func (o *Opening) planned() transformer.Options {

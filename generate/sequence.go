@@ -21,6 +21,7 @@ type sequence struct {
 	n       int // tokens to generate
 	emit    func(Piece) error
 	result  *Result
+	text    strings.Builder // the result's
 	ended   bool
 
 	prompt  []int
@@ -220,7 +221,7 @@ func (q *sequence) take(i, next int) error {
 	}
 	r.OutputIDs = append(r.OutputIDs, next)
 	text, found := q.until.next(q.fresh(q.decoder.Next(next)))
-	r.Text += text
+	q.text.WriteString(text)
 	if err := q.emit(Piece{text, q.chances.of(i, next)}); err != nil {
 		return err
 	}
@@ -282,7 +283,8 @@ func (q *sequence) finish(ctx context.Context, err error) (*Result, error) {
 	}
 	r.GenerateTime = time.Since(q.since)
 	rest, found := q.until.flush(q.fresh(q.decoder.Flush()))
-	r.Text += rest
+	q.text.WriteString(rest)
+	r.Text = q.text.String()
 	if found {
 		r.Stop, r.StopText = StopToken, q.until.found
 	}

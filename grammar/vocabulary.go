@@ -8,7 +8,10 @@ import (
 	"github.com/helix-substrate/helix-substrate/tokenizer"
 )
 
-// Vocabulary is what the tokens of a tokenizer write. It is immutable and safe for concurrent use; it takes about 32 bytes a token.
+// VocabularyMemory is about what a [Vocabulary] takes for each token, also while it is made: its fields, and the token's bytes.
+const VocabularyMemory = 64
+
+// Vocabulary is what the tokens of a tokenizer write. It is immutable and safe for concurrent use.
 type Vocabulary struct {
 	text   []byte
 	begin  []int32   // of each token's bytes in text, and the end of the last

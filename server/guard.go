@@ -169,7 +169,7 @@ func notFound(format string, args ...any) *openai.Error {
 func failure(err error, field string) *openai.Error {
 	switch {
 	case errors.Is(err, transformer.ErrContext):
-		return openai.Invalid(field, openai.CodeContext, "%s: %v", field, err)
+		return openai.Invalid(field, openai.CodeContext, "%s is longer than the model's context length: %v", field, err) // litellm knows it by these words
 	case errors.Is(err, transformer.ErrToken), errors.Is(err, generate.ErrPrompt), errors.Is(err, generate.ErrTemplate), errors.Is(err, generate.ErrOption):
 		return openai.Invalid(field, openai.CodeInvalid, "%s: %v", field, err)
 	case errors.Is(err, grammar.ErrLimit), errors.Is(err, grammar.ErrDead):

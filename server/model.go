@@ -90,6 +90,7 @@ func open(ctx context.Context, path string, o ModelOptions, against func(*transf
 	if err != nil {
 		return nil, err
 	}
+	opening.Reserve(grammar.VocabularyMemory * int64(opening.Tokenizer.VocabSize()))
 	parallel, contexts, err := opening.Sharing(ctx, o.Parallel)
 	if err == nil {
 		var p *transformer.Plan

@@ -18,7 +18,7 @@ type compressionFlags struct {
 	MinCosine float64  `name:"min-cosine" placeholder:"C" help:"Entropy: spend more bits wherever the cosine would be below C, such as 0.9995."`
 	Entries   int      `name:"entries" placeholder:"N" help:"At most N codebook values (default 256)."`
 	Full      bool     `name:"full-precision" help:"Keep float32 codebook values; the default rounds them to bfloat16, for faster products."`
-	Codec     string   `name:"codec" enum:"zstd,brotli,huff0,lz4,none,alias,packed," default:"" placeholder:"C" help:"How blocks are packed: zstd (the default), brotli, huff0, lz4, none or, for lattice and so convert's only, alias: unpacked twice as fast as what these have by default, or packed: as in memory, larger and loaded fastest."`
+	Codec     string   `name:"codec" enum:"zstd,brotli,huff0,lz4,none,alias,packed," default:"" placeholder:"C" help:"How blocks are packed: zstd (the default), brotli, huff0, lz4, none or, for lattice and so convert's only, alias: with AVX2 unpacked twice as fast as what these have by default, or packed: as in memory, larger and loaded fastest."`
 	Level     int      `name:"level" help:"The codec's effort; 0 codes literals only, which is all that indices need."`
 	BlockRows string   `text:"" name:"block-rows" placeholder:"N" default:"auto" help:"Rows of a block; auto: the Fibonacci number whose block is nearest 256 KiB."`
 	NonFinite string   `name:"nonfinite" enum:"refuse,sidecar" default:"refuse" help:"NaN and ±Inf: refuse, or keep them in the sidecar."`

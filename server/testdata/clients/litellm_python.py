@@ -26,5 +26,5 @@ assert len(vectors.data) == 2
 message = litellm.completion(model="anthropic/" + MODEL, api_base=URL, api_key=KEY, messages=ASK["messages"], max_tokens=16, max_retries=0)
 assert message.choices[0].message.content and message.choices[0].finish_reason in ("length", "stop"), message
 
-expect(litellm.BadRequestError, lambda: litellm.completion(**{**ASK, "messages": [{"role": "user", "content": LONG}]}))
+expect(litellm.ContextWindowExceededError, lambda: litellm.completion(**{**ASK, "messages": [{"role": "user", "content": LONG}]}))
 expect(litellm.AuthenticationError, lambda: litellm.completion(**{**ASK, "api_key": "wrong"}))

@@ -151,7 +151,7 @@ func tooLarge(most int) *openai.Error {
 // parsing has do made of a body when there is memory for that.
 func (s *Server) parsing(ctx context.Context, body []byte, do func()) *openai.Error {
 	if err := s.reading.Acquire(ctx, int64(len(body))); err != nil {
-		return openai.Failed(err)
+		return failure(err, "")
 	}
 	defer s.reading.Release(int64(len(body)))
 	do()
@@ -165,9 +165,11 @@ func notFound(format string, args ...any) *openai.Error {
 	return e
 }
 
-// failure is a scheduler's or a tokenizer's error in the API's form; field is what asked for it.
+// failure is a scheduler's or a tokenizer's error in the API's form; field is what asked for it. It ends the handler where nobody waits for an answer.
 func failure(err error, field string) *openai.Error {
 	switch {
+	case errors.Is(err, context.Canceled): // the client has gone, or the server ends
+		panic(http.ErrAbortHandler)
 	case errors.Is(err, transformer.ErrContext):
 		return openai.Invalid(field, openai.CodeContext, "%s is longer than the model's context length: %v", field, err) // litellm knows it by these words
 	case errors.Is(err, transformer.ErrToken), errors.Is(err, generate.ErrPrompt), errors.Is(err, generate.ErrTemplate), errors.Is(err, generate.ErrOption):

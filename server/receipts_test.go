@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -259,9 +260,10 @@ func leave(t *testing.T, url string) string {
 	}
 	defer r.Body.Close()
 	var v struct{ ID string }
-	line := make([]byte, 512)
-	n, _ := r.Body.Read(line)
-	first, _, _ := bytes.Cut(line[:n], []byte("\n"))
+	first, err := bufio.NewReader(r.Body).ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := json.Unmarshal(bytes.TrimPrefix(first, []byte("data: ")), &v); err != nil || v.ID == "" {
 		t.Fatalf("%s: %v", first, err)
 	}

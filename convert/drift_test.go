@@ -193,6 +193,9 @@ func TestCorrectDriftRefused(t *testing.T) {
 // TestCorrectionOfParts: of an input that is not added to the residual stream, weights of a part make up for what that part
 // has lost.
 func TestCorrectionOfParts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 277 MB")
+	}
 	const n = 8200
 	parts := lattice.Parts(n)
 	second := parts[1]

@@ -36,7 +36,7 @@ func (b *Bias) Adjust(drawn []int, logits []float32) error {
 		times[id]++
 	}
 	for id, n := range times {
-		add(id, -b.Presence-float32(n)*b.Frequency)
+		add(id, -b.Presence-float32(float32(n)*b.Frequency)) // not fused, which arm64 might
 	}
 	return nil
 }

@@ -47,8 +47,13 @@ func openChromium(t *testing.T) *chromium {
 	if err != nil {
 		t.Fatal(err)
 	}
+	profile, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(profile) }) // unlike t.TempDir without an error: processes of the browser may outlive it
 	cmd := exec.Command(binary, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-		"--disable-background-networking", "--user-data-dir="+t.TempDir(), "about:blank")
+		"--disable-background-networking", "--user-data-dir="+profile, "about:blank")
 	cmd.ExtraFiles = []*os.File{commands, replies} // 3 and 4
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ type slow struct{ http.ResponseWriter }
 
 func (s slow) Write(p []byte) (int, error) {
 	if strings.HasPrefix(string(p), "data:") {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(40 * time.Millisecond)
 	}
 	return s.ResponseWriter.Write(p)
 }

@@ -27,7 +27,7 @@ with client.messages.stream(**forced, **ASK) as events:
         pass
     check_person(events.get_final_message().content[-1].input)
 answer = [*ASK["messages"], {"role": "assistant", "content": called.content}, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call.id, "content": "done"}]}]
-assert client.messages.create(model=MODEL, max_tokens=4, messages=answer, tools=TOOLS, tool_choice={"type": "none"}).content[0].text
+assert client.messages.create(model=MODEL, max_tokens=4, messages=answer, tools=TOOLS, tool_choice={"type": "none"}, extra_body={"seed": 5}).content[0].text
 
 count = client.messages.count_tokens(model=MODEL, system="Be brief.", messages=ASK["messages"])
 assert count.input_tokens == whole.usage.input_tokens, count

@@ -23,7 +23,7 @@ check_person(json.loads(called.choices[0].message.tool_calls[0].function.argumen
 
 vectors = litellm.embedding(model="openai/" + MODEL, api_base=URL + "/v1", api_key=KEY, input=["A dog", "A cat"])
 assert len(vectors.data) == 2
-message = litellm.completion(model="anthropic/" + MODEL, api_base=URL, api_key=KEY, messages=ASK["messages"], max_tokens=16, max_retries=0)
+message = litellm.completion(model="anthropic/" + MODEL, api_base=URL, api_key=KEY, messages=ASK["messages"], max_tokens=16, temperature=0, max_retries=0)
 assert message.choices[0].message.content and message.choices[0].finish_reason in ("length", "stop"), message
 
 expect(litellm.ContextWindowExceededError, lambda: litellm.completion(**{**ASK, "messages": [{"role": "user", "content": LONG}]}))

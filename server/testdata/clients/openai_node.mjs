@@ -25,7 +25,7 @@ const first = await client.responses.create({ model, input: 'Tell me of dogs', m
 let told = ''
 for await (const e of client.responses.stream({ model, input: 'Tell me of dogs', max_output_tokens: 16, seed: 5 })) if (e.type === 'response.output_text.delta') told += e.delta
 assert.equal(told, first.output_text)
-assert.ok((await client.responses.create({ model, input: 'And cats?', previous_response_id: first.id, max_output_tokens: 4 })).output_text)
+assert.ok((await client.responses.create({ model, input: 'And cats?', previous_response_id: first.id, max_output_tokens: 4, seed: 5 })).output_text)
 
 const vectors = await client.embeddings.create({ model, input: ['A dog', 'A cat'] })
 assert.ok(vectors.data.length === 2 && Math.abs(vectors.data[1].embedding.reduce((sum, x) => sum + x * x, 0) - 1) < 1e-3)

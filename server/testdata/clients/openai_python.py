@@ -31,23 +31,23 @@ with client.chat.completions.stream(model=MODEL, messages=ASK, seed=5, max_token
 assert len(streamed) == 1 and streamed[0].function.name == "note", streamed
 check_person(json.loads(streamed[0].function.arguments))
 answer = [*ASK, called.choices[0].message, {"role": "tool", "tool_call_id": call.id, "content": "done"}]
-assert client.chat.completions.create(model=MODEL, messages=answer, tools=[TOOL], max_tokens=4, tool_choice="none").choices[0].message.content
+assert client.chat.completions.create(model=MODEL, messages=answer, seed=5, tools=[TOOL], max_tokens=4, tool_choice="none").choices[0].message.content
 
 first = client.responses.create(model=MODEL, input="Tell me of dogs", instructions="Be brief.", max_output_tokens=16, extra_body={"seed": 5})
 assert first.output_text and first.status == "incomplete" and first.usage.output_tokens == 16, first
-second = client.responses.create(model=MODEL, input="And cats?", previous_response_id=first.id, max_output_tokens=16)
+second = client.responses.create(model=MODEL, input="And cats?", previous_response_id=first.id, max_output_tokens=16, extra_body={"seed": 5})
 assert second.output_text and second.previous_response_id == first.id, second
 with client.responses.stream(model=MODEL, input="Tell me of dogs", instructions="Be brief.", max_output_tokens=16, extra_body={"seed": 5}) as events:
     deltas = [e.delta for e in events if e.type == "response.output_text.delta"]
 assert "".join(deltas) == first.output_text, deltas
-formed = client.responses.create(model=MODEL, input="Who?", max_output_tokens=400, text={"format": {"type": "json_schema", "name": "person", "schema": PERSON}})
+formed = client.responses.create(model=MODEL, input="Who?", max_output_tokens=400, extra_body={"seed": 5}, text={"format": {"type": "json_schema", "name": "person", "schema": PERSON}})
 check_person(json.loads(formed.output_text))
 called = client.responses.create(
-    model=MODEL, input="Who?", max_output_tokens=400, tools=[{"type": "function", "name": "note", "parameters": PERSON, "strict": True}], tool_choice={"type": "function", "name": "note"}
+    model=MODEL, input="Who?", max_output_tokens=400, extra_body={"seed": 5}, tools=[{"type": "function", "name": "note", "parameters": PERSON, "strict": True}], tool_choice={"type": "function", "name": "note"}
 )
 call = next(i for i in called.output if i.type == "function_call")
 check_person(json.loads(call.arguments))
-after = client.responses.create(model=MODEL, previous_response_id=called.id, input=[{"type": "function_call_output", "call_id": call.call_id, "output": "done"}], max_output_tokens=4)
+after = client.responses.create(model=MODEL, previous_response_id=called.id, input=[{"type": "function_call_output", "call_id": call.call_id, "output": "done"}], max_output_tokens=4, extra_body={"seed": 5})
 assert after.output_text, after
 assert client.responses.retrieve(first.id).output_text == first.output_text
 client.responses.delete(first.id)
@@ -57,7 +57,7 @@ vectors = client.embeddings.create(model=MODEL, input=["A dog", "A cat"])
 assert len(vectors.data) == 2 and abs(sum(x * x for x in vectors.data[1].embedding) - 1) < 1e-3
 assert [m.id for m in client.models.list()] == [MODEL]
 
-assert client.completions.create(model=MODEL, prompt="Once upon", max_tokens=4).choices[0].text
+assert client.completions.create(model=MODEL, prompt="Once upon", seed=5, max_tokens=4).choices[0].text
 assert expect(openai.BadRequestError, lambda: client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": LONG}])).code == "context_length_exceeded"
 assert expect(openai.BadRequestError, lambda: client.responses.create(model=MODEL, input="x", background=True)).param == "background"
 expect(openai.NotFoundError, lambda: client.chat.completions.create(model="other", messages=ASK))

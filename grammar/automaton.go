@@ -10,7 +10,7 @@ import (
 // Bounds of matching, for all texts of a grammar.
 const (
 	maxStacks = 1 << 10 // ways to read a text so far
-	maxStates = 1 << 12 // kept; where there are half as many between two tokens, all are forgotten
+	maxStates = 1 << 12 // kept; where a token needs more all are forgotten, once
 	maxTops   = 1 << 17 // of all these, likewise
 	maxFrames = 1 << 15 // kept, likewise
 	maxTables = 1 << 8  // kept
@@ -64,7 +64,7 @@ type automaton struct {
 	masks  int
 	steps  int
 	dead   *state
-	age    int // how often it has forgotten
+	age    int // how often it has forgotten; 1 in the beginning
 }
 
 func newAutomaton(g *Grammar) *automaton {
@@ -78,11 +78,6 @@ func (a *automaton) forget() {
 	a.frames, a.states, a.tops, a.tables, a.masks = map[[2]uint64]*frame{}, map[string]*state{}, 0, 0, 0
 	a.dead = &state{}
 	a.age++
-}
-
-// crowded says that it is time to forget.
-func (a *automaton) crowded() bool {
-	return len(a.states) > maxStates/2 || a.tops > maxTops/2 || len(a.frames) > maxFrames/2
 }
 
 // push returns the frame of a place.

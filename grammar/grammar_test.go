@@ -424,6 +424,45 @@ item ::= [a-z]{1,6} | root`
 	wait.Wait()
 }
 
+// TestFullAutomaton: a text whose grammar has no more room for states, or places in rules, as other texts have left it, is told what it is told alone; and
+// a text that needs too much by itself fails.
+func TestFullAutomaton(t *testing.T) {
+	v := letters()
+	const source = `root ::= "[" (item ("," item)*)? "]"
+item ::= [a-z]{1,6} | root`
+	alone, shared := parse(t, source).Match(v), parse(t, source)
+	together := shared.Match(v)
+	var drawn []int
+	for step, c := range "[ab,[c],[[d]]]" {
+		a := shared.automaton()
+		if step%2 == 0 {
+			for i := 0; len(a.states) < maxStates; i++ {
+				a.states[fmt.Sprintf("another's %d", i)] = &state{}
+			}
+		} else {
+			for i := uint64(0); len(a.frames) < maxFrames; i++ {
+				a.frames[[2]uint64{1 << 40, i}] = &frame{}
+			}
+		}
+		want, got := make([]float32, v.size()), make([]float32, v.size())
+		if err := alone.Adjust(drawn, want); err != nil {
+			t.Fatal(err)
+		}
+		if err := together.Adjust(drawn, got); err != nil || !slices.Equal(want, got) {
+			t.Fatalf("token %d: %v", step, err)
+		}
+		for id := range v.size() {
+			if string(v.bytes(int32(id))) == string(c) {
+				drawn = append(drawn, id)
+			}
+		}
+	}
+	g := parse(t, "root ::= x{3000}\nx ::= [a-z]? [a-z]? [a-z]?")
+	if err := g.Match(v).Adjust(nil, make([]float32, v.size())); !errors.Is(err, ErrLimit) {
+		t.Errorf("%v", err)
+	}
+}
+
 // BenchmarkMask excludes tokens of a vocabulary of 128 k: with the first token of a grammar, in a state seen before, and in one new to a text, seen by another.
 func BenchmarkMask(b *testing.B) {
 	v := &Vocabulary{begin: make([]int32, 1), ends: []int{0}}

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -10,9 +11,9 @@ import (
 type Matcher struct {
 	v    *Vocabulary
 	a    *automaton // the grammar's
-	at   *state
-	age  int // of the automaton when it had this state
-	read int // tokens of the text
+	at   *state     // nil before there is any
+	age  int        // of the automaton when it had this state
+	read int        // tokens of the text
 	err  error
 }
 
@@ -21,12 +22,7 @@ func (g *Grammar) Match(v *Vocabulary) *Matcher {
 	m := &Matcher{v: v, a: g.automaton()}
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
-	m.a.steps = 0
-	if m.a.crowded() {
-		m.a.forget()
-	}
-	m.at, m.err = m.a.start()
-	m.age = m.a.age
+	m.err = m.try(func() error { return nil })
 	return m
 }
 
@@ -36,18 +32,37 @@ func (g *Grammar) Match(v *Vocabulary) *Matcher {
 func (m *Matcher) Adjust(drawn []int, logits []float32) error {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
-	m.a.steps = 0
-	if m.err == nil && m.age != m.a.age { // it has forgotten, for another text
-		m.at, m.err = m.again()
-	}
 	for ; m.read < len(drawn) && m.err == nil; m.read++ {
-		m.err = m.take(drawn[m.read])
+		m.err = m.try(func() error { return m.take(drawn[m.read]) })
 	}
-	if m.err != nil {
-		return m.err
+	if m.err == nil {
+		m.err = m.try(func() error { return m.exclude(logits) })
 	}
-	m.err = m.exclude(logits)
 	return m.err
+}
+
+// try does a step from the state that the matcher is in. Where that meets a limit it is done once more, all but that state being forgotten: what other
+// texts have left takes no room from it.
+func (m *Matcher) try(step func() error) error {
+	err := m.within(step)
+	if errors.Is(err, ErrLimit) {
+		m.a.forget()
+		err = m.within(step)
+	}
+	return err
+}
+
+// within does a step in the automaton as it is.
+func (m *Matcher) within(step func() error) error {
+	m.a.steps = 0
+	if m.age != m.a.age { // the text begins, or the automaton has forgotten, for it or for another
+		at, err := m.again()
+		if err != nil {
+			return err
+		}
+		m.at, m.age = at, m.a.age
+	}
+	return step()
 }
 
 // Accepts says whether a text is one of the grammar's, and whether one begins with it. Both are false where that takes too much.
@@ -69,29 +84,26 @@ func (m *Matcher) take(id int) error {
 	if id < 0 || id >= m.v.size() {
 		return fmt.Errorf("token %d: %w", id, ErrDead)
 	}
-	if m.a.crowded() {
-		m.a.forget()
-		at, err := m.again()
-		if err != nil {
-			return err
-		}
-		m.at = at
-	}
+	at := m.at
 	for _, c := range m.v.bytes(int32(id)) {
-		next, err := m.a.next(m.at, c)
+		next, err := m.a.next(at, c)
 		if err != nil {
 			return err
 		}
 		if next == m.a.dead {
 			return fmt.Errorf("%q: %w", m.v.bytes(int32(id)), ErrDead)
 		}
-		m.at = next
+		at = next
 	}
+	m.at = at
 	return nil
 }
 
-// again returns the state that the matcher is in, made anew of an automaton that has forgotten all.
+// again returns the state that the matcher is in, in an automaton that does not know it.
 func (m *Matcher) again() (*state, error) {
+	if m.at == nil {
+		return m.a.start()
+	}
 	to := &set{tops: map[*frame]bool{}, ends: m.at.ends}
 	for _, f := range m.at.tops {
 		copied, err := m.a.copyFrame(f)
@@ -100,7 +112,6 @@ func (m *Matcher) again() (*state, error) {
 		}
 		to.tops[copied] = true
 	}
-	m.age = m.a.age
 	return m.a.intern(to)
 }
 

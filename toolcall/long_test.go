@@ -1,6 +1,7 @@
 package toolcall
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -22,5 +23,26 @@ func TestLong(t *testing.T) {
 				t.Errorf("%s, %s: %d bytes of %d", name, piece, len(m.Text), len(text))
 			}
 		}
+	}
+}
+
+// TestLongBlanks: white space that waits for what follows is not copied with each piece of it.
+func TestLongBlanks(t *testing.T) {
+	const n = 1 << 13
+	p := Recognize(templates["hermes"]).NewParser(functions, "")
+	p.Next("Look:")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		if events := p.Next(" "); len(events) > 0 {
+			t.Fatal(events)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 1<<22 {
+		t.Errorf("%d bytes for %d blanks", bytes, n)
+	}
+	if events := p.Next("x"); len(events) != 1 || events[0].Text != strings.Repeat(" ", n)+"x" {
+		t.Errorf("%v", events)
 	}
 }

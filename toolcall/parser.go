@@ -126,13 +126,12 @@ func (p *Parser) say(kind Kind, piece []byte) {
 		return
 	}
 	p.trim = false
-	all := append(p.blanks, piece...)
-	told := bytes.TrimRight(all, " \t\r\n")
-	if len(told) > 0 {
+	if told := bytes.TrimRight(piece, " \t\r\n"); len(told) > 0 {
 		p.said = true
-		p.emit(kind, told)
+		p.emit(kind, append(p.blanks, told...))
+		p.blanks, piece = p.blanks[:0], piece[len(told):]
 	}
-	p.blanks = append([]byte(nil), all[len(told):]...)
+	p.blanks = append(p.blanks, piece...)
 }
 
 // turn goes on with text or reasoning of its own.

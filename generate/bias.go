@@ -4,7 +4,7 @@ import "math"
 
 // Bias changes logits before a token is drawn, as OpenAI's API has it. The zero value changes nothing.
 type Bias struct {
-	// Tokens has what is added to the logits of tokens; those beyond the vocabulary do not matter. -100 excludes a token.
+	// Tokens has what is added to the logits of tokens, none below 0; those beyond the vocabulary do not matter. -100 excludes a token.
 	Tokens map[int]float32
 	// Presence is taken from the logit of every token that the text has, Frequency once for each time.
 	Presence, Frequency float32

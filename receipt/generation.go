@@ -26,6 +26,7 @@ type GenerationClaims struct {
 	N          int         `json:"n"` // tokens of a turn at most
 	StopIDs    []int       `json:"stop_ids"`
 	StopTexts  []string    `json:"stop_texts,omitempty"` // end a text too
+	ShowIDs    []int       `json:"show_ids,omitempty"`   // special tokens that are written in the texts
 	Private    bool        `json:"private"`              // ids and the source of a form are left out, their hashes are here
 	// TemplateTime is what a chat template that asks for the time was told, in RFC 3339.
 	TemplateTime string `json:"template_time,omitempty"`

@@ -27,6 +27,11 @@ func Adjuster(a *receipt.Adjustment, vocabulary func() *grammar.Vocabulary) (fun
 	if a == nil {
 		return nil, nil
 	}
+	for _, b := range a.LogitBias {
+		if b.ID < 0 {
+			return nil, fmt.Errorf("logit_bias of the token %d: %w", b.ID, receipt.ErrInvalid)
+		}
+	}
 	bias := &generate.Bias{Tokens: a.Tokens(), Presence: a.PresencePenalty, Frequency: a.FrequencyPenalty}
 	if a.Form == nil {
 		return func() func([]int, []float32) error { return bias.Adjust }, nil

@@ -24,7 +24,7 @@ func ReplayAnswer(ctx context.Context, e *receipt.Execution, name string, vocabu
 	}
 	t := newTurn(claims.Turns[0])
 	request := &generate.Request{
-		Prompt: t.PromptIDs, Sampling: generate.Options(claims.Sampling), MaxTokens: t.most(claims.N), Stop: claims.StopIDs, StopTexts: claims.StopTexts, Logits: t.logits,
+		Prompt: t.PromptIDs, Sampling: generate.Options(claims.Sampling), MaxTokens: t.most(claims.N), Stop: claims.StopIDs, StopTexts: claims.StopTexts, Show: claims.ShowIDs, Logits: t.logits,
 	}
 	adjust, err := Adjuster(claims.Adjustment, vocabulary)
 	if err != nil {

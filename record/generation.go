@@ -26,6 +26,7 @@ type GenerationOptions struct {
 	N         int      // tokens of a turn at most
 	StopIDs   []int    // see generate.Generator.StopIDs
 	StopTexts []string // of the generator
+	ShowIDs   []int    // its Show
 	// Adjustment is what Request.Adjust does, as record.Adjuster makes it; nil for nothing.
 	Adjustment *receipt.Adjustment
 	Private    bool // leave prompts and texts out, as ids too: only their hashes are there
@@ -45,7 +46,7 @@ func NewGeneration(on *transformer.Model, o transformer.Options, of *Model, g Ge
 	c.CacheType, c.Context, c.Verify = string(on.Plan.CacheType), on.Plan.Context, VerifyClaim(o.Verify)
 	c.Canon, c.CanonVersion = string(on.Canon()), transformer.CanonVersion
 	c.Sampling, c.Adjustment = receipt.Sampling(g.Sampling), g.Adjustment
-	c.N, c.StopIDs, c.StopTexts, c.Private = g.N, append(c.StopIDs, g.StopIDs...), g.StopTexts, g.Private
+	c.N, c.StopIDs, c.StopTexts, c.ShowIDs, c.Private = g.N, append(c.StopIDs, g.StopIDs...), g.StopTexts, g.ShowIDs, g.Private
 	m := &r.Measurements
 	m.Program.Version = g.Version
 	DescribeRun(m, on, o, of)

@@ -321,7 +321,7 @@ func turnAgain(ctx context.Context, m *opened, sampler *generate.Sampler, adjust
 	if t.cut && len(turn.LogitsSHA256) == 0 { // it ended within the prompt
 		return t.again, "", m.session.Forward(ctx, turn.PromptIDs, len(turn.PromptIDs), nil)
 	}
-	g := generate.Generator{Tokenizer: m.Tokenizer, Sampler: sampler, Stop: claims.StopIDs, StopTexts: claims.StopTexts, Logits: t.logits}
+	g := generate.Generator{Tokenizer: m.Tokenizer, Sampler: sampler, Stop: claims.StopIDs, StopTexts: claims.StopTexts, Show: claims.ShowIDs, Logits: t.logits}
 	if adjust != nil {
 		g.Adjust = adjust()
 	}

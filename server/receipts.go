@@ -85,7 +85,7 @@ func (q *asked) record(r *generate.Request, version string) *record.Generation {
 	}
 	g := generate.Generator{Tokenizer: m.batch.Tokenizer, Stop: r.Stop}
 	return record.NewGeneration(m.batch.Model, m.engine, m.of, record.GenerationOptions{
-		Sampling: r.Sampling, Adjustment: q.adjustment(), N: n, StopIDs: g.StopIDs(), StopTexts: r.StopTexts, Version: version,
+		Sampling: r.Sampling, Adjustment: q.adjustment(), N: n, StopIDs: g.StopIDs(), StopTexts: r.StopTexts, ShowIDs: r.Show, Version: version,
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -291,5 +292,82 @@ func TestCallReceipts(t *testing.T) {
 	}
 	if status, text := fetch(t, "POST", h.URL+"/receipts/"+digests[0]+"/replay", ""); status != 200 || !bytes.Contains(text, []byte(`"same":true`)) {
 		t.Errorf("%d, %s", status, text)
+	}
+}
+
+// markedDemo is the built-in model with a special token for <tool_call>, in place of its last, and the chat template of the tests of tools.
+func markedDemo(t *testing.T) (dir string, mark int) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "demo")
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "tokenizer.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	model := all["model"].(map[string]any)
+	vocabulary, merges := model["vocab"].(map[string]any), model["merges"].([]any)
+	mark = len(vocabulary) - 1
+	for token, id := range vocabulary {
+		if id == float64(mark) {
+			delete(vocabulary, token)
+		}
+	}
+	model["merges"] = merges[:len(merges)-1]
+	all["added_tokens"] = append(all["added_tokens"].([]any), map[string]any{
+		"id": mark, "content": "<tool_call>", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+	})
+	if text, err = json.Marshal(all); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{file: text, filepath.Join(dir, "chat_template.jinja"): []byte(toolsTemplate)} {
+		if err := os.WriteFile(name, text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, mark
+}
+
+// TestMarkReceipts: a text is replayed in which a special token was written, since calls begin with it; one where it was not, too.
+func TestMarkReceipts(t *testing.T) {
+	dir, mark := markedDemo(t)
+	m, err := Open(t.Context(), dir, ModelOptions{Engine: transformer.Options{Context: 256}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	s, err := New([]*Model{m}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(s)
+	defer h.Close()
+	log := filepath.Join(t.TempDir(), "log")
+	more := fmt.Sprintf(`"max_tokens": 3, "logit_bias": {"%d": 100}}`, mark)
+	for url, body := range map[string]string{
+		"/v1/chat/completions": `{"model": "demo", "messages": [{"role": "user", "content": "Rain?"}], ` + more,
+		"/v1/completions":      `{"model": "demo", "prompt": "Rain?", ` + more,
+	} {
+		text, digests := answered(t, h.URL+url, body, "")
+		if written := strings.Contains(text, "tool_call>"); written != strings.Contains(url, "chat") || len(digests) != 1 {
+			t.Fatalf("%s: %v, %s", url, digests, text)
+		}
+		_, document := fetch(t, "GET", h.URL+"/receipts/"+digests[0], "")
+		if err := chain.AppendDocument(t.Context(), log, document); err != nil {
+			t.Fatal(err)
+		}
+		if status, text := fetch(t, "POST", h.URL+"/receipts/"+digests[0]+"/replay", ""); status != 200 || !bytes.Contains(text, []byte(`"same":true`)) {
+			t.Errorf("%s: %d, %s", url, status, text)
+		}
+	}
+	a, err := record.Audit(t.Context(), log, record.AuditOptions{Models: []string{dir}, Sample: 1})
+	if err != nil || a.Texts != 2 || a.Same != 2 {
+		t.Errorf("%+v, %v", a, err)
 	}
 }

@@ -170,7 +170,9 @@ func TestNothingLeaks(t *testing.T) {
 		all := make([]byte, 1<<16)
 		t.Errorf("%d goroutines, %d before:\n%s", n, before, all[:runtime.Stack(all, true)])
 	}
-	if !m.formed.TryAcquire(formedPerPlace*3) || !s.reading.TryAcquire(int64(s.longest)) {
+	soon, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a handler may be about to return still
+	defer cancel()
+	if m.formed.Acquire(soon, formedPerPlace*3) != nil || s.reading.Acquire(soon, int64(s.longest)) != nil {
 		t.Errorf("something is held")
 	}
 }

@@ -46,6 +46,11 @@ func (w *messageWriter) add(e said) error {
 		return w.beginBlock(block)
 	case toolcall.CallArguments:
 		return w.addText(anthropic.BlockToolUse, e.Text)
+	case toolcall.CallFailed:
+		if w.send == nil { // nobody was told of it
+			w.message.Content, w.open = w.message.Content[:len(w.message.Content)-1], ""
+			return nil
+		}
 	}
 	return w.endBlock() // of a call
 }

@@ -64,6 +64,12 @@ func (w *responseWriter) add(e said) error {
 		return w.tellOf(openai.ResponseEvent{Type: "response.function_call_arguments.delta", Delta: &e.Text})
 	case toolcall.CallEnd:
 		return w.endItem(openai.StatusCompleted)
+	case toolcall.CallFailed:
+		if w.send == nil { // nobody was told of it
+			w.response.Output, w.open = w.response.Output[:len(w.response.Output)-1], false
+			return nil
+		}
+		return w.endItem(openai.StatusIncomplete)
 	}
 	return nil
 }
@@ -162,7 +168,11 @@ func (w *responseWriter) end(reason reason, usage openai.ResponseUsage) error {
 		status = openai.StatusIncomplete
 		w.response.Incomplete = &openai.Incomplete{Reason: "max_output_tokens"}
 	}
-	if err := w.endItem(status); err != nil {
+	last := status
+	if w.last() == openai.ItemCall { // the text stopped within it
+		last = openai.StatusIncomplete
+	}
+	if err := w.endItem(last); err != nil {
 		return err
 	}
 	usage.Total = usage.Input + usage.Output

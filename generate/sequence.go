@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -142,6 +143,9 @@ func (q *sequence) draw(_ int, logits []float32) error {
 		}
 	}
 	next, err := q.Sampler.Next(logits[:q.vocab])
+	if err != nil && q.Adjust != nil && !slices.ContainsFunc(logits[:q.vocab], func(v float32) bool { return v >= -math.MaxFloat32 || v != v }) {
+		err = fmt.Errorf("what is excluded leaves no token: %w", ErrOption)
+	}
 	if q.err = err; err != nil {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 // Bounds of a connection, whatever it sends.
 const (
-	headerBytes = 64 << 10
+	headerBytes = 16 << 10 // all connections' have room in serverMemory
 	idleTime    = 2 * time.Minute
 )
 

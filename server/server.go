@@ -26,7 +26,7 @@ type Options struct {
 	Patience time.Duration
 	// HeaderTime is how long a client may take to send a request's header, with Serve; 0 is 10 seconds.
 	HeaderTime time.Duration
-	// Connections are how many there may be at a time, with Serve; more wait. 0 is 1024.
+	// Connections are how many there may be at a time, with Serve; more wait. 0 is 256.
 	Connections int
 	// Origins are those whose pages a browser lets ask and read answers (CORS), each as "https://site.example"; of others none may.
 	Origins []string
@@ -94,7 +94,7 @@ func NewOf(l *Library, o Options) (*Server, error) {
 		o.HeaderTime = 10 * time.Second
 	}
 	if o.Connections == 0 {
-		o.Connections = 1024
+		o.Connections = 256
 	}
 	if o.HeaderTime < 0 || o.Connections < 0 {
 		return nil, fmt.Errorf("header time %v, %d connections: %w", o.HeaderTime, o.Connections, ErrOption)

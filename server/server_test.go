@@ -286,6 +286,7 @@ func TestRefused(t *testing.T) {
 		{"/v1/chat/completions", `{"model": "gpt-4", "messages": [{"role": "user", "content": "Hi"}]}`, 404, "model", "model_not_found"},
 		{"/v1/chat/completions", `{"model": "demo", "messages": []}`, 400, "messages", "invalid_value"},
 		{"/v1/chat/completions", `{"model": "demo", "messages": [{"role": "user", "content": "` + long + `"}]}`, 400, "messages", "context_length_exceeded"},
+		{"/v1/completions", `{"model": "demo", "prompt": "a", "max_tokens": 4, "grammar": "root ::= \"x\"", "logit_bias": {"89": -100}}`, 400, "prompt", "invalid_value"},
 		{"/v1/completions", `{"model": "demo", "prompt": "` + long + `", "stream": true}`, 400, "prompt", "context_length_exceeded"},
 		{"/v1/completions", `{"model": "demo", "prompt": "` + strings.Repeat(long, 100) + `"}`, 413, nil, "context_length_exceeded"},
 		{"/v1/completions", `{"model": "demo", "prompt": [1, 99999999]}`, 400, "prompt", "invalid_value"},

@@ -128,7 +128,10 @@ func (c *serveCommand) names() ([]string, error) {
 // keys are those that are answered; nil where none are asked for.
 func (c *serveCommand) keys() ([]string, error) {
 	var keys []string
-	if key := os.Getenv("HELIX_API_KEY"); key != "" {
+	if key, ok := os.LookupEnv("HELIX_API_KEY"); ok {
+		if strings.TrimSpace(key) == "" {
+			return nil, usageError("HELIX_API_KEY is empty: give it a key, or unset it to ask for none")
+		}
 		keys = append(keys, key)
 	}
 	if c.APIKeys == "" {

@@ -191,15 +191,24 @@ func (s *Scheduler) admit() {
 	}
 	for next := s.next(); next != nil; next = s.next() {
 		before := len(g.active)
-		switch err := g.begin(next.ctx, next.request, next.add, next.end); { // there is a free session, so nothing waits
+		end := func(r *Result, err error) error { return s.ended(next, r, err) }
+		switch err := g.begin(next.ctx, next.request, next.add, end); { // there is a free session, so nothing waits
 		case err != nil && next.ctx.Err() != nil:
-			next.end(&Result{Stop: StopCancel}, nil)
+			end(&Result{Stop: StopCancel}, nil)
 		case err != nil:
-			next.end(&Result{Stop: StopError}, err)
+			end(&Result{Stop: StopError}, err)
 		case len(g.active) > before:
 			g.active[before].state = next.state
 		}
 	}
+}
+
+// ended ends a job that had a place, which is free before anybody is told of it.
+func (s *Scheduler) ended(j *job, r *Result, err error) error {
+	s.mu.Lock()
+	s.active--
+	s.mu.Unlock()
+	return j.end(r, err)
 }
 
 // wanted ends those of some texts that nobody wants any more, and returns the others.

@@ -202,6 +202,17 @@ func TestSchedulerFair(t *testing.T) {
 	wait.Wait()
 }
 
+// TestSchedulerPlaces: whose text has ended finds its place free at once.
+func TestSchedulerPlaces(t *testing.T) {
+	s, b := startScheduler(t, 1, 0, transformer.Options{Context: 64})
+	prompt := encode(t, b.Tokenizer, "Once upon a time", true)
+	for i := range 100 {
+		if _, err := s.Do(t.Context(), &Request{Prompt: prompt, MaxTokens: 1}, nil); err != nil {
+			t.Fatalf("text %d: %v", i, err)
+		}
+	}
+}
+
 // TestSchedulerEnds: a text ends with its context, with ErrBreak, with an error of its own and with the scheduler; the
 // others go on.
 func TestSchedulerEnds(t *testing.T) {

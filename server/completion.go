@@ -55,7 +55,7 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 
 // read reads a request and makes its prompt.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.Error) {
-	body, refused := s.body(w, r, s.longest)
+	body, m, refused := s.receive(w, r)
 	if refused != nil {
 		return nil, refused
 	}
@@ -65,18 +65,18 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.E
 			if q.Kind == openai.ChatCompletions {
 				q.field = "messages"
 			}
-			refused = s.prepare(r.Context(), q)
+			refused = q.prepare(r.Context(), m)
 		}
 	})
 	return q, cmp.Or(busy, refused)
 }
 
-// prepare finds the model and makes the prompt.
-func (s *Server) prepare(ctx context.Context, q *asked) *openai.Error {
-	var refused *openai.Error
-	if q.model, refused = s.use(ctx, q.Model); refused != nil {
-		return refused
+// prepare makes the prompt for a model, that which the request names; nil for none.
+func (q *asked) prepare(ctx context.Context, m *Model) *openai.Error {
+	if m == nil || m.Name != q.Model {
+		return unknownModel(q.Model)
 	}
+	q.model = m
 	var err error
 	switch prompts := q.model.promptsNow(); {
 	case q.Kind == openai.ChatCompletions:

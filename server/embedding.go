@@ -14,19 +14,19 @@ import (
 
 // embeddings answers with the state of each text's last token, of length 1.
 func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
-	body, refused := s.body(w, r, s.longest)
+	body, m, refused := s.receive(w, r)
 	if refused != nil {
 		refuse(w, refused)
 		return
 	}
 	var q *openai.Embeddings
-	var m *Model
 	prompts := [][]int{}
 	busy := s.parsing(r.Context(), body, func() {
 		if q, refused = openai.ParseEmbeddings(body); refused != nil {
 			return
 		}
-		if m, refused = s.use(r.Context(), q.Model); refused != nil {
+		if m == nil || m.Name != q.Model {
+			refused = unknownModel(q.Model)
 			return
 		}
 		prompts = q.IDs

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,10 @@ import (
 // guard stands before every request: who may ask, from where, and what is written down of it.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		noted := &noting{ResponseWriter: w}
+		noted := &noting{ResponseWriter: w, control: http.NewResponseController(w), patience: s.options.Patience}
+		if r.ContentLength != 0 { // net/http waits for what is left of it before an answer
+			noted.control.SetReadDeadline(time.Now().Add(s.options.Patience))
+		}
 		start := time.Now()
 		defer func() {
 			s.counts.request(noted.status)
@@ -98,41 +102,58 @@ func key(r *http.Request) string {
 	return r.Header.Get("X-Api-Key")
 }
 
-// noting takes note of what an answer was.
+// pieceBytes is how much of an answer a client has to take at a time, within its patience.
+const pieceBytes = 64 << 10
+
+// noting takes note of what an answer was, and of a client that takes too long to take it: writing fails then.
 type noting struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	control  *http.ResponseController
+	patience time.Duration
+	status   int
+	bytes    int64
 }
 
 func (n *noting) WriteHeader(status int) {
 	if n.status == 0 {
 		n.status = status
 	}
+	n.wait()
 	n.ResponseWriter.WriteHeader(status)
 }
 
-func (n *noting) Write(p []byte) (int, error) {
+func (n *noting) Write(p []byte) (written int, err error) {
 	if n.status == 0 {
 		n.status = http.StatusOK
 	}
-	written, err := n.ResponseWriter.Write(p)
-	n.bytes += int64(written)
-	return written, err
+	for piece := range slices.Chunk(p, pieceBytes) {
+		n.wait()
+		taken, err := n.ResponseWriter.Write(piece)
+		written += taken
+		n.bytes += int64(taken)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
+
+// wait gives the client the time that it has for the next piece.
+func (n *noting) wait() { n.control.SetWriteDeadline(time.Now().Add(n.patience)) }
 
 // Unwrap is for http.ResponseController.
 func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
-// body reads a request's body, which may have so many bytes. All that are read at a time have no more than the largest may
-// have: what is made of them takes many times as much.
+// body reads a request's body, which may have so many bytes.
 func (s *Server) body(w http.ResponseWriter, r *http.Request, most int) ([]byte, *openai.Error) {
 	if r.ContentLength > int64(most) {
 		return nil, tooLarge(most)
 	}
 	http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.options.Patience))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
-	http.NewResponseController(w).SetReadDeadline(time.Time{})
+	if err == nil {
+		http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return nil, tooLarge(most)
 	}
@@ -148,7 +169,23 @@ func tooLarge(most int) *openai.Error {
 	return e
 }
 
-// parsing has do made of a body when there is memory for that.
+// receive reads the body of a request and opens the model that it names, for which it may wait: while it holds no memory that others
+// wait for. The model is nil where the body names none that is here; what is wrong with it is its parser's to say.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) ([]byte, *Model, *openai.Error) {
+	body, refused := s.body(w, r, s.longest)
+	if refused != nil {
+		return nil, nil, refused
+	}
+	var named struct{ Model string }
+	if err := json.Unmarshal(body, &named); err != nil || s.library.entry(named.Model) == nil {
+		return body, nil, nil
+	}
+	m, refused := s.use(r.Context(), named.Model)
+	return body, m, refused
+}
+
+// parsing has do made of a body when there is memory for that: what is made of all at a time takes no more than what is made of the
+// largest, which is many times its size.
 func (s *Server) parsing(ctx context.Context, body []byte, do func()) *openai.Error {
 	if err := s.reading.Acquire(ctx, int64(len(body))); err != nil {
 		return failure(err, "")

@@ -59,22 +59,12 @@ func TestCORS(t *testing.T) {
 
 // TestSlowClients: who takes all connections and sends a request letter by letter, or not at all, loses them, and others are answered.
 func TestSlowClients(t *testing.T) {
-	s, err := New([]*Model{openDemo(t, ModelOptions{})}, Options{Connections: 4, HeaderTime: 200 * time.Millisecond, Patience: 200 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l, time.Second) }()
+	address := serve(t, Options{Connections: 4, HeaderTime: 200 * time.Millisecond, Patience: 200 * time.Millisecond})
 	var wait sync.WaitGroup
 	connected := make(chan struct{}, 8)
 	for i := range 8 {
 		wait.Go(func() {
-			c, err := net.Dial("tcp", l.Addr().String())
+			c, err := net.Dial("tcp", address)
 			if err != nil {
 				t.Error(err)
 				return
@@ -100,20 +90,110 @@ func TestSlowClients(t *testing.T) {
 	for range 8 {
 		<-connected
 	}
-	if status, v := post(t, "http://"+l.Addr().String()+"/tokenize", `{"content": "x"}`); status != 200 {
+	if status, v := post(t, "http://"+address+"/tokenize", `{"content": "x"}`); status != 200 {
 		t.Errorf("%d, %v", status, v)
 	}
 	wait.Wait()
-	http.DefaultClient.CloseIdleConnections()
-	end()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 }
 
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()
+}
+
+// serve has the demo served by Serve until the test ends, and returns its address.
+func serve(t *testing.T, o Options) string {
+	t.Helper()
+	s, err := New([]*Model{openDemo(t, ModelOptions{})}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l, time.Second) }()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		end()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
+}
+
+// giveUp is when a test stops waiting for a server that never would end a connection.
+const giveUp = time.Minute
+
+// TestUnsentBodies: who announces a body and does not send it loses the connection, whether the body would have been read or not.
+func TestUnsentBodies(t *testing.T) {
+	address := serve(t, Options{Keys: []string{"one"}, Patience: 100 * time.Millisecond})
+	var wait sync.WaitGroup
+	for _, c := range []struct{ line, key, body string }{
+		{"POST /tokenize", "two", "Content-Length: 100\r\n\r\n"},
+		{"POST /tokenize", "two", "Transfer-Encoding: chunked\r\n\r\n"},
+		{"POST /absent", "one", "Content-Length: 100\r\n\r\n"},
+		{"GET /health", "", "Content-Length: 100\r\n\r\n"},
+		{"POST /tokenize", "one", "Content-Length: 100\r\n\r\n{"},
+	} {
+		wait.Go(func() {
+			k, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer k.Close()
+			k.SetDeadline(time.Now().Add(giveUp))
+			io.WriteString(k, c.line+" HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: "+c.key+"\r\n"+c.body)
+			if answer, err := io.ReadAll(k); isTimeout(err) {
+				t.Errorf("%+v: the connection is still there, after %q", c, answer)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// TestUnreadAnswers: who asks on and on and reads no answer, be it a header alone, loses the connection, and the next is answered.
+func TestUnreadAnswers(t *testing.T) {
+	for _, tag := range []string{"none", "same"} {
+		t.Run(tag, func(t *testing.T) {
+			address := serve(t, Options{Connections: 1, Patience: 500 * time.Millisecond})
+			if tag == "same" { // then the page has not changed
+				page, err := http.Get("http://" + address + "/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				page.Body.Close()
+				tag = page.Header.Get("ETag")
+				http.DefaultClient.CloseIdleConnections()
+			}
+			k, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var wait sync.WaitGroup
+			defer wait.Wait()
+			defer k.Close()
+			wait.Go(func() {
+				requests := strings.Repeat("GET / HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: "+tag+"\r\n\r\n", 100)
+				for {
+					if _, err := io.WriteString(k, requests); err != nil {
+						return
+					}
+				}
+			})
+			other := http.Client{Timeout: giveUp}
+			r, err := other.Get("http://" + address + "/health")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Body.Close()
+			other.CloseIdleConnections()
+		})
+	}
 }
 
 // TestNothingLeaks: after many clients that go at any time, nothing of them is left: goroutines, places, memory that requests hold.

@@ -251,19 +251,26 @@ func (l *Library) open(e *entry, whole bool) error {
 			o.Engine.Reserve += other.heap
 		}
 	}
-	l.mu.Unlock()
-	m, err := open(l.ctx, e.Path, o, func(p *transformer.Plan) error {
-		if whole && p.ReadsWeights() {
-			return errStreamed
-		}
-		return nil
+	m, err := l.unlocked(func() (*Model, error) {
+		return open(l.ctx, e.Path, o, func(p *transformer.Plan) error {
+			if whole && p.ReadsWeights() {
+				return errStreamed
+			}
+			return nil
+		})
 	})
-	l.mu.Lock()
 	if err != nil {
 		return err
 	}
 	e.model, e.heap = m, m.Plan().Heap()-o.Engine.Reserve
 	return nil
+}
+
+// unlocked calls do without the lock, which is held again even where that panics.
+func (l *Library) unlocked(do func() (*Model, error)) (*Model, error) {
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	return do()
 }
 
 // opened are the models that are open.

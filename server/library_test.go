@@ -141,3 +141,84 @@ func TestLibraryWaits(t *testing.T) {
 		t.Errorf("closed: %v", err)
 	}
 }
+
+// TestLibraryOpening: who waits for a model to be opened holds no memory that requests for others wait for, and a model that is not open is not opened
+// to tell of it.
+func TestLibraryOpening(t *testing.T) {
+	l := newDemos(t, 0, "a", "b")
+	s, err := NewOf(l, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(s)
+	defer h.Close()
+	told := func(model string, want int) {
+		t.Helper()
+		if status, text := fetch(t, "GET", h.URL+"/plan?model="+model, ""); status != want {
+			t.Errorf("/plan of %s: %d, %s", model, status, text)
+		}
+	}
+	told("a", 404)
+	if status, text := fetch(t, "GET", h.URL+"/props", ""); status != 404 {
+		t.Errorf("/props: %d, %s", status, text)
+	}
+	if open := l.opened(); len(open) > 0 {
+		t.Fatalf("%d models are open", len(open))
+	}
+	loading := func(is bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.loading = is
+		l.notify()
+	}
+	loading(true) // another, for as long as the test wants
+	var wait sync.WaitGroup
+	for path, body := range map[string]string{
+		"/v1/completions": `{"model": "a", "prompt": "One day", "max_tokens": 1}`,
+		"/v1/embeddings":  `{"model": "a", "input": "One day"}`,
+		"/v1/responses":   `{"model": "a", "input": "One day", "max_output_tokens": 1}`,
+		"/v1/messages":    `{"model": "a", "max_tokens": 1, "messages": [{"role": "user", "content": "One day"}]}`,
+		"/tokenize":       `{"model": "a", "content": "One day"}`,
+	} {
+		wait.Go(func() {
+			if status, v := post(t, h.URL+path, body); status != 200 && at(v, "error", "type") != "invalid_request_error" { // the demo has no chat template
+				t.Errorf("%s: %d, %v", path, status, v)
+			}
+		})
+	}
+	for waiting := 0; waiting < 5; time.Sleep(time.Millisecond) {
+		l.mu.Lock()
+		waiting = l.waiting
+		l.mu.Unlock()
+	}
+	if !s.reading.TryAcquire(int64(s.longest)) {
+		t.Error("they hold memory while they wait")
+	} else {
+		s.reading.Release(int64(s.longest))
+	}
+	loading(false)
+	wait.Wait()
+	told("a", 200)
+	told("b", 404)
+}
+
+// TestLibraryPanic: a panic where a model is opened finds the library locked, as what is deferred around it takes it to be.
+func TestLibraryPanic(t *testing.T) {
+	l := newLibrary()
+	l.mu.Lock()
+	func() {
+		defer func() {
+			if recover() == nil || l.mu.TryLock() {
+				t.Error("it is not locked")
+			}
+		}()
+		l.unlocked(func() (*Model, error) {
+			if !l.mu.TryLock() {
+				t.Fatal("it is locked while a model is opened")
+			}
+			l.mu.Unlock()
+			panic("in a model")
+		})
+	}()
+	l.mu.Unlock()
+}

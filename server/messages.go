@@ -36,14 +36,14 @@ func (s *Server) countTokens(w http.ResponseWriter, r *http.Request) {
 
 // readMessages reads a request for a message, or for the number of its tokens, and makes its prompt.
 func (s *Server) readMessages(w http.ResponseWriter, r *http.Request, counted bool) (*asked, *openai.Error) {
-	body, refused := s.body(w, r, s.longest)
+	body, m, refused := s.receive(w, r)
 	if refused != nil {
 		return nil, refused
 	}
 	q := &asked{field: "messages", id: newID(), created: time.Now().Unix(), owner: s.owner(r), client: s.client(r)}
 	busy := s.parsing(r.Context(), body, func() {
 		if q.Request, refused = anthropic.Parse(body, counted); refused == nil {
-			refused = s.prepare(r.Context(), q)
+			refused = q.prepare(r.Context(), m)
 		}
 	})
 	return q, cmp.Or(busy, refused)
@@ -51,7 +51,7 @@ func (s *Server) readMessages(w http.ResponseWriter, r *http.Request, counted bo
 
 // message has a message made, and answers with it, or with events as it is made.
 func (s *Server) message(w http.ResponseWriter, ctx context.Context, q *asked) {
-	out := &events{w: w, control: http.NewResponseController(w), patience: s.options.Patience}
+	out := &events{w: w, control: http.NewResponseController(w)}
 	writer := &messageWriter{message: anthropic.NewMessage(q.id, q.model.Name, len(q.prompt))}
 	if q.Stream {
 		writer.send = func(e anthropic.Event) error { return out.sendNamed(e.Type, e) }

@@ -88,7 +88,7 @@ func isPage(r *http.Request) bool {
 
 // plan answers with where a model's memory goes, and how each matrix is held.
 func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
-	m, refused := s.use(r.Context(), cmp.Or(r.URL.Query().Get("model"), s.library.Names()[0]))
+	m, refused := s.look(cmp.Or(r.URL.Query().Get("model"), s.library.Names()[0]))
 	if refused != nil {
 		refuse(w, refused)
 		return

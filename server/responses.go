@@ -14,7 +14,7 @@ import (
 
 // respond answers requests for responses.
 func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
-	body, refused := s.body(w, r, s.longest)
+	body, m, refused := s.receive(w, r)
 	if refused != nil {
 		refuse(w, refused)
 		return
@@ -35,7 +35,7 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
 		} else {
 			q.Messages = messages
 		}
-		refused = s.prepare(r.Context(), q)
+		refused = q.prepare(r.Context(), m)
 	})
 	if refused = cmp.Or(busy, refused); refused != nil {
 		refuse(w, refused)
@@ -67,7 +67,7 @@ func (s *Server) continued(r *openai.ResponseRequest) ([]openai.Message, *openai
 
 // response has a response made, and answers with it, or with events as it is made. One that ends is kept before the client knows.
 func (s *Server) response(w http.ResponseWriter, ctx context.Context, q *asked, response *openai.Response, keep func()) {
-	out := &events{w: w, control: http.NewResponseController(w), patience: s.options.Patience}
+	out := &events{w: w, control: http.NewResponseController(w)}
 	writer := &responseWriter{response: response, id: q.id, chances: q.responseLogProbs}
 	if q.Stream {
 		writer.send = func(e openai.ResponseEvent) error { return out.sendNamed(e.Type, e) }

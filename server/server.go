@@ -22,7 +22,7 @@ type Options struct {
 	Keys []string
 	// Log gets a line a request, without prompts and texts; nil writes none.
 	Log *slog.Logger
-	// Patience is how long a client may take to send a request's body, and to take a piece of an answer; 0 is 60 seconds.
+	// Patience is how long a client may take to send a request's body, and to take a piece of an answer, 64 KiB of it at most; 0 is 60 seconds.
 	Patience time.Duration
 	// HeaderTime is how long a client may take to send a request's header, with Serve; 0 is 10 seconds.
 	HeaderTime time.Duration

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/memory"
 )
 
@@ -40,8 +41,8 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 // properties answers with how the first model is run.
-func (s *Server) properties(w http.ResponseWriter, r *http.Request) {
-	m, refused := s.use(r.Context(), s.library.Names()[0])
+func (s *Server) properties(w http.ResponseWriter, _ *http.Request) {
+	m, refused := s.look(s.library.Names()[0])
 	if refused != nil {
 		refuse(w, refused)
 		return
@@ -49,6 +50,19 @@ func (s *Server) properties(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{
 		"model": m.Name, "total_slots": m.Parallel, "n_ctx": m.Plan().Context, "chat_template": m.batch.Tokenizer.ChatTemplate(), "plan": m.Plan().Totals(),
 	})
+}
+
+// look returns the model of a name if it is open, to be told of only: it may be closed meanwhile.
+func (s *Server) look(name string) (*Model, *openai.Error) {
+	for _, m := range s.library.opened() {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	if s.library.entry(name) == nil {
+		return nil, unknownModel(name)
+	}
+	return nil, notFound("the model %.100q is not open: a request for a text opens it", name)
 }
 
 // counts are what /metrics tells.

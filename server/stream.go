@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/helix-substrate/helix-substrate/generate"
@@ -14,13 +13,12 @@ import (
 )
 
 // events writes server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each a line of JSON. It is safe
-// for concurrent use. A client that takes too long to take one has gone.
+// for concurrent use.
 type events struct {
-	mu       sync.Mutex
-	w        http.ResponseWriter
-	control  *http.ResponseController
-	patience time.Duration
-	begun    bool
+	mu      sync.Mutex
+	w       http.ResponseWriter
+	control *http.ResponseController
+	begun   bool
 }
 
 func (e *events) send(v any) error { return e.sendNamed("", v) }
@@ -63,7 +61,6 @@ func (e *events) write(do func() error) error {
 		e.w.Header().Set("Trailer", ReceiptHeader)
 		e.w.WriteHeader(http.StatusOK)
 	}
-	e.control.SetWriteDeadline(time.Now().Add(e.patience))
 	if err := do(); err != nil {
 		return err
 	}
@@ -73,7 +70,7 @@ func (e *events) write(do func() error) error {
 // stream answers with pieces of the texts as they come. The first waits until there is one: what is wrong with the request
 // is still an ordinary error.
 func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
-	out := &events{w: w, control: http.NewResponseController(w), patience: s.options.Patience}
+	out := &events{w: w, control: http.NewResponseController(w)}
 	chunk := func() *openai.Chunk {
 		c := openai.NewChunk(q.Kind, q.id)
 		c.Created, c.Model = q.created, q.model.Name

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -331,6 +332,54 @@ func TestSchemaRefuses(t *testing.T) {
 	} {
 		if _, err := Schema([]byte(schema)); !errors.Is(err, want) || want == nil && err != nil {
 			t.Errorf("%.80s: %v", schema, err)
+		}
+	}
+}
+
+// TestObjects: of a schema what is no object is left out, or refused by name; what Schema refuses stays.
+func TestObjects(t *testing.T) {
+	v := letters()
+	for schema, want := range map[string]string{
+		`{}`: `{"type": "object"}`, `{"title": "x"}`: `{"title": "x", "type": "object"}`, `{"items": {"type": "string"}}`: `{"items": {"type": "string"}, "type": "object"}`,
+		`{"type": ["null", "object"]}`: `{"type": "object"}`, `{"anyOf": [true, {"type": "object"}]}`: `{"anyOf": [{"type": "object"}, {"type": "object"}]}`,
+		`{"anyOf": null}`: `{"anyOf": null, "type": "object"}`, `{"$ref": ""}`: `{"$ref": "", "type": "object"}`, `{"properties": null}`: `{"properties": null, "type": "object"}`, `{"anyOf": [{"const": {"a": 1}}, {"$ref": "#/$defs/a"}], "$defs": {"a": {"properties": {"b": true}}}}`: "",
+		`{"type": "object"}`: "", `{"type": ["object"]}`: "", `{"properties": {"a": {"type": "string"}}}`: "", `{"required": []}`: "", `{"enum": [{}]}`: "", `{"$ref": "#"}`: "", `{"$ref": "#/none"}`: "", `{"type": 5}`: "",
+		`{"type": "object", "anyOf": [{"required": ["a"]}, {"type": "null"}]}`: "", `5`: "", `{"enum": 5}`: "", `{"anyOf": {}}`: "",
+		`{"type": "string"}`: "type \"string\"", `{"type": ["null", "array"]}`: "type", `{"const": 5}`: "const has 5", `{"type": "object", "enum": [{}, []]}`: "enum has []", `{"oneOf": [{"type": "object"}, {"type": "integer"}]}`: "type \"integer\"",
+		`{"type": "object", "$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}}`: "$ref \"#/$defs/a\": type", `{"$ref": "#/$defs/a", "$defs": {"a": {"title": "x"}}}`: "not said to be",
+		`{"allOf": [{"anyOf": [{"enum": [null]}]}]}`: "enum has null",
+	} {
+		got, err := Objects([]byte(schema))
+		switch {
+		case err != nil:
+			if want == "" || !errors.Is(err, ErrSyntax) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", schema, err, want)
+			}
+			continue
+		case string(got) != cmp.Or(want, schema):
+			t.Errorf("%s: %s, want %q", schema, got, want)
+			continue
+		}
+		g, err := Schema(got)
+		if err != nil {
+			continue
+		}
+		random := rand.New(rand.NewPCG(5, 6))
+		for range 5 {
+			text, whole := write(t, g, v, random)
+			var object map[string]any
+			if err := json.Unmarshal([]byte(text), &object); whole && (err != nil || object == nil) {
+				t.Errorf("%s: %q, %v", schema, text, err)
+			}
+		}
+	}
+	var many strings.Builder // each of its references leads to all
+	for i := range 100 {
+		fmt.Fprintf(&many, `{"$ref": "#/anyOf/%d"}, {"$ref": "#"}, `, 2*i)
+	}
+	for _, schema := range []string{`{"anyOf": [` + many.String() + `true]}`, strings.Repeat(`{"anyOf": [`, 70) + "true" + strings.Repeat("]}", 70)} {
+		if _, err := Objects([]byte(schema)); !errors.Is(err, ErrLimit) {
+			t.Errorf("%.40s: %v", schema, err)
 		}
 	}
 }

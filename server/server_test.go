@@ -411,6 +411,9 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%s: %s", path, body)
 		}
 	}
+	if status, v := post(t, h.URL+"/tokenize", `{"content": "A dog", "Content": "B"}`); status != 400 {
+		t.Errorf("a name in another case: %d, %v", status, v)
+	}
 	if _, v := post(t, h.URL+"/tokenize", `{"content": "A dog"}`); true {
 		ids, _ := json.Marshal(at(v, "tokens"))
 		if _, v := post(t, h.URL+"/detokenize", `{"tokens": `+string(ids)+`}`); at(v, "content") != "A dog" {

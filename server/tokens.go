@@ -2,11 +2,11 @@ package server
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // The requests that llama.cpp's server has for texts and tokens.
@@ -74,7 +74,7 @@ func (s *Server) simple(w http.ResponseWriter, r *http.Request, q any, name func
 	var m *Model
 	if refused == nil {
 		busy := s.parsing(r.Context(), body, func() {
-			if err := json.Unmarshal(body, q); err != nil {
+			if err := strictjson.UnmarshalOpen(body, q, nil); err != nil {
 				refused = openai.Invalid("", "", "the body is not the JSON expected: %v", err)
 			}
 		})

@@ -108,6 +108,41 @@ func TestForcedCalls(t *testing.T) {
 	}
 }
 
+// TestArguments: a call that has to come has an object, whatever else its function's schema leaves open; one that is true of no object is refused, on all
+// paths.
+func TestArguments(t *testing.T) {
+	before, _, _ := strings.Cut(toolsTemplate, "{% if add_generation_prompt") // it does not think
+	h, _ := start(t, ModelOptions{Engine: transformer.Options{Context: 1024}}, Options{}, before+"assistant:")
+	for _, schema := range []string{
+		`{}`, `{"title": "x", "description": "y"}`, `{"properties": {"n": {"enum": [1]}}}`, `{"type": ["object", "null"]}`, `{"anyOf": [{}, {"type": "object"}]}`, `{"not": {}}`,
+		`{"$ref": "#/$defs/a", "$defs": {"a": {"type": "object", "properties": {"n": {"enum": [1]}}}}}`,
+		`{"type": "string"}`, `{"type": "array", "items": {}}`, `{"const": 5}`, `{"anyOf": [{"type": "object"}, {"type": "integer"}]}`, `{"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}}`,
+	} {
+		refused := strings.Contains(schema, "string") || strings.Contains(schema, "array") || strings.Contains(schema, "5") || strings.Contains(schema, "integer")
+		for path, body := range map[string]string{
+			"/v1/chat/completions": `"tool_choice": "required", "parallel_tool_calls": false, "max_tokens": 70, "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function", "function": {"name": "f", "parameters": %s}}]`,
+			"/v1/responses":        `"tool_choice": "required", "parallel_tool_calls": false, "max_output_tokens": 70, "input": "x", "tools": [{"type": "function", "name": "f", "parameters": %s}]`,
+			"/v1/messages":         `"tool_choice": {"type": "any", "disable_parallel_tool_use": true}, "max_tokens": 70, "messages": [{"role": "user", "content": "x"}], "tools": [{"name": "f", "input_schema": %s}]`,
+		} {
+			status, v := post(t, h.URL+path, `{"model": "demo", "seed": 1, `+fmt.Sprintf(body, schema)+`}`)
+			text, _ := json.Marshal(v)
+			if refused {
+				if status != 400 || !strings.Contains(string(text), "tools[0].function.parameters: ") {
+					t.Errorf("%s, %s: %d, %s", path, schema, status, text)
+				}
+				continue
+			}
+			// One that is too long is cut off, and still a call.
+			name := at(v, map[string][]any{
+				"/v1/chat/completions": {"choices", 0, "message", "tool_calls", 0, "function", "name"}, "/v1/responses": {"output", 0, "name"}, "/v1/messages": {"content", 0, "name"},
+			}[path]...)
+			if arguments, _ := at(v, "choices", 0, "message", "tool_calls", 0, "function", "arguments").(string); status != 200 || name != "f" || arguments != "" && arguments[0] != '{' {
+				t.Errorf("%s, %s: %d, %s", path, schema, status, text)
+			}
+		}
+	}
+}
+
 // TestCalls: calls and reasoning in a text are told apart from it, whole and streamed.
 func TestCalls(t *testing.T) {
 	h, _ := start(t, ModelOptions{Engine: transformer.Options{Context: 1024}}, Options{}, toolsTemplate)

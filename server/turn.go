@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/toolcall"
 )
@@ -37,12 +38,18 @@ const (
 // openingBytes is how much of a prompt's end is kept: as much as shows that reasoning was begun there.
 const openingBytes = 256
 
-// offer takes the request's tools for what may be called.
+// offer takes the request's tools for what may be called, with an object.
 func (q *asked) offer() *openai.Error {
 	if !q.model.format.Calls() {
 		return openai.Invalid("tools", openai.CodeUnsupported, "tools: it is not known how this model writes calls")
 	}
-	for _, t := range q.Tools {
+	for i, t := range q.Tools {
+		if t.Parameters != nil {
+			if _, err := grammar.Objects(t.Parameters); err != nil {
+				field := fmt.Sprintf("tools[%d].function.parameters", i)
+				return openai.Invalid(field, openai.CodeInvalid, "%s: %v", field, err)
+			}
+		}
 		q.tools = append(q.tools, toolcall.Function{Name: t.Name, Parameters: t.Parameters, Strict: t.Strict})
 	}
 	return nil

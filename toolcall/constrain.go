@@ -28,9 +28,9 @@ type Constraint struct {
 // ErrFree reports a form in which calls among any text are not told from it by a grammar.
 var ErrFree = errors.New("calls among text are not constrained in this form")
 
-// Grammar returns the grammar, for grammar.Composed, of what a model may write: calls of the functions in the model's form, with arguments that their schemas are true of, or a text; reasoning
+// Grammar returns the grammar, for grammar.Composed, of what a model may write: calls of the functions in the model's form, with arguments that their schemas are true of, which are objects (grammar.Objects), or a text; reasoning
 // may be before it. A schema that package grammar does not know is any object's, unless the function is strict. Errors are ErrFree and those of
-// grammar.Schema, with the function's name.
+// grammar.Objects and grammar.Schema, with the function's name.
 func (f *Format) Grammar(functions []Function, c Constraint) (source string, err error) {
 	w := &frames{gbnf: gbnf{special: c.Special, schemas: map[string]json.RawMessage{}}, format: f, single: c.Single}
 	var calls, answers []string
@@ -180,9 +180,12 @@ func (f *Function) schema() (json.RawMessage, error) {
 	if len(f.Parameters) == 0 {
 		return json.RawMessage(`{"type": "object", "properties": {}, "additionalProperties": false}`), nil
 	}
-	_, err := grammar.Schema(f.Parameters)
-	if err == nil {
-		return f.Parameters, nil
+	objects, err := grammar.Objects(f.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = grammar.Schema(objects); err == nil {
+		return objects, nil
 	}
 	if f.Strict || !errors.Is(err, grammar.ErrUnsupported) {
 		return nil, err

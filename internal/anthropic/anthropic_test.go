@@ -31,6 +31,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, c := range [][2]string{
 		{`"messages": []`, "messages"}, {`"messages": null`, "messages"}, {`"messages": [{"role": "system", "content": "x"}]`, "messages[0].role"}, {`"messages": [{"role": "user"}]`, "messages[0].content"},
+		{`"messages": [{"role": "user", "content": [{"type": "text", "Text": "x"}]}]`, "messages[0].content"}, {`"system": [{"TYPE": "text", "text": "x"}]`, "system"},
 		{`"messages": [{"role": "user", "content": []}]`, "messages[0].content"}, {`"messages": [{"role": "user", "content": [{"type": "image"}]}]`, "messages[0].content[0].type"},
 		{`"messages": [{"role": "user", "content": [{"type": "text"}]}]`, "messages[0].content[0].text"}, {`"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]`, "messages[0].content[0].tool_use_id"},
 		{`"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": [{"type": "image"}]}]}]`, "messages[0].content[0].content[0].type"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/openai"
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 type message struct {
@@ -74,8 +75,11 @@ func blocksOf(field string, v json.RawMessage) (list []block, err error) {
 		}
 		return []block{{Type: "text", Text: &text}}, nil
 	}
-	if err := json.Unmarshal(v, &list); err != nil || list == nil {
+	if len(v) == 0 || v[0] != '[' {
 		return nil, invalid(field, "a text, or a list of blocks, is expected")
+	}
+	if err := strictjson.UnmarshalOpen(v, &list, nil); err != nil {
+		return nil, invalid(field, "%v", err)
 	}
 	return list, nil
 }

@@ -3,7 +3,9 @@ package openai
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -197,6 +199,83 @@ func TestTools(t *testing.T) {
 		_, err := ParseServed(ChatCompletions, []byte(body))
 		if err == nil || err.Param == nil || *err.Param != c[1] || err.Status != 400 || !strings.Contains(err.Message, c[1]) {
 			t.Errorf("%.200s: %+v, want %s", body, err, c[1])
+		}
+	}
+}
+
+// TestCase: a name in another case is none: it is refused, or is as if it were not there.
+func TestCase(t *testing.T) {
+	const format = `{"type": "json_schema", "json_schema": {"schema": {}}}`
+	chat := `{"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function", "function": {"name": "f", "description": "d", "parameters": {}, "strict": true}}],
+		"tool_choice": {"type": "function", "function": {"name": "f"}}, "response_format": ` + format + `, "chat_template_kwargs": {}, "parallel_tool_calls": false, "reasoning_effort": "low", "stream": true, "stream_options": {"include_usage": true}}`
+	read := func(kind Kind, body any) (any, bool) {
+		text, _ := json.Marshal(body)
+		if kind == Responses {
+			r, err := ParseResponse(text)
+			return r, err == nil
+		}
+		r, err := ParseServed(kind, text)
+		return r, err == nil
+	}
+	for _, c := range []struct {
+		kind Kind
+		body string
+	}{
+		{ChatCompletions, chat},
+		{ChatCompletions, `{"model": "m", "messages": [{"role": "user", "content": "x"}], "grammar": "root ::= \"x\""}`},
+		{Responses, `{"model": "m", "input": "x", "instructions": "y", "previous_response_id": "r", "store": false, "parallel_tool_calls": false, "reasoning": {"effort": "low"}, "text": {"verbosity": "medium", "format": {"type": "json_schema", "schema": {}}},
+			"tools": [{"type": "function", "name": "f", "description": "d", "parameters": {}, "strict": true}], "tool_choice": {"type": "function", "name": "f"}, "chat_template_kwargs": {}, "metadata": {}}`},
+	} {
+		var body any
+		if err := json.Unmarshal([]byte(c.body), &body); err != nil {
+			t.Fatal(err)
+		}
+		if r, ok := read(c.kind, body); !ok {
+			t.Fatalf("%s: %+v", c.body, r)
+		}
+		names := 0
+		var try func(v any)
+		try = func(v any) {
+			list, _ := v.([]any)
+			for _, item := range list {
+				try(item)
+			}
+			object, _ := v.(map[string]any)
+			for _, name := range slices.Sorted(maps.Keys(object)) {
+				names++
+				value := object[name]
+				try(value)
+				delete(object, name)
+				without, _ := read(c.kind, body)
+				object[strings.ToUpper(name)] = value
+				if r, ok := read(c.kind, body); ok && !reflect.DeepEqual(r, without) {
+					t.Errorf("%s: %s is taken for %s: %+v", c.kind, strings.ToUpper(name), name, r)
+				}
+				delete(object, strings.ToUpper(name))
+				object[name] = value
+			}
+		}
+		if try(body); names < 5 {
+			t.Errorf("%s: %d names", c.kind, names)
+		}
+	}
+	for kind, fields := range map[Kind]map[string]field{ChatCompletions: servedFields[ChatCompletions], Completions: servedFields[Completions], Responses: responseFields} {
+		for name := range fields {
+			name = strings.ToUpper(name[:1]) + name[1:]
+			body := []byte(fmt.Sprintf(`{"model": "m", "prompt": "x", "messages": [{"role": "user", "content": "x"}], "tools": [], %q: [1]}`, name))
+			_, err := ParseServed(kind, body)
+			if kind == Responses {
+				_, err = ParseResponse([]byte(strings.Replace(string(body), `"prompt"`, `"input"`, 1)))
+			}
+			if err == nil || err.Param == nil || *err.Param != name || *err.Code != CodeUnknown {
+				t.Errorf("%s: %s: %+v", kind, name, err)
+			}
+		}
+	}
+	for _, c := range [][2]string{{`"x"`, "tools: string found, array expected"}, {`[{"type": "function", "function": {"name": 5}}]`, "tools.function.name: number found, string expected"}} {
+		_, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": `+c[0]+`}`))
+		if err == nil || err.Message != c[1] {
+			t.Errorf("%s: %v, want %s", c[0], err, c[1])
 		}
 	}
 }

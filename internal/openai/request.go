@@ -78,9 +78,9 @@ func Parse(kind Kind, body []byte) (*Request, *Error) {
 }
 
 // ParseServed reads the body of a request to a server, with all that a stream and several answers need. Fields that the API
-// does not have are passed over, as clients of other servers send them.
+// does not have are passed over, as clients of other servers send them, unless one that it has is meant, in another case.
 func ParseServed(kind Kind, body []byte) (*Request, *Error) {
-	r, err := parse(kind, body, servedFields[kind], func(string) *Error { return nil })
+	r, err := parse(kind, body, servedFields[kind], passOver(servedFields[kind]))
 	if err == nil {
 		err = r.readFormat(body)
 	}
@@ -127,6 +127,30 @@ func parse(kind Kind, body []byte, fields map[string]field, unknown func(name st
 		}
 	}
 	return r, r.check()
+}
+
+// passOver lets fields pass that are not among the known ones, in whatever case.
+func passOver(known map[string]field) func(name string) *Error {
+	return func(name string) *Error {
+		for _, right := range slices.Sorted(maps.Keys(known)) {
+			if strings.EqualFold(right, name) {
+				return Invalid(name, CodeUnknown, "unknown parameter %.60q: its name is %s", name, right)
+			}
+		}
+		return nil
+	}
+}
+
+// decode reads a part of a body again into a struct: what has an order, or several forms.
+func decode(data []byte, to any) *Error {
+	err := strictjson.UnmarshalOpen(data, to, errJSON)
+	if wrong := new(strictjson.Mismatch); errors.As(err, &wrong) {
+		return Invalid(wrong.Field, CodeInvalid, "%s: %s found, %s expected", wrong.Field, wrong.Found, wrong.Wanted)
+	}
+	if err != nil {
+		return Invalid("", CodeInvalid, "%v", err)
+	}
+	return nil
 }
 
 // inField says in which field an error is.

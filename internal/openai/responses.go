@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // Responses is the path of requests for responses.
@@ -65,6 +67,7 @@ var responseFields = served(with(map[string]field{
 	"tools":                harmless,
 	"tool_choice":          harmless,
 	"parallel_tool_calls":  harmless,
+	"chat_template_kwargs": harmless,
 	"max_tool_calls":       harmless, // of tools that the server has
 	"max_output_tokens":    setMaxTokens,
 	"top_logprobs":         func(r *Request, v any) error { return setCount(&r.TopLogProbs, v, 0, maxTopLogProbs) },
@@ -98,9 +101,10 @@ func setInclude(r *Request, v any) error {
 	return nil
 }
 
-// ParseResponse reads the body of a request for a response. Fields that the API does not have are passed over.
+// ParseResponse reads the body of a request for a response. Fields that the API does not have are passed over, unless one that it has is
+// meant, in another case.
 func ParseResponse(body []byte) (*ResponseRequest, *Error) {
-	r, err := parse(Responses, body, responseFields, func(string) *Error { return nil })
+	r, err := parse(Responses, body, responseFields, passOver(responseFields))
 	if err != nil {
 		return nil, err
 	}
@@ -139,11 +143,11 @@ func (q *ResponseRequest) read(body []byte) *Error {
 		Choice    json.RawMessage `json:"tool_choice"`
 		Variables json.RawMessage `json:"chat_template_kwargs"`
 	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		return wrongType(err)
+	if err := decode(body, &in); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(body, &q.Settings); err != nil { // which only a body of other JSON can be
-		return Invalid("", "", "%v", err)
+	if err := decode(body, &q.Settings); err != nil {
+		return err
 	}
 	q.Settings.complete()
 	if in.Instructions != nil {
@@ -212,7 +216,12 @@ func (q *ResponseRequest) setResponseChoice(v json.RawMessage) error {
 		Type string `json:"type"`
 		Name string `json:"name"`
 	}
-	if json.Unmarshal(v, &named) != nil || named.Type != "function" {
+	if v != nil && v[0] == '{' {
+		if err := strictjson.UnmarshalOpen(v, &named, nil); err != nil {
+			return err
+		}
+	}
+	if named.Type != "function" {
 		return q.setChoice(v) // a word, or what is refused
 	}
 	q.ToolChoice = ToolChoice{CallNamed, named.Name}
@@ -233,12 +242,4 @@ func (r *Request) setVariables(v json.RawMessage) *Error {
 		return Invalid("chat_template_kwargs", CodeInvalid, "chat_template_kwargs: an object is expected")
 	}
 	return nil
-}
-
-// wrongType says which field has a value of another type.
-func wrongType(err error) *Error {
-	if at := new(json.UnmarshalTypeError); errors.As(err, &at) {
-		return Invalid(at.Field, CodeInvalid, "%s: %v", at.Field, err)
-	}
-	return Invalid("", CodeInvalid, "%v", err)
 }

@@ -18,7 +18,8 @@ var servedFields = map[Kind]map[string]field{
 		"tools":        harmless, // readTools reads these
 		"tool_choice":  harmless,
 
-		"reasoning_effort": harmless,
+		"reasoning_effort":     harmless,
+		"chat_template_kwargs": harmless,
 	}),
 	Completions: served(fieldsOf[Completions], map[string]field{
 		"logprobs": func(r *Request, v any) error {
@@ -78,8 +79,8 @@ func (r *Request) readFormat(body []byte) *Error {
 		} `json:"response_format"`
 		Grammar *string `json:"grammar"`
 	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		return Invalid("response_format", CodeInvalid, "response_format: %v", err)
+	if err := decode(body, &in); err != nil {
+		return err
 	}
 	if in.Grammar != nil {
 		r.Grammar = *in.Grammar

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
 // Tool is a function that a model may call.
@@ -69,8 +71,8 @@ func (r *Request) readTools(body []byte) *Error {
 		Effort    *string         `json:"reasoning_effort"`
 		Variables json.RawMessage `json:"chat_template_kwargs"`
 	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		return wrongType(err)
+	if err := decode(body, &in); err != nil {
+		return err
 	}
 	for i, t := range in.Tools {
 		at := fmt.Sprintf("tools[%d]", i)
@@ -114,6 +116,11 @@ func (r *Request) setChoice(v json.RawMessage) error {
 			Name string `json:"name"`
 		} `json:"function"`
 	}
+	if v != nil && v[0] == '{' {
+		if err := strictjson.UnmarshalOpen(v, &named, nil); err != nil {
+			return err
+		}
+	}
 	switch {
 	case v == nil:
 	case json.Unmarshal(v, &word) == nil:
@@ -122,7 +129,7 @@ func (r *Request) setChoice(v json.RawMessage) error {
 			return fmt.Errorf("%.40q is %w: none, auto, required, or a function", word, errUnsupported)
 		}
 		r.ToolChoice.Mode = mode
-	case json.Unmarshal(v, &named) != nil:
+	case v[0] != '{':
 		return errors.New("a text, or an object that names a function, is expected")
 	case named.Type != "function":
 		return fmt.Errorf("type %.40q is %w: function", named.Type, errUnsupported)

@@ -38,14 +38,27 @@ func unmarshal(text []byte, v any, sentinel error, closed bool) error {
 	err = json.Unmarshal(text, v)
 	if bad := new(json.UnmarshalTypeError); errors.As(err, &bad) {
 		d.scan.at = int(bad.Offset)
-		field := ""
-		if bad.Field != "" {
-			field = bad.Field + ": "
-		}
-		return d.Failf("%s%s found, %s expected: %w", field, bad.Value, wordFor(bad.Type), ErrType)
+		return d.fail(&Mismatch{bad.Field, bad.Value, wordFor(bad.Type)})
 	}
 	return d.fail(err)
 }
+
+// Mismatch is a value of another type than its field has: an ErrType.
+type Mismatch struct {
+	Field         string // the names that lead to it, with periods between; "": the whole
+	Found, Wanted string // what JSON calls them
+}
+
+func (m *Mismatch) Error() string {
+	field := ""
+	if m.Field != "" {
+		field = m.Field + ": "
+	}
+	return fmt.Sprintf("%s%s found, %s expected: %v", field, m.Found, m.Wanted, ErrType)
+}
+
+// Unwrap returns ErrType.
+func (m *Mismatch) Unwrap() error { return ErrType }
 
 // walker goes through text beside the Go type that it will be read into.
 type walker struct {

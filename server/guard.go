@@ -144,20 +144,49 @@ func (n *noting) wait() { n.control.SetWriteDeadline(time.Now().Add(n.patience))
 // Unwrap is for http.ResponseController.
 func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
+// arrivingBytes are those that bodies may have together while they arrive, or two of the largest.
+const arrivingBytes = 4 << 20
+
+// errArriving reports more than that.
+var errArriving = errors.New("too many bytes of requests are on their way")
+
+// arriving counts what it reads of a body among what others read.
+type arriving struct {
+	io.Reader
+	server *Server
+	bytes  int64
+}
+
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	a.bytes += int64(n)
+	if a.server.arriving.Add(int64(n)) > a.server.mostArriving {
+		return n, errArriving
+	}
+	return n, err
+}
+
+func (a *arriving) done() { a.server.arriving.Add(-a.bytes) }
+
 // body reads a request's body, which may have so many bytes.
 func (s *Server) body(w http.ResponseWriter, r *http.Request, most int) ([]byte, *openai.Error) {
 	if r.ContentLength > int64(most) {
 		return nil, tooLarge(most)
 	}
 	http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.options.Patience))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
+	from := &arriving{Reader: http.MaxBytesReader(w, r.Body, int64(most)), server: s}
+	defer from.done()
+	body, err := io.ReadAll(from)
 	if err == nil {
 		http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return nil, tooLarge(most)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errArriving):
+		return nil, &openai.Error{Message: err.Error(), Type: "overloaded_error", Status: http.StatusServiceUnavailable}
+	case err != nil:
 		return nil, openai.Invalid("", "", "the body could not be read: %v", err)
 	}
 	return body, nil

@@ -96,6 +96,43 @@ func TestSlowClients(t *testing.T) {
 	wait.Wait()
 }
 
+// TestArriving: bodies that do not come to an end take no more memory than is planned, and it is free when their clients have gone.
+func TestArriving(t *testing.T) {
+	h, s := start(t, ModelOptions{}, Options{})
+	s.mostArriving = 5000
+	slow, write := io.Pipe()
+	q, err := http.NewRequest("POST", h.URL+"/tokenize", slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if r, err := http.DefaultClient.Do(q); err == nil {
+			r.Body.Close()
+		}
+	}()
+	if _, err := io.WriteString(write, `{"content": "`+strings.Repeat("x", 4000)); err != nil {
+		t.Fatal(err)
+	}
+	until := func(bytes int64) {
+		for s.arriving.Load() != bytes {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	until(4013)
+	body := `{"content": "` + strings.Repeat("dog ", 400) + `"}`
+	if status, v := post(t, h.URL+"/tokenize", body); status != 503 {
+		t.Errorf("beside it: %d, %v", status, v)
+	}
+	write.CloseWithError(errors.New("gone"))
+	<-ended
+	until(0)
+	if status, v := post(t, h.URL+"/tokenize", body); status != 200 {
+		t.Errorf("alone: %d, %v", status, v)
+	}
+}
+
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()

@@ -61,7 +61,7 @@ type Model struct {
 // What a server takes of the Go heap beside its texts: bodies that are being read, one after the other where they are
 // large, and what waits.
 const (
-	serverMemory         = 12<<20 + storedBytes
+	serverMemory         = 8<<20 + 2*arrivingBytes + storedBytes
 	serverMemoryPerToken = generate.BatchMemoryPerToken
 
 	maxWait = 10 * time.Minute

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -40,17 +41,19 @@ type Options struct {
 
 // Server answers requests. It is an http.Handler, safe for concurrent use.
 type Server struct {
-	library   *Library
-	options   Options
-	keys      [][32]byte // their hashes
-	longest   int        // bytes of a body
-	reading   *semaphore.Weighted
-	receipts  receipts
-	responses responseStore
-	replaying *semaphore.Weighted // one at a time
-	counts    counts
-	pages     map[string]pageFile
-	handler   http.Handler
+	library      *Library
+	options      Options
+	keys         [][32]byte // their hashes
+	longest      int        // bytes of a body
+	reading      *semaphore.Weighted
+	arriving     atomic.Int64 // bytes of bodies that are not whole
+	mostArriving int64
+	receipts     receipts
+	responses    responseStore
+	replaying    *semaphore.Weighted // one at a time
+	counts       counts
+	pages        map[string]pageFile
+	handler      http.Handler
 }
 
 // ErrOption reports options that make no sense.
@@ -106,7 +109,7 @@ func NewOf(l *Library, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{library: l, options: o, keys: hashes(o.Keys), longest: longest, reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), responses: newResponseStore(storedBytes)}
+	s := &Server{library: l, options: o, keys: hashes(o.Keys), longest: longest, mostArriving: max(arrivingBytes, 2*int64(longest)), reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), responses: newResponseStore(storedBytes)}
 	if s.pages, err = pages(); err != nil {
 		return nil, err
 	}

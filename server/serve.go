@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Bounds of a connection, whatever it sends.
@@ -15,12 +17,20 @@ const (
 )
 
 // Serve answers on a listener until ctx ends, which it returns no error for. Then no more is taken, and texts under way
-// may go on for grace before they are cut off. It closes the listener.
+// may go on for grace before they are cut off. It closes the listener, and returns when no request is being handled any more.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
+	handled := semaphore.NewWeighted(int64(s.options.Connections)) // a connection has a request at a time
 	h := &http.Server{
-		Handler: s, ReadHeaderTimeout: s.options.HeaderTime, MaxHeaderBytes: headerBytes, IdleTimeout: idleTime,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !handled.TryAcquire(1) { // it has come after the end
+				panic(http.ErrAbortHandler)
+			}
+			defer handled.Release(1)
+			s.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: s.options.HeaderTime, MaxHeaderBytes: headerBytes, IdleTimeout: idleTime,
 		BaseContext: func(net.Listener) context.Context { return running },
 	}
 	ended := make(chan error, 1)
@@ -37,5 +47,5 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		end() // the texts
 		err = h.Close()
 	}
-	return err
+	return errors.Join(err, handled.Acquire(context.WithoutCancel(ctx), int64(s.options.Connections)))
 }

@@ -342,7 +342,7 @@ func TestObjects(t *testing.T) {
 	for schema, want := range map[string]string{
 		`{}`: `{"type": "object"}`, `{"title": "x"}`: `{"title": "x", "type": "object"}`, `{"items": {"type": "string"}}`: `{"items": {"type": "string"}, "type": "object"}`,
 		`{"type": ["null", "object"]}`: `{"type": "object"}`, `{"anyOf": [true, {"type": "object"}]}`: `{"anyOf": [{"type": "object"}, {"type": "object"}]}`,
-		`{"anyOf": null}`: `{"anyOf": null, "type": "object"}`, `{"$ref": ""}`: `{"$ref": "", "type": "object"}`, `{"properties": null}`: `{"properties": null, "type": "object"}`, `{"anyOf": [{"const": {"a": 1}}, {"$ref": "#/$defs/a"}], "$defs": {"a": {"properties": {"b": true}}}}`: "",
+		`{"properties": {}}`: `{"properties": {}, "type": "object"}`, `{"properties": {}, "anyOf": [{}]}`: `{"properties": {}, "anyOf": [{"type": "object"}]}`, `{"anyOf": null}`: `{"anyOf": null, "type": "object"}`, `{"$ref": ""}`: `{"$ref": "", "type": "object"}`, `{"properties": null}`: `{"properties": null, "type": "object"}`, `{"anyOf": [{"const": {"a": 1}}, {"$ref": "#/$defs/a"}], "$defs": {"a": {"properties": {"b": true}}}}`: "",
 		`{"type": "object"}`: "", `{"type": ["object"]}`: "", `{"properties": {"a": {"type": "string"}}}`: "", `{"required": []}`: "", `{"enum": [{}]}`: "", `{"$ref": "#"}`: "", `{"$ref": "#/none"}`: "", `{"type": 5}`: "",
 		`{"type": "object", "anyOf": [{"required": ["a"]}, {"type": "null"}]}`: "", `5`: "", `{"enum": 5}`: "", `{"anyOf": {}}`: "",
 		`{"type": "string"}`: "type \"string\"", `{"type": ["null", "array"]}`: "type", `{"const": 5}`: "const has 5", `{"type": "object", "enum": [{}, []]}`: "enum has []", `{"oneOf": [{"type": "object"}, {"type": "integer"}]}`: "type \"integer\"",

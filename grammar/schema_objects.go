@@ -39,7 +39,7 @@ func (o *objects) of(schema []byte, depth int) ([]byte, error) {
 	if depth == maxDepth {
 		return nil, fmt.Errorf("schemas of arguments deeper than %d: %w", maxDepth, ErrLimit)
 	}
-	typed := slices.ContainsFunc(list, func(m member) bool { return m.name == "type" || m.name == "properties" })
+	typed := slices.ContainsFunc(list, func(m member) bool { return m.name == "type" })
 	said, changed := false, false // that it is one of objects
 	for i := range list {
 		m := &list[i]
@@ -61,7 +61,10 @@ func (o *objects) of(schema []byte, depth int) ([]byte, error) {
 			if !typed { // beside a type no grammar is made of them
 				value, err = o.each(m.value, depth)
 			}
-		case "properties", "required", "additionalProperties": // only objects have them
+		case "properties":
+			named, err := members(m.value)
+			says = err == nil && len(named) > 0
+		case "required", "additionalProperties": // only objects have them
 		default:
 			says = false
 		}

@@ -17,7 +17,8 @@ const (
 )
 
 // Serve answers on a listener until ctx ends, which it returns no error for. Then no more is taken, and texts under way
-// may go on for grace before they are cut off. It closes the listener, and returns when no request is being handled any more.
+// may go on for grace before they are cut off. It closes the listener, and returns when no request is being handled any more. After a cut
+// the server's library opens no more models.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
@@ -44,7 +45,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	defer cancel()
 	err := h.Shutdown(patient)
 	if errors.Is(err, context.DeadlineExceeded) {
-		end() // the texts
+		end()           // the texts
+		s.library.end() // a model that is being opened, which nobody waits for any more
 		err = h.Close()
 	}
 	return errors.Join(err, handled.Acquire(context.WithoutCancel(ctx), int64(s.options.Connections)))

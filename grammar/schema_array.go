@@ -4,12 +4,8 @@ import "fmt"
 
 // items returns lists.
 func (c *compiler) items(k *keywords, depth int) part {
-	most := -1
-	if k.most.set {
-		most = k.most.n
-	}
-	if most >= 0 && most < k.least.n {
-		c.fail(fmt.Errorf("maxItems %d is below minItems %d: %w", most, k.least.n, ErrSyntax))
+	most, ok := c.upTo("maxItems", k.most, "minItems", k.least)
+	if !ok {
 		return nil
 	}
 	if k.prefix != nil {

@@ -48,6 +48,18 @@ func (c *compiler) bound(to *bound, name string, value []byte) {
 	*to = bound{int(n), true}
 }
 
+// upTo returns an upper bound, −1 for none, and whether it is not below the lower one.
+func (c *compiler) upTo(highest string, most bound, lowest string, least bound) (n int, ok bool) {
+	if !most.set {
+		return -1, true
+	}
+	if most.n < least.n {
+		c.fail(fmt.Errorf("%s %d is below %s %d: %w", highest, most.n, lowest, least.n, ErrSyntax))
+		return 0, false
+	}
+	return most.n, true
+}
+
 // keywords reads a schema.
 func (c *compiler) keywords(list []member) *keywords {
 	k := &keywords{}

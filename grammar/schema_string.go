@@ -35,12 +35,8 @@ func (c *compiler) strings(k *keywords) part {
 	case !length:
 		return c.str()
 	}
-	most := -1
-	if k.longest.set {
-		most = k.longest.n
-	}
-	if most >= 0 && most < k.shortest.n {
-		c.fail(fmt.Errorf("maxLength %d is below minLength %d: %w", most, k.shortest.n, ErrSyntax))
+	most, ok := c.upTo("maxLength", k.longest, "minLength", k.shortest)
+	if !ok {
 		return nil
 	}
 	return sequence(text(`"`), c.repeat(c.char(), k.shortest.n, most), text(`"`))

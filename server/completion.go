@@ -53,13 +53,18 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// ask begins a request for texts, whose prompt comes from a field.
+func (s *Server) ask(r *http.Request, field string) *asked {
+	return &asked{field: field, id: newID(), created: time.Now().Unix(), owner: s.owner(r), client: s.client(r)}
+}
+
 // read reads a request and makes its prompt.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.Error) {
 	body, m, refused := s.receive(w, r)
 	if refused != nil {
 		return nil, refused
 	}
-	q := &asked{field: "prompt", id: newID(), created: time.Now().Unix(), owner: s.owner(r), client: s.client(r)}
+	q := s.ask(r, "prompt")
 	busy := s.parsing(r.Context(), body, func() {
 		if q.Request, refused = openai.ParseServed(openai.Kind(r.URL.Path), body); refused == nil {
 			if q.Kind == openai.ChatCompletions {

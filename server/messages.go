@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/anthropic"
@@ -40,7 +39,7 @@ func (s *Server) readMessages(w http.ResponseWriter, r *http.Request, counted bo
 	if refused != nil {
 		return nil, refused
 	}
-	q := &asked{field: "messages", id: newID(), created: time.Now().Unix(), owner: s.owner(r), client: s.client(r)}
+	q := s.ask(r, "messages")
 	busy := s.parsing(r.Context(), body, func() {
 		if q.Request, refused = anthropic.Parse(body, counted); refused == nil {
 			refused = q.prepare(r.Context(), m)

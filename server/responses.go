@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
@@ -21,7 +20,7 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
 	}
 	var request *openai.ResponseRequest
 	var messages []openai.Message // of the conversation
-	q := &asked{field: "input", id: newID(), created: time.Now().Unix(), owner: s.owner(r), client: s.client(r)}
+	q := s.ask(r, "input")
 	busy := s.parsing(r.Context(), body, func() {
 		if request, refused = openai.ParseResponse(body); refused != nil {
 			return

@@ -170,7 +170,7 @@ var families = []family{
 	},
 	{
 		names: []string{"cohere"},
-		about: "Command R: norms that subtract the mean, attention and FFN side by side",
+		about: "Command R and R+: norms that subtract the mean, attention and FFN side by side; R+: norms of query and key heads",
 		defaults: `{"vocab_size": 256000, "hidden_size": 8192, "intermediate_size": 22528, "num_hidden_layers": 40, "num_attention_heads": 64, "max_position_embeddings": 8192,
 			"logit_scale": 0.0625, "layer_norm_eps": 1e-5, "tie_word_embeddings": true, "rope_theta": 500000}`,
 		adjust: cohere,
@@ -422,6 +422,7 @@ func cohere(c *Config, h *hfConfig) error {
 		return fmt.Errorf("logit_scale 0: %w", ErrConfig)
 	}
 	c.LayerNorm, c.Parallel, c.Rope.Interleaved = true, true, true
+	c.QKNorm, c.HeadNorms = h.UseQKNorm, h.UseQKNorm
 	c.NormEps, c.LogitScale = h.LayerNormEps, h.LogitScale
 	return nil
 }

@@ -45,6 +45,7 @@ type Config struct {
 	NormOffset               bool    // norms multiply by 1 + w (Gemma)
 	QKNorm                   bool    // RMSNorm of every query and key head (Qwen 3, Gemma 3)
 	WholeNorm                bool    // … which is of all heads together (OLMo)
+	HeadNorms                bool    // … which has weights of its own for each (Command R+)
 	PostNorms                bool    // norms after attention and FFN too (Gemma 2 and 3)
 	NoPreNorms               bool    // … and none before them (OLMo 2 and 3)
 	LayerNorm                bool    // norms subtract the mean (Cohere)
@@ -128,7 +129,7 @@ func (c *Config) Check() error {
 		return fmt.Errorf("gates of attention in one matrix with keys and values: %w", ErrConfig)
 	case c.Parallel && (c.PostNorms || c.NoPreNorms), c.LayerNorm && (c.NormOffset || c.Latent.KV > 0 || c.Mixers.Of != nil):
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
-	case c.WholeNorm && !c.QKNorm, c.NoPreNorms && !c.PostNorms:
+	case c.WholeNorm && !c.QKNorm, c.HeadNorms && (!c.QKNorm || c.WholeNorm), c.NoPreNorms && !c.PostNorms:
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case !(c.ResidualScale >= 0 && c.ResidualScale <= 1e6 && c.LogitScale >= 0 && c.LogitScale <= 1e6):
 		return fmt.Errorf("residuals times %v, logits times %v: %w", c.ResidualScale, c.LogitScale, ErrConfig)

@@ -218,6 +218,16 @@ func isRouter(name string) bool {
 	return false
 }
 
+// IsHeadNorm recognises a norm of queries or keys.
+func IsHeadNorm(name string) bool {
+	for _, end := range []string{"q_norm.weight", "k_norm.weight"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
+}
+
 // isFilter recognises the filter of a convolution.
 func isFilter(name string) bool {
 	for _, end := range []string{".conv.conv.weight", ".conv1d.weight", ".shortconv.conv.weight", ".ssm_conv1d.weight"} {

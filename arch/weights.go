@@ -19,6 +19,8 @@ type Weight struct {
 	// Filter says that it is a convolution's, [channels, taps], which is no matrix that vectors are multiplied by;
 	// checkpoints may have it as [channels, 1, taps].
 	Filter bool
+	// Heads says that it is a norm's weights for each head, [heads, values], which is no such matrix either.
+	Heads bool
 	// Experts, if not 0, is how many experts the matrix is of, one below the other: each has all
 	// Parts. Checkpoints have it as [experts, rows of one, columns].
 	Experts int
@@ -88,8 +90,8 @@ func (u Use) Input() Use {
 	return u
 }
 
-// IsVector tells what is no matrix that vectors are multiplied by: a vector, or a convolution's filter.
-func (w *Weight) IsVector() bool { return len(w.Shape) == 1 || w.Filter }
+// IsVector tells what is no matrix that vectors are multiplied by: a vector, one for each head, or a convolution's filter.
+func (w *Weight) IsVector() bool { return len(w.Shape) == 1 || w.Filter || w.Heads }
 
 // Len is how many numbers the weight has.
 func (w *Weight) Len() int {
@@ -131,6 +133,11 @@ func (a *layerList) vector(name string, use Use, n int) {
 }
 
 func (a *layerList) norm(name string, use Use, n int) { a.vector(name+".weight", use, n) }
+
+// headNorms adds those of so many heads, each of its own weights.
+func (a *layerList) headNorms(name string, use Use, heads, n int) {
+	a.add(Weight{Name: name + ".weight", Shape: []int{heads, n}, Heads: true, Parts: []Part{{use, heads * n}}})
+}
 
 // projection adds a matrix, and its bias, which the checkpoint must have or may.
 func (a *layerList) projection(name string, cols int, bias bool, parts ...Part) {
@@ -203,7 +210,10 @@ func (c *Config) attentionWeights(add *layerList) {
 		add.projection("self_attn.k_proj", c.Hidden, c.QKVBias, k)
 		add.projection("self_attn.v_proj", c.Hidden, c.QKVBias, v)
 	}
-	if c.QKNorm {
+	if c.HeadNorms {
+		add.headNorms("self_attn.q_norm", QueryNorm, c.Heads, c.HeadDim)
+		add.headNorms("self_attn.k_norm", KeyNorm, c.KVHeads, c.HeadDim)
+	} else if c.QKNorm {
 		q, k := c.QKNormLen()
 		add.norm("self_attn.q_norm", QueryNorm, q)
 		add.norm("self_attn.k_norm", KeyNorm, k)
@@ -265,9 +275,9 @@ func (c *Config) expertWeights(l int, has func(name string) bool) (list []Weight
 	return list
 }
 
-// QKNormLen is how many values of queries and of keys are normalized together.
+// QKNormLen is how many weights the norms of queries and of keys have.
 func (c *Config) QKNormLen() (query, key int) {
-	if c.WholeNorm {
+	if c.WholeNorm || c.HeadNorms {
 		return c.Heads * c.HeadDim, c.KVHeads * c.HeadDim
 	}
 	return c.HeadDim, c.HeadDim
@@ -337,7 +347,7 @@ func (w *Weight) Fits(shape []int) bool {
 	if w.Filter {
 		return slices.Equal(shape, w.Shape) || slices.Equal(shape, []int{w.Shape[0], 1, w.Shape[1]})
 	}
-	if w.IsVector() && isVector(shape, w.Shape[0]) || w.Experts > 0 && slices.Equal(shape, w.Stacked()) {
+	if len(w.Shape) == 1 && isVector(shape, w.Shape[0]) || w.Experts > 0 && slices.Equal(shape, w.Stacked()) {
 		return true
 	}
 	return slices.Equal(shape, w.Shape) || w.Padded && len(shape) == 2 && shape[0] > w.Shape[0] && shape[1] == w.Shape[1]

@@ -173,9 +173,9 @@ func keepExact(t *checkpoint.Tensor, asked string) string {
 	return asked
 }
 
-// isNorm recognises a norm that is stored as [n, 1] or [1, n].
+// isNorm recognises a norm that is stored as [n, 1] or [1, n], or is one of each head.
 func isNorm(t *checkpoint.Tensor) bool {
-	return len(t.Shape) == 2 && slices.Min(t.Shape) == 1 && arch.RoleOf(t.Name) == arch.Norm
+	return len(t.Shape) == 2 && arch.RoleOf(t.Name) == arch.Norm && (slices.Min(t.Shape) == 1 || arch.IsHeadNorm(t.Name))
 }
 
 // shareFiles finds the head that repeats the embeddings byte for byte, as some

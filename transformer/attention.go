@@ -132,8 +132,13 @@ func (t *rotating) Do(_, i int) error {
 // rotate normalizes heads where there is a norm, each or all together, and turns them.
 func (p *pass) rotate(heads, norm []float32, turn rotation) {
 	c := p.model.Config
-	if norm != nil {
-		normRows(c, heads, heads, norm, len(norm))
+	n := len(norm)
+	if c.HeadNorms {
+		n = c.HeadDim
+	}
+	for at := 0; n > 0 && at < len(heads); at += n {
+		head := heads[at:][:n]
+		normOf(c, head, head, norm[at%len(norm):][:n])
 	}
 	for at := 0; at < len(heads); at += c.HeadDim {
 		turn.apply(heads[at:][:c.HeadDim])

@@ -113,10 +113,10 @@ func selfAttention(c *arch.Config, l, context, position int, get func(string) []
 	}
 	if c.Latent.KV == 0 {
 		for n := range c.Heads {
-			head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], get("self_attn.q_norm.weight"))
+			head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], headNorm(c, get("self_attn.q_norm.weight"), n))
 		}
 		for n := range c.KVHeads {
-			head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], get("self_attn.k_norm.weight"))
+			head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], headNorm(c, get("self_attn.k_norm.weight"), n))
 		}
 	}
 	*keys, *values = append(*keys, k), append(*values, v)
@@ -390,6 +390,14 @@ func lead(values []float64, order []int, n int) float64 {
 	}
 	a, b := values[order[n-1]], values[order[n]]
 	return (a - b) / (math.Abs(a) + math.Abs(b))
+}
+
+// headNorm is the weights of a head's norm.
+func headNorm(c *arch.Config, weights []float64, n int) []float64 {
+	if c.HeadNorms {
+		return weights[n*c.HeadDim:][:c.HeadDim]
+	}
+	return weights
 }
 
 // head normalizes a query or key head, where the model does, and turns it.

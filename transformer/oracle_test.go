@@ -178,6 +178,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 		c.SwiGLUAlpha, c.SwiGLULimit = 1.5, 0.8
 	}
 	c.WholeNorm, c.NoPreNorms = c.QKNorm && yes("whole norm"), c.PostNorms && yes("no pre-norms")
+	c.HeadNorms = c.QKNorm && !c.WholeNorm && yes("head norms")
 	if yes("no rope") {
 		c.NoRope = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "without rope")
 	}
@@ -224,6 +225,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 	if yes("latent") {
 		c.LayerNorm = false
 		c.Latent = arch.Latent{KV: number("kv rank", 1, 40), Query: number("query rank", 0, 40), Value: number("value", 1, c.HeadDim), NormEps: 1e-3}
+		c.HeadNorms = false
 		c.KVHeads, c.QKNorm, c.WholeNorm, c.FusedQKV, c.GatedAttention, c.Sinks, c.NoRope, c.SlidingWindow, c.Local = c.Heads, false, false, false, false, false, nil, 0, nil
 		c.Rope.Dim = max(2, c.Rope.Dim)
 	}

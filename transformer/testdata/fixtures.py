@@ -250,6 +250,10 @@ def main():
     fixture("cohere", cohere(hf.CohereConfig))
     fixture("cohere-scaled", cohere(hf.CohereConfig, logit_scale=0.5, layer_norm_eps=1e-2), weights="cohere")
     fixture("cohere-untied", cohere(hf.CohereConfig, tie_word_embeddings=False, attention_bias=True))
+    # As Command R+: each head has a norm of its own.
+    fixture("cohere-heads", cohere(hf.CohereConfig, use_qk_norm=True))
+    fixture("cohere-heads-untied", cohere(hf.CohereConfig, use_qk_norm=True, hidden_size=30, num_attention_heads=3, num_key_value_heads=3, tie_word_embeddings=False, attention_bias=True))
+    fixture("cohere-heads-eps", cohere(hf.CohereConfig, use_qk_norm=True, layer_norm_eps=1e-1, rope_parameters=dict(rope_theta=500.0, rope_type="linear", factor=4.0)), weights="cohere-heads")
     fixture("cohere2", cohere(hf.Cohere2Config, sliding_window=6, num_hidden_layers=4))
     fixture("cohere2-layers", cohere(hf.Cohere2Config, sliding_window=5, num_hidden_layers=4, layer_types=["full_attention", "sliding_attention"] * 2), weights="cohere2")
     fixture("cohere2-bias", cohere(hf.Cohere2Config, sliding_window=3, layer_types=["full_attention", "sliding_attention"], attention_bias=True, tie_word_embeddings=False))

@@ -123,6 +123,14 @@ var families = []family{
 		},
 	},
 	{
+		names: []string{"granitemoehybrid", "granitehybrid"},
+		about: "Granite 4, hybrid: Mamba-2 in most layers, attention in some, as a rule without rotary embeddings; experts in some models, and a shared one",
+		defaults: `{"vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
+			"attention_multiplier": 1, "embedding_multiplier": 1, "residual_multiplier": 1, "logits_scaling": 1, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true,
+			"shared_intermediate_size": 1024, "mamba_n_heads": 128, "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_head": "auto", "mamba_d_conv": 4, "mamba_expand": 2, "mamba_conv_bias": true}`,
+		adjust: graniteHybrid,
+	},
+	{
 		names:    []string{"mixtral"},
 		about:    "Mixtral: experts",
 		defaults: `{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}`,
@@ -414,6 +422,27 @@ func granite(c *Config, h *hfConfig) error {
 	}
 	c.AttnScale, c.EmbedScale, c.ResidualScale, c.LogitScale = h.AttnMultiplier, h.EmbedMultiplier, h.ResidualMultiplier, float32(1/h.LogitsScaling)
 	return nil
+}
+
+// graniteHybrid reads what sets Granite's hybrids apart.
+func graniteHybrid(c *Config, h *hfConfig) error {
+	switch {
+	case c.Experts.Count == 0:
+		c.FFN = cmp.Or(h.SharedFFN, c.FFN)
+	case h.SharedFFN > 0:
+		c.Experts.Shared = h.SharedFFN
+	}
+	c.Experts.SharedGate = false
+	if h.PositionType != "rope" {
+		c.NoRope = slices.Repeat([]bool{true}, c.Layers)
+	}
+	if err := h.mamba(c); err != nil {
+		return err
+	}
+	if err := h.mambaLayers(c); err != nil {
+		return err
+	}
+	return granite(c, h)
 }
 
 // cohere is what Cohere's models share.

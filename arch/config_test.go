@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -73,6 +74,15 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"granite", edits{"residual_multiplier": 0}, "residual_multiplier 0"},
 		{"granite", edits{"logits_scaling": 0}, "logits_scaling 0"},
 		{"granite", edits{"residual_multiplier": -1}, "residuals times -1"},
+		{"granitemoehybrid", edits{"mamba_n_heads": 5}, "52 values for mamba_n_heads 5"},
+		{"granitemoehybrid", edits{"mamba_n_heads": 0}, "mamba_n_heads 0"},
+		{"granitemoehybrid", edits{"mamba_n_groups": 3}, "3 heads of keys for 4 of values"},
+		{"granitemoehybrid", edits{"mamba_d_head": 12}, "mamba_d_head 12 for 52 values of 4 heads"},
+		{"granitemoehybrid", edits{"mamba_d_head": "wide"}, "mamba_d_head wide"},
+		{"granitemoehybrid", edits{"mamba_d_conv": 1}, "convolutions over 1 tokens"},
+		{"granitemoehybrid", edits{"mamba_d_state": 0}, "states of 2 heads of 0"},
+		{"granitemoehybrid", edits{"mamba_expand": 1 << 40}, "mamba_expand 1099511627776"},
+		{"granitemoehybrid", edits{"layer_types": []string{"mamba"}}, "layer_types names 1 of 4"},
 		{"olmoe", edits{"clip_qkv": 8}, "clip_qkv 8"},
 		{"mixtral", edits{"num_local_experts": -1}, "number of experts -1"},
 		{"mixtral", edits{"num_local_experts": 1 << 20}, "number of experts"},
@@ -109,7 +119,7 @@ func TestParseConfigRefuses(t *testing.T) {
 
 func TestUnknownArchitecture(t *testing.T) {
 	_, err := ParseConfig(edited(t, "llama", edits{"model_type": "gpt2"}))
-	const want = `config.json: model_type "gpt2" is not one of cohere, cohere2, deepseek_v2, deepseek_v3, gemma2, gemma3, gemma3_text, glm4_moe, glm4_moe_lite, gpt-oss, gpt_oss, granite, granitemoe, granitemoeshared, lfm2, lfm2_moe, llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_5, qwen3_5_moe, qwen3_5_moe_text, qwen3_5_text, qwen3_moe, qwen3_next, qwen3moe, smollm3: unknown architecture`
+	const want = `config.json: model_type "gpt2" is not one of cohere, cohere2, deepseek_v2, deepseek_v3, gemma2, gemma3, gemma3_text, glm4_moe, glm4_moe_lite, gpt-oss, gpt_oss, granite, granitehybrid, granitemoe, granitemoehybrid, granitemoeshared, lfm2, lfm2_moe, llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_5, qwen3_5_moe, qwen3_5_moe_text, qwen3_5_text, qwen3_moe, qwen3_next, qwen3moe, smollm3: unknown architecture`
 	if !errors.Is(err, ErrArchitecture) || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}
@@ -128,6 +138,9 @@ func TestDefaults(t *testing.T) {
 		what      string
 		got, want any
 	}{
+		{"Granite's heads", parse("granitemoehybrid", edits{"mamba_d_head": "auto"}).Mixers.ValueDim, 13},
+		{"Granite's layers", parse("granitemoehybrid", edits{"layer_types": nil}).Mixers.Of, slices.Repeat([]Mixer{MambaMixer}, 4)},
+		{"Granite without Mamba", parse("granitemoehybrid", edits{"layer_types": slices.Repeat([]string{"attention"}, 4)}).Mixers, Mixers{}},
 		{"Mistral's window", parse("mistral", edits{"sliding_window": "missing"}).SlidingWindow, 4096},
 		{"Mistral's window, null", parse("mistral", edits{"sliding_window": nil}).SlidingWindow, 0},
 		{"Gemma 2's soft cap", parse("gemma2", edits{"attn_logit_softcapping": "missing"}).AttnSoftcap, float32(50)},

@@ -53,6 +53,7 @@ type hfConfig struct {
 
 	hfExperts
 	hfMixers
+	hfMamba
 	hfLatent
 
 	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings

@@ -240,6 +240,9 @@ func TestRefusedByName(t *testing.T) {
 		{"qwen3_5_text", edits{"layer_types": []string{"linear_attention", "full_attention", "sliding_attention", "linear_attention"}}, "sliding_attention"},
 		{"qwen3_next", edits{"rope_parameters": edits{"rope_type": "default", "mrope_section": []int{1, 2}}}, "rope_parameters: mrope_section"},
 		{"lfm2", edits{"layer_types": []string{"conv", "full_attention", "mamba", "conv"}}, "mamba"},
+		{"granitemoehybrid", edits{"time_step_limit": []float64{0, 0.1}}, "time_step_limit [0,0.1]"},
+		{"granitemoehybrid", edits{"mamba_new": 1}, "mamba_new 1"},
+		{"granitemoehybrid", edits{"layer_types": []string{"mamba", "full_attention", "mamba", "sliding_attention"}}, "sliding_attention"},
 		{"phi3", edits{"rope_parameters": edits{"rope_type": "linear", "factor": 2}}, `"linear"`},
 		{"llama", edits{"per_layer_config": edits{"1": edits{"head_dim": 4}}}, "per_layer_config"},
 		{"llama", edits{"no_rope_layers": []int{1, 0}}, "no_rope_layers"},
@@ -279,9 +282,10 @@ func TestPublished(t *testing.T) {
 			"lm_head_bias": false, "interpolate_factor": 1, "full_attn_mod": 1},
 		"qwen3_5_moe_text": {"mtp_num_hidden_layers": 1, "mtp_use_dedicated_embeddings": false, "attn_output_gate": true, "mamba_ssm_dtype": "float32",
 			"mlp_only_layers": []int{}, "full_attention_interval": 4, "output_router_logits": false, "router_aux_loss_coef": 0.001},
-		"lfm2":   {"block_dim": 28, "block_norm_eps": 1e-5, "block_use_swiglu": true, "conv_dim": 28, "num_heads": 2, "use_pos_enc": true, "theta": 1000000.0},
-		"gemma2": {"cache_implementation": "hybrid", "hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu_pytorch_tanh"},
-		"gemma3": {"cache_implementation": "hybrid", "attn_logit_softcapping": nil, "use_bidirectional_attention": false, "_sliding_window_pattern": 6},
+		"lfm2":             {"block_dim": 28, "block_norm_eps": 1e-5, "block_use_swiglu": true, "conv_dim": 28, "num_heads": 2, "use_pos_enc": true, "theta": 1000000.0},
+		"granitemoehybrid": {"init_method": "mup", "normalization_function": "rmsnorm", "position_embedding_type": "nope", "time_step_limit": nil},
+		"gemma2":           {"cache_implementation": "hybrid", "hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu_pytorch_tanh"},
+		"gemma3":           {"cache_implementation": "hybrid", "attn_logit_softcapping": nil, "use_bidirectional_attention": false, "_sliding_window_pattern": 6},
 	} {
 		if _, err := ParseConfig(edited(t, fixture, e)); err != nil {
 			t.Errorf("%s: %v", fixture, err)

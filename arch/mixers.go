@@ -14,19 +14,24 @@ const (
 	AttentionMixer Mixer = "attention"
 	ConvMixer      Mixer = "short_convolution" // between two gates (LFM2)
 	DeltaMixer     Mixer = "gated_delta_net"   // Yang et al. 2024 (Qwen 3.5)
+	MambaMixer     Mixer = "mamba2"            // Dao and Gu 2024 (Granite 4)
 )
 
 // Mixers says how the layers without attention are built. The zero value has none.
 type Mixers struct {
 	Of   []Mixer // per layer; nil: all have attention
 	Taps int     // tokens that a convolution sees, the newest included
-	Bias bool    // short convolutions have biases, and what is before and behind them
+	Bias bool    // convolutions have biases; short ones, and what is before and behind them
 
 	// Delta nets have KeyHeads heads of queries and keys of KeyDim values, and for each as many of values, of
 	// ValueDim values, that there are ValueHeads. Grouped: their projections lie together by heads of keys.
+	// Mamba-2 layers have as much in other words: each head's state is of KeyDim by ValueDim values, and those of a
+	// group, that there are KeyHeads, are written to and read by the same keys and queries.
 	KeyHeads, ValueHeads int
 	KeyDim, ValueDim     int
 	Grouped              bool
+
+	Mamba Mamba // what only Mamba-2 layers have
 }
 
 // maxTaps bounds what a convolution sees.
@@ -46,12 +51,12 @@ func (m *Mixers) check(layers int) error {
 	if m.Taps < 2 || m.Taps > maxTaps {
 		return fmt.Errorf("convolutions over %d tokens are not in 2..%d: %w", m.Taps, maxTaps, ErrConfig)
 	}
-	if !slices.Contains(m.Of, DeltaMixer) {
+	if !slices.Contains(m.Of, DeltaMixer) && !m.HasMamba() {
 		return nil
 	}
 	for _, n := range []int{m.KeyHeads, m.ValueHeads, m.KeyDim, m.ValueDim} {
 		if n < 1 || n > 1<<12 {
-			return fmt.Errorf("delta nets of %d heads of %d, and %d of %d: %w", m.KeyHeads, m.KeyDim, m.ValueHeads, m.ValueDim, ErrConfig)
+			return fmt.Errorf("states of %d heads of %d, and %d of %d: %w", m.KeyHeads, m.KeyDim, m.ValueHeads, m.ValueDim, ErrConfig)
 		}
 	}
 	if m.ValueHeads%m.KeyHeads != 0 || m.ValueHeads*m.ValueDim > 1<<20 || m.KeyHeads*m.KeyDim > 1<<20 {
@@ -60,7 +65,10 @@ func (m *Mixers) check(layers int) error {
 	return nil
 }
 
-// Keys and Values are how many values queries, or keys, and values of all heads of a delta net have.
+// HasMamba tells whether some layer is Mamba-2's.
+func (m *Mixers) HasMamba() bool { return slices.Contains(m.Of, MambaMixer) }
+
+// Keys and Values are how many values queries, or keys, and values of all heads of a delta net have, or of a Mamba-2 layer.
 func (m *Mixers) Keys() int   { return m.KeyHeads * m.KeyDim }
 func (m *Mixers) Values() int { return m.ValueHeads * m.ValueDim }
 
@@ -78,7 +86,7 @@ func (c *Config) State(layer int) int {
 	switch c.Mixer(layer) {
 	case ConvMixer:
 		return (m.Taps - 1) * c.Hidden
-	case DeltaMixer: // what a convolution sees, and a matrix for each head of values
+	case DeltaMixer, MambaMixer: // what a convolution sees, and a matrix for each head of values
 		return (m.Taps-1)*c.MixerWidth() + m.KeyDim*m.Values()
 	}
 	return 0
@@ -98,7 +106,11 @@ func (c *Config) MixerWidth() int {
 // mixerWeights lists the tensors of what a layer has in place of attention.
 func (c *Config) mixerWeights(add *layerList) {
 	m := &c.Mixers
-	if c.Mixer(add.layer) == DeltaMixer {
+	switch c.Mixer(add.layer) {
+	case MambaMixer:
+		c.mambaWeights(add)
+		return
+	case DeltaMixer:
 		keys, values := m.Keys(), m.Values()
 		if m.Grouped {
 			add.matrix("linear_attn.in_proj_qkvz", c.Hidden, Part{MixerInput, 2*keys + 2*values})

@@ -107,6 +107,13 @@ var names = []struct {
 	{huggingFace: "model.layers.N.conv.in_proj", gguf: "blk.N.shortconv.in_proj"},
 	{huggingFace: "model.layers.N.conv.conv", gguf: "blk.N.shortconv.conv"},
 	{huggingFace: "model.layers.N.conv.out_proj", gguf: "blk.N.shortconv.out_proj"},
+	{huggingFace: "model.layers.N.mamba.in_proj", gguf: "blk.N.ssm_in"},
+	{huggingFace: "model.layers.N.mamba.conv1d", gguf: "blk.N.ssm_conv1d"},
+	{huggingFace: "model.layers.N.mamba.dt_bias", gguf: "blk.N.ssm_dt.bias"},
+	{huggingFace: "model.layers.N.mamba.A_log", gguf: "blk.N.ssm_a"},
+	{huggingFace: "model.layers.N.mamba.D", gguf: "blk.N.ssm_d"},
+	{huggingFace: "model.layers.N.mamba.norm", gguf: "blk.N.ssm_norm"},
+	{huggingFace: "model.layers.N.mamba.out_proj", gguf: "blk.N.ssm_out"},
 	{huggingFace: "model.layers.N.post_attention_layernorm", gguf: "blk.N.ffn_norm", postNorms: "blk.N.post_attention_norm"},
 	{huggingFace: "model.layers.N.pre_feedforward_layernorm", postNorms: "blk.N.ffn_norm"},
 	{huggingFace: "model.layers.N.post_feedforward_layernorm", postNorms: "blk.N.post_ffw_norm"},
@@ -181,6 +188,7 @@ const (
 	Router    Role = "router" // chooses experts, or how much of one is added
 	Bias      Role = "bias"
 	Filter    Role = "filter" // of a convolution over a few tokens
+	State     Role = "state"  // how fast a recurrence forgets, or how much of its input it adds to its output
 )
 
 // RoleOf recognises a tensor by the usual names, also those of families that do not run here.
@@ -198,6 +206,8 @@ func RoleOf(name string) Role {
 		return Router
 	case strings.HasSuffix(name, ".bias"):
 		return Bias
+	case isState(name):
+		return State
 	case isFilter(name):
 		return Filter
 	case name == "output.weight":
@@ -218,9 +228,9 @@ func isRouter(name string) bool {
 	return false
 }
 
-// IsHeadNorm recognises a norm of queries or keys.
+// IsHeadNorm recognises a norm of queries or keys, or of what a Mamba-2 layer answers, as GGUF files have it by groups.
 func IsHeadNorm(name string) bool {
-	for _, end := range []string{"q_norm.weight", "k_norm.weight"} {
+	for _, end := range []string{"q_norm.weight", "k_norm.weight", ".ssm_norm.weight"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}
@@ -231,6 +241,16 @@ func IsHeadNorm(name string) bool {
 // isFilter recognises the filter of a convolution.
 func isFilter(name string) bool {
 	for _, end := range []string{".conv.conv.weight", ".conv1d.weight", ".shortconv.conv.weight", ".ssm_conv1d.weight"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// isState recognises vectors of a recurrence, which GGUF files have as [n, 1].
+func isState(name string) bool {
+	for _, end := range []string{".A_log", ".D", ".ssm_a", ".ssm_d"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}

@@ -197,7 +197,7 @@ func TestRoles(t *testing.T) {
 			want = Head
 		case strings.Contains(n.gguf, "_inp"):
 			want = Router
-		case strings.HasSuffix(n.gguf, "conv.conv"):
+		case strings.HasSuffix(n.gguf, "conv.conv"), strings.HasSuffix(n.gguf, "conv1d"):
 			want = Filter
 		}
 		for _, name := range []string{n.huggingFace, n.gguf, n.postNorms} {

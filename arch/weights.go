@@ -21,6 +21,8 @@ type Weight struct {
 	Filter bool
 	// Heads says that it is a norm's weights for each head, [heads, values], which is no such matrix either.
 	Heads bool
+	// Groups, if not 0, is how many parts of equal length a vector has, which may be a dimension of their own.
+	Groups int
 	// Experts, if not 0, is how many experts the matrix is of, one below the other: each has all
 	// Parts. Checkpoints have it as [experts, rows of one, columns].
 	Experts int
@@ -53,10 +55,11 @@ const (
 	MixerInput        Use = "mixer_input" // of a layer without attention: its first matrix
 	MixerGate         Use = "mixer_gate"  // of a delta net's output
 	MixerRate         Use = "mixer_rate"  // how much of a token a delta net takes over; grouped, with MixerStep
-	MixerStep         Use = "mixer_step"  // how much it forgets before that
+	MixerStep         Use = "mixer_step"  // how much it forgets before that; how long a step of a Mamba-2 layer is
 	StepBias          Use = "step_bias"   // a vector
 	DecayLog          Use = "decay_log"   // a vector
-	MixerNorm         Use = "mixer_norm"  // of a delta net's output, each head
+	Skip              Use = "skip"        // a vector: how much of its input each head of a Mamba-2 layer adds to its output
+	MixerNorm         Use = "mixer_norm"  // of a delta net's output, each head; of a Mamba-2 layer's, each group
 	ConvFilter        Use = "conv_filter"
 	ConvBias          Use = "conv_bias" // a vector
 	MixerOutput       Use = "mixer_output"
@@ -183,6 +186,11 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 		return append(add.list, c.expertWeights(l, has)...)
 	}
 	gate, up := Part{FFNGate, c.FFN}, Part{FFNUp, c.FFN}
+	if has(LayerName(l, fusedShared)) && !has(LayerName(l, "mlp.gate_proj.weight")) { // what others have beside experts, Granite has in their place, too
+		add.projection(strings.TrimSuffix(fusedShared, ".weight"), c.Hidden, c.FFNBias, gate, up)
+		add.projection("mlp.shared_expert.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
+		return add.list
+	}
 	if c.FusedGate {
 		add.projection("mlp.gate_up_proj", c.Hidden, c.FFNBias, gate, up)
 	} else {
@@ -346,6 +354,9 @@ func (w *Weight) check(shape []int, ok bool) error {
 func (w *Weight) Fits(shape []int) bool {
 	if w.Filter {
 		return slices.Equal(shape, w.Shape) || slices.Equal(shape, []int{w.Shape[0], 1, w.Shape[1]})
+	}
+	if w.Groups > 0 && slices.Equal(shape, []int{w.Groups, w.Shape[0] / w.Groups}) {
+		return true
 	}
 	if len(w.Shape) == 1 && isVector(shape, w.Shape[0]) || w.Experts > 0 && slices.Equal(shape, w.Stacked()) {
 		return true

@@ -182,7 +182,7 @@ func TestFamilies(t *testing.T) {
 			}
 			for l := range c.layers.Config.Layers {
 				switch mixers := &c.layers.Config.Mixers; {
-				case c.layers.Config.Mixer(l) == arch.ConvMixer:
+				case c.layers.Config.Mixer(l) == arch.ConvMixer, c.layers.Config.Mixer(l) == arch.MambaMixer:
 					matrices -= 2
 				case c.layers.Config.Mixer(l) == arch.DeltaMixer && mixers.Grouped:
 					matrices--
@@ -194,12 +194,14 @@ func TestFamilies(t *testing.T) {
 					switch c.layers.Config.Architecture { // gate and up projections are one
 					case "granitemoe":
 						matrices--
-					case "granitemoeshared":
+					case "granitemoeshared", "granitemoehybrid":
 						matrices -= 2
 					}
 					if c.layers.Config.Experts.Shared > 0 {
 						matrices += 3
 					}
+				} else if c.layers.Config.Architecture == "granitemoehybrid" {
+					matrices--
 				}
 			}
 			sameAsOracle(t, opened(t, readFile(t, path)), oracle(t, dir, list), matrices)

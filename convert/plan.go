@@ -169,11 +169,13 @@ func keepExact(t *checkpoint.Tensor, asked string) string {
 		return "bias"
 	case arch.RoleOf(t.Name) == arch.Filter:
 		return "filter of a convolution"
+	case arch.RoleOf(t.Name) == arch.State:
+		return "of a recurrence"
 	}
 	return asked
 }
 
-// isNorm recognises a norm that is stored as [n, 1] or [1, n], or is one of each head.
+// isNorm recognises a norm that is stored as [n, 1] or [1, n], or by heads or groups.
 func isNorm(t *checkpoint.Tensor) bool {
 	return len(t.Shape) == 2 && arch.RoleOf(t.Name) == arch.Norm && (slices.Min(t.Shape) == 1 || arch.IsHeadNorm(t.Name))
 }

@@ -58,6 +58,9 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 		l := b.linear(p.Use)
 		switch {
 		case l == nil:
+			if p.Use == arch.DecayLog && m.Config.Mixer(w.Layer) == arch.MambaMixer {
+				vector = decays(vector, m.Config.Mixers.Mamba.Decays)
+			}
 			*b.vector(p.Use) = vector
 		case vector != nil && w.Experts > 0:
 			l.Bias = vector
@@ -136,6 +139,8 @@ func (b *block) vector(u arch.Use) *[]float32 {
 		return &b.Mixer.step
 	case arch.DecayLog:
 		return &b.Mixer.decay
+	case arch.Skip:
+		return &b.Mixer.skip
 	case arch.MixerNorm:
 		return &b.Mixer.norm
 	case arch.RouterBias:

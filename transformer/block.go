@@ -75,6 +75,8 @@ func (p *pass) mixTokens(ctx context.Context, l int, b *block, y, x []float32) e
 		return p.convolveLayer(ctx, l, &b.Mixer, y, x)
 	case arch.DeltaMixer:
 		return p.deltaRows(ctx, l, &b.Mixer, y, x)
+	case arch.MambaMixer:
+		return p.mambaRows(ctx, l, &b.Mixer, y, x)
 	}
 	return p.attend(ctx, l, &b.Attention, y, x)
 }

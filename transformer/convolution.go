@@ -6,13 +6,14 @@ import (
 )
 
 // mixer is what a layer has in place of attention. A short convolution is one over a few tokens between two gates:
-// out(c · conv(b · x)), where in gives b, c and x (LFM2, Liquid AI 2025). For delta nets see deltaRows.
+// out(c · conv(b · x)), where in gives b, c and x (LFM2, Liquid AI 2025). For delta nets see deltaRows, for Mamba-2 mambaRows.
 type mixer struct {
 	In, Out linear
 	convolution
 
-	Gate, Rate, Step  linear    // of delta nets; of grouped ones In and Rate have all
-	step, decay, norm []float32 // of delta nets: biases of Step, logarithms of how fast heads forget, the norm of answers
+	Gate, Rate, Step  linear    // of delta nets; of grouped ones In and Rate have all. Mamba-2 has no Rate
+	step, decay, norm []float32 // biases of Step, how fast heads forget, of delta nets its logarithms, and the norm of answers
+	skip              []float32 // of Mamba-2: how much of its input each head adds to its answer
 }
 
 // convolution has a filter for each channel of vectors, over a token and those just before it.
@@ -54,7 +55,7 @@ func (f *convolution) convolve(y, x, past []float32, width, a, b int) {
 // mixerScratch is the memory of a layer without attention for a pass.
 type mixerScratch struct {
 	in, between, out []float32
-	gates, rates     []float32 // of delta nets
+	gates, rates     []float32 // of delta nets and of Mamba-2
 	runs             []run
 }
 

@@ -136,11 +136,7 @@ func unit(x []float32, size float64) {
 
 // forget is what a state is multiplied by before a token: e^(−e^decay · ln(1+e^(x+bias))).
 func forget(x, bias, decay float32) float32 {
-	v := float64(x) + float64(bias)
-	if v <= 20 { // beyond, the logarithm is v
-		v = float64(detmath.Log2(1+detmath.Exp64(v)) * math.Ln2)
-	}
-	return float32(detmath.Exp64(-float64(detmath.Exp64(float64(decay)) * v)))
+	return float32(detmath.Exp64(-float64(detmath.Exp64(float64(decay)) * softplus(float64(x)+float64(bias)))))
 }
 
 // sigmoid returns 1/(1+e^−x).

@@ -39,6 +39,8 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 				y = shortConvolution(c, get, project, h, &inputs[l])
 			case arch.DeltaMixer:
 				y = deltaNet(c, get, project, h, &inputs[l], &memories[l])
+			case arch.MambaMixer:
+				y = mamba2(c, get, project, h, &inputs[l], &memories[l])
 			default:
 				y = selfAttention(c, l, context, position, get, project, h, &keys[l], &values[l])
 			}
@@ -65,6 +67,9 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			case c.FusedGate:
 				both := project("mlp.gate_up_proj", h)
 				y = project("mlp.down_proj", gated(c, both[:c.FFN], both[c.FFN:]))
+			case get("mlp.shared_expert.gate_up_proj.weight") != nil:
+				both := project("mlp.shared_expert.gate_up_proj", h)
+				y = project("mlp.shared_expert.down_proj", gated(c, both[:c.FFN], both[c.FFN:]))
 			default:
 				y = project("mlp.down_proj", gated(c, project("mlp.gate_proj", h), project("mlp.up_proj", h)))
 			}
@@ -250,6 +255,47 @@ func deltaNet(c *arch.Config, get func(string) []float64, project func(string, [
 		}
 	}
 	return project("linear_attn.out_proj", out)
+}
+
+// mamba2 is a Mamba-2 layer, with the inputs that came before and what they have left.
+func mamba2(c *arch.Config, get func(string) []float64, project func(string, []float64) []float64, h []float64, inputs *[][]float64, memory *[]float64) []float64 {
+	m := &c.Mixers
+	all := project("mamba.in_proj", h)
+	z, steps := all[:m.Values()], all[len(all)-m.ValueHeads:]
+	*inputs = append(*inputs, all[m.Values():len(all)-m.ValueHeads])
+	x := convolved(c, get("mamba.conv1d.weight"), get("mamba.conv1d.bias"), *inputs)
+	for i, v := range x {
+		x[i] = v / (1 + math.Exp(-v))
+	}
+	if *memory == nil {
+		*memory = make([]float64, m.KeyDim*m.Values())
+	}
+	out := make([]float64, m.Values())
+	for head := range m.ValueHeads {
+		group := head / (m.ValueHeads / m.KeyHeads) * m.KeyDim
+		key, query := x[m.Values()+group:][:m.KeyDim], x[m.Values()+m.Keys()+group:][:m.KeyDim]
+		step := math.Log1p(math.Exp(steps[head] + get("mamba.dt_bias")[head]))
+		keep := math.Exp(-math.Exp(get("mamba.A_log")[head]) * step)
+		state := (*memory)[head*m.KeyDim*m.ValueDim:][:m.KeyDim*m.ValueDim]
+		for j := range m.ValueDim {
+			at := head*m.ValueDim + j
+			out[at] = get("mamba.D")[head] * x[at]
+			for i := range key {
+				s := &state[j*m.KeyDim+i]
+				*s = *s*keep + step*key[i]*x[at]
+				out[at] += *s * query[i]
+			}
+		}
+	}
+	for i, g := range z {
+		out[i] *= g / (1 + math.Exp(-g))
+	}
+	plain := *c
+	plain.NormOffset = false
+	for g, n := 0, m.Values()/m.KeyHeads; g < len(out); g += n {
+		copy(out[g:], norm(&plain, out[g:][:n], get("mamba.norm.weight")[g:][:n]))
+	}
+	return project("mamba.out_proj", out)
 }
 
 // convolved is the convolution of the last inputs; those before the first are 0.

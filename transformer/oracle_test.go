@@ -189,6 +189,13 @@ func inventConfig(t *rapid.T) *arch.Config {
 			Taps: number("taps", 2, 5), KeyHeads: heads, ValueHeads: heads * number("heads of values", 1, 3), KeyDim: number("key", 1, 20), ValueDim: number("value", 1, 20),
 			Grouped: yes("grouped"), Of: rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.DeltaMixer}), c.Layers, c.Layers).Draw(t, "mixers"),
 		}
+	} else if yes("mamba") {
+		groups := number("groups", 1, 3)
+		c.Mixers = arch.Mixers{
+			Taps: number("taps", 2, 5), Bias: yes("convolution bias"), KeyHeads: groups, ValueHeads: groups * number("heads", 1, 3), KeyDim: number("key", 1, 20), ValueDim: number("value", 1, 20),
+			Of:    rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.MambaMixer}), c.Layers, c.Layers).Draw(t, "mixers"),
+			Mamba: arch.Mamba{InBias: yes("in bias"), OutBias: yes("out bias"), Decays: false},
+		}
 	} else if yes("convolutions") {
 		c.Mixers = arch.Mixers{Taps: number("taps", 2, 5), Bias: yes("convolution bias")}
 		c.Mixers.Of = rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.ConvMixer}), c.Layers, c.Layers).Draw(t, "mixers")

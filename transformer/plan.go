@@ -371,7 +371,11 @@ func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 
 // filters is how many numbers a layer has in place of attention that no vector is multiplied by, at most.
 func filters(c *arch.Config) int {
-	return (c.Mixers.Taps+1)*c.MixerWidth() + 2*c.Mixers.ValueHeads + c.Mixers.ValueDim
+	norm := c.Mixers.ValueDim
+	if c.Mixers.HasMamba() {
+		norm = c.Mixers.Values()
+	}
+	return (c.Mixers.Taps+1)*c.MixerWidth() + 3*c.Mixers.ValueHeads + norm
 }
 
 // escaped is the Go heap for what a token is multiplied by where matrices have escapes: those that are multiplied by together.

@@ -62,8 +62,11 @@ func mixerFloats(c *arch.Config) int {
 // mixerSizes are those of mixerScratch's parts.
 func mixerSizes(c *arch.Config) (in, between, out, gates, rates int) {
 	width, m := c.MixerWidth(), &c.Mixers
-	if m.KeyHeads == 0 {
+	switch {
+	case m.KeyHeads == 0:
 		return 3 * width, width, width, 0, 0
+	case m.HasMamba():
+		return width, width, m.Values(), m.Values(), m.ValueHeads
 	}
 	return width, width + m.Values(), max(m.Values(), 2*m.ValueHeads), m.Values(), 2 * m.ValueHeads
 }

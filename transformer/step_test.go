@@ -72,6 +72,8 @@ func batchModels(t *testing.T) (ways []*Model, alone [][]solo) {
 	convertTo(t, fixtures+"/lfm2_moe", hybrid, "snr=30")
 	delta := filepath.Join(t.TempDir(), "delta")
 	convertTo(t, fixtures+"/qwen3_next", delta, "snr=30")
+	mamba := filepath.Join(t.TempDir(), "mamba")
+	convertTo(t, fixtures+"/granitemoehybrid", mamba, "snr=30")
 	for _, c := range []struct {
 		dir  string
 		o    Options
@@ -84,6 +86,8 @@ func batchModels(t *testing.T) (ways []*Model, alone [][]solo) {
 		{fixtures + "/phi3", Options{Context: 40}, []Options{{Chunk: 9}}},
 		{fixtures + "/lfm2-taps", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}, {Chunk: 1}}},
 		{fixtures + "/qwen3_5_moe_text", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}}},
+		{fixtures + "/granitemoehybrid-dense", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}}},
+		{mamba, Options{Context: 40}, []Options{{Chunk: 6, Threads: 2}, {Memory: 1, Chunk: 7}}},
 		{delta, Options{Context: 40}, []Options{{Chunk: 6, Threads: 2}, {Memory: 1, Chunk: 7}}},
 		{hybrid, Options{Context: 48}, []Options{{Chunk: 5, Threads: 3}, {Memory: 1, Chunk: 7}, {Memory: 1, Threads: 1}}},
 	} {

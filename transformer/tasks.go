@@ -15,6 +15,8 @@ type tasks struct {
 	attending   attending
 	convolving  convolving
 	remembering remembering
+	scanning    scanning
+	gatedNorm   gatedNorm
 	gating      gating
 	activating  activating
 	mixing      mixing

@@ -37,6 +37,7 @@ CLASSES = {
     "cohere": hf.CohereConfig,
     "cohere2": hf.Cohere2Config,
     "granitemoeshared": hf.GraniteMoeSharedConfig,
+    "granitemoehybrid": hf.GraniteMoeHybridConfig,
     "lfm2": hf.Lfm2Config,
     "lfm2_moe": hf.Lfm2MoeConfig,
     "deepseek_v2": hf.DeepseekV2Config,
@@ -53,6 +54,8 @@ def plain(value):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
+    if value == float("inf"):
+        return {"__float__": "Infinity"}  # as save_pretrained writes it
     return value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
 
 

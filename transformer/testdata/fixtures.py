@@ -85,6 +85,9 @@ def old_spelling(config):
     c["rope_scaling"] = None
     if c["model_type"] in ("smollm3", "olmo3", "gpt_oss", "cohere2"):  # which are younger
         c["layer_types"] = layer_types
+    if c["model_type"] == "granitemoehybrid":
+        c["layer_types"] = [{"linear_attention": "mamba", "full_attention": "attention"}[kind] for kind in layer_types]
+        c["position_embedding_type"] = c["position_embedding_type"] or "nope"
     if c["model_type"] == "olmo3":
         rope = rope["full_attention"]
     if "full_attention" in rope:  # Gemma 3
@@ -115,8 +118,8 @@ def old_spelling(config):
 
 @contextlib.contextmanager
 def in_float64(model):
-    """Has delta nets compute in float64, too, whose recurrences go to float32 whatever a model's numbers are."""
-    if not model.config.model_type.startswith(("qwen3_next", "qwen3_5")):
+    """Has recurrences compute in float64, too, which go to float32 whatever a model's numbers are."""
+    if not model.config.model_type.startswith(("qwen3_next", "qwen3_5", "granitemoehybrid", "falcon_h1", "nemotron_h")):
         yield
         return
     with mock.patch.object(torch, "float32", torch.float64), mock.patch.object(torch.Tensor, "float", torch.Tensor.double):
@@ -247,6 +250,24 @@ def main():
     fixture("granitemoeshared-3", granite(hf.GraniteMoeSharedConfig, **{**shared, "num_experts_per_tok": 3}, residual_multiplier=1.0), weights="granitemoeshared")
     fixture("granitemoeshared-tied", granite(
         hf.GraniteMoeSharedConfig, num_local_experts=3, num_experts_per_tok=1, shared_intermediate_size=7, attention_bias=True, tie_word_embeddings=True))
+    fixture("granitemoehybrid", granite_hybrid())
+    fixture("granitemoehybrid-rope", granite_hybrid(position_embedding_type="rope", num_experts_per_tok=3, rms_norm_eps=1e-2), weights="granitemoehybrid")
+    fixture("granitemoehybrid-dense", granite_hybrid(
+        num_local_experts=0, mamba_n_groups=1, mamba_n_heads=13, mamba_d_head=4, mamba_d_conv=2, mamba_conv_bias=False, mamba_proj_bias=True, attention_bias=True,
+        tie_word_embeddings=True, layer_types=["full_attention", "linear_attention", "linear_attention"], num_hidden_layers=3))
+    fixture("falcon_h1", falcon_h1())
+    fixture("falcon_h1-one", falcon_h1(
+        lm_head_multiplier=1.0, embedding_multiplier=1.0, mlp_multipliers=None, key_multiplier=1.0, attention_out_multiplier=1.0, attention_in_multiplier=1.0,
+        ssm_multipliers=None, ssm_in_multiplier=1.0, ssm_out_multiplier=1.0), weights="falcon_h1")
+    fixture("falcon_h1-norm", falcon_h1(
+        mamba_rms_norm=True, mamba_norm_before_gate=False, projectors_bias=True, mamba_proj_bias=True, attention_bias=True, mlp_bias=True, tie_word_embeddings=True,
+        mamba_d_ssm=None, mamba_n_heads=13, mamba_n_groups=1, mamba_d_conv=2))
+    fixture("falcon_h1-first", falcon_h1(mamba_rms_norm=True, mamba_n_heads=6, mamba_d_head=4, mamba_n_groups=3, mamba_conv_bias=False, num_key_value_heads=2))
+    fixture("nemotron_h", nemotron_h())
+    fixture("nemotron_h-groups", nemotron_h(n_group=3, topk_group=2, norm_topk_prob=False, num_experts_per_tok=2, layer_norm_epsilon=1e-2), weights="nemotron_h")
+    fixture("nemotron_h-dense", nemotron_h(
+        layers_block_type=["mlp", "linear_attention", "full_attention", "linear_attention"], n_groups=1, mamba_num_heads=3, conv_kernel=2, use_bias=True, mlp_bias=True, use_conv_bias=False))
+    fixture("nemotron_h-latent", nemotron_h(moe_latent_size=9, n_routed_experts=4, num_key_value_heads=2))
     fixture("cohere", cohere(hf.CohereConfig))
     fixture("cohere-scaled", cohere(hf.CohereConfig, logit_scale=0.5, layer_norm_eps=1e-2), weights="cohere")
     fixture("cohere-untied", cohere(hf.CohereConfig, tie_word_embeddings=False, attention_bias=True))
@@ -367,6 +388,28 @@ def gpt_oss(**change):
 def granite(kind, **change):
     return kind(**{
         **MIXTURE, "embedding_multiplier": 3.0, "attention_multiplier": 0.2, "residual_multiplier": 0.6, "logits_scaling": 4.0, **change})
+
+
+def granite_hybrid(**change):
+    return granite(hf.GraniteMoeHybridConfig, **{
+        "num_hidden_layers": 4, "num_local_experts": 5, "num_experts_per_tok": 2, "shared_intermediate_size": 15, "mamba_n_heads": 4, "mamba_d_head": 13, "mamba_n_groups": 2,
+        "mamba_d_state": 6, "mamba_chunk_size": 5, "layer_types": ["linear_attention", "full_attention", "linear_attention", "linear_attention"], **change})
+
+
+def falcon_h1(**change):
+    return hf.FalconH1Config(**{
+        **MIXTURE, "mamba_d_ssm": 24, "mamba_n_heads": 4, "mamba_n_groups": 2, "mamba_d_state": 7, "mamba_chunk_size": 5, "lm_head_multiplier": 0.7, "embedding_multiplier": 2.5,
+        "mlp_multipliers": [0.8, 1.3], "key_multiplier": 0.9, "attention_out_multiplier": 1.2, "attention_in_multiplier": 0.85, "ssm_multipliers": [0.5, 1.5, 0.7, 1.1, 0.9],
+        "ssm_in_multiplier": 1.25, "ssm_out_multiplier": 0.6, **change})
+
+
+def nemotron_h(**change):
+    config = {
+        **MIXTURE, "layers_block_type": ["linear_attention", "mlp", "full_attention", "moe", "linear_attention", "moe"], "ssm_state_size": 6, "mamba_num_heads": 4, "mamba_head_dim": 7,
+        "n_groups": 2, "chunk_size": 5, "time_step_min": 1e-6, "n_routed_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 13, "moe_shared_expert_intermediate_size": 17,
+        "routed_scaling_factor": 2.5, **change}
+    del config["num_hidden_layers"]
+    return hf.NemotronHConfig(**config)
 
 
 QWEN_EXPERTS = dict(num_experts=5, num_experts_per_tok=3, moe_intermediate_size=13, shared_expert_intermediate_size=17)

@@ -1,0 +1,85 @@
+package arch
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Mamba says how Mamba-2 layers are built besides what [Mixers] say.
+type Mamba struct {
+	InBias, OutBias bool // of the first matrix and of the last one
+	// Decays: checkpoints hold −e^A in place of A, as GGUF files do.
+	Decays bool
+}
+
+// mambaWeights lists the tensors of a Mamba-2 layer. Its first matrix gives a gate, what goes through the convolution
+// (values, keys and queries), and the steps' lengths.
+func (c *Config) mambaWeights(add *layerList) {
+	m, values := &c.Mixers, c.Mixers.Values()
+	add.projection("mamba.in_proj", c.Hidden, m.Mamba.InBias,
+		Part{MixerGate, values}, Part{MixerInput, c.MixerWidth()}, Part{MixerStep, m.ValueHeads})
+	add.filter("mamba.conv1d", ConvFilter, c.MixerWidth(), m.Taps)
+	if m.Bias {
+		add.vector("mamba.conv1d.bias", ConvBias, c.MixerWidth())
+	}
+	add.vector("mamba.dt_bias", StepBias, m.ValueHeads)
+	add.vector("mamba.A_log", DecayLog, m.ValueHeads)
+	add.vector("mamba.D", Skip, m.ValueHeads)
+	add.add(Weight{Name: "mamba.norm.weight", Shape: []int{values}, Groups: m.KeyHeads, Parts: []Part{{MixerNorm, values}}})
+	add.projection("mamba.out_proj", values, m.Mamba.OutBias, Part{MixerOutput, c.Hidden})
+}
+
+// hfMamba are the keys of config.json about Mamba-2 layers.
+type hfMamba struct {
+	MambaHeads    int  `json:"mamba_n_heads"`
+	MambaGroups   int  `json:"mamba_n_groups"`
+	MambaState    int  `json:"mamba_d_state"`
+	MambaHeadDim  any  `json:"mamba_d_head"` // a number, or auto
+	MambaTaps     int  `json:"mamba_d_conv"`
+	Expand        int  `json:"mamba_expand"`
+	MambaConvBias bool `json:"mamba_conv_bias"`
+	MambaBias     bool `json:"mamba_proj_bias"`
+
+	PositionType string `json:"position_embedding_type"`
+}
+
+// mamba reads the sizes of Mamba-2 layers.
+func (h *hfConfig) mamba(c *Config) error {
+	values := h.Expand * c.Hidden
+	c.Mixers = Mixers{
+		Taps: h.MambaTaps, Bias: h.MambaConvBias, KeyHeads: h.MambaGroups, ValueHeads: h.MambaHeads, KeyDim: h.MambaState,
+		Mamba: Mamba{InBias: h.MambaBias, OutBias: h.MambaBias},
+	}
+	if h.Expand < 1 || h.Expand > 1<<10 {
+		return fmt.Errorf("mamba_expand %d: %w", h.Expand, ErrConfig)
+	}
+	if h.MambaHeads < 1 || values < 1 || values%h.MambaHeads != 0 {
+		return fmt.Errorf("%d values for mamba_n_heads %d: %w", values, h.MambaHeads, ErrConfig)
+	}
+	c.Mixers.ValueDim = values / h.MambaHeads
+	if n, ok := h.MambaHeadDim.(float64); ok && n != float64(c.Mixers.ValueDim) || !ok && h.MambaHeadDim != "auto" {
+		return fmt.Errorf("mamba_d_head %v for %d values of %d heads: %w", h.MambaHeadDim, values, h.MambaHeads, ErrConfig)
+	}
+	return nil
+}
+
+// mambaLayers reads which layers have attention, and which Mamba-2 in its place, as all have that nothing says it of.
+func (h *hfConfig) mambaLayers(c *Config) error {
+	if h.LayerTypes != nil && len(h.LayerTypes) != c.Layers {
+		return fmt.Errorf("layer_types names %d of %d layers: %w", len(h.LayerTypes), c.Layers, ErrConfig)
+	}
+	c.Mixers.Of = slices.Repeat([]Mixer{MambaMixer}, c.Layers)
+	for l, kind := range h.LayerTypes {
+		switch kind {
+		case "linear_attention", "mamba":
+		case "full_attention", "attention":
+			c.Mixers.Of[l] = AttentionMixer
+		default:
+			return fmt.Errorf("layer_types has %q, not linear_attention or full_attention: %w", kind, ErrKey)
+		}
+	}
+	if !c.Mixers.HasMamba() {
+		c.Mixers = Mixers{}
+	}
+	return nil
+}

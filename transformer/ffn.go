@@ -6,7 +6,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 )
 
-// ffn is the gated feed-forward layer: down(act(gate(x)) · up(x)) (Shazeer 2020).
+// ffn is the gated feed-forward layer: down(act(gate(x)) · up(x)) (Shazeer 2020); or, without a gate, down(act(up(x))).
 type ffn struct {
 	Gate, Up, Down linear
 }
@@ -21,10 +21,17 @@ func (p *pass) feedForward(ctx context.Context, b *block, y, x []float32) error 
 
 // ffn writes one network's output for vectors x to y. Its activations stay in gate.
 func (p *pass) ffn(ctx context.Context, f *ffn, y, x []float32) error {
-	n := len(x) / p.model.Config.Hidden * f.Gate.Rows
+	n := len(x) / p.model.Config.Hidden * f.Up.Rows
 	gate, up := p.gate[:n], p.up[:n]
 	m := p.model
-	if err := m.engine.DotAll(ctx, x, f.Gate.to(gate), f.Up.to(up)); err != nil {
+	if m.Config.PlainFFN { // act(up(x)) · 1
+		for i := range up {
+			up[i] = 1
+		}
+		if err := m.engine.DotAll(ctx, x, f.Up.to(gate)); err != nil {
+			return err
+		}
+	} else if err := m.engine.DotAll(ctx, x, f.Gate.to(gate), f.Up.to(up)); err != nil {
 		return err
 	}
 	parts, size := m.cut(n)
@@ -51,6 +58,9 @@ func (t *activating) Do(_, i int) error {
 // activate replaces g by act(g)·u.
 func (m *Model) activate(g, u []float32) {
 	switch m.Config.Activation {
+	case arch.GELU:
+		m.kernels.GELUMul(g, u)
+		return
 	case arch.GELUTanh:
 		m.kernels.GELUTanhMul(g, u)
 		return

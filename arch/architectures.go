@@ -15,6 +15,8 @@ type family struct {
 	about string // for people: published models, and what they have beyond Llama
 	// defaults are config.json's values where the file leaves them out.
 	defaults string
+	// prepare, if there is one, reads what the usual keys do not say, before them.
+	prepare func(h *hfConfig) error
 	// adjust changes what config.json gave a Llama of the same sizes.
 	adjust func(c *Config, h *hfConfig) error
 
@@ -29,10 +31,7 @@ type family struct {
 func (f *family) section() string { return strings.TrimSuffix(f.names[0], "_text") }
 
 // families is the table of known architectures.
-var families = slices.Concat(decoders, encoders)
-
-// decoders are those that continue texts.
-var decoders = []family{
+var families = []family{
 	{
 		names:  []string{"llama"},
 		about:  "Llama 1 to 3, SmolLM 1 and 2, TinyLlama, Yi, …",
@@ -56,7 +55,7 @@ var decoders = []family{
 	},
 	{
 		names:    []string{"qwen3"},
-		about:    "Qwen 3, dense, and Qwen3-Embedding: norms of query and key heads",
+		about:    "Qwen 3, dense: norms of query and key heads",
 		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32, "head_dim": 128}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.QKNorm = true
@@ -132,6 +131,24 @@ var decoders = []family{
 			"attention_multiplier": 1, "embedding_multiplier": 1, "residual_multiplier": 1, "logits_scaling": 1, "num_local_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true,
 			"shared_intermediate_size": 1024, "mamba_n_heads": 128, "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_head": "auto", "mamba_d_conv": 4, "mamba_expand": 2, "mamba_conv_bias": true}`,
 		adjust: graniteHybrid,
+	},
+	{
+		names: []string{"falcon_h1"},
+		about: "Falcon-H1: attention and Mamba-2 side by side in all layers; factors of most products",
+		defaults: `{"vocab_size": 128000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-5,
+			"max_position_embeddings": 8192, "mamba_d_ssm": 1024, "mamba_n_heads": 128, "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_head": "auto", "mamba_d_conv": 4, "mamba_expand": 2,
+			"mamba_conv_bias": true, "mamba_norm_before_gate": true, "lm_head_multiplier": 1, "embedding_multiplier": 1, "key_multiplier": 1, "attention_in_multiplier": 1,
+			"attention_out_multiplier": 1, "ssm_in_multiplier": 1, "ssm_out_multiplier": 1}`,
+		adjust: falconH1,
+	},
+	{
+		names: []string{"nemotron_h"},
+		about: "Nemotron-H, Nemotron Nano 2 and 3: layers of Mamba-2, of attention without rotary embeddings, of an FFN without gates or of experts, one of these each",
+		defaults: `{"vocab_size": 131072, "hidden_size": 4096, "intermediate_size": 21504, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 4096,
+			"layer_norm_epsilon": 1e-5, "mamba_num_heads": 128, "mamba_head_dim": 64, "n_groups": 8, "ssm_state_size": 128, "conv_kernel": 4, "use_conv_bias": true,
+			"n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 7688, "moe_shared_expert_intermediate_size": 7688, "routed_scaling_factor": 1, "norm_topk_prob": true}`,
+		prepare: nemotronLayers,
+		adjust:  nemotronH,
 	},
 	{
 		names:    []string{"mixtral"},
@@ -328,7 +345,7 @@ var decoders = []family{
 	},
 	{
 		names: []string{"gemma3_text", "gemma3"},
-		about: "Gemma 3, EmbeddingGemma: norms after layers too and of heads, windows in most layers",
+		about: "Gemma 3: norms after layers too and of heads, windows in most layers",
 		// The models that see write only what differs from these.
 		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096, "head_dim": 256, "query_pre_attn_scalar": 256,
 			"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
@@ -339,12 +356,6 @@ var decoders = []family{
 			c.QKNorm = true
 			if c.LocalRope.Theta == 0 {
 				c.LocalRope = Rope{Theta: cmp.Or(h.RopeLocalTheta, 10000)}
-			}
-			if c.Bidirectional = h.Bidirectional; c.Bidirectional {
-				c.TiedHead = false
-				if h.SlidingWindow != nil {
-					*h.SlidingWindow = *h.SlidingWindow/2 + 1
-				}
 			}
 			pattern := cmp.Or(h.SlidingWindowPattern, 6)
 			return c.slide(h, func(l int) bool { return (l+1)%pattern != 0 })

@@ -83,6 +83,17 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"granitemoehybrid", edits{"mamba_d_state": 0}, "states of 2 heads of 0"},
 		{"granitemoehybrid", edits{"mamba_expand": 1 << 40}, "mamba_expand 1099511627776"},
 		{"granitemoehybrid", edits{"layer_types": []string{"mamba"}}, "layer_types names 1 of 4"},
+		{"falcon_h1", edits{"ssm_multipliers": []float64{1, 1, 1, 1}}, "ssm_multipliers [1 1 1 1]"},
+		{"falcon_h1", edits{"mlp_multipliers": []float64{1, 0}}, "mlp_multipliers [1 0]"},
+		{"falcon_h1", edits{"ssm_out_multiplier": 0}, "ssm_out_multiplier [0]"},
+		{"falcon_h1", edits{"ssm_in_multiplier": 1e5, "ssm_multipliers": []float64{1e5, 1, 1, 1, 1}}, "mixer_gate times 100000 and 100000"},
+		{"falcon_h1", edits{"key_multiplier": -1}, "attention scale -"},
+		{"falcon_h1", edits{"mamba_d_ssm": 25}, "25 values for mamba_n_heads 4"},
+		{"nemotron_h", edits{"layers_block_type": []string{"mlp", "conv"}}, `"conv"`},
+		{"nemotron_h", edits{"layers_block_type": nil, "hybrid_override_pattern": "M?"}, "'?'"},
+		{"nemotron_h", edits{"mlp_bias": true}, "mlp_bias true"},
+		{"nemotron_h", edits{"routed_scaling_factor": 0}, "routed_scaling_factor 0"},
+		{"nemotron_h", edits{"layers_block_type": []string{}}, "number of layers 0"},
 		{"olmoe", edits{"clip_qkv": 8}, "clip_qkv 8"},
 		{"mixtral", edits{"num_local_experts": -1}, "number of experts -1"},
 		{"mixtral", edits{"num_local_experts": 1 << 20}, "number of experts"},
@@ -119,7 +130,7 @@ func TestParseConfigRefuses(t *testing.T) {
 
 func TestUnknownArchitecture(t *testing.T) {
 	_, err := ParseConfig(edited(t, "llama", edits{"model_type": "gpt2"}))
-	const want = `config.json: model_type "gpt2" is not one of bert, cohere, cohere2, deepseek_v2, deepseek_v3, gemma2, gemma3, gemma3_text, glm4_moe, glm4_moe_lite, gpt-oss, gpt_oss, granite, granitehybrid, granitemoe, granitemoehybrid, granitemoeshared, lfm2, lfm2_moe, llama, mistral, mixtral, modernbert, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_5, qwen3_5_moe, qwen3_5_moe_text, qwen3_5_text, qwen3_moe, qwen3_next, qwen3moe, roberta, smollm3, xlm-roberta: unknown architecture`
+	const want = `config.json: model_type "gpt2" is not one of cohere, cohere2, deepseek_v2, deepseek_v3, falcon_h1, gemma2, gemma3, gemma3_text, glm4_moe, glm4_moe_lite, gpt-oss, gpt_oss, granite, granitehybrid, granitemoe, granitemoehybrid, granitemoeshared, lfm2, lfm2_moe, llama, mistral, mixtral, nemotron_h, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_5, qwen3_5_moe, qwen3_5_moe_text, qwen3_5_text, qwen3_moe, qwen3_next, qwen3moe, smollm3: unknown architecture`
 	if !errors.Is(err, ErrArchitecture) || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}

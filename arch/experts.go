@@ -67,7 +67,7 @@ func (e *Experts) check(layers int) error {
 
 // HasExperts tells whether a layer, counted from 0, is a mixture of experts.
 func (c *Config) HasExperts(layer int) bool {
-	return c.Experts.Count > 0 && (c.Experts.Dense == nil || !c.Experts.Dense[layer])
+	return c.Experts.Count > 0 && c.HasFFN(layer) && (c.Experts.Dense == nil || !c.Experts.Dense[layer])
 }
 
 // WidestFFN is the length between up and down projections of the longest feed-forward network

@@ -54,8 +54,9 @@ type hfConfig struct {
 	hfExperts
 	hfMixers
 	hfMamba
+	hfFalcon
+	hfNemotron
 	hfLatent
-	hfEncoder
 
 	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings
 	NoRopeInterval *int  `json:"no_rope_layer_interval"`
@@ -131,6 +132,11 @@ func parseConfig(text []byte) (*Config, error) {
 	}
 	if err := h.checkExperts(read); err != nil {
 		return nil, err
+	}
+	if f.prepare != nil {
+		if err := f.prepare(h); err != nil {
+			return nil, err
+		}
 	}
 	c, err := h.llama(name)
 	if err != nil {
@@ -245,12 +251,10 @@ func (h *hfConfig) llama(name string) (*Config, error) {
 	switch act {
 	case "", "silu", "swish":
 		c.Activation = SiLU
-	case "gelu", "gelu_python":
-		c.Activation = GELU
 	case "gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh": // one function
 		c.Activation = GELUTanh
 	default:
-		return nil, fmt.Errorf("%s %q is not supported (only silu, gelu or gelu_pytorch_tanh): %w", key, act, ErrKey)
+		return nil, fmt.Errorf("%s %q is not supported (only silu or gelu_pytorch_tanh): %w", key, act, ErrKey)
 	}
 	if err := h.experts(c); err != nil {
 		return nil, err

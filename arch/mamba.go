@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -8,8 +9,58 @@ import (
 // Mamba says how Mamba-2 layers are built besides what [Mixers] say.
 type Mamba struct {
 	InBias, OutBias bool // of the first matrix and of the last one
+	Norm            MambaNorm
+	// Channels are what values, keys and queries are multiplied by before the convolution; 0 stands for 1.
+	Channels [3]float32
 	// Decays: checkpoints hold −e^A in place of A, as GGUF files do.
 	Decays bool
+}
+
+// MambaNorm says how what heads answer is normalized by groups.
+type MambaNorm string
+
+// The norms of Mamba-2 layers: behind their gates as a rule, before them, or none.
+const (
+	NormGated MambaNorm = ""
+	NormFirst MambaNorm = "first"
+	NormNone  MambaNorm = "none"
+)
+
+// Multiplier is what a matrix's vectors are multiplied by, and its products, biases included; 0 stands for 1.
+type Multiplier struct{ In, Out float32 }
+
+// Product is what products without a bias are multiplied by; 0 stands for 1.
+func (m Multiplier) Product() float32 {
+	if m == (Multiplier{}) {
+		return 0
+	}
+	return cmp.Or(m.In, 1) * cmp.Or(m.Out, 1)
+}
+
+func (m Multiplier) check(use Use) error {
+	for _, v := range []float32{m.In, m.Out, m.Product()} {
+		if !(v > -1e6 && v < 1e6) {
+			return fmt.Errorf("%s times %v and %v: %w", use, m.In, m.Out, ErrConfig)
+		}
+	}
+	return nil
+}
+
+// ScaleChannels multiplies the filter [taps, channels] of a layer's convolution by what its channels are multiplied by.
+func (c *Config) ScaleChannels(filter []float32) {
+	m, width := &c.Mixers, c.MixerWidth()
+	if m.Mamba.Channels == [3]float32{} {
+		return
+	}
+	for at := 0; at < len(filter); at += width {
+		first := at
+		for i, n := range []int{m.Values(), m.Keys(), m.Keys()} {
+			for k := range n {
+				filter[first+k] *= cmp.Or(m.Mamba.Channels[i], 1)
+			}
+			first += n
+		}
+	}
 }
 
 // mambaWeights lists the tensors of a Mamba-2 layer. Its first matrix gives a gate, what goes through the convolution
@@ -25,7 +76,9 @@ func (c *Config) mambaWeights(add *layerList) {
 	add.vector("mamba.dt_bias", StepBias, m.ValueHeads)
 	add.vector("mamba.A_log", DecayLog, m.ValueHeads)
 	add.vector("mamba.D", Skip, m.ValueHeads)
-	add.add(Weight{Name: "mamba.norm.weight", Shape: []int{values}, Groups: m.KeyHeads, Parts: []Part{{MixerNorm, values}}})
+	if m.Mamba.Norm != NormNone {
+		add.add(Weight{Name: "mamba.norm.weight", Shape: []int{values}, Groups: m.KeyHeads, Parts: []Part{{MixerNorm, values}}})
+	}
 	add.projection("mamba.out_proj", values, m.Mamba.OutBias, Part{MixerOutput, c.Hidden})
 }
 
@@ -39,6 +92,10 @@ type hfMamba struct {
 	Expand        int  `json:"mamba_expand"`
 	MambaConvBias bool `json:"mamba_conv_bias"`
 	MambaBias     bool `json:"mamba_proj_bias"`
+	MambaInner    *int `json:"mamba_d_ssm"` // values of all heads, where Expand does not say it
+	MambaRMSNorm  bool `json:"mamba_rms_norm"`
+	NormFirst     bool `json:"mamba_norm_before_gate"`
+	ProjectorBias bool `json:"projectors_bias"` // of the last matrix
 
 	PositionType string `json:"position_embedding_type"`
 }
@@ -46,6 +103,9 @@ type hfMamba struct {
 // mamba reads the sizes of Mamba-2 layers.
 func (h *hfConfig) mamba(c *Config) error {
 	values := h.Expand * c.Hidden
+	if h.MambaInner != nil {
+		values = *h.MambaInner
+	}
 	c.Mixers = Mixers{
 		Taps: h.MambaTaps, Bias: h.MambaConvBias, KeyHeads: h.MambaGroups, ValueHeads: h.MambaHeads, KeyDim: h.MambaState,
 		Mamba: Mamba{InBias: h.MambaBias, OutBias: h.MambaBias},

@@ -9,12 +9,15 @@ import (
 // Mixer is how a layer brings a sequence's tokens together.
 type Mixer string
 
-// The mixers. All but attention keep a state of fixed size in place of keys and values.
+// The mixers. Those that are not attention keep a state of fixed size in place of keys and values.
 const (
 	AttentionMixer Mixer = "attention"
 	ConvMixer      Mixer = "short_convolution" // between two gates (LFM2)
 	DeltaMixer     Mixer = "gated_delta_net"   // Yang et al. 2024 (Qwen 3.5)
 	MambaMixer     Mixer = "mamba2"            // Dao and Gu 2024 (Granite 4)
+	// AttentionMamba is both, whose outputs are added (Falcon-H1).
+	AttentionMamba Mixer = "attention_and_mamba2"
+	NoMixer        Mixer = "none" // with [Config.Single]
 )
 
 // Mixers says how the layers without attention are built. The zero value has none.
@@ -66,7 +69,9 @@ func (m *Mixers) check(layers int) error {
 }
 
 // HasMamba tells whether some layer is Mamba-2's.
-func (m *Mixers) HasMamba() bool { return slices.Contains(m.Of, MambaMixer) }
+func (m *Mixers) HasMamba() bool {
+	return slices.Contains(m.Of, MambaMixer) || slices.Contains(m.Of, AttentionMamba)
+}
 
 // Keys and Values are how many values queries, or keys, and values of all heads of a delta net have, or of a Mamba-2 layer.
 func (m *Mixers) Keys() int   { return m.KeyHeads * m.KeyDim }
@@ -80,13 +85,13 @@ func (c *Config) Mixer(layer int) Mixer {
 	return c.Mixers.Of[layer]
 }
 
-// State is how many numbers a layer keeps of a sequence in place of keys and values; 0 with attention.
+// State is how many numbers a layer keeps of a sequence besides keys and values, which it need not have.
 func (c *Config) State(layer int) int {
 	m := &c.Mixers
 	switch c.Mixer(layer) {
 	case ConvMixer:
 		return (m.Taps - 1) * c.Hidden
-	case DeltaMixer, MambaMixer: // what a convolution sees, and a matrix for each head of values
+	case DeltaMixer, MambaMixer, AttentionMamba: // what a convolution sees, and a matrix for each head of values
 		return (m.Taps-1)*c.MixerWidth() + m.KeyDim*m.Values()
 	}
 	return 0
@@ -107,7 +112,7 @@ func (c *Config) MixerWidth() int {
 func (c *Config) mixerWeights(add *layerList) {
 	m := &c.Mixers
 	switch c.Mixer(add.layer) {
-	case MambaMixer:
+	case MambaMixer, AttentionMamba:
 		c.mambaWeights(add)
 		return
 	case DeltaMixer:

@@ -70,7 +70,7 @@ func (c *Config) ToGGUF() (*GGUF, error) {
 func (c *Config) headsByLayer() []uint32 {
 	heads := make([]uint32, c.Layers)
 	for l := range heads {
-		if c.Mixer(l) == AttentionMixer {
+		if c.HasAttention(l) {
 			heads[l] = uint32(c.KVHeads)
 		}
 	}

@@ -181,6 +181,17 @@ func TestFamilies(t *testing.T) {
 				matrices += c.layers.Config.Layers // queries are compressed, too
 			}
 			for l := range c.layers.Config.Layers {
+				if c.layers.Config.Single { // one of all that others have
+					switch {
+					case c.layers.Config.HasExperts(l):
+						matrices += 5 - 7
+					case c.layers.Config.HasAttention(l):
+						matrices += 4 - 7
+					default:
+						matrices += 2 - 7
+					}
+					continue
+				}
 				switch mixers := &c.layers.Config.Mixers; {
 				case c.layers.Config.Mixer(l) == arch.ConvMixer, c.layers.Config.Mixer(l) == arch.MambaMixer:
 					matrices -= 2
@@ -188,6 +199,8 @@ func TestFamilies(t *testing.T) {
 					matrices--
 				case c.layers.Config.Mixer(l) == arch.DeltaMixer:
 					matrices++
+				case c.layers.Config.Mixer(l) == arch.AttentionMamba:
+					matrices += 2
 				}
 				if c.layers.Config.HasExperts(l) {
 					matrices++                            // the router

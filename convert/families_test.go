@@ -17,7 +17,7 @@ import (
 // a weight. Calibrated with a few letters they have not, as no model so small would; but they run.
 func TestConvertedFamilies(t *testing.T) {
 	const fixtures = "../transformer/testdata/fixtures"
-	for _, name := range []string{"gpt_oss-mxfp4", "deepseek_v2", "deepseek_v3", "glm4_moe_lite-tied", "cohere-heads"} {
+	for _, name := range []string{"gpt_oss-mxfp4", "deepseek_v2", "deepseek_v3", "glm4_moe_lite-tied", "cohere-heads", "granitemoehybrid", "falcon_h1-norm", "nemotron_h"} {
 		t.Run(name, func(t *testing.T) {
 			src, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 			for _, file := range []string{"config.json", "model.safetensors"} {

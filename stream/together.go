@@ -14,7 +14,9 @@ type Product struct {
 	A, B int
 	// Y gets, for each vector, B−A products.
 	Y []float32
-	// Bias, of length B−A, is added to them; nil for none.
+	// Scale is what they are multiplied by; 0 stands for 1.
+	Scale float32
+	// Bias, of length B−A, is added to them then; nil for none.
 	Bias []float32
 }
 
@@ -52,16 +54,24 @@ func (p *Product) alone(ctx context.Context, x []float32) error {
 	if _, err := p.W.RowsDot(ctx, p.Y, x, p.A, p.B); err != nil {
 		return err
 	}
-	if len(p.Bias) > 0 {
-		addBias(p.Y, p.B-p.A, len(p.Y)/len(p.Bias), p.Bias)
+	if n := p.B - p.A; n > 0 {
+		finish(p.Y, n, n, len(p.Y)/n, p.Scale, p.Bias)
 	}
 	return nil
 }
 
-// addBias adds a bias to the products of each of the vectors, ldy apart.
-func addBias(y []float32, ldy, batch int, bias []float32) {
+// finish multiplies n products of each of the vectors, ldy apart, by a scale, 0 for none, and adds a bias, nil for none.
+func finish(y []float32, ldy, n, batch int, scale float32, bias []float32) {
+	if scale == 0 && bias == nil {
+		return
+	}
 	for v := range batch {
-		sums := y[v*ldy:][:len(bias)]
+		sums := y[v*ldy:][:n]
+		if scale != 0 {
+			for i := range sums {
+				sums[i] *= scale
+			}
+		}
 		for i, b := range bias {
 			sums[i] += b
 		}
@@ -80,7 +90,7 @@ func (e *Engine) dotOwn(ctx context.Context, x []float32, products []Product) (n
 		if memory == nil && streamed == nil {
 			break
 		}
-		g.add(job{memory: memory, streamed: streamed, y: p.Y, bias: p.Bias, a: p.A, b: p.B})
+		g.add(job{memory: memory, streamed: streamed, y: p.Y, scale: p.Scale, bias: p.Bias, a: p.A, b: p.B})
 		n++
 	}
 	_, err = g.run(ctx)
@@ -167,6 +177,7 @@ type job struct {
 	streamed streamed
 	in       *input
 	y, bias  []float32
+	scale    float32
 	a, b     int
 }
 
@@ -372,8 +383,10 @@ func (g *multiplying) Do(worker, i int) error {
 	} else if err := j.streamed.dotBlock(g.ctx, y, ldy, j.in, worker, p.block, p.lo, p.hi, &g.stats[worker]); err != nil {
 		return err
 	}
+	var bias []float32
 	if j.bias != nil {
-		addBias(y, ldy, g.batch, j.bias[p.lo-j.a:p.hi-j.a])
+		bias = j.bias[p.lo-j.a : p.hi-j.a]
 	}
+	finish(y, ldy, p.hi-p.lo, g.batch, j.scale, bias)
 	return nil
 }

@@ -21,33 +21,16 @@ func (m *Model) assemble(ctx context.Context) error {
 		}
 	}
 	var err error
-	if m.norm, err = m.lastNorm(ctx); err != nil {
+	if m.norm, err = m.vector(ctx, arch.NormName, c.Hidden); err != nil {
 		return err
 	}
 	m.embeddings = m.matrices[c.StoredEmbedding(m.source.has)]
-	if !c.HasHead() {
-		return nil
-	}
 	head := arch.HeadName
 	if c.TiedHead {
 		head = c.StoredEmbedding(m.source.has)
 	}
 	m.head = linear{Name: head, W: m.matrices[head], Rows: c.Vocab}
 	return nil
-}
-
-// lastNorm reads the norm after the last layer, nil if there is none.
-func (m *Model) lastNorm(ctx context.Context) ([]float32, error) {
-	c := m.Config
-	if c.NoLastNorm {
-		return nil, nil
-	}
-	weights, err := m.vector(ctx, arch.NormName, c.Hidden)
-	if err != nil || !c.NormBias {
-		return weights, err
-	}
-	biases, err := m.vector(ctx, arch.NormBiasName, c.Hidden)
-	return append(weights, biases...), err
 }
 
 // place puts a layer's tensor where the layer uses it.
@@ -64,6 +47,7 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 	}
 	if w.Filter {
 		vector = transposed(vector, w.Shape[0])
+		m.Config.ScaleChannels(vector)
 	}
 	for _, p := range w.Parts {
 		if (p.Use == arch.RouterBias || p.Use == arch.Sinks) && !finite(vector) { // infinities show in nothing else
@@ -75,17 +59,16 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 		l := b.linear(p.Use)
 		switch {
 		case l == nil:
-			if p.Use == arch.DecayLog && m.Config.Mixer(w.Layer) == arch.MambaMixer {
+			if p.Use == arch.DecayLog && m.Config.Mixers.HasMamba() {
 				vector = decays(vector, m.Config.Mixers.Mamba.Decays)
 			}
-			v := b.vector(p.Use)
-			*v = append(*v, vector...) // a norm's biases come after its weights
+			*b.vector(p.Use) = vector
 		case vector != nil && w.Experts > 0:
 			l.Bias = vector
 		case vector != nil: // which comes after the matrix
-			l.Bias = vector[first:][:p.Rows]
+			l.Bias = multiplied(vector[first:][:p.Rows], m.Config.Multipliers[p.Use].Out)
 		default:
-			*l = linear{Name: w.Name, W: m.matrices[w.Name], First: first, Rows: p.Rows}
+			*l = linear{Name: w.Name, W: m.matrices[w.Name], First: first, Rows: p.Rows, Scale: m.Config.Multipliers[p.Use].Product()}
 			if w.Experts > 0 {
 				l.Each = w.Shape[0] / w.Experts
 				if m.experts != nil {
@@ -165,12 +148,6 @@ func (b *block) vector(u arch.Use) *[]float32 {
 		return &b.Experts.Bias
 	case arch.SharedGate:
 		return &b.Experts.SharedGate
-	case arch.EmbeddingNorm:
-		return &b.Embedding.norm
-	case arch.PositionTable:
-		return &b.Embedding.positions
-	case arch.TypeTable:
-		return &b.Embedding.types
 	case arch.AttentionNorm:
 		return &b.AttnNorm
 	case arch.QueryNorm:
@@ -200,6 +177,18 @@ func (m *Model) vector(ctx context.Context, name string, n int) ([]float32, erro
 		err = fmt.Errorf("%s has %d values, the configuration says %d: %w", name, len(x), n, arch.ErrWeights)
 	}
 	return x, err
+}
+
+// multiplied returns a vector times a factor, 0 for none.
+func multiplied(x []float32, by float32) []float32 {
+	if by == 0 {
+		return x
+	}
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = v * by
+	}
+	return y
 }
 
 // transposed returns a matrix of so many rows with rows for columns.

@@ -56,20 +56,16 @@ type cacheLayout struct {
 	config    *arch.Config
 	attention []int // of each layer that has it: its number among them
 	layers    int   // with attention
-	states    []int // of each other layer: where its state begins
+	states    []int // of each layer that has one: where its state begins
 	state     int   // numbers of all states
 }
 
-// wholeLayout has a place for each layer; where all of a text goes through a layer before the next one, layers use one by turns.
+// wholeLayout has a place for each layer.
 func wholeLayout(c *arch.Config) cacheLayout {
-	if c.Bidirectional {
-		return layerLayout(c)
-	}
 	l := cacheLayout{config: c, attention: make([]int, c.Layers), states: make([]int, c.Layers)}
 	for i := range c.Layers {
-		if n := c.State(i); n > 0 {
-			l.states[i], l.state = l.state, l.state+n
-		} else {
+		l.states[i], l.state = l.state, l.state+c.State(i)
+		if c.HasAttention(i) {
 			l.attention[i] = l.layers
 			l.layers++
 		}

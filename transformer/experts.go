@@ -102,7 +102,7 @@ func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
 			return err
 		}
 		if e.see != nil {
-			n := f.Gate.Rows
+			n := f.Up.Rows
 			for row, at := range part {
 				copy(r.seen[int(at)*n:][:n], p.gate[row*n:])
 			}
@@ -117,7 +117,7 @@ func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
 			return err
 		}
 	}
-	if b.FFN.Gate.W == nil {
+	if b.FFN.Up.W == nil {
 		return nil
 	}
 	out := r.y[:len(x)]

@@ -176,6 +176,9 @@ func TestExpertsReadOnce(t *testing.T) {
 		c := f.config
 		m := openModel(t, f.dir, Options{Context: f.Context})
 		for l := range c.Layers {
+			if !c.HasFFN(l) {
+				continue
+			}
 			used := map[string]map[int]int{} // by matrix and first row, the vectors
 			trace := &Trace{Matrix: func(name string, w stream.Matrix) stream.Matrix {
 				if !strings.Contains(name, ".experts.") {
@@ -215,7 +218,7 @@ func TestExpertsReadOnce(t *testing.T) {
 // make the same model.
 func TestFusedExperts(t *testing.T) {
 	for _, f := range mixtures(t) {
-		if f.Weights != f.name || strings.HasPrefix(f.name, "granite") || f.config.Experts.Biases { // which have them so, or never
+		if f.Weights != f.name || strings.HasPrefix(f.name, "granite") || f.config.Experts.Biases || f.config.Ungated() { // which have them so, or never
 			continue
 		}
 		c := f.config

@@ -25,7 +25,8 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 		for l := range c.Layers {
 			get := func(part string) []float64 { return w[arch.LayerName(l, part)] }
 			project := func(part string, x []float64) []float64 {
-				return affine(get(part+".weight"), get(part+".bias"), x)
+				m := c.Multipliers[partsMultiplied[part]]
+				return times(affine(get(part+".weight"), get(part+".bias"), times(x, m.In)), m.Out)
 			}
 
 			// Attention.
@@ -35,6 +36,12 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			}
 			var y []float64
 			switch c.Mixer(l) {
+			case arch.NoMixer:
+			case arch.AttentionMamba:
+				y = selfAttention(c, l, context, position, get, project, h, &keys[l], &values[l])
+				for i, v := range mamba2(c, get, project, h, &inputs[l], &memories[l]) {
+					y[i] += v
+				}
 			case arch.ConvMixer:
 				y = shortConvolution(c, get, project, h, &inputs[l])
 			case arch.DeltaMixer:
@@ -48,6 +55,9 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 				y = norm(c, y, get("post_attention_layernorm.weight"))
 			}
 			addScaled(c, x, y)
+			if !c.HasFFN(l) {
+				continue
+			}
 
 			// FFN.
 			before := "post_attention_layernorm.weight"
@@ -56,7 +66,7 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			}
 			if c.NoPreNorms {
 				h = x
-			} else if !c.Parallel {
+			} else if !c.Parallel && !c.Single {
 				h = norm(c, x, get(before))
 			}
 			switch {
@@ -70,6 +80,8 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			case get("mlp.shared_expert.gate_up_proj.weight") != nil:
 				both := project("mlp.shared_expert.gate_up_proj", h)
 				y = project("mlp.shared_expert.down_proj", gated(c, both[:c.FFN], both[c.FFN:]))
+			case c.Ungated():
+				y = project("mlp.down_proj", gated(c, project("mlp.up_proj", h), nil))
 			default:
 				y = project("mlp.down_proj", gated(c, project("mlp.gate_proj", h), project("mlp.up_proj", h)))
 			}
@@ -92,6 +104,24 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 		logits = append(logits, row)
 	}
 	return logits, closest
+}
+
+// partsMultiplied are the parts that multipliers go with, of a Mamba-2 layer's first matrix what all have alike.
+var partsMultiplied = map[string]arch.Use{
+	"self_attn.q_proj": arch.Query, "self_attn.k_proj": arch.Key, "self_attn.v_proj": arch.Value, "self_attn.o_proj": arch.AttentionOutput,
+	"mamba.in_proj": arch.MixerInput, "mamba.out_proj": arch.MixerOutput, "mlp.gate_proj": arch.FFNGate, "mlp.up_proj": arch.FFNUp, "mlp.down_proj": arch.FFNDown,
+}
+
+// times is x times a factor, 0 for 1.
+func times(x []float64, by float32) []float64 {
+	if by == 0 {
+		return x
+	}
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = v * float64(by)
+	}
+	return y
 }
 
 // selfAttention is attention of a normalized vector, with what came before it.
@@ -176,143 +206,6 @@ func latentHeads(c *arch.Config, context, position int, get func(string) []float
 	return q, k, v
 }
 
-// shortConvolution is LFM2's layer, with the inputs that came before.
-func shortConvolution(c *arch.Config, get func(string) []float64, project func(string, []float64) []float64, h []float64, inputs *[][]float64) []float64 {
-	n := c.Hidden
-	gates := project("conv.in_proj", h)
-	x := make([]float64, n)
-	for i := range x {
-		x[i] = gates[i] * gates[2*n+i]
-	}
-	*inputs = append(*inputs, x)
-	out := convolved(c, get("conv.conv.weight"), get("conv.conv.bias"), *inputs)
-	for i := range out {
-		out[i] *= gates[n+i]
-	}
-	return project("conv.out_proj", out)
-}
-
-// deltaNet is Qwen's, with the inputs that came before and what they have left.
-func deltaNet(c *arch.Config, get func(string) []float64, project func(string, []float64) []float64, h []float64, inputs *[][]float64, memory *[]float64) []float64 {
-	m := &c.Mixers
-	var qkv, z, b, a []float64
-	if m.Grouped {
-		all, both := project("linear_attn.in_proj_qkvz", h), project("linear_attn.in_proj_ba", h)
-		part := func(from []float64, head, at, n int) []float64 {
-			each := len(from) / m.KeyHeads
-			return from[head*each+at:][:n]
-		}
-		v, r := m.Values()/m.KeyHeads, m.ValueHeads/m.KeyHeads
-		var k, values []float64
-		for i := range m.KeyHeads {
-			qkv, k = append(qkv, part(all, i, 0, m.KeyDim)...), append(k, part(all, i, m.KeyDim, m.KeyDim)...)
-			values, z = append(values, part(all, i, 2*m.KeyDim, v)...), append(z, part(all, i, 2*m.KeyDim+v, v)...)
-			b, a = append(b, part(both, i, 0, r)...), append(a, part(both, i, r, r)...)
-		}
-		qkv = slices.Concat(qkv, k, values)
-	} else {
-		qkv, z = project("linear_attn.in_proj_qkv", h), project("linear_attn.in_proj_z", h)
-		b, a = project("linear_attn.in_proj_b", h), project("linear_attn.in_proj_a", h)
-	}
-	*inputs = append(*inputs, qkv)
-	x := convolved(c, get("linear_attn.conv1d.weight"), nil, *inputs)
-	for i, v := range x {
-		x[i] = v / (1 + math.Exp(-v))
-	}
-	if *memory == nil {
-		*memory = make([]float64, m.KeyDim*m.Values())
-	}
-	out := make([]float64, m.Values())
-	for head := range m.ValueHeads {
-		from := head / (m.ValueHeads / m.KeyHeads) * m.KeyDim
-		q, k, v := x[from:][:m.KeyDim], x[m.Keys()+from:][:m.KeyDim], x[2*m.Keys()+head*m.ValueDim:][:m.ValueDim]
-		squares := func(x []float64) (sum float64) {
-			for _, v := range x {
-				sum += v * v
-			}
-			return sum + 1e-6
-		}
-		ql, kl := math.Sqrt(squares(q)*float64(m.KeyDim)), math.Sqrt(squares(k))
-		keep := math.Exp(-math.Exp(get("linear_attn.A_log")[head]) * math.Log1p(math.Exp(a[head]+get("linear_attn.dt_bias")[head])))
-		state := (*memory)[head*m.KeyDim*m.ValueDim:][:m.KeyDim*m.ValueDim]
-		y := out[head*m.ValueDim:][:m.ValueDim]
-		for j := range y {
-			had := 0.0
-			for i := range k {
-				state[i*m.ValueDim+j] *= keep
-				had += state[i*m.ValueDim+j] * k[i] / kl
-			}
-			for i := range k {
-				state[i*m.ValueDim+j] += k[i] / kl * (v[j] - had) / (1 + math.Exp(-b[head]))
-				y[j] += state[i*m.ValueDim+j] * q[i] / ql
-			}
-		}
-		plain := *c
-		plain.NormOffset = false
-		for j, v := range norm(&plain, y, get("linear_attn.norm.weight")) {
-			g := z[head*m.ValueDim+j]
-			y[j] = v * g / (1 + math.Exp(-g))
-		}
-	}
-	return project("linear_attn.out_proj", out)
-}
-
-// mamba2 is a Mamba-2 layer, with the inputs that came before and what they have left.
-func mamba2(c *arch.Config, get func(string) []float64, project func(string, []float64) []float64, h []float64, inputs *[][]float64, memory *[]float64) []float64 {
-	m := &c.Mixers
-	all := project("mamba.in_proj", h)
-	z, steps := all[:m.Values()], all[len(all)-m.ValueHeads:]
-	*inputs = append(*inputs, all[m.Values():len(all)-m.ValueHeads])
-	x := convolved(c, get("mamba.conv1d.weight"), get("mamba.conv1d.bias"), *inputs)
-	for i, v := range x {
-		x[i] = v / (1 + math.Exp(-v))
-	}
-	if *memory == nil {
-		*memory = make([]float64, m.KeyDim*m.Values())
-	}
-	out := make([]float64, m.Values())
-	for head := range m.ValueHeads {
-		group := head / (m.ValueHeads / m.KeyHeads) * m.KeyDim
-		key, query := x[m.Values()+group:][:m.KeyDim], x[m.Values()+m.Keys()+group:][:m.KeyDim]
-		step := math.Log1p(math.Exp(steps[head] + get("mamba.dt_bias")[head]))
-		keep := math.Exp(-math.Exp(get("mamba.A_log")[head]) * step)
-		state := (*memory)[head*m.KeyDim*m.ValueDim:][:m.KeyDim*m.ValueDim]
-		for j := range m.ValueDim {
-			at := head*m.ValueDim + j
-			out[at] = get("mamba.D")[head] * x[at]
-			for i := range key {
-				s := &state[j*m.KeyDim+i]
-				*s = *s*keep + step*key[i]*x[at]
-				out[at] += *s * query[i]
-			}
-		}
-	}
-	for i, g := range z {
-		out[i] *= g / (1 + math.Exp(-g))
-	}
-	plain := *c
-	plain.NormOffset = false
-	for g, n := 0, m.Values()/m.KeyHeads; g < len(out); g += n {
-		copy(out[g:], norm(&plain, out[g:][:n], get("mamba.norm.weight")[g:][:n]))
-	}
-	return project("mamba.out_proj", out)
-}
-
-// convolved is the convolution of the last inputs; those before the first are 0.
-func convolved(c *arch.Config, filter, bias []float64, inputs [][]float64) []float64 {
-	taps := c.Mixers.Taps
-	y := make([]float64, len(filter)/taps)
-	copy(y, bias)
-	for k := range taps {
-		if t := len(inputs) - taps + k; t >= 0 {
-			for i := range y {
-				y[i] += filter[i*taps+k] * inputs[t][i]
-			}
-		}
-	}
-	return y
-}
-
 // gated is the activation of a gate, times what it lets through.
 func gated(c *arch.Config, gate, up []float64) []float64 {
 	y := make([]float64, len(gate))
@@ -322,6 +215,8 @@ func gated(c *arch.Config, gate, up []float64) []float64 {
 			y[i] = g / (1 + math.Exp(-g)) * up[i]
 		case arch.GELUTanh:
 			y[i] = 0.5 * g * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(g+0.044715*g*g*g))) * up[i]
+		case arch.ReLUSquared:
+			y[i] = max(g, 0) * max(g, 0)
 		case arch.ClampedSwiGLU:
 			limit := float64(c.SwiGLULimit)
 			g = min(g, limit)
@@ -391,6 +286,9 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float
 	}
 	y = make([]float64, c.Hidden)
 	plus := func(weight float64, gate, up, down, gateBias, upBias, downBias []float64) {
+		if c.Ungated() {
+			gate, up = up, nil
+		}
 		for i, v := range affine(down, downBias, gated(c, affine(gate, gateBias, h), affine(up, upBias, h))) {
 			y[i] += weight * v
 		}

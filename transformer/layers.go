@@ -56,6 +56,9 @@ type LayerRun struct {
 func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start int, trace *Trace) (stream.Tensor, error) {
 	c := m.Config
 	run, err := m.startLayer(KindAttention, layer, x, start, trace)
+	if err == nil && c.Mixer(layer) == arch.NoMixer {
+		err = fmt.Errorf("layer %d has no attention: %w", layer, ErrLayer)
+	}
 	if err != nil {
 		return stream.Tensor{}, err
 	}
@@ -77,7 +80,7 @@ func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start
 	if err != nil {
 		return stream.Tensor{}, fmt.Errorf("layer %d: %w", layer, err)
 	}
-	if c.HasRope(layer) && c.Mixer(layer) == arch.AttentionMixer {
+	if c.HasRope(layer) && c.HasAttention(layer) {
 		run.Rope = c.RopeOf(layer)
 	}
 	if c.IsLocal(layer) {
@@ -90,6 +93,9 @@ func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start
 // [Model.Attention] does. It takes no session's memory.
 func (m *Model) FFN(ctx context.Context, layer int, x stream.Tensor, trace *Trace) (stream.Tensor, error) {
 	run, err := m.startLayer(KindFFN, layer, x, 0, trace)
+	if err == nil && !m.Config.HasFFN(layer) {
+		err = fmt.Errorf("layer %d has no feed-forward layer: %w", layer, ErrLayer)
+	}
 	if err != nil {
 		return stream.Tensor{}, err
 	}
@@ -113,28 +119,30 @@ func (m *Model) Block(ctx context.Context, layer int, x stream.Tensor, start int
 	}
 	b, y := &m.blocks[layer], run.Y
 	copy(y.Data, x.Data)
-	for i := range x.Shape[0] {
-		b.Embedding.enter(c, y.Data[i*c.Hidden:][:c.Hidden], start+i)
-	}
 	h := stream.Tensor{Shape: x.Shape, Data: make([]float32, len(x.Data))}
 	before := func(norm []float32) {
 		if copy(h.Data, y.Data); norm != nil {
 			normRows(c, h.Data, y.Data, norm, c.Hidden)
 		}
 	}
-	before(b.AttnNorm)
-	out, err := m.Attention(ctx, layer, h, start, trace)
-	if err != nil {
-		return stream.Tensor{}, err
+	if c.Mixer(layer) != arch.NoMixer {
+		before(b.AttnNorm)
+		out, err := m.Attention(ctx, layer, h, start, trace)
+		if err != nil {
+			return stream.Tensor{}, err
+		}
+		addResidual(c, y.Data, out.Data, b.PostAttn)
 	}
-	addResidual(c, y.Data, out.Data, b.PostAttn)
-	if !c.Parallel {
-		before(b.FFNNorm)
+	if c.HasFFN(layer) {
+		if !c.Parallel {
+			before(b.FFNNorm)
+		}
+		out, err := m.FFN(ctx, layer, h, trace)
+		if err != nil {
+			return stream.Tensor{}, err
+		}
+		addResidual(c, y.Data, out.Data, b.PostFFN)
 	}
-	if out, err = m.FFN(ctx, layer, h, trace); err != nil {
-		return stream.Tensor{}, err
-	}
-	addResidual(c, y.Data, out.Data, b.PostFFN)
 	return run.finish(), nil
 }
 

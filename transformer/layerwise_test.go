@@ -48,7 +48,15 @@ func TestLayersAreTheModel(t *testing.T) {
 				}
 				wanted := 0
 				for l := range f.config.Layers {
-					wanted += 4
+					if f.config.HasAttention(l) {
+						wanted += 2
+					}
+					if f.config.State(l) > 0 {
+						wanted += 2
+					}
+					if f.config.HasFFN(l) {
+						wanted += 2
+					}
 					if f.config.Latent.KV > 0 {
 						wanted += 2 // those of what keys and values are made of, and of these
 					}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
 )
 
@@ -34,6 +35,19 @@ func (p *pass) mambaRows(ctx context.Context, l int, t *mixer, y, x []float32) e
 		return err
 	}
 	return m.engine.DotAll(ctx, gates, t.Out.to(y))
+}
+
+// attendBeside writes what attention and a Mamba-2 layer make of x, added, to y.
+func (p *pass) attendBeside(ctx context.Context, l int, b *block, y, x []float32) error {
+	if err := p.attend(ctx, l, &b.Attention, y, x); err != nil {
+		return err
+	}
+	beside := p.beside[:len(y)]
+	if err := p.mambaRows(ctx, l, &b.Mixer, beside, x); err != nil {
+		return err
+	}
+	p.mixing = mixing{hidden: p.model.Config.Hidden, y: y, out: beside}
+	return p.model.each(ctx, len(p.rows), len(y), &p.mixing)
 }
 
 // scanning is the recurrence of a Mamba-2 layer. A part is a head of a run.
@@ -80,8 +94,23 @@ func mambaStep(state, key, query, value, out []float32, keep, step float32) {
 	n := len(out)
 	value = value[:n]
 	clear(out)
-	for i, k := range key {
-		row, q, k := state[i*n:][:n], query[i], float32(k*step)
+	i := 0
+	for ; i+4 <= len(key); i += 4 { // as many at a time as there are registers for
+		a, b, c, d := state[i*n:][:n], state[(i+1)*n:][:n], state[(i+2)*n:][:n], state[(i+3)*n:][:n]
+		ka, kb, kc, kd := float32(key[i]*step), float32(key[i+1]*step), float32(key[i+2]*step), float32(key[i+3]*step)
+		qa, qb, qc, qd := query[i], query[i+1], query[i+2], query[i+3]
+		for j, v := range value {
+			sa, sb := float32(a[j]*keep)+float32(ka*v), float32(b[j]*keep)+float32(kb*v)
+			sc, sd := float32(c[j]*keep)+float32(kc*v), float32(d[j]*keep)+float32(kd*v)
+			a[j], b[j], c[j], d[j] = sa, sb, sc, sd
+			sum := out[j] + float32(sa*qa)
+			sum += float32(sb * qb)
+			sum += float32(sc * qc)
+			out[j] = sum + float32(sd*qd)
+		}
+	}
+	for ; i < len(key); i++ {
+		row, q, k := state[i*n:][:n], query[i], float32(key[i]*step)
 		for j, v := range value {
 			s := float32(row[j]*keep) + float32(k*v)
 			row[j] = s
@@ -90,7 +119,8 @@ func mambaStep(state, key, query, value, out []float32, keep, step float32) {
 	}
 }
 
-// gatedNorm multiplies what heads answer by their activated gates, whose place that takes, and normalizes it by groups. A part
+// gatedNorm multiplies what heads answer by their activated gates, whose place that takes, and normalizes it by groups, then
+// or before, or not. A part
 // is a group of a row.
 type gatedNorm struct {
 	model      *Model
@@ -101,8 +131,18 @@ type gatedNorm struct {
 func (t *gatedNorm) Do(_, i int) error {
 	c := t.model.Config
 	n := c.Mixers.Values() / c.Mixers.KeyHeads
-	gate, w := t.gates[i*n:][:n], t.norm[i%c.Mixers.KeyHeads*n:][:n]
-	t.model.kernels.SiLUMul(gate, t.out[i*n:][:n])
+	gate, out := t.gates[i*n:][:n], t.out[i*n:][:n]
+	if c.Mixers.Mamba.Norm == arch.NormNone {
+		t.model.kernels.SiLUMul(gate, out)
+		return nil
+	}
+	w := t.norm[i%c.Mixers.KeyHeads*n:][:n]
+	if c.Mixers.Mamba.Norm == arch.NormFirst {
+		rmsNorm(out, out, w, c.NormEps, false)
+		t.model.kernels.SiLUMul(gate, out)
+		return nil
+	}
+	t.model.kernels.SiLUMul(gate, out)
 	rmsNorm(gate, gate, w, c.NormEps, false)
 	return nil
 }

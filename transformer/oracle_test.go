@@ -167,13 +167,14 @@ func inventConfig(t *rapid.T) *arch.Config {
 	c := &arch.Config{
 		Architecture: "none", Layers: number("layers", 1, 3), Hidden: number("hidden", 5, 70), FFN: number("ffn", 1, 70),
 		KVHeads: kv, Heads: kv * number("group", 1, 4), HeadDim: 2 * number("pairs", 2, 35), Vocab: number("vocab", 2, 70),
-		Context: 32, NormEps: 1e-2, TiedHead: yes("tied"), Activation: rapid.SampledFrom([]arch.Activation{arch.SiLU, arch.GELUTanh, arch.ClampedSwiGLU}).Draw(t, "act"),
+		Context: 32, NormEps: 1e-2, TiedHead: yes("tied"), Activation: rapid.SampledFrom([]arch.Activation{arch.SiLU, arch.GELUTanh, arch.ClampedSwiGLU, arch.ReLUSquared}).Draw(t, "act"),
 		NormOffset: yes("offset"), QKNorm: yes("qk norm"), PostNorms: yes("post norms"), FusedQKV: yes("qkv"), FusedGate: yes("gate"),
 		EmbedScale: rapid.SampledFrom([]float32{1, 3}).Draw(t, "embed scale"), AttnScale: rapid.Float32Range(0.1, 1).Draw(t, "attn scale"),
 		AttnSoftcap: rapid.SampledFrom([]float32{0, 1.5}).Draw(t, "attn cap"), LogitSoftcap: rapid.SampledFrom([]float32{0, 2}).Draw(t, "logit cap"),
 		SlidingWindow: number("window", 0, 9), ResidualScale: rapid.SampledFrom([]float32{0, 0.5}).Draw(t, "residual scale"),
 		LogitScale: rapid.SampledFrom([]float32{0, 0.25}).Draw(t, "logit scale"), Sinks: yes("sinks"),
 	}
+	c.FusedGate = c.FusedGate && !c.Ungated()
 	if c.Activation == arch.ClampedSwiGLU {
 		c.SwiGLUAlpha, c.SwiGLULimit = 1.5, 0.8
 	}
@@ -193,8 +194,14 @@ func inventConfig(t *rapid.T) *arch.Config {
 		groups := number("groups", 1, 3)
 		c.Mixers = arch.Mixers{
 			Taps: number("taps", 2, 5), Bias: yes("convolution bias"), KeyHeads: groups, ValueHeads: groups * number("heads", 1, 3), KeyDim: number("key", 1, 20), ValueDim: number("value", 1, 20),
-			Of:    rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.MambaMixer}), c.Layers, c.Layers).Draw(t, "mixers"),
-			Mamba: arch.Mamba{InBias: yes("in bias"), OutBias: yes("out bias"), Decays: false},
+			Of: rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.MambaMixer, arch.AttentionMamba}), c.Layers, c.Layers).Draw(t, "mixers"),
+			Mamba: arch.Mamba{
+				InBias: yes("in bias"), OutBias: yes("out bias"), Norm: rapid.SampledFrom([]arch.MambaNorm{arch.NormGated, arch.NormFirst, arch.NormNone}).Draw(t, "gated norm"),
+				Channels: rapid.SampledFrom([][3]float32{{}, {0.5, 1.25, 0.75}}).Draw(t, "channels"),
+			},
+		}
+		if c.Single = !c.PostNorms && yes("single"); c.Single {
+			c.Mixers.Of = rapid.SliceOfN(rapid.SampledFrom([]arch.Mixer{arch.AttentionMixer, arch.MambaMixer, arch.NoMixer}), c.Layers, c.Layers).Draw(t, "mixers, or none")
 		}
 	} else if yes("convolutions") {
 		c.Mixers = arch.Mixers{Taps: number("taps", 2, 5), Bias: yes("convolution bias")}
@@ -208,7 +215,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 			c.Experts.Bias = yes("router bias")
 			c.Experts.Epsilon = rapid.SampledFrom([]float64{0, 1e-2}).Draw(t, "epsilon")
 		}
-		c.Experts.Biases = yes("biases")
+		c.Experts.Biases = !c.Ungated() && yes("biases")
 		c.Experts.Scale = rapid.SampledFrom([]float32{0, 2.5}).Draw(t, "scale")
 		if n%2 == 0 && n >= 4 && yes("groups") {
 			c.Experts.Groups = n / 2
@@ -226,11 +233,17 @@ func inventConfig(t *rapid.T) *arch.Config {
 	if c.SlidingWindow > 0 {
 		c.Local = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "local")
 	}
-	if c.Parallel = !c.PostNorms && yes("parallel"); !c.NormOffset && c.Mixers.Of == nil {
+	if !c.FusedQKV && !c.FusedGate && c.Experts.Count == 0 && (c.Mixers.Of == nil || c.Mixers.HasMamba()) && yes("multipliers") {
+		c.Multipliers = map[arch.Use]arch.Multiplier{
+			arch.Query: {In: 0.5}, arch.Key: {In: 1.5}, arch.Value: {In: 0.75, Out: 1.5}, arch.AttentionOutput: {Out: 1.25}, arch.FFNDown: {In: 0.5},
+			arch.MixerGate: {In: 0.75, Out: 1.25}, arch.MixerInput: {In: 0.75}, arch.MixerStep: {In: 0.75, Out: 0.5}, arch.MixerOutput: {Out: 0.5},
+		}
+	}
+	if c.Parallel = !c.PostNorms && !c.Single && yes("parallel"); !c.NormOffset && c.Mixers.Of == nil {
 		c.LayerNorm = yes("layer norm")
 	}
 	if yes("latent") {
-		c.LayerNorm = false
+		c.LayerNorm, c.Multipliers = false, nil
 		c.Latent = arch.Latent{KV: number("kv rank", 1, 40), Query: number("query rank", 0, 40), Value: number("value", 1, c.HeadDim), NormEps: 1e-3}
 		c.HeadNorms = false
 		c.KVHeads, c.QKNorm, c.WholeNorm, c.FusedQKV, c.GatedAttention, c.Sinks, c.NoRope, c.SlidingWindow, c.Local = c.Heads, false, false, false, false, false, nil, 0, nil

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/helix-substrate/helix-substrate/arch"
@@ -18,6 +19,7 @@ type scratch struct {
 	x         []float32 // the residual stream [chunk, hidden]
 	normed    []float32
 	output    []float32
+	beside    []float32 // of layers that have something beside attention
 	gate, up  []float32 // [chunk, ffn]
 	routing   routing
 	logits    []float32 // [as many rows as there is room for, vocab]
@@ -42,18 +44,23 @@ const headBatch = 8
 
 // floats returns how many float32 the scratch has outside the Go heap.
 func (e extent) floats(c *arch.Config) int64 {
-	return 3*int64(e.chunk)*int64(c.Hidden) + e.shared(c) + int64(e.workers)*e.worker(c)
+	return int64(e.chunk)*int64(3*c.Hidden+besideFloats(c)) + e.shared(c) + int64(e.workers)*e.worker(c)
 }
 
 // shared is how many of them attention, feed-forward layer and output head have by turns.
 func (e extent) shared(c *arch.Config) int64 {
 	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim+gatedFloats(c))
 	head := int64(min(e.chunk, max(headBatch, e.sequences))) * int64(c.Vocab)
-	if !c.HasHead() {
-		head = 0
-	}
 	attention += int64(e.chunk) * latentFloats(c)
 	return max(attention, int64(e.chunk)*int64(mixerFloats(c)), 2*int64(e.chunk)*int64(c.WidestFFN())+e.routing(c), head)
+}
+
+// besideFloats is how many of them what stands beside attention gives for each token.
+func besideFloats(c *arch.Config) int {
+	if !slices.Contains(c.Mixers.Of, arch.AttentionMamba) {
+		return 0
+	}
+	return c.Hidden
 }
 
 // mixerFloats is how many of them a layer without attention takes for each token.
@@ -162,6 +169,7 @@ func (b *scratch) divide(c *arch.Config, e extent) {
 	}
 	chunk := e.chunk
 	b.x, b.normed, b.output = take(chunk*c.Hidden), take(chunk*c.Hidden), take(chunk*c.Hidden)
+	b.beside = take(chunk * besideFloats(c))
 	a := &b.attention
 	a.workers = make([]*kernel.AttentionMemory, e.workers)
 	for i := range a.workers {

@@ -87,6 +87,8 @@ func batchModels(t *testing.T) (ways []*Model, alone [][]solo) {
 		{fixtures + "/lfm2-taps", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}, {Chunk: 1}}},
 		{fixtures + "/qwen3_5_moe_text", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}}},
 		{fixtures + "/granitemoehybrid-dense", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}}},
+		{fixtures + "/falcon_h1-first", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}}},
+		{fixtures + "/nemotron_h", Options{Context: 40}, []Options{{}, {Chunk: 3, Threads: 3}}},
 		{mamba, Options{Context: 40}, []Options{{Chunk: 6, Threads: 2}, {Memory: 1, Chunk: 7}}},
 		{delta, Options{Context: 40}, []Options{{Chunk: 6, Threads: 2}, {Memory: 1, Chunk: 7}}},
 		{hybrid, Options{Context: 48}, []Options{{Chunk: 5, Threads: 3}, {Memory: 1, Chunk: 7}, {Memory: 1, Threads: 1}}},

@@ -38,14 +38,13 @@ CLASSES = {
     "cohere2": hf.Cohere2Config,
     "granitemoeshared": hf.GraniteMoeSharedConfig,
     "granitemoehybrid": hf.GraniteMoeHybridConfig,
+    "falcon_h1": hf.FalconH1Config,
+    "nemotron_h": hf.NemotronHConfig,
     "lfm2": hf.Lfm2Config,
     "lfm2_moe": hf.Lfm2MoeConfig,
     "deepseek_v2": hf.DeepseekV2Config,
     "deepseek_v3": hf.DeepseekV3Config,
     "glm4_moe_lite": hf.Glm4MoeLiteConfig,
-    "bert": hf.BertConfig,
-    "xlm-roberta": hf.XLMRobertaConfig,
-    "modernbert": hf.ModernBertConfig,
 }
 
 # Defaults that make no model: 4096 values are not divided among 96 heads; checkpoints say how long a head is.

@@ -81,6 +81,10 @@ def old_spelling(config):
     if c["model_type"] == "qwen3_moe":
         c["num_experts"] = c.pop("num_local_experts")
     layer_types = c.pop("layer_types", None)
+    if c["model_type"] == "nemotron_h":  # which has none, and NVIDIA's own words
+        letters = {"linear_attention": "M", "full_attention": "*", "mlp": "-", "moe": "E"}
+        c["hybrid_override_pattern"] = "".join(letters[kind] for kind in c.pop("layers_block_type"))
+        return c
     rope = c.pop("rope_parameters")
     c["rope_scaling"] = None
     if c["model_type"] in ("smollm3", "olmo3", "gpt_oss", "cohere2"):  # which are younger
@@ -267,7 +271,7 @@ def main():
     fixture("nemotron_h-groups", nemotron_h(n_group=3, topk_group=2, norm_topk_prob=False, num_experts_per_tok=2, layer_norm_epsilon=1e-2), weights="nemotron_h")
     fixture("nemotron_h-dense", nemotron_h(
         layers_block_type=["mlp", "linear_attention", "full_attention", "linear_attention"], n_groups=1, mamba_num_heads=3, conv_kernel=2, use_bias=True, mlp_bias=True, use_conv_bias=False))
-    fixture("nemotron_h-latent", nemotron_h(moe_latent_size=9, n_routed_experts=4, num_key_value_heads=2))
+    fixture("nemotron_h-experts", nemotron_h(layers_block_type=["moe", "linear_attention", "full_attention", "moe"], n_routed_experts=4, num_experts_per_tok=1, num_key_value_heads=2))
     fixture("cohere", cohere(hf.CohereConfig))
     fixture("cohere-scaled", cohere(hf.CohereConfig, logit_scale=0.5, layer_norm_eps=1e-2), weights="cohere")
     fixture("cohere-untied", cohere(hf.CohereConfig, tie_word_embeddings=False, attention_bias=True))

@@ -194,30 +194,31 @@ func BenchmarkPacked(b *testing.B) {
 	}
 }
 
-// BenchmarkTiled multiplies 4096 × 4096 by a batch; weights/s times the batch are
+// BenchmarkTiled multiplies n × n by a batch; weights/s times the batch are
 // multiply-adds per second.
 func BenchmarkTiled(b *testing.B) {
-	const n = 4096
 	for _, level := range Levels()[1:] {
 		k, _ := ForLevel(level)
-		for _, batch := range []int{8, 32, 256} {
-			t, idx := benchTable(256, false), benchBytes()[:n*n]
-			x := benchInput(batch * n)
-			var a Activations
-			a.Pack(x, batch, n)
-			y := make([]float32, batch*n)
-			for cores := 1; cores <= runtime.NumCPU(); cores++ {
-				b.Run(fmt.Sprintf("%s/dot/batch=%d/cores=%d", level, batch, cores), func(b *testing.B) {
-					perWeight(b, n*n, n*n*batch, func() {
-						split(cores, n, func(first, rows int) {
-							k.DotRows(y[first:], n, &a, t, idx[first*n:][:rows*n], rows)
+		for _, n := range []int{576, 4096} {
+			for _, batch := range []int{8, 32, 256} {
+				t, idx := benchTable(256, false), benchBytes()[:n*n]
+				x := benchInput(batch * n)
+				var a Activations
+				a.Pack(x, batch, n)
+				y := make([]float32, batch*n)
+				for cores := 1; cores <= runtime.NumCPU(); cores++ {
+					b.Run(fmt.Sprintf("%s/dot/n=%d/batch=%d/cores=%d", level, n, batch, cores), func(b *testing.B) {
+						perWeight(b, n*n, n*n*batch, func() {
+							split(cores, n, func(first, rows int) {
+								k.DotRows(y[first:], n, &a, t, idx[first*n:][:rows*n], rows)
+							})
 						})
 					})
+				}
+				b.Run(fmt.Sprintf("%s/accumulate/n=%d/batch=%d", level, n, batch), func(b *testing.B) {
+					perWeight(b, n*n, n*n*batch, func() { k.AccumulateRows(y, n, x, n, batch, t, idx, n, n, n) })
 				})
 			}
-			b.Run(fmt.Sprintf("%s/accumulate/batch=%d", level, batch), func(b *testing.B) {
-				perWeight(b, n*n, n*n*batch, func() { k.AccumulateRows(y, n, x, n, batch, t, idx, n, n, n) })
-			})
 		}
 	}
 }

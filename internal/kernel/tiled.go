@@ -61,8 +61,11 @@ func (k *Kernels) dotTile(s *scratch, y []float32, ldy int, x *Activations, m ma
 		for r := 0; r < rows; r += 4 {
 			k.asm.reduce(&out[0], &sum[0], 4*width)
 			sum = sum[4*width*laneCount:]
-			for i, v := range out[:4*width] {
-				y[(b0+b+i%width)*ldy+first+r+i/width] = v
+			for v := range width {
+				to := y[(b0+b+v)*ldy+first+r:][:4]
+				for i := range to {
+					to[i] = out[i*width+v]
+				}
 			}
 		}
 	}

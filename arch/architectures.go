@@ -31,7 +31,10 @@ type family struct {
 func (f *family) section() string { return strings.TrimSuffix(f.names[0], "_text") }
 
 // families is the table of known architectures.
-var families = []family{
+var families = slices.Concat(decoders, encoders)
+
+// decoders are those that continue texts.
+var decoders = []family{
 	{
 		names:  []string{"llama"},
 		about:  "Llama 1 to 3, SmolLM 1 and 2, TinyLlama, Yi, …",
@@ -55,7 +58,7 @@ var families = []family{
 	},
 	{
 		names:    []string{"qwen3"},
-		about:    "Qwen 3, dense: norms of query and key heads",
+		about:    "Qwen 3, dense, and Qwen3-Embedding: norms of query and key heads",
 		defaults: `{"max_position_embeddings": 32768, "sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32, "head_dim": 128}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.QKNorm = true
@@ -345,7 +348,7 @@ var families = []family{
 	},
 	{
 		names: []string{"gemma3_text", "gemma3"},
-		about: "Gemma 3: norms after layers too and of heads, windows in most layers",
+		about: "Gemma 3, EmbeddingGemma: norms after layers too and of heads, windows in most layers",
 		// The models that see write only what differs from these.
 		defaults: `{"max_position_embeddings": 131072, "sliding_window": 4096, "head_dim": 256, "query_pre_attn_scalar": 256,
 			"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
@@ -356,6 +359,12 @@ var families = []family{
 			c.QKNorm = true
 			if c.LocalRope.Theta == 0 {
 				c.LocalRope = Rope{Theta: cmp.Or(h.RopeLocalTheta, 10000)}
+			}
+			if c.Bidirectional = h.Bidirectional; c.Bidirectional {
+				c.TiedHead = false
+				if h.SlidingWindow != nil {
+					*h.SlidingWindow = *h.SlidingWindow/2 + 1
+				}
 			}
 			pattern := cmp.Or(h.SlidingWindowPattern, 6)
 			return c.slide(h, func(l int) bool { return (l+1)%pattern != 0 })

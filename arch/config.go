@@ -18,7 +18,7 @@ var (
 	ErrKey = fmt.Errorf("%w: unsupported key", ErrConfig)
 )
 
-// Config says how a decoder-only transformer is built. Architectures are data:
+// Config says how a transformer is built, a decoder or an encoder. Architectures are data:
 // every difference between the families known here is a field.
 type Config struct {
 	Architecture string // as in the source: "llama", "qwen3", "gemma3_text", …
@@ -52,14 +52,28 @@ type Config struct {
 	PostNorms                bool    // norms after attention and FFN too (Gemma 2 and 3)
 	NoPreNorms               bool    // … and none before them (OLMo 2 and 3)
 	LayerNorm                bool    // norms subtract the mean (Cohere)
+	NormBias                 bool    // … and have biases (BERT)
+	SumNorms                 bool    // norms after layers are of the residual stream, with what the layer adds (BERT)
+	EmbedNorm                bool    // embeddings have a norm, in place of the one before the first layer's attention (BERT, ModernBERT)
+	NoLastNorm               bool    // there is no norm after the last layer (BERT)
+	PlainFFN                 bool    // the feed-forward layer has no gates (BERT)
 	Parallel                 bool    // the feed-forward layer sees the same norm as attention (Cohere)
 	Single                   bool    // a layer has attention, or what stands for it, or else a feed-forward layer, which needs no norm but one (Nemotron-H)
 	Sinks                    bool    // every query head has a score that no position has, and that takes its share of the softmax (gpt-oss)
 	// GatedAttention: behind each query head is a gate, by whose sigmoid what the head sees is multiplied (Qwen 3.5).
 	GatedAttention bool
 
-	FusedQKV  bool // one matrix for queries, keys and values (Phi-3)
-	FusedGate bool // one matrix for gate and up projections (Phi-3)
+	// Bidirectional: tokens see those after them too, with a sliding window as many as before them. Such a model has no output
+	// head: it makes vectors of texts.
+	Bidirectional bool
+	// Positions, if not 0, is how many positions have an embedding, which is added to the token's; a text begins at FirstPosition
+	// (RoBERTa).
+	Positions, FirstPosition int
+	// TokenTypes, if not 0, is how many types of tokens have an embedding, of which that of the first is added to each token's.
+	TokenTypes int
+
+	FusedQKV  bool // one matrix for queries, keys and values (Phi-3, ModernBERT)
+	FusedGate bool // one matrix for gate and up projections (Phi-3, ModernBERT)
 
 	// Biases that the checkpoint must have; others are used where it has them.
 	QKVBias, OutBias, FFNBias bool
@@ -70,7 +84,7 @@ type Config struct {
 	AttnScale     float32 // of q·k; 1/√HeadDim unless the model says otherwise
 	AttnSoftcap   float32 // scores become c·tanh(s/c); 0 for none (Gemma 2)
 	LogitSoftcap  float32
-	SlidingWindow int    // keys a local layer sees, the query's own included; 0: all layers are global
+	SlidingWindow int    // keys a local layer sees up to the query's own, that included; 0: all layers are global
 	Local         []bool // per layer: whether it has the sliding window
 	NoRope        []bool // per layer: whether it has no rotary embeddings (SmolLM3); nil: all have them
 }
@@ -82,6 +96,7 @@ type Activation string
 // ups u within ± that make (u + 1)·g·σ(αg), with Config.SwiGLUAlpha for α.
 const (
 	SiLU          Activation = "silu"
+	GELU          Activation = "gelu"
 	GELUTanh      Activation = "gelu_tanh"
 	ClampedSwiGLU Activation = "clamped_swiglu"
 	ReLUSquared   Activation = "relu_squared"
@@ -120,9 +135,9 @@ func (c *Config) Check() error {
 		return fmt.Errorf("head size %d is odd: rotary embeddings need pairs: %w", c.HeadDim, ErrConfig)
 	case !(c.NormEps >= 0 && c.NormEps < 1):
 		return fmt.Errorf("norm epsilon %v: %w", c.NormEps, ErrConfig)
-	case c.Activation != SiLU && c.Activation != GELUTanh && c.Activation != ClampedSwiGLU && c.Activation != ReLUSquared:
-		return fmt.Errorf("activation %q is not %s, %s, %s or %s: %w", c.Activation, SiLU, GELUTanh, ClampedSwiGLU, ReLUSquared, ErrConfig)
-	case c.Ungated() && (c.FusedGate || c.Experts.Biases), c.Single && (c.PostNorms || c.Parallel):
+	case c.Activation != SiLU && c.Activation != GELU && c.Activation != GELUTanh && c.Activation != ClampedSwiGLU && c.Activation != ReLUSquared:
+		return fmt.Errorf("activation %q is not %s, %s, %s, %s or %s: %w", c.Activation, SiLU, GELU, GELUTanh, ClampedSwiGLU, ReLUSquared, ErrConfig)
+	case c.Activation == ReLUSquared && !c.PlainFFN, c.Single && (c.PostNorms || c.Parallel):
 		return fmt.Errorf("feed-forward layers of no kind that is known: %w", ErrConfig)
 	case c.Activation == ClampedSwiGLU && !(c.SwiGLUAlpha > 0 && c.SwiGLUAlpha <= 1e6 && c.SwiGLULimit > 0 && c.SwiGLULimit <= 1e6):
 		return fmt.Errorf("swiglu_alpha %v, swiglu_limit %v: %w", c.SwiGLUAlpha, c.SwiGLULimit, ErrConfig)
@@ -136,6 +151,14 @@ func (c *Config) Check() error {
 		return fmt.Errorf("gates of attention in one matrix with keys and values: %w", ErrConfig)
 	case c.Parallel && (c.PostNorms || c.NoPreNorms), c.LayerNorm && (c.NormOffset || c.Latent.KV > 0 || c.Mixers.Of != nil):
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
+	case c.NormBias && !c.LayerNorm, c.SumNorms && !c.NoPreNorms, c.EmbedNorm && !c.LayerNorm, c.NoLastNorm && !c.Bidirectional:
+		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
+	case c.Bidirectional && (c.Mixers.Of != nil || c.Latent.KV > 0 || c.Sinks):
+		return fmt.Errorf("attention to what comes after a token, of a kind that is not known: %w", ErrConfig)
+	case c.PlainFFN && (c.Experts.Biases || c.FusedGate || c.Activation == ClampedSwiGLU):
+		return fmt.Errorf("a feed-forward layer without gates, of a kind that is not known: %w", ErrConfig)
+	case c.Positions < 0 || c.Positions > 1<<20 || c.FirstPosition < 0 || c.Positions > 0 && c.Context > c.Positions-c.FirstPosition, c.TokenTypes < 0 || c.TokenTypes > 1<<10:
+		return fmt.Errorf("embeddings of %d positions from %d on, and of %d types, for %d tokens: %w", c.Positions, c.FirstPosition, c.TokenTypes, c.Context, ErrConfig)
 	case c.WholeNorm && !c.QKNorm, c.HeadNorms && (!c.QKNorm || c.WholeNorm), c.NoPreNorms && !c.PostNorms:
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case !(c.ResidualScale >= 0 && c.ResidualScale <= 1e6 && c.LogitScale >= 0 && c.LogitScale <= 1e6):
@@ -168,6 +191,9 @@ func (c *Config) Check() error {
 	return c.LocalRope.check(c.HeadDim)
 }
 
+// HasHead tells whether the model predicts tokens.
+func (c *Config) HasHead() bool { return !c.Bidirectional }
+
 // RopeOf returns the rotary embeddings of a layer, counted from 0, that has them.
 func (c *Config) RopeOf(layer int) Rope {
 	if c.IsLocal(layer) {
@@ -186,9 +212,6 @@ func (c *Config) HasAttention(layer int) bool {
 
 // HasFFN tells whether a layer has a feed-forward layer, or experts.
 func (c *Config) HasFFN(layer int) bool { return !c.Single || c.Mixer(layer) == NoMixer }
-
-// Ungated tells whether feed-forward layers have no gates.
-func (c *Config) Ungated() bool { return c.Activation == ReLUSquared }
 
 // IsLocal tells whether a layer has the sliding window.
 func (c *Config) IsLocal(layer int) bool { return c.SlidingWindow > 0 && c.Local[layer] }

@@ -14,13 +14,15 @@ const fixtures = "../transformer/testdata/fixtures"
 
 func fixtureNames(t testing.TB) []string {
 	t.Helper()
-	entries, err := os.ReadDir(fixtures)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
+	for _, dir := range []string{".", "../encoders"} { // those of testdata/encoders.py
+		entries, err := os.ReadDir(filepath.Join(fixtures, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
 	}
 	if len(names) < 18 {
 		t.Fatalf("only %d fixtures", len(names))

@@ -57,6 +57,7 @@ type hfConfig struct {
 	hfFalcon
 	hfNemotron
 	hfLatent
+	hfEncoder
 
 	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings
 	NoRopeInterval *int  `json:"no_rope_layer_interval"`
@@ -251,10 +252,12 @@ func (h *hfConfig) llama(name string) (*Config, error) {
 	switch act {
 	case "", "silu", "swish":
 		c.Activation = SiLU
+	case "gelu", "gelu_python":
+		c.Activation = GELU
 	case "gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh": // one function
 		c.Activation = GELUTanh
 	default:
-		return nil, fmt.Errorf("%s %q is not supported (only silu or gelu_pytorch_tanh): %w", key, act, ErrKey)
+		return nil, fmt.Errorf("%s %q is not supported (only silu, gelu or gelu_pytorch_tanh): %w", key, act, ErrKey)
 	}
 	if err := h.experts(c); err != nil {
 		return nil, err

@@ -224,7 +224,13 @@ func TestRefusedByName(t *testing.T) {
 		says    string
 	}{
 		{"llama", edits{"is_causal": false}, "is_causal false"},
-		{"gemma3", edits{"use_bidirectional_attention": true}, "use_bidirectional_attention true"},
+		{"gemma2", edits{"use_bidirectional_attention": true}, "use_bidirectional_attention true"},
+		{"../encoders/bert", edits{"is_decoder": true}, "is_decoder true"},
+		{"../encoders/bert", edits{"position_embedding_type": "relative_key"}, "relative_key"},
+		{"../encoders/bert", edits{"hidden_act": "relu"}, "relu"},
+		{"../encoders/modernbert", edits{"rope_scaling": edits{"rope_type": "linear", "factor": 2}}, "rope_scaling"},
+		{"../encoders/modernbert", edits{"layer_types": []string{"full_attention", "sliding_attention", "full_attention", "conv"}}, "conv"},
+		{"../encoders/roberta", edits{"pad_token_id": 70}, "pad_token_id"},
 		{"llama", edits{"sliding_window": 5}, "sliding_window 5"},
 		{"llama", edits{"layer_types": []string{"full_attention", "sliding_attention"}}, "no sliding window"},
 		{"phi3", edits{"layer_types": []string{"full_attention", "sliding_attention"}}, "layer_types"},

@@ -121,6 +121,7 @@ func (t *conventions) check(c *Config) error {
 		{gemma2 && (c.AttnSoftcap == 0 || c.LogitSoftcap == 0), "attention scores or logits that are not capped"},
 		{t.window == 0 && c.LogitSoftcap != 0, "capped logits"},
 		{!t.usualRope(c), "rotary embeddings in other layers"},
+		{c.Bidirectional, "attention to what comes after a token"},
 		{c.Activation == ClampedSwiGLU && (c.SwiGLUAlpha != swigluAlpha || c.SwiGLULimit != swigluLimit), "other constants of its activation"},
 		{c.Sinks != t.sinks || c.Experts.Biases != t.sinks, "sinks of attention or biases of experts otherwise than there"},
 		{c.Mixers.Of != nil && !t.convolutions, "layers without attention"},

@@ -11,6 +11,7 @@ const (
 	EmbeddingName = "model.embed_tokens.weight"
 	HeadName      = "lm_head.weight"    // of the output head
 	NormName      = "model.norm.weight" // of the norm before it
+	NormBiasName  = "model.norm.bias"   // of its biases, if it has any
 )
 
 // LayerName returns the name of a layer's tensor, such as "self_attn.q_proj.weight".
@@ -33,7 +34,58 @@ func StoredName(name string, has func(string) bool) string {
 			}
 		}
 	}
+	if stored, ok := encoderName(name, has); ok {
+		return stored
+	}
 	return name
+}
+
+// encoderName is StoredName in the words of encoders.
+func encoderName(name string, has func(string) bool) (stored string, ok bool) {
+	dot := strings.LastIndexByte(name, '.')
+	part, layer := cutLayer(name[:dot], "model.layers.")
+	for _, w := range encoderWords {
+		if w[0] != part {
+			continue
+		}
+		stored := strings.Replace(w[1], ".N.", "."+layer+".", 1)
+		for _, kind := range []string{name[dot:], oldNormKinds[name[dot:]]} {
+			for _, prefix := range []string{"model.", "model.bert.", "model.roberta."} {
+				if found, ok := behindPrefix(prefix+stored+kind, has); ok && kind != "" {
+					return found, true
+				}
+			}
+		}
+	}
+	return "", false
+}
+
+// oldNormKinds are what the first checkpoints of BERT call weights and biases of norms.
+var oldNormKinds = map[string]string{".weight": ".gamma", ".bias": ".beta"}
+
+// encoderWords are what BERT's and ModernBERT's checkpoints call what is known here by other names.
+var encoderWords = [][2]string{
+	{"model.embed_tokens", "embeddings.word_embeddings"},
+	{"model.embed_positions", "embeddings.position_embeddings"},
+	{"model.embed_types", "embeddings.token_type_embeddings"},
+	{"model.embed_norm", "embeddings.LayerNorm"},
+	{"model.layers.N.self_attn.q_proj", "encoder.layer.N.attention.self.query"},
+	{"model.layers.N.self_attn.k_proj", "encoder.layer.N.attention.self.key"},
+	{"model.layers.N.self_attn.v_proj", "encoder.layer.N.attention.self.value"},
+	{"model.layers.N.self_attn.o_proj", "encoder.layer.N.attention.output.dense"},
+	{"model.layers.N.post_attention_layernorm", "encoder.layer.N.attention.output.LayerNorm"},
+	{"model.layers.N.mlp.up_proj", "encoder.layer.N.intermediate.dense"},
+	{"model.layers.N.mlp.down_proj", "encoder.layer.N.output.dense"},
+	{"model.layers.N.post_feedforward_layernorm", "encoder.layer.N.output.LayerNorm"},
+	{"model.embed_tokens", "embeddings.tok_embeddings"},
+	{"model.embed_norm", "embeddings.norm"},
+	{"model.layers.N.input_layernorm", "layers.N.attn_norm"},
+	{"model.layers.N.self_attn.qkv_proj", "layers.N.attn.Wqkv"},
+	{"model.layers.N.self_attn.o_proj", "layers.N.attn.Wo"},
+	{"model.layers.N.post_attention_layernorm", "layers.N.mlp_norm"},
+	{"model.layers.N.mlp.gate_up_proj", "layers.N.mlp.Wi"},
+	{"model.layers.N.mlp.down_proj", "layers.N.mlp.Wo"},
+	{"model.norm", "final_norm"},
 }
 
 // otherWords are what Mixtral's, Granite's, GLM's, gpt-oss's, LFM's, Falcon's and Nemotron's checkpoints have for parts of names.
@@ -192,7 +244,8 @@ type Role string
 
 // The roles that are told apart; all other tensors have none.
 const (
-	Embedding Role = "embedding" // of tokens, or of positions
+	Embedding Role = "embedding" // of tokens
+	Position  Role = "position"  // embeddings of positions, and of types of tokens
 	Head      Role = "head"      // from the last hidden state to logits
 	Norm      Role = "norm"
 	Router    Role = "router" // chooses experts, or how much of one is added
@@ -205,8 +258,10 @@ const (
 func RoleOf(name string) Role {
 	for _, part := range strings.Split(name, ".") {
 		switch part {
-		case "embed_tokens", "tok_embeddings", "token_embd", "word_embeddings", "wte", "wpe", "embed_positions":
+		case "embed_tokens", "tok_embeddings", "token_embd", "word_embeddings", "wte":
 			return Embedding
+		case "position_embeddings", "token_type_embeddings", "wpe", "embed_positions":
+			return Position
 		case "lm_head", "embed_out":
 			return Head
 		}
@@ -224,7 +279,7 @@ func RoleOf(name string) Role {
 		return Filter
 	case name == "output.weight":
 		return Head
-	case strings.Contains(name, "norm"):
+	case strings.Contains(name, "norm"), strings.Contains(name, "LayerNorm"):
 		return Norm
 	}
 	return ""

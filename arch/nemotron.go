@@ -43,7 +43,7 @@ func nemotronLayers(h *hfConfig) error {
 
 // nemotronH reads what sets Nemotron-H apart.
 func nemotronH(c *Config, h *hfConfig) error {
-	c.Single, c.Activation, c.NormEps = true, ReLUSquared, h.NormEpsilon
+	c.Single, c.PlainFFN, c.Activation, c.NormEps = true, true, ReLUSquared, h.NormEpsilon
 	c.NoRope = slices.Repeat([]bool{true}, c.Layers)
 	c.Mixers = Mixers{
 		Of: slices.Repeat([]Mixer{NoMixer}, c.Layers), Taps: h.ScanTaps, Bias: h.UseConvBias,

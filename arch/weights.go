@@ -23,6 +23,8 @@ type Weight struct {
 	Heads bool
 	// Groups, if not 0, is how many parts of equal length a vector has, which may be a dimension of their own.
 	Groups int
+	// Table says that it is looked up by rows, which is no product either.
+	Table bool
 	// Experts, if not 0, is how many experts the matrix is of, one below the other: each has all
 	// Parts. Checkpoints have it as [experts, rows of one, columns].
 	Experts int
@@ -39,6 +41,9 @@ type Use string
 
 // What layers have weights for.
 const (
+	EmbeddingNorm     Use = "embedding_norm" // of what the first layer is given
+	PositionTable     Use = "position_table" // added to it before that, the row of the token's position
+	TypeTable         Use = "type_table"     // and the first row of this one
 	AttentionNorm     Use = "attention_norm" // before attention
 	KeyValueDown      Use = "key_value_down" // what keys and values are made of, and the keys' last values, which turn
 	KeyValueNorm      Use = "key_value_norm" // of the former
@@ -93,8 +98,8 @@ func (u Use) Input() Use {
 	return u
 }
 
-// IsVector tells what is no matrix that vectors are multiplied by: a vector, one for each head, or a convolution's filter.
-func (w *Weight) IsVector() bool { return len(w.Shape) == 1 || w.Filter || w.Heads }
+// IsVector tells what is no matrix that vectors are multiplied by: a vector, one for each head, a convolution's filter, or a table.
+func (w *Weight) IsVector() bool { return len(w.Shape) == 1 || w.Filter || w.Heads || w.Table }
 
 // Len is how many numbers the weight has.
 func (w *Weight) Len() int {
@@ -112,8 +117,13 @@ func (c *Config) Weights(has func(name string) bool) []Weight {
 	for l := range c.Layers {
 		list = append(list, c.layerWeights(l, has)...)
 	}
-	list = append(list, Weight{Name: NormName, Shape: []int{c.Hidden}})
-	if !c.TiedHead {
+	if !c.NoLastNorm {
+		list = append(list, Weight{Name: NormName, Shape: []int{c.Hidden}})
+		if c.NormBias {
+			list = append(list, Weight{Name: NormBiasName, Shape: []int{c.Hidden}})
+		}
+	}
+	if !c.TiedHead && c.HasHead() {
 		list = append(list, Weight{Name: HeadName, Shape: []int{c.Vocab, c.Hidden}, Padded: true})
 	}
 	return list
@@ -122,6 +132,7 @@ func (c *Config) Weights(has func(name string) bool) []Weight {
 // layerList collects a layer's tensors.
 type layerList struct {
 	layer int
+	bias  bool // norms have one
 	list  []Weight
 }
 
@@ -135,7 +146,34 @@ func (a *layerList) vector(name string, use Use, n int) {
 	a.add(Weight{Name: name, Shape: []int{n}, Parts: []Part{{use, n}}})
 }
 
-func (a *layerList) norm(name string, use Use, n int) { a.vector(name+".weight", use, n) }
+// norm adds a norm's weights, and behind them its biases where it has them.
+func (a *layerList) norm(name string, use Use, n int) {
+	a.vector(name+".weight", use, n)
+	if a.bias {
+		a.vector(name+".bias", use, n)
+	}
+}
+
+// embedding adds what the first layer does with embeddings before all else.
+func (c *Config) embedding(a *layerList) {
+	table := func(name string, use Use, rows int) {
+		if rows > 0 {
+			a.list = append(a.list, Weight{Name: name, Shape: []int{rows, c.Hidden}, Table: true, Parts: []Part{{use, rows}}})
+		}
+	}
+	table("model.embed_positions.weight", PositionTable, c.Positions)
+	table("model.embed_types.weight", TypeTable, c.TokenTypes)
+	if !c.EmbedNorm {
+		return
+	}
+	norm := func(name string) {
+		a.list = append(a.list, Weight{Name: name, Shape: []int{c.Hidden}, Parts: []Part{{EmbeddingNorm, c.Hidden}}})
+	}
+	norm("model.embed_norm.weight")
+	if c.NormBias {
+		norm("model.embed_norm.bias")
+	}
+}
 
 // headNorms adds those of so many heads, each of its own weights.
 func (a *layerList) headNorms(name string, use Use, heads, n int) {
@@ -164,11 +202,14 @@ func (a *layerList) filter(name string, use Use, channels, taps int) {
 
 // layerWeights lists a layer's tensors in the order of use.
 func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
-	add := layerList{layer: l}
+	add := layerList{layer: l, bias: c.NormBias}
+	if l == 0 {
+		c.embedding(&add)
+	}
 	switch {
 	case c.Mixer(l) == NoMixer:
 		add.norm("input_layernorm", FFNNorm, c.Hidden)
-	case !c.NoPreNorms:
+	case !c.NoPreNorms && !(l == 0 && c.EmbedNorm):
 		add.norm("input_layernorm", AttentionNorm, c.Hidden)
 	}
 	if c.HasAttention(l) {
@@ -198,12 +239,12 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 		add.projection("mlp.shared_expert.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
 		return add.list
 	}
-	if c.FusedGate {
+	if c.PlainFFN {
+		add.projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
+	} else if c.FusedGate {
 		add.projection("mlp.gate_up_proj", c.Hidden, c.FFNBias, gate, up)
 	} else {
-		if !c.Ungated() {
-			add.projection("mlp.gate_proj", c.Hidden, c.FFNBias, gate)
-		}
+		add.projection("mlp.gate_proj", c.Hidden, c.FFNBias, gate)
 		add.projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
 	}
 	add.projection("mlp.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
@@ -265,19 +306,19 @@ func (c *Config) expertWeights(l int, has func(name string) bool) (list []Weight
 	if x.Bias {
 		add("mlp.gate.e_score_correction_bias", []int{x.Count}, 0, Part{RouterBias, x.Count})
 	}
-	fused := has(LayerName(l, fusedExperts)) && !x.Biases && !c.Ungated()
+	fused := has(LayerName(l, fusedExperts)) && !x.Biases && !c.PlainFFN
 	if fused {
 		experts(fusedExperts, c.Hidden, gate, up)
 	} else {
-		if !c.Ungated() {
+		if !c.PlainFFN {
 			experts("mlp.experts.gate_proj.weight", c.Hidden, gate)
 		}
 		experts("mlp.experts.up_proj.weight", c.Hidden, up)
 	}
-	if gate, up := (Part{FFNGate, x.Shared}), (Part{FFNUp, x.Shared}); x.Shared > 0 && has(LayerName(l, fusedShared)) && !c.Ungated() {
+	if gate, up := (Part{FFNGate, x.Shared}), (Part{FFNUp, x.Shared}); x.Shared > 0 && has(LayerName(l, fusedShared)) && !c.PlainFFN {
 		add(fusedShared, []int{2 * x.Shared, c.Hidden}, 0, gate, up)
 	} else if x.Shared > 0 {
-		if !c.Ungated() {
+		if !c.PlainFFN {
 			add("mlp.shared_expert.gate_proj.weight", []int{x.Shared, c.Hidden}, 0, Part{FFNGate, x.Shared})
 		}
 		add("mlp.shared_expert.up_proj.weight", []int{x.Shared, c.Hidden}, 0, Part{FFNUp, x.Shared})

@@ -171,6 +171,8 @@ func keepExact(t *checkpoint.Tensor, asked string) string {
 		return "filter of a convolution"
 	case arch.RoleOf(t.Name) == arch.State:
 		return "of a recurrence"
+	case arch.RoleOf(t.Name) == arch.Position:
+		return "embeddings of positions or types"
 	}
 	return asked
 }

@@ -21,16 +21,33 @@ func (m *Model) assemble(ctx context.Context) error {
 		}
 	}
 	var err error
-	if m.norm, err = m.vector(ctx, arch.NormName, c.Hidden); err != nil {
+	if m.norm, err = m.lastNorm(ctx); err != nil {
 		return err
 	}
 	m.embeddings = m.matrices[c.StoredEmbedding(m.source.has)]
+	if !c.HasHead() {
+		return nil
+	}
 	head := arch.HeadName
 	if c.TiedHead {
 		head = c.StoredEmbedding(m.source.has)
 	}
 	m.head = linear{Name: head, W: m.matrices[head], Rows: c.Vocab}
 	return nil
+}
+
+// lastNorm reads the norm after the last layer, nil if there is none.
+func (m *Model) lastNorm(ctx context.Context) ([]float32, error) {
+	c := m.Config
+	if c.NoLastNorm {
+		return nil, nil
+	}
+	weights, err := m.vector(ctx, arch.NormName, c.Hidden)
+	if err != nil || !c.NormBias {
+		return weights, err
+	}
+	biases, err := m.vector(ctx, arch.NormBiasName, c.Hidden)
+	return append(weights, biases...), err
 }
 
 // place puts a layer's tensor where the layer uses it.
@@ -62,7 +79,8 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 			if p.Use == arch.DecayLog && m.Config.Mixers.HasMamba() {
 				vector = decays(vector, m.Config.Mixers.Mamba.Decays)
 			}
-			*b.vector(p.Use) = vector
+			v := b.vector(p.Use)
+			*v = append(*v, vector...) // a norm's biases come after its weights
 		case vector != nil && w.Experts > 0:
 			l.Bias = vector
 		case vector != nil: // which comes after the matrix
@@ -148,6 +166,12 @@ func (b *block) vector(u arch.Use) *[]float32 {
 		return &b.Experts.Bias
 	case arch.SharedGate:
 		return &b.Experts.SharedGate
+	case arch.EmbeddingNorm:
+		return &b.Embedding.norm
+	case arch.PositionTable:
+		return &b.Embedding.positions
+	case arch.TypeTable:
+		return &b.Embedding.types
 	case arch.AttentionNorm:
 		return &b.AttnNorm
 	case arch.QueryNorm:

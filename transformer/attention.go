@@ -7,7 +7,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 )
 
-// attention is causal grouped-query attention (Vaswani et al. 2017; Ainslie et al.
+// attention is grouped-query attention, causal unless Config.Bidirectional (Vaswani et al. 2017; Ainslie et al.
 // 2023): every key/value head serves Heads/KVHeads query heads.
 type attention struct {
 	Q, K, V, O   linear
@@ -26,7 +26,10 @@ type attentionScratch struct {
 }
 
 // attentionTask is rows of a pass that follow each other in a sequence, so that keys and values are read once for all.
-type attentionTask struct{ from, to int }
+type attentionTask struct {
+	from, to int
+	length   int // of the sequence, where queries see what comes after them; else 0
+}
 
 // attentionRows is how many query heads a task has at most, unless a single token has more: enough that its products,
 // not the reading of keys and values, take the time.
@@ -100,7 +103,17 @@ func (p *pass) divideAttention() {
 				continue
 			}
 		}
-		b.tasks = append(b.tasks, attentionTask{i, i + 1})
+		b.tasks = append(b.tasks, attentionTask{from: i, to: i + 1})
+	}
+	if !p.model.Config.Bidirectional {
+		return
+	}
+	for i := len(b.tasks) - 1; i >= 0; i-- { // a sequence's last task knows its length
+		t := &b.tasks[i]
+		t.length = p.rows[t.to-1].position + 1
+		if i+1 < len(b.tasks) && p.rows[b.tasks[i+1].from].cache == p.rows[t.from].cache {
+			t.length = b.tasks[i+1].length
+		}
 	}
 }
 
@@ -161,7 +174,7 @@ func (t *attending) Do(worker, i int) error {
 // attendHead computes, for a task's rows, the context of the query heads that a key/value head serves.
 func (p *pass) attendHead(m *kernel.AttentionMemory, l, head int, sinks []float32, t attentionTask) {
 	c, cache := p.model.Config, p.rows[t.from].cache
-	a := kernel.Attention{Form: cache.form, Dim: c.HeadDim, Group: c.Heads / c.KVHeads, Scale: c.AttnScale, Softcap: c.AttnSoftcap}
+	a := kernel.Attention{Form: cache.form, Dim: c.HeadDim, Group: c.Heads / c.KVHeads, Length: t.length, Scale: c.AttnScale, Softcap: c.AttnSoftcap}
 	if c.IsLocal(l) {
 		a.Window = c.SlidingWindow
 	}

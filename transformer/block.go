@@ -9,6 +9,7 @@ import (
 // block is one layer of the model: attention, or what stands for it, and FFN, or one of both, each with norms before or after
 // it and added to the residual stream.
 type block struct {
+	Embedding         embedding // of the first one only
 	Attention         attention
 	Mixer             mixer     // in place of attention
 	FFN               ffn       // of a mixture of experts the shared one, if there is one
@@ -37,6 +38,11 @@ func (b *block) linears(yield func(use arch.Use, l *linear) bool) {
 func (p *pass) block(ctx context.Context, l int, x []float32) error {
 	c, b := p.model.Config, &p.model.blocks[l]
 	normed, y := p.normed[:len(x)], p.output[:len(x)]
+	if l == 0 {
+		for i := range p.rows {
+			b.Embedding.enter(c, x[i*c.Hidden:][:c.Hidden], p.rows[i].position)
+		}
+	}
 	h, norm := x, b.AttnNorm // x in a model without norms before its layers
 	if c.Mixer(l) == arch.NoMixer {
 		norm = b.FFNNorm
@@ -55,6 +61,9 @@ func (p *pass) block(ctx context.Context, l int, x []float32) error {
 		if err := p.addAll(ctx, x); err != nil || !c.HasFFN(l) {
 			return err
 		}
+	}
+	if b.FFNNorm != nil {
+		h = normed
 	}
 	// Without a norm of its own the feed-forward layer sees what attention saw (Cohere).
 	if err := p.feedForward(ctx, b, y, h); err != nil {
@@ -108,8 +117,15 @@ func (t *adding) Do(_, i int) error {
 }
 
 // addResidual adds a layer's output y, normalized where the model does, to the
-// residual stream x. It overwrites y.
+// residual stream x, or normalizes the sum. It overwrites y.
 func addResidual(c *arch.Config, x, y, norm []float32) {
+	if c.SumNorms {
+		for i, v := range y {
+			x[i] += v
+		}
+		normRows(c, x, x, norm, c.Hidden)
+		return
+	}
 	if norm != nil {
 		normRows(c, y, y, norm, c.Hidden)
 	}

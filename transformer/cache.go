@@ -60,8 +60,11 @@ type cacheLayout struct {
 	state     int   // numbers of all states
 }
 
-// wholeLayout has a place for each layer.
+// wholeLayout has a place for each layer; where all of a text goes through a layer before the next one, layers use one by turns.
 func wholeLayout(c *arch.Config) cacheLayout {
+	if c.Bidirectional {
+		return layerLayout(c)
+	}
 	l := cacheLayout{config: c, attention: make([]int, c.Layers), states: make([]int, c.Layers)}
 	for i := range c.Layers {
 		l.states[i], l.state = l.state, l.state+c.State(i)

@@ -218,7 +218,7 @@ func TestExpertsReadOnce(t *testing.T) {
 // make the same model.
 func TestFusedExperts(t *testing.T) {
 	for _, f := range mixtures(t) {
-		if f.Weights != f.name || strings.HasPrefix(f.name, "granite") || f.config.Experts.Biases || f.config.Ungated() { // which have them so, or never
+		if f.Weights != f.name || strings.HasPrefix(f.name, "granite") || f.config.Experts.Biases || f.config.PlainFFN { // which have them so, or never
 			continue
 		}
 		c := f.config

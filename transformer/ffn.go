@@ -6,7 +6,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 )
 
-// ffn is the gated feed-forward layer: down(act(gate(x)) · up(x)) (Shazeer 2020), or, without a gate, down(act(up(x))).
+// ffn is the gated feed-forward layer: down(act(gate(x)) · up(x)) (Shazeer 2020); or, without a gate, down(act(up(x))).
 type ffn struct {
 	Gate, Up, Down linear
 }
@@ -24,7 +24,10 @@ func (p *pass) ffn(ctx context.Context, f *ffn, y, x []float32) error {
 	n := len(x) / p.model.Config.Hidden * f.Up.Rows
 	gate, up := p.gate[:n], p.up[:n]
 	m := p.model
-	if m.Config.Ungated() {
+	if m.Config.PlainFFN { // act(up(x)) · 1
+		for i := range up {
+			up[i] = 1
+		}
 		if err := m.engine.DotAll(ctx, x, f.Up.to(gate)); err != nil {
 			return err
 		}
@@ -55,6 +58,9 @@ func (t *activating) Do(_, i int) error {
 // activate replaces g by act(g)·u; without gates by act(g).
 func (m *Model) activate(g, u []float32) {
 	switch m.Config.Activation {
+	case arch.GELU:
+		m.kernels.GELUMul(g, u)
+		return
 	case arch.GELUTanh:
 		m.kernels.GELUTanhMul(g, u)
 		return

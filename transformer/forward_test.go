@@ -80,7 +80,7 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			case get("mlp.shared_expert.gate_up_proj.weight") != nil:
 				both := project("mlp.shared_expert.gate_up_proj", h)
 				y = project("mlp.shared_expert.down_proj", gated(c, both[:c.FFN], both[c.FFN:]))
-			case c.Ungated():
+			case c.PlainFFN:
 				y = project("mlp.down_proj", gated(c, project("mlp.up_proj", h), nil))
 			default:
 				y = project("mlp.down_proj", gated(c, project("mlp.gate_proj", h), project("mlp.up_proj", h)))
@@ -206,8 +206,11 @@ func latentHeads(c *arch.Config, context, position int, get func(string) []float
 	return q, k, v
 }
 
-// gated is the activation of a gate, times what it lets through.
+// gated is the activation of a gate, times what it lets through, if that is not all.
 func gated(c *arch.Config, gate, up []float64) []float64 {
+	if c.PlainFFN {
+		up = slices.Repeat([]float64{1}, len(gate))
+	}
 	y := make([]float64, len(gate))
 	for i, g := range gate {
 		switch c.Activation {
@@ -286,7 +289,7 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float
 	}
 	y = make([]float64, c.Hidden)
 	plus := func(weight float64, gate, up, down, gateBias, upBias, downBias []float64) {
-		if c.Ungated() {
+		if c.PlainFFN {
 			gate, up = up, nil
 		}
 		for i, v := range affine(down, downBias, gated(c, affine(gate, gateBias, h), affine(up, upBias, h))) {

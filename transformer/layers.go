@@ -119,6 +119,9 @@ func (m *Model) Block(ctx context.Context, layer int, x stream.Tensor, start int
 	}
 	b, y := &m.blocks[layer], run.Y
 	copy(y.Data, x.Data)
+	for i := range x.Shape[0] {
+		b.Embedding.enter(c, y.Data[i*c.Hidden:][:c.Hidden], start+i)
+	}
 	h := stream.Tensor{Shape: x.Shape, Data: make([]float32, len(x.Data))}
 	before := func(norm []float32) {
 		if copy(h.Data, y.Data); norm != nil {

@@ -87,7 +87,11 @@ func openLayers(ctx context.Context, src source, o Options) (*Layers, error) {
 			return nil, err
 		}
 	}
-	l.inputs = append(l.inputs, []Input{l.headInput()})
+	if c.HasHead() {
+		l.inputs = append(l.inputs, []Input{l.headInput()})
+	} else {
+		l.inputs = append(l.inputs, nil)
+	}
 	return l, nil
 }
 
@@ -174,7 +178,7 @@ func (l *Layers) survey(ctx context.Context, i int) error {
 }
 
 // Inputs returns what the matrices of a layer are multiplied by, each once, in the order of
-// use: those of the layer numbered Config.Layers are the output head's. The list is shared.
+// use: those of the layer numbered Config.Layers are the output head's, if there is one. The list is shared.
 func (l *Layers) Inputs(layer int) []Input { return l.inputs[layer] }
 
 // Context is how many tokens a sequence may have.
@@ -227,6 +231,9 @@ func (l *Layers) Passes(chunk int) (reserved, heap int64) {
 }
 
 func (l *Layers) extent(chunk int) extent {
+	if l.Config.Bidirectional { // which takes a text in one pass
+		chunk = l.options.Context
+	}
 	return extent{chunk: chunk, workers: max(leastWorkers, l.model.threads), context: l.options.Context, watched: true}
 }
 
@@ -237,8 +244,9 @@ func (l *Layers) Begin(ctx context.Context, b *memory.Ledger, chunk int) (err er
 		return fmt.Errorf("passes of %d tokens, the context is %d: %w", chunk, l.options.Context, ErrOption)
 	}
 	m := l.model
-	m.budget, m.Plan = b, &Plan{Context: l.options.Context, CacheType: CacheF32, Chunk: chunk}
-	if err := m.prepare(l.options, l.extent(chunk)); err != nil {
+	e := l.extent(chunk)
+	m.budget, m.Plan = b, &Plan{Context: l.options.Context, CacheType: CacheF32, Chunk: e.chunk}
+	if err := m.prepare(l.options, e); err != nil {
 		return err
 	}
 	layout := layerLayout(l.Config)
@@ -248,7 +256,7 @@ func (l *Layers) Begin(ctx context.Context, b *memory.Ledger, chunk int) (err er
 	if err := l.cache.reserve(0, l.options.Context); err != nil {
 		return err
 	}
-	m.norm, err = m.vector(ctx, arch.NormName, l.Config.Hidden)
+	m.norm, err = m.lastNorm(ctx)
 	return err
 }
 
@@ -301,8 +309,9 @@ func (l *Layers) embed(ctx context.Context, from rows, ids []int, visit func(id 
 
 // Norm gives vectors x [tokens, hidden] the model's last norm, in place.
 func (l *Layers) Norm(x []float32) {
-	c := l.Config
-	normRows(c, x, x, l.model.norm, c.Hidden)
+	if c := l.Config; l.model.norm != nil {
+		normRows(c, x, x, l.model.norm, c.Hidden)
+	}
 }
 
 // Close frees everything. An open layer is closed before it.

@@ -28,7 +28,8 @@ func rmsNorm(dst, x, w []float32, eps float32, offset bool) {
 	}
 }
 
-// layerNorm writes (x − mean) / √(variance+eps) · w to dst, which may be x (Ba et al. 2016). Sums are taken in float64, in order.
+// layerNorm writes (x − mean) / √(variance+eps) · w to dst, which may be x (Ba et al. 2016), and adds the biases that lie behind the
+// weights, if there are any. Sums are taken in float64, in order.
 func layerNorm(dst, x, w []float32, eps float32) {
 	sum := 0.0
 	for _, v := range x {
@@ -40,9 +41,13 @@ func layerNorm(dst, x, w []float32, eps float32) {
 		squares += float64(d * d)
 	}
 	scale := 1 / math.Sqrt(squares/float64(len(x))+float64(eps))
+	biases := w[len(x):]
 	w = w[:len(x)]
 	for i, v := range x {
-		dst[i] = float32(float64(float64(v)-mean)*scale) * w[i]
+		dst[i] = float32(float32(float64(float64(v)-mean)*scale) * w[i])
+	}
+	for i, b := range biases {
+		dst[i] += b
 	}
 }
 

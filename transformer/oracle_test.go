@@ -174,7 +174,8 @@ func inventConfig(t *rapid.T) *arch.Config {
 		SlidingWindow: number("window", 0, 9), ResidualScale: rapid.SampledFrom([]float32{0, 0.5}).Draw(t, "residual scale"),
 		LogitScale: rapid.SampledFrom([]float32{0, 0.25}).Draw(t, "logit scale"), Sinks: yes("sinks"),
 	}
-	c.FusedGate = c.FusedGate && !c.Ungated()
+	c.PlainFFN = c.Activation == arch.ReLUSquared || c.Activation != arch.ClampedSwiGLU && yes("plain")
+	c.FusedGate = c.FusedGate && !c.PlainFFN
 	if c.Activation == arch.ClampedSwiGLU {
 		c.SwiGLUAlpha, c.SwiGLULimit = 1.5, 0.8
 	}
@@ -215,7 +216,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 			c.Experts.Bias = yes("router bias")
 			c.Experts.Epsilon = rapid.SampledFrom([]float64{0, 1e-2}).Draw(t, "epsilon")
 		}
-		c.Experts.Biases = !c.Ungated() && yes("biases")
+		c.Experts.Biases = !c.PlainFFN && yes("biases")
 		c.Experts.Scale = rapid.SampledFrom([]float32{0, 2.5}).Draw(t, "scale")
 		if n%2 == 0 && n >= 4 && yes("groups") {
 			c.Experts.Groups = n / 2

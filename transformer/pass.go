@@ -134,7 +134,9 @@ func (p *pass) visit(ctx context.Context, x []float32) (done bool, err error) {
 			continue
 		}
 		state := p.normed[len(p.wanted)*c.Hidden:][:c.Hidden]
-		normOf(c, state, x[i*c.Hidden:][:c.Hidden], m.norm)
+		if copy(state, x[i*c.Hidden:][:c.Hidden]); m.norm != nil {
+			normOf(c, state, state, m.norm)
+		}
 		if t.Hidden != nil {
 			if err := t.Hidden(r.token, state); err != nil {
 				return true, err

@@ -161,6 +161,9 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	if smallest == 0 {
 		smallest = min(max(leastChunk, o.Sequences), most)
 	}
+	if c.Bidirectional { // a text goes through in one pass
+		smallest = max(smallest, o.Context)
+	}
 	buffers := leastWorkers * one.Minimum
 	scratch := func(chunk, workers int) int64 {
 		e := p.extent()
@@ -201,7 +204,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 	}
 	usual, streamed := p.Scratch, p.Streamed
 	for _, chunk := range longChunks {
-		if chunk <= most && p.reads && fits(chunk, p.Workers) && p.Scratch-usual <= streamed/longChunkShare {
+		if chunk > p.Chunk && chunk <= most && p.reads && fits(chunk, p.Workers) && p.Scratch-usual <= streamed/longChunkShare {
 			p.Chunk = chunk
 			if err := w.place(p, c, layouts, free, o.Threads); err != nil {
 				return nil, err
@@ -362,7 +365,10 @@ func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 	if c.Experts.Biases {
 		vectors += c.Experts.Count*(2*c.Experts.FFN+c.Hidden) + c.Heads
 	}
-	n := int64(layers)*int64(vectors)*4 + int64(layers*c.Experts.Count)*8 + int64(len(files))*(16<<10)
+	if c.NormBias {
+		vectors *= 2
+	}
+	n := 4*int64(embeddingTables(c)) + int64(layers)*int64(vectors)*4 + int64(layers*c.Experts.Count)*8 + int64(len(files))*(16<<10)
 	for i := range files {
 		n += files[i].HeapBytes
 	}

@@ -51,6 +51,9 @@ func (e extent) floats(c *arch.Config) int64 {
 func (e extent) shared(c *arch.Config) int64 {
 	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim+gatedFloats(c))
 	head := int64(min(e.chunk, max(headBatch, e.sequences))) * int64(c.Vocab)
+	if !c.HasHead() {
+		head = 0
+	}
 	attention += int64(e.chunk) * latentFloats(c)
 	return max(attention, int64(e.chunk)*int64(mixerFloats(c)), 2*int64(e.chunk)*int64(c.WidestFFN())+e.routing(c), head)
 }

@@ -21,6 +21,9 @@ var (
 	// model, or takes one already.
 	ErrSession = errors.New("the session cannot take this step")
 
+	// ErrNoHead reports that a model was asked for logits that makes vectors of texts.
+	ErrNoHead = errors.New("the model makes vectors of texts and does not continue them")
+
 	errBusy   = fmt.Errorf("it takes another one: %w", ErrSession)
 	errClosed = fmt.Errorf("its model is closed: %w", ErrSession)
 )
@@ -100,6 +103,11 @@ func (s *Session) Start(ids []int) (kept int, err error) {
 	defer s.busy.Store(false)
 	if !s.cache.open {
 		return 0, fmt.Errorf("it is closed: %w", ErrSession)
+	}
+	if s.model.Config.Bidirectional { // what keys and values a beginning has depends on the rest
+		s.cache.cut(0)
+		s.tokens = s.tokens[:0]
+		return 0, nil
 	}
 	s.cache.leave(s.tokens)
 	kept = s.cache.adopt(ids[:max(0, min(len(ids)-1, s.model.Plan.Context))])

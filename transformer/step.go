@@ -28,7 +28,10 @@ type Step struct {
 // Calls of several goroutines take turns, pass by pass. Visit and Hidden run within a pass:
 // they must not use the model.
 //
-// Errors are ErrSession, ErrContext, ErrToken and ErrCache, before anything is computed, those of
+// Where tokens see those after them (arch.Config.Bidirectional), a step is the whole text of a session without tokens, which
+// goes through in one pass, and Visit is ErrNoHead.
+//
+// Errors are ErrSession, ErrNoHead, ErrContext, ErrToken and ErrCache, before anything is computed, those of
 // streaming, the context's, and those of Visit and Hidden. After one, every session can be
 // used again: it stands where it stood before the pass that failed, or behind it where
 // that was done and Visit or Hidden failed.
@@ -66,7 +69,11 @@ func (m *Model) admit(t *Step) error {
 		return errBusy
 	}
 	err := error(nil)
-	if !s.cache.open {
+	if c.Bidirectional && t.Visit != nil {
+		err = ErrNoHead
+	} else if c.Bidirectional && len(s.tokens) > 0 {
+		err = fmt.Errorf("a text is read as a whole: %w", ErrSession)
+	} else if !s.cache.open {
 		err = fmt.Errorf("it is closed: %w", ErrSession)
 	} else if context := m.Plan.Context; len(t.IDs) > context-len(s.tokens) {
 		err = fmt.Errorf("%d tokens after %d, there is room for %d in all: %w", len(t.IDs), len(s.tokens), context, ErrContext)
@@ -95,7 +102,13 @@ func (m *Model) forwardPass(ctx context.Context, steps []Step) (more bool, err e
 		s := steps[i].Session
 		s.behind = len(s.tokens) - s.cache.rewind(len(s.tokens))
 	}
-	if !share(steps, m.Plan.Chunk) {
+	some := false
+	if m.Config.Bidirectional {
+		some = shareWhole(steps, m.Plan.Chunk)
+	} else {
+		some = share(steps, m.Plan.Chunk)
+	}
+	if !some {
 		return false, nil
 	}
 	if !m.Plan.reads {
@@ -179,6 +192,19 @@ func share(steps []Step, room int) bool {
 			steps[i].Session.taken += n
 			room -= n
 		}
+	}
+	return room < all
+}
+
+// shareWhole has the next steps go into the next pass whose texts have room there, and tells whether there are any.
+func shareWhole(steps []Step, room int) bool {
+	all := room
+	for i := range steps {
+		s := steps[i].Session
+		if s.taken = 0; steps[i].left() <= room {
+			s.taken = steps[i].left()
+		}
+		room -= s.taken
 	}
 	return room < all
 }

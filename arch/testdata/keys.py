@@ -45,6 +45,9 @@ CLASSES = {
     "deepseek_v2": hf.DeepseekV2Config,
     "deepseek_v3": hf.DeepseekV3Config,
     "glm4_moe_lite": hf.Glm4MoeLiteConfig,
+    "bert": hf.BertConfig,
+    "xlm-roberta": hf.XLMRobertaConfig,
+    "modernbert": hf.ModernBertConfig,
 }
 
 # Defaults that make no model: 4096 values are not divided among 96 heads; checkpoints say how long a head is.

@@ -63,6 +63,42 @@ func GELUTanh(x float32) float32 {
 	return float32(float64(0.5*v) * (1 + tanh(u)))
 }
 
+// GELU returns x·Φ(x), Φ the normal distribution (Hendrycks and Gimpel 2016).
+func GELU(x float32) float32 {
+	if x != x {
+		return x
+	}
+	v := float64(x)
+	tail := float64(0.5 * erfc(float64(math.Abs(v)*(1/math.Sqrt2)))) // Φ(-|x|)
+	if v >= 0 {
+		tail = 1 - tail
+	}
+	if tail == 0 {
+		return 0 // also of -Inf
+	}
+	return float32(v * tail)
+}
+
+// erfc returns 1 - erf(z) for z >= 0 with a relative error below 2^-38: e^-z²·t·P(t) with t = 1/(1+z/2), where P is the
+// Chebyshev interpolation of what is left, in powers of t. Beyond 11 it is 0.
+func erfc(z float64) float64 {
+	if z > 11 {
+		return 0
+	}
+	t := 1 / (1 + float64(z*0.5))
+	p := erfcCoefficients[0]
+	for _, c := range erfcCoefficients[1:] {
+		p = float64(p*t) + c
+	}
+	return float64(float64(p*t) * exp(-float64(z*z)))
+}
+
+var erfcCoefficients = [...]float64{
+	-0.0127629248192047597, 0.0945046955395353755, -0.278861233663303872, 0.346417109635601624, 0.116150761167562243, -1.02687356505889111,
+	1.54904515063945261, -1.19331817565679188, 0.583012158782397417, -0.299339743679858755, 0.0625769459634454124, 0.0704176091262318904,
+	0.178172819168624849, 0.246659401521883549, 0.28210444150145713, 0.282094549831203956,
+}
+
 // Tanh returns the hyperbolic tangent of x.
 func Tanh(x float32) float32 { return float32(tanh(float64(x))) }
 

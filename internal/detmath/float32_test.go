@@ -20,6 +20,7 @@ func TestFloat32Functions(t *testing.T) {
 	gelu := func(x float64) float64 {
 		return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 	}
+	normal := func(x float64) float64 { return x * 0.5 * math.Erfc(-x/math.Sqrt2) }
 	for _, c := range []struct {
 		name  string
 		f     func(float32) float32
@@ -28,7 +29,7 @@ func TestFloat32Functions(t *testing.T) {
 		from  float64 // below this the truth's own formula cancels
 	}{
 		{"Exp", Exp, math.Exp, 0.51, -87}, {"SiLU", SiLU, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 0.51, -80},
-		{"Tanh", Tanh, math.Tanh, 0.51, -100}, {"GELUTanh", GELUTanh, gelu, 0.6, -3},
+		{"Tanh", Tanh, math.Tanh, 0.51, -100}, {"GELUTanh", GELUTanh, gelu, 0.6, -3}, {"GELU", GELU, normal, 0.51, -12},
 	} {
 		r := rand.New(rand.NewPCG(1, 1))
 		for range 200_000 {
@@ -50,12 +51,13 @@ func TestFloat32Functions(t *testing.T) {
 	for _, c := range []struct{ got, want float32 }{
 		{Exp(inf), inf}, {Exp(-inf), 0}, {Exp(0), 1}, {Exp(-1000), 0}, {Exp(1000), inf}, {SiLU(0), 0}, {SiLU(1000), 1000},
 		{Tanh(inf), 1}, {Tanh(-inf), -1}, {Tanh(0), 0}, {GELUTanh(0), 0}, {GELUTanh(100), 100},
+		{GELU(0), 0}, {GELU(100), 100}, {GELU(inf), inf}, {GELU(-inf), 0}, {GELU(-40), 0},
 	} {
 		if c.got != c.want {
 			t.Errorf("%v, want %v", c.got, c.want)
 		}
 	}
-	if nan := float32(math.NaN()); Exp(nan) == Exp(nan) || SiLU(nan) == SiLU(nan) || Tanh(nan) == Tanh(nan) {
+	if nan := float32(math.NaN()); Exp(nan) == Exp(nan) || SiLU(nan) == SiLU(nan) || GELU(nan) == GELU(nan) || Tanh(nan) == Tanh(nan) {
 		t.Error("NaN is lost")
 	}
 }

@@ -5,12 +5,15 @@ import (
 	"unsafe"
 )
 
-// Attention is causal attention of query heads that share a key/value head.
+// Attention is that of query heads that share a key/value head.
 type Attention struct {
 	Form   KVForm
 	Dim    int // elements of a head
 	Group  int // query heads
 	Window int // positions that a query sees, its own among them; 0 for all so far
+	// Length, if not 0, is how many positions there are, all of which have keys and values: queries see what comes after
+	// them too, within the window as many as before them.
+	Length int
 	// A score is Scale·q·k, and with a Softcap cap·tanh(Scale·q·k/cap).
 	Scale, Softcap float32
 	// Sinks, if not nil, is a score of each query head that is in its softmax, but of no position.
@@ -65,9 +68,9 @@ type Tiles struct {
 // values of all positions that are seen. It panics where lengths are wrong.
 func (k *Kernels) Attend(a *Attention, out, queries []float32, ld int, tiles Tiles, position, n int, m *AttentionMemory) {
 	width := a.Group * a.Dim
-	last := position + n - 1
+	last := a.last(position + n - 1)
 	switch {
-	case n < 1 || position < 0 || a.Group < 1 || a.Dim < 1 || a.Window < 0,
+	case n < 1 || position < 0 || a.Group < 1 || a.Dim < 1 || a.Window < 0 || a.Length < 0 || a.Length > 0 && position+n > a.Length,
 		!fits(len(queries), n, ld, width), !fits(len(out), n, ld, width),
 		len(m.queries) < n*width || len(m.all.sums) < n*a.Group*paddedDim(a.Dim),
 		tiles.At < 0, len(tiles.Pages) <= last/AttentionTile, a.Sinks != nil && len(a.Sinks) != a.Group:
@@ -103,6 +106,17 @@ func (a *Attention) first(position int) int {
 	return max(0, position-a.Window+1)
 }
 
+// last is the last position that a query sees.
+func (a *Attention) last(position int) int {
+	switch {
+	case a.Length == 0:
+		return position
+	case a.Window == 0:
+		return a.Length - 1
+	}
+	return min(a.Length, position+a.Window) - 1
+}
+
 // attendSegment runs the softmaxes m.now over a segment from their beginning.
 func (k *Kernels) attendSegment(a *Attention, tiles Tiles, position, n, segment int, m *AttentionMemory) {
 	padded, size := paddedDim(a.Dim), a.Form.TileBytes(a.Dim)
@@ -112,19 +126,22 @@ func (k *Kernels) attendSegment(a *Attention, tiles Tiles, position, n, segment 
 	}
 	clear(m.now.sums[:rows*padded])
 	from := max(a.first(position), segment*AttentionSegment) / AttentionTile
-	to := min(position+n-1, (segment+1)*AttentionSegment-1) / AttentionTile
+	to := min(a.last(position+n-1), (segment+1)*AttentionSegment-1) / AttentionTile
 	for i := from; i <= to; i++ {
 		t := a.Form.tile(tiles.Pages[i][tiles.At:][:size], a.Dim)
-		k.attendTile(a, &t, position-i*AttentionTile, n, m)
+		k.attendTile(a, &t, i*AttentionTile, position, n, m)
 	}
 }
 
-// attendTile takes the queries through a tile; the first one's position is counted from that of the tile.
-func (k *Kernels) attendTile(a *Attention, t *tile, position, n int, m *AttentionMemory) {
-	// Queries before the tile see nothing of it, nor do those whose window is behind it.
-	i, end := max(0, -position), n
+// attendTile takes the queries through the tile of the positions from start on.
+func (k *Kernels) attendTile(a *Attention, t *tile, start, position, n int, m *AttentionMemory) {
+	// Queries whose window ends before the tile see nothing of it, nor do those whose window is behind it.
+	i, end := 0, n
+	for i < n && a.last(position+i) < start {
+		i++
+	}
 	if a.Window > 0 {
-		end = min(n, AttentionTile-1+a.Window-position)
+		end = min(n, start+AttentionTile-1+a.Window-position)
 	}
 	if i >= end {
 		return
@@ -136,35 +153,32 @@ func (k *Kernels) attendTile(a *Attention, t *tile, position, n int, m *Attentio
 	if a.Softcap > 0 {
 		k.Softcap(scores, 1, a.Softcap)
 	}
-	whole := a.hide(scores, position+i)
+	whole := a.hide(scores, start, position+i)
 	k.softmaxTile(scores, states, t.valueScales)
 	if whole {
 		k.values(sums, states, scores, t.form, t.values, padded, AttentionTile)
 		return
 	}
 	for q := range end - i {
-		from, to := a.seen(position + i + q)
+		from, to := a.seen(start, position+i+q)
 		row := q * a.Group
 		k.values(sums[row*padded:][:a.Group*padded], states[row:][:a.Group], scores[row*AttentionTile+from:], t.form,
 			t.values[from*padded*t.form.element():], padded, to-from)
 	}
 }
 
-// seen returns which positions of a tile a query sees that sees some.
-func (a *Attention) seen(position int) (from, to int) {
-	if a.Window > 0 {
-		from = max(0, position-a.Window+1)
-	}
-	return from, min(position+1, AttentionTile)
+// seen returns which positions of the tile that begins at start a query sees that sees some, counted from there.
+func (a *Attention) seen(start, position int) (from, to int) {
+	return max(0, a.first(position)-start), min(a.last(position)+1-start, AttentionTile)
 }
 
 // hide sets the scores of positions that are not seen to -Inf, and tells whether there are none. What lies there may be
 // anything, so that nothing is multiplied by it.
-func (a *Attention) hide(scores []float32, position int) (whole bool) {
+func (a *Attention) hide(scores []float32, start, position int) (whole bool) {
 	whole = true
 	never := float32(math.Inf(-1))
 	for r := range len(scores) / AttentionTile {
-		from, to := a.seen(position + r/a.Group)
+		from, to := a.seen(start, position+r/a.Group)
 		if from == 0 && to == AttentionTile {
 			continue
 		}

@@ -60,7 +60,7 @@ func (s *sequence) attend(k *Kernels, from, to, together int) []float32 {
 	width := s.Group * s.Dim
 	out := make([]float32, (to-from)*width)
 	m := NewAttentionMemory(make([]float32, AttentionFloats(together*s.Group, s.Dim)), together*s.Group, s.Dim)
-	tiles := pages(s.Form, s.Dim, s.tiles(to))
+	tiles := pages(s.Form, s.Dim, s.tiles(max(to, s.Length)))
 	for p := from; p < to; p += together {
 		n := min(together, to-p)
 		k.Attend(&s.Attention, out[(p-from)*width:], s.queries[p*width:], width, tiles, p, n, m)
@@ -83,7 +83,7 @@ func (s *sequence) plainly(position int) []float64 {
 	}
 	for g := range s.Group {
 		sum := 0.0
-		for p := s.first(position); p <= position; p++ {
+		for p := s.first(position); p <= s.last(position); p++ {
 			score := 0.0
 			for d := range s.Dim {
 				key, _ := held(p, d)
@@ -128,6 +128,10 @@ func attentions(f func(a Attention, length int)) {
 				}
 			}
 			f(a, c.length)
+			if form == KVF32 || c.dim < 20 {
+				a.Length = c.length
+				f(a, c.length)
+			}
 		}
 	}
 }
@@ -140,15 +144,16 @@ func (s *sequence) String() string {
 func TestAttentionPlainly(t *testing.T) {
 	attentions(func(a Attention, length int) {
 		s := newSequence(rand.New(rand.NewPCG(uint64(a.Dim), 30)), a, length, false)
-		last := length - 1
-		want := s.plainly(last)
-		eachLevel(t, func(t *testing.T, k *Kernels) {
-			for i, v := range s.attend(k, last, length, 1) {
-				if math.Abs(float64(v)-want[i]) > 3e-6 {
-					t.Fatalf("%v: element %d is %v, want %v", s, i, v, want[i])
+		for _, position := range []int{length - 1, length / 3} {
+			want := s.plainly(position)
+			eachLevel(t, func(t *testing.T, k *Kernels) {
+				for i, v := range s.attend(k, position, position+1, 1) {
+					if math.Abs(float64(v)-want[i]) > 3e-6 {
+						t.Fatalf("%v: element %d of position %d is %v, want %v", s, i, position, v, want[i])
+					}
 				}
-			}
-		})
+			})
+		}
 	})
 }
 
@@ -180,9 +185,11 @@ func TestAttentionLevels(t *testing.T) {
 
 // TestAttentionSegments: a sequence of several segments, in which each is the other's exception for some queries.
 func TestAttentionSegments(t *testing.T) {
-	for _, window := range []int{0, 1000} {
-		a := Attention{Form: KVF32, Dim: 4, Group: 2, Window: window, Scale: 1}
-		s := newSequence(rand.New(rand.NewPCG(3, 32)), a, 2*AttentionSegment+40, false)
+	const length = 2*AttentionSegment + 40
+	for _, a := range []Attention{{}, {Window: 1000}, {Length: length}, {Window: 1000, Length: length}, {Window: 30, Length: length}} {
+		window := a.Window
+		a.Form, a.Dim, a.Group, a.Scale = KVF32, 4, 2, 1
+		s := newSequence(rand.New(rand.NewPCG(3, 32)), a, length, false)
 		from := s.length - 80
 		want := s.attend(generic(t), from, s.length, 80)
 		last := s.plainly(s.length - 1)

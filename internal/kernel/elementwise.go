@@ -75,6 +75,16 @@ func (k *Kernels) GELUTanhMul(g, u []float32) {
 	}
 }
 
+// GELUMul replaces g by gelu(g)·u. It panics unless both are as long.
+func (k *Kernels) GELUMul(g, u []float32) {
+	if len(g) != len(u) {
+		panicf("GELUMul: %d elements by %d", len(g), len(u))
+	}
+	for i, v := range g {
+		g[i] = canonical(detmath.GELU(v) * u[i])
+	}
+}
+
 func (k *Kernels) gate(f gateFunc, unit int, g, u []float32) {
 	whole := len(g) / unit * unit
 	if whole > 0 {

@@ -296,6 +296,47 @@ func TestIntegers(t *testing.T) {
 	})
 }
 
+// TestEnums: thousands of values hold exactly those, one that another begins with as well.
+func TestEnums(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	var values []string
+	for len(values) < 2500 {
+		word := make([]rune, 1+random.IntN(6))
+		for i := range word {
+			word[i] = []rune("abé")[random.IntN(3)]
+		}
+		values = append(values, string(word))
+	}
+	schema, err := json.Marshal(map[string]any{"enum": values})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := Schema(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, value := range values[:500] {
+		for _, word := range []string{value, value + "a", value[:i%(len(value)+1)]} {
+			text := `"` + word + `"`
+			if whole, _ := accepts(t, g, text); whole != slices.Contains(values, word) {
+				t.Fatalf("%s: %v", text, whole)
+			}
+		}
+	}
+	if whole, _ := accepts(t, mustSchema(t, `{"enum": [12, 1, 1, "1", null]}`), "1"); !whole {
+		t.Error("1 is none of them")
+	}
+}
+
+func mustSchema(t *testing.T, schema string) *Grammar {
+	t.Helper()
+	g, err := Schema([]byte(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 // TestJSON: the grammar of any object takes what a JSON parser takes, but for white space, long numbers and halves of surrogate pairs.
 func TestJSON(t *testing.T) {
 	g := Object()

@@ -112,6 +112,34 @@ func (b *builder) apart(alternatives ...part) part {
 	return of(r)
 }
 
+// trie is one of sorted texts, no two of which are the same: what they begin with in common stands once, so that there are few ways to
+// read one however many they are.
+func (b *builder) trie(texts []string) part {
+	first, last := texts[0], texts[len(texts)-1]
+	n := 0
+	for n < len(first) && first[n] == last[n] {
+		n++
+	}
+	common := text(first[:n])
+	if len(texts) == 1 || b.err != nil {
+		return common
+	}
+	var parts []part
+	for len(texts) > 0 { // those with the same next byte; one that ends here comes first
+		same := func(t string) bool { return len(t) > n && len(texts[0]) > n && t[n] == texts[0][n] }
+		end := 1
+		for end < len(texts) && same(texts[end]) {
+			end++
+		}
+		rest := make([]string, end)
+		for i, t := range texts[:end] {
+			rest[i] = t[n:]
+		}
+		parts, texts = append(parts, b.trie(rest)), texts[end:]
+	}
+	return append(common, b.apart(parts...)...)
+}
+
 // optional is p or nothing.
 func (b *builder) optional(p part) part { return b.either(p, nil) }
 

@@ -165,7 +165,7 @@ func (c *compiler) reference(k *keywords) part {
 
 // values returns the values of enum or const, as they are written without white space.
 func (c *compiler) values(k *keywords) part {
-	var parts []part
+	var texts []string
 	for _, v := range k.values {
 		d := json.NewDecoder(strings.NewReader(string(v)))
 		d.UseNumber()
@@ -181,13 +181,14 @@ func (c *compiler) values(k *keywords) part {
 			c.fail(fmt.Errorf("%.60s: %w", v, ErrSyntax))
 			return nil
 		}
-		parts = append(parts, text(strings.TrimSuffix(to.String(), "\n")))
+		texts = append(texts, strings.TrimSuffix(to.String(), "\n"))
 	}
-	if len(parts) == 0 {
+	if len(texts) == 0 {
 		c.fail(fmt.Errorf("enum of no values: %w", ErrSyntax))
 		return nil
 	}
-	return c.either(parts...)
+	slices.Sort(texts)
+	return c.trie(slices.Compact(texts))
 }
 
 // typed returns the values of a type.

@@ -226,6 +226,9 @@ func Room() int64 {
 // where the system does not tell.
 func Peak() (bytes int64, ok bool) { return procmem.PeakRSS() }
 
+// Resident returns what the process holds now, as the system counts it; ok is false where the system does not tell.
+func Resident() (bytes int64, ok bool) { return procmem.CurrentRSS() }
+
 // ResetPeak has Peak count from now on, where the system can; elsewhere, what the process held
 // before counts too. It gives back what is garbage.
 func ResetPeak() {

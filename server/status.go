@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -121,6 +122,15 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	for _, m := range s.library.opened() {
 		active, waiting := m.scheduler.Load()
 		fmt.Fprintf(&text, "helix_texts{model=%s,state=\"active\"} %d\nhelix_texts{model=%s,state=\"waiting\"} %d\n", label(m.Name), active, label(m.Name), waiting)
+	}
+	metric("cache_bytes", "gauge", "Keys and values that texts hold, and those kept for texts that begin in the same way.")
+	for _, m := range s.library.opened() {
+		held, kept := m.batch.Model.CacheBytes()
+		fmt.Fprintf(&text, "helix_cache_bytes{model=%s,state=\"held\"} %d\nhelix_cache_bytes{model=%s,state=\"kept\"} %d\n", label(m.Name), held, label(m.Name), kept)
+	}
+	one("goroutines", "gauge", "Goroutines of the process.", float64(runtime.NumGoroutine()))
+	if now, ok := memory.Resident(); ok {
+		one("memory_bytes", "gauge", "The memory that the process holds.", float64(now))
 	}
 	if peak, ok := memory.Peak(); ok {
 		one("memory_peak_bytes", "gauge", "The most memory that the process has held.", float64(peak))

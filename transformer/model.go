@@ -391,6 +391,10 @@ func (m *Model) Canon() stream.Canon {
 // that sessions have now; below 0 there is none for all of the ids. What is shared counts once.
 func (m *Model) CacheRoom(ids []int) int { return m.pages.room(ids) }
 
+// CacheBytes returns the bytes of keys and values that sessions hold, and of those that are kept for texts that begin in the same
+// way, which make room for others.
+func (m *Model) CacheBytes() (held, kept int64) { return m.pages.bytes() }
+
 // CachePage is how many tokens take the room of one: their keys and values are in pages.
 const CachePage = pageTokens
 

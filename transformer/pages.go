@@ -69,6 +69,16 @@ func (p *pages) room(ids []int) int {
 	return pageTokens * (int(p.most/int64(p.size)) - p.held - needed)
 }
 
+// bytes returns the bytes of pages that sequences hold, and of those that nobody holds.
+func (p *pages) bytes() (held, kept int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k := p.idle.newer; k != &p.idle; k = k.newer {
+		kept += int64(p.size)
+	}
+	return int64(p.held) * int64(p.size), kept
+}
+
 // alloc takes n bytes, for which pages that nobody holds are given up, then states. Errors are ErrCache and those of
 // memory. The lock is held, as it is in all that follows.
 func (p *pages) alloc(n int) ([]byte, error) {

@@ -51,12 +51,17 @@ func (p *Prompts) Render(ctx context.Context, messages []Message) (string, error
 	return await(ctx, func() (string, error) { return p.template.Render(messages) })
 }
 
+// RenderRequest returns the text of which Request returns the ids, however long it is. Errors are ErrTemplate and the context's.
+func (p *Prompts) RenderRequest(ctx context.Context, r ChatRequest) (string, error) {
+	if p.err != nil {
+		return "", p.err
+	}
+	return await(ctx, func() (string, error) { return p.template.RenderRequest(r) })
+}
+
 // Request returns the text and the ids of a conversation in the form of an API. Errors are ErrTemplate and those of Text.
 func (p *Prompts) Request(ctx context.Context, r ChatRequest) (text string, ids []int, err error) {
-	if p.err != nil {
-		return "", nil, p.err
-	}
-	if text, err = await(ctx, func() (string, error) { return p.template.RenderRequest(r) }); err != nil {
+	if text, err = p.RenderRequest(ctx, r); err != nil {
 		return "", nil, err
 	}
 	ids, err = p.encode(ctx, text, false)

@@ -204,11 +204,7 @@ func (s *Server) whole(w http.ResponseWriter, ctx context.Context, q *asked) {
 		})
 		return err
 	})
-	if ctx.Err() != nil {
-		panic(http.ErrAbortHandler) // nobody waits for it
-	}
-	if err != nil {
-		refuse(w, failure(err, q.field))
+	if out := (&events{w: w}); out.failed(ctx, err, q.field, refuse, nil) {
 		return
 	}
 	usage := openai.Usage{Prompt: len(q.prompt)}
@@ -277,6 +273,9 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
+// seedBits are those of a seed by chance: JavaScript's numbers have no more, and clients may send it again.
+const seedBits = 53
+
 // chooseSeed gives a request that says none a seed of its own.
 func (q *asked) chooseSeed() {
 	if q.Seeded {
@@ -284,5 +283,5 @@ func (q *asked) chooseSeed() {
 	}
 	var seed [8]byte
 	rand.Read(seed[:])
-	q.Seed = int64(binary.LittleEndian.Uint64(seed[:]) >> 1)
+	q.Seed = int64(binary.LittleEndian.Uint64(seed[:]) >> (64 - seedBits))
 }

@@ -21,6 +21,12 @@ func trusted(origins []string) (*http.CrossOriginProtection, error) {
 	return p, nil
 }
 
+// CheckOrigins refuses what is no origin for Options, such as "https://site.example", with ErrOption.
+func CheckOrigins(origins []string) error {
+	_, err := trusted(origins)
+	return err
+}
+
 // share tells a browser that a page of a trusted origin may read the answer. It answers the question whether it may ask, which comes without a
 // key, and tells whether it was that.
 func (s *Server) share(w http.ResponseWriter, r *http.Request) (answered bool) {

@@ -30,6 +30,13 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		start := time.Now()
 		defer func() {
+			switch {
+			case noted.status != 0:
+			case r.Context().Err() != nil:
+				noted.status = statusGone
+			default: // a fault
+				noted.status = http.StatusInternalServerError
+			}
 			s.counts.request(noted.status)
 			s.options.Log.Info("request", "method", r.Method, "path", r.URL.Path, "status", noted.status, "bytes", noted.bytes,
 				"seconds", time.Since(start).Seconds(), "from", r.RemoteAddr)
@@ -101,6 +108,12 @@ func key(r *http.Request) string {
 	}
 	return r.Header.Get("X-Api-Key")
 }
+
+// statusGone is what is noted of a request whose client has gone before there was an answer: nginx has it so.
+const statusGone = 499
+
+// gone ends the handler of a request that nobody waits for any more.
+func gone() { panic(http.ErrAbortHandler) }
 
 // pieceBytes is how much of an answer a client has to take at a time, within its patience.
 const pieceBytes = 64 << 10
@@ -209,7 +222,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) ([]byte, *Model
 	if err := json.Unmarshal(body, &named); err != nil || s.library.entry(named.Model) == nil {
 		return body, nil, nil
 	}
-	m, refused := s.use(r.Context(), named.Model)
+	m, refused := s.use(r, named.Model)
 	return body, m, refused
 }
 
@@ -235,7 +248,7 @@ func notFound(format string, args ...any) *openai.Error {
 func failure(err error, field string) *openai.Error {
 	switch {
 	case errors.Is(err, context.Canceled): // the client has gone, or the server ends
-		panic(http.ErrAbortHandler)
+		gone()
 	case errors.Is(err, transformer.ErrContext):
 		return openai.Invalid(field, openai.CodeContext, "%s is longer than the model's context length: %v", field, err) // litellm knows it by these words
 	case errors.Is(err, transformer.ErrToken), errors.Is(err, generate.ErrPrompt), errors.Is(err, generate.ErrTemplate), errors.Is(err, generate.ErrOption):
@@ -268,8 +281,8 @@ func refuse(w http.ResponseWriter, e *openai.Error) {
 func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	if err := encode(w, v); err != nil {
-		panic(http.ErrAbortHandler) // the client has gone
+	if encode(w, v) != nil {
+		gone()
 	}
 }
 

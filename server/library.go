@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ type Library struct {
 	entries []*entry
 	loading bool
 	next    *entry        // that waits until others are not in use; nil: none does
-	waiting int           // who wait for a model
+	waiting []*waiter     // for models to be opened, the first to come first
 	changed chan struct{} // is closed when something has changed
 	uses    int64         // so far
 }
@@ -53,8 +54,15 @@ type entry struct {
 	used    int64 // the last use
 }
 
-// mostWaiting is how many requests wait for models to be opened; more are ErrBusy.
+// mostWaiting is how many requests wait for models to be opened. Beyond it the client that has the most waiting loses its last place,
+// which is ErrBusy.
 const mostWaiting = 64
+
+// waiter is a request that waits for a model to be opened.
+type waiter struct {
+	client  string
+	refused bool // it has lost its place
+}
 
 // NewLibrary returns a library of models, of which it reads the configurations. Their limits (Engine.Memory) are to be the
 // same: that of the process. Errors are ErrOption and those of transformer.PlanFor and generate.OpenTokenizer.
@@ -123,6 +131,11 @@ func (l *Library) Names() []string {
 // Use returns the model of a name, open until release is called, once. Errors are ErrModel, generate.ErrBusy where too many wait,
 // generate.ErrClosed, memory.ErrLimit, those of Open, and the context's.
 func (l *Library) Use(ctx context.Context, name string) (m *Model, release func(), err error) {
+	return l.use(ctx, name, "")
+}
+
+// use is Use for a client.
+func (l *Library) use(ctx context.Context, name, client string) (m *Model, release func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.entry(name)
@@ -132,19 +145,20 @@ func (l *Library) Use(ctx context.Context, name string) (m *Model, release func(
 	if l.ready(e) {
 		return e.model, l.lend(e), nil
 	}
-	if l.waiting == mostWaiting {
-		return nil, nil, fmt.Errorf("for models to be opened: %w", generate.ErrBusy)
-	}
-	l.waiting++
+	w := &waiter{client: client}
+	l.queue(w)
 	e.waiting++
 	defer func() {
-		l.waiting--
+		l.waiting = slices.DeleteFunc(l.waiting, func(o *waiter) bool { return o == w })
 		if e.waiting--; e.waiting == 0 && l.next == e {
 			l.next = nil
 			l.notify()
 		}
 	}()
 	for !l.ready(e) {
+		if w.refused {
+			return nil, nil, fmt.Errorf("for models to be opened: %w", generate.ErrBusy)
+		}
 		err := error(errInUse)
 		if e.model == nil && !l.loading && (l.next == nil || l.next == e) {
 			err = l.load(e)
@@ -157,6 +171,27 @@ func (l *Library) Use(ctx context.Context, name string) (m *Model, release func(
 		}
 	}
 	return e.model, l.lend(e), nil
+}
+
+// queue has a request wait, and where too many do, the last of the client that has the most no more.
+func (l *Library) queue(w *waiter) {
+	l.waiting = append(l.waiting, w)
+	if len(l.waiting) <= mostWaiting {
+		return
+	}
+	count := map[string]int{}
+	for _, o := range l.waiting {
+		count[o.client]++
+	}
+	at := len(l.waiting) - 1
+	for i := at - 1; i >= 0; i-- {
+		if count[l.waiting[i].client] > count[l.waiting[at].client] {
+			at = i
+		}
+	}
+	l.waiting[at].refused = true
+	l.waiting = slices.Delete(l.waiting, at, at+1)
+	l.notify()
 }
 
 // ready tells whether a model is open and no other is to be waited for.

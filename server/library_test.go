@@ -188,7 +188,7 @@ func TestLibraryOpening(t *testing.T) {
 	}
 	for waiting := 0; waiting < 5; time.Sleep(time.Millisecond) {
 		l.mu.Lock()
-		waiting = l.waiting
+		waiting = len(l.waiting)
 		l.mu.Unlock()
 	}
 	if !s.reading.TryAcquire(int64(s.longest)) {
@@ -200,6 +200,53 @@ func TestLibraryOpening(t *testing.T) {
 	wait.Wait()
 	told("a", 200)
 	told("b", 404)
+}
+
+// TestLibraryFair: of those who wait for models to be opened the client that has the most loses a place where there is none for another.
+func TestLibraryFair(t *testing.T) {
+	l := newDemos(t, 0, "a")
+	l.mu.Lock()
+	l.loading = true // for as long as the test wants
+	l.mu.Unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	type ended struct {
+		client string
+		err    error
+	}
+	ends := make(chan ended, mostWaiting+2)
+	ask := func(client string, now int) {
+		go func() {
+			_, release, err := l.use(ctx, "a", client)
+			if err == nil {
+				release()
+			}
+			ends <- ended{client, err}
+		}()
+		for waiting := 0; waiting < now; time.Sleep(time.Millisecond) {
+			l.mu.Lock()
+			waiting = len(l.waiting)
+			l.mu.Unlock()
+		}
+	}
+	for i := range mostWaiting {
+		ask("greedy", i+1)
+	}
+	for _, client := range []string{"modest", "greedy"} {
+		ask(client, mostWaiting)
+		if e := <-ends; e.client != "greedy" || !errors.Is(e.err, generate.ErrBusy) {
+			t.Errorf("%s comes: %s ended with %v", client, e.client, e.err)
+		}
+	}
+	l.mu.Lock()
+	l.loading = false
+	l.notify()
+	l.mu.Unlock()
+	for range mostWaiting {
+		if e := <-ends; e.err != nil {
+			t.Errorf("%s: %v", e.client, e.err)
+		}
+	}
 }
 
 // TestLibraryPanic: a panic where a model is opened finds the library locked, as what is deferred around it takes it to be.

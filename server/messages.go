@@ -60,17 +60,11 @@ func (s *Server) message(w http.ResponseWriter, ctx context.Context, q *asked) {
 		err = writer.end(end)
 	}
 	w.Header().Set(ReceiptHeader, strings.Join(q.receipts, ",")) // streamed, in the trailer
-	switch {
-	case ctx.Err() != nil: // nobody is there
-		panic(http.ErrAbortHandler)
-	case err != nil && !out.begun:
-		refuseMessage(w, failure(err, q.field))
-	case err != nil:
-		_, body := anthropic.NewError(failure(err, q.field))
-		if out.sendNamed(body.Type, body) != nil {
-			panic(http.ErrAbortHandler)
-		}
-	case !q.Stream:
+	failed := out.failed(ctx, err, q.field, refuseMessage, func(e *openai.Error) error {
+		_, body := anthropic.NewError(e)
+		return out.sendNamed(body.Type, body)
+	})
+	if !failed && !q.Stream {
 		answer(w, http.StatusOK, writer.message)
 	}
 }

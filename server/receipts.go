@@ -188,7 +188,7 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.replaying.Release(1)
-	m, refused := s.use(r.Context(), k.model)
+	m, refused := s.use(r, k.model)
 	if refused != nil {
 		refuse(w, refused)
 		return
@@ -205,9 +205,14 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 	}{Receipt: k.SHA256}
 	switch {
 	case r.Context().Err() != nil:
-		panic(http.ErrAbortHandler) // nobody waits for it
+		gone()
 	case errors.Is(err, record.ErrReplay):
 		replayed.Differs = err.Error()
+	case errors.Is(err, receipt.ErrInvalid):
+		e := openai.Invalid("", "", "%v", err)
+		e.Status = http.StatusConflict
+		refuse(w, e)
+		return
 	case err != nil:
 		refuse(w, failure(err, "receipt"))
 		return

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/generate"
@@ -69,7 +70,7 @@ func fetch(t *testing.T, method, url, key string) (int, []byte) {
 // TestReceipts: whatever answers were made together and however their tokens were drawn, their receipts are replayed alone, on one thread, and by
 // the server.
 func TestReceipts(t *testing.T) {
-	h, _ := start(t, ModelOptions{Parallel: 4, Waiting: 100, Engine: transformer.Options{Context: 48, Contexts: 1}}, Options{Version: "test"}) // in a cache for one, so that texts pause
+	h, _ := start(t, ModelOptions{Parallel: 4, Waiting: 100, Engine: transformer.Options{Context: 48, Contexts: 1}}, Options{Version: "test"}) // in a cache for one, so that they wait for each other's keys and values
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	var list []string
@@ -125,9 +126,47 @@ func TestReceipts(t *testing.T) {
 			t.Errorf("replayed by the server: %d, %s", status, text)
 		}
 	}
-	a, err := record.Audit(t.Context(), log, record.AuditOptions{Models: []string{dir}, Sample: 1, Options: transformer.Options{Threads: 1}})
-	if err != nil || a.Texts != len(list) || a.Same != len(list) || len(a.Differ) > 0 {
-		t.Errorf("%+v, %v", a, err)
+	for range 2 { // the second time with forged receipts among them, whose texts cannot be made
+		a, err := record.Audit(t.Context(), log, record.AuditOptions{Models: []string{dir}, Sample: 1, Options: transformer.Options{Threads: 1}})
+		if err != nil || a.Same != len(list) || a.Texts-a.Same != len(a.Differ) {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		if forged := a.Texts - len(list); forged != 0 && forged != 3 {
+			t.Errorf("%d forged receipts", forged)
+		}
+		for _, change := range []func(*receipt.GenerationClaims){
+			func(c *receipt.GenerationClaims) { c.Turns[0].PromptIDs[0] = 1 << 30 },
+			func(c *receipt.GenerationClaims) { c.Sampling.TopP = -1 },
+			func(c *receipt.GenerationClaims) { c.Context = 1 << 40 },
+		} {
+			forge(t, log, change)
+		}
+	}
+}
+
+// forge appends to a log the receipt of its first entry, changed.
+func forge(t *testing.T, log string, change func(*receipt.GenerationClaims)) {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	e, err := receipt.ReadExecution(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := receipt.NewGeneration(time.Unix(0, 0))
+	if err := json.Unmarshal(e.Claims, &r.Claims); err != nil {
+		t.Fatal(err)
+	}
+	change(&r.Claims)
+	forged, err := r.Receipt(time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chain.Append(t.Context(), log, forged); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -144,6 +183,7 @@ func TestReplayDiffers(t *testing.T) {
 		"seed":   func(c *receipt.GenerationClaims) { c.Sampling.Seed++ },
 		"prompt": func(c *receipt.GenerationClaims) { c.Turns[0].PromptIDs[0]++ },
 		"text":   func(c *receipt.GenerationClaims) { c.Turns[0].TextSHA256 = c.TokensSHA256 },
+		"turns":  func(c *receipt.GenerationClaims) { c.Turns = append(c.Turns, c.Turns...) },
 	} {
 		changed := claims
 		changed.Turns = []receipt.Turn{claims.Turns[0]}
@@ -159,6 +199,12 @@ func TestReplayDiffers(t *testing.T) {
 		k.Execution = &e
 		s.receipts.mu.Unlock()
 		status, got := fetch(t, "POST", h.URL+"/receipts/"+digests[0]+"/replay", "")
+		if name == "turns" { // nothing that the server could do again
+			if status != http.StatusConflict {
+				t.Errorf("%s: %d, %s", name, status, got)
+			}
+			continue
+		}
 		if status != 200 || !bytes.Contains(got, []byte(`"same":false`)) || !bytes.Contains(got, []byte("the receipt says")) {
 			t.Errorf("%s: %d, %s", name, status, got)
 		}

@@ -79,17 +79,11 @@ func (s *Server) response(w http.ResponseWriter, ctx context.Context, q *asked, 
 		}
 	}
 	w.Header().Set(ReceiptHeader, strings.Join(q.receipts, ",")) // streamed, in the trailer
-	switch {
-	case ctx.Err() != nil: // nobody is there
-		panic(http.ErrAbortHandler)
-	case err != nil && !out.begun:
-		refuse(w, failure(err, q.field))
-	case err != nil:
-		writer.fail(failure(err, q.field))
-		if writer.ended() != nil {
-			panic(http.ErrAbortHandler)
-		}
-	case !q.Stream:
+	failed := out.failed(ctx, err, q.field, refuse, func(e *openai.Error) error {
+		writer.fail(e)
+		return writer.ended()
+	})
+	if !failed && !q.Stream {
 		answer(w, http.StatusOK, response)
 	}
 }

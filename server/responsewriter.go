@@ -168,11 +168,7 @@ func (w *responseWriter) end(reason reason, usage openai.ResponseUsage) error {
 		status = openai.StatusIncomplete
 		w.response.Incomplete = &openai.Incomplete{Reason: "max_output_tokens"}
 	}
-	last := status
-	if w.last() == openai.ItemCall { // the text stopped within it
-		last = openai.StatusIncomplete
-	}
-	if err := w.endItem(last); err != nil {
+	if err := w.endItem(status); err != nil {
 		return err
 	}
 	usage.Total = usage.Input + usage.Output

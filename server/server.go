@@ -172,16 +172,16 @@ func lending(next http.Handler) http.Handler {
 	})
 }
 
-// use returns the model of a name, open until the request whose context it is has been answered.
-func (s *Server) use(ctx context.Context, name string) (*Model, *openai.Error) {
-	m, release, err := s.library.Use(ctx, name)
+// use returns the model of a name, open until the request has been answered.
+func (s *Server) use(r *http.Request, name string) (*Model, *openai.Error) {
+	m, release, err := s.library.use(r.Context(), name, s.client(r))
 	if errors.Is(err, ErrModel) {
 		return nil, unknownModel(name)
 	}
 	if err != nil {
 		return nil, failure(err, "model")
 	}
-	l := ctx.Value(lentKey{}).(*lent)
+	l := r.Context().Value(lentKey{}).(*lent)
 	l.release = append(l.release, release)
 	return m, nil
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/demo"
+	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -423,6 +424,25 @@ func TestStatus(t *testing.T) {
 	if _, v := post(t, h.URL+"/apply-template", `{"messages": [{"role": "user", "content": "Hi"}]}`); at(v, "prompt") != "user: Hi\nassistant:" {
 		t.Errorf("%v", v)
 	}
+	if status, v := post(t, h.URL+"/apply-template", `{}`); status != 400 || at(v, "error", "param") != "messages" {
+		t.Errorf("%d, %v", status, v)
+	}
+}
+
+// TestSeeds: a seed by chance is one that JavaScript can send again.
+func TestSeeds(t *testing.T) {
+	largest := int64(0)
+	for range 200 {
+		q := &asked{Request: &openai.Request{}}
+		q.chooseSeed()
+		largest = max(largest, q.Seed)
+		if q.Seed < 0 || q.Seed != int64(float64(q.Seed)) {
+			t.Fatal(q.Seed)
+		}
+	}
+	if largest < 1<<50 {
+		t.Errorf("the largest of 200 seeds is %d", largest)
+	}
 }
 
 // TestGone: a text ends when its client goes, and makes room for the next.
@@ -450,6 +470,19 @@ func TestGone(t *testing.T) {
 	}
 	if status, v := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "x", "max_tokens": 1}`); status != 200 {
 		t.Errorf("after it has gone: %d, %v", status, v)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	q, _ = http.NewRequestWithContext(ctx, "POST", h.URL+"/v1/completions", strings.NewReader(`{"model": "demo", "prompt": "Once", "max_tokens": 2000, "logit_bias": {"0": -100, "1": -100, "2": -100}}`))
+	if _, err := http.DefaultClient.Do(q); err == nil {
+		t.Fatal("it has answered in no time")
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if _, text := fetch(t, "GET", h.URL+"/metrics", ""); bytes.Contains(text, []byte(`helix_requests_total{status="499"} 1`)) {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%s", text)
+		}
 	}
 }
 

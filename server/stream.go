@@ -67,6 +67,22 @@ func (e *events) write(do func() error) error {
 	return e.control.Flush()
 }
 
+// failed tells whether an answer came to nothing or to an end before its time, for an error in asking for the field or since nobody is
+// there any more, which ends the handler. It answers with refuse, or, where something was sent, with tell's event.
+func (e *events) failed(ctx context.Context, err error, field string, refuse func(http.ResponseWriter, *openai.Error), tell func(*openai.Error) error) bool {
+	switch {
+	case ctx.Err() != nil:
+		gone()
+	case err == nil:
+		return false
+	case !e.begun:
+		refuse(e.w, failure(err, field))
+	case tell(failure(err, field)) != nil:
+		gone()
+	}
+	return true
+}
+
 // stream answers with pieces of the texts as they come. The first waits until there is one: what is wrong with the request
 // is still an ordinary error.
 func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
@@ -98,16 +114,7 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 		c.Receipt = q.receipts[i]
 		return out.send(c)
 	})
-	switch {
-	case ctx.Err() != nil: // nobody is there
-		panic(http.ErrAbortHandler)
-	case err != nil && !out.begun:
-		refuse(w, failure(err, q.field))
-		return
-	case err != nil:
-		if out.send(openai.ErrorBody{Error: failure(err, q.field)}) != nil {
-			panic(http.ErrAbortHandler)
-		}
+	if out.failed(ctx, err, q.field, refuse, func(e *openai.Error) error { return out.send(openai.ErrorBody{Error: e}) }) {
 		return
 	}
 	if q.IncludeUsage {

@@ -18,7 +18,7 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 		Content string  `json:"content"`
 		Special bool    `json:"add_special"`
 	}
-	m, ok := s.simple(w, r, &q, func() *string { return q.Model })
+	m, ok := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
 	if !ok {
 		return
 	}
@@ -36,7 +36,7 @@ func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) {
 		Model  *string `json:"model"`
 		Tokens []int   `json:"tokens"`
 	}
-	m, ok := s.simple(w, r, &q, func() *string { return q.Model })
+	m, ok := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
 	if !ok {
 		return
 	}
@@ -50,17 +50,25 @@ func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"content": t.Decode(q.Tokens)})
 }
 
-// applyTemplate answers with the text that the model's chat template makes of messages.
+// applyTemplate answers with the text that the model's chat template makes of a request for a chat.
 func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) {
-	var q struct {
-		Model    *string            `json:"model"`
-		Messages []generate.Message `json:"messages"`
-	}
-	m, ok := s.simple(w, r, &q, func() *string { return q.Model })
+	var q *openai.Request
+	m, ok := s.simple(w, r, func(body []byte) (*string, *openai.Error) {
+		var refused *openai.Error
+		if q, refused = openai.ParseConversation(body); refused != nil || q.Model == "" {
+			return nil, refused
+		}
+		return &q.Model, nil
+	})
 	if !ok {
 		return
 	}
-	text, err := m.promptsNow().Render(r.Context(), q.Messages)
+	request, refused := conversation(q, m.toolForm())
+	if refused != nil {
+		refuse(w, refused)
+		return
+	}
+	text, err := m.promptsNow().RenderRequest(r.Context(), request)
 	if err != nil {
 		refuse(w, failure(err, "messages"))
 		return
@@ -68,24 +76,30 @@ func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"prompt": text})
 }
 
-// simple reads a body into q, whose other members do not matter, and finds its model: the first one where it names none.
-func (s *Server) simple(w http.ResponseWriter, r *http.Request, q any, name func() *string) (*Model, bool) {
+// members reads a body into q, whose other members do not matter.
+func members(q any, body []byte) *openai.Error {
+	if err := strictjson.UnmarshalOpen(body, q, nil); err != nil {
+		return openai.Invalid("", "", "the body is not the JSON expected: %v", err)
+	}
+	return nil
+}
+
+// simple reads a body, and finds the model that it names: the first one where that is nil.
+func (s *Server) simple(w http.ResponseWriter, r *http.Request, read func(body []byte) (name *string, refused *openai.Error)) (*Model, bool) {
 	body, refused := s.body(w, r, s.longest)
-	var m *Model
+	wanted := s.library.Names()[0]
 	if refused == nil {
 		busy := s.parsing(r.Context(), body, func() {
-			if err := strictjson.UnmarshalOpen(body, q, nil); err != nil {
-				refused = openai.Invalid("", "", "the body is not the JSON expected: %v", err)
+			var name *string
+			if name, refused = read(body); name != nil {
+				wanted = *name
 			}
 		})
 		refused = cmp.Or(busy, refused)
 	}
+	var m *Model
 	if refused == nil {
-		wanted := s.library.Names()[0]
-		if name() != nil {
-			wanted = *name()
-		}
-		m, refused = s.use(r.Context(), wanted)
+		m, refused = s.use(r, wanted)
 	}
 	if refused != nil {
 		refuse(w, refused)

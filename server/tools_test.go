@@ -193,3 +193,12 @@ func TestCalls(t *testing.T) {
 		t.Errorf("%d, %v", status, v)
 	}
 }
+
+// TestTemplateTools: what a chat template makes of tools is told.
+func TestTemplateTools(t *testing.T) {
+	h, _ := start(t, ModelOptions{}, Options{}, toolsTemplate)
+	body := `{"messages": [{"role": "user", "content": "Rain?"}], "chat_template_kwargs": {"enable_thinking": true}, ` + weatherTool + `}`
+	if _, v := post(t, h.URL+"/apply-template", body); !strings.Contains(fmt.Sprint(at(v, "prompt")), `"get_weather"`) || !strings.HasSuffix(fmt.Sprint(at(v, "prompt")), "user: Rain?assistant:<think>\n") {
+		t.Errorf("%v", v)
+	}
+}

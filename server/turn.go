@@ -71,7 +71,7 @@ func (s *Server) say(ctx context.Context, q *asked, number int, emit func(said) 
 	}
 	r, err := s.text(ctx, q, number, sp.piece)
 	if err == nil && r.Stop != generate.StopCancel {
-		err = sp.end()
+		err = sp.end(r.Stop != generate.StopToken)
 	}
 	if err != nil {
 		return nil, err
@@ -108,10 +108,10 @@ func (s *speaker) piece(p generate.Piece) error {
 	return nil
 }
 
-// end tells of what is left.
-func (s *speaker) end() error {
+// end tells of what is left of a text that has ended by itself or was cut off.
+func (s *speaker) end(cut bool) error {
 	if s.parser != nil {
-		for _, e := range s.parser.Close() {
+		for _, e := range s.parser.Close(cut) {
 			if err := s.tell(e); err != nil {
 				return err
 			}

@@ -11,11 +11,11 @@ import (
 	"github.com/helix-substrate/helix-substrate/toolcall"
 )
 
-// spoke calls add with what a parser of Hermes's form makes of a text.
-func spoke(t *testing.T, text string, add func(said) error) {
+// spoke calls add with what a parser of Hermes's form makes of a text, which was cut off or not.
+func spoke(t *testing.T, text string, cut bool, add func(said) error) {
 	t.Helper()
 	p := toolcall.Recognize(toolsTemplate).NewParser([]toolcall.Function{{Name: "f"}}, "")
-	for _, next := range []func() []toolcall.Event{func() []toolcall.Event { return p.Next(text) }, p.Close} {
+	for _, next := range []func() []toolcall.Event{func() []toolcall.Event { return p.Next(text) }, func() []toolcall.Event { return p.Close(cut) }} {
 		for _, e := range next() {
 			if err := add(said{Event: e, id: "call_1"}); err != nil {
 				t.Fatal(err)
@@ -34,13 +34,16 @@ const (
 func TestResponseOfBrokenCall(t *testing.T) {
 	for _, c := range []struct {
 		text     string
+		reason   reason
 		streamed bool
 		items    string
 	}{
-		{brokenCall, false, "[message completed]"},
-		{brokenCall, true, "[function_call incomplete message completed]"},
-		{stoppedCall, false, "[function_call incomplete]"},
-		{stoppedCall, true, "[function_call incomplete]"},
+		{brokenCall, reasonStop, false, "[message completed]"},
+		{brokenCall, reasonStop, true, "[function_call incomplete message completed]"},
+		{stoppedCall, reasonStop, false, "[message completed]"},
+		{stoppedCall, reasonStop, true, "[function_call incomplete message completed]"},
+		{stoppedCall, reasonLength, false, "[function_call incomplete]"},
+		{stoppedCall, reasonLength, true, "[function_call incomplete]"},
 	} {
 		told := map[string]string{} // by the item's type, its state when it was done
 		w := &responseWriter{response: &openai.Response{}, id: "1", chances: func(said) []openai.TokenLogProb { return nil }}
@@ -52,8 +55,8 @@ func TestResponseOfBrokenCall(t *testing.T) {
 				return nil
 			}
 		}
-		spoke(t, c.text, w.add)
-		if err := w.end(reasonStop, openai.ResponseUsage{}); err != nil {
+		spoke(t, c.text, c.reason == reasonLength, w.add)
+		if err := w.end(c.reason, openai.ResponseUsage{}); err != nil {
 			t.Fatal(err)
 		}
 		items := []string{}
@@ -64,7 +67,7 @@ func TestResponseOfBrokenCall(t *testing.T) {
 			}
 		}
 		m := w.response.Message()
-		if fmt.Sprint(items) != c.items || len(m.Calls) > 0 || c.text == brokenCall && m.Content != brokenCall || w.response.Status != openai.StatusCompleted {
+		if fmt.Sprint(items) != c.items || len(m.Calls) > 0 || c.reason == reasonStop && (m.Content != c.text || w.response.Status != openai.StatusCompleted) {
 			t.Errorf("%s, streamed %v: %v, %+v", c.text, c.streamed, items, m)
 		}
 	}
@@ -84,7 +87,7 @@ func TestMessageOfBrokenCall(t *testing.T) {
 		return nil
 	}}
 	for _, w := range []*messageWriter{whole, streamed} {
-		spoke(t, brokenCall, w.add)
+		spoke(t, brokenCall, false, w.add)
 		if err := w.end(&spoken{Result: &generate.Result{}, reason: reasonStop}); err != nil {
 			t.Fatal(err)
 		}

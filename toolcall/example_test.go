@@ -18,7 +18,7 @@ func Example() {
 			c.Add(e)
 		}
 	}
-	for _, e := range p.Close() {
+	for _, e := range p.Close(true) {
 		c.Add(e)
 	}
 	m := c.Message()

@@ -15,7 +15,7 @@ func TestLong(t *testing.T) {
 			text := strings.Repeat(piece, 60_000/len(piece))
 			p := f.NewParser(functions, "")
 			var c Collector
-			for _, e := range append(slices.Clone(p.Next(text)), p.Close()...) {
+			for _, e := range append(slices.Clone(p.Next(text)), p.Close(true)...) {
 				c.Add(e)
 			}
 			m := c.Message()

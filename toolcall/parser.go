@@ -88,13 +88,14 @@ func (p *Parser) add(piece string) {
 	}
 }
 
-// Close returns what there is left when the text has ended. A call that has not is left without its end.
-func (p *Parser) Close() []Event {
+// Close returns what there is left when the text has ended. A call that has not is none, unless the text was cut off: then it is left
+// without its end.
+func (p *Parser) Close(cut bool) []Event {
 	p.events, p.final = p.events[:0], true
 	p.rest = append(p.rest, p.cut...)
 	for p.read(p) {
 	}
-	if p.consume(len(p.rest)); !p.begun && len(p.call) > 0 {
+	if p.consume(len(p.rest)); len(p.call) > 0 && !(p.begun && cut) {
 		p.noCall()
 	}
 	if !p.trim && p.last == Text && len(p.blanks) > 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,7 +60,7 @@ func parse(f *Format, functions []Function, prompt string, pieces ...string) (Me
 	for _, piece := range pieces {
 		add(p.Next(piece))
 	}
-	add(p.Close())
+	add(p.Close(true))
 	return c.Message(), all
 }
 
@@ -186,6 +187,25 @@ func TestPrompt(t *testing.T) {
 	const call = `<tool_call>{"name": "write", "arguments": {}}</tool_call>`
 	if m, _ := parse(f, nil, "", call); said(m) != call {
 		t.Errorf("without functions: %s", said(m))
+	}
+}
+
+// TestStopped: a call within which a text ends by itself is text, one within which it is cut off is what there is of it.
+func TestStopped(t *testing.T) {
+	for _, c := range cases {
+		p := Recognize(templates[c.format]).NewParser(functions, "")
+		var m Collector
+		for _, e := range append(slices.Clone(p.Next(c.text)), p.Close(false)...) {
+			m.Add(e)
+		}
+		for _, call := range m.Message().Calls {
+			if !call.Ended {
+				t.Errorf("%s %q: %s", c.format, c.text, said(m.Message()))
+			}
+		}
+		if cut, ok := strings.CutSuffix(c.want, "…}"); ok && strings.Count(cut, "|") == 1 && said(m.Message()) == c.want {
+			t.Errorf("%s %q: %s", c.format, c.text, c.want)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ Texts whose ids the log does not have are counted, not sampled.`
 }
 
 // errAudit is the outcome of an audit that found something.
-var errAudit = errors.New("the audit found texts that differ")
+var errAudit = errors.New("the audit found texts that differ, or that cannot be made again")
 
 func (c *receiptLogAuditCommand) Run(env *environment) error {
 	share, err := parseShare(c.Sample)

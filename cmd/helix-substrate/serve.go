@@ -54,6 +54,12 @@ func (c *serveCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if _, err := net.ResolveTCPAddr("tcp", c.Listen); err != nil {
+		return usageError(fmt.Sprintf("--listen %s is no address, such as 127.0.0.1:8080: %v", c.Listen, err))
+	}
+	if err := server.CheckOrigins(c.CORS); err != nil {
+		return usageError("--cors: " + err.Error())
+	}
 	l, err := net.Listen("tcp", c.Listen) // first: an address that is taken shows before a model is read
 	if err != nil {
 		return err

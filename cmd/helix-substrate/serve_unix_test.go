@@ -91,6 +91,8 @@ func TestServeRefuses(t *testing.T) {
 		{[]string{"--api-keys", dir}, exitFailure, "is a directory"},
 		{[]string{"--listen", taken.Addr().String()}, exitFailure, "address already in use"},
 		{[]string{"--listen", "127.0.0.1:0"}, exitFailure, "absent"},
+		{[]string{"--listen", "nowhere"}, exitUsage, "--listen nowhere is no address"},
+		{[]string{"--cors", "site.example"}, exitUsage, "--cors: "},
 	} {
 		var stdout, stderr bytes.Buffer
 		args := append([]string{"serve", filepath.Join(dir, "absent")}, c.args...)

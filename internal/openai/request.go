@@ -96,8 +96,29 @@ func ParseServed(kind Kind, body []byte) (*Request, *Error) {
 	return r, err
 }
 
-// parse reads a body by a table of fields.
+// ParseConversation reads what a body says to a chat template: that of a served request for a chat, which may name no model.
+func ParseConversation(body []byte) (*Request, *Error) {
+	r, err := read(ChatCompletions, body, servedFields[ChatCompletions], passOver(servedFields[ChatCompletions]))
+	if err == nil && r.Messages == nil {
+		err = Invalid("messages", CodeMissing, "messages are missing")
+	}
+	if err == nil {
+		err = r.readTools(body)
+	}
+	return r, err
+}
+
+// parse reads a body by a table of fields, and refuses what lacks something.
 func parse(kind Kind, body []byte, fields map[string]field, unknown func(name string) *Error) (*Request, *Error) {
+	r, err := read(kind, body, fields, unknown)
+	if err == nil {
+		err = r.check()
+	}
+	return r, err
+}
+
+// read reads a body by a table of fields.
+func read(kind Kind, body []byte, fields map[string]field, unknown func(name string) *Error) (*Request, *Error) {
 	d := strictjson.NewDecoder(body, errJSON)
 	v, err := d.Value()
 	if err == nil {
@@ -126,7 +147,7 @@ func parse(kind Kind, body []byte, fields map[string]field, unknown func(name st
 			}
 		}
 	}
-	return r, r.check()
+	return r, nil
 }
 
 // passOver lets fields pass that are not among the known ones, in whatever case.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/hub"
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -72,7 +73,7 @@ func OpenSource(ctx context.Context, name string, o Options) (*Checkpoint, error
 	}
 	place := repositoryPlace{client: client, snapshot: snapshot}
 	if o.Remote || o.Headers && !client.Offline {
-		return OpenPlace(ctx, &remotePlace{place, hub.NewWindow(hub.DefaultWindow)}, repo.String(), o)
+		return OpenPlace(ctx, &remotePlace{place, ranges.NewWindow(ranges.DefaultWindow)}, repo.String(), o)
 	}
 	return OpenPlace(ctx, &cachedPlace{place, o.Progress}, repo.String(), o)
 }

@@ -7,13 +7,14 @@ import (
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/hub"
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // remotePlace reads files in ranges.
 type remotePlace struct {
 	repositoryPlace
-	window *hub.Window
+	window *ranges.Window
 }
 
 // Open asks for nothing yet.
@@ -26,12 +27,12 @@ func (p *remotePlace) Open(_ context.Context, name string) (storage.File, error)
 	if err != nil {
 		return nil, err
 	}
-	return &remoteFile{Remote: r, file: f}, nil
+	return &remoteFile{Reader: r, file: f}, nil
 }
 
 // remoteFile is a file at the hub. Ranges that are pinned are read from disk.
 type remoteFile struct {
-	*hub.Remote
+	*ranges.Reader
 	file hub.File
 
 	mu   sync.RWMutex
@@ -65,7 +66,7 @@ func (f *remoteFile) ReadAtContext(ctx context.Context, p []byte, off int64) (in
 			return pin.file.ReadAt(p, off-pin.from)
 		}
 	}
-	return f.Remote.ReadAtContext(ctx, p, off)
+	return f.Reader.ReadAtContext(ctx, p, off)
 }
 
 // Pin fetches a range into a new file at path that release removes.
@@ -79,7 +80,7 @@ func (f *remoteFile) Pin(ctx context.Context, off, n int64, path string) (releas
 		file.Close()
 		os.Remove(file.Name())
 	}
-	if _, err = io.Copy(file, io.NewSectionReader(storage.WithContext(ctx, f.Remote), off, n)); err != nil {
+	if _, err = io.Copy(file, io.NewSectionReader(storage.WithContext(ctx, f.Reader), off, n)); err != nil {
 		remove()
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/helix-substrate/helix-substrate/internal/freespace"
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/memory"
 )
 
@@ -189,14 +190,15 @@ func (t *transfer) restart() error {
 func (t *transfer) run(ctx context.Context) error {
 	size := t.source.file.Size
 	farthest, restarted := t.done, false
-	tries := tries{policy: &t.source.client.Retry}
+	tries := ranges.Tries{Policy: &t.source.client.Retry}
 	for t.done < size {
 		err := t.attempt(ctx)
 		if err == nil {
 			break
 		}
-		if t.done >= farthest+progressStep {
-			farthest, tries.failures = t.done, 0
+		if t.done >= farthest+ranges.ProgressStep {
+			farthest = t.done
+			tries.Progress()
 		}
 		if errors.Is(err, ErrChanged) && t.done > 0 && !restarted {
 			restarted = true
@@ -205,7 +207,7 @@ func (t *transfer) run(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := tries.failed(ctx, err); err != nil {
+		if err := tries.Failed(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -235,7 +237,7 @@ func (t *transfer) attempt(ctx context.Context) error {
 		t.done += int64(n)
 		t.progress(t.done, size)
 		if err == io.EOF && t.done < size {
-			return passing(io.ErrUnexpectedEOF)
+			return ranges.Passing(io.ErrUnexpectedEOF, 0)
 		}
 		if err != nil && err != io.EOF {
 			return err

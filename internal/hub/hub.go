@@ -25,7 +25,7 @@
 // # What is repeated
 //
 // Network errors, stalled bodies, 408, 429 and 5xx answers are tried again with
-// growing, jittered pauses (Retry), at least as long as a Retry-After asks for.
+// growing, jittered pauses (ranges.Retry), at least as long as a Retry-After asks for.
 // Bodies that break off continue where they stopped. A cancelled download leaves a
 // BLOB.incomplete, which the next one continues.
 //
@@ -48,6 +48,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 // Client reads from one hub. Fields must not change while it is in use; all methods
@@ -62,7 +64,7 @@ type Client struct {
 	// HTTP makes the requests; its CheckRedirect and Timeout are not used. nil is
 	// a client with net/http's default transport.
 	HTTP  *http.Client
-	Retry Retry
+	Retry ranges.Retry
 	// Stall is how long an answer, or the next piece of one, may take before the
 	// request counts as broken. 0 is a minute.
 	Stall time.Duration
@@ -130,17 +132,17 @@ var (
 	// ErrToken reports a token that the hub refuses.
 	ErrToken = errors.New("access token refused")
 	// ErrUnavailable reports a server that could not be reached or kept failing.
-	ErrUnavailable = errors.New("hub unavailable")
+	ErrUnavailable = ranges.ErrUnavailable
 	// ErrOffline reports something that is not in the cache, in offline mode.
 	ErrOffline = errors.New("not in the cache, and offline")
 	// ErrResponse reports an answer that makes no sense or is too large.
-	ErrResponse = errors.New("unusable answer from the hub")
+	ErrResponse = ranges.ErrResponse
 	// ErrChanged reports a file that is not, or no longer, the listed one.
-	ErrChanged = errors.New("file changed on the server")
+	ErrChanged = ranges.ErrChanged
 	// ErrChecksum reports a file that arrived whole with the wrong content.
 	ErrChecksum = errors.New("checksum mismatch")
 	// ErrNoRanges reports a server that does not serve parts of a file.
-	ErrNoRanges = errors.New("server does not serve ranges")
+	ErrNoRanges = ranges.ErrNoRanges
 	// ErrClosed reports a read after Close.
-	ErrClosed = errors.New("remote file is closed")
+	ErrClosed = ranges.ErrClosed
 )

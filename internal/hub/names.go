@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 // Repo names a model repository at a revision.
@@ -37,10 +39,10 @@ func (r Repo) check() error {
 	owner, name, slash := strings.Cut(r.ID, "/")
 	if slash && !validName(owner) || !slash && !validName(r.ID) || slash && !validName(name) ||
 		strings.HasSuffix(r.ID, ".git") {
-		return fmt.Errorf("%s: %w", quote(r.ID), ErrRepo)
+		return fmt.Errorf("%s: %w", ranges.Quote(r.ID), ErrRepo)
 	}
 	if !validRevision(r.Revision) {
-		return fmt.Errorf("%s: revision %s: %w", quote(r.ID), quote(r.Revision), ErrRepo)
+		return fmt.Errorf("%s: revision %s: %w", ranges.Quote(r.ID), ranges.Quote(r.Revision), ErrRepo)
 	}
 	return nil
 }
@@ -71,11 +73,11 @@ func validRevision(s string) bool {
 func checkPath(path string) error {
 	const longest = 1024
 	if len(path) > longest || !utf8.ValidString(path) {
-		return fmt.Errorf("%s: %w: too long or not UTF-8", quote(path), ErrPath)
+		return fmt.Errorf("%s: %w: too long or not UTF-8", ranges.Quote(path), ErrPath)
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		if reason := unfit(segment); reason != "" {
-			return fmt.Errorf("%s: %w: %s", quote(path), ErrPath, reason)
+			return fmt.Errorf("%s: %w: %s", ranges.Quote(path), ErrPath, reason)
 		}
 	}
 	return nil
@@ -114,15 +116,6 @@ func windowsDevice(segment string) bool {
 		digit, port = strings.CutPrefix(base, "LPT")
 	}
 	return port && utf8.RuneCountInString(digit) == 1 && strings.Contains("0123456789¹²³", digit)
-}
-
-// quote makes a name from outside fit for one line of an error.
-func quote(s string) string {
-	const longest = 120
-	if len(s) > longest {
-		s = strings.ToValidUTF8(s[:longest], "") + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }
 
 // isHex says whether s is n lower-case hexadecimal digits.

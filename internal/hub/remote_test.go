@@ -16,9 +16,10 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/hub/hubtest"
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
-func open(t *testing.T, client *hub.Client, window *hub.Window) *hub.Remote {
+func open(t *testing.T, client *hub.Client, window *ranges.Window) *ranges.Reader {
 	t.Helper()
 	s := snapshot(t, client)
 	r, err := client.OpenRemote(s, s.Files[0], window)
@@ -33,7 +34,7 @@ func TestRemoteIsAReaderAt(t *testing.T) {
 	for _, n := range []int{0, 1, 1000, 256 << 10, 256<<10 + 1, 3_000_000} {
 		content := noise(n)
 		_, _, client := start(t, fstest.MapFS{"model.gguf": {Data: content}})
-		r := open(t, client, hub.NewWindow(0))
+		r := open(t, client, ranges.NewWindow(0))
 		if r.Size() != int64(n) {
 			t.Errorf("%d bytes, want %d", r.Size(), n)
 		}
@@ -82,7 +83,7 @@ func TestRemoteStoresNothing(t *testing.T) {
 func TestRemoteReadAhead(t *testing.T) {
 	content := noise(40 << 20)
 	server, _, client := start(t, fstest.MapFS{"model.gguf": {Data: content}})
-	r := open(t, client, hub.NewWindow(32<<20))
+	r := open(t, client, ranges.NewWindow(32<<20))
 	p := make([]byte, 1000)
 	for off := int64(0); off < 200_000; off += 1000 {
 		if _, err := r.ReadAt(p, off); err != nil {
@@ -121,7 +122,7 @@ func TestRemoteConcurrent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, client := start(t, fstest.MapFS{"model.gguf": {Data: content}})
-			r := open(t, client, hub.NewWindow(8<<20))
+			r := open(t, client, ranges.NewWindow(8<<20))
 			for round := int64(0); round*workers*piece < size; round++ {
 				var group sync.WaitGroup
 				for worker := range int64(workers) {
@@ -150,7 +151,7 @@ func TestRemoteSharedTinyWindow(t *testing.T) {
 	content := noise(5_000_000)
 	_, _, client := start(t, fstest.MapFS{"a.gguf": {Data: content}, "b.gguf": {Data: content[1:]}})
 	s := snapshot(t, client)
-	window := hub.NewWindow(0)
+	window := ranges.NewWindow(0)
 	if window.Bytes() != 8*256<<10 {
 		t.Error(window.Bytes())
 	}
@@ -193,7 +194,7 @@ func TestRemoteMisbehaviour(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, _, client := start(t, fstest.MapFS{"model.gguf": {Data: content}})
 			client.Stall = 300 * time.Millisecond
-			r := open(t, client, hub.NewWindow(4<<20))
+			r := open(t, client, ranges.NewWindow(4<<20))
 			inject(server)
 			got, err := io.ReadAll(io.NewSectionReader(r, 0, r.Size()))
 			if err != nil || !bytes.Equal(got, content) {

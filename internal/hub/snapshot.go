@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
 
@@ -36,7 +38,7 @@ type File struct {
 
 // Blob returns the name of the content in the cache, which is also its ETag at the
 // hub: SHA256 or, without one, GitID. "" if neither is known.
-func (f File) Blob() string { return orDefault(f.SHA256, f.GitID) }
+func (f File) Blob() string { return cmp.Or(f.SHA256, f.GitID) }
 
 // File returns the file of that path, ErrFileNotFound or, for a name that is not
 // safe to store, ErrPath.
@@ -66,7 +68,7 @@ func (c *Client) Snapshot(ctx context.Context, repo Repo) (*Snapshot, error) {
 	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	for i := 1; i < len(s.Files); i++ {
 		if s.Files[i-1].Path == s.Files[i].Path {
-			return nil, fmt.Errorf("%s: %w: %s is listed twice", repo, ErrResponse, quote(s.Files[i].Path))
+			return nil, fmt.Errorf("%s: %w: %s is listed twice", repo, ErrResponse, ranges.Quote(s.Files[i].Path))
 		}
 	}
 	return s, nil
@@ -80,13 +82,13 @@ func (c *Client) snapshot(ctx context.Context, repo Repo) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	tries := tries{policy: &c.Retry}
+	tries := ranges.Tries{Policy: &c.Retry}
 	for {
 		listing, err := c.fetchListing(ctx, u, repo)
 		if err == nil {
 			return parseListing(listing, repo)
 		}
-		if err := tries.failed(ctx, err); err != nil {
+		if err := tries.Failed(ctx, err); err != nil {
 			return nil, err
 		}
 	}
@@ -121,7 +123,7 @@ func parseListing(data []byte, repo Repo) (*Snapshot, error) {
 		return nil, fmt.Errorf("%w: not the description of a repository: %s", ErrResponse, oneLine(err.Error()))
 	}
 	if !isHex(listing.SHA, 40) {
-		return nil, fmt.Errorf("%w: the commit is %s", ErrResponse, quote(listing.SHA))
+		return nil, fmt.Errorf("%w: the commit is %s", ErrResponse, ranges.Quote(listing.SHA))
 	}
 	if listing.Siblings == nil {
 		return nil, fmt.Errorf("%w: no list of files", ErrResponse)
@@ -159,18 +161,18 @@ func (e *entries) UnmarshalJSON(data []byte) error {
 		}
 		name := *entry.Name
 		if checkPath(name) != nil {
-			e.refused = append(e.refused, quote(name))
+			e.refused = append(e.refused, ranges.Quote(name))
 			continue
 		}
 		file := File{Path: name, GitID: entry.Blob}
 		if entry.LFS != nil {
 			if file.SHA256 = entry.LFS.SHA256; !isHex(file.SHA256, 64) {
-				return fmt.Errorf("%w: %s has the SHA-256 %s", ErrResponse, quote(name), quote(file.SHA256))
+				return fmt.Errorf("%w: %s has the SHA-256 %s", ErrResponse, ranges.Quote(name), ranges.Quote(file.SHA256))
 			}
-			entry.Size = orDefault(entry.LFS.Size, entry.Size)
+			entry.Size = cmp.Or(entry.LFS.Size, entry.Size)
 		}
 		if entry.Size == nil || *entry.Size < 0 || !isHex(file.GitID, 40) {
-			return fmt.Errorf("%w: %s has no size or no git id", ErrResponse, quote(name))
+			return fmt.Errorf("%w: %s has no size or no git id", ErrResponse, ranges.Quote(name))
 		}
 		file.Size = *entry.Size
 		e.files = append(e.files, file)

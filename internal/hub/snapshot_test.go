@@ -15,6 +15,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/hub/hubtest"
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 // start serves files as owner/name and returns a client that does not wait.
@@ -25,7 +26,7 @@ func start(t *testing.T, files fstest.MapFS) (*hubtest.Server, *hubtest.Repo, *h
 	repo := server.AddRepo("owner/name", files)
 	client := &hub.Client{
 		Endpoint: server.URL, Cache: t.TempDir(), Stall: 20 * time.Second,
-		Retry: hub.Retry{Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
+		Retry: ranges.Retry{Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
 	}
 	return server, repo, client
 }
@@ -274,7 +275,7 @@ func TestRetries(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	dead := httptest.NewServer(nil)
 	dead.Close()
-	client := &hub.Client{Endpoint: dead.URL, Retry: hub.Retry{Attempts: 2, First: 1}}
+	client := &hub.Client{Endpoint: dead.URL, Retry: ranges.Retry{Attempts: 2, First: 1}}
 	if _, err := client.Snapshot(t.Context(), main); !errors.Is(err, hub.ErrUnavailable) {
 		t.Error(err)
 	}

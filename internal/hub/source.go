@@ -6,9 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 // source reads one file of a snapshot over HTTP and checks that every answer is
@@ -34,9 +35,9 @@ func (s *source) name() string { return s.snapshot.Repo.String() + ": " + s.file
 // open requests bytes [from, to) and returns the body, and where it starts: at from,
 // or at 0 if the server sends the whole file. The body may end early.
 func (s *source) open(ctx context.Context, from, to int64) (io.ReadCloser, int64, error) {
-	header := http.Header{"Accept-Encoding": {"identity"}}
-	if from > 0 || to < s.file.Size {
-		header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
+	header := ranges.Header(from, to)
+	if from == 0 && to == s.file.Size {
+		header.Del("Range")
 	}
 	a, err := s.request(ctx, header)
 	if err != nil {
@@ -95,33 +96,24 @@ func (s *source) accept(a *answer, from, to int64) (int64, error) {
 	switch a.StatusCode {
 	case http.StatusOK, http.StatusPartialContent:
 	case http.StatusRequestedRangeNotSatisfiable:
-		return 0, fmt.Errorf("%w: it has no bytes from %d on", ErrChanged, from)
+		return 0, fmt.Errorf("%w: it has no bytes from %d on", ranges.ErrChanged, from)
 	default:
 		return 0, s.client.refusal(a, s.snapshot.Repo.ID)
 	}
-	if encoding := a.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return 0, fmt.Errorf("%w: content is encoded as %s", ErrResponse, quote(encoding))
+	part, err := ranges.ReadPart(a.Response, from, to)
+	if err != nil {
+		return 0, err
 	}
 	if err := s.checkVersion(a); err != nil {
 		return 0, err
 	}
-	if a.StatusCode == http.StatusOK {
-		if s.pinned && (from > 0 || to < s.file.Size) {
-			return 0, fmt.Errorf("%w: it sent the whole file", ErrNoRanges)
-		}
-		if a.ContentLength >= 0 && a.ContentLength != s.file.Size {
-			return 0, fmt.Errorf("%w: %d bytes instead of %d", ErrChanged, a.ContentLength, s.file.Size)
-		}
-		return 0, nil
+	if s.pinned && a.StatusCode == http.StatusOK && (from > 0 || to < s.file.Size) {
+		return 0, fmt.Errorf("%w: it sent the whole file", ranges.ErrNoRanges)
 	}
-	first, last, total, ok := parseContentRange(a.Header.Get("Content-Range"))
-	switch {
-	case !ok || first != from || last >= to || a.ContentLength >= 0 && a.ContentLength != last-first+1:
-		return 0, fmt.Errorf("%w: asked for bytes %d-%d, got %s", ErrResponse, from, to-1, quote(a.Header.Get("Content-Range")))
-	case total != s.file.Size:
-		return 0, fmt.Errorf("%w: %d bytes instead of %d", ErrChanged, total, s.file.Size)
+	if part.Total >= 0 && part.Total != s.file.Size {
+		return 0, fmt.Errorf("%w: %d bytes instead of %d", ranges.ErrChanged, part.Total, s.file.Size)
 	}
-	return from, nil
+	return part.Start, nil
 }
 
 // checkVersion compares what the answer tells about its version with the listing
@@ -129,23 +121,23 @@ func (s *source) accept(a *answer, from, to int64) (int64, error) {
 func (s *source) checkVersion(a *answer) error {
 	blob := s.file.Blob()
 	if a.commit != "" && a.commit != s.snapshot.Commit {
-		return fmt.Errorf("%w: the answer is for commit %s", ErrChanged, quote(a.commit))
+		return fmt.Errorf("%w: the answer is for commit %s", ranges.ErrChanged, ranges.Quote(a.commit))
 	}
 	if a.linked != "" && a.linked != blob {
-		return fmt.Errorf("%w: its id is %s instead of %s", ErrChanged, quote(a.linked), blob)
+		return fmt.Errorf("%w: its id is %s instead of %s", ranges.ErrChanged, ranges.Quote(a.linked), blob)
 	}
-	tag := plainETag(a.Header.Get("ETag"))
+	tag := ranges.PlainETag(a.Header.Get("ETag"))
 	if a.own && a.linked == "" && isHex(tag, len(blob)) && tag != blob {
-		return fmt.Errorf("%w: its id is %s instead of %s", ErrChanged, tag, blob)
+		return fmt.Errorf("%w: its id is %s instead of %s", ranges.ErrChanged, tag, blob)
 	}
 	if s.pinned && tag == "" && a.linked == "" {
-		return fmt.Errorf("%w: the server does not tell the version (ETag)", ErrNoRanges)
+		return fmt.Errorf("%w: the server does not tell the version (ETag)", ranges.ErrNoRanges)
 	}
 	host := a.Request.URL.Host
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, seen := s.tags[host]; seen && known != tag {
-		return fmt.Errorf("%w: its ETag is %s and was %s", ErrChanged, quote(tag), quote(known))
+		return fmt.Errorf("%w: its ETag is %s and was %s", ranges.ErrChanged, ranges.Quote(tag), ranges.Quote(known))
 	}
 	s.tags[host] = tag
 	return nil
@@ -157,25 +149,4 @@ func (s *source) forget() {
 	defer s.mu.Unlock()
 	clear(s.tags)
 	s.direct = nil
-}
-
-// parseContentRange reads "bytes 0-99/1234" (RFC 9110, 14.4). Totals that are not
-// told ("*") are not ok.
-func parseContentRange(s string) (first, last, total int64, ok bool) {
-	s, bytes := strings.CutPrefix(strings.TrimSpace(s), "bytes ")
-	span, size, slash := strings.Cut(s, "/")
-	a, b, dash := strings.Cut(span, "-")
-	if !bytes || !slash || !dash {
-		return 0, 0, 0, false
-	}
-	var numbers [3]int64
-	for i, text := range []string{a, b, size} {
-		n, err := strconv.ParseUint(text, 10, 63)
-		if err != nil {
-			return 0, 0, 0, false
-		}
-		numbers[i] = int64(n)
-	}
-	first, last, total = numbers[0], numbers[1], numbers[2]
-	return first, last, total, first <= last && last < total
 }

@@ -1,12 +1,11 @@
-package hub
+package ranges
 
 import "sync"
 
 // chunkSize is the unit of a Window: what a first read fetches.
 const chunkSize = 256 << 10
 
-// DefaultWindow is the size in bytes of the Window that OpenRemote makes where it is
-// given none.
+// DefaultWindow is the size in bytes of the Window that New makes where it is given none.
 const DefaultWindow = 32 << 20
 
 // Window is the memory that remote files read through. Several files may share one.
@@ -23,7 +22,7 @@ type Window struct {
 }
 
 type chunkKey struct {
-	file  *Remote
+	file  *Reader
 	index int64
 }
 
@@ -81,7 +80,7 @@ func (w *Window) unpin(c *chunk, spent bool) {
 // reserve takes chunks for [first, end), fewer where the window is short of room or
 // already has the next. wanted says that a reader waits for the first; the rest,
 // read-ahead, only takes what nobody is likely to need. The lock is held.
-func (w *Window) reserve(file *Remote, first, end int64, wanted bool) []*chunk {
+func (w *Window) reserve(file *Reader, first, end int64, wanted bool) []*chunk {
 	var run []*chunk
 	for i := first; i < end && w.chunks[chunkKey{file, i}] == nil; i++ {
 		buffer := w.buffer(wanted && i == first)
@@ -154,7 +153,7 @@ func (w *Window) recycle(c *chunk) {
 
 // drop removes what the window holds of a file whose context has ended; chunks on
 // their way are dropped when they settle.
-func (w *Window) drop(file *Remote) {
+func (w *Window) drop(file *Reader) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for key, c := range w.chunks {

@@ -1,6 +1,7 @@
-package hub
+package ranges
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,17 +29,9 @@ type Retry struct {
 	Wait func(ctx context.Context, pause time.Duration) error
 }
 
-func orDefault[T comparable](v, standard T) T {
-	var zero T
-	if v == zero {
-		return standard
-	}
-	return v
-}
-
 // backoff returns the pause after a number of failures, at least 1.
 func (r *Retry) backoff(failures int) time.Duration {
-	pause, longest := orDefault(r.First, 500*time.Millisecond), orDefault(r.Longest, 30*time.Second)
+	pause, longest := cmp.Or(r.First, 500*time.Millisecond), cmp.Or(r.Longest, 30*time.Second)
 	for ; failures > 1 && pause < longest; failures-- {
 		pause *= 2
 	}
@@ -59,21 +52,25 @@ type passingError struct {
 func (e *passingError) Error() string { return e.err.Error() }
 func (e *passingError) Unwrap() error { return e.err }
 
-func passing(err error) error { return &passingError{err: err} }
+// Passing makes err one that Tries repeats, no sooner than after the pause that the server asks for.
+func Passing(err error, after time.Duration) error { return &passingError{err, after} }
 
-// progressStep is how many bytes make an attempt count as a success, although it
+// ProgressStep is how many bytes make an attempt count as a success, although it
 // broke off.
-const progressStep = 64 << 10
+const ProgressStep = 64 << 10
 
-// tries counts the failures of one task.
-type tries struct {
-	policy   *Retry
+// Tries counts the failures of one task. It is for one goroutine.
+type Tries struct {
+	Policy   *Retry
 	failures int
 }
 
-// failed decides what follows a failure: nil, after a pause, to try again, or the
+// Progress forgets earlier failures: the task came on.
+func (t *Tries) Progress() { t.failures = 0 }
+
+// Failed decides what follows a failure: nil, after a pause, to try again, or the
 // error to return.
-func (t *tries) failed(ctx context.Context, err error) error {
+func (t *Tries) Failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -81,15 +78,15 @@ func (t *tries) failed(ctx context.Context, err error) error {
 	if !errors.As(err, &p) {
 		return err
 	}
-	if t.failures++; t.failures >= orDefault(t.policy.Attempts, 6) {
+	if t.failures++; t.failures >= cmp.Or(t.Policy.Attempts, 6) {
 		return fmt.Errorf("%w after %d attempts: %w", ErrUnavailable, t.failures, err)
 	}
-	if p.after > orDefault(t.policy.Patience, 5*time.Minute) {
+	if p.after > cmp.Or(t.Policy.Patience, 5*time.Minute) {
 		return fmt.Errorf("%w: it asks to come back in %v: %w", ErrUnavailable, p.after, err)
 	}
-	pause := max(t.policy.backoff(t.failures), p.after)
-	if t.policy.Wait != nil {
-		return t.policy.Wait(ctx, pause)
+	pause := max(t.Policy.backoff(t.failures), p.after)
+	if t.Policy.Wait != nil {
+		return t.Policy.Wait(ctx, pause)
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -47,8 +47,9 @@ func (f *Blocks) ExpectPacked(sums string) error {
 	return nil
 }
 
-// checkPacked compares the packed bytes of block i, if it is known what they must be.
-func (f *Blocks) checkPacked(i int, comp []byte) error {
+// CheckPacked compares comp, the packed bytes of block i, with the sums of ExpectPacked, if it is known what they must be: for who has read them from
+// [Blocks.Disk]. ErrChecksum if they differ.
+func (f *Blocks) CheckPacked(i int, comp []byte) error {
 	if f.packedSums == nil {
 		return nil
 	}

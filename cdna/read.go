@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/helix-substrate/helix-substrate/internal/sha256pair"
@@ -19,7 +20,7 @@ func (f *Blocks) ReadCompressed(ctx context.Context, dst []byte, i int) error {
 	if err := readAt(ctx, f.data, dst, f.blocks[i].Offset, "data"); err != nil {
 		return f.blockError(i, err)
 	}
-	return f.checkPacked(i, dst)
+	return f.CheckPacked(i, dst)
 }
 
 // Ahead tells that blocks [first, last), as far as there are any, will be read soon: where the file is Uncached and lies on
@@ -32,6 +33,9 @@ func (f *Blocks) Ahead(first, last int) {
 	off, end := f.blocks[first].Offset, f.blocks[last-1]
 	storage.Ahead(f.data, off, end.Offset+int64(end.CompLen)-off)
 }
+
+// Disk returns the open file in which each block lies at its Offset, where the file is Uncached and lies on a disk; else nil.
+func (f *Blocks) Disk() *os.File { return storage.Disk(f.data) }
 
 // Decompress unpacks comp, the packed bytes of block i, to dst; len(dst) must be Block(i).DecompLen. It checks that
 // exactly so many bytes come out, but not which: that is CheckBlock.

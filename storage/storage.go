@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
@@ -122,6 +123,14 @@ func Ahead(r io.ReaderAt, off, n int64) {
 	if a, ok := r.(interface{ Ahead(off, n int64) }); ok {
 		a.Ahead(off, n)
 	}
+}
+
+// Disk returns the open file that r, which [Uncached] has returned, reads ranges of as they lie in it; nil if that is none on a disk.
+func Disk(r io.ReaderAt) *os.File {
+	if d, ok := r.(interface{ Disk() *os.File }); ok {
+		return d.Disk()
+	}
+	return nil
 }
 
 // Hashed is a File whose SHA-256, in hex, its place vouches for; "" if it does not.

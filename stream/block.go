@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -24,34 +25,35 @@ type blocks struct {
 	experts  *expertBlocksOf // nil for none
 }
 
-// readTo reads block i, as it is packed, to dst, if it does not lie in a cache of experts already, and returns where it lies.
-func (b *blocks) readTo(ctx context.Context, dst []byte, i int) ([]byte, error) {
+// readTo reads block i, as it is packed, to dst, if it does not lie in a cache of experts already, and returns where it lies, and its
+// place's state if that is in a cache.
+func (b *blocks) readTo(ctx context.Context, dst []byte, i int) ([]byte, *atomic.Uint32, error) {
 	if b.experts != nil {
 		return b.experts.read(ctx, dst, i)
 	}
-	return dst, b.file.ReadCompressed(ctx, dst, i)
+	return dst, nil, b.file.ReadCompressed(ctx, dst, i)
 }
 
 // read reads block i, as it is packed, to worker w's buffer, or finds it where it is held.
-func (b *blocks) read(ctx context.Context, w, i int, s *Stats) ([]byte, error) {
+func (b *blocks) read(ctx context.Context, w, i int, s *Stats) ([]byte, *atomic.Uint32, error) {
 	clock := time.Now()
-	packed, err := b.readTo(ctx, b.engine.buffers.packed[w].bytes[:b.file.Block(i).CompLen], i)
+	packed, state, err := b.readTo(ctx, b.engine.buffers.packed[w].bytes[:b.file.Block(i).CompLen], i)
 	lap(&clock, &s.Read)
-	return packed, err
+	return packed, state, err
 }
 
 // unpack reads block i and unpacks it to dst, by way of worker w's buffer. It returns the bytes that the block's hash is of.
 func (b *blocks) unpack(ctx context.Context, dst []byte, w, i int, s *Stats) (hashed []byte, err error) {
 	clock := time.Now()
 	if b.file.Stored() {
-		stored, err := b.readTo(ctx, dst, i)
+		stored, _, err := b.readTo(ctx, dst, i)
 		if err == nil && &stored[0] != &dst[0] {
 			copy(dst, stored)
 		}
 		lap(&clock, &s.Read)
 		return dst, err
 	}
-	packed, err := b.read(ctx, w, i, s)
+	packed, _, err := b.read(ctx, w, i, s)
 	if err != nil {
 		return nil, err
 	}
@@ -100,16 +102,25 @@ func (b *blocks) fetch(ctx context.Context, dst []byte, w, i int, s *Stats) erro
 }
 
 // fetchTiles reads block i of a file in tiles and, where the policy asks, checks its hash. It opens the block as m, which is
-// valid until worker w reads another.
+// valid until worker w reads another. What is held in memory is checked when it is used first, as what is resident is when it is loaded.
 func (b *blocks) fetchTiles(ctx context.Context, m *tiles.Matrix, w, i int, s *Stats) error {
-	packed, err := b.read(ctx, w, i, s)
+	packed, state, err := b.read(ctx, w, i, s)
 	if err != nil {
 		return err
+	}
+	if state != nil && state.Load() == sound {
+		return m.Reopen(packed, b.file.Block(i).Rows, b.file.Cols())
 	}
 	if err := b.checkNeeded(i, packed, s); err != nil {
 		return err
 	}
-	return b.openTiles(m, i, packed)
+	if err := b.openTiles(m, i, packed); err != nil {
+		return err
+	}
+	if state != nil {
+		state.Store(sound)
+	}
+	return nil
 }
 
 // openTiles opens block i of a file in tiles. Bytes that are none are cdna.ErrCorrupt.

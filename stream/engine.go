@@ -48,6 +48,7 @@ type Engine struct {
 	buffers  buffers
 	group    group    // the product that runs
 	upcoming upcoming // blocks of the experts that were chosen last
+	reads    *expertReads
 }
 
 // NewEngine returns an engine. Its error is about the options.
@@ -86,7 +87,7 @@ func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.pool.Close()
-	return e.buffers.release()
+	return errors.Join(e.reads.close(), e.buffers.release())
 }
 
 // Task is work in parts that are independent of each other.

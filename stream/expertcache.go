@@ -2,10 +2,12 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/uncached"
 	"github.com/helix-substrate/helix-substrate/internal/workers"
 )
 
@@ -16,15 +18,20 @@ func ExpertBytes(f *cdna.Blocks, experts int) int64 {
 	if per == 0 {
 		return 0
 	}
-	most, sum := int64(0), int64(0)
-	for i := range f.NumBlocks() {
-		if i%per == 0 {
-			sum = 0
-		}
-		sum += int64(placeSize(f.Block(i).CompLen))
-		most = max(most, sum)
+	most := int64(0)
+	for i := range experts {
+		_, n := span(f, i*per, (i+1)*per)
+		most = max(most, int64(n))
 	}
 	return most
+}
+
+// span is where blocks [first, last) lie in a file, with what is before and behind them in the units of a disk.
+func span(f *cdna.Blocks, first, last int) (off int64, n int) {
+	const unit = uncached.Unit
+	from, end := f.Block(first), f.Block(last-1)
+	off = from.Offset / unit * unit
+	return off, int((end.Offset+int64(end.CompLen)+unit-1)/unit*unit - off)
 }
 
 // expertBlocks returns how many blocks an expert has of its own, 0 for none.
@@ -42,12 +49,9 @@ func ExpertHeap(blocks int) int64 {
 	return int64(blocks)*(state+perRun) + perExpert
 }
 
-// placeSize is what a packed block takes in a slot: the next one begins at a cache line's beginning.
-func placeSize(n int) int { return (n + 63) &^ 63 }
-
 // ExpertCache reads the experts of matrices that are used together, such as a layer's, and holds some: those that are chosen
 // often. Of a matrix [experts·rows, cols] an expert has as many rows as another, one behind the other. What is held are blocks as they are
-// packed, so that it is known beforehand what they take; those of lattice files of the codec "packed" are multiplied by as they lie there. Results do not depend on
+// packed, as they lie in the file, so that it is known beforehand what they take, and a disk can write them to their places; those of lattice files of the codec "packed" are multiplied by as they lie there. Results do not depend on
 // what is held. It is safe for concurrent use, but Route and the products that follow it are one goroutine's at a time.
 type ExpertCache struct {
 	engine  *Engine
@@ -62,19 +66,23 @@ type ExpertCache struct {
 
 // expertBlocksOf is where a matrix's blocks lie in a cache.
 type expertBlocksOf struct {
-	cache *ExpertCache
-	of    *blocks
-	file  *cdna.Blocks
-	per   int // blocks of an expert
-	base  int // in a slot
-	state []atomic.Uint32
+	cache  *ExpertCache
+	of     *blocks
+	file   *cdna.Blocks
+	direct *uncached.Direct // nil: it is read in the ordinary way
+	per    int              // blocks of an expert
+	base   int              // in a slot
+	state  []atomic.Uint32
 }
 
-// The states of a block's place.
+// The states of a block's place. From full on it stays as it is until the slot is another expert's.
 const (
-	empty uint32 = iota
-	filling
-	full
+	empty   uint32 = iota
+	filling        // by a worker
+	coming         // by expertReads
+	here           // what expertReads has brought
+	full           // and it is what was expected, packed
+	sound          // and it was checked, and can be multiplied by
 )
 
 // NewExpertCache returns a cache of so many of the experts that the matrices have, which are the engine's and streamed; where there are no slots
@@ -97,20 +105,57 @@ func (e *Engine) NewExpertCache(experts, slots int, shares []float64, matrices .
 		c.parts = append(c.parts, &expertBlocksOf{cache: c, of: b, file: b.file, per: per, base: c.slot, state: make([]atomic.Uint32, slots*per)})
 		c.slot += n
 	}
+	if err := c.openDirect(); err != nil {
+		return nil, err
+	}
 	if slots > 0 && c.slot > 0 {
 		var err error
 		if c.arena, err = newWeights(e.budget, "experts", slots*c.slot); err != nil {
-			return nil, err
+			return nil, errors.Join(err, c.closeDirect())
 		}
 	}
 	for _, p := range c.parts {
 		p.of.experts = p
 	}
 	e.upcoming.reserve(experts * len(c.parts))
+	e.reads.reserve(experts * len(c.parts))
 	if len(shares) == experts {
 		c.holding.seed(shares)
 	}
 	return c, nil
+}
+
+// openDirect opens the files to be read past the page cache, where that can be.
+func (c *ExpertCache) openDirect() error {
+	e := c.engine
+	if len(c.holding.expert) == 0 {
+		return nil
+	}
+	if e.reads == nil {
+		e.reads = newExpertReads()
+	}
+	for _, p := range c.parts {
+		disk := p.file.Disk()
+		if e.reads == nil || disk == nil {
+			continue
+		}
+		var err error
+		if p.direct, err = uncached.OpenDirect(disk); err != nil && !errors.Is(err, uncached.ErrUnsupported) {
+			return errors.Join(err, c.closeDirect())
+		}
+	}
+	return nil
+}
+
+// closeDirect closes what openDirect has opened.
+func (c *ExpertCache) closeDirect() error {
+	var errs []error
+	for _, p := range c.parts {
+		if p.direct != nil {
+			errs = append(errs, p.direct.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // blocksOf returns the blocks of a streamed matrix of the engine's own, nil for what is none.
@@ -134,6 +179,7 @@ func (c *ExpertCache) Route(ends []int32) {
 	c.engine.mu.Lock()
 	defer c.engine.mu.Unlock()
 	h := c.holding
+	c.engine.reads.settle()
 	h.route(ends)
 	for _, s := range h.taken {
 		c.clear(int(s))
@@ -144,16 +190,26 @@ func (c *ExpertCache) Route(ends []int32) {
 	for i, end := range ends {
 		if end > first {
 			c.hits++
-			for _, p := range c.parts {
-				if !p.holds(i) {
-					c.engine.upcoming.add(blockRun{p.file, i * p.per, (i + 1) * p.per})
-				}
-			}
+			c.expect(i)
 		}
 		first = end
 	}
 	c.hits -= int64(len(h.missing))
+	c.engine.reads.begin()
 	c.engine.upcoming.advance(0)
+}
+
+// expect has an expert read that is not held: straight to its slot where that can be, else by who needs it, of which the system is told.
+func (c *ExpertCache) expect(expert int) {
+	s := int(c.holding.slot[expert])
+	for _, p := range c.parts {
+		switch {
+		case p.direct != nil && s != nowhere && p.all(s, empty):
+			c.engine.reads.add(p, expert, s)
+		case s == nowhere || !p.all(s, full):
+			c.engine.upcoming.add(blockRun{p.file, expert * p.per, (expert + 1) * p.per})
+		}
+	}
 }
 
 // Fill reads the experts that are chosen most often, by the shares that the cache was made with, into its slots. Blocks are checked when they are used. Errors
@@ -162,17 +218,17 @@ func (c *ExpertCache) Fill(ctx context.Context) error {
 	e := c.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.reads.settle()
 	c.holding.fill()
 	e.upcoming.reset()
-	for _, p := range c.parts {
-		for _, i := range c.holding.expert {
-			e.upcoming.add(blockRun{p.file, int(i) * p.per, (int(i) + 1) * p.per})
-		}
+	for _, i := range c.holding.expert {
+		c.expect(int(i))
 	}
+	e.reads.begin()
 	e.upcoming.advance(0)
 	for _, p := range c.parts {
 		err := e.pool.Run(ctx, e.threads, len(p.state), workers.Func(func(_, at int) error {
-			_, err := p.read(ctx, nil, int(c.holding.expert[at/p.per])*p.per+at%p.per)
+			_, _, err := p.read(ctx, nil, int(c.holding.expert[at/p.per])*p.per+at%p.per)
 			return err
 		}))
 		if err != nil {
@@ -186,9 +242,7 @@ func (c *ExpertCache) Fill(ctx context.Context) error {
 // clear empties a slot.
 func (c *ExpertCache) clear(slot int) {
 	for _, p := range c.parts {
-		for i := range p.state[slot*p.per:][:p.per] {
-			p.state[slot*p.per+i].Store(empty)
-		}
+		p.mark(slot, empty)
 	}
 }
 
@@ -221,58 +275,99 @@ func (c *ExpertCache) Bytes() int64 { return int64(len(c.arena.bytes)) }
 func (c *ExpertCache) Close() error {
 	c.engine.mu.Lock()
 	defer c.engine.mu.Unlock()
+	c.engine.reads.settle()
 	for _, p := range c.parts {
 		p.of.experts = nil
 	}
-	return c.arena.release()
+	return errors.Join(c.closeDirect(), c.arena.release())
 }
 
-// holds tells whether all blocks of an expert are in memory.
-func (p *expertBlocksOf) holds(expert int) bool {
-	s := int(p.cache.holding.slot[expert])
-	if s == nowhere {
-		return false
+// states are those of an expert's blocks in a slot.
+func (p *expertBlocksOf) states(slot int) []atomic.Uint32 { return p.state[slot*p.per:][:p.per] }
+
+// mark sets them all.
+func (p *expertBlocksOf) mark(slot int, to uint32) {
+	states := p.states(slot)
+	for i := range states {
+		states[i].Store(to)
 	}
-	for i := range p.per {
-		if p.state[s*p.per+i].Load() != full {
+}
+
+// all tells whether they are all at least that far, or all empty.
+func (p *expertBlocksOf) all(slot int, least uint32) bool {
+	states := p.states(slot)
+	for i := range states {
+		if s := states[i].Load(); s < least || least == empty && s != empty {
 			return false
 		}
 	}
 	return true
 }
 
-// read returns the packed bytes of block i, from their place where there is one, else in dst, which has room for them. Several
-// workers may want the same block at a time.
-func (p *expertBlocksOf) read(ctx context.Context, dst []byte, i int) ([]byte, error) {
-	var state *atomic.Uint32
+// read returns the packed bytes of block i, from their place where there is one, with its state, else in dst, which has room for
+// them. Several workers may want the same block at a time.
+func (p *expertBlocksOf) read(ctx context.Context, dst []byte, i int) ([]byte, *atomic.Uint32, error) {
 	if s := int(p.cache.holding.slot[i/p.per]); s != nowhere {
-		state = &p.state[s*p.per+i%p.per]
-		place := p.place(s, i)
-		if state.Load() == full {
-			return place, nil
-		}
-		if state.CompareAndSwap(empty, filling) {
-			dst = place
-		} else {
-			state = nil // another worker reads it
-		}
+		state, place := &p.states(s)[i%p.per], p.place(s, i)
+		p.cache.engine.reads.await(state)
+		switch {
+		case state.Load() >= full:
+			return place, state, nil
+		case state.Load() == here:
+			if err := p.file.CheckPacked(i, place); err != nil {
+				return nil, nil, err
+			}
+			state.CompareAndSwap(here, full)
+			return place, state, nil
+		case state.CompareAndSwap(empty, filling):
+			err := p.readBlock(ctx, place, i)
+			if err != nil {
+				state.Store(empty)
+				return nil, nil, err
+			}
+			state.Store(full)
+			return place, state, nil
+		} // else another worker reads it
 	}
+	return dst, nil, p.readBlock(ctx, dst, i)
+}
+
+// readBlock reads block i in the ordinary way.
+func (p *expertBlocksOf) readBlock(ctx context.Context, dst []byte, i int) error {
 	err := p.file.ReadCompressed(ctx, dst, i)
-	if state != nil && err == nil {
-		state.Store(full)
-	} else if state != nil {
-		state.Store(empty)
-	}
 	p.cache.read.Add(int64(len(dst)))
 	p.cache.engine.upcoming.advance(len(dst))
-	return dst, err
+	return err
+}
+
+// span is where an expert's blocks lie in the file, as [span] says.
+func (p *expertBlocksOf) span(expert int) (off int64, n int) {
+	return span(p.file, expert*p.per, (expert+1)*p.per)
+}
+
+// needed is how much of that there must be: all but what is behind the last block.
+func (p *expertBlocksOf) needed(expert int) int {
+	off, _ := p.span(expert)
+	last := p.file.Block((expert+1)*p.per - 1)
+	return int(last.Offset-off) + last.CompLen
+}
+
+// packed is what an expert's blocks are together.
+func (p *expertBlocksOf) packed(expert int) (n int64) {
+	for i := range p.per {
+		n += int64(p.file.Block(expert*p.per + i).CompLen)
+	}
+	return n
+}
+
+// slotBytes are those of the matrix in a slot, and of the ones behind it.
+func (p *expertBlocksOf) slotBytes(slot int) []byte {
+	return p.cache.arena.bytes[slot*p.cache.slot+p.base:]
 }
 
 // place is that of block i in a slot.
 func (p *expertBlocksOf) place(slot, i int) []byte {
-	at := slot*p.cache.slot + p.base
-	for k := i - i%p.per; k < i; k++ {
-		at += placeSize(p.file.Block(k).CompLen)
-	}
-	return p.cache.arena.bytes[at:][:p.file.Block(i).CompLen]
+	off, _ := p.span(i / p.per)
+	b := p.file.Block(i)
+	return p.slotBytes(slot)[b.Offset-off:][:b.CompLen]
 }

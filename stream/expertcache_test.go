@@ -276,8 +276,8 @@ func TestExpertCacheFilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []bool{false, true, true, false, true, false} {
-		if got := c.parts[0].holds(i); got != want {
-			t.Errorf("expert %d is held: %v", i, got)
+		if s := int(c.holding.slot[i]); (s != nowhere && c.parts[0].all(s, full)) != want {
+			t.Errorf("expert %d is held: %v", i, !want)
 		}
 	}
 	if s := c.Stats(); s != (ExpertStats{}) {

@@ -17,9 +17,9 @@ import (
 // directRead is how much is read at a time, about a packed block of weights. It is a multiple of every disk's unit.
 const directRead = 128 << 10
 
-// readDirect reads files past the page cache, with so many requests at once, and returns how much that was and how long it took. Where
+// readDirect reads files past the page cache, in requests of size bytes, so many at once, and returns how much that was and how long it took. Where
 // the file system does not offer that, it is errors.ErrUnsupported.
-func readDirect(ctx context.Context, paths []string, depth int) (bytes int64, seconds float64, err error) {
+func readDirect(ctx context.Context, paths []string, size int64, depth int) (bytes int64, seconds float64, err error) {
 	type request struct {
 		file *os.File
 		off  int64
@@ -38,7 +38,7 @@ func readDirect(ctx context.Context, paths []string, depth int) (bytes int64, se
 		if err != nil {
 			return 0, 0, err
 		}
-		for off := int64(0); off < info.Size(); off += directRead {
+		for off := int64(0); off < info.Size(); off += size {
 			requests = append(requests, request{f, off})
 		}
 		bytes += info.Size()
@@ -48,7 +48,7 @@ func readDirect(ctx context.Context, paths []string, depth int) (bytes int64, se
 	start := time.Now()
 	for range depth {
 		g.Go(func() error {
-			buf, err := offheap.Alloc(directRead)
+			buf, err := offheap.Alloc(int(size))
 			if err != nil {
 				return err
 			}

@@ -38,7 +38,7 @@ func TestReadDirect(t *testing.T) {
 		paths = append(paths, path)
 	}
 	for _, depth := range diskDepths {
-		n, seconds, err := readDirect(t.Context(), paths, depth)
+		n, seconds, err := readDirect(t.Context(), paths, directRead, depth)
 		if errors.Is(err, errors.ErrUnsupported) {
 			t.Skip(err)
 		}
@@ -46,7 +46,7 @@ func TestReadDirect(t *testing.T) {
 			t.Errorf("%d requests at once: %d bytes in %v s, %v", depth, n, seconds, err)
 		}
 	}
-	if _, _, err := readDirect(t.Context(), []string{filepath.Join(t.TempDir(), "absent")}, 1); err == nil {
+	if _, _, err := readDirect(t.Context(), []string{filepath.Join(t.TempDir(), "absent")}, directRead, 1); err == nil {
 		t.Error("a file that is not there was read")
 	}
 }

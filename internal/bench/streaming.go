@@ -59,7 +59,7 @@ func measureStreaming(ctx context.Context, dir string, o transformer.Options) (*
 		s.UnpackSeconds += seconds
 	}
 	for _, depth := range diskDepths {
-		bytes, seconds, err := readDirect(ctx, paths, depth)
+		bytes, seconds, err := readDirect(ctx, paths, directRead, depth)
 		if errors.Is(err, errors.ErrUnsupported) {
 			break
 		}

@@ -58,6 +58,14 @@ func (s Shape) MostOfBlock() (int64, error) {
 // Open makes m the matrix of one block that lies packed in b, which stays the caller's and must not change while m is used.
 // Whatever b holds, m can be read then, and has codes of a byte. Errors are ErrForm and ErrSize.
 func (m *Matrix) Open(b []byte, rows, cols int) error {
+	if err := m.Reopen(b, rows, cols); err != nil {
+		return err
+	}
+	return m.check()
+}
+
+// Reopen is Open of bytes that Open has taken before, and that have not changed since: it does not look at them all.
+func (m *Matrix) Reopen(b []byte, rows, cols int) error {
 	s := Shape{rows, cols, rows}
 	if _, err := s.Bytes(Size{}); err != nil {
 		return err
@@ -70,7 +78,7 @@ func (m *Matrix) Open(b []byte, rows, cols int) error {
 		return fmt.Errorf("%w: %d lines and %d bytes of exceptions in %d bytes for [%d, %d]", ErrForm, size.Lines, size.Exceptions, len(b), rows, cols)
 	}
 	m.layOutBlock(b, s, size)
-	return m.check()
+	return nil
 }
 
 // Put copies an open block to the rows of m from first on, which are as many, and must be one of its blocks: else it panics.

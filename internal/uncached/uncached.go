@@ -20,6 +20,9 @@ func New(f *os.File) File {
 // wait for them.
 func (f File) Ahead(off, n int64) { adviseNeed(f.file, off, n) }
 
+// Disk returns the open file.
+func (f File) Disk() *os.File { return f.file }
+
 // ReadAt reads as an io.ReaderAt does and drops whole pages read from the cache.
 func (f File) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.file.ReadAt(p, off)

@@ -1,0 +1,65 @@
+package stream
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/memory"
+)
+
+// TestExpertReads: what a cache misses comes past the page cache, all of it, and is checked once as long as it stays; where a file ends too early the
+// ordinary read tells; what was chosen and is not used leaves nothing under way.
+func TestExpertReads(t *testing.T) {
+	const experts, rows, cols = 6, 16, 40
+	path := writeLattice(t, latticeMatrix(experts*rows, cols, 6), cdna.LatticeOptions{BlockRows: 8, Codec: cdna.PackedCodec})
+	e, err := NewEngine(EngineOptions{Threads: 2, Budget: memory.NewLedger(1 << 22)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	m, err := e.OpenIndexed(t.Context(), path, MatrixOptions{Verify: cdna.Always})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	c, err := e.NewExpertCache(experts, 3, nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	part := c.parts[0]
+	if part.direct == nil {
+		t.Skip("no direct reading here")
+	}
+	x, y := vectors(1, cols, 3).Data, make([]float32, rows)
+	use := func(i int) (Stats, error) { return m.RowsDot(t.Context(), y, x, i*rows, (i+1)*rows) }
+	c.Route(endsOf(experts, 1, 4))
+	if n := len(e.reads.list); n != 2 || len(e.upcoming.runs) != 0 {
+		t.Errorf("%d reads, %d runs for the page cache", n, len(e.upcoming.runs))
+	}
+	for _, want := range []int{2, 0} { // blocks that are compared with their hashes
+		if s, err := use(4); err != nil || s.BlocksVerified != want {
+			t.Errorf("%d blocks checked, want %d; %v", s.BlocksVerified, want, err)
+		}
+	}
+	if got, want := c.Stats().Read, part.packed(1)+part.packed(4); got > want || got < part.packed(4) {
+		t.Errorf("%d bytes read, of %d", got, want)
+	}
+	c.Route(endsOf(experts, 0, 2, 3)) // before anybody has used expert 1, which goes with 4
+	c.Route(endsOf(experts, 0))
+	if e.reads.running > 0 || c.holding.slot[1] != nowhere {
+		t.Errorf("%d reads under way; expert 1 in slot %d", e.reads.running, c.holding.slot[1])
+	}
+	if _, err := use(0); err != nil {
+		t.Error(err)
+	}
+	if err := os.Truncate(path, part.file.Block(part.per*5).Offset+1); err != nil {
+		t.Fatal(err)
+	}
+	c.Route(endsOf(experts, 5))
+	if _, err := use(5); !errors.Is(err, cdna.ErrTruncated) {
+		t.Errorf("a file that ends: %v", err)
+	}
+}

@@ -87,39 +87,12 @@ func (t *remembering) Do(_, i int) error {
 			out := t.out[at*m.ValueDim:][:m.ValueDim]
 			take := sigmoid(t.rates[at])
 			keep := forget(t.rates[rows*m.ValueHeads+at], t.of.step[h], t.of.decay[h])
-			deltaStep(state[k*m.KeyDim*m.ValueDim:], query, key, x[2*m.Keys()+h*m.ValueDim:][:m.ValueDim], out, keep, take)
+			p.model.kernels.DeltaStep(state[k*m.KeyDim*m.ValueDim:], query, key, x[2*m.Keys()+h*m.ValueDim:][:m.ValueDim], out, keep, take)
 			rmsNorm(out, out, t.of.norm, c.NormEps, false)
 			p.model.kernels.SiLUMul(t.gates[at*m.ValueDim:][:m.ValueDim], out)
 		}
 	}
 	return nil
-}
-
-// deltaStep takes a head's state [keys, values] a token further and writes what it answers the query to out. value is
-// overwritten. Sums go over keys in ascending order from 0; products and sums are rounded one by one.
-func deltaStep(state, query, key, value, out []float32, keep, take float32) {
-	n := len(out)
-	clear(out)
-	for i, k := range key {
-		row := state[i*n:][:n]
-		for j := range out {
-			s := float32(row[j] * keep)
-			row[j] = s
-			out[j] += float32(s * k)
-		}
-	}
-	for j, had := range out {
-		value[j] = float32((value[j] - had) * take)
-	}
-	clear(out)
-	for i, k := range key {
-		row, q := state[i*n:][:n], query[i]
-		for j, v := range value {
-			s := row[j] + float32(k*v)
-			row[j] = s
-			out[j] += float32(s * q)
-		}
-	}
 }
 
 // unit divides x by its length and by the root of a size.

@@ -28694,3 +28694,109 @@ loop:
 	JNZ          loop
 	VZEROUPPER
 	RET
+
+// func deltaStepAVX2(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)
+// Requires: AVX, AVX2
+TEXT ·deltaStepAVX2(SB), NOSPLIT, $0-72
+	MOVQ         state+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         query+16(FP), DX
+	MOVQ         key+24(FP), BX
+	MOVQ         keys+32(FP), SI
+	MOVQ         value+40(FP), DI
+	MOVQ         out+48(FP), R8
+	MOVQ         columns+56(FP), R9
+	VBROADCASTSS keep+64(FP), Y0
+	VBROADCASTSS take+68(FP), Y1
+
+panelaoc:
+	VPXOR Y2, Y2, Y2
+	VPXOR Y4, Y4, Y4
+	VPXOR Y6, Y6, Y6
+	VPXOR Y8, Y8, Y8
+	MOVQ  AX, R10
+	XORQ  R11, R11
+
+hadaod:
+	VBROADCASTSS (BX)(R11*4), Y3
+	VMULPS       (R10), Y0, Y5
+	VMOVUPS      Y5, (R10)
+	VMULPS       Y5, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VMULPS       32(R10), Y0, Y5
+	VMOVUPS      Y5, 32(R10)
+	VMULPS       Y5, Y3, Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       64(R10), Y0, Y5
+	VMOVUPS      Y5, 64(R10)
+	VMULPS       Y5, Y3, Y5
+	VADDPS       Y5, Y6, Y6
+	VMULPS       96(R10), Y0, Y5
+	VMOVUPS      Y5, 96(R10)
+	VMULPS       Y5, Y3, Y5
+	VADDPS       Y5, Y8, Y8
+	ADDQ         CX, R10
+	INCQ         R11
+	CMPQ         R11, SI
+	JNE          hadaod
+	VMOVUPS      (DI), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VMOVUPS      32(DI), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      64(DI), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      96(DI), Y9
+	VSUBPS       Y8, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VMOVUPS      Y9, 96(DI)
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y8, Y8, Y8
+	MOVQ         AX, R10
+	XORQ         R11, R11
+
+answeraoe:
+	VBROADCASTSS (BX)(R11*4), Y10
+	VBROADCASTSS (DX)(R11*4), Y11
+	VMULPS       Y3, Y10, Y12
+	VADDPS       (R10), Y12, Y12
+	VMOVUPS      Y12, (R10)
+	VMULPS       Y12, Y11, Y12
+	VADDPS       Y12, Y2, Y2
+	VMULPS       Y5, Y10, Y12
+	VADDPS       32(R10), Y12, Y12
+	VMOVUPS      Y12, 32(R10)
+	VMULPS       Y12, Y11, Y12
+	VADDPS       Y12, Y4, Y4
+	VMULPS       Y7, Y10, Y12
+	VADDPS       64(R10), Y12, Y12
+	VMOVUPS      Y12, 64(R10)
+	VMULPS       Y12, Y11, Y12
+	VADDPS       Y12, Y6, Y6
+	VMULPS       Y9, Y10, Y10
+	VADDPS       96(R10), Y10, Y10
+	VMOVUPS      Y10, 96(R10)
+	VMULPS       Y10, Y11, Y10
+	VADDPS       Y10, Y8, Y8
+	ADDQ         CX, R10
+	INCQ         R11
+	CMPQ         R11, SI
+	JNE          answeraoe
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y4, 32(R8)
+	VMOVUPS      Y6, 64(R8)
+	VMOVUPS      Y8, 96(R8)
+	ADDQ         $+128, AX
+	ADDQ         $+128, DI
+	ADDQ         $+128, R8
+	SUBQ         $+32, R9
+	JNZ          panelaoc
+	VZEROUPPER
+	RET

@@ -29484,3 +29484,109 @@ GLOBL d3FA6E4E26D4801F7VBMI<>(SB), RODATA|NOPTR, $8
 
 DATA d3FE9884533D43651VBMI<>+0(SB)/8, $0x3fe9884533d43651
 GLOBL d3FE9884533D43651VBMI<>(SB), RODATA|NOPTR, $8
+
+// func deltaStepVBMI(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)
+// Requires: AVX, AVX512F
+TEXT ·deltaStepVBMI(SB), NOSPLIT, $0-72
+	MOVQ         state+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         query+16(FP), DX
+	MOVQ         key+24(FP), BX
+	MOVQ         keys+32(FP), SI
+	MOVQ         value+40(FP), DI
+	MOVQ         out+48(FP), R8
+	MOVQ         columns+56(FP), R9
+	VBROADCASTSS keep+64(FP), Z0
+	VBROADCASTSS take+68(FP), Z1
+
+panelaha:
+	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z6, Z6, Z6
+	VPXORD Z8, Z8, Z8
+	MOVQ   AX, R10
+	XORQ   R11, R11
+
+hadahb:
+	VBROADCASTSS (BX)(R11*4), Z3
+	VMULPS       (R10), Z0, Z5
+	VMOVUPS      Z5, (R10)
+	VMULPS       Z5, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VMULPS       64(R10), Z0, Z5
+	VMOVUPS      Z5, 64(R10)
+	VMULPS       Z5, Z3, Z5
+	VADDPS       Z5, Z4, Z4
+	VMULPS       128(R10), Z0, Z5
+	VMOVUPS      Z5, 128(R10)
+	VMULPS       Z5, Z3, Z5
+	VADDPS       Z5, Z6, Z6
+	VMULPS       192(R10), Z0, Z5
+	VMOVUPS      Z5, 192(R10)
+	VMULPS       Z5, Z3, Z5
+	VADDPS       Z5, Z8, Z8
+	ADDQ         CX, R10
+	INCQ         R11
+	CMPQ         R11, SI
+	JNE          hadahb
+	VMOVUPS      (DI), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, (DI)
+	VMOVUPS      64(DI), Z5
+	VSUBPS       Z4, Z5, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VMOVUPS      128(DI), Z7
+	VSUBPS       Z6, Z7, Z7
+	VMULPS       Z1, Z7, Z7
+	VMOVUPS      Z7, 128(DI)
+	VMOVUPS      192(DI), Z9
+	VSUBPS       Z8, Z9, Z9
+	VMULPS       Z1, Z9, Z9
+	VMOVUPS      Z9, 192(DI)
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z8, Z8, Z8
+	MOVQ         AX, R10
+	XORQ         R11, R11
+
+answerahc:
+	VBROADCASTSS (BX)(R11*4), Z10
+	VBROADCASTSS (DX)(R11*4), Z11
+	VMULPS       Z3, Z10, Z12
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VMULPS       Z12, Z11, Z12
+	VADDPS       Z12, Z2, Z2
+	VMULPS       Z5, Z10, Z12
+	VADDPS       64(R10), Z12, Z12
+	VMOVUPS      Z12, 64(R10)
+	VMULPS       Z12, Z11, Z12
+	VADDPS       Z12, Z4, Z4
+	VMULPS       Z7, Z10, Z12
+	VADDPS       128(R10), Z12, Z12
+	VMOVUPS      Z12, 128(R10)
+	VMULPS       Z12, Z11, Z12
+	VADDPS       Z12, Z6, Z6
+	VMULPS       Z9, Z10, Z10
+	VADDPS       192(R10), Z10, Z10
+	VMOVUPS      Z10, 192(R10)
+	VMULPS       Z10, Z11, Z10
+	VADDPS       Z10, Z8, Z8
+	ADDQ         CX, R10
+	INCQ         R11
+	CMPQ         R11, SI
+	JNE          answerahc
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z4, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z8, 192(R8)
+	ADDQ         $+256, AX
+	ADDQ         $+256, DI
+	ADDQ         $+256, R8
+	SUBQ         $+64, R9
+	JNZ          panelaha
+	VZEROUPPER
+	RET

@@ -105,4 +105,5 @@ type routines struct {
 
 	elementwise elementwise
 	attention   attention
+	delta       delta
 }

@@ -93,6 +93,7 @@ var routinesAVX2 = routines{
 		geluTanhMul: geluTanhMulAVX2,
 	},
 	attention: attentionAVX2,
+	delta:     delta{unit: 32, step: deltaStepAVX2},
 }
 
 var attentionAVX2 = attention{

@@ -93,6 +93,7 @@ var routinesAVX512 = routines{
 		geluTanhMul: geluTanhMulAVX512,
 	},
 	attention: attentionAVX512,
+	delta:     delta{unit: 64, step: deltaStepAVX512},
 }
 
 var attentionAVX512 = attention{

@@ -93,4 +93,5 @@ var routinesVBMI = routines{
 		geluTanhMul: geluTanhMulVBMI,
 	},
 	attention: attentionAVX512,
+	delta:     delta{unit: 64, step: deltaStepVBMI},
 }

@@ -503,3 +503,8 @@ func softmaxTileAVX2(scores *float32, rows int, states *float32, scales *float32
 //
 //go:noescape
 func scaleByAVX2(dst *float32, src *float32, n int, factor float32)
+
+// deltaStepAVX2 is DeltaStep of columns, a positive multiple of the unit, with at least one key; ld is in bytes.
+//
+//go:noescape
+func deltaStepAVX2(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)

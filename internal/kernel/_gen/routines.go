@@ -149,7 +149,10 @@ func (r *routines) generate() {
 		f.generate(r.m, f.name+r.m.suffix())
 		fmt.Fprintf(&r.table, "\t\t%s: %s,\n", f.name, f.name+r.m.suffix())
 	}
-	fmt.Fprintf(&r.table, "\t},\n\tattention: attention%s,\n}\n", r.attention())
+	fmt.Fprintf(&r.table, "\t},\n\tattention: attention%s,\n", r.attention())
+	name = "deltaStep" + r.m.suffix()
+	deltaStep(r.m, name)
+	fmt.Fprintf(&r.table, "\tdelta: delta{unit: %d, step: %s},\n}\n", deltaUnit(r.m), name)
 }
 
 // attention generates attention's routines, which other levels share where nothing in them is any better, and returns

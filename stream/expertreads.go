@@ -12,6 +12,8 @@ import (
 // waits for one to end, and begins others. Its methods do nothing where it is nil: on systems without such reads.
 type expertReads struct {
 	mu      sync.Mutex
+	ended   sync.Cond // broadcast when a read has ended
+	waits   bool      // somebody waits for the queue, without the lock
 	queue   *uncached.Queue
 	list    []expertRead
 	begun   int // of list
@@ -33,7 +35,9 @@ func newExpertReads() *expertReads {
 	if err != nil {
 		return nil
 	}
-	return &expertReads{queue: q}
+	r := &expertReads{queue: q}
+	r.ended.L = &r.mu
+	return r
 }
 
 // reserve makes room for n reads.
@@ -84,14 +88,23 @@ func (r *expertReads) await(state *atomic.Uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for state.Load() == coming {
+		if r.waits {
+			r.ended.Wait()
+			continue
+		}
 		r.end()
 		r.fill()
 	}
 }
 
-// end waits for a read to end, of those under way.
+// end waits for a read to end, of those under way. Others may look at what has ended meanwhile.
 func (r *expertReads) end() {
+	r.waits = true
+	r.mu.Unlock()
 	done, err := r.queue.Wait()
+	r.mu.Lock()
+	r.waits = false
+	defer r.ended.Broadcast()
 	if err != nil { // a queue of this process's own, with reads under way: nothing is known to make it fail
 		panic(err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // hybrids are models some of whose layers have a state that cannot be taken back: tiny random ones of 61 tokens.
-var hybrids = []string{"lfm2", "lfm2_moe", "qwen3_next", "qwen3_5_text"}
+var hybrids = []string{"lfm2", "lfm2_moe", "qwen3_next", "qwen3_5_text", "granitemoehybrid", "falcon_h1", "nemotron_h"}
 
 // openHybrid opens one for texts of 64 tokens.
 func openHybrid(t *testing.T, name string, o transformer.Options) *transformer.Model {

@@ -136,7 +136,7 @@ var decoders = []family{
 		adjust: graniteHybrid,
 	},
 	{
-		names: []string{"falcon_h1"},
+		names: []string{"falcon_h1", "falcon-h1"},
 		about: "Falcon-H1: attention and Mamba-2 side by side in all layers; factors of most products",
 		defaults: `{"vocab_size": 128000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-5,
 			"max_position_embeddings": 8192, "mamba_d_ssm": 1024, "mamba_n_heads": 128, "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_head": "auto", "mamba_d_conv": 4, "mamba_expand": 2,
@@ -145,7 +145,7 @@ var decoders = []family{
 		adjust: falconH1,
 	},
 	{
-		names: []string{"nemotron_h"},
+		names: []string{"nemotron_h", "nemotron_h_moe"},
 		about: "Nemotron-H, Nemotron Nano 2 and 3: layers of Mamba-2, of attention without rotary embeddings, of an FFN without gates or of experts, one of these each",
 		defaults: `{"vocab_size": 131072, "hidden_size": 4096, "intermediate_size": 21504, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 4096,
 			"layer_norm_epsilon": 1e-5, "mamba_num_heads": 128, "mamba_head_dim": 64, "n_groups": 8, "ssm_state_size": 128, "conv_kernel": 4, "use_conv_bias": true,

@@ -17,6 +17,9 @@ type hfFalcon struct {
 	FFNParts       []float32 `json:"mlp_multipliers"` // of gates, and of what comes out
 }
 
+// plainFalcon multiplies nothing.
+var plainFalcon = hfFalcon{HeadMultiplier: 1, KeyMultiplier: 1, AttnIn: 1, AttnOut: 1, MambaIn: 1, MambaOut: 1}
+
 // falconH1 reads what sets Falcon-H1 apart.
 func falconH1(c *Config, h *hfConfig) error {
 	if err := h.mamba(c); err != nil {

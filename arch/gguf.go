@@ -3,7 +3,6 @@ package arch
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -150,7 +149,6 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{Architecture: arch, EmbedScale: 1, Activation: SiLU}
-	attention := r.attentionLayers()
 	for _, k := range metadataKeys {
 		if k.field != nil && !k.special {
 			r.read(c, k)
@@ -176,9 +174,7 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 	r.rope(c)
 	h := r.familyKeys(c)
 	h.family = family
-	if r.by.convolutions {
-		h.Taps, h.LayerTypes, c.Mixers = c.Mixers.Taps, attention, Mixers{}
-	}
+	r.mixers(c, h)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -222,8 +218,8 @@ func (r *ggufReader) read(c *Config, k metadataKey) {
 	}
 	switch field := k.field(c).(type) {
 	case *int:
-		if k.gguf == headCountKV && r.by.convolutions {
-			*field = r.headsOfSome()
+		if k.gguf == headCountKV && r.by.mixer != "" || k.gguf == feedForward && r.by.single {
+			*field = r.ofSome(k.gguf)
 		} else {
 			*field = r.integer(k.gguf, int(missing))
 		}
@@ -232,42 +228,6 @@ func (r *ggufReader) read(c *Config, k metadataKey) {
 	case *float64:
 		*field = r.float(k.gguf, missing)
 	}
-}
-
-// attentionLayers tells the layers that have attention from those with convolutions, in config.json's words; nil where the
-// architecture has none.
-func (r *ggufReader) attentionLayers() (types []string) {
-	if !r.by.convolutions {
-		return nil
-	}
-	heads, err := r.f.Ints(r.arch + "." + headCountKV)
-	if err != nil {
-		return nil // all have attention
-	}
-	for _, n := range heads {
-		if n == 0 {
-			types = append(types, "conv")
-		} else {
-			types = append(types, "full_attention")
-		}
-	}
-	return types
-}
-
-// headsOfSome reads the number of key/value heads of the layers that have any: all have as many.
-func (r *ggufReader) headsOfSome() int {
-	heads, err := r.f.Ints(r.arch + "." + headCountKV)
-	if err != nil {
-		return r.integer(headCountKV, -1)
-	}
-	heads = slices.DeleteFunc(slices.Clone(heads), func(n int64) bool { return n == 0 })
-	if len(heads) == 0 {
-		return 1 // in no layer
-	}
-	if least, most := slices.Min(heads), slices.Max(heads); least < most || least < 0 || most > math.MaxInt32 {
-		r.fail(fmt.Errorf("%s.%s has %d for one layer and %d for another: not supported: %w", r.arch, headCountKV, least, most, ErrKey))
-	}
-	return int(heads[0])
 }
 
 // experts completes what the metadata say of experts by what llama.cpp does. A shared expert of which they do not tell the size

@@ -1,9 +1,11 @@
 package arch
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // conventions are what llama.cpp computes for an architecture of GGUF, whatever the metadata
@@ -33,8 +35,17 @@ type conventions struct {
 	sinks bool
 	// unrounded: llama.cpp's own conversion, too, leaves out that YaRN's bounds are not whole.
 	unrounded bool
-	// convolutions: layers may have convolutions in place of attention.
-	convolutions bool
+	// mixer is what layers may have in place of attention, or have beside it; empty for nothing.
+	mixer Mixer
+	// single: a layer has attention, or what is in its place, or a feed-forward layer.
+	single bool
+	// factors: embeddings, residuals, logits and attention are multiplied by what metadata say (Granite), which also say
+	// whether there are rotary embeddings.
+	factors bool
+	// folded: all that products are multiplied by is in the weights (Falcon-H1).
+	folded bool
+	// bareNorm: the name of the norm before the feed-forward layer ends without ".weight".
+	bareNorm bool
 	// finalNorm is what the last norm is called, where it is not output_norm.
 	finalNorm string
 	// noRope: every so manieth layer has no rotary embeddings. 0: all have them.
@@ -67,7 +78,25 @@ var llamaCpp = []conventions{
 	},
 	{name: "qwen2moe", models: []string{"qwen2_moe", "qwen2moe"}, activation: SiLU, biases: attention, square: true, experts: true},
 	{name: "qwen3moe", models: []string{"qwen3_moe", "qwen3moe"}, activation: SiLU, biases: attention, experts: true, normalized: true},
-	{name: "lfm2", models: []string{"lfm2"}, activation: SiLU, square: true, convolutions: true, finalNorm: "token_embd_norm"},
+	{name: "lfm2", models: []string{"lfm2"}, activation: SiLU, square: true, mixer: ConvMixer, finalNorm: "token_embd_norm"},
+	{
+		name: "granitehybrid", models: []string{"granitemoehybrid", "granitehybrid"}, activation: SiLU, neighbours: true, experts: true, normalized: true,
+		biases: append([]string{"attn_output", "ffn_gate", "ffn_up", "ffn_down", "ssm_conv1d", "ssm_dt"}, attention...),
+		mixer:  MambaMixer, factors: true,
+	},
+	{
+		name: "falcon-h1", models: []string{"falcon_h1", "falcon-h1"}, activation: SiLU,
+		biases: append([]string{"ffn_gate", "ffn_up", "ffn_down", "ssm_conv1d", "ssm_dt"}, attention...),
+		mixer:  AttentionMamba, folded: true, bareNorm: true,
+	},
+	{
+		name: "nemotron_h", models: []string{"nemotron_h"}, activation: ReLUSquared,
+		biases: []string{"ffn_up", "ffn_down", "ssm_conv1d", "ssm_dt"}, mixer: MambaMixer, single: true, noRope: 1,
+	},
+	{
+		name: "nemotron_h_moe", models: []string{"nemotron_h", "nemotron_h_moe"}, activation: ReLUSquared, experts: true,
+		biases: []string{"exp_probs_b", "ssm_conv1d", "ssm_dt"}, mixer: MambaMixer, single: true, noRope: 1,
+	},
 	{
 		name: "gemma2", models: []string{"gemma2"}, activation: GELUTanh, biases: attention, partial: true, tied: true,
 		slides: true, window: 2, largest: 46,
@@ -97,11 +126,24 @@ func conventionsOf(name string) *conventions {
 // findConventions returns those that a model goes by, and what of it llama.cpp does not compute.
 func findConventions(c *Config) (*conventions, error) {
 	for i := range llamaCpp {
-		if t := &llamaCpp[i]; slices.Contains(t.models, c.Architecture) {
+		t := &llamaCpp[i]
+		if slices.Contains(t.models, c.Architecture) && (!t.single || t.experts == (c.Experts.Count > 0)) {
 			return t, t.check(c)
 		}
 	}
 	return nil, fmt.Errorf("llama.cpp's conventions for %s are not known", c.Architecture)
+}
+
+// tensor is what a file calls a tensor, empty if llama.cpp has none.
+func (t *conventions) tensor(c *Config, name string) string {
+	if name == NormName && t.finalNorm != "" {
+		return t.finalNorm + ".weight"
+	}
+	gguf := GGUFName(name, c.PostNorms || t.postAttention)
+	if t.bareNorm && strings.HasSuffix(gguf, ".ffn_norm.weight") {
+		return strings.TrimSuffix(gguf, ".weight")
+	}
+	return gguf
 }
 
 func (t *conventions) check(c *Config) error {
@@ -116,7 +158,7 @@ func (t *conventions) check(c *Config) error {
 		{t.ungrouped && c.Heads != c.KVHeads, fmt.Sprintf("%d key/value heads for %d heads", c.KVHeads, c.Heads)},
 		{t.tied && !c.TiedHead, "an output head of its own"},
 		{!t.partial && c.Rope.Dim != 0, "rotary embeddings that turn a part of each head"},
-		{math.Abs(float64(c.AttnScale/scale)-1) > 1e-6, fmt.Sprintf("attention scaled by %v, not %v", c.AttnScale, scale)},
+		{!t.factors && !t.folded && math.Abs(float64(c.AttnScale/scale)-1) > 1e-6, fmt.Sprintf("attention scaled by %v, not %v", c.AttnScale, scale)},
 		{!gemma2 && c.AttnSoftcap != 0, "capped attention scores"},
 		{gemma2 && (c.AttnSoftcap == 0 || c.LogitSoftcap == 0), "attention scores or logits that are not capped"},
 		{t.window == 0 && c.LogitSoftcap != 0, "capped logits"},
@@ -124,10 +166,14 @@ func (t *conventions) check(c *Config) error {
 		{c.Bidirectional, "attention to what comes after a token"},
 		{c.Activation == ClampedSwiGLU && (c.SwiGLUAlpha != swigluAlpha || c.SwiGLULimit != swigluLimit), "other constants of its activation"},
 		{c.Sinks != t.sinks || c.Experts.Biases != t.sinks, "sinks of attention or biases of experts otherwise than there"},
-		{c.Mixers.Of != nil && !t.convolutions, "layers without attention"},
-		{c.Mixers.Bias, "convolutions with biases"},
-		{c.Experts.Dense != nil, "experts in some layers only"},
-		{c.Experts.Count > 0 && c.Experts.Normalize != t.normalized, "experts' weights that sum to 1 or not otherwise than there"},
+		{!t.mixes(c), "other layers in place of attention, or beside it"},
+		{c.Mixers.Bias != c.Mixers.HasMamba(), "convolutions with biases, or without"},
+		{c.Mixers.Mamba.Norm == NormFirst, "norms before their gates"},
+		{t.factors && c.Mixers.Values() != 2*c.Hidden, fmt.Sprintf("%d values of a Mamba-2 layer beside a hidden size of %d", c.Mixers.Values(), c.Hidden)},
+		{t.folded && c.TiedHead && c.EmbedScale != cmp.Or(c.LogitScale, 1), "a tied output head that is multiplied otherwise than embeddings"},
+		{!t.sameExperts(c), "experts in some layers only"},
+		{t.single && c.Experts.Groups != 0, "groups of experts"},
+		{!t.single && c.Experts.Count > 0 && c.Experts.Normalize != t.normalized, "experts' weights that sum to 1 or not otherwise than there"},
 	} {
 		if f.wrong {
 			return fmt.Errorf("llama.cpp knows no %s with %s", t.name, f.what)
@@ -170,8 +216,34 @@ func (t *conventions) checkRope(c *Config) string {
 	return ""
 }
 
+// mixes tells whether all layers have what llama.cpp knows there.
+func (t *conventions) mixes(c *Config) bool {
+	if c.Mixers.Of == nil {
+		return t.mixer == "" || t.mixer == ConvMixer
+	}
+	for _, m := range c.Mixers.Of {
+		if m != t.mixer && (m != AttentionMixer || t.mixer == AttentionMamba) && (m != NoMixer || !t.single) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameExperts tells whether all layers with feed-forward layers have experts, or none.
+func (t *conventions) sameExperts(c *Config) bool {
+	for l := range c.Layers {
+		if c.HasFFN(l) && c.HasExperts(l) != (c.Experts.Count > 0) {
+			return false
+		}
+	}
+	return true
+}
+
 // usualRope tells whether the layers without rotary embeddings are those that llama.cpp expects.
 func (t *conventions) usualRope(c *Config) bool {
+	if t.factors {
+		return c.NoRope == nil || !slices.Contains(c.NoRope, false) || !slices.Contains(c.NoRope, true)
+	}
 	for l := range c.Layers {
 		if c.HasRope(l) == (t.noRope > 0 && (l+1)%t.noRope == 0) {
 			return false

@@ -98,6 +98,8 @@ type hfMamba struct {
 	ProjectorBias bool `json:"projectors_bias"` // of the last matrix
 
 	PositionType string `json:"position_embedding_type"`
+
+	decays bool // see [Mamba]; of a GGUF file
 }
 
 // mamba reads the sizes of Mamba-2 layers.
@@ -108,7 +110,7 @@ func (h *hfConfig) mamba(c *Config) error {
 	}
 	c.Mixers = Mixers{
 		Taps: h.MambaTaps, Bias: h.MambaConvBias, KeyHeads: h.MambaGroups, ValueHeads: h.MambaHeads, KeyDim: h.MambaState,
-		Mamba: Mamba{InBias: h.MambaBias, OutBias: h.MambaBias},
+		Mamba: Mamba{InBias: h.MambaBias, OutBias: h.MambaBias, Decays: h.decays},
 	}
 	if h.Expand < 1 || h.Expand > 1<<10 {
 		return fmt.Errorf("mamba_expand %d: %w", h.Expand, ErrConfig)

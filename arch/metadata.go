@@ -38,7 +38,7 @@ var metadataKeys = []metadataKey{
 	{gguf: "block_count", config: "num_hidden_layers", field: func(c *Config) any { return &c.Layers }},
 	{gguf: "context_length", config: "max_position_embeddings", field: func(c *Config) any { return &c.Context }},
 	{gguf: "embedding_length", config: "hidden_size", field: func(c *Config) any { return &c.Hidden }},
-	{gguf: "feed_forward_length", config: "intermediate_size", field: func(c *Config) any { return &c.FFN }},
+	{gguf: feedForward, config: "intermediate_size", field: func(c *Config) any { return &c.FFN }},
 	{gguf: "attention.head_count", config: "num_attention_heads", field: func(c *Config) any { return &c.Heads }},
 	{
 		gguf: headCountKV, config: "num_key_value_heads", field: func(c *Config) any { return &c.KVHeads },
@@ -54,7 +54,12 @@ var metadataKeys = []metadataKey{
 		gguf: "attention.layer_norm_rms_epsilon", config: "rms_norm_eps", field: func(c *Config) any { return &c.NormEps },
 		missing: func(*Config) float64 { return 1e-5 },
 	},
-	{gguf: "shortconv.l_cache", config: "conv_L_cache", field: func(c *Config) any { return &c.Mixers.Taps }, missing: zero, omitZero: true},
+	{gguf: shortTaps, config: "conv_L_cache"},
+	{gguf: scanTaps, config: "mamba_d_conv"},
+	{gguf: scanInner, config: "mamba_d_ssm"},
+	{gguf: scanState, config: "mamba_d_state"},
+	{gguf: scanHeads, config: "mamba_n_heads"},
+	{gguf: scanGroups, config: "mamba_n_groups"},
 	{gguf: "attention.sliding_window", config: "sliding_window", field: func(c *Config) any { return &c.SlidingWindow }, missing: zero, omitZero: true},
 	{gguf: "attention.sliding_window_pattern", field: func(c *Config) any { return &c.Local }, special: true, omitZero: true},
 	{gguf: "attn_logit_softcapping", config: "attn_logit_softcapping", field: func(c *Config) any { return &c.AttnSoftcap }, missing: zero, omitZero: true},
@@ -77,9 +82,6 @@ var metadataKeys = []metadataKey{
 		missing: zero,
 	},
 }
-
-// headCountKV may be an array, with 0 for layers that have no attention.
-const headCountKV = "attention.head_count_kv"
 
 // The keys of how rotary embeddings stretch, behind the architecture's name.
 const (

@@ -183,6 +183,7 @@ var names = []struct {
 	{huggingFace: "model.layers.N.mlp.up_proj", gguf: "blk.N.ffn_up"},
 	{huggingFace: "model.layers.N.mlp.gate_up_proj", gguf: "blk.N.ffn_up"},
 	{huggingFace: "model.layers.N.mlp.down_proj", gguf: "blk.N.ffn_down"},
+	{huggingFace: "model.layers.N.mlp.gate.e_score_correction_bias", gguf: "blk.N.exp_probs_b.bias"},
 	{huggingFace: "model.layers.N.mlp.gate", gguf: "blk.N.ffn_gate_inp"},
 	{huggingFace: "model.layers.N.mlp.experts.gate_proj", gguf: "blk.N.ffn_gate_exps"},
 	{huggingFace: "model.layers.N.mlp.experts.up_proj", gguf: "blk.N.ffn_up_exps"},
@@ -222,11 +223,7 @@ func GGUFName(name string, postNorms bool) string {
 
 // GGUFName translates a Hugging Face name of a tensor of a model whose configuration is that of a GGUF file.
 func (c *Config) GGUFName(name string) string {
-	by := conventionsOf(c.Architecture)
-	if name == NormName && by.finalNorm != "" {
-		return by.finalNorm + ".weight"
-	}
-	return GGUFName(name, c.PostNorms || by.postAttention)
+	return conventionsOf(c.Architecture).tensor(c, name)
 }
 
 // cutLayer puts N for the number of a layer behind a prefix.

@@ -43,12 +43,15 @@ func nemotronLayers(h *hfConfig) error {
 
 // nemotronH reads what sets Nemotron-H apart.
 func nemotronH(c *Config, h *hfConfig) error {
+	if len(h.BlockTypes) != c.Layers {
+		return fmt.Errorf("%d of %d layers are told what they have: %w", len(h.BlockTypes), c.Layers, ErrConfig)
+	}
 	c.Single, c.PlainFFN, c.Activation, c.NormEps = true, true, ReLUSquared, h.NormEpsilon
 	c.NoRope = slices.Repeat([]bool{true}, c.Layers)
 	c.Mixers = Mixers{
 		Of: slices.Repeat([]Mixer{NoMixer}, c.Layers), Taps: h.ScanTaps, Bias: h.UseConvBias,
 		KeyHeads: h.ScanGroups, ValueHeads: h.ScanHeads, KeyDim: h.ScanState, ValueDim: h.ScanHeadDim,
-		Mamba: Mamba{InBias: h.ScanBias, OutBias: h.ScanBias},
+		Mamba: Mamba{InBias: h.ScanBias, OutBias: h.ScanBias, Decays: h.decays},
 	}
 	dense := slices.Repeat([]bool{true}, c.Layers)
 	for l, kind := range h.BlockTypes {

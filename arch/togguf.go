@@ -1,9 +1,9 @@
 package arch
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // GGUF is a configuration as a GGUF file has it, by llama.cpp's conventions.
@@ -17,7 +17,7 @@ type GGUF struct {
 	config *Config
 }
 
-// Pair is a metadata key and its value: uint32, float32, string, []uint32 or []bool.
+// Pair is a metadata key and its value: uint32, float32, string, bool, []uint32 or []bool.
 type Pair struct {
 	Key   string
 	Value any
@@ -56,25 +56,18 @@ func (c *Config) ToGGUF() (*GGUF, error) {
 	}
 	told.Rope.Dim = c.Rope.Rotated(c.HeadDim)
 	for _, k := range metadataKeys {
-		if k.gguf == headCountKV && c.Mixers.Of != nil {
-			g.Metadata = append(g.Metadata, Pair{by.name + "." + headCountKV, c.headsByLayer()})
-		} else if k.field != nil {
+		switch {
+		case k.gguf == headCountKV && c.Mixers.Of != nil && by.mixer != AttentionMamba:
+			g.Metadata = append(g.Metadata, Pair{by.name + "." + headCountKV, c.byLayer(c.KVHeads, c.HasAttention)})
+		case k.gguf == feedForward && by.single:
+			g.Metadata = append(g.Metadata, Pair{by.name + "." + feedForward, c.byLayer(cmp.Or(c.Experts.FFN, c.FFN), c.HasFFN)})
+		case k.field != nil:
 			g.add(k.gguf, k.field(&told), k.omitZero)
 		}
 	}
+	g.mixers(c)
 	g.scaling(c.Rope)
 	return g, nil
-}
-
-// headsByLayer is the number of key/value heads of each layer, 0 for those without attention.
-func (c *Config) headsByLayer() []uint32 {
-	heads := make([]uint32, c.Layers)
-	for l := range heads {
-		if c.HasAttention(l) {
-			heads[l] = uint32(c.KVHeads)
-		}
-	}
-	return heads
 }
 
 // add writes a key as the format has it.
@@ -90,7 +83,7 @@ func (g *GGUF) add(key string, field any, omitZero bool) {
 		value, zero = float32(*v), *v == 0
 	case *[]bool:
 		value, zero = slices.Clone(*v), *v == nil
-	case string:
+	case string, bool:
 		value = v
 	}
 	if !zero || !omitZero {
@@ -131,40 +124,4 @@ func (g *GGUF) scaling(r Rope) {
 	case ScaleLlama3:
 		divide(divisorsName, r.divisors(g.config.HeadDim))
 	}
-}
-
-// Layout says how a tensor lies in a GGUF file.
-type Layout struct {
-	Name string
-	// Pairs, if not 0, is the length of a head whose rows i and i + Pairs/2 become 2i and 2i + 1.
-	Pairs int
-	Add   float32 // to every weight
-}
-
-// Layout returns how a tensor of the model lies in the file. The error says that llama.cpp
-// does not use it.
-func (g *GGUF) Layout(w *Weight) (Layout, error) {
-	c := g.config
-	l := Layout{Name: GGUFName(w.Name, c.PostNorms || g.by.postAttention)}
-	if w.Name == HeadName && c.TiedHead { // where only the head is stored
-		l.Name = GGUFName(EmbeddingName, false)
-	}
-	if w.Name == NormName && g.by.finalNorm != "" {
-		l.Name = g.by.finalNorm + ".weight"
-	}
-	if l.Name == "" {
-		return l, fmt.Errorf("llama.cpp has no one tensor for %s", w.Name)
-	}
-	dot := strings.LastIndexByte(l.Name, '.')
-	part := l.Name[strings.LastIndexByte(l.Name[:dot], '.')+1 : dot]
-	if l.Name[dot:] == ".bias" && !slices.Contains(g.by.biases, part) {
-		return l, fmt.Errorf("llama.cpp knows no %s with a bias %s", g.by.name, w.Name)
-	}
-	if g.by.neighbours && (part == "attn_q" || part == "attn_k") {
-		l.Pairs = c.HeadDim
-	}
-	if c.NormOffset && RoleOf(w.Name) == Norm {
-		l.Add = 1
-	}
-	return l, nil
 }

@@ -73,14 +73,16 @@ func asGGUF(t *testing.T, c *Config) *ggufFile {
 		f.vectors[v.Name], f.shapes[v.Name] = v.Values, []int{len(v.Values)}
 	}
 	for _, w := range c.Weights(func(string) bool { return false }) {
-		l, err := g.Layout(&w)
+		list, err := g.Layouts(&w)
 		if err != nil && !w.Optional {
 			t.Fatal(err)
 		}
-		if f.shapes[l.Name] != nil {
-			t.Errorf("two tensors %s", l.Name)
+		for _, l := range list {
+			if f.shapes[l.Name] != nil {
+				t.Errorf("two tensors %s", l.Name)
+			}
+			f.shapes[l.Name] = l.Shape
 		}
-		f.shapes[l.Name] = w.Shape
 	}
 	return f
 }
@@ -101,7 +103,8 @@ func fixtureParsed(t *testing.T, name string) *Config {
 // TestGGUFAndBack: what is written says what was read.
 func TestGGUFAndBack(t *testing.T) {
 	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "phi3-partial", "phi3-longrope-long",
-		"mixtral", "qwen2_moe", "qwen3_moe", "smollm3", "olmo2", "olmo2-yarn", "olmo3", "olmoe", "lfm2", "lfm2-eps"} {
+		"mixtral", "qwen2_moe", "qwen3_moe", "smollm3", "olmo2", "olmo2-yarn", "olmo3", "olmoe", "lfm2", "lfm2-eps",
+		"granitemoehybrid", "granitemoehybrid-rope", "falcon_h1-one", "nemotron_h-experts"} {
 		want := fixtureParsed(t, name)
 		if want.PostNorms { // llama.cpp scales by the size of a head
 			want.AttnScale = float32(1 / math.Sqrt(float64(want.HeadDim)))
@@ -117,6 +120,10 @@ func TestGGUFAndBack(t *testing.T) {
 		}
 		want.Architecture, want.NormOffset = g.Architecture, false
 		want.QKVBias, want.OutBias, want.FFNBias = got.QKVBias, got.OutBias, got.FFNBias // used where they are
+		want.Mixers.Mamba.Decays = got.Mixers.HasMamba()
+		if want.Single { // whose experts' size is every layer's
+			want.FFN = got.FFN
+		}
 		want.Rope.Interleaved, want.LocalRope.Interleaved = got.Rope.Interleaved, got.LocalRope.Interleaved
 		switch s := &want.Rope.Scaling; s.Type {
 		case ScaleLlama3: // written as what each pair's angle is divided by
@@ -214,12 +221,13 @@ func TestGGUFMetadata(t *testing.T) {
 	for _, k := range metadataKeys {
 		keys = append(keys, k.gguf)
 	}
-	keys = append(keys, scalingType, scalingFactor, scalingLinear, scalingOriginal, scalingAttention, "attention.scale", "rope.unheard_of")
+	keys = append(keys, scalingType, scalingFactor, scalingLinear, scalingOriginal, scalingAttention, "attention.scale", "rope.unheard_of",
+		finetuned, "embedding_scale", "residual_scale", "logit_scale", "expert_weights_scale", "expert_weights_norm", "attention.layer_norm_epsilon")
 	values := []any{nil, uint32(0), uint32(1), uint32(7), uint32(math.MaxUint32), float32(0), float32(-1), float32(1e30), float32(math.Inf(1)), float32(math.NaN()),
 		"", "yarn", "linear", true, []int64{}, []int64{2, 2}, []int64{1, 2}, []int64{-1, -1}, []bool{true}, []bool{true, false}}
 	var accepted, refused int
 	rapid.Check(t, func(r *rapid.T) {
-		name := rapid.SampledFrom([]string{"llama", "llama-llama3", "qwen2", "qwen3", "phi3", "phi3-longrope-long"}).Draw(r, "fixture")
+		name := rapid.SampledFrom([]string{"llama", "llama-llama3", "qwen2", "qwen3", "phi3", "phi3-longrope-long", "lfm2", "granitemoehybrid", "falcon_h1-one", "nemotron_h-experts"}).Draw(r, "fixture")
 		f := asGGUF(t, fixtureParsed(t, name))
 		for range rapid.IntRange(1, 3).Draw(r, "changes") {
 			key := f.values["general.architecture"].(string) + "." + rapid.SampledFrom(keys).Draw(r, "key")

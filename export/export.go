@@ -163,7 +163,8 @@ type tensor struct {
 	to    dtype.Type // what it is written as
 	// order, if not nil, is the row that is written at each place.
 	order func(row int) int
-	add   float32 // to every weight
+	// change, if not nil, changes weights of a row.
+	change func(x []float32, row int)
 }
 
 func (e *exporter) note(format string, args ...any) {
@@ -220,7 +221,7 @@ func (e *exporter) write(w io.Writer, t *tensor) error {
 	switch {
 	case t.order != nil:
 		err = e.writeRows(w, t)
-	case t.to == t.Type && t.add == 0:
+	case t.to == t.Type && t.change == nil:
 		err = e.writeRaw(w, t)
 	default:
 		err = e.writeWeights(w, t, 0, t.len())
@@ -254,14 +255,37 @@ func (e *exporter) writeRaw(w io.Writer, t *tensor) error {
 
 // writeRows writes the rows of a matrix in another order.
 func (e *exporter) writeRows(w io.Writer, t *tensor) error {
-	cols := t.len() / max(1, t.shape[0])
-	for row := range t.shape[0] {
-		from := t.order(row)
-		if err := e.writeWeights(w, t, from*cols, (from+1)*cols); err != nil {
+	cols := t.columns()
+	rows := t.len() / max(1, cols)
+	for row := 0; row < rows; {
+		from, n := t.order(row), 1
+		for row+n < rows && t.order(row+n) == from+n {
+			n++
+		}
+		if err := e.writeWeights(w, t, from*cols, (from+n)*cols); err != nil {
 			return err
 		}
+		row += n
 	}
 	return nil
+}
+
+// columns is how many weights of a row lie together; a vector's rows have one each.
+func (t *tensor) columns() int {
+	if len(t.Shape) < 2 {
+		return 1
+	}
+	return t.Shape[len(t.Shape)-1]
+}
+
+// changed changes the weights from one on.
+func (t *tensor) changed(weights []float32, at int) {
+	cols := t.columns()
+	for n := 0; n < len(weights); {
+		end := min(len(weights), n+cols-(at+n)%cols)
+		t.change(weights[n:end], (at+n)/cols)
+		n = end
+	}
 }
 
 // writeWeights writes elements [a, b) in the tensor's type.
@@ -273,10 +297,8 @@ func (e *exporter) writeWeights(w io.Writer, t *tensor, a, b int) error {
 		if err := t.ReadFloat32(e.ctx, piece, at); err != nil {
 			return err
 		}
-		if t.add != 0 {
-			for i := range piece {
-				piece[i] += t.add
-			}
+		if t.change != nil {
+			t.changed(piece, at)
 		}
 		if t.to == dtype.F16 {
 			if err := fitsF16(piece); err != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/internal/detmath"
 )
 
 // newVector is a tensor that no checkpoint has.
@@ -29,6 +31,48 @@ func (v vector) ReadRaw(_ context.Context, dst []byte, off int64) error {
 
 // isRotaryTable tells rotary_emb.inv_freq, which old checkpoints store.
 func isRotaryTable(name string) bool { return strings.HasSuffix(name, "rotary_emb.inv_freq") }
+
+// rowOrder returns which row of a tensor is written at each place, nil if it is the one that is there.
+func rowOrder(l *arch.Layout) func(row int) int {
+	switch {
+	case l.Pairs > 0:
+		return neighbours(l.Pairs)
+	case l.Of > 0:
+		rows := l.Shape[len(l.Shape)-2]
+		return func(row int) int { return row/rows*l.Of + l.First + row%rows }
+	}
+	return nil
+}
+
+// changeOf returns what becomes of weights of a row of a tensor, nil if they stay what they are.
+func changeOf(l *arch.Layout) func(x []float32, row int) {
+	switch {
+	case l.Decays:
+		return func(x []float32, _ int) {
+			for i, v := range x {
+				x[i] = -float32(detmath.Exp64(float64(v)))
+			}
+		}
+	case l.Add != 0:
+		return func(x []float32, _ int) {
+			for i := range x {
+				x[i] += l.Add
+			}
+		}
+	case len(l.Times) > 0:
+		return func(x []float32, row int) {
+			for _, f := range l.Times {
+				if row -= f.Rows; row < 0 {
+					for i := range x {
+						x[i] *= f.By
+					}
+					return
+				}
+			}
+		}
+	}
+	return nil
+}
 
 // neighbours returns which row of halves comes at a row of pairs: within a head of n
 // rows, rows i and i + n/2 become 2i and 2i + 1.

@@ -71,8 +71,8 @@ func (e *exporter) readFile(name string) ([]byte, error) {
 }
 
 // rename gives the tensors that the model is made of GGUF's names and llama.cpp's
-// conventions: its order of rows where neighbours are turned by rotary embeddings, and
-// norms with their 1 added.
+// conventions: its order of rows where neighbours are turned by rotary embeddings,
+// norms with their 1 added, and what else an arch.Layout says.
 func (e *exporter) rename(to *arch.GGUF, c *arch.Config) ([]*tensor, error) {
 	stored := e.stored()
 	var tensors []*tensor
@@ -91,18 +91,17 @@ func (e *exporter) rename(to *arch.GGUF, c *arch.Config) ([]*tensor, error) {
 		if !w.Fits(src.Shape) {
 			return nil, fmt.Errorf("%s is %v, the configuration says %v: %w", src.Name, src.Shape, w.Shape, arch.ErrWeights)
 		}
-		layout, err := to.Layout(&w)
+		layouts, err := to.Layouts(&w)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", err, ErrUnsupported)
 		}
-		out := &tensor{Tensor: src, name: layout.Name, shape: w.Stacked(), to: e.o.choose(src), add: layout.Add}
-		if w.Filter {
-			out.to = dtype.F32
+		for _, l := range layouts {
+			out := &tensor{Tensor: src, name: l.Name, shape: l.Shape, to: e.o.choose(src), order: rowOrder(&l), change: changeOf(&l)}
+			if w.IsVector() {
+				out.to = dtype.F32
+			}
+			tensors = append(tensors, out)
 		}
-		if layout.Pairs > 0 {
-			out.order = neighbours(layout.Pairs)
-		}
-		tensors = append(tensors, out)
 	}
 	slices.SortFunc(tensors, func(a, b *tensor) int { return strings.Compare(a.name, b.name) })
 	return tensors, e.leave(used, stored(arch.HeadName))

@@ -65,7 +65,7 @@ func TestSharing(t *testing.T) {
 	for _, c := range []struct {
 		fixture string
 		cache   CacheType
-	}{{"llama", CacheF32}, {"llama", CacheInt8}, {"lfm2", CacheF16}} {
+	}{{"llama", CacheF32}, {"llama", CacheInt8}, {"lfm2", CacheF16}, {"falcon_h1", CacheF32}, {"granitemoehybrid-mamba", CacheF32}} {
 		t.Run(c.fixture+"/"+string(c.cache), func(t *testing.T) {
 			const context, sequences = 200, 3
 			m := openModel(t, fixtures+"/"+c.fixture, Options{Context: context, Sequences: sequences, Contexts: 1, CacheType: c.cache, Threads: 2})
@@ -149,7 +149,7 @@ func TestStart(t *testing.T) {
 	for _, c := range []struct {
 		fixture                    string
 		goingOn, ended, other, cut int
-	}{{"llama", 128, 150, 100, 149}, {"lfm2", 128, 150, 64, 128}} {
+	}{{"llama", 128, 150, 100, 149}, {"lfm2", 128, 150, 64, 128}, {"falcon_h1", 128, 150, 64, 128}, {"granitemoehybrid-mamba", 128, 150, 64, 128}} {
 		m := openModel(t, fixtures+"/"+c.fixture, Options{Context: 256, Sequences: 5, Chunk: 64})
 		ids := make([]int, 200)
 		for i := range ids {

@@ -139,6 +139,9 @@ def randomize(model, seed=0):
         else:
             x = 1.6 * x / math.sqrt(p.shape[-1])
         p.data = x.to(torch.bfloat16)
+    for name, p in sorted(model.named_buffers()):
+        if name.endswith("correction_bias"):
+            p.data = 0.3 * torch.randn(p.shape, generator=g)
 
 
 def rope(kind, **keys):
@@ -147,6 +150,15 @@ def rope(kind, **keys):
 
 LONG = dict(original_max_position_embeddings=16, short_factor=[1.0, 1.05, 1.1, 1.2, 1.4, 1.5, 1.7, 2.0],
             long_factor=[1.1, 1.3, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0])
+GRANITE = dict(
+    layer_types=["linear_attention", "full_attention", "linear_attention"], mamba_n_heads=8, mamba_d_head=16, mamba_n_groups=2, mamba_d_state=16, shared_intermediate_size=48,
+    num_local_experts=5, num_experts_per_tok=2, embedding_multiplier=3.0, attention_multiplier=0.2, residual_multiplier=0.6, logits_scaling=4.0)
+FALCON = dict(
+    head_dim=24, mamba_d_ssm=96, mamba_n_heads=8, mamba_n_groups=2, mamba_d_state=16, lm_head_multiplier=0.7, embedding_multiplier=2.5, mlp_multipliers=[0.8, 1.3],
+    key_multiplier=0.9, attention_out_multiplier=1.2, attention_in_multiplier=0.85, ssm_multipliers=[0.5, 1.5, 0.7, 1.1, 0.9], ssm_in_multiplier=1.25, ssm_out_multiplier=0.6)
+# transformers raises the steps of a prompt to time_step_min, llama.cpp does not.
+NEMOTRON = dict(head_dim=24, ssm_state_size=16, mamba_num_heads=8, mamba_head_dim=16, n_groups=2, time_step_min=1e-9, n_routed_experts=6, num_experts_per_tok=3,
+                moe_intermediate_size=40, moe_shared_expert_intermediate_size=48, routed_scaling_factor=2.5)
 GEMMA = dict(head_dim=16, query_pre_attn_scalar=16, tie_word_embeddings=True)
 FULL, SLIDING = "full_attention", "sliding_attention"
 
@@ -173,6 +185,13 @@ CASES = {
     "olmo2-yarn": (hf.Olmo2Config, rope("yarn", factor=4.0, original_max_position_embeddings=32), qwen, 0),
     "olmo3": (hf.Olmo3Config, dict(num_hidden_layers=5, sliding_window=9), qwen, 0),
     "olmoe": (hf.OlmoeConfig, dict(num_key_value_heads=4, num_experts=6, num_experts_per_tok=3), qwen, 0),
+    "granitemoehybrid": (hf.GraniteMoeHybridConfig, GRANITE, llama3, 0),
+    "granitemoehybrid-rope": (hf.GraniteMoeHybridConfig, dict(GRANITE, position_embedding_type="rope", tie_word_embeddings=True, attention_bias=True), llama3, 0),
+    "granitemoehybrid-dense": (hf.GraniteMoeHybridConfig, dict(GRANITE, num_local_experts=0), llama3, 0),
+    "falcon_h1": (hf.FalconH1Config, dict(FALCON, attention_out_multiplier=1.0), llama3, 0),
+    "falcon_h1-norm": (hf.FalconH1Config, dict(FALCON, mamba_rms_norm=True, mamba_norm_before_gate=False, mlp_bias=True), llama3, 3),
+    "nemotron_h": (hf.NemotronHConfig, dict(NEMOTRON, layers_block_type=["linear_attention", "mlp", "full_attention", "mlp"]), llama3, 0),
+    "nemotron_h-experts": (hf.NemotronHConfig, dict(NEMOTRON, layers_block_type=["moe", "linear_attention", "full_attention", "moe"]), llama3, 0),
     "mixtral": (hf.MixtralConfig, dict(num_local_experts=5, num_experts_per_tok=2), llama2, 5),
     "qwen2_moe": (hf.Qwen2MoeConfig, dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=32, shared_expert_intermediate_size=64), qwen, 13),
     "qwen3_moe": (hf.Qwen3MoeConfig, dict(head_dim=24, num_experts=9, num_experts_per_tok=4, moe_intermediate_size=32, norm_topk_prob=True), qwen, 0),
@@ -204,7 +223,8 @@ def make(dir, name):
     hf.PreTrainedTokenizerFast(tokenizer_object=t, **names).save_pretrained(dir)
     (dir / "chat_template.jinja").write_text("{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}")
     model = hf.AutoModelForCausalLM.from_config(
-        kind(**{**SMALL, **change, "vocab_size": t.get_vocab_size() + padding}), dtype=torch.bfloat16)
+        kind(**{k: v for k, v in {**SMALL, **change, "vocab_size": t.get_vocab_size() + padding}.items() if k != "num_hidden_layers" or kind is not hf.NemotronHConfig}),
+        dtype=torch.bfloat16)
     randomize(model)
     model.save_pretrained(dir)
     stop, turn = t.token_to_id(names["eos_token"]), t.token_to_id("<|turn|>") or t.token_to_id("<end_of_turn>")

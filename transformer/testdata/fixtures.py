@@ -259,6 +259,7 @@ def main():
     fixture("granitemoehybrid-dense", granite_hybrid(
         num_local_experts=0, mamba_n_groups=1, mamba_n_heads=13, mamba_d_head=4, mamba_d_conv=2, mamba_conv_bias=False, mamba_proj_bias=True, attention_bias=True,
         tie_word_embeddings=True, layer_types=["full_attention", "linear_attention", "linear_attention"], num_hidden_layers=3))
+    fixture("granitemoehybrid-mamba", granite_hybrid(layer_types=None, num_local_experts=0, num_hidden_layers=2))
     fixture("falcon_h1", falcon_h1())
     fixture("falcon_h1-one", falcon_h1(
         lm_head_multiplier=1.0, embedding_multiplier=1.0, mlp_multipliers=None, key_multiplier=1.0, attention_out_multiplier=1.0, attention_in_multiplier=1.0,

@@ -6,6 +6,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/embedding"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/matrix"
 	"github.com/helix-substrate/helix-substrate/memory"
@@ -82,6 +83,9 @@ var (
 	ErrExpertUse         = model.ErrExpertUse          // a table of how often experts are used that is none, or another model's
 	ErrDraft             = generate.ErrDraft           // a draft that has another vocabulary than the model
 	ErrPrompt            = generate.ErrPrompt          // a prompt of no tokens
+	ErrNoHead            = transformer.ErrNoHead       // a model that makes vectors of texts and does not continue them
+	ErrModule            = embedding.ErrModule         // files that say of its vectors what is not supported
+	ErrPromptName        = embedding.ErrPrompt         // a prompt for texts to embed that the model does not have
 	ErrContext           = transformer.ErrContext      // more tokens than the context has room for
 	ErrMemory            = memory.ErrLimit             // a memory limit that is too small; the message names one that would do
 	ErrBudget            = stream.ErrBudget            // too little memory for a block of a product

@@ -64,6 +64,7 @@ type Model struct {
 	options   transformer.Options
 	model     *transformer.Model
 	tokenizer *tokenizer.Tokenizer
+	embedder  *generate.Embedder
 	pool      *generate.Pool
 	drafts    *generate.Pool // of the draft's sessions; nil for none
 
@@ -124,11 +125,17 @@ func (o *ModelOptions) options() (transformer.Options, error) {
 
 // load makes a model of an opening.
 func load(ctx context.Context, opening *generate.Opening, options transformer.Options) (*Model, error) {
+	embedder, err := opening.Embedder(ctx)
+	if err != nil {
+		opening.Close()
+		return nil, err
+	}
 	t, err := opening.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: options, model: t, tokenizer: opening.Tokenizer, pool: generate.NewPool(t, t.Plan.Sequences)}
+	embedder.Fit(t.Config)
+	m := &Model{options: options, model: t, tokenizer: opening.Tokenizer, embedder: embedder, pool: generate.NewPool(t, t.Plan.Sequences)}
 	m.at, _ = opening.Location() // Load has found it
 	drafts := func() error { return nil }
 	if t.Draft != nil {

@@ -66,6 +66,8 @@ type Config struct {
 	// Bidirectional: tokens see those after them too, with a sliding window as many as before them. Such a model has no output
 	// head: it makes vectors of texts.
 	Bidirectional bool
+	// NoHead: the checkpoint is of a model that was saved without its output head, for vectors of texts.
+	NoHead bool
 	// Positions, if not 0, is how many positions have an embedding, which is added to the token's; a text begins at FirstPosition
 	// (RoBERTa).
 	Positions, FirstPosition int
@@ -192,7 +194,7 @@ func (c *Config) Check() error {
 }
 
 // HasHead tells whether the model predicts tokens.
-func (c *Config) HasHead() bool { return !c.Bidirectional }
+func (c *Config) HasHead() bool { return !c.Bidirectional && !c.NoHead }
 
 // RopeOf returns the rotary embeddings of a layer, counted from 0, that has them.
 func (c *Config) RopeOf(layer int) Rope {

@@ -354,6 +354,12 @@ func (c *Config) StoredEmbedding(has func(name string) bool) string {
 	return EmbeddingName
 }
 
+// SavedBare tells whether a checkpoint's names, stored by Hugging Face's, are those of a model that was saved without an output head
+// which it had: it makes vectors of texts.
+func (c *Config) SavedBare(has func(name string) bool, stored func(name string) string) bool {
+	return !c.TiedHead && !has(HeadName) && stored(EmbeddingName) == "embed_tokens.weight"
+}
+
 // CheckWeights compares the shapes of all tensors with the configuration; shape returns
 // that of the tensor with a Hugging Face name. The first that does not fit is ErrWeights.
 func (c *Config) CheckWeights(shape func(name string) ([]int, bool)) error {

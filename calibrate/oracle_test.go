@@ -159,7 +159,7 @@ func TestFamilies(t *testing.T) {
 			for len(ids) < 9*16 {
 				ids = append(ids, given.Tokens...)
 			}
-			list := windows(ids, 16, -1)
+			list := windows(ids, 16, nil, nil)
 			if err := c.setWindows(list, strings.Repeat("0", 64)); err != nil {
 				t.Fatal(err)
 			}

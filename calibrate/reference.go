@@ -141,6 +141,9 @@ func (r *Reference) open(ctx context.Context, at checkpoint.Location, what part)
 		return nil, err
 	}
 	c, tokens := l.Config, int64(len(r.windows)*length)
+	if !c.HasHead() {
+		return nil, errors.Join(fmt.Errorf("%s: %w", at.Name, transformer.ErrNoHead), l.Close())
+	}
 	// All windows' vectors, what is scored of them twice, and parts of the logits of two models.
 	heap := 4*tokens*int64(c.Hidden)*2 + 4*logitRows*(tokens+2*int64(c.Hidden))
 	heap += int64(r.copies) * 4 * tokens * (2*int64(c.Hidden) + probeRows)

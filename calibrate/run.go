@@ -154,10 +154,15 @@ func (c *calibration) readText(ctx context.Context, t *tokenizer.Tokenizer) erro
 	}
 	tokens := cmp.Or(c.options.Tokens, DefaultTokens(c.layers.Parameters()))
 	wanted := max((MinTokens+length-1)/length, tokens/length)
-	bos := begins(t)
-	own := length // tokens of a window that are the text's
-	if bos >= 0 {
-		own--
+	var before, after []int // of a window
+	if bos := begins(t); c.layers.Config.Bidirectional {
+		before, after = t.Around()
+	} else if bos >= 0 {
+		before = []int{bos}
+	}
+	own := length - len(before) - len(after) // tokens of a window that are the text's
+	if own < 1 {
+		return fmt.Errorf("windows of %d tokens, of which %d are special ones: %w", length, len(before)+len(after), ErrOption)
 	}
 	r := newReader(t, sections)
 	ids, err := r.read(ctx, sections, wanted*own)
@@ -165,7 +170,7 @@ func (c *calibration) readText(ctx context.Context, t *tokenizer.Tokenizer) erro
 		return err
 	}
 	c.notes = append(c.notes, r.notes...)
-	list := windows(ids, length, bos)
+	list := windows(ids, own, before, after)
 	if len(list)*length < MinTokens {
 		return fmt.Errorf("the text has %d tokens, at least %d in whole windows of %d are needed: %w", len(ids), MinTokens, length, ErrText)
 	}

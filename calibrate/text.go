@@ -152,20 +152,11 @@ func begins(t *tokenizer.Tokenizer) int {
 	return bos
 }
 
-// windows cuts tokens into windows of n, each with bos in front unless that is negative; the
-// last tokens that fill none are left out.
-func windows(ids []int, n, bos int) [][]int {
+// windows cuts tokens into windows of n, each with some in front and behind; the last tokens that fill none are left out.
+func windows(ids []int, n int, before, after []int) [][]int {
 	var list [][]int
-	own := n
-	if bos >= 0 {
-		own--
-	}
-	for ; len(ids) >= own; ids = ids[own:] {
-		w := make([]int, 0, n)
-		if bos >= 0 {
-			w = append(w, bos)
-		}
-		list = append(list, append(w, ids[:own]...))
+	for ; len(ids) >= n; ids = ids[n:] {
+		list = append(list, slices.Concat(before, ids[:n], after))
 	}
 	return list
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/helix-substrate/helix-substrate/embedding"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/model"
 	place "github.com/helix-substrate/helix-substrate/storage"
@@ -32,6 +33,9 @@ var companions = []string{
 	"merges.txt",
 	"chat_template.jinja",
 	"chat_template.json",
+	embedding.ModulesName,
+	embedding.PromptsName,
+	embedding.LengthName,
 	"LICENSE",
 }
 
@@ -41,11 +45,16 @@ const largestCompanion = 1 << 30
 // copyCompanions copies those that the source has and describes them.
 func (c *conversion) copyCompanions(ctx context.Context) ([]model.File, error) {
 	var copied []model.File
-	for _, name := range companions {
+	inModules, err := c.moduleFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, from := range slices.Concat(companions, inModules) {
+		name := embedding.Flat(from)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		in, err := c.src.OpenFile(ctx, name)
+		in, err := c.src.OpenFile(ctx, from)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
@@ -67,6 +76,22 @@ func (c *conversion) copyCompanions(ctx context.Context) ([]model.File, error) {
 		copied = append(copied, f)
 	}
 	return copied, nil
+}
+
+// moduleFiles are the files in directories of modules that make vectors of texts. Where they make them in a way that is not known, the model's
+// other uses do not depend on it, and nothing is copied but what says so.
+func (c *conversion) moduleFiles(ctx context.Context) ([]string, error) {
+	text, err := c.src.ReadFile(ctx, embedding.ModulesName, 1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	files, err := embedding.Files(text)
+	if errors.Is(err, embedding.ErrModule) {
+		return nil, nil
+	}
+	return files, err
 }
 
 // copyFile writes what r gives, in pieces, so that it can be stopped.

@@ -8,6 +8,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/calibrate"
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 const (
@@ -52,6 +53,11 @@ func (c *conversion) spread(ctx context.Context) error {
 		probes, err = c.probe(ctx)
 		if c.job.usual && errors.Is(err, calibrate.ErrText) {
 			c.report.Notes = append(c.report.Notes, "all matrices get the same rate: of so little text none is held out to try them on")
+			c.job.Allocate, c.job.usual = EqualRate, false
+			return nil
+		}
+		if c.job.usual && errors.Is(err, transformer.ErrNoHead) {
+			c.report.Notes = append(c.report.Notes, "all matrices get the same rate: the model makes vectors of texts and predicts nothing that would tell what each matters")
 			c.job.Allocate, c.job.usual = EqualRate, false
 			return nil
 		}

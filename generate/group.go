@@ -81,6 +81,9 @@ func (g *group) prepare() {
 		for i, q := range g.active {
 			if guesses == (len(q.guesses) > 0) {
 				more := max(0, min(room, len(q.pending)-1))
+				if g.batch.Model.Config.Bidirectional {
+					more = len(q.pending) - 1 // a text is read as a whole
+				}
 				room -= more
 				g.steps[i] = q.step(1 + more)
 			}

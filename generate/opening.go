@@ -138,12 +138,18 @@ func (o *Opening) Encode(ctx context.Context, text string) ([]int, error) {
 // with are among them. Errors are memory.ErrLimit, if what is left of a limit has no room
 // for encoding the text, those of the tokenizer, and the context's.
 func Encode(ctx context.Context, t *tokenizer.Tokenizer, text string, special bool) ([]int, error) {
-	if cost := encodingCost(t, text); cost >= textMemory { // less is a part of every plan
-		if err := memory.Fits("the text", cost); err != nil {
-			return nil, err
-		}
+	if err := fitsMemory(t, text); err != nil {
+		return nil, err
 	}
 	return encodeText(ctx, t, text, special)
+}
+
+// fitsMemory is memory.ErrLimit if what is left of a limit has no room for encoding a text.
+func fitsMemory(t *tokenizer.Tokenizer, text string) error {
+	if cost := encodingCost(t, text); cost >= textMemory { // less is a part of every plan
+		return memory.Fits("the text", cost)
+	}
+	return nil
 }
 
 // encodeText returns a text's ids, or ctx's error as soon as that ends: a long text takes

@@ -76,9 +76,17 @@ func (p *Prompts) ToolForm() ToolForm {
 	return p.template.ToolForm()
 }
 
-func (p *Prompts) encode(ctx context.Context, text string, special bool) ([]int, error) {
+// Fits is transformer.ErrContext for a text of more bytes than any of as many tokens as the context.
+func (p *Prompts) Fits(text string) error {
 	if len(text) > p.longest {
-		return nil, fmt.Errorf("a text of %d bytes, there is room for %d: %w", len(text), p.longest, transformer.ErrContext)
+		return fmt.Errorf("a text of %d bytes, there is room for %d: %w", len(text), p.longest, transformer.ErrContext)
+	}
+	return nil
+}
+
+func (p *Prompts) encode(ctx context.Context, text string, special bool) ([]int, error) {
+	if err := p.Fits(text); err != nil {
+		return nil, err
 	}
 	return encodeText(ctx, p.tokenizer, text, special)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 // ErrBusy reports that as many texts wait as a scheduler lets wait.
@@ -56,21 +58,28 @@ func (s *Scheduler) Load() (active, waiting int) {
 // keeps nobody else waiting. The end of ctx, and ErrBreak of emit, end the text, with StopCancel and no error; other errors are
 // ErrBusy, ErrClosed, emit's and those of Batch.Run for one request, or for all of them where the model's files fail.
 func (s *Scheduler) Do(ctx context.Context, r *Request, emit func(Piece) error) (*Result, error) {
+	if !s.group.batch.Model.Config.HasHead() {
+		return &Result{Stop: StopError}, transformer.ErrNoHead
+	}
 	return s.do(ctx, &job{request: r}, emit)
 }
 
-// Embed returns the state of a request's last token of the prompt after the model's last norm, [hidden] float32, which is the
-// caller's. Only prompt and client of the request matter. Errors are those of Do, and ctx's.
-func (s *Scheduler) Embed(ctx context.Context, r *Request) (vector []float32, err error) {
-	j := &job{request: &Request{Prompt: r.Prompt, Client: r.Client}, state: func(_ int, state []float32) error {
-		vector = slices.Clone(state)
-		return nil
-	}}
+// Embed returns a text's vector, which is the caller's, for a client (Request.Client). Errors are those of Do and of Embedder.Encode, and ctx's.
+func (s *Scheduler) Embed(ctx context.Context, e *Embedder, t EmbedText, client string) ([]float32, error) {
+	p, err := e.Pipeline()
+	if err != nil {
+		return nil, err
+	}
+	pool := p.Pool(len(t.IDs), t.Prompt)
+	j := &job{request: &Request{Prompt: t.IDs, Client: client}, state: &statesWanted{e.First(len(t.IDs)), pool.Add}}
 	result, err := s.do(ctx, j, nil)
 	if err == nil && result.Stop == StopCancel {
 		err = context.Cause(ctx)
 	}
-	return vector, err
+	if err != nil {
+		return nil, err
+	}
+	return pool.Vector(false), nil
 }
 
 func (s *Scheduler) do(ctx context.Context, j *job, emit func(Piece) error) (*Result, error) {
@@ -198,7 +207,7 @@ func (s *Scheduler) admit() {
 		case err != nil:
 			end(&Result{Stop: StopError}, err)
 		case len(g.active) > before:
-			g.active[before].state = next.state
+			g.active[before].want(next.state)
 		}
 	}
 }
@@ -264,8 +273,8 @@ func (s *Scheduler) Close() error {
 type job struct {
 	ctx     context.Context
 	request *Request
-	state   func(int, []float32) error // of the prompt's last token, in place of a text
-	news    chan struct{}              // holds one
+	state   *statesWanted // of the prompt, in place of a text
+	news    chan struct{} // holds one
 
 	mu     sync.Mutex
 	pieces []Piece // that the caller has not taken

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/embedding"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -359,17 +360,19 @@ func TestSchedulerEmbeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e := &Embedder{tokenizer: b.Tokenizer, pipeline: new(embedding.Pipeline)} // which leaves the vector as it is
+	e.Fit(b.Model.Config)
 	var wait sync.WaitGroup
 	wait.Go(func() { s.Do(t.Context(), &Request{Prompt: prompt, MaxTokens: 20}, nil) })
 	for range 3 {
 		wait.Go(func() {
-			if got, err := s.Embed(t.Context(), &Request{Prompt: prompt}); err != nil || !reflect.DeepEqual(got, want) {
+			if got, err := s.Embed(t.Context(), e, EmbedText{IDs: prompt}, ""); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%v, %v", got, err)
 			}
 		})
 	}
 	wait.Wait()
-	if _, err := s.Embed(t.Context(), &Request{}); !errors.Is(err, ErrPrompt) {
+	if _, err := s.Embed(t.Context(), e, EmbedText{}, ""); !errors.Is(err, ErrPrompt) {
 		t.Errorf("no prompt: %v", err)
 	}
 }

@@ -32,10 +32,10 @@ type sequence struct {
 	visit   func(int, []float32) error
 	next    []int // of pending, where that begins with the token drawn last
 	guessing
-	chances *chances                   // of what is drawn; nil: nobody asks
-	state   func(int, []float32) error // if set, it gets the prompt's last state, and nothing is drawn
-	vocab   int                        // tokens that may be drawn, once one has been
-	err     error                      // of drawing a token
+	chances *chances      // of what is drawn; nil: nobody asks
+	state   *statesWanted // if set, it gets the prompt's states, and nothing is drawn
+	vocab   int           // tokens that may be drawn, once one has been
+	err     error         // of drawing a token
 	stop    []int
 	decoder *tokenizer.Decoder
 	held    string // the end of the prompt's text, if the decoder has kept it back
@@ -79,6 +79,20 @@ func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emi
 	return q
 }
 
+// statesWanted takes the states of a prompt from one token on.
+type statesWanted struct {
+	first int
+	add   func(i int, state []float32)
+}
+
+// want has the prompt's states shown, all that are wanted: what the session has read before is read again where it has to be.
+func (q *sequence) want(w *statesWanted) {
+	if q.state = w; w != nil && w.first < len(q.prompt)-len(q.pending) {
+		q.session.Reset(0)
+		q.before, q.pending = 0, q.prompt
+	}
+}
+
 // fresh returns what of text, which the decoder gave, does not belong to the prompt.
 func (q *sequence) fresh(text string) string {
 	rest, ok := strings.CutPrefix(text, q.held)
@@ -101,9 +115,13 @@ func (q *sequence) step(most int) transformer.Step {
 	ids := q.pending[:min(most, len(q.pending))]
 	step := transformer.Step{Session: q.session, IDs: ids, First: len(ids)}
 	switch {
-	case len(ids) < len(q.pending):
 	case q.state != nil:
-		step.First, step.Hidden = len(ids)-1, q.state
+		at := len(q.prompt) - len(q.pending)
+		step.First, step.Hidden = q.state.first-at, func(i int, state []float32) error {
+			q.state.add(at+i, state)
+			return nil
+		}
+	case len(ids) < len(q.pending):
 	default:
 		step.First, step.Visit = len(ids)-1-len(q.guesses), q.visit
 		q.drawn, q.wrong = q.drawn[:0], false

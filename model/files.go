@@ -96,7 +96,7 @@ func (m *Model) open(ctx context.Context, name string) (want string, f storage.F
 // companions are the files that readers of a model look for beside its tensors.
 var companions = []string{
 	"config.json", "generation_config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-	"chat_template.jinja", MetadataName,
+	"chat_template.jinja", "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", MetadataName,
 }
 
 // listsFiles tells whether the manifest is of the kind that lists all files of the

@@ -12,7 +12,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 )
 
-// embeddings answers with the state of each text's last token, of length 1.
+// embeddings answers with each text's vector, as the model's files say.
 func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 	body, m, refused := s.receive(w, r)
 	if refused != nil {
@@ -20,7 +20,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var q *openai.Embeddings
-	prompts := [][]int{}
+	prompts := []generate.EmbedText{}
 	busy := s.parsing(r.Context(), body, func() {
 		if q, refused = openai.ParseEmbeddings(body); refused != nil {
 			return
@@ -29,14 +29,16 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 			refused = unknownModel(q.Model)
 			return
 		}
-		prompts = q.IDs
+		for _, ids := range q.IDs {
+			prompts = append(prompts, generate.EmbedText{IDs: ids})
+		}
 		for _, text := range q.Texts {
-			ids, err := m.prompts.Text(r.Context(), text)
+			t, err := m.embedText(r.Context(), text)
 			if err != nil {
 				refused = failure(err, "input")
 				return
 			}
-			prompts = append(prompts, ids)
+			prompts = append(prompts, t)
 		}
 	})
 	if refused = cmp.Or(busy, refused); refused != nil {
@@ -44,8 +46,8 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := &openai.EmbeddingList{Object: "list", Model: m.Name, Data: []openai.Embedding{}}
-	for i, ids := range prompts {
-		vector, err := m.embed(r.Context(), s.client(r), ids)
+	for i, t := range prompts {
+		vector, err := m.scheduler.Embed(r.Context(), m.embedder, t, s.client(r))
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -58,28 +60,19 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 			e.Embedding = base64Of(vector)
 		}
 		list.Data = append(list.Data, e)
-		list.Usage.Prompt += len(ids)
-		list.Usage.Total += len(ids)
+		list.Usage.Prompt += len(t.IDs)
+		list.Usage.Total += len(t.IDs)
 	}
 	answer(w, http.StatusOK, list)
 }
 
-// embed returns a text's vector, of length 1.
-func (m *Model) embed(ctx context.Context, client string, ids []int) ([]float32, error) {
-	vector, err := m.scheduler.Embed(ctx, &generate.Request{Prompt: ids, Client: client})
-	if err != nil {
-		return nil, err
+// embedText returns a text as it is embedded. Errors are those of generate.Embedder.Encode, and transformer.ErrContext for one of more
+// bytes than any text of as many tokens as the context.
+func (m *Model) embedText(ctx context.Context, text string) (generate.EmbedText, error) {
+	if err := m.prompts.Fits(text); err != nil {
+		return generate.EmbedText{}, err
 	}
-	sum := 0.0
-	for _, v := range vector {
-		sum += float64(float64(v) * float64(v))
-	}
-	if norm := math.Sqrt(sum); norm > 0 {
-		for i, v := range vector {
-			vector[i] = float32(float64(v) / norm)
-		}
-	}
-	return vector, nil
+	return m.embedder.Encode(ctx, text, "")
 }
 
 // base64Of is how clients prefer to get a vector: its float32 in little-endian order.

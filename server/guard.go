@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/embedding"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/internal/anthropic"
@@ -251,7 +252,7 @@ func failure(err error, field string) *openai.Error {
 		gone()
 	case errors.Is(err, transformer.ErrContext):
 		return openai.Invalid(field, openai.CodeContext, "%s is longer than the model's context length: %v", field, err) // litellm knows it by these words
-	case errors.Is(err, transformer.ErrToken), errors.Is(err, generate.ErrPrompt), errors.Is(err, generate.ErrTemplate), errors.Is(err, generate.ErrOption):
+	case errors.Is(err, transformer.ErrToken), errors.Is(err, transformer.ErrNoHead), errors.Is(err, embedding.ErrModule), errors.Is(err, generate.ErrPrompt), errors.Is(err, generate.ErrTemplate), errors.Is(err, generate.ErrOption):
 		return openai.Invalid(field, openai.CodeInvalid, "%s: %v", field, err)
 	case errors.Is(err, grammar.ErrLimit), errors.Is(err, grammar.ErrDead):
 		return openai.Invalid("", openai.CodeInvalid, "the form of the answer: %v", err)

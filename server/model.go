@@ -46,6 +46,7 @@ type Model struct {
 	batch     *generate.Batch
 	scheduler *generate.Scheduler
 	prompts   *generate.Prompts
+	embedder  *generate.Embedder
 	opened    time.Time
 	engine    transformer.Options // as the model was opened
 	of        *record.Model       // which it is, for receipts
@@ -91,6 +92,11 @@ func open(ctx context.Context, path string, o ModelOptions, against func(*transf
 		return nil, err
 	}
 	opening.Reserve(grammar.VocabularyMemory * int64(opening.Tokenizer.VocabSize()))
+	embedder, err := opening.Embedder(ctx)
+	if err != nil {
+		opening.Close()
+		return nil, err
+	}
 	parallel, contexts, err := opening.Sharing(ctx, o.Parallel)
 	if err == nil {
 		var p *transformer.Plan
@@ -117,7 +123,8 @@ func open(ctx context.Context, path string, o ModelOptions, against func(*transf
 		engine.Close()
 		return nil, err
 	}
-	m := &Model{Name: o.name(path), Parallel: parallel, Notes: engine.Notes, opened: time.Now(), engine: o.Engine, of: of}
+	embedder.Fit(engine.Config)
+	m := &Model{Name: o.name(path), embedder: embedder, Parallel: parallel, Notes: engine.Notes, opened: time.Now(), engine: o.Engine, of: of}
 	m.batch = &generate.Batch{Model: engine, Tokenizer: t, Parallel: parallel, Lookup: generate.DefaultLookup(engine.Plan)}
 	if contexts < parallel {
 		m.Notes = append(slices.Clone(m.Notes), fmt.Sprintf("%d texts at a time share the keys and values of %d whole contexts; where these are full, the last to begin wait", parallel, contexts))

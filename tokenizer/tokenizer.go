@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -112,11 +113,41 @@ func (t *Tokenizer) Encode(text string, special bool) ([]int, error) {
 		return nil, err
 	}
 	if special {
-		for _, p := range t.post {
-			ids = p.apply(ids)
-		}
+		ids = t.surround(ids)
 	}
 	return ids, nil
+}
+
+// surround puts the tokens around a text's that the model wants there.
+func (t *Tokenizer) surround(ids []int) []int {
+	for _, p := range t.post {
+		ids = p.apply(ids)
+	}
+	return ids
+}
+
+// Around returns the tokens before a text and after it that the model wants there.
+func (t *Tokenizer) Around() (before, after []int) {
+	const text = -1
+	ids := t.surround([]int{text})
+	i := slices.Index(ids, text)
+	if i < 0 {
+		return ids, nil
+	}
+	return ids[:i:i], ids[i+1:]
+}
+
+// EncodeAtMost returns the ids of text as Encode does, with special tokens, but at most so many: the text's own last ones are left
+// out, and cut tells that some are. Special tokens are all there, also where these alone are more.
+func (t *Tokenizer) EncodeAtMost(text string, most int) (ids []int, cut bool, err error) {
+	if ids, err = t.Encode(text, false); err != nil {
+		return nil, false, err
+	}
+	room := max(0, most-len(t.surround(nil)))
+	if cut = len(ids) > room; cut {
+		ids = ids[:room]
+	}
+	return t.surround(ids), cut, nil
 }
 
 // encodePlain appends the ids of a normalized text without added tokens.

@@ -192,6 +192,10 @@ func TestEncoderRefuses(t *testing.T) {
 	if err := s.Forward(t.Context(), e.Tokens, 0, nil); err != nil {
 		t.Error(err)
 	}
+	bare := openModel(t, "../embedding/testdata/models/last", Options{}) // of a decoder without the head that it had
+	if err := bare.Logits(t.Context(), []int{2, 5}, func(int, []float32) error { return nil }); !errors.Is(err, ErrNoHead) {
+		t.Errorf("logits of a model without a head: %v", err)
+	}
 	if _, err := Open(t.Context(), e.dir, Options{Context: 65}); !errors.Is(err, ErrOption) {
 		t.Errorf("more tokens than positions: %v", err)
 	}

@@ -146,7 +146,10 @@ func configure(ctx context.Context, src source) (c *arch.Config, notes []string,
 			notes = append(notes, "what sees pictures is left out: text only")
 		}
 	}()
-	if c, err = src.config(ctx); err != nil || !c.TiedHead || !src.has(arch.HeadName) || !src.has(arch.EmbeddingName) {
+	if c, err = src.config(ctx); err == nil && c.SavedBare(src.has, src.stored) {
+		c.NoHead = true
+	}
+	if err != nil || !c.TiedHead || !src.has(arch.HeadName) || !src.has(arch.EmbeddingName) {
 		return c, nil, err
 	}
 	if c.TiedHead, err = src.same(ctx, arch.HeadName, arch.EmbeddingName); err == nil && !c.TiedHead {
@@ -269,9 +272,6 @@ func (o Options) normalize(c *arch.Config) (Options, error) {
 	}
 	if o.Context == 0 {
 		o.Context = min(c.Context, 4096)
-	}
-	if c.Positions > 0 && o.Context > c.Context {
-		return o, fmt.Errorf("context %d, the model knows %d positions: %w", o.Context, c.Context, ErrOption)
 	}
 	if o.CacheType == "" {
 		o.CacheType = CacheF32

@@ -69,7 +69,7 @@ func (m *Model) admit(t *Step) error {
 		return errBusy
 	}
 	err := error(nil)
-	if c.Bidirectional && t.Visit != nil {
+	if !c.HasHead() && t.Visit != nil {
 		err = ErrNoHead
 	} else if c.Bidirectional && len(s.tokens) > 0 {
 		err = fmt.Errorf("a text is read as a whole: %w", ErrSession)

@@ -50,6 +50,8 @@ var remedies = []struct {
 	{chain.ErrRange, "'helix-substrate receipt log verify' says how many there are"},
 	{helix.ErrTokenizerLimit, "its files are damaged or hostile: take the tokenizer from the model's own source"},
 	{helix.ErrTokenizerNotFound, "copy the tokenizer's files of the original beside the weights"},
+	{helix.ErrNoHead, "'helix-substrate embed' makes vectors of texts with it"},
+	{helix.ErrPromptName, "leave --prompt out, or name one of these"},
 	{convert.ErrStatistics, "name the file that --statistics wrote, or another one to have them measured"},
 	{helix.ErrHeader, "the file is damaged: copy or convert it again"}, // before what is wrong with its JSON
 	{helix.ErrBlocks, "the file is damaged: copy or convert it again"},

@@ -38,6 +38,7 @@ type commandLine struct {
 	MatMul      matmulCommand      `cmd:"" name:"matmul" help:"Multiply by a matrix straight from its compressed blocks."`
 	Run         runCommand         `cmd:"" help:"Continue a text, or chat, with a model within a memory limit."`
 	Serve       serveCommand       `cmd:"" help:"Answer the requests of OpenAI's API over HTTP, within a memory limit."`
+	Embed       embedCommand       `cmd:"" help:"Write a vector of each text, as an embedding model makes it."`
 	Forward     forwardCommand     `cmd:"" name:"forward" help:"Write the logits that follow each token of a text."`
 	Layer       layerCommand       `cmd:"" name:"layer" help:"Run one layer of a model on given vectors."`
 	Eval        evalCommand        `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`

@@ -20,11 +20,12 @@ type family struct {
 	// adjust changes what config.json gave a Llama of the same sizes.
 	adjust func(c *Config, h *hfConfig) error
 
-	rope      string // config.json's rope_parameters where the file has none
-	localRope bool   // rope_parameters are apart for global and local layers
-	phi       bool   // LongRoPE has older names
-	partial   bool   // part of a head may turn
-	mrope     bool   // rotary embeddings of pictures have places in it, which are all the same in text
+	rope         string // config.json's rope_parameters where the file has none
+	localRope    bool   // rope_parameters are apart for global and local layers
+	phi          bool   // LongRoPE has older names
+	partial      bool   // part of a head may turn
+	proportional bool   // … of global layers by the angles that all of it would have
+	mrope        bool   // rotary embeddings of pictures have places in it, which are all the same in text
 }
 
 // section is the family's in the tables of keys.
@@ -369,6 +370,17 @@ var decoders = []family{
 			pattern := cmp.Or(h.SlidingWindowPattern, 6)
 			return c.slide(h, func(l int) bool { return (l+1)%pattern != 0 })
 		},
+	},
+	{
+		names: []string{"gemma4_text", "gemma4"},
+		about: "Gemma 4: as Gemma 3, with longer heads in global layers, which turn in part; some with keys and values that layers share, or embeddings for each layer, or experts",
+		defaults: `{"max_position_embeddings": 131072, "sliding_window": 512, "head_dim": 256, "global_head_dim": 512, "vocab_size": 262144, "hidden_size": 2304, "intermediate_size": 9216,
+			"num_hidden_layers": 30, "num_attention_heads": 8, "num_key_value_heads": 4, "hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": true,
+			"vocab_size_per_layer_input": 262144, "hidden_size_per_layer_input": 256}`,
+		rope: `{"full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.25, "rope_theta": 1000000},
+			"sliding_attention": {"rope_type": "default", "rope_theta": 10000}}`,
+		localRope: true, proportional: true,
+		adjust: gemma4,
 	},
 	{
 		names:    []string{"phi3"},

@@ -29,6 +29,9 @@ type Config struct {
 	Heads    int // of queries
 	KVHeads  int // of keys and values; divides Heads
 	HeadDim  int
+	Global   GlobalHeads // what is otherwise in layers without a sliding window (Gemma 4)
+	SharedKV int         // so many of the last layers have no keys and values of their own, see [Config.KVSource]
+	WideFFN  int         // FFN of these; 0: as of others
 	Vocab    int
 	Context  int // longest sequence the model was made for
 	NormEps  float32
@@ -42,11 +45,14 @@ type Config struct {
 	Mixers  Mixers // of layers without attention
 	// Multipliers are what is multiplied besides by matrices of a use; those that are not there are 1 (Falcon-H1).
 	Multipliers map[Use]Multiplier
+	PerLayer    PerLayer // what each layer is given of a token besides
 
 	Activation               Activation
 	SwiGLUAlpha, SwiGLULimit float32 // of ClampedSwiGLU
 	NormOffset               bool    // norms multiply by 1 + w (Gemma)
 	QKNorm                   bool    // RMSNorm of every query and key head (Qwen 3, Gemma 3)
+	ValueNorm                bool    // … and, without weights, of every value head (Gemma 4)
+	LayerScale               bool    // what a layer leaves in the residual stream is multiplied by a number of its own (Gemma 4)
 	WholeNorm                bool    // … which is of all heads together (OLMo)
 	HeadNorms                bool    // … which has weights of its own for each (Command R+)
 	PostNorms                bool    // norms after attention and FFN too (Gemma 2 and 3)
@@ -187,7 +193,13 @@ func (c *Config) Check() error {
 	if err := c.Latent.check(c); err != nil {
 		return err
 	}
-	if err := c.Rope.check(c.HeadDim); err != nil {
+	if err := c.checkHeads(); err != nil {
+		return err
+	}
+	if err := c.PerLayer.check(c); err != nil {
+		return err
+	}
+	if err := c.Rope.check(c.headDim(false)); err != nil {
 		return err
 	}
 	return c.LocalRope.check(c.HeadDim)

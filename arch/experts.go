@@ -30,6 +30,11 @@ type Experts struct {
 	SharedGate bool // whose output is multiplied by the sigmoid of a product of the vector
 
 	Dense []bool // per layer: whether it has one ordinary FFN; nil: none has
+
+	// Beside: each layer has an ordinary FFN too, and both see the residual stream by norms of their own, and have others behind
+	// them, before they are added. The router sees it by a norm with a factor 1/√Hidden, and experts have a factor each for their
+	// weights (Gemma 4).
+	Beside bool
 }
 
 // check refuses what makes no sense in a model of so many layers.
@@ -53,6 +58,8 @@ func (e *Experts) check(layers int) error {
 		return fmt.Errorf("experts' weights divided by their sum and %v: %w", e.Epsilon, ErrConfig)
 	case !(e.Scale >= 0 && e.Scale <= 1e6):
 		return fmt.Errorf("experts' weights times %v: %w", e.Scale, ErrConfig)
+	case e.Beside && (e.Shared > 0 || e.Biases || e.Dense != nil):
+		return fmt.Errorf("experts of no kind that is known beside a feed-forward layer: %w", ErrConfig)
 	case e.Bias && !e.Sigmoid:
 		return fmt.Errorf("a bias for choosing experts by a softmax: %w", ErrConfig)
 	case e.Groups != 0 && (e.Groups < 1 || e.Count%e.Groups != 0 || e.Sigmoid && e.Count/e.Groups < 2):
@@ -74,8 +81,8 @@ func (c *Config) HasExperts(layer int) bool {
 // that some layer has.
 func (c *Config) WidestFFN() int {
 	widest := max(c.Experts.FFN, c.Experts.Shared)
-	if c.Experts.Count == 0 || c.Experts.Dense != nil {
-		widest = max(widest, c.FFN)
+	if c.Experts.Count == 0 || c.Experts.Dense != nil || c.Experts.Beside {
+		widest = max(widest, c.FFN, c.WideFFN)
 	}
 	return widest
 }

@@ -58,6 +58,7 @@ type hfConfig struct {
 	hfNemotron
 	hfLatent
 	hfEncoder
+	hfGemma4
 
 	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings
 	NoRopeInterval *int  `json:"no_rope_layer_interval"`

@@ -7,6 +7,9 @@ import (
 	"math"
 )
 
+// proportional is the type of rotary embeddings of which the first pairs turn, by the angles that they have where all do.
+const proportional ScalingType = "proportional"
+
 // hfRope is rope_parameters or rope_scaling.
 type hfRope struct {
 	Type          string    `json:"type"` // the older word for rope_type
@@ -40,13 +43,13 @@ func (h *hfConfig) ropeParameters(read map[string]any) (err error) {
 	if err != nil {
 		return err
 	}
+	if parameters == nil && len(scaling) == 0 && h.family.rope != "" {
+		if err := json.Unmarshal([]byte(h.family.rope), &parameters); err != nil {
+			return err
+		}
+	}
 	if !h.family.localRope {
 		name := "rope_parameters"
-		if parameters == nil && len(scaling) == 0 && h.family.rope != "" {
-			if err := json.Unmarshal([]byte(h.family.rope), &parameters); err != nil {
-				return err
-			}
-		}
 		if len(scaling) > 0 {
 			parameters, name = scaling, "rope_scaling"
 		}
@@ -126,7 +129,7 @@ func (h *hfConfig) oneRope(c *Config, r hfRope, theta float64) (Rope, error) {
 	if partial == 0 {
 		partial = h.PartialRotary
 	}
-	if partial != 0 && partial != 1 {
+	if partial != 0 && partial != 1 && ScalingType(r.RopeType) != proportional {
 		if !h.family.partial {
 			return rope, fmt.Errorf("partial_rotary_factor %v is not supported for %s: %w", partial, c.Architecture, ErrKey)
 		}
@@ -155,6 +158,12 @@ func (h *hfConfig) scaling(c *Config, r hfRope) (Scaling, error) {
 		return Scaling{}, fmt.Errorf("rope_type %q is not supported for %s: %w", kind, c.Architecture, ErrKey)
 	}
 	s := Scaling{Type: kind, Factor: r.Factor}
+	if kind == proportional && h.family.proportional { // which the family reads but for this
+		if s.Type = ScaleLinear; r.Factor == 0 || r.Factor == 1 {
+			s = Scaling{}
+		}
+		return s, nil
+	}
 	switch kind {
 	case ScaleLinear:
 		return s, nil

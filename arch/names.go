@@ -88,7 +88,7 @@ var encoderWords = [][2]string{
 	{"model.norm", "final_norm"},
 }
 
-// otherWords are what Mixtral's, Granite's, GLM's, gpt-oss's, LFM's, Falcon's and Nemotron's checkpoints have for parts of names.
+// otherWords are what Mixtral's, Granite's, GLM's, gpt-oss's, LFM's, Falcon's, Nemotron's and Gemma's checkpoints have for parts of names.
 var otherWords = [][2]string{
 	{".mlp.gate.", ".block_sparse_moe.gate."},
 	{".mlp.experts.gate_proj.", ".block_sparse_moe.experts.w1."},
@@ -116,6 +116,8 @@ var otherWords = [][2]string{
 	{".mlp.gate_proj.", ".feed_forward.w1."},
 	{".mlp.up_proj.", ".feed_forward.w3."},
 	{".mlp.down_proj.", ".feed_forward.w2."},
+	{".mlp.gate.weight", ".router.proj.weight"},
+	{".mlp.experts.", ".experts."},
 	{".mlp.", ".feed_forward."},
 	{".post_attention_layernorm.", ".pre_ff_layernorm."},
 	{"model.norm.", "model.final_layernorm."},
@@ -255,7 +257,7 @@ const (
 func RoleOf(name string) Role {
 	for _, part := range strings.Split(name, ".") {
 		switch part {
-		case "embed_tokens", "tok_embeddings", "token_embd", "word_embeddings", "wte":
+		case "embed_tokens", "embed_tokens_per_layer", "per_layer_token_embd", "tok_embeddings", "token_embd", "word_embeddings", "wte":
 			return Embedding
 		case "position_embeddings", "token_type_embeddings", "wpe", "embed_positions":
 			return Position
@@ -284,7 +286,7 @@ func RoleOf(name string) Role {
 
 // isRouter recognises a router, and the gate of a shared expert.
 func isRouter(name string) bool {
-	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".mlp.router.weight", ".feed_forward.gate.weight", ".mixer.gate.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
+	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".mlp.router.weight", ".feed_forward.gate.weight", ".mixer.gate.weight", ".router.proj.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}

@@ -13,6 +13,9 @@ type Rope struct {
 	Theta float64
 	// Dim is how many of a head's values turn, from the first; 0 means all.
 	Dim int
+	// Pairs is how many of the pairs among them turn, from the first, by the angles that they have where all do; 0 means all
+	// (Gemma 4).
+	Pairs int
 	// Interleaved pairs (0,1), (2,3), …, as in GGUF files of Llama; otherwise pairs
 	// are (i, i+Dim/2), as in Hugging Face checkpoints.
 	Interleaved bool
@@ -68,7 +71,7 @@ func (r Rope) check(headDim int) error {
 	switch {
 	case !(r.Theta > 1 && r.Theta < 1e12):
 		return fmt.Errorf("rope theta %v is not in 1..1e12: %w", r.Theta, ErrConfig)
-	case dim < 2 || dim > headDim || dim%2 != 0:
+	case dim < 2 || dim > headDim || dim%2 != 0 || r.Pairs < 0 || r.Pairs > dim/2:
 		return fmt.Errorf("rope turns %d of %d values: %w", dim, headDim, ErrConfig)
 	}
 	return r.Scaling.check(dim)
@@ -123,8 +126,12 @@ func (r Rope) Frequencies(headDim, context int) (freq []float64, factor float64)
 		theta *= power(stretch, float64(dim)/float64(dim-2))
 	}
 	freq, factor = make([]float64, dim/2), 1
-	for i := range freq {
-		freq[i] = 1 / power(theta, float64(2*i)/float64(dim))
+	turning := freq // the others' angles stay 0, however they are scaled
+	if r.Pairs > 0 {
+		turning = freq[:r.Pairs]
+	}
+	for i := range turning {
+		turning[i] = 1 / power(theta, float64(2*i)/float64(dim))
 	}
 	switch s.Type {
 	case ScaleLinear:

@@ -12,6 +12,7 @@ type Weight struct {
 	Shape    []int  // row-major: [rows, columns] or [length]
 	Optional bool   // used where the checkpoint has it
 	Padded   bool   // the checkpoint may have rows beyond these, which nobody asks for
+	Looked   bool   // rows are looked up, as embeddings are, and nothing is multiplied by it
 	// Layer is the layer that the tensor belongs to, and Parts what it is there, of which a
 	// fused matrix has several, one below the other. What belongs to no layer has none.
 	Layer int
@@ -79,12 +80,29 @@ const (
 	FFNGate           Use = "ffn_gate"
 	FFNUp             Use = "ffn_up"
 	FFNDown           Use = "ffn_down"
-	PostFFNNorm       Use = "post_ffn_norm" // of what the feed-forward layer adds
+	PostFFNNorm       Use = "post_ffn_norm"       // of what the feed-forward layer adds
+	DensePostNorm     Use = "dense_post_norm"     // where experts stand beside a feed-forward layer: of what that one computes
+	RouterScale       Use = "expert_router_scale" // a vector, of what the router sees
+	ExpertScale       Use = "expert_scale"        // a number for each expert
+	ExpertNorm        Use = "expert_norm"         // before the experts
+	ExpertPostNorm    Use = "expert_post_norm"    // of what they compute
+	PerLayerGate      Use = "per_layer_gate"      // of what the layer is given of a token besides
+	PerLayerOutput    Use = "per_layer_output"
+	PerLayerNorm      Use = "per_layer_norm" // of what that adds
+	LayerScalar       Use = "layer_scalar"   // a number, by which the residual stream is multiplied in the end
 )
 
 // Input names the vectors that matrices of a use are multiplied by: the first use whose
 // matrix has the same.
-func (u Use) Input() Use {
+func (c *Config) Input(u Use) Use {
+	switch {
+	case c.Experts.Beside && u == ExpertRouter:
+		return u
+	case c.Experts.Beside && u == ExpertUp:
+		return ExpertGate
+	case c.Experts.Beside && u == ExpertGate:
+		return u
+	}
 	switch u {
 	case Key, Value:
 		return Query
@@ -114,6 +132,7 @@ func (w *Weight) Len() int {
 // order of use; has tells which the checkpoint has, by their Hugging Face names.
 func (c *Config) Weights(has func(name string) bool) []Weight {
 	list := []Weight{{Name: c.StoredEmbedding(has), Shape: []int{c.Vocab, c.Hidden}, Padded: true}}
+	list = append(list, c.perLayerWeights()...)
 	for l := range c.Layers {
 		list = append(list, c.layerWeights(l, has)...)
 	}
@@ -230,14 +249,38 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 	} else if !c.Parallel && !c.Single {
 		add.norm("post_attention_layernorm", FFNNorm, c.Hidden) // before the FFN, whatever its name says
 	}
-	if c.HasExperts(l) {
-		return append(add.list, c.expertWeights(l, has)...)
+	if c.HasExperts(l) && c.Experts.Beside {
+		c.denseWeights(&add, has)
+		add.norm("post_feedforward_layernorm_1", DensePostNorm, c.Hidden)
+		add.vector("router.scale", RouterScale, c.Hidden)
+		add.vector("router.per_expert_scale", ExpertScale, c.Experts.Count)
+		add.norm("pre_feedforward_layernorm_2", ExpertNorm, c.Hidden)
+		add.list = append(add.list, c.expertWeights(l, has)...)
+		add.norm("post_feedforward_layernorm_2", ExpertPostNorm, c.Hidden)
+	} else if c.HasExperts(l) {
+		add.list = append(add.list, c.expertWeights(l, has)...)
+	} else {
+		c.denseWeights(&add, has)
 	}
-	gate, up := Part{FFNGate, c.FFN}, Part{FFNUp, c.FFN}
-	if has(LayerName(l, fusedShared)) && !has(LayerName(l, "mlp.gate_proj.weight")) { // what others have beside experts, Granite has in their place, too
+	if n := c.PerLayer.Len; n > 0 {
+		add.matrix("per_layer_input_gate", c.Hidden, Part{PerLayerGate, n})
+		add.matrix("per_layer_projection", n, Part{PerLayerOutput, c.Hidden})
+		add.norm("post_per_layer_input_norm", PerLayerNorm, c.Hidden)
+	}
+	if c.LayerScale {
+		add.vector("layer_scalar", LayerScalar, 1)
+	}
+	return add.list
+}
+
+// denseWeights lists those of a feed-forward layer that is no mixture.
+func (c *Config) denseWeights(add *layerList, has func(name string) bool) {
+	n := c.FFNOf(add.layer)
+	gate, up := Part{FFNGate, n}, Part{FFNUp, n}
+	if has(LayerName(add.layer, fusedShared)) && !has(LayerName(add.layer, "mlp.gate_proj.weight")) { // what others have beside experts, Granite has in their place, too
 		add.projection(strings.TrimSuffix(fusedShared, ".weight"), c.Hidden, c.FFNBias, gate, up)
-		add.projection("mlp.shared_expert.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
-		return add.list
+		add.projection("mlp.shared_expert.down_proj", n, c.FFNBias, Part{FFNDown, c.Hidden})
+		return
 	}
 	if c.PlainFFN {
 		add.projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
@@ -247,13 +290,13 @@ func (c *Config) layerWeights(l int, has func(name string) bool) []Weight {
 		add.projection("mlp.gate_proj", c.Hidden, c.FFNBias, gate)
 		add.projection("mlp.up_proj", c.Hidden, c.FFNBias, up)
 	}
-	add.projection("mlp.down_proj", c.FFN, c.FFNBias, Part{FFNDown, c.Hidden})
-	return add.list
+	add.projection("mlp.down_proj", n, c.FFNBias, Part{FFNDown, c.Hidden})
 }
 
 // attentionWeights lists those of attention.
 func (c *Config) attentionWeights(add *layerList) {
-	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	dim, own := c.HeadDimOf(add.layer), c.KVSource(add.layer) == add.layer
+	queries, keys := c.Heads*dim, c.KVHeadsOf(add.layer)*dim
 	q, k, v := Part{Query, queries}, Part{Key, keys}, Part{Value, keys}
 	if c.GatedAttention {
 		q.Rows *= 2
@@ -265,21 +308,30 @@ func (c *Config) attentionWeights(add *layerList) {
 		add.projection("self_attn.qkv_proj", c.Hidden, c.QKVBias, q, k, v)
 	default:
 		add.projection("self_attn.q_proj", c.Hidden, c.QKVBias, q)
-		add.projection("self_attn.k_proj", c.Hidden, c.QKVBias, k)
-		add.projection("self_attn.v_proj", c.Hidden, c.QKVBias, v)
+		if own {
+			add.projection("self_attn.k_proj", c.Hidden, c.QKVBias, k)
+		}
+		if own && c.HasValues(add.layer) {
+			add.projection("self_attn.v_proj", c.Hidden, c.QKVBias, v)
+		}
 	}
 	if c.HeadNorms {
 		add.headNorms("self_attn.q_norm", QueryNorm, c.Heads, c.HeadDim)
 		add.headNorms("self_attn.k_norm", KeyNorm, c.KVHeads, c.HeadDim)
 	} else if c.QKNorm {
-		q, k := c.QKNormLen()
+		q, k := c.qkNormLen(dim)
 		add.norm("self_attn.q_norm", QueryNorm, q)
-		add.norm("self_attn.k_norm", KeyNorm, k)
+		if own {
+			add.norm("self_attn.k_norm", KeyNorm, k)
+		}
 	}
 	if c.Sinks {
 		add.vector("self_attn.sinks", Sinks, c.Heads)
 	}
-	add.projection("self_attn.o_proj", c.Heads*c.ValueDim(), c.OutBias, Part{AttentionOutput, c.Hidden})
+	if c.Latent.KV > 0 {
+		dim = c.Latent.Value
+	}
+	add.projection("self_attn.o_proj", c.Heads*dim, c.OutBias, Part{AttentionOutput, c.Hidden})
 }
 
 // expertWeights lists the tensors of a layer's mixture of experts.
@@ -337,12 +389,17 @@ func (c *Config) expertWeights(l int, has func(name string) bool) (list []Weight
 	return list
 }
 
-// QKNormLen is how many weights the norms of queries and of keys have.
+// QKNormLen is how many weights the norms of queries and of keys have, at most.
 func (c *Config) QKNormLen() (query, key int) {
+	dim, _ := c.WidestHeads()
+	return c.qkNormLen(dim)
+}
+
+func (c *Config) qkNormLen(dim int) (query, key int) {
 	if c.WholeNorm || c.HeadNorms {
-		return c.Heads * c.HeadDim, c.KVHeads * c.HeadDim
+		return c.Heads * dim, c.KVHeads * dim
 	}
-	return c.HeadDim, c.HeadDim
+	return dim, dim
 }
 
 // StoredEmbedding names the tensor that holds the embeddings: some tied checkpoints store

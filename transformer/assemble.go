@@ -24,6 +24,9 @@ func (m *Model) assemble(ctx context.Context) error {
 	if m.norm, err = m.lastNorm(ctx); err != nil {
 		return err
 	}
+	if err := m.assemblePerLayer(ctx); err != nil {
+		return err
+	}
 	m.embeddings = m.matrices[c.StoredEmbedding(m.source.has)]
 	if !c.HasHead() {
 		return nil
@@ -143,6 +146,10 @@ func (b *block) linear(u arch.Use) *linear {
 		return &b.Experts.FFN.Up
 	case arch.ExpertDown:
 		return &b.Experts.FFN.Down
+	case arch.PerLayerGate:
+		return &b.PerLayer.Gate
+	case arch.PerLayerOutput:
+		return &b.PerLayer.Output
 	}
 	return nil
 }
@@ -190,6 +197,20 @@ func (b *block) vector(u arch.Use) *[]float32 {
 		return &b.FFNNorm
 	case arch.PostFFNNorm:
 		return &b.PostFFN
+	case arch.DensePostNorm:
+		return &b.Experts.Beside.DensePost
+	case arch.RouterScale:
+		return &b.Experts.Beside.RouterScale
+	case arch.ExpertScale:
+		return &b.Experts.Beside.Scales
+	case arch.ExpertNorm:
+		return &b.Experts.Beside.Norm
+	case arch.ExpertPostNorm:
+		return &b.Experts.Beside.Post
+	case arch.PerLayerNorm:
+		return &b.PerLayer.Norm
+	case arch.LayerScalar:
+		return &b.Scalar
 	}
 	return nil
 }

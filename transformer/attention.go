@@ -3,7 +3,6 @@ package transformer
 import (
 	"context"
 
-	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
 )
 
@@ -35,8 +34,8 @@ type attentionTask struct {
 // not the reading of keys and values, take the time.
 const attentionRows = 48
 
-// attentionTokens is how many tokens a task has at most.
-func attentionTokens(c *arch.Config) int { return max(1, attentionRows*c.KVHeads/c.Heads) }
+// attentionTokens is how many tokens a task has at most, where so many query heads share one of keys.
+func attentionTokens(group int) int { return max(1, attentionRows/group) }
 
 // attend writes layer l's output for the rows' vectors x to y and stores their keys and
 // values.
@@ -44,7 +43,8 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 	c := p.model.Config
 	n := len(p.rows)
 	b := &p.attention
-	q, k, v := b.q[:n*c.Heads*c.HeadDim], b.k[:n*c.KVHeads*c.HeadDim], b.v[:n*c.KVHeads*c.HeadDim]
+	dim, kv := c.HeadDimOf(l), c.KVHeadsOf(l)
+	q, k, v := b.q[:n*c.Heads*dim], b.k[:n*kv*dim], b.v[:n*kv*dim]
 	m := p.model
 	if c.Latent.KV > 0 {
 		if err := p.expand(ctx, l, t, q, k, v, x); err != nil {
@@ -55,7 +55,7 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 		if c.GatedAttention {
 			queries = b.gated[:2*len(q)]
 		}
-		if err := m.engine.DotAll(ctx, x, t.Q.to(queries), t.K.to(k), t.V.to(v)); err != nil {
+		if err := p.project(ctx, t, queries, k, v, x); err != nil {
 			return err
 		}
 		p.rotating = rotating{p, l, t, q, k, v}
@@ -63,9 +63,9 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 			return err
 		}
 	}
-	p.divideAttention()
-	p.attending = attending{p, l, t.Sinks}
-	if err := m.engine.Each(ctx, len(b.workers), len(b.tasks)*c.KVHeads, &p.attending); err != nil {
+	p.divideAttention(attentionTokens(c.Heads / kv))
+	p.attending = attending{p, l, kv, t.Sinks}
+	if err := m.engine.Each(ctx, len(b.workers), len(b.tasks)*kv, &p.attending); err != nil {
 		return err
 	}
 	if c.GatedAttention {
@@ -74,7 +74,21 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 			return err
 		}
 	}
-	return m.engine.DotAll(ctx, p.attended(n), t.O.to(y))
+	return m.engine.DotAll(ctx, p.attended(l, n), t.O.to(y))
+}
+
+// project makes queries, keys and values of vectors x, as far as a layer has matrices for them.
+func (p *pass) project(ctx context.Context, t *attention, q, k, v, x []float32) error {
+	e := p.model.engine
+	switch {
+	case t.K.W == nil: // those of another layer
+		return e.DotAll(ctx, x, t.Q.to(q))
+	case t.V.W == nil: // values are what keys are made of
+		err := e.DotAll(ctx, x, t.Q.to(q), t.K.to(k))
+		copy(v, k)
+		return err
+	}
+	return e.DotAll(ctx, x, t.Q.to(q), t.K.to(k), t.V.to(v))
 }
 
 // gating multiplies what query heads see by the sigmoids of their gates. A part is a row.
@@ -91,11 +105,10 @@ func (t *gating) Do(_, i int) error {
 	return nil
 }
 
-// divideAttention divides the rows into tasks.
-func (p *pass) divideAttention() {
+// divideAttention divides the rows into tasks of so many at most.
+func (p *pass) divideAttention(most int) {
 	b := &p.attention
 	b.tasks = b.tasks[:0]
-	most := attentionTokens(p.model.Config)
 	for i, r := range p.rows {
 		if i > 0 && r.cache == p.rows[i-1].cache && r.position == p.rows[i-1].position+1 {
 			if last := &b.tasks[len(b.tasks)-1]; last.to-last.from < most {
@@ -128,22 +141,31 @@ type rotating struct {
 
 func (t *rotating) Do(_, i int) error {
 	p, c := t.pass, t.pass.model.Config
-	q, k := t.q[i*c.Heads*c.HeadDim:][:c.Heads*c.HeadDim], t.k[i*c.KVHeads*c.HeadDim:][:c.KVHeads*c.HeadDim]
+	dim, kv := c.HeadDimOf(t.layer), c.KVHeadsOf(t.layer)
+	q, k, v := t.q[i*c.Heads*dim:][:c.Heads*dim], t.k[i*kv*dim:][:kv*dim], t.v[i*kv*dim:][:kv*dim]
 	if c.GatedAttention {
 		for h := range c.Heads {
 			copy(q[h*c.HeadDim:][:c.HeadDim], p.attention.gated[2*(i*c.Heads+h)*c.HeadDim:])
 		}
 	}
 	turn := p.rotation(t.layer, i)
-	p.rotate(q, t.of.QNorm, turn)
-	p.rotate(k, t.of.KNorm, turn)
+	p.rotate(q, t.of.QNorm, dim, turn)
+	if t.of.K.W == nil {
+		return nil
+	}
+	p.rotate(k, t.of.KNorm, dim, turn)
+	if c.ValueNorm {
+		for at := 0; at < len(v); at += dim {
+			rmsNorm(v[at:][:dim], v[at:][:dim], nil, c.NormEps, false)
+		}
+	}
 	r := &p.rows[i]
-	r.cache.put(t.layer, r.position, k, t.v[i*c.KVHeads*c.HeadDim:])
+	r.cache.put(t.layer, r.position, k, v)
 	return nil
 }
 
-// rotate normalizes heads where there is a norm, each or all together, and turns them.
-func (p *pass) rotate(heads, norm []float32, turn rotation) {
+// rotate normalizes heads of a length where there is a norm, each or all together, and turns them.
+func (p *pass) rotate(heads, norm []float32, dim int, turn rotation) {
 	c := p.model.Config
 	n := len(norm)
 	if c.HeadNorms {
@@ -153,8 +175,8 @@ func (p *pass) rotate(heads, norm []float32, turn rotation) {
 		head := heads[at:][:n]
 		normOf(c, head, head, norm[at%len(norm):][:n])
 	}
-	for at := 0; at < len(heads); at += c.HeadDim {
-		turn.apply(heads[at:][:c.HeadDim])
+	for at := 0; at < len(heads); at += dim {
+		turn.apply(heads[at:][:dim])
 	}
 }
 
@@ -162,26 +184,27 @@ func (p *pass) rotate(heads, norm []float32, turn rotation) {
 type attending struct {
 	pass  *pass
 	layer int
+	heads int // of keys and values
 	sinks []float32
 }
 
 func (t *attending) Do(worker, i int) error {
-	b, heads := &t.pass.attention, t.pass.model.Config.KVHeads
-	t.pass.attendHead(b.workers[worker], t.layer, i%heads, t.sinks, b.tasks[len(b.tasks)-1-i/heads])
+	b := &t.pass.attention
+	t.pass.attendHead(b.workers[worker], t.layer, i%t.heads, t.sinks, b.tasks[len(b.tasks)-1-i/t.heads])
 	return nil
 }
 
 // attendHead computes, for a task's rows, the context of the query heads that a key/value head serves.
 func (p *pass) attendHead(m *kernel.AttentionMemory, l, head int, sinks []float32, t attentionTask) {
 	c, cache := p.model.Config, p.rows[t.from].cache
-	a := kernel.Attention{Form: cache.form, Dim: c.HeadDim, Group: c.Heads / c.KVHeads, Length: t.length, Scale: c.AttnScale, Softcap: c.AttnSoftcap}
+	a := kernel.Attention{Form: cache.form, Dim: c.HeadDimOf(l), Group: c.Heads / c.KVHeadsOf(l), Length: t.length, Scale: c.AttnScale, Softcap: c.AttnSoftcap}
 	if c.IsLocal(l) {
 		a.Window = c.SlidingWindow
 	}
 	if sinks != nil {
 		a.Sinks = sinks[head*a.Group:][:a.Group]
 	}
-	ld := c.Heads * c.HeadDim
+	ld := c.Heads * a.Dim
 	at, n := t.from*ld+head*a.Group*a.Dim, (t.to-t.from-1)*ld+a.Group*a.Dim
 	p.model.kernels.Attend(&a, p.attention.out[at:][:n], p.attention.q[at:][:n], ld, cache.tiles(l, head), p.rows[t.from].position, t.to-t.from, m)
 }

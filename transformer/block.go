@@ -16,6 +16,8 @@ type block struct {
 	Experts           experts   // if it is a mixture
 	AttnNorm, FFNNorm []float32 // before the layers, or nil
 	PostAttn, PostFFN []float32 // after them, or nil
+	PerLayer          perLayer
+	Scalar            []float32 // one number, by which what the block leaves is multiplied; or nil
 }
 
 // uses are what a block has linear layers for, in the order of use; not all blocks have all.
@@ -23,6 +25,7 @@ var uses = []arch.Use{
 	arch.KeyValueDown, arch.QueryDown, arch.Query, arch.Key, arch.Value, arch.KeyValueUp, arch.AttentionOutput,
 	arch.MixerInput, arch.MixerGate, arch.MixerRate, arch.MixerStep, arch.MixerOutput,
 	arch.ExpertRouter, arch.ExpertGate, arch.ExpertUp, arch.FFNGate, arch.FFNUp, arch.ExpertDown, arch.FFNDown,
+	arch.PerLayerGate, arch.PerLayerOutput,
 }
 
 // linears yields the block's linear layers, in the order of use.
@@ -57,7 +60,7 @@ func (p *pass) block(ctx context.Context, l int, x []float32) error {
 		if err := p.mixTokens(ctx, l, b, y, h); err != nil {
 			return err
 		}
-		p.adding = adding{c, x, y, b.PostAttn, normed, b.FFNNorm}
+		p.adding = adding{config: c, x: x, y: y, post: b.PostAttn, h: normed, norm: b.FFNNorm}
 		if err := p.addAll(ctx, x); err != nil || !c.HasFFN(l) {
 			return err
 		}
@@ -66,10 +69,27 @@ func (p *pass) block(ctx context.Context, l int, x []float32) error {
 		h = normed
 	}
 	// Without a norm of its own the feed-forward layer sees what attention saw (Cohere).
-	if err := p.feedForward(ctx, b, y, h); err != nil {
+	var err error
+	if c.Experts.Beside && b.Experts.Router.W != nil {
+		err = p.mixBeside(ctx, b, y, x, h)
+	} else {
+		err = p.feedForward(ctx, b, y, h)
+	}
+	if err != nil {
 		return err
 	}
-	p.adding = adding{c, x, y, b.PostFFN, nil, nil}
+	if b.PerLayer.Gate.W != nil {
+		p.adding = adding{config: c, x: x, y: y, post: b.PostFFN}
+		if err := p.addAll(ctx, x); err != nil {
+			return err
+		}
+		if err := p.takePerLayer(ctx, l, &b.PerLayer, y, x); err != nil {
+			return err
+		}
+		p.adding = adding{config: c, x: x, y: y, post: b.PerLayer.Norm, scalar: b.Scalar}
+		return p.addAll(ctx, x)
+	}
+	p.adding = adding{config: c, x: x, y: y, post: b.PostFFN, scalar: b.Scalar}
 	return p.addAll(ctx, x)
 }
 
@@ -97,11 +117,12 @@ func (p *pass) mixTokens(ctx context.Context, l int, b *block, y, x []float32) e
 	return p.attend(ctx, l, &b.Attention, y, x)
 }
 
-// adding adds a layer's outputs y to the residual stream x and, where another follows, writes the norm of that to h. A part
-// is a row.
+// adding adds a layer's outputs y to the residual stream x, multiplies that by a number where there is one and, where another
+// layer follows, writes the norm of that to h. A part is a row.
 type adding struct {
 	config     *arch.Config
 	x, y, post []float32
+	scalar     []float32
 	h, norm    []float32
 }
 
@@ -110,6 +131,9 @@ func (t *adding) Do(_, i int) error {
 	at, end := i*c.Hidden, (i+1)*c.Hidden
 	x := t.x[at:end]
 	addResidual(c, x, t.y[at:end], t.post)
+	if t.scalar != nil {
+		scale(x, t.scalar[0])
+	}
 	if t.norm != nil {
 		normOf(c, t.h[at:end], x, t.norm)
 	}
@@ -137,5 +161,12 @@ func addResidual(c *arch.Config, x, y, norm []float32) {
 	}
 	for i, v := range y {
 		x[i] += v
+	}
+}
+
+// scale multiplies x by a number.
+func scale(x []float32, by float32) {
+	for i := range x {
+		x[i] *= by
 	}
 }

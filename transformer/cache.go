@@ -41,23 +41,25 @@ type cache struct {
 	shared int      // pages that are in the tree, the first ones: they are read only
 	open   bool
 
-	form  kernel.KVForm
-	heads int
-	dim   int
-	tile  int   // bytes of a tile
-	place []int // of each layer among those with attention
+	form   kernel.KVForm
+	places []cachePlace // of each layer
 
 	states []byte
 	recurrence
 }
 
+// cachePlace is where a page has a layer's tiles, one for each head.
+type cachePlace struct {
+	at, heads, dim int
+	tile           int // bytes of one
+}
+
 // cacheLayout says where the layers' parts of a cache lie.
 type cacheLayout struct {
-	config    *arch.Config
-	attention []int // of each layer that has it: its number among them
-	layers    int   // with attention
-	states    []int // of each layer that has one: where its state begins
-	state     int   // numbers of all states
+	config *arch.Config
+	turns  bool  // layers use one place by turns
+	states []int // of each layer that has one: where its state begins
+	state  int   // numbers of all states
 }
 
 // wholeLayout has a place for each layer; where all of a text goes through a layer before the next one, layers use one by turns.
@@ -65,30 +67,48 @@ func wholeLayout(c *arch.Config) cacheLayout {
 	if c.Bidirectional {
 		return layerLayout(c)
 	}
-	l := cacheLayout{config: c, attention: make([]int, c.Layers), states: make([]int, c.Layers)}
+	l := cacheLayout{config: c, states: make([]int, c.Layers)}
 	for i := range c.Layers {
 		l.states[i], l.state = l.state, l.state+c.State(i)
-		if c.HasAttention(i) {
-			l.attention[i] = l.layers
-			l.layers++
-		}
 	}
 	return l
 }
 
 // layerLayout has one place for all layers, which use it by turns.
 func layerLayout(c *arch.Config) cacheLayout {
-	l := cacheLayout{config: c, attention: make([]int, c.Layers), layers: 1, states: make([]int, c.Layers)}
+	l := cacheLayout{config: c, turns: true, states: make([]int, c.Layers)}
 	for i := range c.Layers {
 		l.state = max(l.state, c.State(i))
 	}
 	return l
 }
 
+// places returns each layer's place in a page, and the page's bytes. Layers that see another's keys and values have its place.
+func (l *cacheLayout) places(t CacheType) (list []cachePlace, size int) {
+	c := l.config
+	list = make([]cachePlace, c.Layers)
+	for i := range list {
+		if from := c.KVSource(i); from < i {
+			list[i] = list[from]
+			continue
+		}
+		p := cachePlace{heads: c.KVHeadsOf(i), dim: c.HeadDimOf(i)}
+		p.tile = t.form().TileBytes(p.dim)
+		switch {
+		case l.turns:
+			size = max(size, p.heads*p.tile)
+		case c.HasAttention(i):
+			p.at, size = size, size+p.heads*p.tile
+		}
+		list[i] = p
+	}
+	return list, size
+}
+
 // keys returns the bytes of keys and values.
 func (l *cacheLayout) keys(context int, t CacheType) int64 {
-	tiles := (context + kernel.AttentionTile - 1) / kernel.AttentionTile
-	return int64(l.layers) * int64(l.config.KVHeads) * int64(tiles) * int64(t.form().TileBytes(l.config.HeadDim))
+	_, size := l.places(t)
+	return int64(size) * int64((context+kernel.AttentionTile-1)/kernel.AttentionTile)
 }
 
 // copied returns the bytes of a state, and of so many copies of it.
@@ -102,7 +122,6 @@ func (l *cacheLayout) bytes(sequences, contexts, context int, t CacheType, snaps
 
 // newCache returns the cache of a sequence, which holds nothing, for a context of at most so many positions.
 func newCache(l cacheLayout, context int, t CacheType, snapshots int, p *pages) (*cache, error) {
-	c := l.config
 	n := int(l.copied(snapshots))
 	if err := p.budget.Reserve("the states of a sequence", int64(n)); err != nil {
 		return nil, err
@@ -115,9 +134,9 @@ func newCache(l cacheLayout, context int, t CacheType, snapshots int, p *pages) 
 	most := (context + pageTokens - 1) / pageTokens
 	k := &cache{
 		pages: p, held: make([]*page, 0, most), memory: make([][]byte, 0, most), open: true,
-		form: t.form(), heads: c.KVHeads, dim: c.HeadDim, tile: t.form().TileBytes(c.HeadDim), place: l.attention,
-		states: states,
+		form: t.form(), states: states,
 	}
+	k.places, _ = l.places(t)
 	k.recurrence = newStates(l, offheap.Float32s(states), snapshots)
 	return k, nil
 }
@@ -176,16 +195,15 @@ func (k *cache) release(n int) {
 
 // put stores a position's keys and values, all heads.
 func (k *cache) put(layer, position int, keys, values []float32) {
-	for h := range k.heads {
-		tile := k.memory[position/pageTokens][k.at(layer, h):][:k.tile]
-		k.form.Put(tile, position%kernel.AttentionTile, keys[h*k.dim:][:k.dim], values[h*k.dim:][:k.dim])
+	p := &k.places[layer]
+	for h := range p.heads {
+		tile := k.memory[position/pageTokens][p.at+h*p.tile:][:p.tile]
+		k.form.Put(tile, position%kernel.AttentionTile, keys[h*p.dim:][:p.dim], values[h*p.dim:][:p.dim])
 	}
 }
 
 // tiles returns the tiles of a head.
 func (k *cache) tiles(layer, head int) kernel.Tiles {
-	return kernel.Tiles{Pages: k.memory, At: k.at(layer, head)}
+	p := &k.places[layer]
+	return kernel.Tiles{Pages: k.memory, At: p.at + head*p.tile}
 }
-
-// at is where a page has a head's tile.
-func (k *cache) at(layer, head int) int { return (k.place[layer]*k.heads + head) * k.tile }

@@ -19,6 +19,7 @@ type experts struct {
 	Bias       []float32 // is added to what decides about the choice; nil for nothing
 	FFN        ffn       // of all experts: see linear.of
 	SharedGate []float32 // for how much of the shared one is added; nil for all of it
+	Beside     beside
 
 	Cache *stream.ExpertCache // of the matrices of FFN; nil if they are in memory
 	uses  []atomic.Int64      // how often each was chosen
@@ -50,6 +51,7 @@ type routing struct {
 	logits  []float32 // [chunk, experts]
 	x, y    []float32 // [chunk, hidden]: what an expert gets, and gives
 	seen    []float32 // [chunk, chosen, expert's ffn]: what Down is multiplied by, where somebody looks
+	sum     []float32 // [chunk, hidden]: what experts give together, where a feed-forward layer stands beside them
 	choices []choice  // [chunk, chosen], a token's in ascending order of experts
 	order   []int32   // of choices, by expert; those of one in ascending order of tokens
 	ends    []int32   // of each expert's part of order
@@ -70,10 +72,30 @@ func newRouting(x *arch.Experts, hidden, chunk, seen int, take func(n int) []flo
 // mix writes a mixture's output for vectors x to y: the experts' in ascending order of their
 // numbers, then the shared one's.
 func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
-	c, m, r, e := p.model.Config, p.model, &p.routing, &b.Experts
+	c, m, r := p.model.Config, p.model, &p.routing
+	if err := p.route(ctx, &b.Experts, x); err != nil {
+		return err
+	}
+	if err := p.mixExperts(ctx, &b.Experts, y, x); err != nil {
+		return err
+	}
+	if b.FFN.Up.W == nil {
+		return nil
+	}
+	out := r.y[:len(x)]
+	if err := p.ffn(ctx, &b.FFN, out, x); err != nil {
+		return err
+	}
+	p.mixing = mixing{c.Hidden, c.Experts.PerToken, y, out, nil, nil, x, b.Experts.SharedGate}
+	return m.each(ctx, len(x)/c.Hidden, len(x), &p.mixing)
+}
+
+// route chooses the experts of vectors x.
+func (p *pass) route(ctx context.Context, e *experts, x []float32) error {
+	c, r := p.model.Config, &p.routing
 	tokens, k := len(x)/c.Hidden, c.Experts.PerToken
 	logits := r.logits[:tokens*c.Experts.Count]
-	if err := m.engine.DotAll(ctx, x, e.Router.to(logits)); err != nil {
+	if err := p.model.engine.DotAll(ctx, x, e.Router.to(logits)); err != nil {
 		return err
 	}
 	for t := range tokens {
@@ -81,6 +103,13 @@ func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
 	}
 	r.group(tokens * k)
 	e.Cache.Route(r.ends)
+	return nil
+}
+
+// mixExperts writes what the experts chosen give for vectors x, each times its weight, to y.
+func (p *pass) mixExperts(ctx context.Context, e *experts, y, x []float32) error {
+	c, m, r := p.model.Config, p.model, &p.routing
+	tokens, k := len(x)/c.Hidden, c.Experts.PerToken
 	clear(y)
 	first := int32(0)
 	for i, end := range r.ends {
@@ -113,19 +142,9 @@ func (p *pass) mix(ctx context.Context, b *block, y, x []float32) error {
 		}
 	}
 	if e.see != nil {
-		if err := e.see(r.seen[:tokens*k*c.Experts.FFN]); err != nil {
-			return err
-		}
+		return e.see(r.seen[:tokens*k*c.Experts.FFN])
 	}
-	if b.FFN.Up.W == nil {
-		return nil
-	}
-	out := r.y[:len(x)]
-	if err := p.ffn(ctx, &b.FFN, out, x); err != nil {
-		return err
-	}
-	p.mixing = mixing{c.Hidden, k, y, out, nil, nil, x, e.SharedGate}
-	return m.each(ctx, tokens, len(x), &p.mixing)
+	return nil
 }
 
 // choose writes the experts of largest keys, of equal ones those of the lower number, in ascending

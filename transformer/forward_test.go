@@ -22,6 +22,7 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 		for i := range x {
 			x[i] = w[arch.EmbeddingName][token*c.Hidden+i] * float64(c.EmbedScale)
 		}
+		besides := perLayerInputs(c, w, token, x)
 		for l := range c.Layers {
 			get := func(part string) []float64 { return w[arch.LayerName(l, part)] }
 			project := func(part string, x []float64) []float64 {
@@ -49,7 +50,8 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 			case arch.MambaMixer:
 				y = mamba2(c, get, project, h, &inputs[l], &memories[l])
 			default:
-				y = selfAttention(c, l, context, position, get, project, h, &keys[l], &values[l])
+				from := c.KVSource(l)
+				y = selfAttention(c, l, context, position, get, project, h, &keys[from], &values[from])
 			}
 			if c.PostNorms {
 				y = norm(c, y, get("post_attention_layernorm.weight"))
@@ -70,16 +72,20 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 				h = norm(c, x, get(before))
 			}
 			switch {
+			case c.HasExperts(l) && c.Experts.Beside:
+				var least float64
+				y, least = besideMixture(c, get, project, x, h)
+				closest = min(closest, least)
 			case c.HasExperts(l):
 				var least float64
 				y, least = mixture(c, get, h)
 				closest = min(closest, least)
 			case c.FusedGate:
 				both := project("mlp.gate_up_proj", h)
-				y = project("mlp.down_proj", gated(c, both[:c.FFN], both[c.FFN:]))
+				y = project("mlp.down_proj", gated(c, both[:len(both)/2], both[len(both)/2:]))
 			case get("mlp.shared_expert.gate_up_proj.weight") != nil:
 				both := project("mlp.shared_expert.gate_up_proj", h)
-				y = project("mlp.shared_expert.down_proj", gated(c, both[:c.FFN], both[c.FFN:]))
+				y = project("mlp.shared_expert.down_proj", gated(c, both[:len(both)/2], both[len(both)/2:]))
 			case c.PlainFFN:
 				y = project("mlp.down_proj", gated(c, project("mlp.up_proj", h), nil))
 			default:
@@ -89,6 +95,15 @@ func forward(c *arch.Config, w map[string][]float64, context int, tokens []int) 
 				y = norm(c, y, get("post_feedforward_layernorm.weight"))
 			}
 			addScaled(c, x, y)
+			if n := c.PerLayer.Len; n > 0 {
+				y := project("per_layer_projection", gated(c, project("per_layer_input_gate", x), besides[l*n:][:n]))
+				addScaled(c, x, norm(c, y, get("post_per_layer_input_norm.weight")))
+			}
+			if c.LayerScale {
+				for i := range x {
+					x[i] *= get("layer_scalar")[0]
+				}
+			}
 		}
 		output := w[arch.HeadName]
 		if c.TiedHead {
@@ -124,8 +139,47 @@ func times(x []float64, by float32) []float64 {
 	return y
 }
 
+// perLayerInputs are what the layers are given of a token, whose embedding is x, besides.
+func perLayerInputs(c *arch.Config, w map[string][]float64, token int, x []float64) (all []float64) {
+	n := c.PerLayer.Len
+	if n == 0 {
+		return nil
+	}
+	projected := affine(w[arch.PerLayerProjectionName], nil, x)
+	for i := range projected {
+		projected[i] /= math.Sqrt(float64(c.Hidden))
+	}
+	for l := range c.Layers {
+		for i, v := range norm(c, projected[l*n:][:n], w[arch.PerLayerNormName]) {
+			row := w[arch.PerLayerEmbeddingName][(token*c.Layers+l)*n:]
+			all = append(all, (v+row[i]*math.Sqrt(float64(n)))/math.Sqrt2)
+		}
+	}
+	return all
+}
+
+// besideMixture is a feed-forward layer and experts beside it; h is the residual stream x, normalized for the former.
+func besideMixture(c *arch.Config, get func(string) []float64, project func(string, []float64) []float64, x, h []float64) (y []float64, closest float64) {
+	y = norm(c, project("mlp.down_proj", gated(c, project("mlp.gate_proj", h), project("mlp.up_proj", h))), get("post_feedforward_layernorm_1.weight"))
+	plain := *c
+	plain.NormOffset, plain.LayerNorm = false, false
+	router := norm(&plain, x, slices.Repeat([]float64{1 / math.Sqrt(float64(c.Hidden))}, c.Hidden))
+	for i, s := range get("router.scale") {
+		router[i] *= s
+	}
+	z, closest := mixtureOf(c, get, router, norm(c, x, get("pre_feedforward_layernorm_2.weight")))
+	for i, v := range norm(c, z, get("post_feedforward_layernorm_2.weight")) {
+		y[i] += v
+	}
+	return y, closest
+}
+
 // selfAttention is attention of a normalized vector, with what came before it.
-func selfAttention(c *arch.Config, l, context, position int, get func(string) []float64, project func(string, []float64) []float64, h []float64, keys, values *[][]float64) []float64 {
+func selfAttention(whole *arch.Config, l, context, position int, get func(string) []float64, project func(string, []float64) []float64, h []float64, keys, values *[][]float64) []float64 {
+	of := *whole // with this layer's heads
+	c := &of
+	c.HeadDim, c.KVHeads = whole.HeadDimOf(l), whole.KVHeadsOf(l)
+	own := whole.KVSource(l) == l
 	var q, k, v []float64
 	if nq, nk := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim; c.Latent.KV > 0 {
 		q, k, v = latentHeads(c, context, position, get, project, h)
@@ -133,7 +187,12 @@ func selfAttention(c *arch.Config, l, context, position int, get func(string) []
 		qkv := project("self_attn.qkv_proj", h)
 		q, k, v = qkv[:nq], qkv[nq:nq+nk], qkv[nq+nk:]
 	} else {
-		q, k, v = project("self_attn.q_proj", h), project("self_attn.k_proj", h), project("self_attn.v_proj", h)
+		if q = project("self_attn.q_proj", h); own {
+			k = project("self_attn.k_proj", h)
+			if v = slices.Clone(k); whole.HasValues(l) {
+				v = project("self_attn.v_proj", h)
+			}
+		}
 	}
 	gates := make([]float64, len(q))
 	if c.GatedAttention {
@@ -150,11 +209,18 @@ func selfAttention(c *arch.Config, l, context, position int, get func(string) []
 		for n := range c.Heads {
 			head(c, l, context, position, q[n*c.HeadDim:][:c.HeadDim], headNorm(c, get("self_attn.q_norm.weight"), n))
 		}
-		for n := range c.KVHeads {
+		for n := range len(k) / c.HeadDim {
 			head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], headNorm(c, get("self_attn.k_norm.weight"), n))
 		}
 	}
-	*keys, *values = append(*keys, k), append(*values, v)
+	for at := 0; at < len(v) && c.ValueNorm; at += c.HeadDim {
+		plain := *c
+		plain.NormOffset, plain.LayerNorm = false, false
+		copy(v[at:], norm(&plain, v[at:][:c.HeadDim], slices.Repeat([]float64{1}, c.HeadDim)))
+	}
+	if own {
+		*keys, *values = append(*keys, k), append(*values, v)
+	}
 	out := make([]float64, c.Heads*c.HeadDim)
 	for n := range c.Heads {
 		sink := math.Inf(-1)
@@ -231,9 +297,14 @@ func gated(c *arch.Config, gate, up []float64) []float64 {
 
 // mixture is the sum of the networks that the router thinks most of. It tells by how much that was decided.
 func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float64, closest float64) {
+	return mixtureOf(c, get, h, h)
+}
+
+// mixtureOf is that where the router sees another vector than the experts.
+func mixtureOf(c *arch.Config, get func(string) []float64, router, h []float64) (y []float64, closest float64) {
 	x := &c.Experts
 	closest = math.Inf(1)
-	weights := affine(get("mlp.gate.weight"), get("mlp.gate.bias"), h)
+	weights := affine(get("mlp.gate.weight"), get("mlp.gate.bias"), router)
 	sum := 0.0
 	for i, v := range weights {
 		weights[i] = math.Exp(v)
@@ -298,6 +369,9 @@ func mixture(c *arch.Config, get func(string) []float64, h []float64) (y []float
 	}
 	for _, e := range chosen {
 		weight := weights[e] / sum
+		if scales := get("router.per_expert_scale"); scales != nil {
+			weight *= scales[e]
+		}
 		if both := get("mlp.experts.gate_up_proj"); both != nil {
 			both = of("mlp.experts.gate_up_proj", e)
 			plus(weight, both[:len(both)/2], both[len(both)/2:], of("mlp.experts.down_proj", e), nil, nil, nil)

@@ -109,10 +109,13 @@ func (t *expanding) Do(_, i int) error {
 	return nil
 }
 
-// attended returns what n rows see, head after head, without what is added to values that are shorter than keys.
-func (p *pass) attended(n int) []float32 {
+// attended returns what n rows see in layer l, head after head, without what is added to values that are shorter than keys.
+func (p *pass) attended(l, n int) []float32 {
 	c, out := p.model.Config, p.attention.out
-	dim, heads := c.ValueDim(), n*c.Heads
+	if c.Latent.KV == 0 {
+		return out[:n*c.Heads*c.HeadDimOf(l)]
+	}
+	dim, heads := c.Latent.Value, n*c.Heads
 	if dim < c.HeadDim {
 		for h := range heads {
 			copy(out[h*dim:][:dim], out[h*c.HeadDim:][:dim])

@@ -11,7 +11,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
-// ErrLayer reports a layer that the model does not have.
+// ErrLayer reports a layer that the model does not have, or that does not run without the others.
 var ErrLayer = errors.New("no such layer")
 
 // Trace is told what a layer's run does, while it does it. Each field may be nil.
@@ -146,6 +146,9 @@ func (m *Model) Block(ctx context.Context, layer int, x stream.Tensor, start int
 		}
 		addResidual(c, y.Data, out.Data, b.PostFFN)
 	}
+	if b.Scalar != nil {
+		scale(y.Data, b.Scalar[0])
+	}
 	return run.finish(), nil
 }
 
@@ -162,6 +165,9 @@ func (m *Model) startLayer(kind LayerKind, layer int, x stream.Tensor, start int
 	c := m.Config
 	if layer < 0 || layer >= c.Layers {
 		return nil, fmt.Errorf("layer %d of %d: %w", layer, c.Layers, ErrLayer)
+	}
+	if !c.LayersAlone() || c.Experts.Beside && kind != KindAttention {
+		return nil, fmt.Errorf("layers of %s, which see more than vectors, do not run alone: %w", c.Architecture, ErrLayer)
 	}
 	if len(x.Shape) != 2 || x.Shape[1] != c.Hidden || x.Shape[0] < 1 || x.Shape[0] != len(x.Data)/c.Hidden || len(x.Data)%c.Hidden != 0 {
 		return nil, fmt.Errorf("x is %v of %d values, want [tokens, %d]: %w", x.Shape, len(x.Data), c.Hidden, stream.ErrShape)

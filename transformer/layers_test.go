@@ -65,6 +65,12 @@ func TestBlocksMakeTheModel(t *testing.T) {
 	for _, name := range fixtureNames(t) {
 		f := openFixture(t, name)
 		m := openModel(t, f.dir, Options{Context: f.Context, Chunk: 5})
+		if !f.config.LayersAlone() || f.config.Experts.Beside {
+			if _, err := m.Block(t.Context(), 0, embedded(t, m, f.Tokens), 0, nil); !errors.Is(err, ErrLayer) {
+				t.Errorf("%s: a layer alone: %v", name, err)
+			}
+			continue
+		}
 		x := embedded(t, m, f.Tokens)
 		for l := range m.Config.Layers {
 			y, err := m.Block(t.Context(), l, x, 0, nil)

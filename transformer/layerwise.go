@@ -79,6 +79,9 @@ func openLayers(ctx context.Context, src source, o Options) (*Layers, error) {
 		return nil, err
 	}
 	c := m.Config
+	if !c.LayersAlone() {
+		return nil, fmt.Errorf("layers of this %s do not run one after the other yet, as keys and values are shared or tokens are seen by each: %w", c.Architecture, ErrLayer)
+	}
 	l := &Layers{Config: c, Notes: m.Notes, model: m, options: o, weights: c.Weights(src.has)}
 	m.blocks = make([]block, c.Layers)
 	for i := range c.Layers {
@@ -102,7 +105,7 @@ func (l *Layers) layerInputs(i int) []Input {
 		if w.IsVector() {
 			continue
 		}
-		name := inputName(i, w.Parts[0].Use)
+		name := l.inputName(i, w.Parts[0].Use)
 		stored := l.model.source.stored(w.Name)
 		if n := len(list); n > 0 && list[n-1].Name == name {
 			list[n-1].Tensors = append(list[n-1].Tensors, stored)
@@ -124,8 +127,8 @@ func (l *Layers) layerInputs(i int) []Input {
 	return list
 }
 
-func inputName(layer int, use arch.Use) string {
-	return fmt.Sprintf("layers.%d.%s", layer, use.Input())
+func (l *Layers) inputName(layer int, use arch.Use) string {
+	return fmt.Sprintf("layers.%d.%s", layer, l.Config.Input(use))
 }
 
 // headInput is the output head's, which the embeddings may stand for or be stored beside.

@@ -17,6 +17,12 @@ func TestLayersAreTheModel(t *testing.T) {
 	for _, name := range fixtureNames(t) {
 		t.Run(name, func(t *testing.T) {
 			f := openFixture(t, name)
+			if !f.config.LayersAlone() {
+				if _, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{}); !errors.Is(err, ErrLayer) {
+					t.Errorf("layer by layer: %v", err)
+				}
+				return
+			}
 			m := openModel(t, f.dir, Options{Context: f.Context})
 			want := states(t, m, f.Tokens)
 			var whole map[string][]float32
@@ -62,6 +68,9 @@ func TestLayersAreTheModel(t *testing.T) {
 					}
 					if f.config.HasExperts(l) && f.config.Experts.Shared > 0 {
 						wanted++
+					}
+					if f.config.HasExperts(l) && f.config.Experts.Beside {
+						wanted += 3 // the router's, and the experts' two
 					}
 				}
 				for in, n := range seen {
@@ -198,6 +207,9 @@ func TestRunTo(t *testing.T) {
 	adding := 0
 	for _, name := range fixtureNames(t) {
 		f := openFixture(t, name)
+		if !f.config.LayersAlone() {
+			continue
+		}
 		for _, chunk := range []int{len(f.Tokens), 3} {
 			l, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{Context: f.Context})
 			if err != nil {

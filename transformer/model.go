@@ -87,6 +87,7 @@ type Model struct {
 
 	blocks      []block
 	embeddings  rows
+	perLayer    perLayerTable
 	norm        []float32
 	head        linear
 	frequencies [2]frequencies // of global and local layers
@@ -233,7 +234,11 @@ func (m *Model) prepare(o Options, e extent) (err error) {
 	}
 	m.pass.model, m.pass.under, m.ended = m, make(chan struct{}, 1), make(chan struct{})
 	for kind, r := range []arch.Rope{m.Config.Rope, m.Config.LocalRope} {
-		m.frequencies[kind].freq, m.frequencies[kind].factor = r.Frequencies(m.Config.HeadDim, e.context)
+		dim := m.Config.HeadDim
+		if kind == 0 && m.Config.Global.Dim > 0 {
+			dim = m.Config.Global.Dim
+		}
+		m.frequencies[kind].freq, m.frequencies[kind].factor = r.Frequencies(dim, e.context)
 	}
 	return m.pass.reserve(m.Config, e, m.budget)
 }
@@ -303,6 +308,17 @@ func (m *Model) load(ctx context.Context, list []arch.Weight) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
+		if list[i].Looked {
+			table, err := m.source.rows(ctx, m.engine, name)
+			if err != nil {
+				return err
+			}
+			m.perLayer.embeddings = table
+			if w, ok := table.(stream.Matrix); ok && m.Plan.Matrices[i].Resident {
+				resident = append(resident, w)
+			}
+			continue
+		}
 		w, err := m.source.matrix(ctx, m.engine, name)
 		if err != nil {
 			return err
@@ -354,6 +370,9 @@ func (m *Model) closeMatrices() error {
 		errs = append(errs, w.Close())
 	}
 	m.matrices = nil
+	if m.perLayer.embeddings != nil {
+		errs = append(errs, m.perLayer.embeddings.Close())
+	}
 	errs = append(errs, m.pass.free())
 	if m.engine != nil {
 		errs = append(errs, m.engine.Close())

@@ -8,7 +8,7 @@ import (
 )
 
 // rmsNorm writes x / √(mean(x²)+eps) · w to dst, which may be x (Zhang and Sennrich
-// 2019); offset makes the factor 1 + w. The sum of squares is taken in float64, in
+// 2019); offset makes the factor 1 + w, nil is 1. The sum of squares is taken in float64, in
 // order.
 func rmsNorm(dst, x, w []float32, eps float32, offset bool) {
 	sum := 0.0
@@ -16,6 +16,12 @@ func rmsNorm(dst, x, w []float32, eps float32, offset bool) {
 		sum += float64(float64(v) * float64(v))
 	}
 	scale := float32(1 / math.Sqrt(sum/float64(len(x))+float64(eps)))
+	if w == nil {
+		for i, v := range x {
+			dst[i] = v * scale
+		}
+		return
+	}
 	w = w[:len(x)]
 	if offset {
 		for i, v := range x {

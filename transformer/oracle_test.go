@@ -227,14 +227,39 @@ func inventConfig(t *rapid.T) *arch.Config {
 			c.Experts.Dense = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "dense")
 		}
 	}
+	if c.Mixers.Of == nil && !c.FusedQKV && !c.GatedAttention && !c.WholeNorm && !c.HeadNorms && yes("heads of two kinds") {
+		c.Global = arch.GlobalHeads{Dim: 2 * number("global pairs", 0, 30), KeyIsValue: yes("keys are values")}
+		if c.Heads%2 == 0 {
+			c.Global.KV = 2 * number("two global kv heads", 0, 1)
+		}
+		c.ValueNorm = yes("value norms")
+	}
+	if c.LayerScale = !c.Single && yes("layer scalars"); !c.Single && !c.PlainFFN && yes("per-layer embeddings") {
+		c.PerLayer = arch.PerLayer{Len: number("per layer", 1, 20), Vocab: c.Vocab + number("more embeddings", 0, 2)}
+	}
+	c.Experts.Beside = c.Experts.Count > 0 && c.Experts.Shared == 0 && !c.Experts.Biases && c.Experts.Dense == nil && !c.FusedGate && !c.Single && !c.PlainFFN && yes("beside")
 	rope := func(name string) arch.Rope {
-		return arch.Rope{Theta: rapid.Float64Range(2, 1e6).Draw(t, name), Dim: 2 * number(name+" pairs", 0, c.HeadDim/2), Interleaved: yes(name + " interleaved")}
+		dim := c.HeadDim
+		if c.Global.Dim > 0 {
+			dim = min(dim, c.Global.Dim)
+		}
+		return arch.Rope{Theta: rapid.Float64Range(2, 1e6).Draw(t, name), Dim: 2 * number(name+" pairs", 0, dim/2), Interleaved: yes(name + " interleaved"), Pairs: number(name+" pairs that turn", 0, 1)}
 	}
 	c.Rope, c.LocalRope = rope("rope"), rope("local rope")
 	if c.SlidingWindow > 0 {
 		c.Local = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "local")
 	}
-	if !c.FusedQKV && !c.FusedGate && c.Experts.Count == 0 && (c.Mixers.Of == nil || c.Mixers.HasMamba()) && yes("multipliers") {
+	if n := number("shared keys", 0, c.Layers-1); c.Mixers.Of == nil && !c.FusedQKV && !c.GatedAttention && !c.WholeNorm && !c.HeadNorms {
+		if c.SharedKV = n; n > 0 && c.FFN > 1 {
+			c.WideFFN = number("wide ffn", 0, 60)
+		}
+		for l := c.Layers - n; l < c.Layers; l++ {
+			if c.KVSource(l) == l {
+				c.SharedKV, c.WideFFN = 0, 0
+			}
+		}
+	}
+	if !c.FusedQKV && !c.FusedGate && c.Experts.Count == 0 && !c.Global.KeyIsValue && (c.Mixers.Of == nil || c.Mixers.HasMamba()) && yes("multipliers") {
 		c.Multipliers = map[arch.Use]arch.Multiplier{
 			arch.Query: {In: 0.5}, arch.Key: {In: 1.5}, arch.Value: {In: 0.75, Out: 1.5}, arch.AttentionOutput: {Out: 1.25}, arch.FFNDown: {In: 0.5},
 			arch.MixerGate: {In: 0.75, Out: 1.25}, arch.MixerInput: {In: 0.75}, arch.MixerStep: {In: 0.75, Out: 0.5}, arch.MixerOutput: {Out: 0.5},
@@ -244,7 +269,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 		c.LayerNorm = yes("layer norm")
 	}
 	if yes("latent") {
-		c.LayerNorm, c.Multipliers = false, nil
+		c.LayerNorm, c.Multipliers, c.ValueNorm, c.Global, c.SharedKV, c.WideFFN = false, nil, false, arch.GlobalHeads{}, 0, 0
 		c.Latent = arch.Latent{KV: number("kv rank", 1, 40), Query: number("query rank", 0, 40), Value: number("value", 1, c.HeadDim), NormEps: 1e-3}
 		c.HeadNorms = false
 		c.KVHeads, c.QKNorm, c.WholeNorm, c.FusedQKV, c.GatedAttention, c.Sinks, c.NoRope, c.SlidingWindow, c.Local = c.Heads, false, false, false, false, false, nil, 0, nil

@@ -102,6 +102,9 @@ func (p *pass) run(ctx context.Context) (done bool, err error) {
 			return false, err
 		}
 	}
+	if err := p.preparePerLayer(ctx, x); err != nil {
+		return false, err
+	}
 	for l := range p.model.blocks {
 		if err := p.block(ctx, l, x); err != nil {
 			return false, fmt.Errorf("layer %d: %w", l, err)
@@ -116,9 +119,7 @@ func (m *Model) embed(ctx context.Context, x []float32, id int) error {
 		return fmt.Errorf("embedding of token %d: %w", id, err)
 	}
 	if s := m.Config.EmbedScale; s != 1 {
-		for i := range x {
-			x[i] *= s
-		}
+		scale(x, s)
 	}
 	return nil
 }

@@ -250,14 +250,14 @@ func (w *weights) place(p *Plan, c *arch.Config, layouts []stream.Layout, free i
 	for i, f := range w.files {
 		place := &p.Matrices[i]
 		if f == nil {
-			place.Resident = true
+			place.Resident = !w.looked[i]
 			continue
 		}
 		if place.Resident = r.Resident[k]; place.Resident {
 			place.Bytes = layouts[k].ResidentBytes
 		} else if layouts[k].ExpertBytes == 0 {
 			p.Streamed += streamed(&layouts[k], i == 0, c.TiedHead)
-			p.reads = p.reads || i > 0 || c.TiedHead
+			p.reads = p.reads || !w.looked[i] && (i > 0 || c.TiedHead)
 		}
 		k++
 	}
@@ -286,6 +286,7 @@ func streamed(l *stream.Layout, embeddings, tied bool) int64 {
 type weights struct {
 	places   []Placement
 	files    []blockFile // nil for dense matrices
+	looked   []bool      // of which rows are looked up: dense ones stay where they are
 	layouts  []stream.Layout
 	dense    int64 // bytes of the dense ones
 	outliers int64 // bytes of all sidecars in the Go heap
@@ -300,7 +301,7 @@ type weights struct {
 
 // survey opens the matrices' files.
 func survey(ctx context.Context, c *arch.Config, src source, list []arch.Weight) (*weights, error) {
-	w := &weights{snapshots: mostSnapshots, places: make([]Placement, len(list)), files: make([]blockFile, len(list)), layouts: make([]stream.Layout, len(list))}
+	w := &weights{snapshots: mostSnapshots, places: make([]Placement, len(list)), files: make([]blockFile, len(list)), looked: make([]bool, len(list)), layouts: make([]stream.Layout, len(list))}
 	for i := range list {
 		name := list[i].Name
 		if err := ctx.Err(); err != nil {
@@ -313,9 +314,14 @@ func survey(ctx context.Context, c *arch.Config, src source, list []arch.Weight)
 			return nil, err
 		}
 		w.places[i] = Placement{Name: name, Bytes: s.dense}
-		w.dense += s.dense
+		if w.looked[i] = list[i].Looked; !w.looked[i] {
+			w.dense += s.dense
+		}
 		if w.files[i], w.layouts[i] = s.file, s.layout; s.file == nil {
 			continue
+		}
+		if w.looked[i] { // a token reads one block
+			w.layouts[i].Used = float64(s.layout.BlockBytes) / float64(s.layout.FileBytes)
 		}
 		w.places[i].Bytes = s.layout.FileBytes
 		if n := list[i].Experts; n > 0 {
@@ -365,6 +371,12 @@ const pageHeap = 512
 func tables(c *arch.Config, layers int, files []stream.Layout) int64 {
 	q, k := c.QKNormLen()
 	vectors := 4*c.Hidden + q + k + c.Experts.Count + filters(c)
+	if c.PerLayer.Len > 0 {
+		vectors += c.Hidden
+	}
+	if c.Experts.Beside {
+		vectors += 4*c.Hidden + c.Experts.Count
+	}
 	if c.Experts.Biases {
 		vectors += c.Experts.Count*(2*c.Experts.FFN+c.Hidden) + c.Heads
 	}

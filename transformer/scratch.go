@@ -25,6 +25,7 @@ type scratch struct {
 	logits    []float32 // [as many rows as there is room for, vocab]
 	attention attentionScratch
 	mixer     mixerScratch
+	perLayer  perLayerScratch
 	rotations [2][]rotation // of global and local layers, per token of the pass
 }
 
@@ -44,18 +45,19 @@ const headBatch = 8
 
 // floats returns how many float32 the scratch has outside the Go heap.
 func (e extent) floats(c *arch.Config) int64 {
-	return int64(e.chunk)*int64(3*c.Hidden+besideFloats(c)) + e.shared(c) + int64(e.workers)*e.worker(c)
+	return int64(e.chunk)*int64(3*c.Hidden+besideFloats(c)) + perLayerFloats(c, e.chunk) + e.shared(c) + int64(e.workers)*e.worker(c)
 }
 
 // shared is how many of them attention, feed-forward layer and output head have by turns.
 func (e extent) shared(c *arch.Config) int64 {
-	attention := int64(e.chunk) * int64(2*c.Heads*c.HeadDim+2*c.KVHeads*c.HeadDim+gatedFloats(c))
+	dim, keys := c.WidestHeads()
+	attention := int64(e.chunk) * int64(2*c.Heads*dim+2*keys+gatedFloats(c))
 	head := int64(min(e.chunk, max(headBatch, e.sequences))) * int64(c.Vocab)
 	if !c.HasHead() {
 		head = 0
 	}
 	attention += int64(e.chunk) * latentFloats(c)
-	return max(attention, int64(e.chunk)*int64(mixerFloats(c)), 2*int64(e.chunk)*int64(c.WidestFFN())+e.routing(c), head)
+	return max(attention, int64(e.chunk)*int64(mixerFloats(c)), 2*int64(e.chunk)*int64(ffnFloats(c))+e.routing(c), head)
 }
 
 // besideFloats is how many of them what stands beside attention gives for each token.
@@ -65,6 +67,10 @@ func besideFloats(c *arch.Config) int {
 	}
 	return c.Hidden
 }
+
+// ffnFloats is how many of them a feed-forward layer's gates, or ups, take for each token, and those of what a layer is given
+// of a token besides.
+func ffnFloats(c *arch.Config) int { return max(c.WidestFFN(), c.PerLayer.Len) }
 
 // mixerFloats is how many of them a layer without attention takes for each token.
 func mixerFloats(c *arch.Config) int {
@@ -97,7 +103,11 @@ func (e extent) routing(c *arch.Config) int64 {
 	if c.Experts.Count == 0 {
 		return 0
 	}
-	return int64(e.chunk) * int64(c.Experts.Count+2*c.Hidden+e.seen(c))
+	vectors := 2
+	if c.Experts.Beside {
+		vectors++
+	}
+	return int64(e.chunk) * int64(c.Experts.Count+vectors*c.Hidden+e.seen(c))
 }
 
 // seen is how many of them what an expert's last matrix is multiplied by takes for each token.
@@ -110,13 +120,24 @@ func (e extent) seen(c *arch.Config) int {
 
 // worker is how many of them a worker of attention has.
 func (e extent) worker(c *arch.Config) int64 {
-	return int64(kernel.AttentionFloats(attentionTokens(c)*c.Heads/c.KVHeads, c.HeadDim))
+	return int64(kernel.AttentionFloats(workerSizes(c)))
+}
+
+// workerSizes are its rows, and the length of a head.
+func workerSizes(c *arch.Config) (rows, dim int) {
+	for l := range c.Layers {
+		group := c.Heads / c.KVHeadsOf(l)
+		rows = max(rows, attentionTokens(group)*group)
+	}
+	dim, _ = c.WidestHeads()
+	return rows, dim
 }
 
 // heap is the scratch in the Go heap: activations packed once more for the kernels, in
 // lane order, those that escapes are multiplied by, rotations, and attention's tasks.
 func (e extent) heap(c *arch.Config) int64 {
-	widest := max(c.Hidden, c.WidestFFN(), c.Heads*c.HeadDim, c.Mixers.Values(), c.Latent.KV, c.Latent.Query)
+	dim, _ := c.WidestHeads()
+	widest := max(c.Hidden, c.WidestFFN(), c.Heads*dim, c.PerLayer.Len, c.Mixers.Values(), c.Latent.KV, c.Latent.Query)
 	beside := together(c) - 1 // each has a form of its own
 	packed := int64(e.chunk) * int64(widest+63) * 4
 	switch e.canon {
@@ -125,7 +146,7 @@ func (e extent) heap(c *arch.Config) int64 {
 	case stream.CanonInteger: // besides what is packed for other matrices
 		packed += int64(kernel.QuantizedSize(e.chunk, widest) + beside*kernel.QuantizedSize(e.chunk, c.Hidden))
 	}
-	rotations := int64(e.chunk) * 2 * int64(4*c.HeadDim+128)
+	rotations := int64(e.chunk) * 2 * int64(4*dim+128)
 	tasks := int64(e.chunk) * int64(unsafe.Sizeof(attentionTask{}))
 	if c.Mixers.Of != nil {
 		tasks += int64(e.chunk) * int64(unsafe.Sizeof(run{}))
@@ -173,20 +194,26 @@ func (b *scratch) divide(c *arch.Config, e extent) {
 	chunk := e.chunk
 	b.x, b.normed, b.output = take(chunk*c.Hidden), take(chunk*c.Hidden), take(chunk*c.Hidden)
 	b.beside = take(chunk * besideFloats(c))
+	b.perLayer = newPerLayerScratch(c, chunk, take)
 	a := &b.attention
+	rows, dim := workerSizes(c)
 	a.workers = make([]*kernel.AttentionMemory, e.workers)
 	for i := range a.workers {
-		a.workers[i] = kernel.NewAttentionMemory(take(int(e.worker(c))), attentionTokens(c)*c.Heads/c.KVHeads, c.HeadDim)
+		a.workers[i] = kernel.NewAttentionMemory(take(int(e.worker(c))), rows, dim)
 	}
 	a.tasks = make([]attentionTask, 0, chunk)
 	shared := rest
-	b.gate, b.up = take(chunk*c.WidestFFN()), take(chunk*c.WidestFFN())
+	b.gate, b.up = take(chunk*ffnFloats(c)), take(chunk*ffnFloats(c))
 	if x := &c.Experts; x.Count > 0 {
 		b.routing = newRouting(x, c.Hidden, chunk, e.seen(c), take)
+		if x.Beside {
+			b.routing.sum = take(chunk * c.Hidden)
+		}
 	}
 	rest = shared
-	a.q, a.out = take(chunk*c.Heads*c.HeadDim), take(chunk*c.Heads*c.HeadDim)
-	a.k, a.v = take(chunk*c.KVHeads*c.HeadDim), take(chunk*c.KVHeads*c.HeadDim)
+	_, keys := c.WidestHeads()
+	a.q, a.out = take(chunk*c.Heads*dim), take(chunk*c.Heads*dim)
+	a.k, a.v = take(chunk*keys), take(chunk*keys)
 	a.gated = take(chunk * gatedFloats(c))
 	a.latent = newLatentScratch(c, chunk, take)
 	if rest = shared; c.Mixers.Of != nil {

@@ -118,7 +118,7 @@ func TestPlanOfStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := openFixture(t, "lfm2").config
-	one := cacheLayout{config: c, layers: 1}
+	one := cacheLayout{config: c, turns: true}
 	state := 4 * int64(3*(c.Mixers.Taps-1)*c.Hidden)
 	if want := 3 * (one.keys(64, CacheF32) + (2+mostSnapshots)*state); p.Cache != want || p.Snapshots != mostSnapshots {
 		t.Errorf("caches of %d with %d copies, want %d", p.Cache, p.Snapshots, want)

@@ -20,6 +20,7 @@ type tasks struct {
 	gating      gating
 	activating  activating
 	mixing      mixing
+	parting     parting
 	capping     capping
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -14,16 +15,18 @@ import (
 func (y *Layer) watch() {
 	inputs := y.layers.inputs[y.index]
 	b := &y.layers.model.blocks[y.index]
-	seen := 0
+	told := make([]bool, len(inputs))
 	for use, l := range b.linears {
 		w := &watched{Matrix: l.W, layer: y, name: l.Name}
-		if seen < len(inputs) && inputs[seen].Name == inputName(y.index, use) {
-			w.input = &inputs[seen]
-			seen++
+		name := y.layers.inputName(y.index, use)
+		if i := slices.IndexFunc(inputs, func(in Input) bool { return in.Name == name }); i >= 0 && !told[i] {
+			w.input, told[i] = &inputs[i], true
 		}
-		if use == arch.ExpertDown {
-			in := w.input
+		if in := w.input; in != nil && use == arch.ExpertDown {
 			b.Experts.see = func(x []float32) error { return y.show(in, x) }
+			w.input = nil
+		} else if in != nil && use == arch.ExpertGate {
+			b.Experts.Beside.see = func(x []float32) error { return y.show(in, x) }
 			w.input = nil
 		}
 		l.W = w

@@ -48,6 +48,7 @@ CLASSES = {
     "bert": hf.BertConfig,
     "xlm-roberta": hf.XLMRobertaConfig,
     "modernbert": hf.ModernBertConfig,
+    "gemma4_text": hf.Gemma4TextConfig,
 }
 
 # Defaults that make no model: 4096 values are not divided among 96 heads; checkpoints say how long a head is.

@@ -4,7 +4,7 @@ Hugging Face transformers, computed in float64, to compare ours with.
     python3 -m venv venv && venv/bin/pip install torch transformers numpy
     venv/bin/python transformer/testdata/fixtures.py [NAME...]     # those that begin so; all without
 
-Made with transformers 5.23.0 and torch 2.15.0. Each fixture is a directory:
+Made with transformers 5.23.0 and torch 2.15.0; Gemma 4's with transformers 5.24.0. Each fixture is a directory:
 
     config.json        as save_pretrained writes it now (rope_parameters, layer_types, dtype)
     config_old.json    the same in the words of transformers 4 (rope_theta, rope_scaling, torch_dtype)
@@ -49,7 +49,7 @@ SMALL = dict(
 def zero_centred(model, name):
     """Whether a norm multiplies by 1 + w."""
     kind = model.config.model_type
-    return "gemma" in kind or kind.startswith(("qwen3_next", "qwen3_5")) and "linear_attn" not in name
+    return "gemma" in kind and "gemma4" not in kind or kind.startswith(("qwen3_next", "qwen3_5")) and "linear_attn" not in name
 
 
 def randomize(model, seed):
@@ -61,8 +61,10 @@ def randomize(model, seed):
             x = 0.3 * x
             if not zero_centred(model, name):
                 x = 1 + x
-        elif name.endswith("bias"):
+        elif name.endswith(("bias", "router.scale")):
             x = 0.5 * x
+        elif name.endswith("per_expert_scale"):
+            x = 1 + 0.3 * x
         elif "embed" in name:
             x = x / (math.sqrt(p.shape[1]) if "gemma" in model.config.model_type else 1)
         else:
@@ -71,6 +73,8 @@ def randomize(model, seed):
     for name, p in sorted(model.named_buffers()):
         if name.endswith(("correction_bias", "expert_bias")):
             p.data = (0.3 * torch.randn(p.shape, generator=g, dtype=torch.float64)).to(torch.bfloat16).to(p.dtype)
+        if name.endswith("layer_scalar"):
+            p.data = (1 + 0.3 * torch.randn(p.shape, generator=g, dtype=torch.float64)).to(torch.bfloat16).to(p.dtype)
 
 
 def old_spelling(config):
@@ -78,6 +82,12 @@ def old_spelling(config):
     c = copy.deepcopy(config)
     c["torch_dtype"] = c.pop("dtype")
     c["transformers_version"] = "4.41.2"
+    if c["model_type"] == "gemma4_text":  # as Google's checkpoints have it
+        layers = c.pop("per_layer_config")
+        globally = next(iter(layers.values()), {})
+        c["global_head_dim"] = globally.get("head_dim", c["head_dim"])
+        c["num_global_key_value_heads"] = globally.get("num_key_value_heads")
+        return c
     if c["model_type"] == "qwen3_moe":
         c["num_experts"] = c.pop("num_local_experts")
     layer_types = c.pop("layer_types", None)
@@ -327,6 +337,19 @@ def main():
         **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
     fixture("gemma3", gemma3())
     fixture("gemma3-linear", gemma3(rope_scaling=dict(rope_type="linear", factor=8.0)), weights="gemma3")
+    fixture("gemma4", gemma4(attention_k_eq_v=True, num_global_key_value_heads=1, final_logit_softcapping=30.0))
+    fixture("gemma4-rope", gemma4(attention_k_eq_v=True, num_global_key_value_heads=1, sliding_window=3, rope_parameters={
+        "full_attention": dict(rope_theta=500.0, rope_type="proportional", partial_rotary_factor=0.5, factor=2.0),
+        "sliding_attention": dict(rope_theta=100.0, rope_type="default")}), weights="gemma4")
+    fixture("gemma4-untied", gemma4(attention_bias=True, tie_word_embeddings=False, num_key_value_heads=1, global_head_dim=10))
+    shared = dict(num_hidden_layers=6, num_kv_shared_layers=3, layer_types=["sliding_attention", "sliding_attention", "full_attention"] * 2, hidden_size_per_layer_input=9)
+    fixture("gemma4-layers", gemma4(**shared, use_double_wide_mlp=True))
+    fixture("gemma4-layers-k", gemma4(**{**shared, "num_kv_shared_layers": 1}, attention_k_eq_v=True, vocab_size_per_layer_input=70, tie_word_embeddings=False))
+    fixture("gemma4-layers-only", gemma4(hidden_size_per_layer_input=22, num_hidden_layers=2, num_key_value_heads=4, layer_types=["sliding_attention", "full_attention"]))
+    experts = dict(enable_moe_block=True, num_experts=5, top_k_experts=3, moe_intermediate_size=13)
+    fixture("gemma4-experts", gemma4(**experts, attention_k_eq_v=True, num_global_key_value_heads=1))
+    fixture("gemma4-experts-1", gemma4(**{**experts, "top_k_experts": 1}, attention_k_eq_v=True, num_global_key_value_heads=1), weights="gemma4-experts")
+    fixture("gemma4-experts-all", gemma4(**{**experts, "num_experts": 3}, **shared, tie_word_embeddings=False))
     fixture("phi3", phi3(sliding_window=9))
     fixture("phi3-partial", phi3(partial_rotary_factor=0.75), weights="phi3")
     factors = dict(
@@ -456,6 +479,12 @@ def gemma3(**change):
     return hf.Gemma3TextConfig(**{
         **SMALL, "num_hidden_layers": 4, "num_key_value_heads": 1, "intermediate_size": 24, "head_dim": 12, "sliding_window": 6,
         "sliding_window_pattern": 3, "query_pre_attn_scalar": 20, **change})
+
+
+def gemma4(**change):
+    return hf.Gemma4TextConfig(**{
+        **SMALL, "hidden_size": 28, "intermediate_size": 21, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 67, "vocab_size_per_layer_input": 67,
+        "head_dim": 10, "global_head_dim": 14, "sliding_window": 6, "hidden_size_per_layer_input": 0, "layer_types": ["sliding_attention", "full_attention"] * 2, **change})
 
 
 def phi3(**change):

@@ -62,8 +62,8 @@ func (f *Format) Grammar(functions []Function, c Constraint) (source string, err
 
 // first returns the mark that all calls begin with.
 func (f *Format) first() string {
-	if f.name == "deepseek" {
-		return f.passed[0]
+	if f.around.open != "" {
+		return f.around.open
 	}
 	return f.opens[0]
 }
@@ -106,8 +106,8 @@ func (w *frames) all(call string) string {
 		open = w.mark(f.opens[0])
 	}
 	switch {
-	case f.name == "deepseek":
-		return fmt.Sprintf("%s %s %s", w.mark(f.passed[0]), w.more(call, `"\n"?`), w.mark(f.passed[1]))
+	case f.around.open != "":
+		return fmt.Sprintf("%s %s %s", w.mark(f.around.open), w.more(call, `"\n"?`), w.mark(f.around.close))
 	case f.body == bodyNamed && f.listed:
 		return fmt.Sprintf(`%s "[" %s "]"`, open, w.more(call, `", "`))
 	case f.body == bodyNamed:
@@ -124,7 +124,11 @@ func (w *frames) all(call string) string {
 	case f.body == bodyPairs:
 		return w.more(fmt.Sprintf(`%s "call:" %s %s`, open, call, w.mark(f.passed[0])), `""`)
 	case f.body == bodyTags:
-		return w.more(fmt.Sprintf(`%s %s %s`, open, call, w.mark(endToolCall)), `"\n"`)
+		end := endToolCall
+		if len(f.passed) > 0 {
+			end = f.passed[0]
+		}
+		return w.more(fmt.Sprintf(`%s %s %s`, open, call, w.mark(end)), `"\n"`)
 	case f.body == bodyJSON:
 		return w.more(call, `"; "`)
 	}
@@ -137,10 +141,10 @@ func (w *frames) call(function Function) (string, error) {
 	switch {
 	case f.body == bodyPairs:
 		return w.pairs(function)
-	case f.name == "glm":
+	case f.tags == glmTags:
 		return w.tagged(function, glmTags, literal(name+"\n"), "")
-	case f.name == "qwen-xml":
-		return w.tagged(function, xmlTags, literal("\n<function="+name+">"), literal("\n"+xmlTags.end+"\n"))
+	case f.tags != nil && f.name != "hermes":
+		return w.tagged(function, f.tags, literal("\n"+f.tags.open+name+f.tags.endOpen), literal("\n"+f.tags.end+"\n"))
 	}
 	schema, err := function.schema()
 	if err != nil {
@@ -153,10 +157,12 @@ func (w *frames) call(function Function) (string, error) {
 	switch {
 	case f.body == bodyChannels:
 		return fmt.Sprintf(`%s %s %s "json" %s %s`, w.mark(channelMark), literal("commentary to=functions."+name+" "), w.mark(constrainMark), w.mark(messageMark), arguments), nil
-	case f.name == "deepseek" && f.fenced:
+	case f.fenced:
 		return fmt.Sprintf(`%s "function" %s %s %s %s %s`, w.mark(beginCall), w.mark(separator), literal(name+"\n```json\n"), arguments, literal("\n```"), w.mark(endCall)), nil
-	case f.name == "deepseek":
-		return fmt.Sprintf(`%s %s %s %s %s`, w.mark(beginCall), literal(name), w.mark(separator), arguments, w.mark(endCall)), nil
+	case f.numbered:
+		return fmt.Sprintf(`%s %s [0-9]{1,3} %s %s %s`, w.mark(f.opens[0]), literal("functions."+name+":"), w.mark(f.separator), arguments, w.mark(f.close)), nil
+	case f.separator != "":
+		return fmt.Sprintf(`%s %s %s %s %s`, w.mark(f.opens[0]), literal(name), w.mark(f.separator), arguments, w.mark(f.close)), nil
 	case f.body == bodyNamed && !f.listed:
 		return fmt.Sprintf(`%s %s %s`, literal(name), w.mark(argumentsMark), arguments), nil
 	case f.name == "cohere":
@@ -245,15 +251,14 @@ func (w *frames) tagged(function Function, t *tags, before, after string) (strin
 	}
 	call := before
 	for _, p := range function.properties() {
-		begin := t.key + p.name + t.endKey
-		if t.lines {
+		begin, end := t.key+p.name+t.endKey, `""`
+		switch {
+		case t.value != "":
+			begin, end = begin+"\n"+t.value, `"\n"`
+		case t.lines:
 			begin = "\n" + begin + "\n"
-		} else {
-			begin += "\n" + t.value
-		}
-		end := `"\n"`
-		if t.lines {
-			end = `""`
+		default:
+			begin = "\n" + begin
 		}
 		value := fmt.Sprintf("%s %s %s %s", w.value(p.schema), line, literal(t.endValue), end)
 		if texts[p.name] {

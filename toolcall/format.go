@@ -17,6 +17,12 @@ type Format struct {
 	bare   bool     // a call may also be all that there is, without a mark
 	think  marks    // around reasoning
 	quote  string   // around texts of bodyPairs
+	tags   *tags    // of bodyTags, around functions and arguments; nil: only JSON
+
+	around    marks  // of bodyNamed: around all calls
+	close     string // behind a call
+	separator string // between a name and arguments
+	numbered  bool   // a name is functions.NAME:NUMBER
 }
 
 // marks stand around something; none, if they are empty.
@@ -27,7 +33,7 @@ type body uint8
 
 const (
 	bodyNone     body = iota
-	bodyTags          // {"name": …, "arguments": …}, <function=…><parameter=…>… or NAME<arg_key>…, up to </tool_call>
+	bodyTags          // {"name": …, "arguments": …}, <function=…><parameter=…>… or NAME<arg_key>…, up to </tool_call> or its like
 	bodyJSON          // {"name": …, "arguments": …}
 	bodyList          // a list of these
 	bodyNamed         // NAME, a mark, arguments; or a list
@@ -43,21 +49,26 @@ const (
 	argumentsMark, callNumber = "[ARGS]", "[CALL_ID]"
 
 	beginCall, endCall, separator = "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>"
+
+	kimiSeparator = "<|tool_call_argument_begin|>"
 )
 
-// deepseekPassed are the marks around all calls and behind each.
-var deepseekPassed = []string{"<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", endCall}
+// deepseekCalls are around all calls.
+var deepseekCalls = marks{"<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"}
 
 // formats are the known ones; the first whose signs a template has is its.
 var formats = []Format{
 	{name: "harmony", signs: []string{channelMark, messageMark}, body: bodyChannels},
-	{name: "deepseek", signs: []string{beginCall, separator, "```json"}, opens: []string{beginCall}, passed: deepseekPassed, body: bodyNamed, fenced: true},
-	{name: "deepseek", signs: []string{beginCall, separator}, opens: []string{beginCall}, passed: deepseekPassed, body: bodyNamed},
+	{name: "deepseek", signs: []string{beginCall, separator, "```json"}, opens: []string{beginCall}, around: deepseekCalls, close: endCall, separator: separator, body: bodyNamed, fenced: true},
+	{name: "deepseek", signs: []string{beginCall, separator}, opens: []string{beginCall}, around: deepseekCalls, close: endCall, separator: separator, body: bodyNamed},
+	{name: "kimi", signs: []string{"<|tool_calls_section_begin|>", kimiSeparator}, opens: []string{"<|tool_call_begin|>"}, around: marks{"<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"}, close: "<|tool_call_end|>", separator: kimiSeparator, numbered: true, body: bodyNamed},
 	{name: "mistral", signs: []string{"[TOOL_CALLS]", argumentsMark}, opens: []string{"[TOOL_CALLS]"}, body: bodyNamed, think: marks{"[THINK]", "[/THINK]"}},
 	{name: "mistral", signs: []string{"[TOOL_CALLS]"}, opens: []string{"[TOOL_CALLS]"}, body: bodyNamed, listed: true, think: marks{"[THINK]", "[/THINK]"}},
-	{name: "glm", signs: []string{toolCall, argKey}, opens: []string{toolCall}, body: bodyTags},
-	{name: "qwen-xml", signs: []string{toolCall, function, parameter}, opens: []string{toolCall, function}, passed: []string{endToolCall}, body: bodyTags},
-	{name: "hermes", signs: []string{toolCall}, opens: []string{toolCall}, body: bodyTags},
+	{name: "glm", signs: []string{toolCall, argKey}, opens: []string{toolCall}, body: bodyTags, tags: glmTags},
+	{name: "seed", signs: []string{"<seed:tool_call>"}, opens: []string{"<seed:tool_call>", seedTags.open}, passed: []string{"</seed:tool_call>"}, body: bodyTags, tags: seedTags, think: marks{"<seed:think>", "</seed:think>"}},
+	{name: "minimax", signs: []string{"<minimax:tool_call>", invokeTags.open}, opens: []string{"<minimax:tool_call>", invokeTags.open}, passed: []string{"</minimax:tool_call>"}, body: bodyTags, tags: invokeTags},
+	{name: "qwen-xml", signs: []string{toolCall, function, parameter}, opens: []string{toolCall, function}, passed: []string{endToolCall}, body: bodyTags, tags: xmlTags},
+	{name: "hermes", signs: []string{toolCall}, opens: []string{toolCall}, body: bodyTags, tags: xmlTags},
 	{name: "gemma", signs: []string{"<|tool_call>"}, opens: []string{"<|tool_call>"}, passed: []string{"<tool_call|>"}, body: bodyPairs, think: marks{"<|channel>thought", "<channel|>"}, quote: `<|"|>`},
 	{name: "functiongemma", signs: []string{"<start_function_call>"}, opens: []string{"<start_function_call>"}, passed: []string{"<end_function_call>"}, body: bodyPairs, quote: "<escape>"},
 	{name: "cohere", signs: []string{"<|START_ACTION|>"}, opens: []string{"<|START_ACTION|>"}, passed: []string{"<|END_ACTION|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"}, body: bodyList, think: marks{"<|START_THINKING|>", "<|END_THINKING|>"}},
@@ -67,13 +78,18 @@ var formats = []Format{
 }
 
 // Recognize returns the form in which a model writes that has this chat template. It knows those of Llama 3, Qwen and Hermes, Qwen's coders, Mistral,
-// Gemma 4 and FunctionGemma, gpt-oss, DeepSeek, GLM, Command, and Granite 3 and Phi 4; of others it knows no calls.
+// Gemma 4 and FunctionGemma, gpt-oss, DeepSeek, GLM, Command, Kimi K2, MiniMax M2, Seed, and Granite 3 and Phi 4; of others it knows no calls.
 func Recognize(template string) *Format {
 	f := Format{name: "plain"}
 	for _, known := range formats {
 		if !slices.ContainsFunc(known.signs, func(sign string) bool { return !strings.Contains(template, sign) }) {
 			f = known
 			break
+		}
+	}
+	for _, mark := range []string{f.around.open, f.around.close, f.close} {
+		if mark != "" {
+			f.passed = append(slices.Clip(f.passed), mark)
 		}
 	}
 	if f.think.open == "" && f.body != bodyChannels && strings.Contains(template, "</think>") {
@@ -100,9 +116,9 @@ func (f *Format) Marks() []string {
 	case f.body == bodyTags:
 		list = append(list, endToolCall, argKey, "</arg_key>", argValue, "</arg_value>")
 	case f.body == bodyNamed:
-		list = append(list, argumentsMark, callNumber, separator)
+		list = append(list, argumentsMark, callNumber)
 	}
-	for _, mark := range []string{f.think.open, f.think.close, f.quote} {
+	for _, mark := range []string{f.think.open, f.think.close, f.quote, f.separator} {
 		if mark != "" {
 			list = append(list, mark)
 		}

@@ -225,7 +225,7 @@ func (p *Parser) item() bool {
 }
 
 // startNamed begins to read a name and arguments behind it: of Mistral, with marks between them, and DeepSeek's NAME, a mark, {…}, or "function", a mark, NAME and
-// {…} in a fence.
+// {…} in a fence; and Kimi's functions.NAME:NUMBER, a mark, {…}.
 func (p *Parser) startNamed() bool {
 	if !p.blank() {
 		return false
@@ -237,7 +237,7 @@ func (p *Parser) startNamed() bool {
 	if at < 0 && len(p.rest) < maxHead {
 		return false
 	}
-	name, ok := nameBefore(string(p.rest[:max(0, at)]))
+	name, ok := p.format.nameBefore(string(p.rest[:max(0, at)]))
 	if at < 0 || !ok {
 		p.consume(max(0, at))
 		p.noCall()
@@ -252,14 +252,19 @@ func (p *Parser) startNamed() bool {
 }
 
 // nameBefore returns the name in what is before arguments.
-func nameBefore(head string) (name string, ok bool) {
-	name, rest, _ := strings.Cut(head, separator)
+func (f *Format) nameBefore(head string) (name string, ok bool) {
+	name, rest := head, ""
+	if f.separator != "" {
+		name, rest, _ = strings.Cut(head, f.separator)
+	}
 	if name = strings.TrimSpace(name); name == "function" && strings.Contains(rest, "```") {
 		name, _, _ = strings.Cut(rest, "```")
 	} else if i := strings.IndexByte(name, '['); i >= 0 {
 		name = name[:i]
 	}
-	name = strings.TrimSpace(name)
+	if name = strings.TrimSpace(name); f.numbered {
+		name, _, _ = strings.Cut(strings.TrimPrefix(name, "functions."), ":")
+	}
 	return name, isName(name)
 }
 

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// tags are what stands around the names and values of arguments.
+// tags are what stands around the name of a function, and the names and values of its arguments.
 type tags struct {
+	open, endOpen   string // around a function's name; "" where nothing is
 	key, endKey     string
 	value, endValue string
 	end             string // of the arguments
@@ -14,13 +15,16 @@ type tags struct {
 }
 
 var (
-	xmlTags = &tags{parameter, ">", "", "</parameter>", "</function>", true}
-	glmTags = &tags{argKey, "</arg_key>", argValue, "</arg_value>", endToolCall, false}
+	xmlTags    = &tags{function, ">", parameter, ">", "", "</parameter>", "</function>", true}
+	seedTags   = &tags{function, ">", parameter, ">", "", "</parameter>", "</function>", false}
+	invokeTags = &tags{`<invoke name="`, `">`, `<parameter name="`, `">`, "", "</parameter>", "</invoke>", false}
+	glmTags    = &tags{"", "", argKey, "</arg_key>", argValue, "</arg_value>", endToolCall, false}
 )
 
 // startTags begins to read a call between tags, by what it begins with.
 func (p *Parser) startTags() bool {
-	if string(p.call) == function {
+	open := p.format.tags.open
+	if open != "" && string(p.call) == open {
 		return p.startFunction()
 	}
 	if !p.blank() {
@@ -29,19 +33,23 @@ func (p *Parser) startTags() bool {
 	switch {
 	case p.rest[0] == '{':
 		return p.startObject()
-	case bytes.HasPrefix(p.rest, []byte(function)):
-		p.consume(len(function))
+	case open == "":
+		return p.startGLM()
+	case bytes.HasPrefix(p.rest, []byte(open)):
+		p.consume(len(open))
 		p.read = (*Parser).startFunction
 		return true
-	case strings.HasPrefix(function, string(p.rest)):
+	case strings.HasPrefix(open, string(p.rest)):
 		return false
 	}
-	return p.startGLM()
+	p.noCall()
+	return true
 }
 
-// startFunction reads the name behind <function=.
+// startFunction reads the name behind <function= or its like.
 func (p *Parser) startFunction() bool {
-	return p.startTagged(bytes.IndexByte(p.rest, '>'), 1, xmlTags)
+	t := p.format.tags
+	return p.startTagged(bytes.Index(p.rest, []byte(t.endOpen)), len(t.endOpen), t)
 }
 
 // startGLM reads the name before <arg_key>, or before the end.
@@ -62,7 +70,7 @@ func (p *Parser) startGLM() bool {
 func (p *Parser) startTagged(end, more int, t *tags) bool {
 	if end < 0 && len(p.rest) < maxHead {
 		p.read = (*Parser).body
-		if t == xmlTags {
+		if t.open != "" {
 			p.read = (*Parser).startFunction
 		}
 		return false
@@ -92,7 +100,7 @@ func (p *Parser) tagged() bool {
 		p.consume(len(t.end))
 		p.argue([]byte("}"))
 		p.endCall()
-		if p.read = (*Parser).text; t == xmlTags {
+		if p.read = (*Parser).text; t.open != "" {
 			p.read = (*Parser).tagsEnd
 		}
 	case strings.HasPrefix(rest, t.key):

@@ -451,8 +451,12 @@ func (c *Config) aheadName() string { return LayerName(c.Layers, "eh_proj.weight
 
 // SeesPictures tells whether a part that sees pictures is stored beside the language model. Nothing here makes use of it.
 func (c *Config) SeesPictures(has func(name string) bool) bool {
-	const first = "visual.patch_embed.proj.weight"
-	return has("model."+first) || has(first)
+	for _, first := range []string{"visual.patch_embed.proj.weight", "vision_tower.patch_embedder.input_proj.weight"} { // Qwen's, Gemma 4's
+		if has("model."+first) || has(first) {
+			return true
+		}
+	}
+	return false
 }
 
 // check compares a tensor's shape, if it is there, with the one wanted.

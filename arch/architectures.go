@@ -25,6 +25,7 @@ type family struct {
 	phi          bool   // LongRoPE has older names
 	partial      bool   // part of a head may turn
 	proportional bool   // … of global layers by the angles that all of it would have
+	tempered     bool   // rope_parameters say how queries grow with the position
 	mrope        bool   // rotary embeddings of pictures have places in it, which are all the same in text
 }
 
@@ -261,6 +262,39 @@ var decoders = []family{
 			"num_experts_per_tok": 4, "first_k_dense_replace": 1, "norm_topk_prob": true, "routed_scaling_factor": 1.8}`,
 		adjust: func(c *Config, h *hfConfig) error {
 			c.Experts.Sigmoid, c.Experts.Bias = true, true
+			return deepSeek(c, h)
+		},
+	},
+	{
+		names: []string{"llama4_text", "llama4"},
+		about: "Llama 4: experts by a router of sigmoids, which multiply their inputs, and a shared one; chunks of attention, no rotary embeddings in every fourth layer",
+		defaults: `{"vocab_size": 202048, "hidden_size": 5120, "intermediate_size": 8192, "intermediate_size_mlp": 16384, "num_hidden_layers": 48, "num_attention_heads": 40, "num_key_value_heads": 8,
+			"head_dim": 128, "max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "rope_theta": 500000, "num_experts_per_tok": 1, "num_local_experts": 16, "interleave_moe_layer_step": 1, "use_qk_norm": true,
+			"no_rope_layer_interval": 4, "attention_chunk_size": 8192, "attn_temperature_tuning": true, "floor_scale": 8192, "attn_scale": 0.1}`,
+		adjust: llama4,
+	},
+	{
+		names: []string{"ministral3"},
+		about: "Ministral 3: queries that grow with their position",
+		defaults: `{"vocab_size": 131072, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 34, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
+			"max_position_embeddings": 262144, "rms_norm_eps": 1e-5}`,
+		rope:     `{"rope_type": "yarn", "rope_theta": 1000000, "factor": 16, "original_max_position_embeddings": 16384, "beta_fast": 32, "beta_slow": 1, "mscale_all_dim": 1, "mscale": 1, "llama_4_scaling_beta": 0.1}`,
+		tempered: true,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.temper(h)
+			return c.slide(h, everyLayer)
+		},
+	},
+	{
+		names: []string{"mistral4"},
+		about: "Mistral 4: compressed keys and values, experts and shared ones; queries that grow with their position",
+		defaults: `{"vocab_size": 131072, "hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36, "num_attention_heads": 32, "max_position_embeddings": 1048576,
+			"q_lora_rank": 1024, "kv_lora_rank": 256, "qk_nope_head_dim": 64, "qk_rope_head_dim": 64, "v_head_dim": 128, "n_routed_experts": 128, "n_shared_experts": 1, "moe_intermediate_size": 2048,
+			"num_experts_per_tok": 4, "norm_topk_prob": true, "routed_scaling_factor": 1}`,
+		rope:     `{"rope_type": "yarn", "rope_theta": 10000, "factor": 128, "original_max_position_embeddings": 8192, "beta_fast": 32, "beta_slow": 1, "mscale_all_dim": 1, "mscale": 1, "llama_4_scaling_beta": 0.1}`,
+		tempered: true, partial: true,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.temper(h)
 			return deepSeek(c, h)
 		},
 	},
@@ -503,6 +537,57 @@ func deepSeek(c *Config, h *hfConfig) error {
 		return fmt.Errorf("routed_scaling_factor 0: %w", ErrConfig)
 	}
 	return h.latent(c)
+}
+
+// temper reads how queries grow with their position.
+func (c *Config) temper(h *hfConfig) {
+	if h.global.Temperature != 0 {
+		c.Temperature = Temperature{Factor: h.global.Temperature, Length: cmp.Or(c.Rope.Scaling.Original, h.global.Original)}
+	}
+}
+
+// llama4 reads what sets Llama 4 apart.
+func llama4(c *Config, h *hfConfig) error {
+	if len(h.NoRopeLayers) == 0 {
+		h.NoRopeLayers = nil // every so manieth
+	}
+	if err := c.skipRope(h); err != nil {
+		return err
+	}
+	x := &c.Experts
+	x.Sigmoid, x.OnInput, x.Shared = true, true, x.FFN
+	c.FFN, c.Rope.Interleaved, c.UnitNorm = h.DenseFFN, true, h.UseQKNorm
+	if h.TemperatureTuning {
+		c.Temperature = Temperature{Factor: h.TemperatureFactor, Length: h.TemperatureLength, First: 1, NoRope: true}
+	}
+	return c.chunks(h)
+}
+
+// chunks reads which layers see chunks only: those with rotary embeddings, or those of layer_types.
+func (c *Config) chunks(h *hfConfig) error {
+	local := make([]bool, c.Layers)
+	for l := range local {
+		local[l] = c.HasRope(l)
+	}
+	if len(h.LayerTypes) > 0 {
+		if len(h.LayerTypes) != c.Layers {
+			return fmt.Errorf("layer_types names %d of %d layers: %w", len(h.LayerTypes), c.Layers, ErrConfig)
+		}
+		for l, kind := range h.LayerTypes {
+			if kind != "chunked_attention" && kind != "full_attention" {
+				return fmt.Errorf("layer_types has %q, not chunked_attention or full_attention: %w", kind, ErrKey)
+			}
+			local[l] = kind == "chunked_attention"
+		}
+	}
+	if !slices.Contains(local, true) {
+		return nil
+	}
+	if h.ChunkSize == nil || *h.ChunkSize < 1 {
+		return fmt.Errorf("layers see chunks, but there is no attention_chunk_size: %w", ErrConfig)
+	}
+	c.Chunked, c.SlidingWindow, c.Local = true, *h.ChunkSize, local
+	return nil
 }
 
 // olmo is what OLMo 2 and 3 share; of GGUF files the first has windows too.

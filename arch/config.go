@@ -55,6 +55,7 @@ type Config struct {
 	LayerScale               bool    // what a layer leaves in the residual stream is multiplied by a number of its own (Gemma 4)
 	WholeNorm                bool    // … which is of all heads together (OLMo)
 	HeadNorms                bool    // … which has weights of its own for each (Command R+)
+	UnitNorm                 bool    // queries and keys that have turned are brought to a mean square of 1 (Llama 4)
 	PostNorms                bool    // norms after attention and FFN too (Gemma 2 and 3)
 	NoPreNorms               bool    // … and none before them (OLMo 2 and 3)
 	LayerNorm                bool    // norms subtract the mean (Cohere)
@@ -93,8 +94,11 @@ type Config struct {
 	AttnSoftcap   float32 // scores become c·tanh(s/c); 0 for none (Gemma 2)
 	LogitSoftcap  float32
 	SlidingWindow int    // keys a local layer sees up to the query's own, that included; 0: all layers are global
+	Chunked       bool   // … of those in the same chunk of so many positions (Llama 4)
 	Local         []bool // per layer: whether it has the sliding window
 	NoRope        []bool // per layer: whether it has no rotary embeddings (SmolLM3); nil: all have them
+
+	Temperature Temperature // of attention, which far positions change
 }
 
 // Activation is the gate's function.
@@ -153,6 +157,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("sliding window %d is not in 0..%d: %w", c.SlidingWindow, 1<<28, ErrConfig)
 	case c.SlidingWindow > 0 && len(c.Local) != c.Layers:
 		return fmt.Errorf("sliding window %d for %d of %d layers: %w", c.SlidingWindow, len(c.Local), c.Layers, ErrConfig)
+	case c.Chunked && c.SlidingWindow == 0:
+		return fmt.Errorf("chunks of no positions: %w", ErrConfig)
 	case c.NoRope != nil && len(c.NoRope) != c.Layers:
 		return fmt.Errorf("%d of %d layers have rotary embeddings or not: %w", len(c.NoRope), c.Layers, ErrConfig)
 	case c.GatedAttention && c.FusedQKV:
@@ -161,12 +167,14 @@ func (c *Config) Check() error {
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case c.NormBias && !c.LayerNorm, c.SumNorms && !c.NoPreNorms, c.EmbedNorm && !c.LayerNorm, c.NoLastNorm && !c.Bidirectional:
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
-	case c.Bidirectional && (c.Mixers.Of != nil || c.Latent.KV > 0 || c.Sinks):
+	case c.Bidirectional && (c.Mixers.Of != nil || c.Latent.KV > 0 || c.Sinks || c.Chunked):
 		return fmt.Errorf("attention to what comes after a token, of a kind that is not known: %w", ErrConfig)
 	case c.PlainFFN && (c.Experts.Biases || c.FusedGate || c.Activation == ClampedSwiGLU):
 		return fmt.Errorf("a feed-forward layer without gates, of a kind that is not known: %w", ErrConfig)
 	case c.Positions < 0 || c.Positions > 1<<20 || c.FirstPosition < 0 || c.Positions > 0 && c.Context > c.Positions-c.FirstPosition, c.TokenTypes < 0 || c.TokenTypes > 1<<10:
 		return fmt.Errorf("embeddings of %d positions from %d on, and of %d types, for %d tokens: %w", c.Positions, c.FirstPosition, c.TokenTypes, c.Context, ErrConfig)
+	case c.UnitNorm && c.QKNorm:
+		return fmt.Errorf("two norms of queries and keys: %w", ErrConfig)
 	case c.WholeNorm && !c.QKNorm, c.HeadNorms && (!c.QKNorm || c.WholeNorm), c.NoPreNorms && !c.PostNorms:
 		return fmt.Errorf("norms of no kind that is known: %w", ErrConfig)
 	case !(c.ResidualScale >= 0 && c.ResidualScale <= 1e6 && c.LogitScale >= 0 && c.LogitScale <= 1e6):
@@ -191,6 +199,9 @@ func (c *Config) Check() error {
 		}
 	}
 	if err := c.Latent.check(c); err != nil {
+		return err
+	}
+	if err := c.Temperature.check(); err != nil {
 		return err
 	}
 	if err := c.checkHeads(); err != nil {
@@ -230,10 +241,11 @@ func (c *Config) HasFFN(layer int) bool { return !c.Single || c.Mixer(layer) == 
 // IsLocal tells whether a layer has the sliding window.
 func (c *Config) IsLocal(layer int) bool { return c.SlidingWindow > 0 && c.Local[layer] }
 
-// Window returns the first position that a layer's query at the given position sees.
-func (c *Config) Window(layer, position int) int {
-	if !c.IsLocal(layer) {
+// ChunkStart returns the first position of the chunk that a layer's query at the given position sees; 0 where the layer
+// has none.
+func (c *Config) ChunkStart(layer, position int) int {
+	if !c.Chunked || !c.IsLocal(layer) {
 		return 0
 	}
-	return max(0, position-c.SlidingWindow+1)
+	return position - position%c.SlidingWindow
 }

@@ -21,7 +21,9 @@ type Experts struct {
 	Scale     float32 // the weights are multiplied by it in the end; 0 means 1
 	Epsilon   float64 // added to the sum that normalized sigmoids are divided by; 0 means 1e-20
 	Bias      bool    // a vector is added to what decides about the choice (GLM 4.5); only with sigmoids
-	Biases    bool    // the router's and the experts' matrices have biases (gpt-oss)
+	// OnInput has a sigmoid of the router multiply what its expert gets, not what that gives (Llama 4).
+	OnInput bool
+	Biases  bool // the router's and the experts' matrices have biases (gpt-oss)
 	// Groups of neighbouring experts, if not 0: chosen are experts of GroupsPerToken of them, with sigmoids those
 	// whose two best are best together, with a softmax those that have the best.
 	Groups, GroupsPerToken int
@@ -60,6 +62,8 @@ func (e *Experts) check(layers int) error {
 		return fmt.Errorf("experts' weights times %v: %w", e.Scale, ErrConfig)
 	case e.Beside && (e.Shared > 0 || e.Biases || e.Dense != nil):
 		return fmt.Errorf("experts of no kind that is known beside a feed-forward layer: %w", ErrConfig)
+	case e.OnInput && (!e.Sigmoid || e.Normalize || e.Bias || e.Groups != 0 || e.Scale != 0):
+		return fmt.Errorf("experts' inputs weighed otherwise than by sigmoids: %w", ErrConfig)
 	case e.Bias && !e.Sigmoid:
 		return fmt.Errorf("a bias for choosing experts by a softmax: %w", ErrConfig)
 	case e.Groups != 0 && (e.Groups < 1 || e.Count%e.Groups != 0 || e.Sigmoid && e.Count/e.Groups < 2):
@@ -111,6 +115,10 @@ type hfExperts struct {
 	TopK      string `json:"topk_method"`
 
 	FFNTypes []string `json:"mlp_layer_types"`
+
+	DenseFFN     int   `json:"intermediate_size_mlp"` // Llama 4's words
+	SparseLayers []int `json:"moe_layers"`            // nil: every so manieth
+	SparseEvery  int   `json:"interleave_moe_layer_step"`
 }
 
 // checkExperts refuses keys, of those that were read, that contradict each other or name nothing.
@@ -121,9 +129,11 @@ func (h *hfConfig) checkExperts(read map[string]any) error {
 	if read["n_group"] != nil && h.Groups < 1 {
 		return fmt.Errorf("n_group %d: %w", h.Groups, ErrConfig)
 	}
-	for _, l := range h.DenseLayers {
-		if l < 0 || l >= h.Layers {
-			return fmt.Errorf("mlp_only_layers names layer %d of %d: %w", l, h.Layers, ErrConfig)
+	for key, layers := range map[string][]int{"mlp_only_layers": h.DenseLayers, "moe_layers": h.SparseLayers} {
+		for _, l := range layers {
+			if l < 0 || l >= h.Layers {
+				return fmt.Errorf("%s names layer %d of %d: %w", key, l, h.Layers, ErrConfig)
+			}
 		}
 	}
 	return nil
@@ -147,7 +157,7 @@ func (h *hfConfig) experts(c *Config) error {
 	if e.Groups != 0 && e.Groups != 1 {
 		x.Groups, x.GroupsPerToken = e.Groups, e.GroupsPerToken
 	}
-	step := cmp.Or(e.SparseStep, 1)
+	step := cmp.Or(e.SparseStep, e.SparseEvery, 1)
 	if step < 1 {
 		return fmt.Errorf("decoder_sparse_step %d: %w", step, ErrConfig)
 	}
@@ -171,6 +181,11 @@ func (h *hfConfig) experts(c *Config) error {
 	}
 	for _, l := range e.DenseLayers {
 		dense[l] = true
+	}
+	if e.SparseLayers != nil {
+		for l := range dense {
+			dense[l] = !slices.Contains(e.SparseLayers, l)
+		}
 	}
 	if slices.Contains(dense, true) {
 		x.Dense = dense

@@ -63,6 +63,11 @@ type hfConfig struct {
 	NoRopeLayers   []int `json:"no_rope_layers"` // 1 for each layer that has rotary embeddings
 	NoRopeInterval *int  `json:"no_rope_layer_interval"`
 
+	ChunkSize         *int    `json:"attention_chunk_size"`
+	TemperatureTuning bool    `json:"attn_temperature_tuning"`
+	TemperatureFactor float64 `json:"attn_scale"`
+	TemperatureLength int     `json:"floor_scale"`
+
 	AttnMultiplier     float32 `json:"attention_multiplier"`
 	EmbedMultiplier    float32 `json:"embedding_multiplier"`
 	ResidualMultiplier float32 `json:"residual_multiplier"`

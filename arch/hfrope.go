@@ -28,6 +28,7 @@ type hfRope struct {
 	Attention     float64   `json:"attention_factor"`
 	ShortFactor   []float64 `json:"short_factor"`
 	LongFactor    []float64 `json:"long_factor"`
+	Temperature   float64   `json:"llama_4_scaling_beta"`
 }
 
 // ropeParameters finds what says how embeddings turn, and takes it out of the keys read.
@@ -93,6 +94,9 @@ func (h *hfConfig) parseRope(name string, object map[string]any) (*hfRope, error
 	sections := []string{"rope"}
 	if h.family.mrope {
 		sections = append(sections, "mrope")
+	}
+	if h.family.tempered {
+		sections = append(sections, "rope_temperature")
 	}
 	read, err := configKeys.check(object, sections...)
 	if err != nil {

@@ -33,7 +33,7 @@ func (a *Latent) check(c *Config) error {
 		return fmt.Errorf("v_head_dim %d is not in 1..%d, which is the keys' length: %w", a.Value, c.HeadDim, ErrConfig)
 	case c.KVHeads != c.Heads:
 		return fmt.Errorf("num_key_value_heads %d of %d compressed: %w", c.KVHeads, c.Heads, ErrConfig)
-	case c.QKNorm || c.FusedQKV || c.GatedAttention || c.Sinks || c.NoRope != nil || c.slides():
+	case c.QKNorm || c.UnitNorm || c.FusedQKV || c.GatedAttention || c.Sinks || c.NoRope != nil || c.slides():
 		return fmt.Errorf("compressed keys of a kind that is not known: %w", ErrConfig)
 	}
 	return nil
@@ -76,6 +76,9 @@ func (h *hfConfig) latent(c *Config) error {
 		if c.Latent.Query = *a.QueryRank; c.Latent.Query < 1 {
 			return fmt.Errorf("q_lora_rank %d: %w", c.Latent.Query, ErrConfig)
 		}
+	}
+	if c.Rope.Dim != 0 && c.Rope.Dim != a.KeyRopeDim {
+		return fmt.Errorf("partial_rotary_factor for %d values beside qk_rope_head_dim %d: %w", c.Rope.Dim, a.KeyRopeDim, ErrConfig)
 	}
 	c.Rope.Dim, c.Rope.Interleaved = a.KeyRopeDim, a.Interleaved == nil || *a.Interleaved
 	if r := h.global; r.MScaleAllDim != 0 && c.Rope.Scaling.Type != NoScaling { // what YaRN's sines lack

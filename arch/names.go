@@ -88,7 +88,7 @@ var encoderWords = [][2]string{
 	{"model.norm", "final_norm"},
 }
 
-// otherWords are what Mixtral's, Granite's, GLM's, gpt-oss's, LFM's, Falcon's, Nemotron's and Gemma's checkpoints have for parts of names.
+// otherWords are what Mixtral's, Granite's, GLM's, gpt-oss's, LFM's, Llama 4's, Falcon's, Nemotron's and Gemma's checkpoints have for parts of names.
 var otherWords = [][2]string{
 	{".mlp.gate.", ".block_sparse_moe.gate."},
 	{".mlp.experts.gate_proj.", ".block_sparse_moe.experts.w1."},
@@ -104,6 +104,7 @@ var otherWords = [][2]string{
 	{"model.norm.", "model.embedding_norm."},
 	{".mlp.gate.weight", ".feed_forward.gate.weight"},
 	{".mlp.gate.e_score_correction_bias", ".feed_forward.expert_bias"},
+	{".mlp.gate.", ".feed_forward.router."},
 	{".mlp.experts.gate_proj.", ".feed_forward.experts.w1."},
 	{".mlp.experts.up_proj.", ".feed_forward.experts.w3."},
 	{".mlp.experts.down_proj.", ".feed_forward.experts.w2."},
@@ -286,7 +287,7 @@ func RoleOf(name string) Role {
 
 // isRouter recognises a router, and the gate of a shared expert.
 func isRouter(name string) bool {
-	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".mlp.router.weight", ".feed_forward.gate.weight", ".mixer.gate.weight", ".router.proj.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
+	for _, end := range []string{".mlp.gate.weight", ".block_sparse_moe.gate.weight", ".block_sparse_moe.router.layer.weight", ".mlp.router.weight", ".feed_forward.gate.weight", ".feed_forward.router.weight", ".mixer.gate.weight", ".router.proj.weight", ".shared_expert_gate.weight", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
-// straighten makes of experts that are stored on their side, [experts, inputs, outputs] with gates and up
-// projections by turns (gpt-oss), what other checkpoints have: [experts, outputs, inputs], and gates and
-// up projections apart. Their elements stay what they are.
+// straighten makes of experts that are stored on their side, [experts, inputs, outputs], with gates and up
+// projections by turns (gpt-oss) or one after the other (Llama 4), what other checkpoints have: [experts, outputs, inputs],
+// and gates and up projections apart. Their elements stay what they are.
 func (c *Checkpoint) straighten() {
 	byName := map[string]*Tensor{}
 	for _, t := range c.tensors {
@@ -36,14 +36,32 @@ func (c *Checkpoint) straighten() {
 			add(bias, &renamed)
 		}
 		if both := byName[module+"gate_up_proj"]; both != nil && isSideways(both) && both.Shape[2]%2 == 0 {
-			add(both, upright(both, module+"gate_proj.weight", 0, 2), upright(both, module+"up_proj.weight", 1, 2))
+			n := both.Shape[2] / 2
+			add(both, upright(both, module+"gate_proj.weight", every{0, 2, n}), upright(both, module+"up_proj.weight", every{1, 2, n}))
 		}
 		if down := byName[module+"down_proj"]; down != nil && isSideways(down) {
-			add(down, upright(down, module+"down_proj.weight", 0, 1))
+			add(down, upright(down, module+"down_proj.weight", every{0, 1, down.Shape[2]}))
 		}
+	}
+	for _, both := range slices.Clone(c.tensors) {
+		module, ok := strings.CutSuffix(both.Name, ".experts.gate_up_proj")
+		down := byName[module+".experts.down_proj"]
+		if !ok || gone[both] || down == nil || !isSideways(both) || !isSideways(down) || !lieTogether(both.Shape, down.Shape) {
+			continue
+		}
+		n := both.Shape[2] / 2
+		gone[both], gone[down] = true, true
+		c.tensors = append(c.tensors, upright(both, module+".experts.gate_proj.weight", every{0, 1, n}),
+			upright(both, module+".experts.up_proj.weight", every{n, 1, n}), upright(down, module+".experts.down_proj.weight", every{0, 1, down.Shape[2]}))
 	}
 	c.tensors = slices.DeleteFunc(c.tensors, func(t *Tensor) bool { return gone[t] })
 	slices.SortFunc(c.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// lieTogether tells whether gates and up projections, and down projections, of such shapes are on their side: upright ones
+// cannot have them.
+func lieTogether(both, down []int) bool {
+	return both[0] == down[0] && both[1] == down[2] && both[2] == 2*down[1]
 }
 
 // isSideways tells whether a tensor may be matrices on their side.
@@ -52,9 +70,11 @@ func isSideways(t *Tensor) bool { return len(t.Shape) == 3 && isStored(t) && t.L
 // isStored tells whether a tensor's elements are weights as they are stored.
 func isStored(t *Tensor) bool { return t.IsFloat() && t.Type != "" }
 
-// upright returns the matrices of t, [experts, inputs, outputs], as [experts, outputs, inputs]; of the outputs
-// every step-th from the first on.
-func upright(t *Tensor, name string, first, step int) *Tensor {
+// every is some outputs: n of them, every step-th from the first on.
+type every struct{ first, step, n int }
+
+// upright returns the matrices of t, [experts, inputs, outputs], as [experts, outputs, inputs], of some outputs.
+func upright(t *Tensor, name string, of every) *Tensor {
 	experts, inputs, outputs, size := t.Shape[0], t.Shape[1], t.Shape[2], t.Type.Size()
 	list := make([]strips, experts)
 	for x := range list {
@@ -63,9 +83,9 @@ func upright(t *Tensor, name string, first, step int) *Tensor {
 			weights: stripRows(outputs, 8*inputs*size), span: func(a, b int) (int, int) { return a * size, b * size },
 		}
 	}
-	n := outputs / step
+	n := of.n
 	return arranged(t, name, []int{experts, n, inputs}, inputs*size, func(ctx context.Context, dst []byte, row int) error {
-		s, output := &list[row/n], row%n*step+first
+		s, output := &list[row/n], row%n*of.step+of.first
 		p, err := s.read(ctx, output, outputs)
 		if err != nil {
 			return err

@@ -17,7 +17,7 @@ import (
 // a weight. Calibrated with a few letters they have not, as no model so small would; but they run.
 func TestConvertedFamilies(t *testing.T) {
 	const fixtures = "../transformer/testdata/fixtures"
-	for _, name := range []string{"gpt_oss-mxfp4", "deepseek_v2", "deepseek_v3", "glm4_moe_lite-tied", "cohere-heads", "granitemoehybrid", "falcon_h1-norm", "nemotron_h"} {
+	for _, name := range []string{"gpt_oss-mxfp4", "deepseek_v2", "deepseek_v3", "glm4_moe_lite-tied", "cohere-heads", "granitemoehybrid", "falcon_h1-norm", "nemotron_h", "llama4_text-dense", "ministral3-tied", "mistral4-tied"} {
 		t.Run(name, func(t *testing.T) {
 			src, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 			for _, file := range []string{"config.json", "model.safetensors"} {

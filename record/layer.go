@@ -75,7 +75,7 @@ func (r *layerRecorder) layer(l transformer.LayerRun) {
 		r.attention = &legacy.Attention{
 			LayerRun: r.run(l, legacy.AttentionSchema, r.products.list), Projections: r.products.list,
 			StartPosition: l.Start, Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
-			SlidingWindow: l.Window, RopePairing: pairing, RopeTheta: l.Rope.Theta,
+			SlidingWindow: l.Window, Chunked: l.Chunked, RopePairing: pairing, RopeTheta: l.Rope.Theta,
 		}
 	case transformer.KindFFN:
 		r.ffn = &legacy.FFN{LayerRun: r.run(l, legacy.FFNSchema, r.products.list), Activation: string(c.Activation), Projections: r.products.list}

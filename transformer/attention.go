@@ -63,7 +63,7 @@ func (p *pass) attend(ctx context.Context, l int, t *attention, y, x []float32) 
 			return err
 		}
 	}
-	p.divideAttention(attentionTokens(c.Heads / kv))
+	p.divideAttention(l, attentionTokens(c.Heads/kv))
 	p.attending = attending{p, l, kv, t.Sinks}
 	if err := m.engine.Each(ctx, len(b.workers), len(b.tasks)*kv, &p.attending); err != nil {
 		return err
@@ -105,12 +105,12 @@ func (t *gating) Do(_, i int) error {
 	return nil
 }
 
-// divideAttention divides the rows into tasks of so many at most.
-func (p *pass) divideAttention(most int) {
-	b := &p.attention
+// divideAttention divides the rows into a layer's tasks of so many at most, of which none sees two chunks.
+func (p *pass) divideAttention(l, most int) {
+	b, c := &p.attention, p.model.Config
 	b.tasks = b.tasks[:0]
 	for i, r := range p.rows {
-		if i > 0 && r.cache == p.rows[i-1].cache && r.position == p.rows[i-1].position+1 {
+		if i > 0 && r.cache == p.rows[i-1].cache && r.position == p.rows[i-1].position+1 && c.ChunkStart(l, r.rotary) == c.ChunkStart(l, p.rows[i-1].rotary) {
 			if last := &b.tasks[len(b.tasks)-1]; last.to-last.from < most {
 				last.to++
 				continue
@@ -150,6 +150,7 @@ func (t *rotating) Do(_, i int) error {
 	}
 	turn := p.rotation(t.layer, i)
 	p.rotate(q, t.of.QNorm, dim, turn)
+	scale(q, c.QueryScale(t.layer, p.rows[i].rotary))
 	if t.of.K.W == nil {
 		return nil
 	}
@@ -176,7 +177,11 @@ func (p *pass) rotate(heads, norm []float32, dim int, turn rotation) {
 		normOf(c, head, head, norm[at%len(norm):][:n])
 	}
 	for at := 0; at < len(heads); at += dim {
-		turn.apply(heads[at:][:dim])
+		head := heads[at:][:dim]
+		turn.apply(head)
+		if c.UnitNorm && len(turn.sin) > 0 {
+			unitNorm(head, c.NormEps)
+		}
 	}
 }
 
@@ -196,9 +201,13 @@ func (t *attending) Do(worker, i int) error {
 
 // attendHead computes, for a task's rows, the context of the query heads that a key/value head serves.
 func (p *pass) attendHead(m *kernel.AttentionMemory, l, head int, sinks []float32, t attentionTask) {
-	c, cache := p.model.Config, p.rows[t.from].cache
+	c, r := p.model.Config, &p.rows[t.from]
+	cache := r.cache
 	a := kernel.Attention{Form: cache.form, Dim: c.HeadDimOf(l), Group: c.Heads / c.KVHeadsOf(l), Length: t.length, Scale: c.AttnScale, Softcap: c.AttnSoftcap}
-	if c.IsLocal(l) {
+	switch {
+	case c.Chunked: // all of the task's rows are in one
+		a.First = max(0, r.position-r.rotary+c.ChunkStart(l, r.rotary))
+	case c.IsLocal(l):
 		a.Window = c.SlidingWindow
 	}
 	if sinks != nil {
@@ -206,5 +215,5 @@ func (p *pass) attendHead(m *kernel.AttentionMemory, l, head int, sinks []float3
 	}
 	ld := c.Heads * a.Dim
 	at, n := t.from*ld+head*a.Group*a.Dim, (t.to-t.from-1)*ld+a.Group*a.Dim
-	p.model.kernels.Attend(&a, p.attention.out[at:][:n], p.attention.q[at:][:n], ld, cache.tiles(l, head), p.rows[t.from].position, t.to-t.from, m)
+	p.model.kernels.Attend(&a, p.attention.out[at:][:n], p.attention.q[at:][:n], ld, cache.tiles(l, head), r.position, t.to-t.from, m)
 }

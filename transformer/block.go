@@ -166,6 +166,9 @@ func addResidual(c *arch.Config, x, y, norm []float32) {
 
 // scale multiplies x by a number.
 func scale(x []float32, by float32) {
+	if by == 1 {
+		return
+	}
 	for i := range x {
 		x[i] *= by
 	}

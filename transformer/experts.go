@@ -120,10 +120,16 @@ func (p *pass) mixExperts(ctx context.Context, e *experts, y, x []float32) error
 		first = end
 		e.uses[i].Add(int64(len(part)))
 		in, out := x, r.y[:len(part)*c.Hidden]
-		if len(part) < tokens {
+		if len(part) < tokens || c.Experts.OnInput {
 			in = r.x[:len(part)*c.Hidden]
 			for row, at := range part {
 				copy(in[row*c.Hidden:][:c.Hidden], x[int(at)/k*c.Hidden:])
+			}
+		}
+		if c.Experts.OnInput {
+			for row, at := range part {
+				scale(in[row*c.Hidden:][:c.Hidden], r.choices[at].weight)
+				r.choices[at].weight = 1 // of what the expert gives
 			}
 		}
 		f := ffn{e.FFN.Gate.of(i), e.FFN.Up.of(i), e.FFN.Down.of(i)}
@@ -149,15 +155,17 @@ func (p *pass) mixExperts(ctx context.Context, e *experts, y, x []float32) error
 
 // choose writes the experts of largest keys, of equal ones those of the lower number, in ascending
 // order of their numbers, with their weights. Keys are what the router computes, or the sigmoids of that, which
-// take its place, plus a bias.
+// take its place, plus a bias; but where they weigh inputs.
 func (r *routing) choose(x *arch.Experts, chosen []choice, logits, bias []float32) {
 	keys := logits
 	if x.Sigmoid {
 		keys = r.keys
 		for i, v := range logits {
 			logits[i] = float32(1 / (1 + detmath.Exp64(-float64(v))))
-			keys[i] = logits[i]
-			if bias != nil {
+			switch keys[i] = logits[i]; {
+			case x.OnInput:
+				keys[i] = v
+			case bias != nil:
 				keys[i] += bias[i]
 			}
 		}

@@ -213,6 +213,11 @@ func selfAttention(whole *arch.Config, l, context, position int, get func(string
 			head(c, l, context, position, k[n*c.HeadDim:][:c.HeadDim], headNorm(c, get("self_attn.k_norm.weight"), n))
 		}
 	}
+	if t := c.Temperature; t.Factor != 0 && !(t.NoRope && c.HasRope(l)) {
+		for i := range q {
+			q[i] *= 1 + t.Factor*math.Log1p(math.Floor(float64(position+t.First)/float64(t.Length)))
+		}
+	}
 	for at := 0; at < len(v) && c.ValueNorm; at += c.HeadDim {
 		plain := *c
 		plain.NormOffset, plain.LayerNorm = false, false
@@ -316,6 +321,9 @@ func mixtureOf(c *arch.Config, get func(string) []float64, router, h []float64) 
 		for i, v := range weights {
 			weights[i] = v / (1 + v)
 			keys[i] = weights[i]
+			if x.OnInput {
+				keys[i] = v
+			}
 			if x.Bias {
 				keys[i] += get("mlp.gate.e_score_correction_bias")[i]
 			}
@@ -360,6 +368,14 @@ func mixtureOf(c *arch.Config, get func(string) []float64, router, h []float64) 
 	}
 	y = make([]float64, c.Hidden)
 	plus := func(weight float64, gate, up, down, gateBias, upBias, downBias []float64) {
+		h := h
+		if x.OnInput && weight != 1 { // a shared expert's is 1
+			h = slices.Clone(h)
+			for i := range h {
+				h[i] *= weight
+			}
+			weight = 1
+		}
 		if c.PlainFFN {
 			gate, up = up, nil
 		}
@@ -442,6 +458,12 @@ func head(c *arch.Config, l, context, position int, x, weight []float64) {
 		sin, cos := math.Sincos(float64(position) * f)
 		x[a], x[b] = factor*(x[a]*cos-x[b]*sin), factor*(x[b]*cos+x[a]*sin)
 	}
+	if c.UnitNorm {
+		ones := slices.Repeat([]float64{1}, len(x))
+		plain := *c
+		plain.LayerNorm, plain.NormOffset = false, false
+		copy(x, norm(&plain, x, ones))
+	}
 }
 
 // attend writes what a query head sees among keys and values, whose head begins
@@ -449,7 +471,9 @@ func head(c *arch.Config, l, context, position int, x, weight []float64) {
 func attend(c *arch.Config, l int, q []float64, keys, values [][]float64, at int, sink float64, out []float64) {
 	first := 0
 	if c.SlidingWindow > 0 && c.Local[l] {
-		first = max(0, len(keys)-c.SlidingWindow)
+		if first = max(0, len(keys)-c.SlidingWindow); c.Chunked {
+			first = (len(keys) - 1) / c.SlidingWindow * c.SlidingWindow
+		}
 	}
 	weights, sum := make([]float64, len(keys)), math.Exp(sink)
 	for p := first; p < len(keys); p++ {

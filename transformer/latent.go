@@ -105,6 +105,7 @@ func (t *expanding) Do(_, i int) error {
 		clear(value[copy(value, up[fixed:]):])
 	}
 	r := &p.rows[i]
+	scale(q, c.QueryScale(t.layer, r.rotary))
 	r.cache.put(t.layer, r.position, k, v)
 	return nil
 }

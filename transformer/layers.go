@@ -41,7 +41,8 @@ type LayerRun struct {
 	Start    int           // the position of the first vector
 	X, Y     stream.Tensor // valid until Trace.Layer returns
 	Rope     arch.Rope     // of attention: the rotations of this layer, if it has any,
-	Window   int           // and how many keys a query sees, 0 for all before it
+	Window   int           // and how many keys a query sees, 0 for all before it;
+	Chunked  bool          // with which they are those of a chunk of as many positions
 	Duration time.Duration
 }
 
@@ -84,7 +85,7 @@ func (m *Model) Attention(ctx context.Context, layer int, x stream.Tensor, start
 		run.Rope = c.RopeOf(layer)
 	}
 	if c.IsLocal(layer) {
-		run.Window = c.SlidingWindow
+		run.Window, run.Chunked = c.SlidingWindow, c.Chunked
 	}
 	return run.finish(), nil
 }

@@ -34,6 +34,18 @@ func rmsNorm(dst, x, w []float32, eps float32, offset bool) {
 	}
 }
 
+// unitNorm divides x by √(mean(x²)+eps), in place.
+func unitNorm(x []float32, eps float32) {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(float64(v) * float64(v))
+	}
+	scale := float32(1 / math.Sqrt(sum/float64(len(x))+float64(eps)))
+	for i := range x {
+		x[i] *= scale
+	}
+}
+
 // layerNorm writes (x − mean) / √(variance+eps) · w to dst, which may be x (Ba et al. 2016), and adds the biases that lie behind the
 // weights, if there are any. Sums are taken in float64, in order.
 func layerNorm(dst, x, w []float32, eps float32) {

@@ -181,6 +181,10 @@ func inventConfig(t *rapid.T) *arch.Config {
 	}
 	c.WholeNorm, c.NoPreNorms = c.QKNorm && yes("whole norm"), c.PostNorms && yes("no pre-norms")
 	c.HeadNorms = c.QKNorm && !c.WholeNorm && yes("head norms")
+	c.UnitNorm, c.Chunked = !c.QKNorm && yes("unit norm"), c.SlidingWindow > 0 && yes("chunks")
+	if yes("temperature") {
+		c.Temperature = arch.Temperature{Factor: 0.3, Length: number("temperature length", 1, 9), First: number("temperature first", 0, 1), NoRope: yes("temperature without rope")}
+	}
 	if yes("no rope") {
 		c.NoRope = rapid.SliceOfN(rapid.Bool(), c.Layers, c.Layers).Draw(t, "without rope")
 	}
@@ -217,8 +221,11 @@ func inventConfig(t *rapid.T) *arch.Config {
 			c.Experts.Epsilon = rapid.SampledFrom([]float64{0, 1e-2}).Draw(t, "epsilon")
 		}
 		c.Experts.Biases = !c.PlainFFN && yes("biases")
+		c.Experts.OnInput = c.Experts.Sigmoid && !c.Experts.Bias && !c.Experts.Normalize && yes("on input")
 		c.Experts.Scale = rapid.SampledFrom([]float32{0, 2.5}).Draw(t, "scale")
-		if n%2 == 0 && n >= 4 && yes("groups") {
+		if c.Experts.OnInput {
+			c.Experts.Scale = 0
+		} else if n%2 == 0 && n >= 4 && yes("groups") {
 			c.Experts.Groups = n / 2
 			least := (c.Experts.PerToken + 1) / 2
 			c.Experts.GroupsPerToken = number("groups a token", least, n/2)
@@ -271,7 +278,7 @@ func inventConfig(t *rapid.T) *arch.Config {
 	if yes("latent") {
 		c.LayerNorm, c.Multipliers, c.ValueNorm, c.Global, c.SharedKV, c.WideFFN = false, nil, false, arch.GlobalHeads{}, 0, 0
 		c.Latent = arch.Latent{KV: number("kv rank", 1, 40), Query: number("query rank", 0, 40), Value: number("value", 1, c.HeadDim), NormEps: 1e-3}
-		c.HeadNorms = false
+		c.HeadNorms, c.UnitNorm, c.Chunked = false, false, false
 		c.KVHeads, c.QKNorm, c.WholeNorm, c.FusedQKV, c.GatedAttention, c.Sinks, c.NoRope, c.SlidingWindow, c.Local = c.Heads, false, false, false, false, false, nil, 0, nil
 		c.Rope.Dim = max(2, c.Rope.Dim)
 	}

@@ -24,6 +24,7 @@ type pass struct {
 type row struct {
 	cache    *cache
 	position int   // in the cache
+	rotary   int   // in what its rotary embedding knows of
 	step     *Step // whose token it is
 	token    int   // its number among the step's tokens, or again
 	id       int
@@ -65,7 +66,7 @@ func (p *pass) end() {
 // add adds a row that stands at a position of a cache and has the rotary embedding of another.
 func (p *pass) add(k *cache, position, rotary int) {
 	i := len(p.rows)
-	p.rows = append(p.rows, row{cache: k, position: position})
+	p.rows = append(p.rows, row{cache: k, position: position, rotary: rotary})
 	for kind, r := range []arch.Rope{p.model.Config.Rope, p.model.Config.LocalRope} {
 		if kind == 1 && p.model.Config.SlidingWindow == 0 {
 			return

@@ -14,6 +14,7 @@ type Attention struct {
 	// Length, if not 0, is how many positions there are, all of which have keys and values: queries see what comes after
 	// them too, within the window as many as before them.
 	Length int
+	First  int // the first position that any query sees; at most the first query's
 	// A score is Scale·q·k, and with a Softcap cap·tanh(Scale·q·k/cap).
 	Scale, Softcap float32
 	// Sinks, if not nil, is a score of each query head that is in its softmax, but of no position.
@@ -70,7 +71,7 @@ func (k *Kernels) Attend(a *Attention, out, queries []float32, ld int, tiles Til
 	width := a.Group * a.Dim
 	last := a.last(position + n - 1)
 	switch {
-	case n < 1 || position < 0 || a.Group < 1 || a.Dim < 1 || a.Window < 0 || a.Length < 0 || a.Length > 0 && position+n > a.Length,
+	case n < 1 || position < 0 || a.Group < 1 || a.Dim < 1 || a.Window < 0 || a.First < 0 || a.First > position || a.Length < 0 || a.Length > 0 && position+n > a.Length,
 		!fits(len(queries), n, ld, width), !fits(len(out), n, ld, width),
 		len(m.queries) < n*width || len(m.all.sums) < n*a.Group*paddedDim(a.Dim),
 		tiles.At < 0, len(tiles.Pages) <= last/AttentionTile, a.Sinks != nil && len(a.Sinks) != a.Group:
@@ -101,9 +102,9 @@ func (k *Kernels) Attend(a *Attention, out, queries []float32, ld int, tiles Til
 // first is the first position that a query sees.
 func (a *Attention) first(position int) int {
 	if a.Window == 0 {
-		return 0
+		return a.First
 	}
-	return max(0, position-a.Window+1)
+	return max(a.First, position-a.Window+1)
 }
 
 // last is the last position that a query sees.

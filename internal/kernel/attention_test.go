@@ -127,6 +127,9 @@ func attentions(f func(a Attention, length int)) {
 					a.Sinks[i] = float32(i*i) - 4 // below and above the other scores
 				}
 			}
+			if c.length%10 == 0 && c.length > 100 {
+				a.First = c.length / 3
+			}
 			f(a, c.length)
 			if form == KVF32 || c.dim < 20 {
 				a.Length = c.length
@@ -368,6 +371,7 @@ func TestAttentionLengths(t *testing.T) {
 		"ld":        func() { k.Attend(&a, v, v, 7, paged, 0, 2, m) },
 		"group":     func() { k.Attend(&Attention{Dim: 4}, v, v, 8, paged, 0, 2, m) },
 		"window":    func() { k.Attend(&Attention{Dim: 4, Group: 1, Window: -1}, v, v, 8, paged, 0, 2, m) },
+		"first":     func() { k.Attend(&Attention{Dim: 4, Group: 1, First: 1}, v, v, 8, paged, 0, 2, m) },
 		"no dim":    func() { k.Attend(&Attention{Group: 1}, v, v, 8, paged, 0, 2, m) },
 		"few":       func() { NewAttentionMemory(v, 6, 4) },
 		"no rows":   func() { NewAttentionMemory(v, 0, 4) },

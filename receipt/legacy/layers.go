@@ -18,6 +18,7 @@ type Attention struct {
 	KVHeads       int     `json:"n_kv_heads"`
 	HeadDim       int     `json:"head_dim"`
 	SlidingWindow int     `json:"sliding_window,omitempty"` // keys that a query sees, 0: all before it
+	Chunked       bool    `json:"chunked,omitempty"`        // of those in the same chunk of as many positions
 	RopePairing   string  `json:"rope_pairing"`             // "interleaved" or "half_split"
 	RopeTheta     float64 `json:"rope_theta"`
 	// Projections are those of queries, keys, values and output, in the order of use;

@@ -4,7 +4,7 @@ Hugging Face transformers, computed in float64, to compare ours with.
     python3 -m venv venv && venv/bin/pip install torch transformers numpy
     venv/bin/python transformer/testdata/fixtures.py [NAME...]     # those that begin so; all without
 
-Made with transformers 5.23.0 and torch 2.15.0; Gemma 4's with transformers 5.24.0. Each fixture is a directory:
+Made with transformers 5.23.0 and 5.24.0 and torch 2.15.0. Each fixture is a directory:
 
     config.json        as save_pretrained writes it now (rope_parameters, layer_types, dtype)
     config_old.json    the same in the words of transformers 4 (rope_theta, rope_scaling, torch_dtype)
@@ -97,7 +97,7 @@ def old_spelling(config):
         return c
     rope = c.pop("rope_parameters")
     c["rope_scaling"] = None
-    if c["model_type"] in ("smollm3", "olmo3", "gpt_oss", "cohere2"):  # which are younger
+    if c["model_type"] in ("smollm3", "olmo3", "gpt_oss", "cohere2", "llama4_text"):  # which are younger
         c["layer_types"] = layer_types
     if c["model_type"] == "granitemoehybrid":
         c["layer_types"] = [{"linear_attention": "mamba", "full_attention": "attention"}[kind] for kind in layer_types]
@@ -132,12 +132,17 @@ def old_spelling(config):
 
 @contextlib.contextmanager
 def in_float64(model):
-    """Has recurrences compute in float64, too, which go to float32 whatever a model's numbers are."""
-    if not model.config.model_type.startswith(("qwen3_next", "qwen3_5", "granitemoehybrid", "falcon_h1", "nemotron_h")):
+    """Has recurrences compute in float64, too, and Llama 4's norms and rotations, which go to float32 whatever a model's numbers are."""
+    if not model.config.model_type.startswith(("qwen3_next", "qwen3_5", "granitemoehybrid", "falcon_h1", "nemotron_h", "llama4")):
         yield
         return
     with mock.patch.object(torch, "float32", torch.float64), mock.patch.object(torch.Tensor, "float", torch.Tensor.double):
         yield
+
+
+def causal(config):
+    """The class of a model; Mistral 4's is not among the automatic ones, which know only the one that sees."""
+    return hf.Mistral4ForCausalLM if isinstance(config, hf.Mistral4Config) else hf.AutoModelForCausalLM
 
 
 def fixture(name, config=None, n=24, context=64, seed=0, weights=None, store=None):
@@ -149,7 +154,8 @@ def fixture(name, config=None, n=24, context=64, seed=0, weights=None, store=Non
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     if weights is None:
-        model = hf.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        kind = causal(config)
+        model = kind._from_config(config, dtype=torch.bfloat16) if kind is hf.Mistral4ForCausalLM else kind.from_config(config, dtype=torch.bfloat16)
         randomize(model, seed)
         if store:
             tensors, more = store(model)
@@ -166,7 +172,7 @@ def fixture(name, config=None, n=24, context=64, seed=0, weights=None, store=Non
     if weights is not None:
         shutil.copy(ROOT / weights / "model.safetensors", out)
     # Experts' other implementations know no float64.
-    model = hf.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
+    model = causal(config).from_pretrained(out, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
     tokens = torch.randint(0, model.config.vocab_size, (1, n), generator=torch.Generator().manual_seed(seed + 1))
     with torch.no_grad(), in_float64(model):
         logits = model(tokens, use_cache=False).logits[0]
@@ -308,6 +314,24 @@ def main():
     fixture("glm4_moe_lite-sparse", deepseek(hf.Glm4MoeLiteConfig, v_head_dim=10, mlp_layer_types=["dense", "sparse"], norm_topk_prob=False, n_group=2, topk_group=1, rope_interleave=False),
             weights="glm4_moe_lite")
     fixture("glm4_moe_lite-tied", deepseek(hf.Glm4MoeLiteConfig, q_lora_rank=None, mlp_layer_types=["sparse", "dense", "sparse"], num_hidden_layers=3, tie_word_embeddings=True, attention_bias=True))
+    # As Llama 4 Scout and Maverick: every so manieth layer without rotary embeddings, or with an FFN; chunks, and positions where queries grow.
+    fixture("llama4_text", llama4())
+    fixture("llama4_text-two", llama4(num_experts_per_tok=2, use_qk_norm=False, attention_chunk_size=9, floor_scale=3, attn_scale=0.5), weights="llama4_text")
+    fixture("llama4_text-tied", llama4(
+        interleave_moe_layer_step=2, no_rope_layers=[0, 1, 1, 0], layer_types=["chunked_attention", "full_attention", "chunked_attention", "full_attention"],
+        num_local_experts=3, attention_bias=True, tie_word_embeddings=True, attn_temperature_tuning=False, rope_parameters=dict(
+            rope_theta=500.0, rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)))
+    fixture("llama4_text-dense", llama4(moe_layers=[1], num_hidden_layers=2, no_rope_layer_interval=2, rms_norm_eps=1e-1))
+    fixture("ministral3", ministral3())
+    fixture("ministral3-window", ministral3(sliding_window=7, rope_parameters=TEMPERED | dict(llama_4_scaling_beta=0.7, mscale_all_dim=0.5)), weights="ministral3")
+    fixture("ministral3-tied", ministral3(tie_word_embeddings=True, num_key_value_heads=2, rope_parameters=TEMPERED | dict(original_max_position_embeddings=5)))
+    fixture("mistral4", deepseek(hf.Mistral4Config, qk_nope_head_dim=6, n_group=1, topk_group=1, rope_parameters=dict(TEMPERED)))
+    fixture("mistral4-sum", deepseek(
+        hf.Mistral4Config, qk_nope_head_dim=6, n_group=1, topk_group=1, norm_topk_prob=False, rope_interleave=False,
+        rope_parameters=TEMPERED | dict(mscale_all_dim=0.5, llama_4_scaling_beta=0.9)), weights="mistral4")
+    fixture("mistral4-tied", deepseek(
+        hf.Mistral4Config, q_lora_rank=None, qk_nope_head_dim=6, n_group=1, topk_group=1, first_k_dense_replace=1, n_shared_experts=1, num_hidden_layers=3,
+        routed_scaling_factor=1.0, attention_bias=True, tie_word_embeddings=True, rope_parameters=dict(TEMPERED)))
     fixture("gpt_oss", gpt_oss())
     fixture("gpt_oss-rope", gpt_oss(
         num_experts_per_tok=3, swiglu_limit=0.5, swiglu_alpha=1.5, layer_types=["full_attention", "sliding_attention", "sliding_attention"],
@@ -404,6 +428,19 @@ def deepseek(kind, **change):
         "n_routed_experts": 6, "n_shared_experts": 2, "num_experts_per_tok": 3, "moe_intermediate_size": 13, "routed_scaling_factor": 2.5, **change}
     del config["head_dim"]
     return kind(**config)
+
+
+TEMPERED = dict(rope_theta=500.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=7, beta_fast=4.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.3)
+
+
+def ministral3(**change):
+    return hf.Ministral3Config(**{**MIXTURE, "rope_parameters": dict(TEMPERED), **change})
+
+
+def llama4(**change):
+    return hf.Llama4TextConfig(**{
+        **MIXTURE, "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 4, "intermediate_size": 13, "intermediate_size_mlp": 22, "num_local_experts": 5,
+        "attention_chunk_size": 6, "floor_scale": 5, "attn_scale": 0.3, **change})
 
 
 def gpt_oss(**change):

@@ -68,6 +68,44 @@ var decoders = []family{
 		},
 	},
 	{
+		names: []string{"seed_oss"},
+		about: "Seed-OSS: biases of queries, keys and values",
+		defaults: `{"vocab_size": 155136, "intermediate_size": 27648, "num_hidden_layers": 64, "num_attention_heads": 80, "num_key_value_heads": 8, "hidden_size": 4096, "head_dim": 128,
+			"max_position_embeddings": 524288, "attention_bias": true}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.OutBias = h.AttnOutBias
+			return nil
+		},
+	},
+	{
+		names: []string{"ernie4_5"},
+		about: "ERNIE 4.5, dense: heads that turn in neighbours",
+		defaults: `{"vocab_size": 103424, "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 18, "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 128,
+			"max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "rope_theta": 500000, "tie_word_embeddings": true}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.Rope.Interleaved = true
+			c.QKVBias, c.OutBias, c.FFNBias = h.AllBias, h.AllBias, h.AllBias
+			return nil
+		},
+	},
+	{
+		names: []string{"exaone4"},
+		about: "EXAONE 4: norms after layers only, and of query and key heads; sliding windows, and no rotary embeddings in other layers",
+		defaults: `{"vocab_size": 102400, "hidden_size": 4096, "intermediate_size": 16384, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32,
+			"rms_norm_eps": 1e-5, "sliding_window": 4096}`,
+		adjust: func(c *Config, h *hfConfig) error {
+			c.QKNorm, c.PostNorms, c.NoPreNorms = true, true, true
+			if err := c.slide(h, func(l int) bool { return (l+1)%4 != 0 }); err != nil || c.SlidingWindow == 0 {
+				return err
+			}
+			c.NoRope = make([]bool, c.Layers)
+			for l := range c.NoRope {
+				c.NoRope[l] = !c.IsLocal(l)
+			}
+			return nil
+		},
+	},
+	{
 		names:    []string{"smollm3"},
 		about:    "SmolLM 3: some layers without rotary embeddings",
 		defaults: `{"max_position_embeddings": 32768, "num_key_value_heads": 4, "rope_theta": 2000000, "no_rope_layer_interval": 4, "tie_word_embeddings": true}`,

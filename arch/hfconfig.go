@@ -36,6 +36,8 @@ type hfConfig struct {
 	AttnBias     bool    `json:"attention_bias"`
 	FFNBias      bool    `json:"mlp_bias"`
 	QKVBias      *bool   `json:"qkv_bias"`
+	AttnOutBias  bool    `json:"attention_out_bias"`
+	AllBias      bool    `json:"use_bias"`
 	UseQKNorm    bool    `json:"use_qk_norm"`
 
 	RopeTheta      float64 `json:"rope_theta"`

@@ -390,5 +390,6 @@ func parseNumber(digits string) (int, bool) {
 // families have them.
 const GateUpBias = "gate_up_proj_bias"
 
-// ExpertGateBias ends the name of the gates' biases as they are handed over.
-const ExpertGateBias = ".experts.gate_proj.bias"
+// SidewaysModule ends the name of the module of a layer's experts whose checkpoints have these as [experts, inputs, outputs],
+// too, but gates and up projections one after the other: Llama 4.
+const SidewaysModule = ".feed_forward.experts."

@@ -165,6 +165,7 @@ type tensor struct {
 	order func(row int) int
 	// change, if not nil, changes weights of a row.
 	change func(x []float32, row int)
+	aside  *sideways // what it is put together of; nil: of Tensor
 }
 
 func (e *exporter) note(format string, args ...any) {
@@ -191,6 +192,8 @@ func (o *Options) choose(t *checkpoint.Tensor) dtype.Type {
 	switch own {
 	case dtype.F64, dtype.F32, dtype.F16, dtype.BF16:
 		return own
+	case "MXFP4": // whose values are e2m1 times powers of 2
+		return dtype.BF16
 	case dtype.F8E4M3, dtype.F8E5M2:
 		if t.Type == own {
 			return own
@@ -219,6 +222,8 @@ const pieceWeights = 1 << 16
 func (e *exporter) write(w io.Writer, t *tensor) error {
 	var err error
 	switch {
+	case t.aside != nil:
+		err = e.writeAside(w, t)
 	case t.order != nil:
 		err = e.writeRows(w, t)
 	case t.to == t.Type && t.change == nil:

@@ -1,6 +1,8 @@
 package export
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -219,12 +221,55 @@ func TestWhatLlamaCppCannot(t *testing.T) {
 	}
 }
 
-// TestSidewaysExperts: experts as only gpt-oss has them are not written to safetensors in another form.
+// TestSidewaysExperts: experts that gpt-oss and Llama 4 have on their side are written so again, from a checkpoint and from a
+// model directory, and from MXFP4 as bfloat16.
 func TestSidewaysExperts(t *testing.T) {
-	_, err := File(t.Context(), family(t, "gpt_oss", nil), filepath.Join(t.TempDir(), "model.safetensors"), Options{})
-	if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "on their side") {
-		t.Error(err)
+	for _, name := range []string{"gpt_oss", "gpt_oss-mxfp4", "llama4_text", "llama4_text-tied"} {
+		dir := family(t, name, nil)
+		want := ran(t, dir)
+		paths := []string{dir}
+		if name != "gpt_oss-mxfp4" { // which no lossless file holds
+			paths = append(paths, converted(t, dir, convert.Options{Method: convert.Lossless}))
+		}
+		for _, from := range paths {
+			out := filepath.Join(t.TempDir(), "model.safetensors")
+			_, err := File(t.Context(), from, out, Options{})
+			must(t, err)
+			if got := ran(t, filepath.Dir(out)); !slices.Equal(got, want) {
+				t.Errorf("%s: other logits", name)
+			}
+			if name == "gpt_oss-mxfp4" {
+				continue
+			}
+			a, err := os.ReadFile(filepath.Join(dir, "model.safetensors"))
+			must(t, err)
+			b, err := os.ReadFile(out)
+			must(t, err)
+			if !slices.Equal(tensorsOf(t, a), tensorsOf(t, b)) {
+				t.Errorf("%s: other tensors", name)
+			}
+		}
 	}
+}
+
+// tensorsOf lists a safetensors file's tensors, sorted, with their elements.
+func tensorsOf(t *testing.T, file []byte) (list []string) {
+	t.Helper()
+	head := binary.LittleEndian.Uint64(file)
+	var entries map[string]json.RawMessage
+	must(t, json.Unmarshal(file[8:8+head], &entries))
+	delete(entries, "__metadata__")
+	for name, text := range entries {
+		var e struct {
+			DType string `json:"dtype"`
+			Shape []int  `json:"shape"`
+			Span  [2]int `json:"data_offsets"`
+		}
+		must(t, json.Unmarshal(text, &e))
+		list = append(list, fmt.Sprintf("%s %s %v %x", name, e.DType, e.Shape, sha256.Sum256(file[8+int(head):][e.Span[0]:e.Span[1]])))
+	}
+	slices.Sort(list)
+	return list
 }
 
 // TestOwnHead: a head that is stored beside the embeddings and differs counts, whatever

@@ -1,29 +1,29 @@
 package export
 
 import (
-	"fmt"
 	"io"
-	"strings"
 
-	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
 
-// writeSafetensors writes all tensors by their own names; experts one by one, where checkpoints
-// have them so.
+// writeSafetensors writes all tensors by their own names; experts one by one, or on their side, where
+// checkpoints have them so.
 func writeSafetensors(e *exporter, w io.Writer) error {
 	var tensors []*tensor
 	var entries []safetensors.Entry
-	for _, stack := range e.src.Tensors() {
-		if strings.HasSuffix(stack.Name, arch.ExpertGateBias) {
-			return fmt.Errorf("%s: transformers has experts with biases on their side only, which is not written (GGUF is): %w", stack.Name, ErrUnsupported)
-		}
+	upright, aside := layAside(e.src.Tensors())
+	for _, t := range aside {
+		t.to = e.o.choose(t.Tensor)
+		tensors = append(tensors, t)
+	}
+	for _, stack := range upright {
 		for _, t := range stack.Experts() {
-			out := &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)}
-			tensors = append(tensors, out)
-			entries = append(entries, safetensors.Entry{Name: t.Name, DType: out.to, Shape: t.Shape})
-			e.total += out.size()
+			tensors = append(tensors, &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)})
 		}
+	}
+	for _, t := range tensors {
+		entries = append(entries, safetensors.Entry{Name: t.name, DType: t.to, Shape: t.shape})
+		e.total += t.size()
 	}
 	out, err := safetensors.NewWriter(w, entries, map[string]string{"format": "pt"})
 	if err != nil {

@@ -97,7 +97,7 @@ def old_spelling(config):
         return c
     rope = c.pop("rope_parameters")
     c["rope_scaling"] = None
-    if c["model_type"] in ("smollm3", "olmo3", "gpt_oss", "cohere2", "llama4_text"):  # which are younger
+    if c["model_type"] in ("smollm3", "olmo3", "gpt_oss", "cohere2", "llama4_text", "exaone4"):  # which are younger
         c["layer_types"] = layer_types
     if c["model_type"] == "granitemoehybrid":
         c["layer_types"] = [{"linear_attention": "mamba", "full_attention": "attention"}[kind] for kind in layer_types]
@@ -133,7 +133,7 @@ def old_spelling(config):
 @contextlib.contextmanager
 def in_float64(model):
     """Has recurrences compute in float64, too, and Llama 4's norms and rotations, which go to float32 whatever a model's numbers are."""
-    if not model.config.model_type.startswith(("qwen3_next", "qwen3_5", "granitemoehybrid", "falcon_h1", "nemotron_h", "llama4")):
+    if not model.config.model_type.startswith(("qwen3_next", "qwen3_5", "granitemoehybrid", "falcon_h1", "nemotron_h", "llama4", "ernie4_5")):
         yield
         return
     with mock.patch.object(torch, "float32", torch.float64), mock.patch.object(torch.Tensor, "float", torch.Tensor.double):
@@ -240,6 +240,15 @@ def main():
     fixture("qwen3_moe", qwen3_moe(norm_topk_prob=True))
     fixture("qwen3_moe-all", qwen3_moe(num_experts_per_tok=7), weights="qwen3_moe")
     fixture("qwen3_moe-dense", qwen3_moe(mlp_only_layers=[1], attention_bias=True, num_hidden_layers=3, tie_word_embeddings=True, num_experts_per_tok=1))
+    fixture("seed_oss", seed_oss())
+    fixture("seed_oss-bias", seed_oss(attention_bias=False, attention_out_bias=True, mlp_bias=True, rms_norm_eps=1e-2))
+    fixture("seed_oss-tied", seed_oss(tie_word_embeddings=True, num_key_value_heads=2))
+    fixture("ernie4_5", ernie4_5())
+    fixture("ernie4_5-linear", ernie4_5(rms_norm_eps=1e-2, rope_parameters=dict(rope_theta=500.0, rope_type="linear", factor=4.0)), weights="ernie4_5")
+    fixture("ernie4_5-bias", ernie4_5(use_bias=True, tie_word_embeddings=False, num_key_value_heads=2))
+    fixture("exaone4", exaone4(sliding_window=6, num_hidden_layers=4, layer_types=["sliding_attention"] * 3 + ["full_attention"]))
+    fixture("exaone4-layers", exaone4(sliding_window=5, num_hidden_layers=4, layer_types=["full_attention", "sliding_attention"] * 2, rms_norm_eps=1e-2), weights="exaone4")
+    fixture("exaone4-tied", exaone4(sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True, num_key_value_heads=2))
     fixture("smollm3", smollm3())
     fixture("smollm3-interval", smollm3(no_rope_layer_interval=2, use_sliding_window=True, sliding_window=5), weights="smollm3")
     fixture("smollm3-bias", smollm3(no_rope_layers=[0, 1, 0, 1], tie_word_embeddings=True, attention_bias=True, mlp_bias=True))
@@ -397,6 +406,18 @@ def qwen2(**change):
 
 
 MIXTURE = {**SMALL, "hidden_size": 26, "intermediate_size": 22, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 10, "vocab_size": 61}
+
+
+def seed_oss(**change):
+    return hf.SeedOssConfig(**{**MIXTURE, **change})
+
+
+def ernie4_5(**change):
+    return hf.Ernie4_5Config(**{**MIXTURE, **change})
+
+
+def exaone4(**change):
+    return hf.Exaone4Config(**{**MIXTURE, **change})
 
 
 def smollm3(**change):

@@ -75,15 +75,7 @@ func mixtureOf(c *arch.Config, get func(string) []float64, router, h []float64) 
 		return w[e*n:][:n]
 	}
 	y = make([]float64, c.Hidden)
-	plus := func(weight float64, gate, up, down, gateBias, upBias, downBias []float64) {
-		h := h
-		if x.OnInput && weight != 1 { // a shared expert's is 1
-			h = slices.Clone(h)
-			for i := range h {
-				h[i] *= weight
-			}
-			weight = 1
-		}
+	plus := func(weight float64, h, gate, up, down, gateBias, upBias, downBias []float64) {
 		if c.PlainFFN {
 			gate, up = up, nil
 		}
@@ -96,12 +88,20 @@ func mixtureOf(c *arch.Config, get func(string) []float64, router, h []float64) 
 		if scales := get("router.per_expert_scale"); scales != nil {
 			weight *= scales[e]
 		}
+		h := h
+		if x.OnInput {
+			h = slices.Clone(h)
+			for i := range h {
+				h[i] *= weight
+			}
+			weight = 1
+		}
 		if both := get("mlp.experts.gate_up_proj"); both != nil {
 			both = of("mlp.experts.gate_up_proj", e)
-			plus(weight, both[:len(both)/2], both[len(both)/2:], of("mlp.experts.down_proj", e), nil, nil, nil)
+			plus(weight, h, both[:len(both)/2], both[len(both)/2:], of("mlp.experts.down_proj", e), nil, nil, nil)
 			continue
 		}
-		plus(weight, of("mlp.experts.gate_proj.weight", e), of("mlp.experts.up_proj.weight", e), of("mlp.experts.down_proj.weight", e),
+		plus(weight, h, of("mlp.experts.gate_proj.weight", e), of("mlp.experts.up_proj.weight", e), of("mlp.experts.down_proj.weight", e),
 			of("mlp.experts.gate_proj.bias", e), of("mlp.experts.up_proj.bias", e), of("mlp.experts.down_proj.bias", e))
 	}
 	if x.Shared > 0 {
@@ -113,7 +113,7 @@ func mixtureOf(c *arch.Config, get func(string) []float64, router, h []float64) 
 		if both := get("mlp.shared_expert.gate_up_proj.weight"); both != nil {
 			gate, up = both[:len(both)/2], both[len(both)/2:]
 		}
-		plus(weight, gate, up, get("mlp.shared_expert.down_proj.weight"), nil, nil, nil)
+		plus(weight, h, gate, up, get("mlp.shared_expert.down_proj.weight"), nil, nil, nil)
 	}
 	return y, closest
 }

@@ -58,6 +58,8 @@ var (
 	ErrChanged          = checkpoint.ErrChanged          // no longer the file that was listed
 	ErrDownload         = checkpoint.ErrChecksum         // a file that arrived with the wrong content
 	ErrNoRanges         = checkpoint.ErrNoRanges         // a server that does not serve parts of files
+	ErrAddress          = checkpoint.ErrAddress          // an address that is not read, such as http:// of another machine
+	ErrRoot             = checkpoint.ErrRoot             // not the model of the root that was named
 )
 
 // Errors of model directories.

@@ -113,10 +113,11 @@ type TensorDescription struct {
 type InspectOptions struct {
 	Token string // the hub's access token; empty: HF_TOKEN, or what 'hf auth login' stored
 	File  string // which of a directory's or repository's files, such as one of its GGUF files
+	Root  string // the root that a model directory must have, in hex; "" for any
 }
 
 // Inspect describes what is at path, a CDNA file, a sidecar, a model directory, a checkpoint or
-// a repository of the hub, reading headers only. A model directory whose manifest says something
+// a repository of the hub, also at an address (see [Open]), reading headers only. A model directory whose manifest says something
 // else than its files' headers is model.ErrMismatch.
 func Inspect(ctx context.Context, path string, o InspectOptions) (*Description, error) {
 	kind, err := checkpoint.Identify(path)
@@ -124,17 +125,15 @@ func Inspect(ctx context.Context, path string, o InspectOptions) (*Description, 
 		return nil, err
 	}
 	switch kind {
-	case checkpoint.Converted:
-		m, err := model.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		if err := m.CheckDerived(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.Path(model.ManifestName), err)
-		}
-		return &Description{Model: &ModelDescription{m.Manifest, m.Manifest.Uncovered()}}, nil
+	case checkpoint.Converted, checkpoint.Far:
+		return inspectAt(ctx, path, o)
 	case checkpoint.Source, checkpoint.Repository:
-		return describeCheckpoint(ctx, path, o)
+		if o.Root != "" {
+			return nil, fmt.Errorf("%s: no model directory, so it has no root: %w", path, ErrRoot)
+		}
+		return describeCheckpoint(path, o, func(so checkpoint.Options) (*checkpoint.Checkpoint, error) {
+			return checkpoint.OpenSource(ctx, path, so)
+		})
 	case checkpoint.Outliers:
 		s, err := cdna.OpenSidecar(path)
 		if err != nil {
@@ -172,6 +171,28 @@ func Inspect(ctx context.Context, path string, o InspectOptions) (*Description, 
 	return &Description{File: d}, nil
 }
 
+// inspectAt describes a model directory, or what lies far from here.
+func inspectAt(ctx context.Context, path string, o InspectOptions) (*Description, error) {
+	at, err := checkpoint.Find(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if at, err = at.Expect(o.Root); err != nil {
+		return nil, err
+	}
+	if !at.Converted() {
+		return describeCheckpoint(path, o, func(so checkpoint.Options) (*checkpoint.Checkpoint, error) { return at.Checkpoint(ctx, so) })
+	}
+	m, err := at.Model(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := m.CheckDerived(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Path(model.ManifestName), err)
+	}
+	return &Description{Model: &ModelDescription{m.Manifest, m.Manifest.Uncovered()}}, nil
+}
+
 // describeFile describes what files with and without a codebook have in common.
 func describeFile(f *cdna.Blocks) *FileDescription {
 	h := f.Header()
@@ -198,13 +219,13 @@ func describeLattice(f *cdna.Lattice) *LatticeDescription {
 
 // describeCheckpoint describes a checkpoint by its headers alone. What is not read, because
 // of how it is quantized, is described as it is stored.
-func describeCheckpoint(ctx context.Context, path string, o InspectOptions) (*Description, error) {
+func describeCheckpoint(path string, o InspectOptions, open func(checkpoint.Options) (*checkpoint.Checkpoint, error)) (*Description, error) {
 	so := checkpoint.Options{Headers: true, Token: o.Token, File: o.File}
-	src, err := checkpoint.OpenSource(ctx, path, so)
+	src, err := open(so)
 	refused := ""
 	if errors.Is(err, checkpoint.ErrQuantization) || errors.Is(err, checkpoint.ErrScale) {
 		refused, so.Stored = err.Error(), true
-		src, err = checkpoint.OpenSource(ctx, path, so)
+		src, err = open(so)
 	}
 	if err != nil {
 		return nil, err

@@ -55,6 +55,8 @@ type ModelOptions struct {
 	// Verify says when weights are checked against their hashes (--verify); "" is
 	// cdna.TrustCached: each block when it is used first.
 	Verify cdna.Policy
+	// Root, if not empty, is the root that the model directory must have, in hex (--root); else ErrRoot.
+	Root string
 }
 
 // Model is an open model with its tokenizer. All methods may be called by several
@@ -77,7 +79,8 @@ type Model struct {
 }
 
 // Open opens the model at path: a model directory that Convert made, or, dense, a Hugging
-// Face directory, a GGUF file or another checkpoint. Errors are fs.ErrNotExist;
+// Face directory, a GGUF file or another checkpoint. What lies elsewhere is read there, in ranges: at an address, https://host/dir or
+// https://host/model.gguf, or in a repository of the hub, hf://owner/name. Errors are fs.ErrNotExist; ErrAddress; ErrRoot;
 // ErrRepository; ErrNoCheckpoint; ErrNoTokenizer; ErrArchitecture and ErrConfig, if the model
 // is not supported; ErrMemory, if o.Memory is too small; ErrDraft, if o.Draft has another
 // vocabulary; ErrExpertUse, if o.ExpertUse is none of this model's; ErrProductOption; ErrChecksum or ErrMismatch for damage that is found; and ctx's.
@@ -114,7 +117,7 @@ func OpenAt(ctx context.Context, at checkpoint.Location, o ModelOptions) (*Model
 func (o *ModelOptions) options() (transformer.Options, error) {
 	options := transformer.Options{
 		Memory: o.Memory, Reserve: o.Reserve, Context: o.Context, Sequences: o.Sequences, Threads: o.Threads,
-		CacheType: o.CacheType, Canon: o.Canon, Verify: o.Verify,
+		CacheType: o.CacheType, Canon: o.Canon, Verify: o.Verify, Root: o.Root,
 	}
 	if err := options.SetExpertUse(o.ExpertUse); err != nil {
 		return options, err
@@ -136,7 +139,7 @@ func load(ctx context.Context, opening *generate.Opening, options transformer.Op
 	}
 	embedder.Fit(t.Config)
 	m := &Model{options: options, model: t, tokenizer: opening.Tokenizer, embedder: embedder, pool: generate.NewPool(t, t.Plan.Sequences)}
-	m.at, _ = opening.Location() // Load has found it
+	m.at, _ = opening.Location(ctx) // Load has found it
 	drafts := func() error { return nil }
 	if t.Draft != nil {
 		m.drafts = generate.NewPool(t.Draft, t.Plan.Sequences)

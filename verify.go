@@ -2,6 +2,7 @@ package helix
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -18,7 +19,9 @@ import (
 type VerifyOptions struct {
 	// Source, if it is not empty, is converted again with a model directory's own options, once
 	// the directory is found whole, and every file compared: proof that it came from there.
-	Source   string
+	Source string
+	// Root, if not empty, is the root that a model directory must have, in hex; else ErrRoot.
+	Root     string
 	Threads  int                                    // 0: all cores
 	Progress func(done, total int64, tensor string) // of converting again; may be nil
 	// Calibration names the text, or the statistics, that the directory was calibrated with, unless
@@ -34,20 +37,16 @@ type Verification struct {
 	Notes  []string // what no hash covers, for people
 }
 
-// Verify checks every block and file of the CDNA file, sidecar or model directory at path. It
+// Verify checks every block and file of the CDNA file, sidecar or model directory at path, or the model directory at an address (see [Open]). It
 // goes on after a bad one; its error is for what kept it from looking, such as the context.
 func Verify(ctx context.Context, path string, o VerifyOptions) (*Verification, error) {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+	m, err := openToVerify(ctx, path, o)
+	if errors.Is(err, errFile) {
+		return verifyFile(ctx, path, o.Threads)
 	}
-	if !info.IsDir() && o.Source == "" {
-		return verifyFile(ctx, path, info.Size(), o.Threads)
-	}
-	m, err := model.OpenUnverified(path) // whatever its root: all that is wrong is to be found
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +73,33 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (*Verification, e
 	return v, nil
 }
 
+// errFile reports a single file, which is verified otherwise.
+var errFile = errors.New("a file")
+
+// openToVerify opens a model directory, whatever its manifest says of its root: all that is wrong is to be found.
+func openToVerify(ctx context.Context, path string, o VerifyOptions) (*model.Model, error) {
+	if !checkpoint.IsFar(path) {
+		if info, err := os.Stat(path); err != nil {
+			return nil, err
+		} else if !info.IsDir() && o.Source == "" && o.Root == "" {
+			return nil, errFile
+		} else if o.Root == "" {
+			return model.OpenUnverified(path)
+		}
+	}
+	at, err := checkpoint.Find(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if at, err = at.Expect(o.Root); err != nil {
+		return nil, err
+	}
+	if !at.Converted() {
+		return nil, fmt.Errorf("%s: nothing in it to verify it by: %w", path, ErrNotModel)
+	}
+	return at.Model(ctx, cdna.Off)
+}
+
 // whole tells that nothing was found.
 func (v *Verification) whole() bool {
 	for _, c := range v.Checks {
@@ -84,15 +110,15 @@ func (v *Verification) whole() bool {
 	return true
 }
 
-// verifyFile verifies one file of so many bytes.
-func verifyFile(ctx context.Context, path string, size int64, threads int) (*Verification, error) {
+// verifyFile verifies one file.
+func verifyFile(ctx context.Context, path string, threads int) (*Verification, error) {
 	kind, err := checkpoint.Identify(path)
 	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
 	v := &Verification{}
-	c := model.Check{Bytes: size}
+	c := model.Check{}
 	switch kind {
 	case checkpoint.Outliers:
 		s, err := cdna.OpenSidecar(path)
@@ -125,7 +151,7 @@ func verifyFile(ctx context.Context, path string, size int64, threads int) (*Ver
 		}
 		verifyBlocks(ctx, &c, &f.Blocks, threads)
 	}
-	if c.SHA256, _, err = model.HashFile(ctx, path); err != nil {
+	if c.SHA256, c.Bytes, err = model.HashFile(ctx, path); err != nil {
 		return nil, err
 	}
 	c.Took = time.Since(start)

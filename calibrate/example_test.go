@@ -28,7 +28,7 @@ func Example() {
 	if err := demo.Extract(model); err != nil {
 		log.Fatal(err)
 	}
-	at, err := checkpoint.Find(model)
+	at, err := checkpoint.Find(context.Background(), model)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func located(t testing.TB, path string) checkpoint.Location {
 	t.Helper()
-	at, err := checkpoint.Find(path)
+	at, err := checkpoint.Find(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func TestSources(t *testing.T) {
 	}
 	find := func(path string) checkpoint.Location {
 		t.Helper()
-		at, err := checkpoint.Find(path)
+		at, err := checkpoint.Find(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

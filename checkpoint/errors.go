@@ -8,6 +8,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/internal/torch"
+	"github.com/helix-substrate/helix-substrate/internal/web"
 	"github.com/helix-substrate/helix-substrate/storage"
 )
 
@@ -59,7 +60,10 @@ var (
 	ErrNPYSize = npy.ErrSize
 )
 
-// Errors of the Hugging Face hub.
+// ErrAddress reports the address of a web server that is not read.
+var ErrAddress = web.ErrAddress
+
+// Errors of the Hugging Face hub and of web servers.
 var (
 	// ErrEndpoint reports an HF_ENDPOINT that is not the address of a server.
 	ErrEndpoint = hub.ErrEndpoint

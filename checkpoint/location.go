@@ -27,12 +27,18 @@ const (
 	Lattice    Kind = "lattice matrix"      // of package cdna
 	Outliers   Kind = "sidecar"             // of package cdna
 	Repository Kind = "repository of a hub" // no path here, and named as one
+	Far        Kind = "model far from here" // named by an address, or behind hf://
 )
 
 // Identify tells what a user means by name, by what it begins with: the one answer for all
 // that take a path. Of a source nothing is checked yet: see Open. What is not there and does
 // not read as a repository is fs.ErrNotExist.
+//
+// What lies far from here (see IsFar) is Far, which Find looks into, but for addresses of the hub.
 func Identify(name string) (Kind, error) {
+	if strings.HasPrefix(name, hubScheme) || IsFar(name) && !IsRepository(name) {
+		return Far, nil
+	}
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && IsRepository(name):
@@ -66,12 +72,18 @@ type Location struct {
 
 	found     string // what it is called in messages: of a path, the one of what was found there
 	converted bool
+	root      string // that a model directory must have, in hex; "" for any
 }
 
 // Find finds the model at a path on disk: a directory, of which the model may be one GGUF
 // file (several are ErrUnknown), a file, or a repository in the hub's cache, models--OWNER--NAME,
-// of which it is the snapshot. What is not there is fs.ErrNotExist.
-func Find(path string) (Location, error) {
+// of which it is the snapshot. What is not there is fs.ErrNotExist. Of a name that IsFar it finds the model where
+// it lies, to be read in ranges: at https:// (http:// of this machine, insecure+http:// of others) a file or a model directory,
+// behind hf:// a repository of the hub. Errors of that are ErrAddress, ErrUnknown and the hub's.
+func Find(ctx context.Context, path string) (Location, error) {
+	if IsFar(path) {
+		return findFar(ctx, path)
+	}
 	found, err := snapshot(path)
 	if err != nil {
 		return Location{}, err
@@ -83,7 +95,7 @@ func Find(path string) (Location, error) {
 	if !info.IsDir() {
 		return Location{Place: storage.Dir(filepath.Dir(found)), Name: path, File: filepath.Base(found), found: found}, nil
 	}
-	l, err := At(context.Background(), storage.Dir(found), found)
+	l, err := At(ctx, storage.Dir(found), found)
 	l.Name = path
 	return l, err
 }
@@ -112,8 +124,16 @@ func At(ctx context.Context, place storage.Place, name string) (Location, error)
 func (l Location) Converted() bool { return l.converted }
 
 // Model opens a model directory; if verify is cdna.Off, no hash is compared. Errors are those
-// of model.OpenPlace.
+// of model.OpenPlace and ErrRoot.
 func (l Location) Model(ctx context.Context, verify cdna.Policy) (*model.Model, error) {
+	m, err := l.model(ctx, verify)
+	if err != nil {
+		return nil, err
+	}
+	return m, l.checkRoot(ctx, m)
+}
+
+func (l Location) model(ctx context.Context, verify cdna.Policy) (*model.Model, error) {
 	dir, onDisk := l.Place.(storage.Dir)
 	switch {
 	case onDisk && verify == cdna.Off:

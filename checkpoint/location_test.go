@@ -51,19 +51,19 @@ func TestIdentify(t *testing.T) {
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "a-Q4_0.gguf"), nil, 0o644))
-	at, err := checkpoint.Find(dir)
+	at, err := checkpoint.Find(t.Context(), dir)
 	if err != nil || at.File != "a-Q4_0.gguf" || at.Name != dir || at.Converted() {
 		t.Errorf("%+v, %v", at, err)
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "b-Q4_0.gguf"), nil, 0o644))
-	if _, err := checkpoint.Find(dir); !errors.Is(err, checkpoint.ErrUnknown) {
+	if _, err := checkpoint.Find(t.Context(), dir); !errors.Is(err, checkpoint.ErrUnknown) {
 		t.Errorf("two models: %v", err)
 	}
-	if at, err := checkpoint.Find(filepath.Join(dir, "b-Q4_0.gguf")); err != nil || at.File != "b-Q4_0.gguf" || at.Dir() != dir {
+	if at, err := checkpoint.Find(t.Context(), filepath.Join(dir, "b-Q4_0.gguf")); err != nil || at.File != "b-Q4_0.gguf" || at.Dir() != dir {
 		t.Errorf("%+v, %v", at, err)
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "manifest.json"), nil, 0o644))
-	if at, err := checkpoint.Find(dir); err != nil || !at.Converted() || at.File != "" {
+	if at, err := checkpoint.Find(t.Context(), dir); err != nil || !at.Converted() || at.File != "" {
 		t.Errorf("%+v, %v", at, err)
 	}
 }

@@ -14,9 +14,14 @@ import (
 var hubHosts = []string{"huggingface.co", "www.huggingface.co", "hf.co"}
 
 // reference reads what a user calls a repository: owner/name, owner/name@revision,
-// owner/name:Q4_K_M (a GGUF file by its quantization), all also behind hf.co/, and addresses of
+// owner/name:Q4_K_M (a GGUF file by its quantization), all also behind hf.co/ and hf://, and addresses of
 // the hub's pages and files. file is the one of its files that is meant, empty if none is said.
 func reference(name string) (repo hub.Repo, file string, ok bool) {
+	if text, ok := strings.CutPrefix(name, hubScheme); ok {
+		text, file, _ = strings.Cut(text, ":")
+		repo, err := hub.ParseRepo(text)
+		return repo, file, err == nil
+	}
 	text, address := strings.CutPrefix(name, "https://")
 	if !address {
 		text, address = strings.CutPrefix(name, "http://")

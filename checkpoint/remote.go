@@ -17,6 +17,12 @@ type remotePlace struct {
 	window *ranges.Window
 }
 
+// Fetched returns how many bytes have come from the hub so far.
+func (p *remotePlace) Fetched() int64 { return p.window.Fetched() }
+
+// Buffer is the window.
+func (p *remotePlace) Buffer() int64 { return p.window.Bytes() }
+
 // Open asks for nothing yet.
 func (p *remotePlace) Open(_ context.Context, name string) (storage.File, error) {
 	f, err := p.file(name)

@@ -202,7 +202,7 @@ func (c *conversion) measureAgain(ctx context.Context, m *model.Model, built *mo
 	if err != nil {
 		return err
 	}
-	at, err := checkpoint.Find(m.Dir)
+	at, err := checkpoint.Find(ctx, m.Dir)
 	if err != nil {
 		return err
 	}

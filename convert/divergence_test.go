@@ -139,7 +139,7 @@ func windows(t *testing.T, statistics string) (summed, held [][]int) {
 func divergence(t *testing.T, src, dir string, windows [][]int) float64 {
 	t.Helper()
 	find := func(path string) checkpoint.Location {
-		at, err := checkpoint.Find(path)
+		at, err := checkpoint.Find(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func TestCorrectDrift(t *testing.T) {
 	if math.Abs(on.BitsPerWeight-off.BitsPerWeight) > 0.01 {
 		t.Errorf("%.3f bits a weight, %.3f without", on.BitsPerWeight, off.BitsPerWeight)
 	}
-	at, err := checkpoint.Find(src)
+	at, err := checkpoint.Find(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestCorrectDrift(t *testing.T) {
 		t.Fatal(err)
 	}
 	divergence := func(path string) float64 {
-		at, err := checkpoint.Find(path)
+		at, err := checkpoint.Find(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

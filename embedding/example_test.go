@@ -13,7 +13,7 @@ import (
 // A text's vector, from the states that a model has for its tokens.
 func Example() {
 	ctx := context.Background()
-	at, err := checkpoint.Find("testdata/models/mean")
+	at, err := checkpoint.Find(ctx, "testdata/models/mean")
 	if err != nil {
 		log.Fatal(err)
 	}

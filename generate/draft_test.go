@@ -19,7 +19,7 @@ import (
 // located is where the model at a path lies.
 func located(t *testing.T, path string) checkpoint.Location {
 	t.Helper()
-	at, err := checkpoint.Find(path)
+	at, err := checkpoint.Find(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ type Embedder struct {
 // Embedder reads how the model makes vectors of texts, before its memory is planned. What is wrong with its files is an error when
 // a vector is asked for: other uses of the model do not look at them. Errors are the context's.
 func (o *Opening) Embedder(ctx context.Context) (*Embedder, error) {
-	at, err := o.Location()
+	at, err := o.Location(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (e absent) Is(target error) bool { return target == ErrNoTokenizer }
 // OpenTokenizer opens the tokenizer of a model directory, a Hugging Face directory, a
 // file of weights in one, or a GGUF file. Errors are ErrNoTokenizer and those of reading.
 func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	at, err := checkpoint.Find(path)
+	at, err := checkpoint.Find(context.Background(), path)
 	if err != nil {
 		return nil, err
 	}

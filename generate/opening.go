@@ -40,7 +40,7 @@ type Opening struct {
 // ErrDraft, if the options have a draft with another vocabulary, those of reading, and the
 // context's. Load or Close ends the opening.
 func Begin(ctx context.Context, path string, options transformer.Options) (*Opening, error) {
-	if checkpoint.IsRepository(path) {
+	if checkpoint.IsRepository(path) && !checkpoint.IsFar(path) {
 		return nil, repositoryError(path)
 	}
 	return BeginIDs(path, options).withTokenizer(ctx)
@@ -67,7 +67,7 @@ func (o *Opening) openTokenizer(ctx context.Context) error {
 	if err := o.options.Check(); err != nil {
 		return err
 	}
-	at, err := o.Location()
+	at, err := o.Location(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,12 +85,17 @@ func (o *Opening) openTokenizer(ctx context.Context) error {
 }
 
 // Location is where the model lies, which is found out once.
-func (o *Opening) Location() (checkpoint.Location, error) {
-	var err error
+func (o *Opening) Location(ctx context.Context) (checkpoint.Location, error) {
 	if o.at.Place == nil {
-		o.at, err = checkpoint.Find(o.path)
+		at, err := checkpoint.Find(ctx, o.path)
+		if err != nil {
+			return at, err
+		}
+		if o.at, err = at.Expect(o.options.Root); err != nil {
+			return at, err
+		}
 	}
-	return o.at, err
+	return o.at, nil
 }
 
 // BeginIDs is Begin for a model of which the tokenizer is not needed, or not there.
@@ -105,7 +110,7 @@ func BeginIDs(path string, options transformer.Options) *Opening {
 type repositoryError string
 
 func (e repositoryError) Error() string {
-	return fmt.Sprintf("no path %s here; if it is a repository of the hub, convert it first: helix-substrate convert %[1]s -o DIR", string(e))
+	return fmt.Sprintf("no path %s here; if it is a repository of the hub, convert it first: helix-substrate convert %[1]s -o DIR; one that holds a model directory is hf://%[1]s", string(e))
 }
 
 func (e repositoryError) Is(target error) bool { return target == ErrRepository }
@@ -255,7 +260,7 @@ func (o *Opening) Plan(ctx context.Context) (*transformer.Plan, error) {
 }
 
 func (o *Opening) plan(ctx context.Context, options transformer.Options) (*transformer.Plan, error) {
-	at, err := o.Location()
+	at, err := o.Location(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -269,7 +274,7 @@ func (o *Opening) Close() { o.limited() }
 // which names the smallest limit that would do, and ErrVocabulary.
 func (o *Opening) Load(ctx context.Context) (*transformer.Model, error) {
 	defer o.Close()
-	at, err := o.Location()
+	at, err := o.Location(ctx)
 	if err != nil {
 		return nil, err
 	}

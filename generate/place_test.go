@@ -196,7 +196,7 @@ func TestAnyPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{convertDemo(t), original} {
-		here, err := checkpoint.Find(dir)
+		here, err := checkpoint.Find(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,8 +61,9 @@ type Measurements struct {
 	Executor   Executor          `json:"executor"`
 	Memory     Memory            `json:"memory"`
 	Experts    *Experts          `json:"experts,omitempty"`
-	Paths      map[string]string `json:"paths,omitempty"`  // of inputs and outputs, as the user gave them
-	Detail     json.RawMessage   `json:"detail,omitempty"` // of the operation, such as a StreamXW
+	Fetched    int64             `json:"fetched_bytes,omitempty"` // of a model that lies elsewhere
+	Paths      map[string]string `json:"paths,omitempty"`         // of inputs and outputs, as the user gave them
+	Detail     json.RawMessage   `json:"detail,omitempty"`        // of the operation, such as a StreamXW
 	// Whole is, of a receipt whose claims are private, the receipt_sha256 of the one that has all; "" if there is none.
 	Whole string `json:"whole_sha256,omitempty"`
 }

@@ -38,7 +38,7 @@ func (m *Model) made(c receipt.ModelClaim) bool {
 // with weights, or the GGUF file or its parts. The tokenizer's hash is that of the file that
 // generate.OpenTokenizer reads the vocabulary from.
 func Fingerprint(ctx context.Context, path string, verify cdna.Policy) (*Model, error) {
-	at, err := checkpoint.Find(path)
+	at, err := checkpoint.Find(ctx, path)
 	if err != nil {
 		return nil, err
 	}

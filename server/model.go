@@ -109,7 +109,7 @@ func open(ctx context.Context, path string, o ModelOptions, against func(*transf
 		return nil, err
 	}
 	t := opening.Tokenizer
-	at, err := opening.Location()
+	at, err := opening.Location(ctx)
 	if err != nil {
 		opening.Close()
 		return nil, err

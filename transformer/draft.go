@@ -12,7 +12,7 @@ import (
 // SetDraft sets Draft to the model at path, if there is one; "" is none. What is not there is fs.ErrNotExist.
 func (o *Options) SetDraft(path string) (err error) {
 	if path != "" {
-		o.Draft, err = checkpoint.Find(path)
+		o.Draft, err = checkpoint.Find(context.Background(), path)
 	}
 	return err
 }

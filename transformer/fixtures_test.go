@@ -133,7 +133,7 @@ func TestFixtureBits(t *testing.T) {
 // located finds the model at a path.
 func located(t testing.TB, path string) checkpoint.Location {
 	t.Helper()
-	at, err := checkpoint.Find(path)
+	at, err := checkpoint.Find(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

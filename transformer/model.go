@@ -64,6 +64,8 @@ type Options struct {
 	// their hashes; empty means cdna.TrustCached. Every other file is checked when it is
 	// read, unless it is cdna.Off: then no hash is compared at all.
 	Verify cdna.Policy
+	// Root, if not empty, is the root that the model directory must have, in hex; else checkpoint.ErrRoot.
+	Root string
 }
 
 // Model is an open model: its weights, resident or streamed as the plan says. It is safe
@@ -109,7 +111,7 @@ type frequencies struct {
 // Under a limit Open sets the collector's, which is to stay as it is until Close (see package
 // memory).
 func Open(ctx context.Context, path string, o Options) (*Model, error) {
-	at, err := checkpoint.Find(path)
+	at, err := checkpoint.Find(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +121,10 @@ func Open(ctx context.Context, path string, o Options) (*Model, error) {
 // OpenAt is Open for a model wherever it lies, such as in an object store: checkpoint.At finds
 // it there.
 func OpenAt(ctx context.Context, at checkpoint.Location, o Options) (*Model, error) {
+	at, o, err := o.of(at)
+	if err != nil {
+		return nil, err
+	}
 	limit := memory.Allowed(o.Memory)
 	limited := limit.Begin()
 	src, err := openSource(ctx, at, o.Verify)
@@ -134,6 +140,13 @@ func OpenAt(ctx context.Context, at checkpoint.Location, o Options) (*Model, err
 	}
 	m.limited = limited
 	return m, nil
+}
+
+// of returns the options for a model: what reading it holds is reserved, and its root is fixed.
+func (o Options) of(at checkpoint.Location) (checkpoint.Location, Options, error) {
+	o.Reserve += at.Buffer() + o.Draft.Buffer()
+	at, err := at.Expect(o.Root)
+	return at, o, err
 }
 
 // configure returns a source's configuration. A head that is stored beside the embeddings and

@@ -428,7 +428,7 @@ func (p *Plan) Totals() map[string]int64 {
 
 // PlanFor plans a model without opening its weights, with the errors of [Open].
 func PlanFor(ctx context.Context, path string, o Options) (*Plan, error) {
-	at, err := checkpoint.Find(path)
+	at, err := checkpoint.Find(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -437,6 +437,10 @@ func PlanFor(ctx context.Context, path string, o Options) (*Plan, error) {
 
 // PlanAt is PlanFor for a model wherever it lies, as OpenAt.
 func PlanAt(ctx context.Context, at checkpoint.Location, o Options) (*Plan, error) {
+	at, o, err := o.of(at)
+	if err != nil {
+		return nil, err
+	}
 	limit := memory.Allowed(o.Memory)
 	defer limit.Begin()()
 	src, err := openSource(ctx, at, o.Verify)

@@ -66,7 +66,7 @@ type blockFile interface {
 // checkpoints of other kinds.
 func openSource(ctx context.Context, at checkpoint.Location, verify cdna.Policy) (source, error) {
 	if at.Converted() {
-		return openCompressed(ctx, at, verify)
+		return openCompressed(ctx, at, at.Policy(verify))
 	}
 	return openDense(ctx, at)
 }

@@ -48,7 +48,7 @@ func (c *forwardCommand) Run(env *environment) error {
 	defer l.close()
 	var of *record.Model
 	if c.wanted() {
-		if of, err = c.fingerprint(env, c.Dir); err != nil {
+		if of, err = c.fingerprintOf(env, l); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ type inspectCommand struct {
 	Path   string `input:"model" arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar, a model directory, or a checkpoint as for convert: of a repository, headers are read in ranges."`
 	Token  string `text:"" name:"token" placeholder:"T" help:"The hub's access token (default: HF_TOKEN, or what 'hf auth login' stored)."`
 	File   string `text:"" name:"file" placeholder:"NAME" help:"Which of a directory's or repository's files, such as one of its GGUF files."`
+	Root   string `text:"" name:"root" placeholder:"SHA256" help:"The root that a model directory must have, known from elsewhere."`
 	Blocks bool   `name:"blocks" help:"List a file's blocks too."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
@@ -23,7 +24,7 @@ func (c *inspectCommand) Help() string {
 }
 
 func (c *inspectCommand) Run(env *environment) error {
-	d, err := helix.Inspect(env.ctx, c.Path, helix.InspectOptions{Token: c.Token, File: c.File})
+	d, err := helix.Inspect(env.ctx, c.Path, helix.InspectOptions{Token: c.Token, File: c.File, Root: c.Root})
 	if err != nil {
 		return err
 	}

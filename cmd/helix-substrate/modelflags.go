@@ -19,6 +19,7 @@ type modelFlags struct {
 	Threads int         `name:"threads" help:"Workers; 0 means all cores. Results do not depend on it."`
 	CPU     string      `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
 	Experts string      `input:"file" name:"expert-use" placeholder:"FILE" help:"How often each expert of a mixture is chosen, as run --learn-experts wrote it: where not all fit into memory, those chosen most are held. The text is the same."`
+	Root    string      `text:"" name:"root" placeholder:"SHA256" help:"The root that the model directory must have, known from elsewhere: whoever serves another model is found out."`
 	verifyFlag
 }
 
@@ -28,7 +29,7 @@ func (f *modelFlags) options() (o helix.EngineOptions, err error) {
 		return o, usageError("--context and --threads must not be negative")
 	}
 	o.Memory, o.Context, o.Chunk, o.Threads, o.CPU = int64(f.Memory), f.Context, f.Chunk, f.Threads, f.CPU
-	o.Verify = helix.VerifyPolicy(f.Verify)
+	o.Verify, o.Root = helix.VerifyPolicy(f.Verify), f.Root
 	set(&o.CacheType, f.Cache)
 	set(&o.Canon, f.Canon)
 	err = o.SetExpertUse(f.Experts)
@@ -89,7 +90,7 @@ func (f *modelFlags) finishModel(env *environment, o *generate.Opening, path str
 	if warning := m.ContextWarning(path); warning != "" {
 		env.note(warning)
 	}
-	return &loaded{model: m, tokenizer: o.Tokenizer}, nil
+	return &loaded{model: m, tokenizer: o.Tokenizer, opening: o}, nil
 }
 
 // load opens a model and its tokenizer, for a verb that reads no text before.
@@ -117,9 +118,10 @@ func (f *modelFlags) openModel(env *environment, path string, open func(context.
 // loaded is a model ready to run.
 type loaded struct {
 	model     *helix.Engine
-	session   *helix.Session   // nil where a pool has it
-	tokenizer *helix.Tokenizer // nil where only ids are read
-	drafts    *generate.Pool   // of the draft's sessions; nil without one
+	session   *helix.Session    // nil where a pool has it
+	tokenizer *helix.Tokenizer  // nil where only ids are read
+	opening   *generate.Opening // which knows where the model lies
+	drafts    *generate.Pool    // of the draft's sessions; nil without one
 }
 
 func (l *loaded) close() {

@@ -117,7 +117,7 @@ func (c *runCommand) newReceipt(env *environment, l *loaded, stop []int) (*recor
 	}
 	var of *record.Model
 	if c.receiptWanted() {
-		if of, err = c.fingerprint(env, c.Dir); err != nil {
+		if of, err = c.fingerprintOf(env, l); err != nil {
 			return nil, err
 		}
 	}
@@ -200,7 +200,14 @@ func (r *running) finish(out *record.Output) error {
 		return err
 	}
 	peak, memory := r.c.peakMemory()
-	r.receipt.Measurements.Memory.PeakRSS = peak
+	at, err := r.loaded.opening.Location(r.env.ctx)
+	if err != nil {
+		return err
+	}
+	r.receipt.Measurements.Memory.PeakRSS, r.receipt.Measurements.Fetched = peak, at.Fetched()
+	if n := at.Fetched(); n > 0 {
+		memory += "; fetched " + size(n)
+	}
 	if r.c.receiptWanted() {
 		e, err := r.receipt.Receipt(time.Now())
 		if err != nil {

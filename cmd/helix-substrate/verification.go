@@ -18,6 +18,15 @@ func (f *verifyFlag) policy(env *environment) helix.VerifyPolicy {
 	return helix.VerifyPolicy(f.Verify)
 }
 
+// fingerprintOf tells which model was loaded, from where that was found.
+func (f *verifyFlag) fingerprintOf(env *environment, l *loaded) (*record.Model, error) {
+	at, err := l.opening.Location(env.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return record.FingerprintAt(env.ctx, at, helix.VerifyPolicy(f.Verify))
+}
+
 // fingerprint tells which model is at path.
 func (f *verifyFlag) fingerprint(env *environment, path string) (*record.Model, error) {
 	return record.Fingerprint(env.ctx, path, helix.VerifyPolicy(f.Verify))

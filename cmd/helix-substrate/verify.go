@@ -15,6 +15,7 @@ type verifyCommand struct {
 	Rebuild    string `input:"model" name:"rebuild" placeholder:"SRC" help:"Convert SRC again with the directory's own options and compare every file: proves that it came from SRC."`
 	Calibrate  string `input:"file" name:"calibrate" placeholder:"FILE" help:"With --rebuild: the text that the directory was calibrated with, unless it was the built-in one."`
 	Statistics string `input:"file" name:"statistics" placeholder:"FILE" help:"With --rebuild: the statistics that the directory was calibrated by, instead of measuring them again."`
+	Root       string `text:"" name:"root" placeholder:"SHA256" help:"The root that the model directory must have, known from elsewhere."`
 	Threads    int    `name:"threads" help:"Workers; 0 means all cores."`
 	receiptFlags
 	JSON bool `name:"json" help:"Print a JSON report."`
@@ -55,7 +56,7 @@ func (c *verifyCommand) Run(env *environment) error {
 	defer rec.Abort()
 	progress, calibration := newProgress(env.stderr), newProgress(env.stderr)
 	v, err := helix.Verify(env.ctx, c.Path, helix.VerifyOptions{
-		Source: c.Rebuild, Threads: c.Threads, Progress: progress.update,
+		Source: c.Rebuild, Root: c.Root, Threads: c.Threads, Progress: progress.update,
 		Calibration: convert.Calibration{Text: c.Calibrate, Statistics: c.Statistics, Progress: calibration.calibrating},
 	})
 	calibration.finish()

@@ -200,8 +200,25 @@ func (r *Reader) readAhead(index int64) {
 	}
 }
 
+// Ahead begins to fetch n bytes from off on, which will be read soon, as far as the window has
+// room; it does not wait.
+func (r *Reader) Ahead(off, n int64) {
+	r.window.mu.Lock()
+	defer r.window.mu.Unlock()
+	if r.ctx.Err() != nil || r.failure.Load() != nil {
+		return
+	}
+	for i := max(0, off) / chunkSize; i*chunkSize < min(off+n, r.Size()); i++ {
+		if r.window.chunks[chunkKey{r, i}] == nil {
+			r.request(i, false)
+		}
+	}
+}
+
 // fetch fills successive chunks; readers get each as soon as it is full.
 func (r *Reader) fetch(chunks []*chunk) {
+	r.window.requests <- struct{}{}
+	defer func() { <-r.window.requests }()
 	tries := Tries{Policy: r.retry}
 	filled, since := 0, 0 // bytes of chunks[0], and how many when failures were last forgiven
 	for len(chunks) > 0 {
@@ -242,6 +259,7 @@ func (r *Reader) fill(chunks []*chunk, filled int) ([]*chunk, int, error) {
 		c := chunks[0]
 		n, err := io.ReadFull(content, c.data[filled:])
 		r.fetched.Add(int64(n))
+		r.window.fetched.Add(int64(n))
 		filled += n
 		if filled < len(c.data) {
 			if err == io.EOF || err == io.ErrUnexpectedEOF {

@@ -1,9 +1,18 @@
 package ranges
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// chunkSize is the unit of a Window: what a first read fetches.
-const chunkSize = 256 << 10
+// chunkSize is the unit of a Window.
+const chunkSize = FirstRead
+
+// FirstRead is how many bytes the first read of a file fetches.
+const FirstRead = 256 << 10
+
+// mostRequests is how many requests for a window are under way at a time.
+const mostRequests = 16
 
 // DefaultWindow is the size in bytes of the Window that New makes where it is given none.
 const DefaultWindow = 32 << 20
@@ -19,6 +28,9 @@ type Window struct {
 	chunks  map[chunkKey]*chunk
 	clock   uint64        // counts fetched chunks
 	changed chan struct{} // closed when a chunk may have become free
+
+	requests chan struct{} // holds one for each request under way
+	fetched  atomic.Int64
 }
 
 type chunkKey struct {
@@ -47,8 +59,13 @@ func NewWindow(bytes int64) *Window {
 		limit:   int(max(8, min(bytes/chunkSize, 1<<20))),
 		chunks:  map[chunkKey]*chunk{},
 		changed: make(chan struct{}),
+
+		requests: make(chan struct{}, mostRequests),
 	}
 }
+
+// Fetched returns how many bytes have come into the window so far.
+func (w *Window) Fetched() int64 { return w.fetched.Load() }
 
 // Bytes returns the most that the window ever holds.
 func (w *Window) Bytes() int64 { return int64(w.limit) * chunkSize }

@@ -1,0 +1,178 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/internal/hub"
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
+	"github.com/helix-substrate/helix-substrate/internal/web"
+	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/storage"
+)
+
+// hubScheme is before the name of a repository whose files are to be read where they lie.
+const hubScheme = "hf://"
+
+// IsFar tells a name that says where a model lies, far from here: an address, or a repository behind hf://.
+func IsFar(name string) bool { return web.Is(name) || strings.HasPrefix(name, hubScheme) }
+
+// far is a place whose files are fetched in ranges.
+type far interface {
+	Fetched() int64 // bytes of content that have come
+	Buffer() int64  // the most that reading holds on the Go heap
+}
+
+// findFar finds the model that a name means, far from here, and fixes the root of a model directory:
+// whatever the server says later, opening compares with that.
+func findFar(ctx context.Context, name string) (l Location, err error) {
+	if repo, file, ok := reference(name); ok {
+		l, err = findRepository(ctx, name, repo, file)
+	} else if web.Is(name) {
+		l, err = findWeb(ctx, name)
+	} else {
+		err = fmt.Errorf("%s: %w", name, hub.ErrRepo)
+	}
+	if err != nil || !l.converted {
+		return l, err
+	}
+	m, err := model.OpenPlaceUnverified(ctx, l.Place, l.found)
+	if err != nil {
+		return l, err
+	}
+	l.root, err = m.Root(ctx)
+	return l, err
+}
+
+// findRepository finds the model in a repository of the hub, which is read in ranges, or from the cache where
+// the hub is not to be asked.
+func findRepository(ctx context.Context, name string, repo hub.Repo, file string) (Location, error) {
+	client, err := hub.FromEnvironment()
+	if err != nil {
+		return Location{}, err
+	}
+	snapshot, err := client.Snapshot(ctx, repo)
+	if err != nil {
+		return Location{}, fmt.Errorf("%s: %w", name, err)
+	}
+	place := repositoryPlace{client: client, snapshot: snapshot}
+	var read storage.Place = &remotePlace{place, ranges.NewWindow(ranges.DefaultWindow)}
+	if client.Offline {
+		read = &cachedPlace{repositoryPlace: place}
+	}
+	if file != "" {
+		return Location{Place: read, Name: name, File: file, found: read.Path(file)}, nil
+	}
+	l, err := At(ctx, read, repo.String())
+	l.Name = name
+	return l, err
+}
+
+// findWeb finds the model at an address: a file, which its name tells, or else a model directory.
+func findWeb(ctx context.Context, name string) (Location, error) {
+	d, last, err := web.Open(name, web.Options{})
+	if err != nil {
+		return Location{}, err
+	}
+	switch {
+	case last == model.ManifestName:
+	case isWeights(last):
+		return Location{Place: d, Name: name, File: last, found: d.Path(last)}, nil
+	case last != "":
+		d = d.Below(last)
+	}
+	m, err := model.OpenPlaceUnverified(ctx, d, name)
+	if errors.Is(err, model.ErrNotModel) {
+		return Location{}, fmt.Errorf("%s: no model directory, which has a %s, nor the address of a .gguf or .safetensors file: %w", name, model.ManifestName, ErrUnknown)
+	}
+	if err != nil {
+		return Location{}, err
+	}
+	names, err := m.Names(ctx)
+	if err != nil {
+		return Location{}, err
+	}
+	names = append(names, model.ManifestName)
+	slices.Sort(names)
+	return Location{Place: &listed{d, names}, Name: name, found: strings.TrimSuffix(d.Path("."), "/"), converted: true}, nil
+}
+
+// listed is a model directory at a web server, of which only the files are asked for that its manifest lists.
+type listed struct {
+	*web.Directory
+	names []string // sorted
+}
+
+// Names lists the manifest's files.
+func (l *listed) Names(context.Context) ([]string, error) { return slices.Clone(l.names), nil }
+
+// Open opens a file of the manifest's; any other is fs.ErrNotExist.
+func (l *listed) Open(ctx context.Context, name string) (storage.File, error) {
+	if _, ok := slices.BinarySearch(l.names, name); !ok {
+		return nil, fmt.Errorf("%s: not in the manifest: %w", l.Path(name), fs.ErrNotExist)
+	}
+	return l.Directory.Open(ctx, name)
+}
+
+// Fetched returns how many bytes have come from where the model lies, 0 where that is here.
+func (l Location) Fetched() int64 {
+	if p, ok := l.Place.(far); ok {
+		return p.Fetched()
+	}
+	return 0
+}
+
+// Buffer returns what reading the model holds on the Go heap at most, beside what its readers keep: 0 where it lies here.
+func (l Location) Buffer() int64 {
+	if p, ok := l.Place.(far); ok {
+		return p.Buffer()
+	}
+	return 0
+}
+
+// Policy returns the policy by which blocks are verified, of the one that is wanted: where each read may be answered
+// by another server, one that was verified on first use is verified each time.
+func (l Location) Policy(verify cdna.Policy) cdna.Policy {
+	if _, ok := l.Place.(far); ok && (verify == "" || verify == cdna.TrustCached) {
+		return cdna.Always
+	}
+	return verify
+}
+
+// ErrRoot reports a model that is not the one whose root was named.
+var ErrRoot = errors.New("not the model of that root")
+
+// Expect returns the location of the same model, of which opening fails with ErrRoot unless its root is the one given, in hex;
+// "" is any. A model that was not converted has none.
+func (l Location) Expect(root string) (Location, error) {
+	switch root = strings.ToLower(root); {
+	case root == "":
+		return l, nil
+	case !l.converted:
+		return l, fmt.Errorf("%s: no model directory, so it has no root: %w", l.Name, ErrRoot)
+	case l.root != "" && l.root != root:
+		return l, fmt.Errorf("%s: its root is %s, not %s: %w", l.found, l.root, root, ErrRoot)
+	}
+	l.root = root
+	return l, nil
+}
+
+// checkRoot compares an open model's root with the one that it must have.
+func (l Location) checkRoot(ctx context.Context, m *model.Model) error {
+	if l.root == "" {
+		return nil
+	}
+	root, err := m.Root(ctx)
+	if err != nil {
+		return err
+	}
+	if root != l.root {
+		return fmt.Errorf("%s: its root is %s, not %s: %w", l.found, root, l.root, ErrRoot)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"path"
+	"strings"
+	"unicode"
+
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
+)
+
+// ErrAddress reports an address that is not read.
+var ErrAddress = errors.New("not an address that is read; write https://host/path")
+
+// insecure is the word before http:// that has hosts read without encryption.
+const insecure = "insecure+"
+
+// Is tells what is meant as an address of a web server.
+func Is(name string) bool {
+	rest := strings.TrimPrefix(name, insecure)
+	return strings.HasPrefix(rest, "http://") || strings.HasPrefix(rest, "https://")
+}
+
+// address is where files lie side by side.
+type address struct {
+	dir   *url.URL // its path ends in a slash
+	plain bool     // http:// is meant, wherever it leads
+}
+
+// parse splits an address into where the files lie and the last part of its path, "" if it
+// ends in a slash. http:// is for this machine alone, unless insecure stands before it;
+// passwords, queries and fragments are ErrAddress.
+func parse(name string) (a address, last string, err error) {
+	rest, plain := strings.CutPrefix(name, insecure)
+	u, err := url.Parse(rest)
+	if err != nil { // the error holds the address, perhaps with a password
+		return a, "", fmt.Errorf("%w: it cannot be parsed", ErrAddress)
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
+		return a, "", fmt.Errorf("%s: %w", ranges.Quote(u.Redacted()), ErrAddress)
+	case u.User != nil:
+		return a, "", fmt.Errorf("%s: %w: without a name and password", ranges.Quote(u.Redacted()), ErrAddress)
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return a, "", fmt.Errorf("%s: %w: without a query", ranges.Quote(u.Redacted()), ErrAddress)
+	case u.Scheme == "http" && !plain && !loopback(u):
+		return a, "", fmt.Errorf("%s: %w: %shttp:// reads another machine without encryption", ranges.Quote(name), ErrAddress, insecure)
+	}
+	if strings.HasSuffix(u.Path, "/") || u.Path == "" {
+		return address{u.JoinPath("/"), plain}, "", nil
+	}
+	last = path.Base(u.Path)
+	if err := checkName(last); err != nil {
+		return a, "", err
+	}
+	return address{u.JoinPath("../"), plain}, last, nil
+}
+
+// below returns the address of a folder.
+func (a address) below(name string) address {
+	return address{a.dir.JoinPath(url.PathEscape(name) + "/"), a.plain}
+}
+
+// file returns the address of a file, by its name in the directory.
+func (a address) file(name string) *url.URL {
+	parts := strings.Split(name, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	u := *a.dir
+	u.Path, u.RawPath = a.dir.Path+name, a.dir.EscapedPath()+strings.Join(parts, "/")
+	return &u
+}
+
+// follows tells whether a redirect to u is followed: whoever has not asked for http:// is not led to it.
+func (a address) follows(u *url.URL) bool { return u.Scheme == "https" || a.plain || loopback(u) }
+
+// loopback tells an address of this machine.
+func loopback(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// checkName refuses names that could mean something else than a file of the directory or of a
+// folder in it, whatever the server makes of them.
+func checkName(name string) error {
+	const longest = 1024
+	if !fs.ValidPath(name) || name == "." || len(name) > longest || strings.Contains(name, `\`) || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+		return fmt.Errorf("%s: a file name that is not asked for: %w", ranges.Quote(name), fs.ErrInvalid)
+	}
+	return nil
+}

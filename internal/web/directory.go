@@ -1,0 +1,121 @@
+// Package web reads the files of a directory at a web server, in ranges and without storing
+// them, as a storage.Place.
+//
+// A web server lists nothing, so a [Directory] knows only the files that it is asked for. Each
+// is held to the version that was there first: its length, and its ETag or the time of its last
+// change, in every answer. So a file that changes is an error and never a mixture. What a
+// server says of its own content is no proof of it: that is the caller's, by hashes.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
+	"github.com/helix-substrate/helix-substrate/storage"
+)
+
+const (
+	// window is the memory through which all files of a directory are read.
+	window = 8 << 20
+	// connections is how many are kept for the next requests, connectionBytes what each takes.
+	connections     = 8
+	connectionBytes = 64 << 10
+)
+
+// Options say how a server is asked. The zero value has the defaults of package ranges.
+type Options struct {
+	Retry ranges.Retry
+	Stall time.Duration // see ranges.Requester
+}
+
+// Directory is a directory at a web server. It is safe for concurrent use.
+type Directory struct {
+	at        address
+	requester ranges.Requester
+	retry     ranges.Retry
+	window    *ranges.Window
+
+	mu    sync.Mutex
+	files map[string]*file // that were opened
+}
+
+// Open returns the directory at an address, and the last part of its path, which is a file of
+// it: "" where the address ends in a slash. Nothing is asked for. Errors are ErrAddress.
+func Open(name string, o Options) (*Directory, string, error) {
+	at, last, err := parse(name)
+	if err != nil {
+		return nil, "", err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost, transport.DisableCompression, transport.MaxResponseHeaderBytes = connections, true, connectionBytes/2
+	transport.Protocols = new(http.Protocols) // version 2 holds megabytes a connection
+	transport.Protocols.SetHTTP1(true)
+	return &Directory{
+		at: at, requester: ranges.Requester{HTTP: &http.Client{Transport: transport}, Stall: o.Stall}, retry: o.Retry,
+		window: ranges.NewWindow(window), files: map[string]*file{},
+	}, last, nil
+}
+
+// Below returns the folder of that name, which is read through the same window.
+func (d *Directory) Below(name string) *Directory {
+	return &Directory{at: d.at.below(name), requester: d.requester, retry: d.retry, window: d.window, files: map[string]*file{}}
+}
+
+// Names is ErrUnsupported: a web server lists nothing.
+func (d *Directory) Names(context.Context) ([]string, error) {
+	return nil, fmt.Errorf("%s: a web server lists no files: %w", d.at.dir, errors.ErrUnsupported)
+}
+
+// Path is a file's address.
+func (d *Directory) Path(name string) string {
+	if checkName(name) != nil {
+		return strings.TrimSuffix(d.at.dir.String(), "/")
+	}
+	return d.at.file(name).String()
+}
+
+// Fetched returns how many bytes of content have come from the server so far.
+func (d *Directory) Fetched() int64 { return d.window.Fetched() }
+
+// Buffer returns the most that reading holds on the Go heap.
+func (d *Directory) Buffer() int64 { return d.window.Bytes() + connections*connectionBytes }
+
+// Open opens a file. Its content's version is that of the first time. Errors are
+// fs.ErrNotExist, fs.ErrInvalid for a name that could lead out of the directory, fs.ErrPermission, and those of package
+// ranges.
+func (d *Directory) Open(ctx context.Context, name string) (storage.File, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	f := d.files[name]
+	d.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
+	f, err := d.probe(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Path(name), err)
+	}
+	if f.size > 0 { // what the first answer has
+		if _, err := f.ReadAtContext(ctx, make([]byte, 1), 0); err != nil {
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if first := d.files[name]; first != nil { // another was faster
+		if first.version != f.version {
+			return nil, fmt.Errorf("%s: %w", d.Path(name), ranges.ErrChanged)
+		}
+		return first, nil
+	}
+	d.files[name] = f
+	return f, nil
+}

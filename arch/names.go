@@ -43,6 +43,9 @@ func StoredName(name string, has func(string) bool) string {
 // encoderName is StoredName in the words of encoders.
 func encoderName(name string, has func(string) bool) (stored string, ok bool) {
 	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return "", false
+	}
 	part, layer := cutLayer(name[:dot], "model.layers.")
 	for _, w := range encoderWords {
 		if w[0] != part {

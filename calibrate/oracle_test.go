@@ -67,7 +67,11 @@ func oracle(t *testing.T, model string, list [][]int) map[string][]float32 {
 			}
 		}
 		for layer := range m.Config.Layers {
-			if x, err = m.Block(t.Context(), layer, x, 0, trace); err != nil {
+			x, err = m.Block(t.Context(), layer, x, 0, trace)
+			if errors.Is(err, transformer.ErrLayer) {
+				t.Skip(err)
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -152,6 +156,9 @@ func TestFamilies(t *testing.T) {
 				t.Fatal(err)
 			}
 			c, err := openModel(t.Context(), located(t, dir), Options{Context: 16})
+			if errors.Is(err, transformer.ErrLayer) {
+				t.Skip(err)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,6 +199,9 @@ func TestFamilies(t *testing.T) {
 					}
 					continue
 				}
+				if !c.layers.Config.HasValues(l) {
+					matrices--
+				}
 				switch mixers := &c.layers.Config.Mixers; {
 				case c.layers.Config.Mixer(l) == arch.ConvMixer, c.layers.Config.Mixer(l) == arch.MambaMixer:
 					matrices -= 2
@@ -205,7 +215,7 @@ func TestFamilies(t *testing.T) {
 				if c.layers.Config.HasExperts(l) {
 					matrices++                            // the router
 					switch c.layers.Config.Architecture { // gate and up projections are one
-					case "granitemoe":
+					case "granitemoe", "mistral4":
 						matrices--
 					case "granitemoeshared", "granitemoehybrid":
 						matrices -= 2
@@ -217,7 +227,16 @@ func TestFamilies(t *testing.T) {
 					matrices--
 				}
 			}
-			sameAsOracle(t, opened(t, readFile(t, path)), oracle(t, dir, list), matrices)
+			all := oracle(t, dir, list)
+			if c.layers.Config.Experts.OnInput { // Σ is that of the layer's inputs, without the weights that experts get them with
+				for name := range all {
+					if ofExperts(name) && !strings.Contains(name, "down_proj") {
+						delete(all, name)
+						matrices--
+					}
+				}
+			}
+			sameAsOracle(t, opened(t, readFile(t, path)), all, matrices)
 		})
 	}
 	if tried < 8 {

@@ -173,11 +173,11 @@ func (c *conversion) withoutCalibration(note string) (err error) {
 }
 
 // cannotRun tells whether an error is what a checkpoint itself has it be, every time: it is no language model that is
-// known, or has no tokenizer that is. Whatever else happens while it is opened, such as the end of a connection, ends the
+// known, its layers do not run one by one, or it has no tokenizer that is known. Whatever else happens while it is opened, such as the end of a connection, ends the
 // conversion, whose bytes would depend on it.
 func cannotRun(err error) bool {
 	return slices.ContainsFunc([]error{
-		arch.ErrArchitecture, arch.ErrConfig, arch.ErrWeights,
+		arch.ErrArchitecture, arch.ErrConfig, arch.ErrWeights, transformer.ErrLayer,
 		generate.ErrNoTokenizer, tokenizer.ErrFormat, tokenizer.ErrUnsupported, tokenizer.ErrVocabulary, tokenizer.ErrTooLarge, tokenizer.ErrLimit,
 		checkpoint.ErrNoKey, checkpoint.ErrKind, checkpoint.ErrNotRegular, checkpoint.ErrTooLarge, checkpoint.ErrLFSPointer,
 		fs.ErrNotExist, // config.json

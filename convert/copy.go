@@ -51,6 +51,9 @@ func (c *conversion) copyCompanions(ctx context.Context) ([]model.File, error) {
 	}
 	for _, from := range slices.Concat(companions, inModules) {
 		name := embedding.Flat(from)
+		if slices.ContainsFunc(copied, func(f model.File) bool { return f.File == name }) {
+			return nil, fmt.Errorf("%s and another file would both be called %s in a model directory: %w", from, name, embedding.ErrModule)
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/embedding"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -233,5 +235,28 @@ func TestDirectoryRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(partial, "model.safetensors")); err != nil {
 		t.Errorf("the source is gone: %v", err)
+	}
+}
+
+// TestCompanionsOfOneName: a module whose files would take the place of others is refused.
+func TestCompanionsOfOneName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := os.CopyFS(dir, os.DirFS("../embedding/testdata/models/mean")); err != nil {
+		t.Fatal(err)
+	}
+	modules := filepath.Join(dir, "modules.json")
+	text, err := os.ReadFile(modules)
+	if err == nil {
+		err = os.WriteFile(modules, bytes.Replace(text, []byte("1_Pooling"), []byte("tokenizer"), 1), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(filepath.Join(dir, "1_Pooling"), filepath.Join(dir, "tokenizer"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Directory(t.Context(), Job{Source: dir, Output: filepath.Join(t.TempDir(), "out"), Calibration: Calibration{Off: true}})
+	if !errors.Is(err, embedding.ErrModule) {
+		t.Error(err)
 	}
 }

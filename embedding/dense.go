@@ -9,6 +9,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/storage"
 )
 
@@ -79,6 +80,9 @@ func (d *dense) load(ctx context.Context, s source, name string, biased bool) er
 		return err
 	}
 	defer f.Close()
+	if err := memory.Fits(name, 4*int64(d.rows)*int64(d.cols)); err != nil {
+		return err
+	}
 	file, err := safetensors.NewFile(ctx, f, f.Size(), name)
 	if err != nil {
 		return err

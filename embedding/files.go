@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	maxFile    = 1 << 20 // of JSON
+	maxFile    = 1 << 26 // of JSON: Gemma's tokenizer_config.json, with all tokens that were added, takes more than a megabyte
 	maxModules = 16
 	maxWeights = 1 << 26 // values of a dense layer
 )

@@ -81,20 +81,25 @@ func (e *Embedder) Encode(ctx context.Context, text, prompt string) (t EmbedText
 
 // encode returns a text's ids, as many as the model is made for.
 func (e *Embedder) encode(ctx context.Context, text string) (ids []int, cut bool, err error) {
-	ids, err = await(ctx, func() (ids []int, err error) {
+	type encoded struct { // of its own, as who has cancelled does not wait for it
+		ids []int
+		cut bool
+	}
+	t, err := await(ctx, func() (t encoded, err error) {
 		if e.pipeline.MaxTokens == 0 {
-			return e.tokenizer.Encode(text, true)
+			t.ids, err = e.tokenizer.Encode(text, true)
+			return t, err
 		}
-		ids, cut, err = e.tokenizer.EncodeAtMost(text, e.pipeline.MaxTokens)
-		return ids, err
+		t.ids, t.cut, err = e.tokenizer.EncodeAtMost(text, e.pipeline.MaxTokens)
+		return t, err
 	})
 	if err != nil {
 		return nil, false, err
 	}
-	if len(ids) == 0 {
+	if len(t.ids) == 0 {
 		return nil, false, fmt.Errorf("embed: %w", ErrPrompt)
 	}
-	return ids, cut, nil
+	return t.ids, t.cut, nil
 }
 
 // lowers refuses small letters unless the tokenizer makes them anyway.

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -203,6 +204,26 @@ func TestEmbedderRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(embedders, "work")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("testdata/models/work is left")
+	}
+}
+
+// TestEmbedderLargeConfiguration: a tokenizer_config.json that lists thousands of tokens is read.
+func TestEmbedderLargeConfiguration(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(embedders, "mean"))); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "tokenizer_config.json")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, append(bytes.Repeat([]byte{' '}, 2<<20), text...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _ := openEmbedder(t, dir, transformer.Options{})
+	if _, err := e.Encode(t.Context(), "text", ""); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -95,10 +95,18 @@ func (b *blocks) checkTwoLoaded(i int, hashed, next []byte) error {
 // fetch unpacks block i to dst and, where the policy asks, checks its hash.
 func (b *blocks) fetch(ctx context.Context, dst []byte, w, i int, s *Stats) error {
 	hashed, err := b.unpack(ctx, dst, w, i, s)
-	if err != nil {
-		return err
+	if err == nil {
+		err = b.checkNeeded(i, hashed, s)
 	}
-	return b.checkNeeded(i, hashed, s)
+	return b.distrusted(i, err)
+}
+
+// distrusted returns an error of block i, which is not used from a cache of experts after it.
+func (b *blocks) distrusted(i int, err error) error {
+	if err != nil && b.experts != nil {
+		b.experts.distrust(i)
+	}
+	return err
 }
 
 // fetchTiles reads block i of a file in tiles and, where the policy asks, checks its hash. It opens the block as m, which is
@@ -106,16 +114,16 @@ func (b *blocks) fetch(ctx context.Context, dst []byte, w, i int, s *Stats) erro
 func (b *blocks) fetchTiles(ctx context.Context, m *tiles.Matrix, w, i int, s *Stats) error {
 	packed, state, err := b.read(ctx, w, i, s)
 	if err != nil {
-		return err
+		return b.distrusted(i, err)
 	}
 	if state != nil && state.Load() == sound {
 		return m.Reopen(packed, b.file.Block(i).Rows, b.file.Cols())
 	}
 	if err := b.checkNeeded(i, packed, s); err != nil {
-		return err
+		return b.distrusted(i, err)
 	}
 	if err := b.openTiles(m, i, packed); err != nil {
-		return err
+		return b.distrusted(i, err)
 	}
 	if state != nil {
 		state.Store(sound)

@@ -75,11 +75,12 @@ type expertBlocksOf struct {
 	state  []atomic.Uint32
 }
 
-// The states of a block's place. From full on it stays as it is until the slot is another expert's.
+// The states of a block's place. From full on it stays as it is until the slot is another expert's, or the block turns out damaged.
 const (
 	empty   uint32 = iota
 	filling        // by a worker
 	coming         // by expertReads
+	damaged        // until the next Route, as other workers may look at it now
 	here           // what expertReads has brought
 	full           // and it is what was expected, packed
 	sound          // and it was checked, and can be multiplied by
@@ -153,6 +154,7 @@ func (c *ExpertCache) closeDirect() error {
 	for _, p := range c.parts {
 		if p.direct != nil {
 			errs = append(errs, p.direct.Close())
+			p.direct = nil
 		}
 	}
 	return errors.Join(errs...)
@@ -203,6 +205,9 @@ func (c *ExpertCache) Route(ends []int32) {
 func (c *ExpertCache) expect(expert int) {
 	s := int(c.holding.slot[expert])
 	for _, p := range c.parts {
+		if s != nowhere && p.any(s, damaged) { // perhaps only what was read was
+			p.mark(s, empty)
+		}
 		switch {
 		case p.direct != nil && s != nowhere && p.all(s, empty):
 			c.engine.reads.add(p, expert, s)
@@ -304,16 +309,37 @@ func (p *expertBlocksOf) all(slot int, least uint32) bool {
 	return true
 }
 
+// any tells whether one of them is that.
+func (p *expertBlocksOf) any(slot int, state uint32) bool {
+	states := p.states(slot)
+	for i := range states {
+		if states[i].Load() == state {
+			return true
+		}
+	}
+	return false
+}
+
+// distrust has block i, which failed a check, not be used any more from where it lies.
+func (p *expertBlocksOf) distrust(i int) {
+	if s := int(p.cache.holding.slot[i/p.per]); s != nowhere {
+		state := &p.states(s)[i%p.per]
+		if was := state.Load(); was >= here {
+			state.CompareAndSwap(was, damaged)
+		}
+	}
+}
+
 // read returns the packed bytes of block i, from their place where there is one, with its state, else in dst, which has room for
 // them. Several workers may want the same block at a time.
 func (p *expertBlocksOf) read(ctx context.Context, dst []byte, i int) ([]byte, *atomic.Uint32, error) {
 	if s := int(p.cache.holding.slot[i/p.per]); s != nowhere {
 		state, place := &p.states(s)[i%p.per], p.place(s, i)
 		p.cache.engine.reads.await(state)
-		switch {
-		case state.Load() >= full:
+		switch was := state.Load(); {
+		case was >= full:
 			return place, state, nil
-		case state.Load() == here:
+		case was == here:
 			if err := p.file.CheckPacked(i, place); err != nil {
 				return nil, nil, err
 			}
@@ -327,7 +353,7 @@ func (p *expertBlocksOf) read(ctx context.Context, dst []byte, i int) ([]byte, *
 			}
 			state.Store(full)
 			return place, state, nil
-		} // else another worker reads it
+		} // else another worker reads it, or it is damaged there
 	}
 	return dst, nil, p.readBlock(ctx, dst, i)
 }

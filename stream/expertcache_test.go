@@ -323,6 +323,50 @@ func TestExpertCacheDamage(t *testing.T) {
 	}
 }
 
+// TestExpertCacheMended: what was read damaged is read again once its expert is chosen again, whether its hash or its head shows the damage.
+func TestExpertCacheMended(t *testing.T) {
+	const experts, rows, cols = 4, 24, 70
+	x, y := vectors(1, cols, 3).Data, make([]float32, rows)
+	for name, path := range expertFiles(t, experts, rows, cols, 8) {
+		sound, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, part := range []int{0, 2, 1} { // of a block, but for the bytes that change nothing
+			e := newTestEngine(t, 1)
+			m := openAny(t, e, path)
+			c, err := e.NewExpertCache(experts, experts, nil, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			block := e.blocksOf(m).file.Block(4) // of expert 1
+			bad := slices.Clone(sound)
+			bad[block.Offset+int64(part*(block.CompLen-1)/2)] ^= 1
+			for _, content := range [][]byte{bad, sound} {
+				if err := os.WriteFile(path, content, 0o666); err != nil {
+					t.Fatal(err)
+				}
+				c.Route(endsOf(experts, 1))
+				_, err := m.RowsDot(t.Context(), y, x, rows, 2*rows)
+				switch {
+				case err == nil:
+				case &content[0] == &sound[0]:
+					t.Errorf("%s: mended: %v", name, err)
+				default:
+					found++
+				}
+			}
+			if err := errors.Join(c.Close(), m.Close()); err != nil {
+				t.Error(err)
+			}
+		}
+		if found < 2 {
+			t.Errorf("%s: damage was found %d times", name, found)
+		}
+	}
+}
+
 // TestExpertCacheRefuses: matrices whose blocks several experts share are left as they are, others' matrices and those in memory refused.
 func TestExpertCacheRefuses(t *testing.T) {
 	const experts, rows, cols = 4, 12, 40

@@ -87,7 +87,9 @@ func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.pool.Close()
-	return errors.Join(e.reads.close(), e.buffers.release())
+	err := e.reads.close()
+	e.reads = nil // a queue cannot be closed twice
+	return errors.Join(err, e.buffers.release())
 }
 
 // Task is work in parts that are independent of each other.

@@ -40,9 +40,10 @@ func newExpertReads() *expertReads {
 	return r
 }
 
-// reserve makes room for n reads.
+// reserve makes room for n reads. Those of other caches that are under way end before.
 func (r *expertReads) reserve(n int) {
 	if r != nil && cap(r.list) < n {
+		r.settle()
 		r.list = make([]expertRead, 0, n)
 	}
 }
@@ -105,7 +106,7 @@ func (r *expertReads) end() {
 	r.mu.Lock()
 	r.waits = false
 	defer r.ended.Broadcast()
-	if err != nil { // a queue of this process's own, with reads under way: nothing is known to make it fail
+	if err != nil { // a queue of this process's own, which could be waited for when it was made, with reads under way: nothing is known to make it fail
 		panic(err)
 	}
 	r.running--

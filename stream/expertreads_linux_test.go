@@ -63,3 +63,31 @@ func TestExpertReads(t *testing.T) {
 		t.Errorf("a file that ends: %v", err)
 	}
 }
+
+// TestExpertReadsOfTwoCaches: a second cache, with more experts, does not lose the first one's reads that are under way.
+func TestExpertReadsOfTwoCaches(t *testing.T) {
+	const rows, cols = 16, 40
+	e := newTestEngine(t, 2)
+	cache := func(experts int) (Matrix, *ExpertCache) {
+		m := openAny(t, e, writeLattice(t, latticeMatrix(experts*rows, cols, 6), cdna.LatticeOptions{BlockRows: 8, Codec: cdna.PackedCodec}))
+		c, err := e.NewExpertCache(experts, 3, nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m, c
+	}
+	m, c := cache(4)
+	c.Route(endsOf(4, 1, 2))
+	n, d := cache(100)
+	if _, err := m.RowsDot(t.Context(), make([]float32, rows), vectors(1, cols, 3).Data, rows, 2*rows); err != nil {
+		t.Error(err)
+	}
+	for range 2 { // closing again does nothing
+		if err := errors.Join(c.Close(), d.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(m.Close(), n.Close(), e.Close(), e.Close()); err != nil {
+		t.Error(err)
+	}
+}

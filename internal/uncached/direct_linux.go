@@ -1,6 +1,7 @@
 package uncached
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"unsafe"
@@ -54,6 +55,10 @@ func NewQueue(depth int) (*Queue, error) {
 	q := new(Queue)
 	if _, _, errno := unix.Syscall(unix.SYS_IO_SETUP, uintptr(depth), uintptr(unsafe.Pointer(&q.context)), 0); errno != 0 {
 		return nil, fmt.Errorf("%w: %w", ErrUnsupported, errno)
+	}
+	// Where a sandbox forbids waiting alone, it is better known before anything is to be waited for.
+	if _, _, errno := unix.Syscall6(unix.SYS_IO_GETEVENTS, q.context, 0, 1, uintptr(unsafe.Pointer(&q.event)), 0, 0); errno != 0 {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrUnsupported, errno), q.Close())
 	}
 	return q, nil
 }

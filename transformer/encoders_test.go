@@ -199,6 +199,9 @@ func TestEncoderRefuses(t *testing.T) {
 	if _, err := Open(t.Context(), e.dir, Options{Context: 65}); !errors.Is(err, ErrOption) {
 		t.Errorf("more tokens than positions: %v", err)
 	}
+	if _, err := OpenLayers(t.Context(), located(t, e.dir), LayersOptions{Context: 65}); !errors.Is(err, ErrOption) {
+		t.Errorf("layers of more tokens than positions: %v", err)
+	}
 }
 
 // TestEncoderMemory: an encoder whose weights are streamed has the bits of one in memory, within the smallest limit.

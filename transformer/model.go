@@ -291,6 +291,9 @@ func (o Options) normalize(c *arch.Config) (Options, error) {
 	if o.Context == 0 {
 		o.Context = min(c.Context, 4096)
 	}
+	if c.Positions > 0 && o.Context > c.Context {
+		return o, fmt.Errorf("context %d, the model knows %d positions: %w", o.Context, c.Context, ErrOption)
+	}
 	if o.CacheType == "" {
 		o.CacheType = CacheF32
 	}

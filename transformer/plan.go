@@ -138,9 +138,6 @@ func planModel(ctx context.Context, c *arch.Config, src source, list []arch.Weig
 
 // plan decides what is resident within the limit.
 func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, error) {
-	if c.Positions > 0 && o.Context > c.Context {
-		return nil, fmt.Errorf("context %d, the model knows %d positions: %w", o.Context, c.Context, ErrOption)
-	}
 	layouts, cache := w.compressed(), wholeLayout(c)
 	p := &Plan{
 		Limit: limit.Bytes, LimitSource: limit.Source, Beside: o.Beside, Context: o.Context, CacheType: o.CacheType,

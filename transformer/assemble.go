@@ -83,7 +83,11 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 				vector = decays(vector, m.Config.Mixers.Mamba.Decays)
 			}
 			v := b.vector(p.Use)
-			*v = append(*v, vector...) // a norm's biases come after its weights
+			if *v == nil {
+				*v = vector // not a copy: a table of positions is large
+			} else {
+				*v = append(*v, vector...) // a norm's biases come after its weights
+			}
 		case vector != nil && w.Experts > 0:
 			l.Bias = vector
 		case vector != nil: // which comes after the matrix

@@ -377,8 +377,8 @@ func (f *follower) take(ctx context.Context, i, k int, truth int64) (err error) 
 		return fmt.Errorf("statistics of %s: %w", in.Name, err)
 	}
 	scale := float64(d.Tokens)
-	if s := f.walk.layers.Config.ResidualScale; in.Adds && s != 0 {
-		scale = float64(scale * float64(s))
+	if in.Adds {
+		scale = float64(scale * float64(in.Scale))
 	}
 	for j, v := range d.Lost {
 		d.Lost[j] = v / scale

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,8 +43,9 @@ type Input struct {
 	Len     int      // values of a vector
 	Each    int      // vectors of a token: 1, but of what chosen experts compute
 	Tensors []string // the matrices, as the files call them
-	// Adds says that the products, times Config.ResidualScale, are added to the residual stream as they are.
-	Adds bool
+	// Adds says that the products, times Scale, are added to the residual stream as they are.
+	Adds  bool
+	Scale float32
 }
 
 // HeadInput is the name of the output head's input: the state after the last norm.
@@ -121,6 +123,9 @@ func (l *Layers) layerInputs(i int) []Input {
 			in.Adds = !l.Config.PostNorms
 		case arch.FFNDown:
 			in.Adds = !l.Config.PostNorms && !l.Config.HasExperts(i)
+		}
+		if in.Adds {
+			in.Scale = cmp.Or(l.Config.ResidualScale, 1) * cmp.Or(l.Config.Multipliers[w.Parts[0].Use].Product(), 1)
 		}
 		list = append(list, in)
 	}

@@ -278,3 +278,67 @@ func TestRunTo(t *testing.T) {
 		t.Error("no family adds what its last matrix gives")
 	}
 }
+
+// TestAdds: what is added to the residual stream is the products times Input.Scale.
+func TestAdds(t *testing.T) {
+	for _, name := range fixtureNames(t) {
+		f := openFixture(t, name)
+		if !f.config.LayersAlone() {
+			continue
+		}
+		l, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{Context: f.Context})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Begin(t.Context(), nil, len(f.Tokens)); err != nil {
+			t.Fatal(err)
+		}
+		y, err := l.Layer(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range l.Inputs(1) {
+			in := &l.Inputs(1)[k]
+			if !in.Adds || len(in.Tensors) != 1 {
+				continue
+			}
+			sumWith := func(diagonal float32) (v, sum []float32) { // in place of the matrix
+				restore, err := y.Replace(in.Tensors[0], func(dst []float32, a, b int) error {
+					clear(dst)
+					for r := a; r < min(b, in.Len); r++ {
+						dst[(r-a)*in.Len+r] = diagonal
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				x := make([]float32, len(f.Tokens)*l.Config.Hidden)
+				for i := range x {
+					x[i] = float32(i%37)/16 - 1
+				}
+				err = y.RunTo(t.Context(), x, in, func(seen *Input, z, s []float32) error {
+					if seen == in {
+						v, sum = slices.Clone(z), slices.Clone(s)
+					}
+					return nil
+				})
+				if err := errors.Join(err, restore()); err != nil {
+					t.Fatal(err)
+				}
+				return v, sum
+			}
+			v, sum := sumWith(1)
+			_, rest := sumWith(0)
+			for i := range min(in.Len, l.Config.Hidden) {
+				if got, want := sum[i]-rest[i], in.Scale*v[i]; math.Abs(float64(got-want)) > 1e-5 {
+					t.Errorf("%s: %s: %v is added for %v, want %v", name, in.Name, got, v[i], want)
+					break
+				}
+			}
+		}
+		if err := errors.Join(y.Close(), l.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package arch
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -38,7 +39,7 @@ type Config struct {
 	TiedHead bool // the output head is the embedding matrix
 
 	Rope      Rope // of global layers
-	LocalRope Rope // of layers with a sliding window; only Gemma 3's differs
+	LocalRope Rope // of layers with a sliding window
 
 	Latent  Latent // keys and values that are compressed
 	Experts Experts
@@ -193,8 +194,8 @@ func (c *Config) Check() error {
 	if slices.Contains(c.Mixers.Of, NoMixer) && !c.Single {
 		return fmt.Errorf("layers that do not mix tokens: %w", ErrConfig)
 	}
-	for use, m := range c.Multipliers {
-		if err := m.check(use); err != nil {
+	for _, use := range slices.Sorted(maps.Keys(c.Multipliers)) {
+		if err := c.Multipliers[use].check(use); err != nil {
 			return err
 		}
 	}

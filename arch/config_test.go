@@ -161,6 +161,7 @@ func TestDefaults(t *testing.T) {
 		{"Qwen 2's windows", parse("qwen2-window", edits{"layer_types": "missing"}).Local, []bool{false, true, true}},
 		{"Qwen 2 without windows", parse("qwen2-window", edits{"use_sliding_window": false, "layer_types": nil}).SlidingWindow, 0},
 		{"Phi-3's epsilon", parse("phi3", edits{"rms_norm_eps": "missing"}).NormEps, float32(1e-5)},
+		{"Llama 4 without chunks", parse("llama4_text", edits{"attention_chunk_size": nil, "layer_types": nil}).Chunked, false},
 		{"Llama's epsilon", parse("llama", edits{"rms_norm_eps": "missing"}).NormEps, float32(1e-6)},
 		{"Llama's heads", parse("llama", edits{"head_dim": "missing"}).HeadDim, 8},
 		{"Llama's theta", parse("llama", edits{"rope_parameters": nil}).Rope.Theta, 10000.0},

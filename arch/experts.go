@@ -129,10 +129,13 @@ func (h *hfConfig) checkExperts(read map[string]any) error {
 	if read["n_group"] != nil && h.Groups < 1 {
 		return fmt.Errorf("n_group %d: %w", h.Groups, ErrConfig)
 	}
-	for key, layers := range map[string][]int{"mlp_only_layers": h.DenseLayers, "moe_layers": h.SparseLayers} {
-		for _, l := range layers {
+	for _, of := range []struct {
+		key    string
+		layers []int
+	}{{"mlp_only_layers", h.DenseLayers}, {"moe_layers", h.SparseLayers}} {
+		for _, l := range of.layers {
 			if l < 0 || l >= h.Layers {
-				return fmt.Errorf("%s names layer %d of %d: %w", key, l, h.Layers, ErrConfig)
+				return fmt.Errorf("%s names layer %d of %d: %w", of.key, l, h.Layers, ErrConfig)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -103,12 +104,12 @@ func (h *hfConfig) globalHeads(c *Config) error {
 		return fmt.Errorf("per_layer_config: %v: %w", err, ErrKey)
 	}
 	layers := map[int]heads{}
-	for name, of := range named {
+	for _, name := range slices.Sorted(maps.Keys(named)) {
 		l, err := strconv.Atoi(name) // "05", too
 		if err != nil || l < 0 || l >= c.Layers {
 			return fmt.Errorf("per_layer_config names layer %q of %d: %w", name, c.Layers, ErrConfig)
 		}
-		layers[l] = of
+		layers[l] = named[name]
 	}
 	if len(layers) < len(named) {
 		return fmt.Errorf("per_layer_config names a layer twice: %w", ErrConfig)

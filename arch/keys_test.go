@@ -229,6 +229,7 @@ func TestRefusedByName(t *testing.T) {
 		{"../encoders/bert", edits{"position_embedding_type": "relative_key"}, "relative_key"},
 		{"../encoders/bert", edits{"hidden_act": "relu"}, "relu"},
 		{"../encoders/modernbert", edits{"rope_scaling": edits{"rope_type": "linear", "factor": 2}}, "rope_scaling"},
+		{"../encoders/modernbert", edits{"sliding_window": 32}, "sliding_window 32"}, // transformers makes it local_attention 64
 		{"../encoders/modernbert", edits{"layer_types": []string{"full_attention", "sliding_attention", "full_attention", "conv"}}, "conv"},
 		{"../encoders/roberta", edits{"pad_token_id": 70}, "pad_token_id"},
 		{"llama", edits{"sliding_window": 5}, "sliding_window 5"},

@@ -39,14 +39,6 @@ func (a *Latent) check(c *Config) error {
 	return nil
 }
 
-// ValueDim is the length of a head's value.
-func (c *Config) ValueDim() int {
-	if c.Latent.KV > 0 {
-		return c.Latent.Value
-	}
-	return c.HeadDim
-}
-
 // Unturned is how many values of a key do not turn, from the first, where keys are compressed.
 func (c *Config) Unturned() int { return c.HeadDim - c.Rope.Rotated(c.HeadDim) }
 

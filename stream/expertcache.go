@@ -106,9 +106,7 @@ func (e *Engine) NewExpertCache(experts, slots int, shares []float64, matrices .
 		c.parts = append(c.parts, &expertBlocksOf{cache: c, of: b, file: b.file, per: per, base: c.slot, state: make([]atomic.Uint32, slots*per)})
 		c.slot += n
 	}
-	if err := c.openDirect(); err != nil {
-		return nil, err
-	}
+	c.openDirect()
 	if slots > 0 && c.slot > 0 {
 		var err error
 		if c.arena, err = newWeights(e.budget, "experts", slots*c.slot); err != nil {
@@ -127,25 +125,19 @@ func (e *Engine) NewExpertCache(experts, slots int, shares []float64, matrices .
 }
 
 // openDirect opens the files to be read past the page cache, where that can be.
-func (c *ExpertCache) openDirect() error {
+func (c *ExpertCache) openDirect() {
 	e := c.engine
 	if len(c.holding.expert) == 0 {
-		return nil
+		return
 	}
 	if e.reads == nil {
 		e.reads = newExpertReads()
 	}
 	for _, p := range c.parts {
-		disk := p.file.Disk()
-		if e.reads == nil || disk == nil {
-			continue
-		}
-		var err error
-		if p.direct, err = uncached.OpenDirect(disk); err != nil && !errors.Is(err, uncached.ErrUnsupported) {
-			return errors.Join(err, c.closeDirect())
+		if disk := p.file.Disk(); e.reads != nil && disk != nil {
+			p.direct, _ = uncached.OpenDirect(disk) // its only error is that it is not supported
 		}
 	}
-	return nil
 }
 
 // closeDirect closes what openDirect has opened.

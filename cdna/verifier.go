@@ -11,7 +11,7 @@ type Policy string
 
 // The verification policies.
 const (
-	Always      Policy = "always"       // every block, every time
+	Always      Policy = "always"       // every block, every time it is read: experts that a cache holds as they are multiplied by are not read again
 	Sampled     Policy = "sampled"      // a fixed sample of about 10 % of the blocks, every time
 	TrustCached Policy = "trust-cached" // every block, the first time
 	Off         Policy = "off"          // none: what is damaged gives wrong results, unnoticed

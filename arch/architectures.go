@@ -604,7 +604,7 @@ func llama4(c *Config, h *hfConfig) error {
 // chunks reads which layers see chunks only: those with rotary embeddings, or those of layer_types.
 func (c *Config) chunks(h *hfConfig) error {
 	if h.ChunkSize == nil && len(h.LayerTypes) == 0 {
-		return nil // as in Llama Guard 4, whose layers all see everything: so the transformers that it was made with
+		return nil // all layers see everything, as with transformers
 	}
 	local := make([]bool, c.Layers)
 	for l := range local {

@@ -85,7 +85,7 @@ func checkFile(s *Snapshot, f File) error {
 	if err := s.Repo.check(); err != nil {
 		return err
 	}
-	if blob := f.Blob(); !isHex(s.Commit, 40) || !isHex(blob, 40) && !isHex(blob, 64) || f.Size < 0 {
+	if blob := f.Blob(); !isHex(s.Commit, 40) || !isHex(blob, 40) && !isHex(blob, 64) || f.Size < 0 || f.Size > ranges.LargestContent {
 		return fmt.Errorf("%w: a file without commit, size or id", ErrResponse)
 	}
 	return nil

@@ -171,7 +171,7 @@ func (e *entries) UnmarshalJSON(data []byte) error {
 			}
 			entry.Size = cmp.Or(entry.LFS.Size, entry.Size)
 		}
-		if entry.Size == nil || *entry.Size < 0 || !isHex(file.GitID, 40) {
+		if entry.Size == nil || *entry.Size < 0 || *entry.Size > ranges.LargestContent || !isHex(file.GitID, 40) {
 			return fmt.Errorf("%w: %s has no size or no git id", ErrResponse, ranges.Quote(name))
 		}
 		file.Size = *entry.Size

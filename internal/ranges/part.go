@@ -14,13 +14,16 @@ type Part struct {
 	Whole bool  // it is the whole content
 }
 
+// LargestContent is the most bytes that a content may have: sums of offsets do not overflow.
+const LargestContent = 1 << 50
+
 // Header returns the header of a request for bytes [from, to).
 func Header(from, to int64) http.Header {
 	return http.Header{"Accept-Encoding": {"identity"}, "Range": {fmt.Sprintf("bytes=%d-%d", from, to-1)}}
 }
 
 // ReadPart tells what an answer, 200 or 206, to a request for bytes [from, to) has. Another
-// part than that, or one that is encoded, is ErrResponse.
+// part than that, one of more than LargestContent, or one that is encoded, is ErrResponse.
 func ReadPart(a *http.Response, from, to int64) (Part, error) {
 	if encoding := a.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return Part{}, fmt.Errorf("%w: content is encoded as %s", ErrResponse, Quote(encoding))
@@ -31,6 +34,9 @@ func ReadPart(a *http.Response, from, to int64) (Part, error) {
 	first, last, total, ok := parseContentRange(a.Header.Get("Content-Range"))
 	if !ok || first != from || last >= to || a.ContentLength >= 0 && a.ContentLength != last-first+1 {
 		return Part{}, fmt.Errorf("%w: asked for bytes %d-%d, got %s", ErrResponse, from, to-1, Quote(a.Header.Get("Content-Range")))
+	}
+	if total > LargestContent {
+		return Part{}, fmt.Errorf("%w: a content of %d bytes", ErrResponse, total)
 	}
 	return Part{from, total, first == 0 && last == total-1}, nil
 }

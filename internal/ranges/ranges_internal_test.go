@@ -1,6 +1,11 @@
 package ranges
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -18,6 +23,35 @@ func TestParseContentRange(t *testing.T) {
 		if _, _, _, ok := parseContentRange(s); ok {
 			t.Errorf("%q accepted", s)
 		}
+	}
+}
+
+// A total that no file has is refused, before sums of it overflow.
+func TestLargestContent(t *testing.T) {
+	for total, want := range map[int64]error{LargestContent: nil, LargestContent + 1: ErrResponse, 1<<63 - 1: ErrResponse} {
+		a := &http.Response{StatusCode: http.StatusPartialContent, ContentLength: 10, Header: http.Header{"Content-Range": {fmt.Sprintf("bytes 0-9/%d", total)}}}
+		if _, err := ReadPart(a, 0, 10); !errors.Is(err, want) {
+			t.Errorf("%d: %v", total, err)
+		}
+	}
+}
+
+// endless is a content of the largest number of bytes, all 0.
+type endless struct{}
+
+func (endless) Name() string { return "endless" }
+func (endless) Size() int64  { return 1<<63 - 1 }
+func (endless) Open(_ context.Context, from, to int64) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(make([]byte, to-from))), nil
+}
+
+func TestReadOfTheLargest(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r := New(endless{}, &Retry{}, nil)
+	defer r.Close()
+	if n, err := r.ReadAtContext(ctx, make([]byte, 10), 5); n != 10 || err != nil {
+		t.Error(n, err)
 	}
 }
 

@@ -175,7 +175,7 @@ func (r *Reader) request(index int64, wanted bool) {
 			break
 		}
 	}
-	chunks := (r.Size() + chunkSize - 1) / chunkSize
+	chunks := (r.Size()-1)/chunkSize + 1
 	fetch := r.window.reserve(r, index, min(index+length, chunks), wanted)
 	if len(fetch) == 0 {
 		return

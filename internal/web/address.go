@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
-	"path"
 	"strings"
 	"unicode"
 
@@ -50,10 +49,15 @@ func parse(name string) (a address, last string, err error) {
 	case u.Scheme == "http" && !plain && !loopback(u):
 		return a, "", fmt.Errorf("%s: %w: %shttp:// reads another machine without encryption", ranges.Quote(name), ErrAddress, insecure)
 	}
-	if strings.HasSuffix(u.Path, "/") || u.Path == "" {
+	escaped := u.EscapedPath()
+	part := escaped[strings.LastIndex(escaped, "/")+1:]
+	if part == "" {
 		return address{u.JoinPath("/"), plain}, "", nil
 	}
-	last = path.Base(u.Path)
+	last, err = url.PathUnescape(part)
+	if err != nil || strings.Contains(last, "/") { // %2F is no slash: what lies there is no file of a directory
+		return a, "", fmt.Errorf("%s: %w: without a %%2F at its end", ranges.Quote(name), ErrAddress)
+	}
 	if err := checkName(last); err != nil {
 		return a, "", err
 	}

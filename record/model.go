@@ -2,6 +2,8 @@ package record
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
@@ -127,11 +129,9 @@ func identifying(ctx context.Context, at checkpoint.Location) (names []string, v
 		return nil, "", err
 	}
 	defer c.Close()
-	there, err := at.Place.Names(ctx)
-	if err != nil {
+	if vocabulary, err = vocabularyIn(ctx, at.Place); err != nil {
 		return nil, "", err
 	}
-	vocabulary = vocabularyFile(func(name string) bool { return slices.Contains(there, name) })
 	return append([]string{"config.json"}, c.WeightFiles()...), vocabulary, nil
 }
 
@@ -142,8 +142,27 @@ func hash(ctx context.Context, place storage.Place, name string) (model.File, er
 		return model.File{}, err
 	}
 	defer f.Close()
-	sum, err := storage.SHA256(ctx, f)
+	sum, err := storage.Sum(ctx, f, f.Size()) // of the bytes, whatever their place says of them
 	return model.File{File: name, Bytes: f.Size(), SHA256: sum}, err
+}
+
+// vocabularyIn returns the name of the file in which a place has its vocabulary, "" if it has none. One that lists nothing,
+// as a web server, is asked for each.
+func vocabularyIn(ctx context.Context, place storage.Place) (string, error) {
+	there, err := place.Names(ctx)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return vocabularyFile(func(name string) bool { return slices.Contains(there, name) }), err
+	}
+	for _, name := range tokenizer.VocabularyFiles {
+		f, err := storage.Open(ctx, place, name)
+		if err == nil {
+			return name, f.Close()
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return "", nil
 }
 
 // vocabularyFile returns the name of the file in which a directory has its vocabulary, "" if

@@ -2,11 +2,14 @@ package record
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +23,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 func hashOf(t *testing.T, file string) string {
@@ -104,6 +108,46 @@ func TestFingerprint(t *testing.T) {
 	}
 	if _, err := fingerprint(t, filepath.Join(dir, "absent")); err == nil {
 		t.Error("no model, no error")
+	}
+}
+
+// vouching is a directory whose files have hashes of the place's own.
+type vouching struct{ storage.Dir }
+
+type vouched struct{ storage.File }
+
+func (v vouching) Open(ctx context.Context, name string) (storage.File, error) {
+	f, err := v.Dir.Open(ctx, name)
+	return vouched{f}, err
+}
+
+func (vouched) SHA256() string { return strings.Repeat("0", 64) }
+
+// A claim is of the bytes, whatever their place says of them, and the same where a web server lists no files.
+func TestFingerprintOfPlaces(t *testing.T) {
+	dir := t.TempDir()
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	want, err := fingerprint(t, filepath.Join(dir, "model.safetensors"))
+	if err != nil || want.TokenizerSHA256 == "" {
+		t.Fatal(want, err)
+	}
+	at, err := checkpoint.At(t.Context(), vouching{storage.Dir(dir)}, "place")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := FingerprintAt(t.Context(), at, ""); err != nil || got.Claim != want {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+	files := http.FileServer(http.Dir(dir))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"1"`)
+		files.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	if got, err := fingerprint(t, server.URL+"/model.safetensors"); err != nil || got != want {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/legacy"
@@ -47,12 +48,12 @@ func Layer(ctx context.Context, m *transformer.Model, of *Model, claims *receipt
 	return y, detail, nil
 }
 
-// OpenForLayer opens the model at path, without its tokenizer, with room for running [Layer]
-// on x within the options' memory limit. Errors are those of [transformer.Open].
-func OpenForLayer(ctx context.Context, path string, o transformer.Options, x stream.Tensor) (*transformer.Model, error) {
+// OpenForLayer opens a model, without its tokenizer, with room for running [Layer]
+// on x within the options' memory limit. Errors are those of [transformer.OpenAt].
+func OpenForLayer(ctx context.Context, at checkpoint.Location, o transformer.Options, x stream.Tensor) (*transformer.Model, error) {
 	o.Reserve += 3 * 4 * int64(len(x.Data)) // X, Y and a copy
 	o.Opening, _ = memory.Peak()
-	return transformer.Open(ctx, path, o)
+	return transformer.OpenAt(ctx, at, o)
 }
 
 // layerRecorder makes the receipts of a layer's run as it is told of it.

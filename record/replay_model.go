@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/grammar"
 	"github.com/helix-substrate/helix-substrate/receipt"
@@ -203,7 +204,11 @@ func (r *replay) layer(ctx context.Context) error {
 		return err
 	}
 	r.noteVerify()
-	m, err := OpenForLayer(ctx, r.o.Model, r.o.Options, x)
+	at, err := checkpoint.Find(ctx, r.o.Model)
+	if err != nil {
+		return err
+	}
+	m, err := OpenForLayer(ctx, at, r.o.Options, x)
 	if err != nil {
 		return err
 	}

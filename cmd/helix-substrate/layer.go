@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	helix "github.com/helix-substrate/helix-substrate"
+	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/record"
 )
@@ -39,7 +40,14 @@ func (c *layerCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	m, err := c.openModel(env, c.Dir, func(ctx context.Context) (*helix.Engine, error) { return record.OpenForLayer(ctx, c.Dir, o, x) })
+	at, err := checkpoint.Find(env.ctx, c.Dir)
+	if err != nil {
+		return err
+	}
+	if at, err = at.Expect(o.Root); err != nil { // so the receipt names the model that is opened
+		return err
+	}
+	m, err := c.openModel(env, c.Dir, func(ctx context.Context) (*helix.Engine, error) { return record.OpenForLayer(ctx, at, o, x) })
 	if err != nil {
 		return err
 	}
@@ -47,7 +55,7 @@ func (c *layerCommand) Run(env *environment) error {
 	claims := receipt.LayerClaims{Operation: layerOperations[c.Part], Layer: c.Layer, Start: c.Start, CacheType: c.Cache, Verify: record.VerifyClaim(o.Verify)}
 	var of *record.Model
 	if c.wanted() {
-		if of, err = c.fingerprint(env, c.Dir); err != nil {
+		if of, err = record.FingerprintAt(env.ctx, at, o.Verify); err != nil {
 			return err
 		}
 		claims.Model = of.Claim

@@ -26,8 +26,3 @@ func (f *verifyFlag) fingerprintOf(env *environment, l *loaded) (*record.Model, 
 	}
 	return record.FingerprintAt(env.ctx, at, helix.VerifyPolicy(f.Verify))
 }
-
-// fingerprint tells which model is at path.
-func (f *verifyFlag) fingerprint(env *environment, path string) (*record.Model, error) {
-	return record.Fingerprint(env.ctx, path, helix.VerifyPolicy(f.Verify))
-}

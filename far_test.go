@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	helix "github.com/helix-substrate/helix-substrate"
+	"github.com/helix-substrate/helix-substrate/model"
 )
 
 var farRuns = flag.Int("far-runs", 40, "how many faulty servers TestFarFaults asks")
@@ -104,6 +105,37 @@ func TestFar(t *testing.T) {
 		if _, err := helix.Open(t.Context(), address, helix.ModelOptions{}); !errors.Is(err, want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+// TestFarRootScheme: a root that does not cover the matrices, as of earlier releases, is none: here where one is asked for, far
+// from here always. What lies here and is no model directory has none either, nor is a draft read that no root says.
+func TestFarRootScheme(t *testing.T) {
+	dir, _, _ := farModel(t)
+	m, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Manifest.RootScheme, m.Manifest.RootSHA256 = 0, ""
+	if err := m.Manifest.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	at := serveDir(t, tag(http.FileServer(http.Dir(dir)), `"1"`)) + "/"
+	root := m.Manifest.Root()
+	matrices, err := filepath.Glob(filepath.Join(dir, "*.hxz"))
+	if err != nil || len(matrices) == 0 {
+		t.Fatal(matrices, err)
+	}
+	if _, err := helix.Inspect(t.Context(), dir, helix.InspectOptions{}); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct{ path, root string }{{dir, root}, {at, root}, {at, ""}, {matrices[0], root}} {
+		if _, err := helix.Inspect(t.Context(), c.path, helix.InspectOptions{Root: c.root}); !errors.Is(err, helix.ErrRoot) {
+			t.Errorf("%s with the root %q: %v", c.path, c.root, err)
+		}
+	}
+	if _, err := helix.Open(t.Context(), dir, helix.ModelOptions{Draft: at}); err == nil {
+		t.Error("a draft far from here was read")
 	}
 }
 

@@ -124,13 +124,14 @@ func Inspect(ctx context.Context, path string, o InspectOptions) (*Description, 
 	if err != nil {
 		return nil, err
 	}
-	switch kind {
-	case checkpoint.Converted, checkpoint.Far:
+	if kind == checkpoint.Converted || kind == checkpoint.Far {
 		return inspectAt(ctx, path, o)
+	}
+	if o.Root != "" {
+		return nil, fmt.Errorf("%s: no model directory, so it has no root: %w", path, ErrRoot)
+	}
+	switch kind {
 	case checkpoint.Source, checkpoint.Repository:
-		if o.Root != "" {
-			return nil, fmt.Errorf("%s: no model directory, so it has no root: %w", path, ErrRoot)
-		}
 		return describeCheckpoint(path, o, func(so checkpoint.Options) (*checkpoint.Checkpoint, error) {
 			return checkpoint.OpenSource(ctx, path, so)
 		})

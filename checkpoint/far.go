@@ -45,7 +45,7 @@ func findFar(ctx context.Context, name string) (l Location, err error) {
 	if err != nil {
 		return l, err
 	}
-	l.root, err = m.Root(ctx)
+	l.root, err = rootOf(m)
 	return l, err
 }
 
@@ -148,7 +148,7 @@ func (l Location) Policy(verify cdna.Policy) cdna.Policy {
 var ErrRoot = errors.New("not the model of that root")
 
 // Expect returns the location of the same model, of which opening fails with ErrRoot unless its root is the one given, in hex;
-// "" is any. A model that was not converted has none.
+// "" is any. A model that was not converted has none, nor has one whose manifest is of an earlier release.
 func (l Location) Expect(root string) (Location, error) {
 	switch root = strings.ToLower(root); {
 	case root == "":
@@ -167,7 +167,7 @@ func (l Location) checkRoot(ctx context.Context, m *model.Model) error {
 	if l.root == "" {
 		return nil
 	}
-	root, err := m.Root(ctx)
+	root, err := rootOf(m)
 	if err != nil {
 		return err
 	}
@@ -175,4 +175,13 @@ func (l Location) checkRoot(ctx context.Context, m *model.Model) error {
 		return fmt.Errorf("%s: its root is %s, not %s: %w", l.found, root, l.root, ErrRoot)
 	}
 	return nil
+}
+
+// rootOf returns the root that covers all of an open model; without a scheme none does: the matrices, which have their
+// hashes beside them, could be any.
+func rootOf(m *model.Model) (string, error) {
+	if m.Manifest.RootScheme == 0 {
+		return "", fmt.Errorf("%s: this manifest's root does not cover its files; convert the model again: %w", m.Path(model.ManifestName), ErrRoot)
+	}
+	return m.Manifest.Root(), nil
 }

@@ -9,8 +9,12 @@ import (
 	"github.com/helix-substrate/helix-substrate/memory"
 )
 
-// SetDraft sets Draft to the model at path, if there is one; "" is none. What is not there is fs.ErrNotExist.
+// SetDraft sets Draft to the model at path, if there is one; "" is none. What is not there is fs.ErrNotExist, one far from here ErrOption:
+// all of its weights are held, and no root says which they are.
 func (o *Options) SetDraft(path string) (err error) {
+	if checkpoint.IsFar(path) {
+		return fmt.Errorf("a draft is read from this machine only: %w", ErrOption)
+	}
 	if path != "" {
 		o.Draft, err = checkpoint.Find(context.Background(), path)
 	}

@@ -42,7 +42,14 @@ type Directory struct {
 	window    *ranges.Window
 
 	mu    sync.Mutex
-	files map[string]*file // that were opened
+	files map[string]*shared // that were opened
+}
+
+// shared is a file, for all who opened it. Its version stays when nobody has it open.
+type shared struct {
+	content *content
+	reader  *ranges.Reader // nil without users, but of a small file
+	users   int
 }
 
 // Open returns the directory at an address, and the last part of its path, which is a file of
@@ -58,13 +65,13 @@ func Open(name string, o Options) (*Directory, string, error) {
 	transport.Protocols.SetHTTP1(true)
 	return &Directory{
 		at: at, requester: ranges.Requester{HTTP: &http.Client{Transport: transport}, Stall: o.Stall}, retry: o.Retry,
-		window: ranges.NewWindow(window), files: map[string]*file{},
+		window: ranges.NewWindow(window), files: map[string]*shared{},
 	}, last, nil
 }
 
 // Below returns the folder of that name, which is read through the same window.
 func (d *Directory) Below(name string) *Directory {
-	return &Directory{at: d.at.below(name), requester: d.requester, retry: d.retry, window: d.window, files: map[string]*file{}}
+	return &Directory{at: d.at.below(name), requester: d.requester, retry: d.retry, window: d.window, files: map[string]*shared{}}
 }
 
 // Names is ErrUnsupported: a web server lists nothing.
@@ -94,28 +101,51 @@ func (d *Directory) Open(ctx context.Context, name string) (storage.File, error)
 		return nil, err
 	}
 	d.mu.Lock()
-	f := d.files[name]
-	d.mu.Unlock()
-	if f != nil {
-		return f, nil
+	s := d.files[name]
+	if s != nil {
+		defer d.mu.Unlock()
+		return d.use(s), nil
 	}
-	f, err := d.probe(ctx, name)
+	d.mu.Unlock()
+	c, err := d.probe(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Path(name), err)
 	}
-	if f.size > 0 { // what the first answer has
-		if _, err := f.ReadAtContext(ctx, make([]byte, 1), 0); err != nil {
+	r := ranges.New(c, &d.retry, d.window)
+	if c.size > 0 { // what the first answer has
+		if _, err := r.ReadAtContext(ctx, make([]byte, 1), 0); err != nil {
+			r.Close()
+			c.takeFirst().Close()
 			return nil, err
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if first := d.files[name]; first != nil { // another was faster
-		if first.version != f.version {
+		r.Close()
+		if first.content.version != c.version {
 			return nil, fmt.Errorf("%s: %w", d.Path(name), ranges.ErrChanged)
 		}
-		return first, nil
+		return d.use(first), nil
 	}
-	d.files[name] = f
-	return f, nil
+	s = &shared{content: c, reader: r}
+	d.files[name] = s
+	return d.use(s), nil
+}
+
+// use returns the file for one more user. The directory's lock is held.
+func (d *Directory) use(s *shared) *file {
+	if s.reader == nil {
+		s.reader = ranges.New(s.content, &d.retry, d.window)
+	}
+	s.users++
+	return &file{s.reader, s.content, sync.OnceFunc(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		// A small file came whole with the first answer, and stays in the window for who opens it again.
+		if s.users--; s.users == 0 && s.content.size > ranges.FirstRead {
+			s.reader.Close()
+			s.reader = nil
+		}
+	})}
 }

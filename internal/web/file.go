@@ -13,10 +13,11 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
-// file is a file of a directory, of which the directory has one for all who open it.
+// file is a file of a directory that one user opened.
 type file struct {
 	*ranges.Reader
 	*content
+	close func()
 }
 
 // Size is the file's length in bytes.
@@ -25,8 +26,11 @@ func (f *file) Size() int64 { return f.size }
 // Stamp is what tells the file's version.
 func (f *file) Stamp() string { return fmt.Sprintf("%d bytes, %s%s", f.size, f.tag, f.modified) }
 
-// Close does nothing: what was read stays in the directory's window, for who opens it again.
-func (f *file) Close() error { return nil }
+// Close ends the use of the file; that of its last user ends the requests for it too.
+func (f *file) Close() error {
+	f.close()
+	return nil
+}
 
 // Uncached returns the file as what can be told of reads that come.
 func (f *file) Uncached() io.ReaderAt { return f.Reader }
@@ -45,14 +49,14 @@ type content struct {
 	requester *ranges.Requester
 
 	mu    sync.Mutex
-	first io.ReadCloser // the body of the first answer, until it is read
+	first *beginningBody // of the first answer, until it is read
 }
 
 func (c *content) Name() string { return c.url.String() }
 func (c *content) Size() int64  { return c.size }
 
 // probe asks for the beginning of a file, whose answer tells its size and version.
-func (d *Directory) probe(ctx context.Context, name string) (*file, error) {
+func (d *Directory) probe(ctx context.Context, name string) (*content, error) {
 	c := &content{at: d.at, url: d.at.file(name), requester: &d.requester}
 	tries := ranges.Tries{Policy: &d.retry}
 	for {
@@ -64,7 +68,7 @@ func (d *Directory) probe(ctx context.Context, name string) (*file, error) {
 			return nil, err
 		}
 	}
-	return &file{ranges.New(c, &d.retry, d.window), c}, nil
+	return c, nil
 }
 
 // begin asks for the beginning. Its body, which outlasts ctx, waits for the first read.
@@ -78,12 +82,20 @@ func (c *content) begin(ctx context.Context) error {
 		cancel()
 		return err
 	}
-	c.first = beginningBody{a.Body, cancel}
+	c.first = &beginningBody{a.Body, cancel}
 	if c.version, err = c.beginning(a, to); err != nil || c.size == 0 {
-		c.first.Close()
-		c.first = nil
+		c.takeFirst().Close()
 	}
 	return err
+}
+
+// takeFirst returns the body of the first answer, the first time, else nil.
+func (c *content) takeFirst() *beginningBody {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := c.first
+	c.first = nil
+	return first
 }
 
 // beginningBody is a body whose request ends with it.
@@ -92,7 +104,10 @@ type beginningBody struct {
 	cancel context.CancelFunc
 }
 
-func (b beginningBody) Close() error {
+func (b *beginningBody) Close() error {
+	if b == nil {
+		return nil
+	}
 	b.cancel()
 	return b.ReadCloser.Close()
 }
@@ -133,11 +148,8 @@ func versionOf(a *http.Response, size int64) (version, error) {
 // Open requests bytes [from, to) of the version.
 func (c *content) Open(ctx context.Context, from, to int64) (io.ReadCloser, error) {
 	if from == 0 {
-		c.mu.Lock()
-		first := c.first
-		c.first = nil
-		c.mu.Unlock()
-		if first != nil {
+		if first := c.takeFirst(); first != nil {
+			context.AfterFunc(ctx, first.cancel)
 			return first, nil
 		}
 	}

@@ -1,0 +1,86 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/helix-substrate/helix-substrate/internal/web"
+)
+
+// A request ends with the last user of its file, or with an opening that is cancelled, not when the server likes.
+func TestRequestsEnd(t *testing.T) {
+	ended := make(chan bool, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"1"`)
+		if r.Header.Get("Range") == "bytes=0-262143" && r.URL.Path == "/later" {
+			w.Header().Set("Content-Range", "bytes 0-262143/1000000")
+			w.Header().Set("Content-Length", "262144")
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(make([]byte, 1<<18))
+			return
+		}
+		if r.URL.Path == "/first" {
+			w.Header().Set("Content-Range", "bytes 0-262143/1000000")
+			w.WriteHeader(http.StatusPartialContent)
+			w.(http.Flusher).Flush()
+		}
+		<-r.Context().Done()
+		ended <- true
+	}))
+	defer server.Close()
+	d, _, err := web.Open(server.URL+"/", web.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait := func() {
+		t.Helper()
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			t.Error("the request goes on")
+			server.CloseClientConnections()
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := d.Open(ctx, "first"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	wait()
+	f, err := d.Open(t.Context(), "later")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := d.Open(t.Context(), "later")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := f.ReadAt(make([]byte, 1), 500000)
+		read <- err
+	}()
+	f.Close()
+	f.Close() // once is enough
+	select {
+	case err := <-read:
+		t.Fatal("it has a user: ", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	same.Close()
+	wait()
+	if err := <-read; err == nil {
+		t.Error("it was read")
+	}
+	if f, err = d.Open(t.Context(), "later"); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.ReadAt(make([]byte, 1), 0); err != nil {
+		t.Error(err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/evaluate"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
@@ -54,8 +55,10 @@ var remedies = []struct {
 	{helix.ErrNoHead, "'helix-substrate embed' makes vectors of texts with it"},
 	{helix.ErrPromptName, "leave --prompt out, or name one of these"},
 	{convert.ErrStatistics, "name the file that --statistics wrote, or another one to have them measured"},
-	{helix.ErrHeader, "the file is damaged: copy or convert it again"}, // before what is wrong with its JSON
+	// before what is wrong with their JSON
+	{helix.ErrHeader, "the file is damaged: copy or convert it again"},
 	{helix.ErrBlocks, "the file is damaged: copy or convert it again"},
+	{model.ErrManifest, "it was changed, or is damaged: copy or convert the model again"},
 	{receipt.ErrJSON, "name a receipt"},
 	{receipt.ErrUTF8, "name a receipt"},
 	{receipt.ErrNumber, "it was changed, or is damaged"},

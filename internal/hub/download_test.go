@@ -397,7 +397,7 @@ func TestWaitForLock(t *testing.T) {
 func TestDiskSpace(t *testing.T) {
 	server, _, client := start(t, fstest.MapFS{"model.gguf": {Data: noise(10)}})
 	s := snapshot(t, client)
-	s.Files[0].Size = 1 << 61
+	s.Files[0].Size = 1 << 50
 	_, err := client.Download(t.Context(), s, s.Files[0], nil)
 	if !errors.Is(err, syscall.ENOSPC) || server.Count(hubtest.Resolve) != 0 {
 		t.Errorf("%v", err)

@@ -16,9 +16,9 @@ func (c *familiesCommand) Run(env *environment) error {
 	if c.JSON {
 		return writeJSON(env.stdout, list)
 	}
-	fmt.Fprintf(env.stdout, "%-12s %-9s %s\n", "model_type", "GGUF", "models, and what they have beyond Llama")
+	fmt.Fprintf(env.stdout, "%-16s %-14s %s\n", "model_type", "GGUF", "models, and what they have beyond Llama")
 	for _, f := range list {
-		fmt.Fprintf(env.stdout, "%-12s %-9s %s\n", f.Name, f.GGUF, f.About)
+		fmt.Fprintf(env.stdout, "%-16s %-14s %s\n", f.Name, f.GGUF, f.About)
 	}
 	return nil
 }

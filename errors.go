@@ -65,6 +65,7 @@ var (
 // Errors of model directories.
 var (
 	ErrNotModel = model.ErrNotModel // no model directory
+	ErrManifest = model.ErrManifest // a manifest that is damaged, or says what cannot be
 	ErrMissing  = model.ErrMissing  // a file that the manifest lists is not there
 	ErrUnlisted = model.ErrUnlisted // a file is there that the manifest does not list
 	ErrOutside  = model.ErrOutside  // a file that lies elsewhere

@@ -48,6 +48,16 @@ func Layer(ctx context.Context, m *transformer.Model, of *Model, claims *receipt
 	return y, detail, nil
 }
 
+// FindForLayer finds the model at path, and holds it to a root unless that is empty: what [OpenForLayer] opens and
+// [FingerprintAt] claims of it is the same model then. Errors are those of [checkpoint.Find] and checkpoint.ErrRoot.
+func FindForLayer(ctx context.Context, path, root string) (checkpoint.Location, error) {
+	at, err := checkpoint.Find(ctx, path)
+	if err != nil {
+		return at, err
+	}
+	return at.Expect(root)
+}
+
 // OpenForLayer opens a model, without its tokenizer, with room for running [Layer]
 // on x within the options' memory limit. Errors are those of [transformer.OpenAt].
 func OpenForLayer(ctx context.Context, at checkpoint.Location, o transformer.Options, x stream.Tensor) (*transformer.Model, error) {

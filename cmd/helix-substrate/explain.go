@@ -11,7 +11,6 @@ import (
 	"github.com/helix-substrate/helix-substrate/evaluate"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/memory"
-	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
@@ -58,7 +57,7 @@ var remedies = []struct {
 	// before what is wrong with their JSON
 	{helix.ErrHeader, "the file is damaged: copy or convert it again"},
 	{helix.ErrBlocks, "the file is damaged: copy or convert it again"},
-	{model.ErrManifest, "it was changed, or is damaged: copy or convert the model again"},
+	{helix.ErrManifest, "it was changed, or is damaged: copy or convert the model again"},
 	{receipt.ErrJSON, "name a receipt"},
 	{receipt.ErrUTF8, "name a receipt"},
 	{receipt.ErrNumber, "it was changed, or is damaged"},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	helix "github.com/helix-substrate/helix-substrate"
-	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/record"
 )
@@ -40,11 +39,8 @@ func (c *layerCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	at, err := checkpoint.Find(env.ctx, c.Dir)
+	at, err := record.FindForLayer(env.ctx, c.Dir, o.Root)
 	if err != nil {
-		return err
-	}
-	if at, err = at.Expect(o.Root); err != nil { // so the receipt names the model that is opened
 		return err
 	}
 	m, err := c.openModel(env, c.Dir, func(ctx context.Context) (*helix.Engine, error) { return record.OpenForLayer(ctx, at, o, x) })

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,8 +149,12 @@ func TestPage(t *testing.T) {
 
 	c.markdown()
 	c.narrow()
-	if wrong := c.errors(); len(wrong) != 1 {
-		t.Errorf("the console says %v", wrong[1:])
+	// The receipt of an answer that was stopped is asked for until it is there.
+	wrong := slices.DeleteFunc(c.errors()[1:], func(line string) bool {
+		return strings.Contains(line, "404") && strings.Contains(line, "/receipts/chatcmpl-")
+	})
+	if len(wrong) > 0 {
+		t.Errorf("the console says %v", wrong)
 	}
 }
 

@@ -121,24 +121,13 @@ func Windows(ctx context.Context, at checkpoint.Location, o Options) (int, error
 
 // openModel opens the model alone.
 func openModel(ctx context.Context, at checkpoint.Location, o Options) (*calibration, error) {
-	lo := transformer.LayersOptions{Context: cmp.Or(o.Context, DefaultContext), Threads: o.Threads, CPU: o.CPU, Verify: o.Verify}
-	l, err := transformer.OpenLayers(ctx, at, lo)
+	l, err := transformer.OpenLayers(ctx, at, transformer.LayersOptions{Context: o.Context, Longest: DefaultContext, Threads: o.Threads, CPU: o.CPU, Verify: o.Verify})
 	if err != nil {
 		return nil, err
 	}
-	longest := l.Config.Context
-	if lo.Context > longest {
-		err = l.Close()
-		if err == nil && o.Context > 0 {
-			err = fmt.Errorf("%s: windows of %d tokens, the model is made for %d: %w", at.Name, o.Context, longest, ErrOption)
-		}
-		if err == nil {
-			lo.Context = longest
-			l, err = transformer.OpenLayers(ctx, at, lo)
-		}
-		if err != nil {
-			return nil, err
-		}
+	if longest := l.Config.Context; o.Context > longest {
+		err = fmt.Errorf("%s: windows of %d tokens, the model is made for %d: %w", at.Name, o.Context, longest, ErrOption)
+		return nil, errors.Join(err, l.Close())
 	}
 	return &calibration{options: o, layers: l, notes: slices.Clone(l.Notes)}, nil
 }

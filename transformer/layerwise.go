@@ -54,7 +54,8 @@ const HeadInput = "head"
 // LayersOptions say how layers are run. Vectors depend on none of them, but on the context where
 // rotary embeddings scale with it.
 type LayersOptions struct {
-	Context int         // the longest sequence, 0 for the model's own, at most 4096
+	Context int         // the longest sequence, 0 for the model's own, at most Longest
+	Longest int         // 0: 4096
 	Threads int         // workers, 0 for GOMAXPROCS
 	CPU     string      // forces a kernel level, empty for HELIX_CPU or the best
 	Verify  cdna.Policy // of a model directory's blocks, as Options has
@@ -67,7 +68,7 @@ func OpenLayers(ctx context.Context, at checkpoint.Location, o LayersOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	l, err := openLayers(ctx, src, Options{Context: o.Context, Threads: o.Threads, CPU: o.CPU, Verify: o.Verify})
+	l, err := openLayers(ctx, src, Options{Context: o.Context, longest: o.Longest, Threads: o.Threads, CPU: o.CPU, Verify: o.Verify})
 	if err != nil {
 		src.close()
 		return nil, fmt.Errorf("%s: %w", at.Name, err)

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,8 @@ type Options struct {
 	// read, unless it is cdna.Off: then no hash is compared at all.
 	Verify cdna.Policy
 	// Root, if not empty, is the root that the model directory must have, in hex; else checkpoint.ErrRoot.
-	Root string
+	Root    string
+	longest int // LayersOptions.Longest
 }
 
 // Model is an open model: its weights, resident or streamed as the plan says. It is safe
@@ -289,7 +291,7 @@ func (o Options) normalize(c *arch.Config) (Options, error) {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	if o.Context == 0 {
-		o.Context = min(c.Context, 4096)
+		o.Context = min(c.Context, cmp.Or(o.longest, 4096))
 	}
 	if c.Positions > 0 && o.Context > c.Context {
 		return o, fmt.Errorf("context %d, the model knows %d positions: %w", o.Context, c.Context, ErrOption)

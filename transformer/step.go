@@ -71,6 +71,9 @@ func (m *Model) admit(t *Step) error {
 	err := error(nil)
 	if !c.HasHead() && t.Visit != nil {
 		err = ErrNoHead
+		if c.Bidirectional {
+			err = fmt.Errorf("its attention is bidirectional: %w", ErrNoHead)
+		}
 	} else if c.Bidirectional && len(s.tokens) > 0 {
 		err = fmt.Errorf("a text is read as a whole: %w", ErrSession)
 	} else if !s.cache.open {

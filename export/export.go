@@ -297,6 +297,7 @@ func (t *tensor) changed(weights []float32, at int) {
 func (e *exporter) writeWeights(w io.Writer, t *tensor, a, b int) error {
 	weights := make([]float32, min(pieceWeights, b-a))
 	var out []byte
+	var err error
 	for at := a; at < b; at += len(weights) {
 		piece := weights[:min(len(weights), b-at)]
 		if err := t.ReadFloat32(e.ctx, piece, at); err != nil {
@@ -305,17 +306,23 @@ func (e *exporter) writeWeights(w io.Writer, t *tensor, a, b int) error {
 		if t.change != nil {
 			t.changed(piece, at)
 		}
-		if t.to == dtype.F16 {
-			if err := fitsF16(piece); err != nil {
-				return err
-			}
-		}
-		out = encode(out[:0], piece, t.to)
-		if _, err := w.Write(out); err != nil {
+		if out, err = writePiece(w, piece, t.to, out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writePiece writes weights as numbers of a type, by way of a buffer that it returns.
+func writePiece(w io.Writer, piece []float32, to dtype.Type, buffer []byte) ([]byte, error) {
+	if to == dtype.F16 {
+		if err := fitsF16(piece); err != nil {
+			return buffer, err
+		}
+	}
+	buffer = encode(buffer[:0], piece, to)
+	_, err := w.Write(buffer)
+	return buffer, err
 }
 
 // fitsF16 refuses numbers that would become infinite.

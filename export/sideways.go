@@ -7,7 +7,6 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
-	"github.com/helix-substrate/helix-substrate/dtype"
 )
 
 // sideways is experts as some checkpoints have them, [experts, inputs, outputs], made of the matrices that they are read as,
@@ -78,6 +77,7 @@ func (e *exporter) writeAside(w io.Writer, t *tensor) error {
 	band := max(1, min(cols, asideWeights/max(1, outputs)))
 	turned, row := make([]float32, band*outputs), make([]float32, band)
 	var out []byte
+	var err error
 	for x := range first.Shape[0] {
 		for from := 0; from < cols; from += band {
 			n := min(band, cols-from)
@@ -95,14 +95,7 @@ func (e *exporter) writeAside(w io.Writer, t *tensor) error {
 					}
 				}
 			}
-			piece := turned[:n*outputs]
-			if t.to == dtype.F16 {
-				if err := fitsF16(piece); err != nil {
-					return err
-				}
-			}
-			out = encode(out[:0], piece, t.to)
-			if _, err := w.Write(out); err != nil {
+			if out, err = writePiece(w, turned[:n*outputs], t.to, out); err != nil {
 				return err
 			}
 		}

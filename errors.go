@@ -59,6 +59,10 @@ var (
 	ErrDownload         = checkpoint.ErrChecksum         // a file that arrived with the wrong content
 	ErrNoRanges         = checkpoint.ErrNoRanges         // a server that does not serve parts of files
 	ErrAddress          = checkpoint.ErrAddress          // an address that is not read, such as http:// of another machine
+	ErrArtifact         = checkpoint.ErrArtifact         // what names no artifact of a registry
+	ErrLayers           = checkpoint.ErrLayers           // an artifact that is no model whose files can be read
+	ErrLogin            = checkpoint.ErrLogin            // a registry that wants other credentials
+	ErrUnsafeName       = checkpoint.ErrUnsafeName       // a file's name that is not safe to store
 	ErrRoot             = checkpoint.ErrRoot             // not the model of the root that was named
 )
 

@@ -3,9 +3,11 @@ package checkpoint
 import (
 	"errors"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
+	"github.com/helix-substrate/helix-substrate/internal/oci"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/internal/torch"
 	"github.com/helix-substrate/helix-substrate/internal/web"
@@ -62,6 +64,18 @@ var (
 
 // ErrAddress reports the address of a web server that is not read.
 var ErrAddress = web.ErrAddress
+
+// Errors of registries.
+var (
+	// ErrArtifact reports what names no artifact of a registry.
+	ErrArtifact = oci.ErrAddress
+	// ErrLayers reports an artifact that is no model whose files can be read.
+	ErrLayers = oci.ErrManifest
+	// ErrLogin reports a registry that wants other credentials than docker's configuration has for it.
+	ErrLogin = oci.ErrCredentials
+	// ErrUnsafeName reports a file's name, as a server or a manifest has it, that is not safe to store.
+	ErrUnsafeName = filename.ErrUnsafe
+)
 
 // Errors of the Hugging Face hub and of web servers.
 var (

@@ -10,6 +10,7 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/hub"
+	"github.com/helix-substrate/helix-substrate/internal/oci"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/internal/web"
 	"github.com/helix-substrate/helix-substrate/model"
@@ -19,8 +20,10 @@ import (
 // hubScheme is before the name of a repository whose files are to be read where they lie.
 const hubScheme = "hf://"
 
-// IsFar tells a name that says where a model lies, far from here: an address, or a repository behind hf://.
-func IsFar(name string) bool { return web.Is(name) || strings.HasPrefix(name, hubScheme) }
+// IsFar tells a name that says where a model lies, far from here: an address, an artifact behind oci://, or a repository behind hf://.
+func IsFar(name string) bool {
+	return web.Is(name) || oci.Is(name) || strings.HasPrefix(name, hubScheme)
+}
 
 // far is a place whose files are fetched in ranges.
 type far interface {
@@ -35,6 +38,8 @@ func findFar(ctx context.Context, name string) (l Location, err error) {
 		l, err = findRepository(ctx, name, repo, file)
 	} else if web.Is(name) {
 		l, err = findWeb(ctx, name)
+	} else if oci.Is(name) {
+		l, err = findArtifact(ctx, name)
 	} else {
 		err = fmt.Errorf("%s: %w", name, hub.ErrRepo)
 	}
@@ -69,6 +74,21 @@ func findRepository(ctx context.Context, name string, repo hub.Repo, file string
 		return Location{Place: read, Name: name, File: file, found: read.Path(file)}, nil
 	}
 	l, err := At(ctx, read, repo.String())
+	l.Name = name
+	return l, err
+}
+
+// findArtifact finds the model in an artifact of a registry.
+func findArtifact(ctx context.Context, name string) (Location, error) {
+	at, err := oci.Parse(name)
+	if err != nil {
+		return Location{}, err
+	}
+	place, err := oci.Open(ctx, at, oci.Options{})
+	if err != nil {
+		return Location{}, err
+	}
+	l, err := At(ctx, place, at.String())
 	l.Name = name
 	return l, err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
@@ -61,7 +62,7 @@ func (c *Client) cachedSnapshot(ctx context.Context, repo Repo) (*Snapshot, erro
 		if err != nil {
 			return err
 		}
-		if name = filepath.ToSlash(name); checkPath(name) != nil {
+		if name = filepath.ToSlash(name); filename.Check(name) != nil {
 			s.Refused = append(s.Refused, ranges.Quote(name))
 			return nil
 		}

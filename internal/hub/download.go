@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/freespace"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/memory"
@@ -40,7 +41,7 @@ func (c *Client) download(ctx context.Context, s *Snapshot, f File, progress fun
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	if err := checkPath(f.Path); err != nil {
+	if err := filename.Check(f.Path); err != nil {
 		return "", err
 	}
 	path, found := c.cached(s, f)

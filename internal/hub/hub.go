@@ -49,6 +49,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -116,7 +117,7 @@ var (
 	// ErrRepo reports what is not a repository id.
 	ErrRepo = errors.New("not a repository id; write owner/name or owner/name@revision")
 	// ErrPath reports a file name that is not safe to store.
-	ErrPath = errors.New("unsafe file name")
+	ErrPath = filename.ErrUnsafe
 	// ErrRepoNotFound reports a repository that does not exist or is private: the
 	// hub does not tell which.
 	ErrRepoNotFound = errors.New("no such repository")

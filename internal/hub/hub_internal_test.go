@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 )
 
 func TestPlace(t *testing.T) {
@@ -68,7 +70,7 @@ func FuzzListing(f *testing.F) {
 			return
 		}
 		for _, file := range s.Files {
-			if checkFile(s, file) != nil || checkPath(file.Path) != nil || !filepath.IsLocal(filepath.FromSlash(file.Path)) {
+			if checkFile(s, file) != nil || filename.Check(file.Path) != nil || !filepath.IsLocal(filepath.FromSlash(file.Path)) {
 				t.Fatalf("%+v", file)
 			}
 		}

@@ -3,9 +3,8 @@ package hub
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -58,64 +57,14 @@ func validName(s string) bool {
 			return false
 		}
 	}
-	return checkPath(s) == nil // a name becomes part of a directory's
+	return filename.Check(s) == nil // a name becomes part of a directory's
 }
 
 // validRevision follows git check-ref-format; it must also be safe below refs/.
 func validRevision(s string) bool {
 	const longest = 255
-	return len(s) <= longest && checkPath(s) == nil && !strings.HasPrefix(s, "-") && !strings.HasSuffix(s, ".lock") &&
+	return len(s) <= longest && filename.Check(s) == nil && !strings.HasPrefix(s, "-") && !strings.HasSuffix(s, ".lock") &&
 		!strings.Contains(s, "..") && !strings.Contains(s, "@{") && !strings.ContainsAny(s, " ~^:?*[\\")
-}
-
-// checkPath reports what makes a slash-separated path unfit as a relative path on
-// any system (ErrPath): the same repository has the same files everywhere.
-func checkPath(path string) error {
-	const longest = 1024
-	if len(path) > longest || !utf8.ValidString(path) {
-		return fmt.Errorf("%s: %w: too long or not UTF-8", ranges.Quote(path), ErrPath)
-	}
-	for segment := range strings.SplitSeq(path, "/") {
-		if reason := unfit(segment); reason != "" {
-			return fmt.Errorf("%s: %w: %s", ranges.Quote(path), ErrPath, reason)
-		}
-	}
-	return nil
-}
-
-func unfit(segment string) string {
-	const longest = 255
-	switch {
-	case segment == "" || segment == "." || segment == "..":
-		return "not a plain relative path"
-	case len(segment) > longest:
-		return "a part is longer than 255 bytes"
-	case strings.ContainsAny(segment, `\:`):
-		return "backslash or colon"
-	case strings.IndexFunc(segment, unicode.IsControl) >= 0:
-		return "control character"
-	case strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " "):
-		return "Windows drops a final dot or space"
-	case windowsDevice(segment):
-		return "a device on Windows"
-	}
-	return ""
-}
-
-// windowsDevice says whether Windows opens a device under this name; older
-// versions ignore what follows the first dot.
-func windowsDevice(segment string) bool {
-	base, _, _ := strings.Cut(segment, ".")
-	base = strings.ToUpper(strings.TrimRight(base, " "))
-	switch base {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
-		return true
-	}
-	digit, port := strings.CutPrefix(base, "COM")
-	if !port {
-		digit, port = strings.CutPrefix(base, "LPT")
-	}
-	return port && utf8.RuneCountInString(digit) == 1 && strings.Contains("0123456789¹²³", digit)
 }
 
 // isHex says whether s is n lower-case hexadecimal digits.

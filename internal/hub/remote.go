@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -12,7 +13,7 @@ import (
 // the first read. Reads go through window, or one of their own if it is nil; requests end with
 // Close. Errors of reading: as Download, without ErrChecksum, and ErrNoRanges, ErrClosed.
 func (c *Client) OpenRemote(s *Snapshot, f File, window *ranges.Window) (*ranges.Reader, error) {
-	err := checkPath(f.Path)
+	err := filename.Check(f.Path)
 	if err == nil && c.Offline {
 		err = ErrOffline
 	}

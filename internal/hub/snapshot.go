@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 )
@@ -47,7 +48,7 @@ func (s *Snapshot) File(path string) (File, error) {
 	if ok {
 		return s.Files[i], nil
 	}
-	if err := checkPath(path); err != nil {
+	if err := filename.Check(path); err != nil {
 		return File{}, fmt.Errorf("%s: %w", s.Repo, err)
 	}
 	return File{}, fmt.Errorf("%s: %s: %w", s.Repo, path, ErrFileNotFound)
@@ -160,7 +161,7 @@ func (e *entries) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("%w: a file without a name", ErrResponse)
 		}
 		name := *entry.Name
-		if checkPath(name) != nil {
+		if filename.Check(name) != nil {
 			e.refused = append(e.refused, ranges.Quote(name))
 			continue
 		}

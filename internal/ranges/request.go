@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,23 +31,48 @@ type Requester struct {
 	Stall time.Duration
 }
 
-// Get makes one request, which follows no redirect. Whatever the status, the caller closes
+// Request is one request.
+type Request struct {
+	Method string // GET if empty
+	URL    *url.URL
+	Header http.Header
+	Body   *io.SectionReader // what is sent, all of it; nil for nothing
+}
+
+// Get is Do of a request for what lies at u.
+func (r *Requester) Get(ctx context.Context, u *url.URL, header http.Header) (*http.Response, error) {
+	return r.Do(ctx, Request{URL: u, Header: header})
+}
+
+// Do makes one request, which follows no redirect. Whatever the status, the caller closes
 // the body, which fails when nothing arrives. Network errors are passing, and do not have the
 // address, which may hold a signature.
-func (r *Requester) Get(ctx context.Context, u *url.URL, header http.Header) (*http.Response, error) {
+func (r *Requester) Do(ctx context.Context, q Request) (*http.Response, error) {
 	watched, cancel := context.WithCancelCause(ctx)
 	stall := cmp.Or(r.Stall, time.Minute)
 	timer := time.AfterFunc(stall, func() { cancel(errStalled) })
-	request, err := http.NewRequestWithContext(watched, http.MethodGet, u.String(), nil)
+	request, err := http.NewRequestWithContext(watched, cmp.Or(q.Method, http.MethodGet), q.URL.String(), nil)
 	if err != nil {
 		timer.Stop()
 		cancel(nil)
 		return nil, fmt.Errorf("%w: an address that cannot be requested", ErrResponse)
 	}
-	for name, values := range header {
+	for name, values := range q.Header {
 		request.Header[name] = values
 	}
 	request.Header.Set("User-Agent", "helix-substrate")
+	var answered atomic.Bool
+	if q.Body != nil && q.Body.Size() > 0 {
+		request.ContentLength = q.Body.Size()
+		request.GetBody = func() (io.ReadCloser, error) {
+			return &sending{io.NewSectionReader(q.Body, 0, q.Body.Size()), func() {
+				if !answered.Load() {
+					timer.Reset(stall)
+				}
+			}}, nil
+		}
+		request.Body, _ = request.GetBody()
+	}
 	var client http.Client
 	if r.HTTP != nil {
 		client = *r.HTTP
@@ -54,6 +80,7 @@ func (r *Requester) Get(ctx context.Context, u *url.URL, header http.Header) (*h
 	client.Timeout = 0
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	response, err := client.Do(request)
+	answered.Store(true)
 	timer.Stop()
 	if err != nil {
 		cause := context.Cause(watched)
@@ -63,6 +90,19 @@ func (r *Requester) Get(ctx context.Context, u *url.URL, header http.Header) (*h
 	response.Body = &body{response.Body, ctx, watched, cancel, timer, stall}
 	return response, nil
 }
+
+// sending is the body of a request; each piece that is taken of it is progress.
+type sending struct {
+	io.Reader
+	progress func()
+}
+
+func (s *sending) Read(p []byte) (int, error) {
+	s.progress()
+	return s.Reader.Read(p)
+}
+
+func (s *sending) Close() error { return nil }
 
 // Redirect returns where an answer to a request of from redirects to, nil if it does not. It
 // closes the body of one that does. What leads from https to http, or has a password in it,

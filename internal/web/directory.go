@@ -20,13 +20,8 @@ import (
 	"github.com/helix-substrate/helix-substrate/storage"
 )
 
-const (
-	// window is the memory through which all files of a directory are read.
-	window = 8 << 20
-	// connections is how many are kept for the next requests, connectionBytes what each takes.
-	connections     = 8
-	connectionBytes = 64 << 10
-)
+// window is the memory through which all files of a directory are read.
+const window = 8 << 20
 
 // Options say how a server is asked. The zero value has the defaults of package ranges.
 type Options struct {
@@ -59,12 +54,8 @@ func Open(name string, o Options) (*Directory, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost, transport.DisableCompression, transport.MaxResponseHeaderBytes = connections, true, connectionBytes/2
-	transport.Protocols = new(http.Protocols) // version 2 holds megabytes a connection
-	transport.Protocols.SetHTTP1(true)
 	return &Directory{
-		at: at, requester: ranges.Requester{HTTP: &http.Client{Transport: transport}, Stall: o.Stall}, retry: o.Retry,
+		at: at, requester: ranges.Requester{HTTP: &http.Client{Transport: ranges.NewTransport()}, Stall: o.Stall}, retry: o.Retry,
 		window: ranges.NewWindow(window), files: map[string]*shared{},
 	}, last, nil
 }
@@ -91,7 +82,9 @@ func (d *Directory) Path(name string) string {
 func (d *Directory) Fetched() int64 { return d.window.Fetched() }
 
 // Buffer returns the most that reading holds on the Go heap.
-func (d *Directory) Buffer() int64 { return d.window.Bytes() + connections*connectionBytes }
+func (d *Directory) Buffer() int64 {
+	return d.window.Bytes() + ranges.Connections*ranges.ConnectionBytes
+}
 
 // Open opens a file. Its content's version is that of the first time. Errors are
 // fs.ErrNotExist, fs.ErrInvalid for a name that could lead out of the directory, fs.ErrPermission, and those of package

@@ -1,6 +1,6 @@
 // Package hubtest is a small Hugging Face hub for tests: it serves directories as
 // model repositories over real HTTP, with a content server on another port that large
-// files are redirected to, and misbehaves when told to.
+// files are redirected to and sent to, takes commits, and misbehaves when told to.
 //
 //	repositories := hubtest.NewServer()
 //	defer repositories.Close()
@@ -58,6 +58,7 @@ type Server struct {
 	repos        map[string]*Repo
 	faults       []*injected
 	requests     []Request
+	store        store
 }
 
 // Repo is a repository with one commit, which the branch main and the commit's own
@@ -98,9 +99,15 @@ func (e entry) etag() string {
 
 // NewServer starts a hub without repositories. Close stops it.
 func NewServer() *Server {
-	s := &Server{repos: map[string]*Repo{}}
+	s := &Server{repos: map[string]*Repo{}, store: store{blobs: map[string][]byte{}, parts: map[string]map[int][]byte{}}}
 	s.hub = httptest.NewServer(http.HandlerFunc(s.serveHub))
-	s.content = httptest.NewServer(s.place(Content, http.HandlerFunc(s.serveContent)))
+	s.content = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut || r.Method == http.MethodPost {
+			s.place(Upload, http.HandlerFunc(s.serveUpload)).ServeHTTP(w, r)
+			return
+		}
+		s.place(Content, http.HandlerFunc(s.serveContent)).ServeHTTP(w, r)
+	}))
 	s.URL = s.hub.URL
 	return s
 }
@@ -159,8 +166,7 @@ func describe(files fs.FS, name string) (entry, error) {
 		return entry{}, err
 	}
 	e := entry{Name: name, Size: size, Blob: hex.EncodeToString(blob.Sum(nil))}
-	weights := slices.Contains([]string{".safetensors", ".gguf", ".bin", ".pth", ".npy"}, path.Ext(name))
-	if weights || size >= 10e6 {
+	if isLarge(name, size) {
 		oid := hex.EncodeToString(sha.Sum(nil))
 		pointer := fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", oid, size)
 		blob := gitHash(int64(len(pointer)))
@@ -169,6 +175,11 @@ func describe(files fs.FS, name string) (entry, error) {
 		e.LFS = &lfs{oid, size, int64(len(pointer))}
 	}
 	return e, nil
+}
+
+// isLarge tells what is kept apart (LFS).
+func isLarge(name string, size int64) bool {
+	return slices.Contains([]string{".safetensors", ".gguf", ".bin", ".pth", ".npy"}, path.Ext(name)) || size >= 10e6
 }
 
 // gitHash starts the hash of a git blob, whose content follows.
@@ -213,6 +224,9 @@ func (s *Server) place(place Place, next http.Handler) http.Handler {
 }
 
 func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
+	if s.serveChange(w, r) {
+		return
+	}
 	if _, api := strings.CutPrefix(r.URL.Path, "/api/models/"); api {
 		s.place(API, http.HandlerFunc(s.serveAPI)).ServeHTTP(w, r)
 		return

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -12,9 +13,10 @@ import (
 // waits for one to end, and begins others. Its methods do nothing where it is nil: on systems without such reads.
 type expertReads struct {
 	mu      sync.Mutex
-	ended   sync.Cond // broadcast when a read has ended
-	waits   bool      // somebody waits for the queue, without the lock
-	queue   *uncached.Queue
+	ended   sync.Cond       // broadcast when a read has ended
+	waits   bool            // somebody waits for the queue, without the lock
+	queue   *uncached.Queue // nil once waiting for it has failed
+	failure error           // that of waiting
 	list    []expertRead
 	begun   int // of list
 	running int
@@ -69,6 +71,10 @@ func (r *expertReads) begin() {
 
 // fill begins as many reads as may be under way. What cannot be read so is left to who needs it.
 func (r *expertReads) fill() {
+	if r.queue == nil {
+		r.forget()
+		return
+	}
 	for ; r.running < readsAtOnce && r.begun < len(r.list); r.begun++ {
 		at := &r.list[r.begun]
 		off, n := at.of.span(int(at.expert))
@@ -106,8 +112,9 @@ func (r *expertReads) end() {
 	r.mu.Lock()
 	r.waits = false
 	defer r.ended.Broadcast()
-	if err != nil { // a queue of this process's own, which could be waited for when it was made, with reads under way: nothing is known to make it fail
-		panic(err)
+	if err != nil {
+		r.abandon(err)
+		return
 	}
 	r.running--
 	at := &r.list[done.Tag]
@@ -119,6 +126,26 @@ func (r *expertReads) end() {
 	at.of.cache.read.Add(at.of.packed(int(at.expert)))
 }
 
+// abandon ends the queue, whose close waits for what is under way: everything is read in the ordinary way from now on. The error is told at the end,
+// as no result is wrong for it.
+func (r *expertReads) abandon(err error) {
+	r.failure = errors.Join(err, r.queue.Close())
+	r.queue, r.running = nil, 0
+	for _, at := range r.list[:r.begun] {
+		if at.of.any(int(at.slot), coming) {
+			at.of.mark(int(at.slot), empty)
+		}
+	}
+	r.forget()
+}
+
+// forget leaves the reads that have not begun to who needs them.
+func (r *expertReads) forget() {
+	for ; r.begun < len(r.list); r.begun++ {
+		r.list[r.begun].of.mark(int(r.list[r.begun].slot), empty)
+	}
+}
+
 // settle ends what is under way, and forgets the rest: no slot is written to after it.
 func (r *expertReads) settle() {
 	if r == nil {
@@ -126,20 +153,21 @@ func (r *expertReads) settle() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for ; r.begun < len(r.list); r.begun++ {
-		r.list[r.begun].of.mark(int(r.list[r.begun].slot), empty)
-	}
+	r.forget()
 	for r.running > 0 {
 		r.end()
 	}
 	r.list, r.begun = r.list[:0], 0
 }
 
-// close ends the queue.
+// close ends the queue. Its error is also that of a queue that could not be waited for.
 func (r *expertReads) close() error {
 	if r == nil {
 		return nil
 	}
 	r.settle()
+	if r.queue == nil {
+		return r.failure
+	}
 	return r.queue.Close()
 }

@@ -3,7 +3,10 @@ package stream
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/memory"
@@ -89,5 +92,39 @@ func TestExpertReadsOfTwoCaches(t *testing.T) {
 	}
 	if err := errors.Join(m.Close(), n.Close(), e.Close(), e.Close()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestExpertReadsWithoutQueue: where reads cannot be waited for any more, what was chosen is read in the ordinary way, to the same result, and closing tells.
+func TestExpertReadsWithoutQueue(t *testing.T) {
+	const experts, rows, cols = 6, 16, 40
+	e := newTestEngine(t, 2)
+	m := openAny(t, e, writeLattice(t, latticeMatrix(experts*rows, cols, 6), cdna.LatticeOptions{BlockRows: 8, Codec: cdna.PackedCodec}))
+	x, want, y := vectors(1, cols, 3).Data, make([]float32, rows), make([]float32, rows)
+	if _, err := m.RowsDot(t.Context(), want, x, 4*rows, 5*rows); err != nil {
+		t.Fatal(err)
+	}
+	c, err := e.NewExpertCache(experts, 3, nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.parts[0].direct == nil {
+		t.Skip("no direct reading here")
+	}
+	c.Route(endsOf(experts, 1, 4))
+	if err := e.reads.queue.Close(); err != nil { // waiting for it fails
+		t.Fatal(err)
+	}
+	for _, next := range []int{2, 3} {
+		if _, err := m.RowsDot(t.Context(), y, x, 4*rows, 5*rows); err != nil || !slices.Equal(y, want) {
+			t.Errorf("got %v, want %v; %v", y, want, err)
+		}
+		c.Route(endsOf(experts, 4, next))
+	}
+	if err := errors.Join(c.Close(), m.Close()); err != nil {
+		t.Error(err)
+	}
+	if err := e.Close(); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("close: %v", err)
 	}
 }

@@ -112,11 +112,18 @@ func (g *group) read() error {
 	return nil
 }
 
-// fits tells whether there is room for a text's tokens, and for all to go on for a while.
+// fits tells whether there is room for a text's tokens, beside those that the others have still to read, and for all to go on for a while.
 func (g *group) fits(ids []int) bool {
 	m := g.batch.Model
-	whole := m.Plan.Contexts >= m.Plan.Sequences
-	return whole || len(g.active) == 0 || m.CacheRoom(ids) >= transformer.CachePage*len(g.active)
+	if whole := m.Plan.Contexts >= m.Plan.Sequences; whole || len(g.active) == 0 {
+		return true
+	}
+	wanted := 0
+	for _, q := range g.active {
+		const page = transformer.CachePage
+		wanted += page + (len(q.pending)-1)/page*page // the last pending one is what it goes on with
+	}
+	return m.CacheRoom(ids) >= wanted
 }
 
 // pause pauses the text that began last: it goes on later with the tokens that it has, which it reads again.

@@ -121,6 +121,8 @@ func (w *frames) all(call string) string {
 			end = `""`
 		}
 		return fmt.Sprintf(`%s "\n"? "[" "\n    "? %s "\n"? "]" %s`, open, w.more(call, `"," [ \n]{0,6}`), end)
+	case f.body == bodyPython:
+		return fmt.Sprintf(`%s "[" %s "]" %s`, open, w.more(call, `", "`), w.mark(f.passed[0]))
 	case f.body == bodyPairs:
 		return w.more(fmt.Sprintf(`%s "call:" %s %s`, open, call, w.mark(f.passed[0])), `""`)
 	case f.body == bodyTags:
@@ -140,7 +142,9 @@ func (w *frames) call(function Function) (string, error) {
 	f, name := w.format, function.Name
 	switch {
 	case f.body == bodyPairs:
-		return w.pairs(function)
+		return w.pairs(function, pairMarks{"{", ":", ",", "}"}, w.pairValue)
+	case f.body == bodyPython:
+		return w.pairs(function, pairMarks{"(", "=", ", ", ")"}, w.pythonValue)
 	case f.tags == glmTags:
 		return w.tagged(function, glmTags, literal(name+"\n"), "")
 	case f.tags != nil && f.name != "hermes":
@@ -273,27 +277,47 @@ func (w *frames) tagged(function Function, t *tags, before, after string) (strin
 	return w.rule(call + " " + after), nil
 }
 
-// pairs returns a call whose arguments are key:value.
-func (w *frames) pairs(function Function) (string, error) {
+// pairMarks stand around arguments, between their names and values, and between them.
+type pairMarks struct{ open, is, between, close string }
+
+// pairs returns a call whose arguments are key:value, or their like.
+func (w *frames) pairs(function Function, marks pairMarks, valueOf func(p property, isText bool) string) (string, error) {
 	if _, err := function.schema(); err != nil {
 		return "", err
 	}
 	texts := textsOf(function.Parameters)
 	properties := function.properties()
 	// rest[i] are the arguments from i on, where some are before.
-	rest := `"}"`
-	first := `"}"`
+	rest := literal(marks.close)
+	first := rest
 	for i := len(properties) - 1; i >= 0; i-- {
 		p := properties[i]
-		value := w.pairValue(p, texts[p.name])
-		key := literal(p.name + ":")
-		with, begin := fmt.Sprintf(`"," %s %s %s`, key, value, rest), fmt.Sprintf(`%s %s %s`, key, value, rest)
+		value := valueOf(p, texts[p.name])
+		key := literal(p.name + marks.is)
+		with, begin := fmt.Sprintf(`%s %s %s %s`, literal(marks.between), key, value, rest), fmt.Sprintf(`%s %s %s`, key, value, rest)
 		if !p.required {
 			with, begin = with+" | "+rest, begin+" | "+first
 		}
 		rest, first = w.rule(with), w.rule(begin)
 	}
-	return fmt.Sprintf("%s %s", literal(function.Name+"{"), first), nil
+	return fmt.Sprintf("%s %s", literal(function.Name+marks.open), first), nil
+}
+
+// pythonValue returns a value of bodyPython: as JSON, which is read there, too, but for the words that Python has in place of JSON's.
+func (w *frames) pythonValue(p property, _ bool) string {
+	var s struct {
+		Type string            `json:"type"`
+		Enum []json.RawMessage `json:"enum"`
+	}
+	if json.Unmarshal(p.schema, &s) == nil && len(s.Enum) == 0 {
+		switch s.Type {
+		case "boolean":
+			return `("True" | "False")`
+		case "null":
+			return `"None"`
+		}
+	}
+	return w.value(p.schema)
 }
 
 // pairValue returns a value: a text in the form's quotes, a word, or any of its lists and objects.

@@ -137,6 +137,8 @@ func TestConstraints(t *testing.T) {
 		{"glm", Constraint{Forced: true}, "<tool_call>get_weather\n<arg_key>days</arg_key>", false},
 		{"qwen-xml", Constraint{Forced: true}, "<tool_call>\n<function=get_weather>\n<parameter=city>\nOs\n\n<lo\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>", true},
 		{"gemma", Constraint{Forced: true}, "<|tool_call>call:get_weather{city:<|\"|>Os<|\"lo<|\"|>,days:3}<tool_call|>", true},
+		{"lfm", Constraint{Forced: true}, "<|tool_call_start|>[get_weather(city=\"Oslo\", days=3), set(on=True)]<|tool_call_end|>", true},
+		{"lfm", Constraint{Forced: true}, "<|tool_call_start|>[get_weather(days=3", false},
 		{"harmony", Constraint{Forced: true}, "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary to=functions.set ", true},
 		{"harmony", Constraint{Text: json.RawMessage(`{}`)}, "<|channel|>final<|message|>[1, 2]", true},
 		{"deepseek", Constraint{}, "Sure.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>now<｜tool▁sep｜>{}<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>set<", true},

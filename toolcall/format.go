@@ -38,6 +38,7 @@ const (
 	bodyList          // a list of these
 	bodyNamed         // NAME, a mark, arguments; or a list
 	bodyPairs         // call:NAME{key:value,…}
+	bodyPython        // [NAME(key=value, …), …], or a list of objects
 	bodyChannels      // a message to functions.NAME
 )
 
@@ -51,6 +52,8 @@ const (
 	beginCall, endCall, separator = "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>"
 
 	kimiSeparator = "<|tool_call_argument_begin|>"
+
+	lfmCalls, endLFMCalls = "<|tool_call_start|>", "<|tool_call_end|>"
 )
 
 // deepseekCalls are around all calls.
@@ -70,6 +73,9 @@ var formats = []Format{
 	{name: "qwen-xml", signs: []string{toolCall, function, parameter}, opens: []string{toolCall, function}, passed: []string{endToolCall}, body: bodyTags, tags: xmlTags},
 	{name: "hermes", signs: []string{toolCall}, opens: []string{toolCall}, body: bodyTags, tags: xmlTags},
 	{name: "gemma", signs: []string{"<|tool_call>"}, opens: []string{"<|tool_call>"}, passed: []string{"<tool_call|>"}, body: bodyPairs, think: marks{"<|channel>thought", "<channel|>"}, quote: `<|"|>`},
+	{name: "lfm", signs: []string{lfmCalls}, opens: []string{lfmCalls}, passed: []string{endLFMCalls}, body: bodyPython},
+	{name: "lfm", signs: []string{"<|tool_list_start|>"}, opens: []string{lfmCalls}, passed: []string{endLFMCalls}, body: bodyPython},
+	{name: "lfm", signs: []string{"List of tools: [", "<|im_start|>"}, opens: []string{lfmCalls}, passed: []string{endLFMCalls}, body: bodyPython},
 	{name: "functiongemma", signs: []string{"<start_function_call>"}, opens: []string{"<start_function_call>"}, passed: []string{"<end_function_call>"}, body: bodyPairs, quote: "<escape>"},
 	{name: "cohere", signs: []string{"<|START_ACTION|>"}, opens: []string{"<|START_ACTION|>"}, passed: []string{"<|END_ACTION|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"}, body: bodyList, think: marks{"<|START_THINKING|>", "<|END_THINKING|>"}},
 	{name: "granite", signs: []string{"<|tool_call|>"}, opens: []string{"<|tool_call|>"}, passed: []string{"<|/tool_call|>"}, body: bodyList},
@@ -78,7 +84,7 @@ var formats = []Format{
 }
 
 // Recognize returns the form in which a model writes that has this chat template. It knows those of Llama 3, Qwen and Hermes, Qwen's coders, Mistral,
-// Gemma 4 and FunctionGemma, gpt-oss, DeepSeek, GLM, Command, Kimi K2, MiniMax M2, Seed, and Granite 3 and Phi 4; of others it knows no calls.
+// Gemma 4 and FunctionGemma, gpt-oss, DeepSeek, GLM, Command, Kimi K2, MiniMax M2, Seed, LFM 2, and Granite 3 and Phi 4; of others it knows no calls.
 func Recognize(template string) *Format {
 	f := Format{name: "plain"}
 	for _, known := range formats {
@@ -106,6 +112,9 @@ func (f *Format) Calls() bool { return f.body != bodyNone }
 
 // Reasons says whether it is known how reasoning is written, or that answers are in channels.
 func (f *Format) Reasons() bool { return f.think.open != "" || f.body == bodyChannels }
+
+// Numbered says whether a call is known to the model by functions.NAME:NUMBER, with the number of calls before it in the conversation.
+func (f *Format) Numbered() bool { return f.numbered }
 
 // Marks returns the texts that a [Parser] looks for. Where they are special tokens, it needs them in the text.
 func (f *Format) Marks() []string {

@@ -254,6 +254,8 @@ func (p *Parser) body() bool {
 		return p.startNamed()
 	case bodyPairs:
 		return p.startPairs()
+	case bodyPython:
+		return p.startPython()
 	default:
 		return p.startTags()
 	}

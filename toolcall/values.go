@@ -19,7 +19,8 @@ type argumentsReader struct {
 	isText   bool   // the value is a text
 	opened   bool   // its beginning was told of
 	held     []byte // of the value: not told of yet
-	open     []byte // objects and lists around a value of bodyPairs
+	open     []byte // objects and lists around a value of bodyPairs or bodyPython
+	quote    byte   // around a text of bodyPython
 	named    bool   // its name was read
 	comma    bool   // there was a comma before it
 }

@@ -195,6 +195,17 @@ func (p *Pipeline) Fit(c *arch.Config) error {
 	return nil
 }
 
+// Width returns the length of vectors, once the pipeline fits a model.
+func (p *Pipeline) Width() int {
+	n := p.size * len(p.modes)
+	for _, s := range p.steps {
+		if d, ok := s.(*dense); ok {
+			n = d.rows
+		}
+	}
+	return n
+}
+
 // Prompts returns the names of the prompts, sorted.
 func (p *Pipeline) Prompts() []string { return slices.Sorted(maps.Keys(p.prompts)) }
 

@@ -144,6 +144,14 @@ func (e *Embedder) Vectors(ctx context.Context, m *transformer.Model, sessions [
 	return vectors, nil
 }
 
+// Width returns the length of vectors, once the embedder fits the model; 0 where it makes none.
+func (e *Embedder) Width() int {
+	if e.err != nil {
+		return 0
+	}
+	return e.pipeline.Width()
+}
+
 // First is the first of a text's tokens of which the state is needed.
 func (e *Embedder) First(tokens int) int {
 	if e.err != nil {

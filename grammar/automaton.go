@@ -19,9 +19,10 @@ const (
 	maxSteps  = 1 << 22 // rules looked into for one token
 )
 
-// What matching the texts of one grammar takes of memory at most, and 8 bytes for each token of the vocabulary; and what a grammar does.
+// What matching the texts of one grammar takes of memory at most, and MaskMemory more for each token of the vocabulary; and what a grammar does.
 const (
 	Memory        = 6 << 20
+	MaskMemory    = maxMasks / 8
 	GrammarMemory = 1 << 20
 )
 

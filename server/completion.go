@@ -64,9 +64,10 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.E
 	if refused != nil {
 		return nil, refused
 	}
+	defer body.done()
 	q := s.ask(r, "prompt")
-	busy := s.parsing(r.Context(), body, func() {
-		if q.Request, refused = openai.ParseServed(openai.Kind(r.URL.Path), body); refused == nil {
+	busy := s.parsing(r.Context(), body, func(text []byte) {
+		if q.Request, refused = openai.ParseServed(openai.Kind(r.URL.Path), text); refused == nil {
 			if q.Kind == openai.ChatCompletions {
 				q.field = "messages"
 			}
@@ -85,11 +86,11 @@ func (q *asked) prepare(ctx context.Context, m *Model) *openai.Error {
 	var err error
 	switch prompts := q.model.promptsNow(); {
 	case q.Kind == openai.ChatCompletions:
-		request, refused := conversation(q.Request, q.model.toolForm())
+		request, refused := q.model.conversation(q.Request)
 		if refused != nil {
 			return refused
 		}
-		if request.Tools != nil {
+		if mayCall(q.Request) {
 			if refused := q.offer(); refused != nil {
 				return refused
 			}
@@ -105,9 +106,22 @@ func (q *asked) prepare(ctx context.Context, m *Model) *openai.Error {
 		return failure(err, q.field)
 	}
 	q.Messages, q.Prompt = nil, "" // not held while the text waits
+	if q.IgnoreEnd {
+		q.excludeEnd()
+	}
 	q.chooseSeed()
 	q.receipts = make([]string, q.N)
 	return q.readForm()
+}
+
+// excludeEnd excludes the tokens that end a text.
+func (q *asked) excludeEnd() {
+	if q.LogitBias == nil {
+		q.LogitBias = map[int]float32{}
+	}
+	for _, id := range q.model.batch.Tokenizer.EOS() {
+		q.LogitBias[id] = openai.Excluded
+	}
 }
 
 func unknownModel(name string) *openai.Error {
@@ -121,7 +135,7 @@ func (q *asked) request(number int) *generate.Request {
 	r := &generate.Request{
 		Prompt: q.prompt, Client: q.client, Show: q.shown(), MaxTokens: q.MaxTokens, StopTexts: q.Stop, LogProbs: q.LogProbs, TopLogProbs: q.TopLogProbs,
 		Sampling: generate.Options{
-			Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, MinP: q.MinP, RepeatPenalty: q.RepeatPenalty,
+			Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, MinP: q.MinP, RepeatPenalty: q.RepeatPenalty, RepeatLast: q.RepeatLast,
 			Seed: uint64(q.Seed) + uint64(number),
 		},
 	}

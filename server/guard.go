@@ -158,52 +158,56 @@ func (n *noting) wait() { n.control.SetWriteDeadline(time.Now().Add(n.patience))
 // Unwrap is for http.ResponseController.
 func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
-// arrivingBytes are those that bodies may have together while they arrive, or two of the largest.
+// arrivingBytes are those that bodies may have together until they are read, or two of the largest.
 const arrivingBytes = 4 << 20
 
 // errArriving reports more than that.
 var errArriving = errors.New("too many bytes of requests are on their way")
 
-// arriving counts what it reads of a body among what others read.
-type arriving struct {
-	io.Reader
+// received is a request's body, which counts among those of others until it is done with.
+type received struct {
+	text   []byte
 	server *Server
 	bytes  int64
+	from   io.Reader
 }
 
-func (a *arriving) Read(p []byte) (int, error) {
-	n, err := a.Reader.Read(p)
-	a.bytes += int64(n)
-	if a.server.arriving.Add(int64(n)) > a.server.mostArriving {
+// Read counts what it reads.
+func (b *received) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	b.bytes += int64(n)
+	if b.server.arriving.Add(int64(n)) > b.server.mostArriving {
 		return n, errArriving
 	}
 	return n, err
 }
 
-func (a *arriving) done() { a.server.arriving.Add(-a.bytes) }
+// done ends the body's use, also if that has ended.
+func (b *received) done() {
+	b.server.arriving.Add(-b.bytes)
+	b.text, b.bytes = nil, 0
+}
 
-// body reads a request's body, which may have so many bytes.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, most int) ([]byte, *openai.Error) {
+// body reads a request's body, which may have so many bytes. Call its done after use.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, most int) (*received, *openai.Error) {
 	if r.ContentLength > int64(most) {
 		return nil, tooLarge(most)
 	}
 	http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.options.Patience))
-	from := &arriving{Reader: http.MaxBytesReader(w, r.Body, int64(most)), server: s}
-	defer from.done()
-	body, err := io.ReadAll(from)
-	if err == nil {
+	body := &received{from: http.MaxBytesReader(w, r.Body, int64(most)), server: s}
+	var err error
+	if body.text, err = io.ReadAll(body); err == nil {
 		http.NewResponseController(w).SetReadDeadline(time.Time{})
+		return body, nil
 	}
+	body.done()
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return nil, tooLarge(most)
 	}
-	switch {
-	case errors.Is(err, errArriving):
+	if errors.Is(err, errArriving) {
 		return nil, &openai.Error{Message: err.Error(), Type: "overloaded_error", Status: http.StatusServiceUnavailable}
-	case err != nil:
-		return nil, openai.Invalid("", "", "the body could not be read: %v", err)
 	}
-	return body, nil
+	return nil, openai.Invalid("", "", "the body could not be read: %v", err)
 }
 
 func tooLarge(most int) *openai.Error {
@@ -213,28 +217,35 @@ func tooLarge(most int) *openai.Error {
 }
 
 // receive reads the body of a request and opens the model that it names, for which it may wait: while it holds no memory that others
-// wait for. The model is nil where the body names none that is here; what is wrong with it is its parser's to say.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request) ([]byte, *Model, *openai.Error) {
+// wait for. The model is nil where the body names none that is here; what is wrong with it is its parser's to say. Call the body's done after use.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) (*received, *Model, *openai.Error) {
 	body, refused := s.body(w, r, s.longest)
 	if refused != nil {
 		return nil, nil, refused
 	}
 	var named struct{ Model string }
-	if err := json.Unmarshal(body, &named); err != nil || s.library.entry(named.Model) == nil {
+	if err := json.Unmarshal(body.text, &named); err != nil || s.library.entry(named.Model) == nil {
 		return body, nil, nil
 	}
-	m, refused := s.use(r, named.Model)
+	var m *Model
+	defer func() { // also where the client has gone
+		if m == nil {
+			body.done()
+		}
+	}()
+	m, refused = s.use(r, named.Model)
 	return body, m, refused
 }
 
 // parsing has do made of a body when there is memory for that: what is made of all at a time takes no more than what is made of the
 // largest, which is many times its size.
-func (s *Server) parsing(ctx context.Context, body []byte, do func()) *openai.Error {
-	if err := s.reading.Acquire(ctx, int64(len(body))); err != nil {
+func (s *Server) parsing(ctx context.Context, body *received, do func(text []byte)) *openai.Error {
+	size := int64(len(body.text))
+	if err := s.reading.Acquire(ctx, size); err != nil {
 		return failure(err, "")
 	}
-	defer s.reading.Release(int64(len(body)))
-	do()
+	defer s.reading.Release(size)
+	do(body.text)
 	return nil
 }
 

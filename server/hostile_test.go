@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
+	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
@@ -130,6 +133,67 @@ func TestArriving(t *testing.T) {
 	until(0)
 	if status, v := post(t, h.URL+"/tokenize", body); status != 200 {
 		t.Errorf("alone: %d, %v", status, v)
+	}
+	// One that is whole and waits to be read counts, too, of whichever path.
+	if err := s.reading.Acquire(t.Context(), int64(s.longest)); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Repeat("dog ", 60)
+	for _, c := range [][2]string{
+		{"/tokenize", `{"content": "` + words + `"}`}, {"/v1/embeddings", `{"model": "demo", "input": "` + words + `"}`}, {"/v1/completions", `{"model": "demo", "max_tokens": 1, "prompt": "` + words + `"}`},
+	} {
+		s.mostArriving = int64(len(c[1]))
+		waited := make(chan int)
+		go func() {
+			status, _ := post(t, h.URL+c[0], c[1])
+			waited <- status
+		}()
+		until(s.mostArriving)
+		if status, v := post(t, h.URL+"/tokenize", `{"content": "x"}`); status != 503 {
+			t.Errorf("beside one for %s that waits: %d, %v", c[0], status, v)
+		}
+		s.reading.Release(int64(s.longest))
+		if status := <-waited; status != 200 {
+			t.Errorf("%s: %d", c[0], status)
+		}
+		until(0)
+		if err := s.reading.Acquire(t.Context(), int64(s.longest)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestEmbeddingMemory: texts and vectors of all requests for embeddings take no more memory than is planned, and no request takes more.
+func TestEmbeddingMemory(t *testing.T) {
+	h, s := start(t, ModelOptions{}, Options{})
+	const body = `{"model": "demo", "input": ["a", "b"]}`
+	m := s.library.entries[0].model
+	cost := m.embeddingCost(&openai.Embeddings{Texts: []string{"a", "b"}}, len(body))
+	if vectors := int64(2 * 4 * m.batch.Model.Config.Hidden); cost < vectors+2*8 || cost > vectors+8*int64(len(body)+200) {
+		t.Errorf("%d bytes", cost)
+	}
+	s.mostEmbedding = cost - 1
+	if status, v := post(t, h.URL+"/v1/embeddings", body); status != 400 || !strings.Contains(fmt.Sprint(at(v, "error", "message")), "send fewer") {
+		t.Errorf("%d, %v", status, v)
+	}
+	s.mostEmbedding = cost
+	s.embedding = semaphore.NewWeighted(cost)
+	if err := s.embedding.Acquire(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan int)
+	go func() {
+		status, _ := post(t, h.URL+"/v1/embeddings", body)
+		answered <- status
+	}()
+	select {
+	case status := <-answered:
+		t.Errorf("there was no room, and it is answered: %d", status)
+	case <-time.After(50 * time.Millisecond):
+		s.embedding.Release(1)
+		if status := <-answered; status != 200 {
+			t.Errorf("%d", status)
+		}
 	}
 }
 

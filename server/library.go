@@ -48,7 +48,7 @@ type entry struct {
 	chat    bool // it has a chat template
 
 	model   *Model // nil: it is not open
-	heap    int64  // that it takes
+	heap    int64  // that it takes, without what is the server's
 	users   int
 	waiting int   // who wait for it
 	used    int64 // the last use
@@ -297,7 +297,7 @@ func (l *Library) open(e *entry, whole bool) error {
 	if err != nil {
 		return err
 	}
-	e.model, e.heap = m, m.Plan().Heap()-o.Engine.Reserve
+	e.model, e.heap = m, m.Plan().Heap()-o.Engine.Reserve-serverMemory
 	return nil
 }
 

@@ -104,6 +104,23 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
+// TestLibraryReserves: what the server takes is reserved once, however many models are open.
+func TestLibraryReserves(t *testing.T) {
+	l := newDemos(t, 1<<31, "a", "b", "c")
+	var heaps []int64
+	for _, name := range []string{"a", "b", "c"} {
+		m, release, err := l.Use(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+		heaps = append(heaps, m.Plan().Heap())
+	}
+	if each := heaps[0] - serverMemory; each <= 0 || heaps[1] != heaps[0]+each || heaps[2] != heaps[0]+2*each {
+		t.Errorf("%d bytes of the heap, %d of them the server's", heaps, serverMemory)
+	}
+}
+
 // TestLibraryWaits: a model waits for one in use, and who comes for that one meanwhile waits behind it; the end of a context and
 // of the library end the waiting.
 func TestLibraryWaits(t *testing.T) {

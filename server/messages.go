@@ -39,9 +39,10 @@ func (s *Server) readMessages(w http.ResponseWriter, r *http.Request, counted bo
 	if refused != nil {
 		return nil, refused
 	}
+	defer body.done()
 	q := s.ask(r, "messages")
-	busy := s.parsing(r.Context(), body, func() {
-		if q.Request, refused = anthropic.Parse(body, counted); refused == nil {
+	busy := s.parsing(r.Context(), body, func(text []byte) {
+		if q.Request, refused = anthropic.Parse(text, counted); refused == nil {
 			refused = q.prepare(r.Context(), m)
 		}
 	})

@@ -59,10 +59,10 @@ type Model struct {
 	formed     *semaphore.Weighted // requests for texts of a form
 }
 
-// What a server takes of the Go heap beside its texts: bodies that are being read, one after the other where they are
-// large, and what waits.
+// What a server takes of the Go heap beside its texts, whatever models it has: bodies that arrive or wait to be read, what embeddings are made of, answers and
+// receipts that are kept, connections. Bodies are read one after the other where they are large, by the context of a model.
 const (
-	serverMemory         = 8<<20 + 2*arrivingBytes + storedBytes
+	serverMemory         = 8<<20 + 2*arrivingBytes + embeddingBytes + storedBytes + receiptBytes
 	serverMemoryPerToken = generate.BatchMemoryPerToken
 
 	maxWait = 10 * time.Minute
@@ -85,13 +85,14 @@ func open(ctx context.Context, path string, o ModelOptions, against func(*transf
 		o.Waiting = 64
 	}
 	waiting := max(0, o.Waiting)
-	o.Engine.Reserve += serverMemory + receiptBytes + int64(o.Parallel+1)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory) + formsKept*(grammar.Memory+grammar.GrammarMemory)
+	o.Engine.Reserve += serverMemory + int64(o.Parallel+1)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory) + formsKept*(grammar.Memory+grammar.GrammarMemory)
 	o.Engine.ReservePerToken = serverMemoryPerToken + receiptPerToken + 8*int64(waiting)
 	opening, err := generate.Begin(ctx, path, o.Engine)
 	if err != nil {
 		return nil, err
 	}
-	opening.Reserve(grammar.VocabularyMemory * int64(opening.Tokenizer.VocabSize()))
+	forms := int64(o.Parallel + 1 + formsKept) // of which masks may be kept
+	opening.Reserve((grammar.VocabularyMemory + grammar.MaskMemory*forms) * int64(opening.Tokenizer.VocabSize()))
 	embedder, err := opening.Embedder(ctx)
 	if err != nil {
 		opening.Close()

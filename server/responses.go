@@ -18,11 +18,12 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
 		refuse(w, refused)
 		return
 	}
+	defer body.done()
 	var request *openai.ResponseRequest
 	var messages []openai.Message // of the conversation
 	q := s.ask(r, "input")
-	busy := s.parsing(r.Context(), body, func() {
-		if request, refused = openai.ParseResponse(body); refused != nil {
+	busy := s.parsing(r.Context(), body, func(text []byte) {
+		if request, refused = openai.ParseResponse(text); refused != nil {
 			return
 		}
 		q.Request = request.Request
@@ -36,6 +37,7 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
 		}
 		refused = q.prepare(r.Context(), m)
 	})
+	body.done()
 	if refused = cmp.Or(busy, refused); refused != nil {
 		refuse(w, refused)
 		return

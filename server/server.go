@@ -41,19 +41,21 @@ type Options struct {
 
 // Server answers requests. It is an http.Handler, safe for concurrent use.
 type Server struct {
-	library      *Library
-	options      Options
-	keys         [][32]byte // their hashes
-	longest      int        // bytes of a body
-	reading      *semaphore.Weighted
-	arriving     atomic.Int64 // bytes of bodies that are not whole
-	mostArriving int64
-	receipts     receipts
-	responses    responseStore
-	replaying    *semaphore.Weighted // one at a time
-	counts       counts
-	pages        map[string]pageFile
-	handler      http.Handler
+	library       *Library
+	options       Options
+	keys          [][32]byte // their hashes
+	longest       int        // bytes of a body
+	reading       *semaphore.Weighted
+	arriving      atomic.Int64 // bytes of bodies that have not been read
+	mostArriving  int64
+	receipts      receipts
+	responses     responseStore
+	replaying     *semaphore.Weighted // one at a time
+	embedding     *semaphore.Weighted // bytes of texts and vectors
+	mostEmbedding int64
+	counts        counts
+	pages         map[string]pageFile
+	handler       http.Handler
 }
 
 // ErrOption reports options that make no sense.
@@ -109,7 +111,8 @@ func NewOf(l *Library, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{library: l, options: o, keys: hashes(o.Keys), longest: longest, mostArriving: max(arrivingBytes, 2*int64(longest)), reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), responses: newResponseStore(storedBytes)}
+	s := &Server{library: l, options: o, keys: hashes(o.Keys), longest: longest, mostArriving: max(arrivingBytes, 2*int64(longest)), reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), mostEmbedding: max(embeddingBytes, int64(longest)), responses: newResponseStore(storedBytes)}
+	s.embedding = semaphore.NewWeighted(s.mostEmbedding)
 	if s.pages, err = pages(); err != nil {
 		return nil, err
 	}

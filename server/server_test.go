@@ -325,6 +325,18 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestIgnoreEnd: a text that is not to end by itself has all the tokens that it may have, and one without a bound those of the context.
+func TestIgnoreEnd(t *testing.T) {
+	h, s := start(t, ModelOptions{Engine: transformer.Options{Context: 64}}, Options{})
+	body := fmt.Sprintf(`{"model": "demo", "prompt": "Once", "max_tokens": -1, "logit_bias": {"%d": 100}`, s.library.entries[0].model.batch.Tokenizer.EOS()[0])
+	for more, ends := range map[string]bool{"": true, `, "ignore_eos": true`: false} {
+		_, v := post(t, h.URL+"/v1/completions", body+more+"}")
+		if stop := at(v, "choices", 0, "finish_reason") == "stop"; stop != ends || (at(v, "usage", "total_tokens").(float64) >= 64) == ends {
+			t.Errorf("%s: %v", more, v)
+		}
+	}
+}
+
 // TestEmbeddings: vectors of length 1, as numbers and in base64, of texts and of tokens.
 func TestEmbeddings(t *testing.T) {
 	h, _ := start(t, ModelOptions{}, Options{})

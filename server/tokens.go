@@ -63,7 +63,7 @@ func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	request, refused := conversation(q, m.toolForm())
+	request, refused := m.conversation(q)
 	if refused != nil {
 		refuse(w, refused)
 		return
@@ -89,9 +89,10 @@ func (s *Server) simple(w http.ResponseWriter, r *http.Request, read func(body [
 	body, refused := s.body(w, r, s.longest)
 	wanted := s.library.Names()[0]
 	if refused == nil {
-		busy := s.parsing(r.Context(), body, func() {
+		defer body.done()
+		busy := s.parsing(r.Context(), body, func(text []byte) {
 			var name *string
-			if name, refused = read(body); name != nil {
+			if name, refused = read(text); name != nil {
 				wanted = *name
 			}
 		})

@@ -202,3 +202,35 @@ func TestTemplateTools(t *testing.T) {
 		t.Errorf("%v", v)
 	}
 }
+
+// TestSupplement: what a chat template leaves out of tools, calls and their ids is written in its place, where it is known how the model writes calls.
+func TestSupplement(t *testing.T) {
+	const messages = `{"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Rain?"},
+		{"role": "assistant", "content": "I look.", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "get_weather", "arguments": "{\"city\": \"Oslo\"}"}}, {"id": "b", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}]},
+		{"role": "tool", "tool_call_id": "b", "content": "Sun."}], ` + weatherTool + `}`
+	const plain = `{% for m in messages %}{{ m.role }}: {{ m.content }}{% for c in m.tool_calls or [] %}X{% endfor %}{% if m.tool_call_id %} of {{ m.tool_call_id }}{% endif %}
+{% endfor %}`
+	for _, c := range []struct {
+		template string
+		want     []string // of the prompt
+	}{
+		{plain + "{# <tool_call> #}", []string{"system: Be kind.\n\nYou may call", `"name":"get_weather"`, "<tool_call>\n{\"name\": \"FUNCTION\"", "assistant: I look.\n<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Oslo\"}}\n</tool_call>\n<tool_call>", "tool: Sun. of b"}},
+		{"{{ tools | tojson }}" + plain + "{# <|tool_list_start|> #}", []string{"system: Be kind.user", "I look.<|tool_call_start|>[get_weather(city=\"Oslo\"), get_weather()]<|tool_call_end|>"}},
+		{"{{ tools | tojson }}{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.id }} {{ c.function.arguments | tojson }}{% endfor %}{{ m.tool_call_id }}{% endfor %}{# <|tool_calls_section_begin|><|tool_call_argument_begin|> #}",
+			[]string{"functions.get_weather:0 {\"city\": \"Oslo\"}functions.get_weather:1 {}", "functions.get_weather:1"}},
+		{plain, nil},
+	} {
+		h, _ := start(t, ModelOptions{}, Options{}, c.template)
+		status, v := post(t, h.URL+"/apply-template", messages)
+		prompt := fmt.Sprint(at(v, "prompt"))
+		if (status == 200) != (c.want != nil) {
+			t.Errorf("%s: %d, %v", c.template, status, v)
+		}
+		for _, want := range c.want {
+			before, behind, ok := strings.Cut(prompt, want)
+			if prompt = behind; !ok {
+				t.Errorf("%s: no %q behind %q", c.template, want, before)
+			}
+		}
+	}
+}

@@ -14,17 +14,28 @@ type Embeddings struct {
 	Texts  []string
 	IDs    [][]int
 	Base64 bool // how the vectors are written
+	Length int  // of the vectors; 0: the model's
 }
 
-// EmbeddingList answers it.
+// Count returns how many texts there are.
+func (e *Embeddings) Count() int { return len(e.Texts) + len(e.IDs) }
+
+// EmbeddingList answers it, with vectors.
 type EmbeddingList struct {
-	Object string      `json:"object"`
-	Data   []Embedding `json:"data"`
-	Model  string      `json:"model"`
-	Usage  struct {
+	Model string `json:"model"`
+	Usage struct {
 		Prompt int `json:"prompt_tokens"`
 		Total  int `json:"total_tokens"`
 	} `json:"usage"`
+}
+
+// Around returns the answer's text before the vectors, each an [Embedding] with a comma before the next, and behind them.
+func (l *EmbeddingList) Around() (before, behind string, err error) {
+	rest, err := json.Marshal(l)
+	if err != nil {
+		return "", "", fmt.Errorf("answer: %w", err)
+	}
+	return `{"object":"list","data":[`, "]," + string(rest[1:]), nil
 }
 
 // Embedding is a vector: a []float32, or those in base64.
@@ -52,12 +63,15 @@ func ParseEmbeddings(body []byte) (*Embeddings, *Error) {
 	switch {
 	case in.Model == nil || *in.Model == "":
 		return nil, Invalid("model", CodeMissing, "model is missing")
-	case in.Dimensions != nil:
-		return nil, Invalid("dimensions", CodeUnsupported, "dimensions: fewer than the model has are %v", errUnsupported)
 	case in.Encoding != nil && *in.Encoding != "float" && *in.Encoding != "base64":
 		return nil, Invalid("encoding_format", CodeInvalid, "encoding_format: %.20q is neither float nor base64", *in.Encoding)
 	}
 	e.Model = *in.Model
+	if in.Dimensions != nil {
+		if err := setCount(&e.Length, *in.Dimensions, 1, maxTokens); err != nil {
+			return nil, inField("dimensions", err)
+		}
+	}
 	e.Base64 = in.Encoding != nil && *in.Encoding == "base64"
 	if err := e.setInput(in.Input); err != nil {
 		return nil, inField("input", err)
@@ -82,7 +96,7 @@ func (e *Embeddings) setInput(data json.RawMessage) error {
 	default:
 		return errors.New("a text, a list of texts, or tokens are expected")
 	}
-	if n := len(e.Texts) + len(e.IDs); n == 0 || n > maxInputs {
+	if n := e.Count(); n == 0 || n > maxInputs {
 		return fmt.Errorf("%d texts found, 1 to %d expected", n, maxInputs)
 	}
 	return nil

@@ -141,13 +141,15 @@ func integer(v any) (int64, error) {
 // maxStop is how many texts may end an answer.
 const maxStop = 4
 
-func setStop(r *Request, v any) error {
+func setStop(r *Request, v any) error { return setStops(r, v, maxStop) }
+
+func setStops(r *Request, v any, most int) error {
 	list, ok := v.([]any)
 	if !ok {
 		list = []any{v}
 	}
-	if len(list) > maxStop {
-		return fmt.Errorf("%d texts found, at most %d expected", len(list), maxStop)
+	if len(list) > most {
+		return fmt.Errorf("%d texts found, at most %d expected", len(list), most)
 	}
 	for _, item := range list {
 		s, ok := item.(string)

@@ -119,10 +119,11 @@ func TestParseRefuses(t *testing.T) {
 // refused by name.
 func TestParseServed(t *testing.T) {
 	r, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x"}], "n": 2, "stream": true, "stream_options": {"include_usage": true}, "logprobs": true,
-		"top_logprobs": 5, "logit_bias": {"7": -100, "9": 1.5}, "presence_penalty": -2, "frequency_penalty": 0.5, "top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1, "mirostat": 2, "seed": null,
+		"top_logprobs": 5, "logit_bias": {"7": -100, "9": 1.5}, "presence_penalty": -2, "frequency_penalty": 0.5, "top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1, "repeat_last_n": 1024, "mirostat": 0, "mirostat_tau": 5, "typical_p": 1.0, "cache_prompt": true, "ignore_eos": true, "seed": null, "max_tokens": -1, "stop": ["1", "2", "3", "4", "5"],
 		"response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": {"b": 1, "a": 2}}}}`))
 	want := Request{Kind: ChatCompletions, Model: "m", Messages: []Message{{Role: "user", Content: "x"}}, N: 2, Stream: true, IncludeUsage: true, LogProbs: true, TopLogProbs: 5, Temperature: 1, TopP: 1,
-		LogitBias: map[int]float32{7: -100, 9: 1.5}, Schema: json.RawMessage(`{"b": 1, "a": 2}`), PresencePenalty: -2, FrequencyPenalty: 0.5, TopK: 40, MinP: 0.1, RepeatPenalty: 1.1}
+		LogitBias: map[int]float32{7: -100, 9: 1.5}, Schema: json.RawMessage(`{"b": 1, "a": 2}`), PresencePenalty: -2, FrequencyPenalty: 0.5, TopK: 40, MinP: 0.1, RepeatPenalty: 1.1,
+		RepeatLast: 1024, MaxTokens: maxTokens, IgnoreEnd: true, Stop: []string{"1", "2", "3", "4", "5"}}
 	if err != nil || !reflect.DeepEqual(*r, want) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -130,12 +131,27 @@ func TestParseServed(t *testing.T) {
 		`"n": 0`: "n", `"n": 17`: "n", `"stream": 1`: "stream", `"stream_options": {"include_usage": true}`: "stream_options", `"top_logprobs": 1`: "top_logprobs",
 		`"logit_bias": {"x": 1}`: "logit_bias", `"logit_bias": {"1": 101}`: "logit_bias", `"presence_penalty": 3`: "presence_penalty", `"top_k": -2`: "top_k",
 		`"response_format": {"type": "xml"}`: "response_format", `"response_format": {"type": "json_schema"}`: "response_format",
-		`"response_format": {"type": "json_object"}, "grammar": "x"`: "grammar",
+		`"response_format": {"type": "json_object"}, "grammar": "x"`: "grammar", `"json_schema": {}, "grammar": "x"`: "json_schema", `"max_tokens": -2`: "max_tokens", `"repeat_penalty": 1.2, "repeat_last_n": -1`: "repeat_last_n", `"repeat_penalty": 1.2, "repeat_last_n": 1025`: "repeat_last_n",
+		`"mirostat": 2`: "mirostat", `"typical_p": 0.9`: "typical_p", `"dry_multiplier": 0.8`: "dry_multiplier", `"ignore_eos": 1`: "ignore_eos", `"repetition_penalty": 1.2`: "repetition_penalty",
 	} {
 		_, err := ParseServed(ChatCompletions, []byte(`{"model": "m", "messages": [{"role": "user", "content": "x"}], `+more+`}`))
 		if err == nil || err.Param == nil || *err.Param != param || err.Status != 400 {
 			t.Errorf("%s: %+v", more, err)
 		}
+	}
+}
+
+// TestSchemas: a schema stands where OpenAI's API has it, and where llama.cpp's server has it.
+func TestSchemas(t *testing.T) {
+	for _, more := range []string{`"response_format": {"type": "json_schema", "json_schema": {"schema": {"b": 1}}}`, `"response_format": {"type": "json_schema", "schema": {"b": 1}}`,
+		`"response_format": {"type": "json_object", "schema": {"b": 1}}`, `"json_schema": {"b": 1}`, `"json_schema": {"b": 1}, "response_format": {"type": "text"}`} {
+		r, err := ParseServed(Completions, []byte(`{"model": "m", "prompt": "x", `+more+`}`))
+		if err != nil || string(r.Schema) != `{"b": 1}` || r.AnyObject {
+			t.Errorf("%s: %+v, %v", more, r, err)
+		}
+	}
+	if r, err := ParseServed(Completions, []byte(`{"model": "m", "prompt": "x", "response_format": {"type": "json_object", "schema": null}}`)); err != nil || !r.AnyObject {
+		t.Errorf("any object: %+v, %v", r, err)
 	}
 }
 

@@ -45,6 +45,8 @@ type Request struct {
 	TopK                              int     // 0: all; an extension that llama.cpp and others have, as the next two
 	MinP                              float32 // 0: all
 	RepeatPenalty                     float32 // 0 or 1: none
+	RepeatLast                        int     // of how many tokens; 0: as the server has it
+	IgnoreEnd                         bool    // the text ends by its length or a text of Stop alone
 
 	// The form that the answer is to have: at most one of them.
 
@@ -86,6 +88,9 @@ func ParseServed(kind Kind, body []byte) (*Request, *Error) {
 	}
 	if err == nil && kind == ChatCompletions {
 		err = r.readTools(body)
+	}
+	if err == nil {
+		err = r.checkRecent()
 	}
 	if err == nil && r.TopLogProbs > 0 && !r.LogProbs {
 		err = Invalid("top_logprobs", CodeInvalid, "top_logprobs: it goes with logprobs")

@@ -40,6 +40,8 @@ var servedFields = map[Kind]map[string]field{
 const (
 	maxChoices     = 16 // the API's 128 would be as many texts at once
 	maxTopLogProbs = 20
+	maxRecent      = 1024
+	maxServedStop  = 64 // the API's 4 are few for agents
 	maxLogitBias   = 1024
 )
 
@@ -61,11 +63,56 @@ func served(others, own map[string]field) map[string]field {
 			}
 			return setCount(&r.TopK, v, 0, maxTokens)
 		},
-		"min_p":          func(r *Request, v any) error { return setNumber(&r.MinP, v, 1) },
-		"repeat_penalty": func(r *Request, v any) error { return setNumber(&r.RepeatPenalty, v, 100) },
+		"min_p":                 func(r *Request, v any) error { return setNumber(&r.MinP, v, 1) },
+		"repeat_penalty":        func(r *Request, v any) error { return setNumber(&r.RepeatPenalty, v, 100) },
+		"repeat_last_n":         func(r *Request, v any) error { return setCount(&r.RepeatLast, v, -1, maxTokens) },
+		"stop":                  func(r *Request, v any) error { return setStops(r, v, maxServedStop) },
+		"max_tokens":            setMostTokens,
+		"max_completion_tokens": setMostTokens,
+		"n_predict":             setMostTokens,
+		"ignore_eos":            func(r *Request, v any) error { return setBool(&r.IgnoreEnd, v) },
+		"json_schema":           harmless, // readFormat reads it
 	})
+	maps.Copy(fields, neutral)
 	maps.Copy(fields, own)
 	return fields
+}
+
+// neutral are the ways to draw tokens that other servers have besides, with the values by which they do nothing, which clients send along. Others would change the
+// answer.
+var neutral = map[string]field{
+	"mirostat":           only(json.Number("0")),
+	"typical_p":          only(json.Number("1"), json.Number("0")),
+	"tfs_z":              only(json.Number("1")),
+	"top_a":              only(json.Number("0")),
+	"top_n_sigma":        only(json.Number("-1"), json.Number("0")),
+	"dynatemp_range":     only(json.Number("0")),
+	"xtc_probability":    only(json.Number("0")),
+	"dry_multiplier":     only(json.Number("0")),
+	"repetition_penalty": only(json.Number("1")), // of all tokens, not of recent ones
+	"length_penalty":     only(json.Number("1")),
+	"min_tokens":         only(json.Number("0")),
+	"use_beam_search":    only(false),
+	"stop_token_ids":     only([]any{}),
+}
+
+// setMostTokens reads how many tokens there may be; below 0, as other servers have it, as many as the context has.
+func setMostTokens(r *Request, v any) error {
+	if n, err := integer(v); err == nil && n == -1 {
+		v = json.Number(strconv.Itoa(maxTokens))
+	}
+	return setMaxTokens(r, v)
+}
+
+// checkRecent refuses what is not done of repetitions, unless they do not matter: that they count of all tokens, or of none.
+func (r *Request) checkRecent() *Error {
+	switch {
+	case r.RepeatPenalty == 0 || r.RepeatPenalty == 1:
+		r.RepeatLast = 0
+	case r.RepeatLast < 0 || r.RepeatLast > maxRecent:
+		return Invalid("repeat_last_n", CodeInvalid, "repeat_last_n: a number in 1..%d expected", maxRecent)
+	}
+	return nil
 }
 
 // readFormat reads what form the answer is to have. It reads the body again: the members of a schema have an order.
@@ -76,8 +123,10 @@ func (r *Request) readFormat(body []byte) *Error {
 			Schema *struct {
 				Schema json.RawMessage `json:"schema"`
 			} `json:"json_schema"`
+			Plain json.RawMessage `json:"schema"` // as llama.cpp's server has it
 		} `json:"response_format"`
-		Grammar *string `json:"grammar"`
+		Grammar *string         `json:"grammar"`
+		Schema  json.RawMessage `json:"json_schema"` // likewise
 	}
 	if err := decode(body, &in); err != nil {
 		return err
@@ -85,25 +134,39 @@ func (r *Request) readFormat(body []byte) *Error {
 	if in.Grammar != nil {
 		r.Grammar = *in.Grammar
 	}
+	if schema := in.Schema; isSet(schema) {
+		if r.Grammar != "" || in.Format != nil && in.Format.Type != "text" {
+			return Invalid("json_schema", CodeInvalid, "json_schema: it does not go with grammar and response_format")
+		}
+		r.Schema = schema
+		return nil
+	}
 	if in.Format == nil {
 		return nil
 	}
-	switch f := in.Format; {
+	f := in.Format
+	schema := f.Plain
+	if f.Type == "json_schema" && f.Schema != nil {
+		schema = f.Schema.Schema
+	}
+	switch {
 	case f.Type == "text":
-		return nil
 	case r.Grammar != "":
 		return Invalid("grammar", CodeInvalid, "grammar: it does not go with response_format")
+	case f.Type != "json_object" && f.Type != "json_schema":
+		return Invalid("response_format", CodeUnsupported, "response_format: type %.40q is %v, only text, json_object and json_schema", f.Type, errUnsupported)
+	case isSet(schema):
+		r.Schema = schema
 	case f.Type == "json_object":
 		r.AnyObject = true
-	case f.Type != "json_schema":
-		return Invalid("response_format", CodeUnsupported, "response_format: type %.40q is %v, only text, json_object and json_schema", f.Type, errUnsupported)
-	case f.Schema == nil || len(f.Schema.Schema) == 0:
-		return Invalid("response_format", CodeMissing, "response_format: json_schema.schema is missing")
 	default:
-		r.Schema = f.Schema.Schema
+		return Invalid("response_format", CodeMissing, "response_format: json_schema.schema is missing")
 	}
 	return nil
 }
+
+// isSet tells a value from null and nothing.
+func isSet(value json.RawMessage) bool { return len(value) > 0 && string(value) != "null" }
 
 func setBool(to *bool, v any) error {
 	b, ok := v.(bool)
@@ -144,6 +207,9 @@ func setStreamOptions(r *Request, v any) error {
 	return nil
 }
 
+// Excluded is the least bias: the token does not come.
+const Excluded = -100
+
 // setLogitBias reads what is added to the logits of tokens; -100 excludes one.
 func setLogitBias(r *Request, v any) error {
 	list, ok := v.(map[string]any)
@@ -156,7 +222,7 @@ func setLogitBias(r *Request, v any) error {
 			return fmt.Errorf("%.20q is no token", name)
 		}
 		var bias float32
-		if err := setBetween(&bias, list[name], -100, 100); err != nil {
+		if err := setBetween(&bias, list[name], Excluded, -Excluded); err != nil {
 			return fmt.Errorf("token %d: %w", id, err)
 		}
 		if r.LogitBias == nil {

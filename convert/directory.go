@@ -49,6 +49,9 @@ func Directory(ctx context.Context, job Job) (*Report, error) {
 
 // convertAll converts the tensors with what holds the job's size or divergence.
 func (c *conversion) convertAll(ctx context.Context) error {
+	if err := c.passOn(ctx); err != nil {
+		return err
+	}
 	if c.job.KLD > 0 {
 		return c.fitDivergence(ctx)
 	}
@@ -105,13 +108,15 @@ type conversion struct {
 	choices     [][]choice   // of the matrices whose rate Job.Size decides
 	calibration *calibration // nil: nothing needs one
 	workers     int
-	work        *workplace // nil: nothing is resumed
-	dir         string     // where files are written
+	turns       chan struct{} // at reading a tensor for others, workers of them
+	work        *workplace    // nil: nothing is resumed
+	dir         string        // where files are written
 
 	certificate *model.Certificate // nil: no divergence was asked for
 
 	entries []model.Tensor // of plan, like report.Tensors
 	ready   []bool         // taken from the journal
+	shards  []int          // of plan: whose each tensor is, of a job's shard
 
 	equal bool     // rates are not decided yet: no drift is corrected
 	keyOf []string // of plan, as they are converted now
@@ -165,6 +170,9 @@ func (c *conversion) takePlace(ctx context.Context, planned bool) error {
 	c.dir = c.work.dir
 	keep := map[string]bool{}
 	if err := c.takeStatistics(ctx, keep); err != nil {
+		return err
+	}
+	if err := c.checkPlan(); err != nil {
 		return err
 	}
 	if err := c.resume(ctx, keep); err != nil {
@@ -242,7 +250,14 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 	if err = shareFiles(ctx, c.plan); err != nil {
 		return nil, err
 	}
-	c.total = c.src.Bytes()
+	if job.shard != nil {
+		c.shards = shareOut(c.plan, job.shard.of)
+	}
+	for i, t := range c.plan {
+		if !c.isOthers(i) {
+			c.total += t.Size
+		}
+	}
 	if job.Size > 0 {
 		if err = c.allocate(ctx); err != nil {
 			return nil, err
@@ -273,7 +288,7 @@ func (c *conversion) resume(ctx context.Context, keep map[string]bool) error {
 		}
 		c.ready[i], c.entries[i], c.report.Tensors[i] = true, e.Entry, e.Report
 		c.report.Resumed++
-		for name := range e.files() {
+		for name := range e.Files() {
 			keep[name] = true
 		}
 	}
@@ -314,9 +329,9 @@ func (c *conversion) tensors(ctx context.Context) error {
 	outer := ctx
 	errs := make([]error, len(c.plan))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(c.workers)
+	c.limitTensors(g)
 	for _, i := range order {
-		if c.plan[i].sameAs != nil {
+		if c.plan[i].sameAs != nil || c.isOthers(i) {
 			continue
 		}
 		if drift[c.plan[i].Name] && !c.ready[i] {
@@ -359,8 +374,11 @@ func (c *conversion) tensors(ctx context.Context) error {
 
 // convert converts one tensor and notes it in the journal.
 func (c *conversion) convert(ctx context.Context, i int) error {
-	t := c.plan[i]
-	entry, report, err := c.tensor(ctx, t)
+	t, tensor := c.plan[i], c.tensor
+	if c.job.Maker != nil {
+		tensor = c.elsewhere
+	}
+	entry, report, err := tensor(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -372,7 +390,7 @@ func (c *conversion) convert(ctx context.Context, i int) error {
 	if entry.Sidecar != nil {
 		names = append(names, entry.Sidecar.File)
 	}
-	return c.work.keep(journalLine{Tensor: &journalEntry{Key: c.keyOf[i], Name: t.Name, Entry: entry, Report: report}}, names...)
+	return c.work.keep(journalLine{Tensor: &Made{Key: c.keyOf[i], Name: t.Name, Entry: entry, Report: report}}, names...)
 }
 
 // stage returns the path under which a file of the output is written first.
@@ -394,16 +412,20 @@ func (c *conversion) keepFile(name string) error {
 // share gives tensors that repeat others those one's files.
 func (c *conversion) share() {
 	for i, t := range c.plan {
-		if t.sameAs == nil {
+		if t.sameAs == nil || c.isOthers(i) {
 			continue
 		}
 		j := slices.Index(c.plan, t.sameAs)
 		c.entries[i], c.report.Tensors[i] = c.entries[j], c.report.Tensors[j]
-		c.entries[i].Name, c.entries[i].SameAs = t.Name, t.sameAs.Name
-		r := &c.report.Tensors[i]
-		r.Name, r.SameAs, r.Bytes, r.Seconds = t.Name, t.sameAs.Name, 0, 0
+		repeat(&c.entries[i], &c.report.Tensors[i], t.Name, t.sameAs.Name)
 		c.progress(t)
 	}
+}
+
+// repeat makes of what is said of a tensor what is said of one that has the same files.
+func repeat(entry *model.Tensor, report *TensorReport, name, sameAs string) {
+	entry.Name, entry.SameAs = name, sameAs
+	report.Name, report.SameAs, report.Bytes, report.Seconds = name, sameAs, 0, 0
 }
 
 func (c *conversion) progress(t *plannedTensor) {
@@ -427,6 +449,9 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 	defer release()
 	if entry.SourceSHA256, err = t.SHA256(ctx); err != nil {
 		return entry, report, fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	if t.sha256 != "" && entry.SourceSHA256 != t.sha256 {
+		return entry, report, fmt.Errorf("tensor %q has sha256 %s, not %s: %w", t.Name, entry.SourceSHA256, t.sha256, ErrSource)
 	}
 	report.Matrix, err = t.storage.store(ctx, c, t, &entry)
 	report.NonFinite = t.damaged

@@ -48,6 +48,7 @@ type Job struct {
 	Size int64
 	// Allocate, empty, is LeastDivergence for a model that can be calibrated, else DefaultAllocation.
 	Allocate Allocation
+	shard    *shard             // nil: all tensors
 	usual    bool               // Allocate is the default, given up where nothing is calibrated
 	offsets  map[string]float64 // by how many bits the rates of lattice matrices differ from the mean
 	margin   int64              // by how much less is aimed at, since estimates are what they are
@@ -67,6 +68,8 @@ type Job struct {
 	// Policy decides from it, into the manifest. It takes longer than the conversion.
 	Entropy bool
 	Policy  *route.Policy // nil: route.DefaultPolicy
+	// Maker, if not nil, has the tensors converted elsewhere. What is written is the same.
+	Maker Maker
 	// Progress, if not nil, is called with the source bytes dealt with, those in all
 	// (twice the source's where Size has all of it surveyed first), and the tensor
 	// just finished, after what is tried where KLD or Allocate has tensors converted more than
@@ -123,6 +126,9 @@ func (j *Job) normalize() (Options, error) {
 		return o, fmt.Errorf("allocate %s says how a size is spread, and needs one: %w", j.Allocate, ErrOption)
 	}
 	if err := j.checkCalibration(o.Method); err != nil {
+		return o, err
+	}
+	if err := j.checkMaker(); err != nil {
 		return o, err
 	}
 	if j.usesLattice(o.Method) && j.latticeBits == 0 {

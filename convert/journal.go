@@ -11,7 +11,6 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/calibrate"
 	lines "github.com/helix-substrate/helix-substrate/internal/journal"
-	"github.com/helix-substrate/helix-substrate/model"
 )
 
 const (
@@ -28,7 +27,8 @@ const (
 // journalLine is a line of the journal, one of its fields set.
 type journalLine struct {
 	Header *journalHeader `json:"header,omitempty"` // the first line, and no other
-	Tensor *journalEntry  `json:"tensor,omitempty"`
+	// Tensor is one that is converted. Its files were flushed before the line was written, and got their names after it.
+	Tensor *Made          `json:"tensor,omitempty"`
 	File   string         `json:"file,omitempty"` // a file beside the tensors
 	Rate   *journalRate   `json:"rate,omitempty"`
 	Probes *journalProbes `json:"probes,omitempty"`
@@ -40,15 +40,6 @@ type journalHeader struct {
 	Version int    `json:"version"`
 	Output  string `json:"output"` // the output's base name: a journal that was copied elsewhere is void
 	ID      string `json:"id"`     // random: no file that has it in its name is anybody else's
-}
-
-// journalEntry is a tensor that is converted. Its files were flushed before the line
-// was written, and got their names after it.
-type journalEntry struct {
-	Key    string       `json:"key"` // of source, options and program; see conversion.key
-	Name   string       `json:"name"`
-	Entry  model.Tensor `json:"entry"`
-	Report TensorReport `json:"report"`
 }
 
 // journalRate is a rate whose divergence is measured.
@@ -63,20 +54,11 @@ type journalProbes struct {
 	Probes []calibrate.Probe `json:"probes"`
 }
 
-// files are the files of the tensor and their hashes.
-func (e *journalEntry) files() map[string]string {
-	files := map[string]string{e.Entry.File: e.Entry.SHA256}
-	if s := e.Entry.Sidecar; s != nil {
-		files[s.File] = s.SHA256
-	}
-	return files
-}
-
 // journal is what a journal's file says.
 type journal struct {
 	id    string
-	done  map[string]journalEntry // by key
-	rates map[string]RatePoint    // by key
+	done  map[string]Made      // by key
+	rates map[string]RatePoint // by key
 	tried map[string][]calibrate.Probe
 	made  map[string]bool // names of files that the conversion has made, or was about to
 	sound int64           // bytes of whole lines
@@ -86,7 +68,7 @@ type journal struct {
 func newJournal(output string) (j *journal, header []byte, err error) {
 	var id [16]byte
 	rand.Read(id[:])
-	j = &journal{id: hex.EncodeToString(id[:]), done: map[string]journalEntry{}, rates: map[string]RatePoint{}, tried: map[string][]calibrate.Probe{}, made: map[string]bool{}}
+	j = &journal{id: hex.EncodeToString(id[:]), done: map[string]Made{}, rates: map[string]RatePoint{}, tried: map[string][]calibrate.Probe{}, made: map[string]bool{}}
 	header, err = encodeLine(journalLine{Header: &journalHeader{journalKind, journalVersion, filepath.Base(output), j.id}})
 	j.sound = int64(len(header))
 	return j, header, err
@@ -106,7 +88,7 @@ func parseJournal(text []byte, output string) (*journal, error) {
 	case h.Output != filepath.Base(output):
 		return nil, fmt.Errorf("%s in it is of the conversion to %q", journalName, h.Output)
 	}
-	j := &journal{id: h.ID, done: map[string]journalEntry{}, rates: map[string]RatePoint{}, tried: map[string][]calibrate.Probe{}, made: map[string]bool{}, sound: int64(len(line)) + 1}
+	j := &journal{id: h.ID, done: map[string]Made{}, rates: map[string]RatePoint{}, tried: map[string][]calibrate.Probe{}, made: map[string]bool{}, sound: int64(len(line)) + 1}
 	for {
 		line, after, whole := bytes.Cut(rest, []byte("\n"))
 		l, ok := parseLine(line)
@@ -130,12 +112,12 @@ func (j *journal) take(l journalLine) bool {
 	}
 	if l.Tensor != nil {
 		names = names[:0]
-		for name := range l.Tensor.files() {
+		for name := range l.Tensor.Files() {
 			names = append(names, name)
 		}
 	}
 	for _, name := range names {
-		if name == "" || name == journalName || name != filepath.Base(name) || !filepath.IsLocal(name) {
+		if !isFileName(name) {
 			return false
 		}
 	}
@@ -159,7 +141,7 @@ func parseLine(line []byte) (l journalLine, ok bool) {
 		return l, false
 	}
 	if l.Tensor != nil {
-		l.Tensor.Entry.Name = l.Tensor.Name
+		l.Tensor.named()
 	}
 	return l, true
 }

@@ -42,50 +42,63 @@ func (c *conversion) manifest(ctx context.Context) (*model.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	m := c.skeleton()
+	m.Files, m.Certificate, c.report.Certificate = files, c.certificate, c.certificate
+	if m.Sources, err = c.sources(ctx, func(int) bool { return true }); err != nil {
+		return nil, err
+	}
+	complete(m, c.entries, &c.report)
+	return m, nil
+}
+
+// skeleton says of all tensors together what is known before any is converted.
+func (c *conversion) skeleton() *model.Manifest {
 	m := &model.Manifest{
-		Files: files, Tool: model.Tool, ModelID: c.job.ModelID, Format: c.options.Method.storage().format(), Codec: c.options.Codec,
-		BlockRows: c.options.BlockRows, Options: c.job.describe(&c.options), Tensors: make(map[string]model.Tensor, len(c.entries)),
+		Tool: model.Tool, ModelID: c.job.ModelID, Format: c.options.Method.storage().format(), Codec: c.options.Codec,
+		BlockRows: c.options.BlockRows, Options: c.job.describe(&c.options), Repository: c.src.Repository(),
 	}
 	if m.ModelID == "" {
 		m.ModelID = modelID(c.job.Source)
-		if repository := c.src.Repository(); repository != "" {
-			m.ModelID, _, _ = strings.Cut(repository, "@")
+		if m.Repository != "" {
+			m.ModelID, _, _ = strings.Cut(m.Repository, "@")
 		}
 	}
 	if c.src.Metadata() != nil {
 		m.SourceGGUF = c.src.WeightFiles()[0]
 	}
-	if m.Sources, err = c.sources(ctx); err != nil {
-		return nil, err
-	}
-	m.Repository = c.src.Repository()
 	if k := c.calibration; k != nil && k.statistics != nil {
 		m.ExpertUse = k.statistics.ExpertUse()
 	}
+	return m
+}
+
+// complete adds the tensors, all of them, which entries and the report's have in the order of the source, and what follows from
+// them; the report gets that too.
+func complete(m *model.Manifest, entries []model.Tensor, report *Report) {
 	if len(m.Sources) == 1 {
 		m.SourceSHA256 = m.Sources[0].SHA256
 	}
 	var weights, bits float64
-	for i, t := range c.entries {
-		if r := c.report.Tensors[i].Matrix; r != nil && m.Codec == "" {
+	m.Tensors = make(map[string]model.Tensor, len(entries))
+	for i, t := range entries {
+		r := report.Tensors[i].Matrix
+		if r != nil && m.Codec == "" {
 			m.Codec = r.Codec
 		}
 		m.Tensors[t.Name] = t
 		m.Stats.OriginalBytes += t.OriginalBytes
-		m.Stats.CompressedBytes += c.report.Tensors[i].Bytes
-		if r := c.report.Tensors[i].Matrix; r != nil && t.SameAs == "" {
+		m.Stats.CompressedBytes += report.Tensors[i].Bytes
+		if r != nil && t.SameAs == "" {
 			weights += float64(r.Rows) * float64(r.Cols)
 			bits += 8 * float64(r.Bytes)
 		}
 	}
-	m.Stats.TensorCount = len(c.entries)
+	m.Stats.TensorCount = len(entries)
 	m.Stats.OverallRatio = float64(m.Stats.OriginalBytes) / float64(max(1, m.Stats.CompressedBytes))
-	m.Certificate, c.report.Certificate = c.certificate, c.certificate
 	m.RootScheme = model.RootScheme
 	m.RootSHA256 = m.Root()
-	c.report.Stats, c.report.Root = m.Stats, m.RootSHA256
-	c.report.BitsPerWeight = bits / max(1, weights)
-	return m, nil
+	report.Stats, report.Root = m.Stats, m.RootSHA256
+	report.BitsPerWeight = bits / max(1, weights)
 }
 
 // otherFiles writes what a model needs beside its tensors.
@@ -130,10 +143,13 @@ func (c *conversion) describeFile(ctx context.Context, name string) (model.File,
 	return model.File{File: name, Bytes: n, SHA256: sum}, err
 }
 
-// sources describes the files with weights.
-func (c *conversion) sources(ctx context.Context) ([]model.File, error) {
+// sources describes the files with weights, those whose places in order are wanted.
+func (c *conversion) sources(ctx context.Context, wanted func(i int) bool) ([]model.File, error) {
 	var files []model.File
-	for _, name := range c.src.WeightFiles() {
+	for i, name := range c.src.WeightFiles() {
+		if !wanted(i) {
+			continue
+		}
 		sum, n, err := c.src.Hash(ctx, name)
 		if err != nil {
 			return nil, err

@@ -28,7 +28,8 @@ type plannedTensor struct {
 	long    bool    // codebooks take the place of lattice, as no statistics are of inputs so long
 	file    string  // in the model directory
 	sidecar string
-	damaged bool // kept exact it was found to hold NaN or infinities
+	sha256  string // of its bytes in the source, where others have said it
+	damaged bool   // kept exact it was found to hold NaN or infinities
 	// correction is what its drift asks for, while it is converted.
 	correction *correction
 	// sameAs is the tensor of the same bytes whose files this one shares.

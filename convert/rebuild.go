@@ -101,7 +101,7 @@ func Rebuild(ctx context.Context, dir string, job Job) ([]model.Check, error) {
 
 // isFrom refuses a source whose weights are in other files than those that the manifest names.
 func (c *conversion) isFrom(ctx context.Context, m *model.Manifest) error {
-	got, err := c.sources(ctx)
+	got, err := c.sources(ctx, func(int) bool { return true })
 	if err != nil || len(m.Sources) == 0 {
 		return err
 	}

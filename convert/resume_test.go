@@ -143,7 +143,7 @@ func TestResume(t *testing.T) {
 			}
 			lines := bytes.Split(b, []byte("\n"))
 			last, _ := parseLine(lines[len(lines)-2])
-			for name := range last.Tensor.files() { // which have no names yet
+			for name := range last.Tensor.Files() { // which have no names yet
 				rename(t, filepath.Join(unfinished(dir), name), filepath.Join(unfinished(dir), "."+identity(t, unfinished(dir))+"."+name))
 			}
 		}, 2},

@@ -15,7 +15,7 @@ var ErrSpace = errors.New("not enough disk space")
 func (c *conversion) checkSpace() error {
 	var need, largest float64
 	for i, t := range c.plan {
-		if !c.ready[i] && t.sameAs == nil {
+		if !c.ready[i] && t.sameAs == nil && !c.isOthers(i) {
 			need += t.storage.estimate(t)
 			largest = max(largest, float64(t.Size))
 		}

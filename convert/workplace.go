@@ -234,12 +234,12 @@ func (w *workplace) path(name string) string { return filepath.Join(w.dir, name)
 
 // find returns the journal's entry of a key, if its files are still as they were.
 // Those that were about to get their names get them.
-func (w *workplace) find(ctx context.Context, key string) (journalEntry, bool, error) {
+func (w *workplace) find(ctx context.Context, key string) (Made, bool, error) {
 	e, ok := w.journal.done[key]
 	if !ok {
 		return e, false, nil
 	}
-	for name, want := range e.files() {
+	for name, want := range e.Files() {
 		ok, err := hasSum(ctx, filepath.Join(w.dir, name), want)
 		if err == nil && !ok {
 			if ok, err = hasSum(ctx, w.stage(name), want); ok {

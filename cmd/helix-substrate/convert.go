@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
@@ -33,6 +35,8 @@ type convertCommand struct {
 	Tokens         int         `name:"calibrate-tokens" placeholder:"N" help:"Calibrate with N tokens of it (default: 131072 of a FILE; of the built-in text 4096 to 32768, by the model's size)."`
 	NoCalibrate    bool        `name:"no-calibrate" help:"Do not calibrate: faster, and larger at the same divergence."`
 	Statistics     string      `output:"statistics" name:"statistics" placeholder:"FILE" help:"Take the statistics of an earlier calibration from FILE; where there is none yet, keep them there."`
+	StatisticsOnly bool        `name:"statistics-only" help:"Measure the --statistics, for shards on other machines, and stop."`
+	Shard          string      `text:"" name:"shard" placeholder:"I/N" help:"Convert the part I, from 0, of N, which 'convert merge' makes one directory of."`
 	CorrectDrift   bool        `name:"correct-drift" help:"Give matrices weights that make up for what the compressed ones before them have changed: less divergence in the same bytes, for several times a calibration's time."`
 	ModelID        string      `text:"" name:"model-id" placeholder:"ID" help:"The model's name in the manifest (default: the source's file name)."`
 	DryRun         bool        `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
@@ -76,6 +80,11 @@ func (c *convertCommand) Run(env *environment) error {
 	if attestation != nil {
 		defer attestation.Abort()
 	}
+	if c.Shard != "" {
+		if _, _, err := c.shard(); err != nil {
+			return err
+		}
+	}
 	if c.DryRun {
 		plan, err := convert.Plan(env.ctx, job)
 		if err != nil {
@@ -97,11 +106,9 @@ func (c *convertCommand) Run(env *environment) error {
 		job.Calibration.Progress = calibration.calibrating
 		job.Download = func(done, total int64, file string) { progress.update(done, total, "download "+file) }
 	}
-	report, err := convert.Directory(env.ctx, job)
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%w: %w", errUnfinished, err)
-	} else if err != nil {
-		return err
+	report, err := c.convert(env, job)
+	if err != nil || report == nil {
+		return interrupted(err)
 	}
 	if attestation != nil {
 		if err := attestation.write(env, c, report); err != nil {
@@ -109,6 +116,47 @@ func (c *convertCommand) Run(env *environment) error {
 		}
 	}
 	return c.print(env, report)
+}
+
+// convert does what the command line asks for: the whole job, a shard of it, or nothing but its statistics, of which there is no report.
+func (c *convertCommand) convert(env *environment, job convert.Job) (*convert.Report, error) {
+	switch {
+	case c.StatisticsOnly:
+		return nil, convert.Statistics(env.ctx, job)
+	case c.Shard != "":
+		index, of, err := c.shard()
+		if err != nil {
+			return nil, err
+		}
+		return convert.Shard(env.ctx, job, index, of)
+	}
+	return convert.Directory(env.ctx, job)
+}
+
+// shard reads I/N.
+func (c *convertCommand) shard() (index, of int, err error) {
+	first, second, ok := strings.Cut(c.Shard, "/")
+	if ok {
+		index, err = strconv.Atoi(first)
+	}
+	if ok && err == nil {
+		of, err = strconv.Atoi(second)
+	}
+	switch {
+	case !ok || err != nil:
+		return 0, 0, usageError(fmt.Sprintf("--shard %q: not I/N, such as 0/8, the first of eight", c.Shard))
+	case c.wanted() || c.Report != "":
+		return 0, 0, usageError("--shard excludes --receipt and --report, which are of the whole")
+	}
+	return index, of, nil
+}
+
+// interrupted says of a conversion that was stopped how it goes on.
+func interrupted(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: %w", errUnfinished, err)
+	}
+	return err
 }
 
 // errUnfinished is how a conversion ends that was interrupted.

@@ -56,6 +56,7 @@ var remedies = []struct {
 	{helix.ErrTokenizerNotFound, "copy the tokenizer's files of the original beside the weights"},
 	{helix.ErrNoHead, "'helix-substrate embed' makes vectors of texts with it"},
 	{helix.ErrPromptName, "leave --prompt out, or name one of these"},
+	{convert.ErrShard, "name all directories that 'convert --shard' has made of one source with the same options"},
 	{convert.ErrStatistics, "name the file that --statistics wrote, or another one to have them measured"},
 	// before what is wrong with their JSON
 	{helix.ErrHeader, "the file is damaged: copy or convert it again"},

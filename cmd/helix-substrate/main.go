@@ -30,6 +30,7 @@ const (
 // commandLine is the whole command line: one field and one file a verb.
 type commandLine struct {
 	Convert     convertCommand     `cmd:"" help:"Compress a checkpoint (Hugging Face, GGUF, PyTorch, .npy) into a model directory."`
+	Merge       mergeCommand       `cmd:"" name:"convert merge" help:"Make one model directory of the shards of a conversion."`
 	ConvertGGUF convertGGUFCommand `cmd:"" name:"convert-gguf" help:"Compress a GGUF file: convert, by the original's name."`
 	Encode      encodeCommand      `cmd:"" help:"Compress one .npy matrix into a CDNA file."`
 	Decode      decodeCommand      `cmd:"" help:"Expand a CDNA file into a .npy matrix."`
@@ -76,7 +77,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(joinVerb(parser.Model.Children, args))
 	if exited >= 0 {
 		return exited // --help
 	}
@@ -112,6 +113,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "helix-substrate: %s\n", explain(err))
 	return exitFailure
+}
+
+// joinVerb makes one argument of the two words of a verb such as "convert merge": convert is a verb by itself, too, and keeps its flags.
+func joinVerb(verbs []*kong.Node, args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	name := args[0] + " " + args[1]
+	if slices.ContainsFunc(verbs, func(n *kong.Node) bool { return n.Name == name }) {
+		return append([]string{name}, args[2:]...)
+	}
+	return args
 }
 
 // isUsage tells a command line that makes no sense from work that failed.

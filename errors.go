@@ -63,6 +63,7 @@ var (
 	ErrLayers           = checkpoint.ErrLayers           // an artifact that is no model whose files can be read
 	ErrLogin            = checkpoint.ErrLogin            // a registry that wants other credentials
 	ErrUnsafeName       = checkpoint.ErrUnsafeName       // a file's name that is not safe to store
+	ErrBucket           = checkpoint.ErrBucket           // a bucket that the object store does not have
 	ErrRoot             = checkpoint.ErrRoot             // not the model of the root that was named
 )
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	helix "github.com/helix-substrate/helix-substrate"
+	"github.com/helix-substrate/helix-substrate/internal/s3/s3test"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -255,5 +256,36 @@ func TestFarLies(t *testing.T) {
 		if got, err := continueText(t.Context(), at+"/", helix.ModelOptions{}); err == nil {
 			t.Errorf("after %d: %q, want an error (right is %q)", after, got, want)
 		}
+	}
+}
+
+// TestFarObjects: a model in an object store, as a directory, as a checkpoint's files that the store lists, and as a file of these.
+func TestFarObjects(t *testing.T) {
+	dir, root, want := farModel(t)
+	source := checkpoint(t)
+	store := s3test.New(t, nil)
+	store.PutDir(t, "a/model", dir)
+	store.PutDir(t, "a/source", source)
+	if got, err := continueText(t.Context(), "s3://models/a/model", helix.ModelOptions{Root: root}); err != nil || got != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	want, err := continueText(t.Context(), source, helix.ModelOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights, err := filepath.Glob(filepath.Join(source, "*.safetensors"))
+	if err != nil || len(weights) != 1 {
+		t.Fatal(weights, err)
+	}
+	for _, name := range []string{"s3://models/a/source/", "s3://models/a/source/" + filepath.Base(weights[0])} {
+		if got, err := continueText(t.Context(), name, helix.ModelOptions{}); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
+		}
+	}
+	if _, err := helix.Inspect(t.Context(), "s3://models/a/nothing", helix.InspectOptions{}); !errors.Is(err, helix.ErrNoCheckpoint) {
+		t.Error(err)
+	}
+	if _, err := helix.Inspect(t.Context(), "s3://nobody/a", helix.InspectOptions{}); !errors.Is(err, helix.ErrBucket) {
+		t.Error(err)
 	}
 }

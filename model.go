@@ -80,7 +80,7 @@ type Model struct {
 
 // Open opens the model at path: a model directory that Convert made, or, dense, a Hugging
 // Face directory, a GGUF file or another checkpoint. What lies elsewhere is read there, in ranges: at an address, https://host/dir or
-// https://host/model.gguf, or in a repository of the hub, hf://owner/name. Errors are fs.ErrNotExist; ErrAddress; ErrRoot;
+// https://host/model.gguf, in an object store, s3://bucket/prefix, or in a repository of the hub, hf://owner/name. Errors are fs.ErrNotExist; ErrAddress; ErrRoot;
 // ErrRepository; ErrNoCheckpoint; ErrNoTokenizer; ErrArchitecture and ErrConfig, if the model
 // is not supported; ErrMemory, if o.Memory is too small; ErrDraft, if o.Draft has another
 // vocabulary; ErrExpertUse, if o.ExpertUse is none of this model's; ErrProductOption; ErrChecksum or ErrMismatch for damage that is found; and ctx's.

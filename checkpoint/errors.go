@@ -8,9 +8,10 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/oci"
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
+	"github.com/helix-substrate/helix-substrate/internal/s3"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 	"github.com/helix-substrate/helix-substrate/internal/torch"
-	"github.com/helix-substrate/helix-substrate/internal/web"
 	"github.com/helix-substrate/helix-substrate/storage"
 )
 
@@ -62,8 +63,12 @@ var (
 	ErrNPYSize = npy.ErrSize
 )
 
-// ErrAddress reports the address of a web server that is not read.
-var ErrAddress = web.ErrAddress
+var (
+	// ErrAddress reports an address of a web server or in an object store that is not read.
+	ErrAddress = ranges.ErrAddress
+	// ErrBucket reports a bucket that is not in the object store.
+	ErrBucket = s3.ErrBucket
+)
 
 // Errors of registries.
 var (
@@ -77,7 +82,7 @@ var (
 	ErrUnsafeName = filename.ErrUnsafe
 )
 
-// Errors of the Hugging Face hub and of web servers.
+// Errors of the Hugging Face hub, of web servers and of object stores.
 var (
 	// ErrEndpoint reports an HF_ENDPOINT that is not the address of a server.
 	ErrEndpoint = hub.ErrEndpoint

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/oci"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
+	"github.com/helix-substrate/helix-substrate/internal/s3"
 	"github.com/helix-substrate/helix-substrate/internal/web"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/storage"
@@ -20,19 +22,21 @@ import (
 // hubScheme is before the name of a repository whose files are to be read where they lie.
 const hubScheme = "hf://"
 
-// IsFar tells a name that says where a model lies, far from here: an address, an artifact behind oci://, or a repository behind hf://.
+// IsFar tells a name that says where a model lies, far from here: an address of a web server or in an object store, an
+// artifact behind oci://, or a repository behind hf://.
 func IsFar(name string) bool {
-	return web.Is(name) || oci.Is(name) || strings.HasPrefix(name, hubScheme)
+	return web.Is(name) || s3.Is(name) || oci.Is(name) || strings.HasPrefix(name, hubScheme)
 }
 
 // far is a place whose files are fetched in ranges.
 type far interface {
+	storage.Place
 	Fetched() int64 // bytes of content that have come
 	Buffer() int64  // the most that reading holds on the Go heap
 }
 
-// findFar finds the model that a name means, far from here, and fixes the root of a model directory:
-// whatever the server says later, opening compares with that.
+// findFar finds the model that a name means, far from here. The manifest of a model directory is read here, once: whatever
+// the server says later is compared with that.
 func findFar(ctx context.Context, name string) (l Location, err error) {
 	if repo, file, ok := reference(name); ok {
 		l, err = findRepository(ctx, name, repo, file)
@@ -40,17 +44,20 @@ func findFar(ctx context.Context, name string) (l Location, err error) {
 		l, err = findWeb(ctx, name)
 	} else if oci.Is(name) {
 		l, err = findArtifact(ctx, name)
+	} else if s3.Is(name) {
+		l, err = findObjects(ctx, name)
 	} else {
 		err = fmt.Errorf("%s: %w", name, hub.ErrRepo)
 	}
 	if err != nil || !l.converted {
 		return l, err
 	}
-	m, err := model.OpenPlaceUnverified(ctx, l.Place, l.found)
-	if err != nil {
-		return l, err
+	if l.opened == nil {
+		if l.opened, err = model.OpenPlaceUnverified(ctx, l.Place, l.found); err != nil {
+			return l, err
+		}
 	}
-	l.root, err = rootOf(m)
+	l.root, err = rootOf(l.opened)
 	return l, err
 }
 
@@ -106,10 +113,44 @@ func findWeb(ctx context.Context, name string) (Location, error) {
 	case last != "":
 		d = d.Below(last)
 	}
-	m, err := model.OpenPlaceUnverified(ctx, d, name)
+	l, err := findListed(ctx, d, name)
 	if errors.Is(err, model.ErrNotModel) {
-		return Location{}, fmt.Errorf("%s: no model directory, which has a %s, nor the address of a .gguf or .safetensors file: %w", name, model.ManifestName, ErrUnknown)
+		return l, fmt.Errorf("%s: no model directory, which has a %s, nor the address of a .gguf or .safetensors file: %w", name, model.ManifestName, ErrUnknown)
 	}
+	return l, err
+}
+
+// findObjects finds the model in an object store: a file, which its name tells, or a model directory, or else a checkpoint,
+// whose files the store lists.
+func findObjects(ctx context.Context, name string) (Location, error) {
+	bucket, prefix, err := s3.Parse(name)
+	if err != nil {
+		return Location{}, err
+	}
+	dir, file := path.Split(prefix)
+	if isWeights(file) || file == model.ManifestName {
+		prefix = strings.TrimSuffix(dir, "/")
+	}
+	b, err := s3.Open(bucket, prefix, s3.Options{})
+	if err != nil {
+		return Location{}, err
+	}
+	if isWeights(file) {
+		return Location{Place: b, Name: name, File: file, found: b.Path(file)}, nil
+	}
+	l, err := findListed(ctx, b, name)
+	if errors.Is(err, model.ErrNotModel) {
+		l, err = At(ctx, b, b.Path("."))
+		l.Name = name
+	}
+	return l, err
+}
+
+// findListed finds the model directory that is a place which need not list its files; model.ErrNotModel if it is none.
+func findListed(ctx context.Context, place far, name string) (Location, error) {
+	l := &listed{place, []string{model.ManifestName}}
+	found := strings.TrimSuffix(place.Path("."), "/")
+	m, err := model.OpenPlaceUnverified(ctx, l, found)
 	if err != nil {
 		return Location{}, err
 	}
@@ -117,14 +158,14 @@ func findWeb(ctx context.Context, name string) (Location, error) {
 	if err != nil {
 		return Location{}, err
 	}
-	names = append(names, model.ManifestName)
-	slices.Sort(names)
-	return Location{Place: &listed{d, names}, Name: name, found: strings.TrimSuffix(d.Path("."), "/"), converted: true}, nil
+	l.names = append(l.names, names...)
+	slices.Sort(l.names)
+	return Location{Place: l, Name: name, found: found, converted: true, opened: m}, nil
 }
 
-// listed is a model directory at a web server, of which only the files are asked for that its manifest lists.
+// listed is a model directory far away, of which only the files are asked for that its manifest lists.
 type listed struct {
-	*web.Directory
+	far
 	names []string // sorted
 }
 
@@ -136,7 +177,7 @@ func (l *listed) Open(ctx context.Context, name string) (storage.File, error) {
 	if _, ok := slices.BinarySearch(l.names, name); !ok {
 		return nil, fmt.Errorf("%s: not in the manifest: %w", l.Path(name), fs.ErrNotExist)
 	}
-	return l.Directory.Open(ctx, name)
+	return l.far.Open(ctx, name)
 }
 
 // Fetched returns how many bytes have come from where the model lies, 0 where that is here.

@@ -72,14 +72,16 @@ type Location struct {
 
 	found     string // what it is called in messages: of a path, the one of what was found there
 	converted bool
-	root      string // that a model directory must have, in hex; "" for any
+	root      string       // that a model directory must have, in hex; "" for any
+	opened    *model.Model // unverified, of a model directory far from here; else nil
 }
 
 // Find finds the model at a path on disk: a directory, of which the model may be one GGUF
 // file (several are ErrUnknown), a file, or a repository in the hub's cache, models--OWNER--NAME,
 // of which it is the snapshot. What is not there is fs.ErrNotExist. Of a name that IsFar it finds the model where
 // it lies, to be read in ranges: at https:// (http:// of this machine, insecure+http:// of others) a file or a model directory,
-// behind hf:// a repository of the hub. Errors of that are ErrAddress, ErrUnknown and the hub's.
+// at s3://bucket/prefix either or a checkpoint's files, behind hf:// a repository of the hub. Errors of that are ErrAddress,
+// ErrUnknown, ErrBucket and the hub's.
 func Find(ctx context.Context, path string) (Location, error) {
 	if IsFar(path) {
 		return findFar(ctx, path)
@@ -136,6 +138,10 @@ func (l Location) Model(ctx context.Context, verify cdna.Policy) (*model.Model, 
 func (l Location) model(ctx context.Context, verify cdna.Policy) (*model.Model, error) {
 	dir, onDisk := l.Place.(storage.Dir)
 	switch {
+	case l.opened != nil && verify == cdna.Off:
+		return l.opened, nil
+	case l.opened != nil:
+		return l.opened.Verified(ctx)
 	case onDisk && verify == cdna.Off:
 		return model.OpenUnverified(string(dir))
 	case onDisk: // links in it are looked at

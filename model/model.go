@@ -59,8 +59,15 @@ func OpenPlace(ctx context.Context, place storage.Place, name string) (*Model, e
 	if err != nil {
 		return nil, err
 	}
-	m.checked = true
-	return m, m.checkRoot(ctx)
+	return m.Verified(ctx)
+}
+
+// Verified compares the root of a model that was opened unverified, and returns the model as the one whose hashes are
+// compared from then on. Errors: ErrMismatch.
+func (m *Model) Verified(ctx context.Context) (*Model, error) {
+	verified := *m
+	verified.checked = true
+	return &verified, verified.checkRoot(ctx)
 }
 
 // OpenPlaceUnverified is OpenUnverified for a place.

@@ -33,6 +33,7 @@ var remedies = []struct {
 	{helix.ErrRepoNotFound, "check the path or the repository's name; a private one needs --token"},
 	{helix.ErrRevisionNotFound, "check what follows the @"},
 	{helix.ErrUnavailable, "check the connection, the address, or HF_ENDPOINT; what arrived is kept"},
+	{helix.ErrBucket, "check the bucket's name, AWS_ENDPOINT_URL and AWS_REGION"},
 	{helix.ErrOffline, "unset HF_HUB_OFFLINE to download it"},
 	{helix.ErrChanged, "run the command again: there is a new version"},
 	{helix.ErrDownload, "run the command again; if it persists, the server's copy is damaged"},

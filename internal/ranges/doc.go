@@ -1,16 +1,19 @@
 // Package ranges reads files that are far away, in ranges and without storing them: what the
-// hub and web servers have in common.
+// hub, web servers and object stores have in common.
 //
 // A [Reader] of a [Content] joins reads that go forward into larger requests, which run ahead
 // of them, through a [Window], the memory that several files share and that never grows. What
 // breaks off goes on where it stopped; what fails is tried again ([Retry]) unless it is not
 // worth it ([Passing]). A [Requester] gives up on servers that fall silent, and [ReadPart] tells
-// what an answer holds, so that no other part is taken for the one that was asked for.
+// what an answer holds, so that no other part is taken for the one that was asked for. [Files] of a place are each held to the
+// version that was there first.
 package ranges
 
 import "errors"
 
 var (
+	// ErrAddress reports an address that is not read.
+	ErrAddress = errors.New("not an address that is read")
 	// ErrUnavailable reports a server that could not be reached or kept failing.
 	ErrUnavailable = errors.New("server unavailable")
 	// ErrResponse reports an answer that makes no sense or is too large.

@@ -2,9 +2,11 @@ package ranges
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Part is what an answer has of a content.
@@ -74,4 +76,14 @@ func Quote(s string) string {
 		s = strings.ToValidUTF8(s[:longest], "") + "…"
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// CheckName refuses names that could mean something else than a file of the directory or of a
+// folder in it, whatever the server makes of them: fs.ErrInvalid.
+func CheckName(name string) error {
+	const longest = 1024
+	if !fs.ValidPath(name) || name == "." || len(name) > longest || strings.Contains(name, `\`) || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+		return fmt.Errorf("%s: a file name that is not asked for: %w", Quote(name), fs.ErrInvalid)
+	}
+	return nil
 }

@@ -1,19 +1,13 @@
 package web
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
-
-// ErrAddress reports an address that is not read.
-var ErrAddress = errors.New("not an address that is read; write https://host/path")
 
 // insecure is the word before http:// that has hosts read without encryption.
 const insecure = "insecure+"
@@ -32,22 +26,22 @@ type address struct {
 
 // parse splits an address into where the files lie and the last part of its path, "" if it
 // ends in a slash. http:// is for this machine alone, unless insecure stands before it;
-// passwords, queries and fragments are ErrAddress.
+// passwords, queries and fragments are ranges.ErrAddress.
 func parse(name string) (a address, last string, err error) {
 	rest, plain := strings.CutPrefix(name, insecure)
 	u, err := url.Parse(rest)
 	if err != nil { // the error holds the address, perhaps with a password
-		return a, "", fmt.Errorf("%w: it cannot be parsed", ErrAddress)
+		return a, "", fmt.Errorf("%w: it cannot be parsed; write https://host/path", ranges.ErrAddress)
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
-		return a, "", fmt.Errorf("%s: %w", ranges.Quote(u.Redacted()), ErrAddress)
+		return a, "", fmt.Errorf("%s: %w; write https://host/path", ranges.Quote(u.Redacted()), ranges.ErrAddress)
 	case u.User != nil:
-		return a, "", fmt.Errorf("%s: %w: without a name and password", ranges.Quote(u.Redacted()), ErrAddress)
+		return a, "", fmt.Errorf("%s: %w: without a name and password", ranges.Quote(u.Redacted()), ranges.ErrAddress)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return a, "", fmt.Errorf("%s: %w: without a query", ranges.Quote(u.Redacted()), ErrAddress)
+		return a, "", fmt.Errorf("%s: %w: without a query", ranges.Quote(u.Redacted()), ranges.ErrAddress)
 	case u.Scheme == "http" && !plain && !loopback(u):
-		return a, "", fmt.Errorf("%s: %w: %shttp:// reads another machine without encryption", ranges.Quote(name), ErrAddress, insecure)
+		return a, "", fmt.Errorf("%s: %w: %shttp:// reads another machine without encryption", ranges.Quote(name), ranges.ErrAddress, insecure)
 	}
 	escaped := u.EscapedPath()
 	part := escaped[strings.LastIndex(escaped, "/")+1:]
@@ -56,9 +50,9 @@ func parse(name string) (a address, last string, err error) {
 	}
 	last, err = url.PathUnescape(part)
 	if err != nil || strings.Contains(last, "/") { // %2F is no slash: what lies there is no file of a directory
-		return a, "", fmt.Errorf("%s: %w: without a %%2F at its end", ranges.Quote(name), ErrAddress)
+		return a, "", fmt.Errorf("%s: %w: without a %%2F at its end", ranges.Quote(name), ranges.ErrAddress)
 	}
-	if err := checkName(last); err != nil {
+	if err := ranges.CheckName(last); err != nil {
 		return a, "", err
 	}
 	return address{u.JoinPath("../"), plain}, last, nil
@@ -87,14 +81,4 @@ func (a address) follows(u *url.URL) bool { return u.Scheme == "https" || a.plai
 func loopback(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// checkName refuses names that could mean something else than a file of the directory or of a
-// folder in it, whatever the server makes of them.
-func checkName(name string) error {
-	const longest = 1024
-	if !fs.ValidPath(name) || name == "." || len(name) > longest || strings.Contains(name, `\`) || strings.IndexFunc(name, unicode.IsControl) >= 0 {
-		return fmt.Errorf("%s: a file name that is not asked for: %w", ranges.Quote(name), fs.ErrInvalid)
-	}
-	return nil
 }

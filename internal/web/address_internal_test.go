@@ -3,6 +3,8 @@ package web
 import (
 	"errors"
 	"testing"
+
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 func TestParse(t *testing.T) {
@@ -15,7 +17,7 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"https://h/x%2Fmodel", "https://h/x%2F", "https://h/m?q", "https://h/m#f", "https://u:p@h/m", "http://h/m"} {
-		if _, _, err := parse(name); !errors.Is(err, ErrAddress) {
+		if _, _, err := parse(name); !errors.Is(err, ranges.ErrAddress) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
@@ -33,36 +32,26 @@ type Options struct {
 type Directory struct {
 	at        address
 	requester ranges.Requester
-	retry     ranges.Retry
+	retry     *ranges.Retry
 	window    *ranges.Window
-
-	mu    sync.Mutex
-	files map[string]*shared // that were opened
-}
-
-// shared is a file, for all who opened it. Its version stays when nobody has it open.
-type shared struct {
-	content *content
-	reader  *ranges.Reader // nil without users, but of a small file
-	users   int
+	files     *ranges.Files
 }
 
 // Open returns the directory at an address, and the last part of its path, which is a file of
-// it: "" where the address ends in a slash. Nothing is asked for. Errors are ErrAddress.
+// it: "" where the address ends in a slash. Nothing is asked for. Errors are ranges.ErrAddress.
 func Open(name string, o Options) (*Directory, string, error) {
 	at, last, err := parse(name)
 	if err != nil {
 		return nil, "", err
 	}
-	return &Directory{
-		at: at, requester: ranges.Requester{HTTP: &http.Client{Transport: ranges.NewTransport()}, Stall: o.Stall}, retry: o.Retry,
-		window: ranges.NewWindow(window), files: map[string]*shared{},
-	}, last, nil
+	d := &Directory{at, ranges.Requester{HTTP: &http.Client{Transport: ranges.NewTransport()}, Stall: o.Stall}, &o.Retry, ranges.NewWindow(window), nil}
+	d.files = ranges.NewFiles(d.retry, d.window)
+	return d, last, nil
 }
 
 // Below returns the folder of that name, which is read through the same window.
 func (d *Directory) Below(name string) *Directory {
-	return &Directory{at: d.at.below(name), requester: d.requester, retry: d.retry, window: d.window, files: map[string]*shared{}}
+	return &Directory{d.at.below(name), d.requester, d.retry, d.window, ranges.NewFiles(d.retry, d.window)}
 }
 
 // Names is ErrUnsupported: a web server lists nothing.
@@ -72,7 +61,7 @@ func (d *Directory) Names(context.Context) ([]string, error) {
 
 // Path is a file's address.
 func (d *Directory) Path(name string) string {
-	if checkName(name) != nil {
+	if ranges.CheckName(name) != nil {
 		return strings.TrimSuffix(d.at.dir.String(), "/")
 	}
 	return d.at.file(name).String()
@@ -90,55 +79,8 @@ func (d *Directory) Buffer() int64 {
 // fs.ErrNotExist, fs.ErrInvalid for a name that could lead out of the directory, fs.ErrPermission, and those of package
 // ranges.
 func (d *Directory) Open(ctx context.Context, name string) (storage.File, error) {
-	if err := checkName(name); err != nil {
+	if err := ranges.CheckName(name); err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	s := d.files[name]
-	if s != nil {
-		defer d.mu.Unlock()
-		return d.use(s), nil
-	}
-	d.mu.Unlock()
-	c, err := d.probe(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Path(name), err)
-	}
-	r := ranges.New(c, &d.retry, d.window)
-	if c.size > 0 { // what the first answer has
-		if _, err := r.ReadAtContext(ctx, make([]byte, 1), 0); err != nil {
-			r.Close()
-			c.takeFirst().Close()
-			return nil, err
-		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if first := d.files[name]; first != nil { // another was faster
-		r.Close()
-		if first.content.version != c.version {
-			return nil, fmt.Errorf("%s: %w", d.Path(name), ranges.ErrChanged)
-		}
-		return d.use(first), nil
-	}
-	s = &shared{content: c, reader: r}
-	d.files[name] = s
-	return d.use(s), nil
-}
-
-// use returns the file for one more user. The directory's lock is held.
-func (d *Directory) use(s *shared) *file {
-	if s.reader == nil {
-		s.reader = ranges.New(s.content, &d.retry, d.window)
-	}
-	s.users++
-	return &file{s.reader, s.content, sync.OnceFunc(func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		// A small file came whole with the first answer, and stays in the window for who opens it again.
-		if s.users--; s.users == 0 && s.content.size > ranges.FirstRead {
-			s.reader.Close()
-			s.reader = nil
-		}
-	})}
+	return d.files.Open(ctx, d.Path(name), d.get(name))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
 	"github.com/helix-substrate/helix-substrate/record"
+	"github.com/helix-substrate/helix-substrate/transfer"
 )
 
 // remedies says what a user can do about an error. The first match counts.
@@ -38,6 +39,11 @@ var remedies = []struct {
 	{helix.ErrChanged, "run the command again: there is a new version"},
 	{helix.ErrDownload, "run the command again; if it persists, the server's copy is damaged"},
 	{helix.ErrRoot, "it is another model, or the root is mistyped: ask whoever made it"},
+	{transfer.ErrExists, "choose another directory or remove it first"},
+	{transfer.ErrForeign, "move it away, or choose another directory"},
+	{transfer.ErrBusy, "wait for it, or choose another directory"},
+	{transfer.ErrTensors, "'helix-substrate inspect' lists a model's tensors"},
+	{transfer.ErrDamaged, "'helix-substrate verify' says what is wrong with it"},
 	{helix.ErrLogin, "log in with 'docker login' or 'oras login', or set DOCKER_CONFIG"},
 	{helix.ErrLayers, "name an artifact that 'helix-substrate push' made, or another of files that are not packed"},
 	{helix.ErrUnsafeName, "such a model is damaged or hostile"},

@@ -15,9 +15,8 @@ import (
 
 // Description is what an artifact says of a model.
 type Description struct {
-	Name   string // of the model
-	Family string // "llama"; "" where it is not known
-	Root   string // of the model directory
+	Name string // of the model; "" where it has none
+	Root string // of the model directory
 }
 
 // rootKey is the annotation of a manifest that has a model directory's root.
@@ -27,8 +26,7 @@ const rootKey = "org.helix-substrate.root_sha256"
 // the same artifact.
 type modelConfig struct {
 	Descriptor struct {
-		Name   string `json:"name,omitempty"`
-		Family string `json:"family,omitempty"`
+		Name string `json:"name,omitempty"`
 	} `json:"descriptor"`
 	Config struct {
 		Format string `json:"format"`
@@ -43,7 +41,7 @@ type modelConfig struct {
 // Its bytes depend only on the layers, their order and the description.
 func (c *Client) Store(ctx context.Context, list []Layer, d Description) (string, error) {
 	var config modelConfig
-	config.Descriptor.Name, config.Descriptor.Family, config.Config.Format, config.ModelFS.Type = d.Name, d.Family, "helix-substrate", "layers"
+	config.Descriptor.Name, config.Config.Format, config.ModelFS.Type = d.Name, "helix-substrate", "layers"
 	m := ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, ArtifactType: artifactType,
 		Annotations: map[string]string{rootKey: d.Root},

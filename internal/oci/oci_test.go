@@ -162,7 +162,7 @@ func push(t *testing.T, at oci.Address, mount string, files map[string][]byte) (
 			sent++
 		}
 	}
-	sum, err = c.Store(t.Context(), list, oci.Description{Name: "test", Family: "llama", Root: strings.Repeat("1", 64)})
+	sum, err = c.Store(t.Context(), list, oci.Description{Name: "test", Root: strings.Repeat("1", 64)})
 	return sum, sent, mounted, err
 }
 

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -251,6 +253,9 @@ func (c *Client) PushManifest(ctx context.Context, text []byte, mediaType string
 				return err
 			}
 			return fmt.Errorf("%w: it does not know a layer of the artifact", ranges.ErrResponse)
+		}
+		if got := a.Header.Get("Docker-Content-Digest"); got != "" && got != digest.FromBytes(text).String() {
+			return ranges.Passing(fmt.Errorf("%w: it got another manifest", ranges.ErrResponse), 0)
 		}
 		return nil
 	})

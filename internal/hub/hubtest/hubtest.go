@@ -125,7 +125,7 @@ func (s *Server) Close() {
 // of 10 MB or more are large files (LFS). Files are opened for each request and must be
 // seekable. It panics when they cannot be read, as this is for tests.
 func (s *Server) AddRepo(id string, files fs.FS) *Repo {
-	r := &Repo{ID: id, files: files}
+	r := &Repo{ID: id, files: files, list: []entry{}}
 	commit := sha1.New()
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -28,11 +28,12 @@ const (
 	// integerPanelWidth is how many vectors share a panel of QuantizedActivations at most: some register tiles, of whatever
 	// width.
 	integerPanelWidth     = 48
-	integerTileWidth      = 12 // vectors that a routine takes at most
-	integerRunWidth       = 3  // and one without VNNI
-	integerTilesWidth     = 16 // and one of tile registers
-	integerStripWidth     = 8  // and one of packed strips
-	integerHalfStripWidth = 4  // and one with half of the registers
+	integerTileWidth      = 12  // vectors that a routine takes at most
+	integerRunWidth       = 3   // and one without VNNI
+	integerTilesWidth     = 16  // and one of tile registers
+	integerStripWidth     = 8   // and one of packed strips
+	integerHalfStripWidth = 4   // and one with half of the registers
+	lookedUp              = 256 // bytes that the latter needs a vector, and as many again
 
 	zeroCode = tiles.Zero // the index byte of the integer 0
 )
@@ -125,8 +126,8 @@ type (
 	// integerStripFunc adds a packed strip (see tiles.Strip) times a panel of as many vectors as its place says to y, [vector][16].
 	integerStripFunc func(y *float32, values, biases *byte, width int, widths, lines, counts, list *byte, tiles int)
 	// stripStartsFunc writes what the sums of a packed strip's groups begin with, [group][vector][16], with exceptions in it. It may
-	// read seven bytes behind the list.
-	stripStartsFunc func(sums *int32, values, biases *byte, width int, widths, counts, list *byte, tiles int)
+	// read 31 bytes behind the list. looked is memory for lookedUp bytes a vector, and as many again.
+	stripStartsFunc func(sums *int32, values, biases *byte, width int, widths, counts, list *byte, tiles int, looked *byte)
 	// stripTilesFunc adds what comes of a packed strip's tiles to such sums, and them times scales to y, [vector][16].
 	stripTilesFunc func(y *float32, sums *int32, values, biases *byte, width int, widths, lines *byte, tiles int)
 	// quantizeFunc rounds whole groups of a vector.

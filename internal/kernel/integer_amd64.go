@@ -25,7 +25,7 @@ var (
 
 // integerSets returns the assembly of the integer canon that this machine can run, the best last.
 func integerSets() (sets []*integerRoutines) {
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 {
 		sets = append(sets, &integerAVX2)
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512VNNI {

@@ -2965,272 +2965,565 @@ DATA xFFFFFFFFAVX2<>+24(SB)/4, $0xffffffff
 DATA xFFFFFFFFAVX2<>+28(SB)/4, $0xffffffff
 GLOBL xFFFFFFFFAVX2<>(SB), RODATA|NOPTR, $32
 
-// func stripStarts1AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
-// Requires: AVX, AVX2, BMI
-TEXT ·stripStarts1AVX2(SB), NOSPLIT, $0-64
-	MOVQ   sums+0(FP), AX
-	MOVQ   values+8(FP), DX
-	MOVQ   biases+16(FP), BX
-	MOVQ   width+24(FP), SI
-	MOVQ   widths+32(FP), DI
-	MOVQ   counts+40(FP), R8
-	MOVQ   list+48(FP), R9
-	MOVQ   tiles+56(FP), R10
-	IMUL3Q $0x12, SI, SI
+// func stripStarts1AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int, looked *byte)
+// Requires: AVX, AVX2, BMI, BMI2, CMOV
+TEXT ·stripStarts1AVX2(SB), NOSPLIT, $0-72
+	MOVQ sums+0(FP), AX
+	MOVQ values+8(FP), CX
+	MOVQ biases+16(FP), DX
+	MOVQ widths+32(FP), BX
+	MOVQ counts+40(FP), SI
+	MOVQ list+48(FP), DI
+	MOVQ looked+64(FP), R8
 
 group:
-	MOVBQZX (DI), R12
-	MOVQ    R12, R13
-	CMPQ    R10, $0x01
+	MOVBQZX (BX), R9
+	CMPQ    tiles+56(FP), $0x01
 	JEQ     alike
-	MOVBQZX 1(DI), R13
-	CMPL    R12, R13
+	MOVBQZX 1(BX), R10
+	CMPL    R9, R10
 	JNE     unlike
 
 alike:
-	LEAQ         keptLessAVX2<>+0(SB), CX
-	MOVL         (CX)(R12*4), CX
-	MOVL         (BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, (AX)
-	VMOVDQU      Y0, 32(AX)
-	JMP          begun
+	LEAQ           keptLessAVX2<>+0(SB), R10
+	MOVL           (R10)(R9*4), R10
+	MOVL           (DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y0, 32(AX)
+	CMPQ           (SI), $0x00
+	JEQ            next
+	MOVQ           (SI), R10
+	MOVQ           $0x0f0f0f0f0f0f0f0f, R12
+	MOVQ           R10, R11
+	SHRQ           $0x04, R11
+	ANDQ           R12, R10
+	ANDQ           R12, R11
+	ADDQ           R10, R11
+	MOVQ           $0x0101010101010101, R12
+	IMULQ          R12, R11
+	SHRQ           $0x38, R11
+	VBROADCASTI128 (CX), Y0
+	VBROADCASTI128 16(CX), Y2
+	VPXOR          Y2, Y0, Y3
+	VBROADCASTI128 32(CX), Y4
+	VPXOR          Y4, Y2, Y2
+	VBROADCASTI128 48(CX), Y5
+	VPXOR          Y5, Y4, Y4
+	XORL           R10, R10
+
+entriesAlike0:
+	VMOVDQU     (DI)(R10*1), Y5
+	VPAND       x3F3F3F3FAVX2<>+0(SB), Y5, Y7
+	VPSHUFB     Y7, Y0, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y3, Y9
+	VPXOR       Y9, Y8, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y2, Y9
+	VPXOR       Y9, Y8, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y4, Y7
+	VPXOR       Y7, Y8, Y8
+	VPOR        x01010101AVX2<>+0(SB), Y5, Y5
+	VPSIGNB     Y5, Y8, Y8
+	VMOVDQU     Y8, (R8)(R10*1)
+	ADDQ        $0x20, R10
+	CMPQ        R10, R11
+	JLT         entriesAlike0
+	LEAQ        spreadEntriesAVX2<>+0(SB), R10
+	XORL        R11, R11
+	VMOVD       R9, X3
+	VMOVDQU     x01010101AVX2<>+0(SB), Y0
+	MOVBQZX     (SI), R12
+	VMOVQ       (R8)(R11*1), X1
+	VPSHUFB     (R10)(R12*8), X1, X1
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     1(SI), R12
+	VMOVQ       (R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X2, X1, X1
+	MOVBQZX     2(SI), R12
+	VMOVQ       (R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     3(SI), R12
+	VMOVQ       (R8)(R11*1), X4
+	VPSHUFB     (R10)(R12*8), X4, X4
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X4, X2, X2
+	VINSERTI128 $0x01, X2, Y1, Y2
+	VPMADDUBSW  Y2, Y0, Y2
+	VPMADDWD    x00010001AVX2<>+0(SB), Y2, Y2
+	VPSLLD      X3, Y2, Y2
+	VPADDD      (AX), Y2, Y2
+	VMOVDQU     Y2, (AX)
+	MOVBQZX     4(SI), R12
+	VMOVQ       (R8)(R11*1), X1
+	VPSHUFB     (R10)(R12*8), X1, X1
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     5(SI), R12
+	VMOVQ       (R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X2, X1, X1
+	MOVBQZX     6(SI), R12
+	VMOVQ       (R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     7(SI), R12
+	VMOVQ       (R8)(R11*1), X4
+	VPSHUFB     (R10)(R12*8), X4, X4
+	MOVBQZX     2048(R10)(R12*1), R10
+	ADDQ        R10, R11
+	VPUNPCKLQDQ X4, X2, X2
+	VINSERTI128 $0x01, X2, Y1, Y2
+	VPMADDUBSW  Y2, Y0, Y2
+	VPMADDWD    x00010001AVX2<>+0(SB), Y2, Y2
+	VPSLLD      X3, Y2, Y2
+	VPADDD      32(AX), Y2, Y2
+	VMOVDQU     Y2, 32(AX)
+	MOVQ        (SI), R10
+	MOVQ        R10, R12
+	SHRQ        $0x01, R12
+	ORQ         R12, R10
+	MOVQ        (SI), R12
+	SHRQ        $0x02, R12
+	ANDQ        R12, R10
+	MOVQ        (SI), R12
+	SHRQ        $0x03, R12
+	ORQ         R12, R10
+	MOVQ        $0x1111111111111111, R12
+	ANDQ        R12, R10
+	JEQ         endAlike
+	VMOVDQU     x01010101AVX2<>+0(SB), X0
+
+rowAlike4:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x04, R13
+	MOVL       $0x00000004, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike4
+	MOVQ       (SI), R10
+	MOVQ       R10, R12
+	SHRQ       $0x01, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x02, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x03, R12
+	ANDQ       R12, R10
+	MOVQ       $0x1111111111111111, R12
+	ANDQ       R12, R10
+	JEQ        endAlike
+	VMOVDQU    x01010101AVX2<>+0(SB), X0
+
+rowAlike8:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x08, R13
+	MOVL       $0x00000004, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike8
+	MOVQ       (SI), R10
+	MOVQ       R10, R12
+	SHRQ       $0x01, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x02, R12
+	ANDQ       R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x03, R12
+	ANDQ       R12, R10
+	MOVQ       $0x1111111111111111, R12
+	ANDQ       R12, R10
+	JEQ        endAlike
+	VMOVDQU    x01010101AVX2<>+0(SB), X0
+
+rowAlike12:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x0c, R13
+	MOVL       $0x00000002, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike12
+	ADDQ       R11, DI
+	JMP        tails
+
+endAlike:
+	ADDQ R11, DI
+	JMP  next
 
 unlike:
-	LEAQ         keptLessAVX2<>+0(SB), CX
-	MOVL         (CX)(R12*4), R11
-	MOVL         (CX)(R13*4), CX
-	SUBL         CX, R11
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   (DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R14
-	IMULL        R11, R14
-	MOVL         (BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R14, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, (AX)
-	VMOVDQU      Y0, 32(AX)
-
-begun:
-	CMPQ           (R8), $0x00
-	JEQ            next
-	LEAQ           spreadEntriesAVX2<>+0(SB), CX
-	MOVBQZX        (R8), R11
-	VMOVQ          (R9), X0
-	VPSHUFB        (CX)(R11*8), X0, X0
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        1(R8), R11
-	VMOVQ          (R9), X1
-	VPSHUFB        (CX)(R11*8), X1, X1
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X1, X0, X1
-	MOVBQZX        2(R8), R11
-	VMOVQ          (R9), X0
-	VPSHUFB        (CX)(R11*8), X0, X0
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        3(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X2, X0, X0
-	VINSERTI128    $0x01, X0, Y1, Y0
-	MOVBQZX        4(R8), R11
-	VMOVQ          (R9), X1
-	VPSHUFB        (CX)(R11*8), X1, X1
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        5(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X2, X1, X1
-	MOVBQZX        6(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        7(R8), R11
-	VMOVQ          (R9), X3
-	VPSHUFB        (CX)(R11*8), X3, X3
-	MOVBQZX        2048(CX)(R11*1), CX
-	ADDQ           CX, R9
-	VPUNPCKLQDQ    X3, X2, X2
-	VINSERTI128    $0x01, X2, Y1, Y2
-	LEAQ           tileStepsAVX2<>+0(SB), CX
-	MOVQ           R12, R11
-	SHLQ           $0x05, R11
-	MOVQ           R13, R12
-	SHLQ           $0x05, R12
-	VPBROADCASTQ   (R8), Y3
-	VPSHUFB        spreadCounts0AVX2<>+0(SB), Y3, Y3
-	VPSRLW         $0x04, Y3, Y4
-	VPBLENDD       $0xaa, Y4, Y3, Y3
-	VPAND          x0F0F0F0FAVX2<>+0(SB), Y3, Y3
-	VPMINUB        layeredAVX2<>+0(SB), Y3, Y3
-	VPCMPGTB       slotsAVX2<>+0(SB), Y3, Y4
-	VPOR           x01010101AVX2<>+0(SB), Y0, Y5
-	VPAND          Y4, Y5, Y5
-	VPSLLW         $0x02, Y0, Y6
-	VMOVDQU        (CX)(R11*1), Y4
-	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
-	VPAND          x3F3F3F3FAVX2<>+0(SB), Y0, Y0
-	VPSUBB         x10101010AVX2<>+0(SB), Y0, Y6
-	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
-	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
-	VBROADCASTI128 (DX), Y9
-	VPSHUFB        Y0, Y9, Y0
-	VBROADCASTI128 16(DX), Y10
-	VPXOR          Y10, Y9, Y9
-	VPSHUFB        Y6, Y9, Y9
-	VPXOR          Y9, Y0, Y0
-	VBROADCASTI128 32(DX), Y6
-	VPXOR          Y6, Y10, Y9
-	VPSHUFB        Y7, Y9, Y9
-	VPXOR          Y9, Y0, Y0
-	VBROADCASTI128 48(DX), Y7
-	VPXOR          Y7, Y6, Y6
-	VPSHUFB        Y8, Y6, Y6
-	VPXOR          Y6, Y0, Y0
-	VPSIGNB        Y5, Y0, Y0
-	VPMADDUBSW     Y0, Y4, Y0
+	LEAQ           keptLessAVX2<>+0(SB), R11
+	MOVL           (R11)(R9*4), R12
+	MOVL           (R11)(R10*4), R11
+	SUBL           R11, R12
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     (CX), Y0, Y0
 	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
-	VPADDD         (AX), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           (DX), R12
+	SARL           $0x07, R12
+	IMULL          R11, R12
+	SUBL           R13, R12
+	VMOVD          R12, X0
+	VPBROADCASTD   X0, Y0
 	VMOVDQU        Y0, (AX)
-	VPBROADCASTQ   (R8), Y0
-	VPSHUFB        spreadCounts1AVX2<>+0(SB), Y0, Y0
-	VPSRLW         $0x04, Y0, Y4
-	VPBLENDD       $0xaa, Y4, Y0, Y0
-	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPMINUB        layeredAVX2<>+0(SB), Y0, Y0
-	VPCMPGTB       slotsAVX2<>+0(SB), Y0, Y4
-	VPOR           x01010101AVX2<>+0(SB), Y2, Y5
-	VPAND          Y4, Y5, Y5
-	VPSLLW         $0x02, Y2, Y6
-	VMOVDQU        (CX)(R11*1), Y4
-	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
-	VPAND          x3F3F3F3FAVX2<>+0(SB), Y2, Y2
-	VPSUBB         x10101010AVX2<>+0(SB), Y2, Y6
-	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
-	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
-	VBROADCASTI128 (DX), Y9
-	VPSHUFB        Y2, Y9, Y2
-	VBROADCASTI128 16(DX), Y10
-	VPXOR          Y10, Y9, Y9
-	VPSHUFB        Y6, Y9, Y9
-	VPXOR          Y9, Y2, Y2
-	VBROADCASTI128 32(DX), Y6
-	VPXOR          Y6, Y10, Y9
-	VPSHUFB        Y7, Y9, Y9
-	VPXOR          Y9, Y2, Y2
-	VBROADCASTI128 48(DX), Y7
-	VPXOR          Y7, Y6, Y6
-	VPSHUFB        Y8, Y6, Y6
-	VPXOR          Y6, Y2, Y2
-	VPSIGNB        Y5, Y2, Y2
-	VPMADDUBSW     Y2, Y4, Y2
-	VPMADDWD       x00010001AVX2<>+0(SB), Y2, Y2
-	VPADDD         32(AX), Y2, Y2
-	VMOVDQU        Y2, 32(AX)
-	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y3, Y2
-	VPMOVMSKB      Y2, CX
-	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y0, Y2
-	VPMOVMSKB      Y2, R11
-	SHLQ           $0x20, R11
-	ORQ            CX, R11
+	VMOVDQU        Y0, 32(AX)
+	CMPQ           (SI), $0x00
 	JEQ            next
+	MOVQ           (SI), R11
+	MOVQ           $0x0f0f0f0f0f0f0f0f, R13
+	MOVQ           R11, R12
+	SHRQ           $0x04, R12
+	ANDQ           R13, R11
+	ANDQ           R13, R12
+	ADDQ           R11, R12
+	MOVQ           $0x0101010101010101, R13
+	IMULQ          R13, R12
+	SHRQ           $0x38, R12
+	VBROADCASTI128 (CX), Y0
+	VBROADCASTI128 16(CX), Y2
+	VPXOR          Y2, Y0, Y3
+	VBROADCASTI128 32(CX), Y4
+	VPXOR          Y4, Y2, Y2
+	VBROADCASTI128 48(CX), Y5
+	VPXOR          Y5, Y4, Y4
+	XORL           R11, R11
 
-entry:
-	MOVBQZX   (R9), R12
-	INCQ      R9
-	TZCNTQ    R11, R13
-	ANDL      $-4, R13
-	MOVL      R12, CX
-	SHRL      $0x05, CX
-	ANDL      $0x01, CX
-	MOVBLZX   (DI)(CX*1), CX
-	MOVL      $0x00000001, R14
-	SHLL      CL, R14
-	MOVBLSX   R12, CX
-	SARL      $0x07, CX
-	XORL      CX, R14
-	SUBL      CX, R14
-	ANDL      $0x0000003f, R12
-	MOVBLSX   (DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, (AX)(R13*1)
-	LEAQ      -1(R11), CX
-	ANDQ      CX, R11
-	JNZ       entry
-	VPSUBB    layerAVX2<>+0(SB), Y3, Y3
-	VPSUBB    layerAVX2<>+0(SB), Y0, Y0
-	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y3, Y2
-	VPMOVMSKB Y2, CX
-	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y0, Y2
-	VPMOVMSKB Y2, R11
-	SHLQ      $0x20, R11
-	ORQ       CX, R11
-	JNE       entry
-	MOVQ      (R8), R11
-	MOVQ      R11, CX
-	SHRQ      $0x01, CX
-	ANDQ      CX, R11
-	MOVQ      R11, CX
-	SHRQ      $0x02, CX
-	ANDQ      CX, R11
-	MOVQ      $0x1111111111111111, CX
-	ANDQ      CX, R11
-	JEQ       next
+entriesUnlike0:
+	VMOVDQU     (DI)(R11*1), Y5
+	VPAND       x3F3F3F3FAVX2<>+0(SB), Y5, Y7
+	VPSHUFB     Y7, Y0, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y3, Y9
+	VPXOR       Y9, Y8, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y2, Y9
+	VPXOR       Y9, Y8, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y4, Y7
+	VPXOR       Y7, Y8, Y8
+	VPOR        x01010101AVX2<>+0(SB), Y5, Y7
+	VPSIGNB     Y7, Y8, Y8
+	VMOVDQU     Y8, (R8)(R11*1)
+	LEAQ        tileStepsAVX2<>+0(SB), R13
+	MOVQ        R9, R14
+	SHLQ        $0x05, R14
+	VMOVDQU     (R13)(R14*1), Y7
+	VPSLLW      $0x02, Y5, Y5
+	MOVQ        R10, R14
+	SHLQ        $0x05, R14
+	VPBLENDVB   Y5, (R13)(R14*1), Y7, Y7
+	VMOVDQU     Y7, 256(R8)(R11*1)
+	ADDQ        $0x20, R11
+	CMPQ        R11, R12
+	JLT         entriesUnlike0
+	LEAQ        spreadEntriesAVX2<>+0(SB), R9
+	XORL        R10, R10
+	MOVBQZX     (SI), R11
+	VMOVQ       (R8)(R10*1), X1
+	VPSHUFB     (R9)(R11*8), X1, X1
+	VMOVQ       256(R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     1(SI), R11
+	VMOVQ       (R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X3, X1, X1
+	VPUNPCKLQDQ X2, X0, X6
+	MOVBQZX     2(SI), R11
+	VMOVQ       (R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     3(SI), R11
+	VMOVQ       (R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       256(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X3, X0, X0
+	VPUNPCKLQDQ X4, X2, X2
+	VINSERTI128 $0x01, X2, Y6, Y2
+	VINSERTI128 $0x01, X0, Y1, Y0
+	VPMADDUBSW  Y0, Y2, Y0
+	VPMADDWD    x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD      (AX), Y0, Y0
+	VMOVDQU     Y0, (AX)
+	MOVBQZX     4(SI), R11
+	VMOVQ       (R8)(R10*1), X1
+	VPSHUFB     (R9)(R11*8), X1, X1
+	VMOVQ       256(R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     5(SI), R11
+	VMOVQ       (R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X3, X1, X1
+	VPUNPCKLQDQ X2, X0, X6
+	MOVBQZX     6(SI), R11
+	VMOVQ       (R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     7(SI), R11
+	VMOVQ       (R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       256(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	MOVBQZX     2048(R9)(R11*1), R9
+	ADDQ        R9, R10
+	VPUNPCKLQDQ X3, X0, X0
+	VPUNPCKLQDQ X4, X2, X2
+	VINSERTI128 $0x01, X2, Y6, Y2
+	VINSERTI128 $0x01, X0, Y1, Y0
+	VPMADDUBSW  Y0, Y2, Y0
+	VPMADDWD    x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD      32(AX), Y0, Y0
+	VMOVDQU     Y0, 32(AX)
+	MOVQ        (SI), R9
+	MOVQ        R9, R11
+	SHRQ        $0x01, R11
+	ORQ         R11, R9
+	MOVQ        (SI), R11
+	SHRQ        $0x02, R11
+	ANDQ        R11, R9
+	MOVQ        (SI), R11
+	SHRQ        $0x03, R11
+	ORQ         R11, R9
+	MOVQ        $0x1111111111111111, R11
+	ANDQ        R11, R9
+	JEQ         endUnlike
+
+rowUnlike4:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x04, R12
+	MOVL       $0x00000004, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      256(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike4
+	MOVQ       (SI), R9
+	MOVQ       R9, R11
+	SHRQ       $0x01, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x02, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x03, R11
+	ANDQ       R11, R9
+	MOVQ       $0x1111111111111111, R11
+	ANDQ       R11, R9
+	JEQ        endUnlike
+
+rowUnlike8:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x08, R12
+	MOVL       $0x00000004, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      256(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike8
+	MOVQ       (SI), R9
+	MOVQ       R9, R11
+	SHRQ       $0x01, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x02, R11
+	ANDQ       R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x03, R11
+	ANDQ       R11, R9
+	MOVQ       $0x1111111111111111, R11
+	ANDQ       R11, R9
+	JEQ        endUnlike
+
+rowUnlike12:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x0c, R12
+	MOVL       $0x00000002, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      256(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike12
+	ADDQ       R10, DI
+	JMP        tails
+
+endUnlike:
+	ADDQ R10, DI
+	JMP  next
+
+tails:
+	MOVQ (SI), R9
+	MOVQ R9, R10
+	SHRQ $0x01, R10
+	ANDQ R10, R9
+	MOVQ R9, R10
+	SHRQ $0x02, R10
+	ANDQ R10, R9
+	MOVQ $0x1111111111111111, R10
+	ANDQ R10, R9
+	JEQ  next
 
 tail:
-	MOVBQZX (R9), R12
-	INCQ    R9
-	TZCNTQ  R11, R13
-	MOVL    R12, CX
-	SHRL    $0x05, CX
-	ANDL    $0x01, CX
-	MOVBLZX (DI)(CX*1), CX
-	MOVL    $0x00000001, R14
-	SHLL    CL, R14
-	MOVBLSX R12, CX
-	SARL    $0x07, CX
-	XORL    CX, R14
-	SUBL    CX, R14
-	ANDL    $0x0000003f, R12
-	MOVBLSX (DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, (AX)(R13*1)
-	TESTB   $0x40, -1(R9)
+	MOVBQZX (DI), R11
+	INCQ    DI
+	TZCNTQ  R9, R10
+	MOVL    R11, R13
+	SHRL    $0x05, R13
+	ANDL    $0x01, R13
+	MOVBLZX (BX)(R13*1), R13
+	MOVL    $0x00000001, R12
+	SHLXL   R13, R12, R12
+	MOVBLSX R11, R13
+	SARL    $0x07, R13
+	XORL    R13, R12
+	SUBL    R13, R12
+	ANDL    $0x0000003f, R11
+	MOVBLSX (CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, (AX)(R10*1)
+	TESTB   $0x40, -1(DI)
 	JEQ     tail
-	LEAQ    -1(R11), CX
-	ANDQ    CX, R11
+	LEAQ    -1(R9), R10
+	ANDQ    R10, R9
 	JNZ     tail
 
 next:
-	ADDQ $+64, AX
-	ADDQ SI, DX
-	ADDQ SI, BX
-	ADDQ $0x02, DI
-	ADDQ $0x08, R8
-	SUBQ $0x02, R10
-	JGT  group
+	ADDQ   $+64, AX
+	MOVQ   width+24(FP), R9
+	IMUL3Q $0x12, R9, R9
+	ADDQ   R9, CX
+	ADDQ   R9, DX
+	ADDQ   $0x02, BX
+	ADDQ   $0x08, SI
+	SUBQ   $0x02, tiles+56(FP)
+	JGT    group
 	VZEROUPPER
 	RET
 
@@ -3244,6 +3537,26 @@ DATA keptLessAVX2<>+24(SB)/4, $0x00000020
 DATA keptLessAVX2<>+28(SB)/4, $0x00000040
 DATA keptLessAVX2<>+32(SB)/4, $0x00000000
 GLOBL keptLessAVX2<>(SB), RODATA|NOPTR, $36
+
+DATA x3F3F3F3FAVX2<>+0(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+4(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+8(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+12(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+16(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+20(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+24(SB)/4, $0x3f3f3f3f
+DATA x3F3F3F3FAVX2<>+28(SB)/4, $0x3f3f3f3f
+GLOBL x3F3F3F3FAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA x10101010AVX2<>+0(SB)/4, $0x10101010
+DATA x10101010AVX2<>+4(SB)/4, $0x10101010
+DATA x10101010AVX2<>+8(SB)/4, $0x10101010
+DATA x10101010AVX2<>+12(SB)/4, $0x10101010
+DATA x10101010AVX2<>+16(SB)/4, $0x10101010
+DATA x10101010AVX2<>+20(SB)/4, $0x10101010
+DATA x10101010AVX2<>+24(SB)/4, $0x10101010
+DATA x10101010AVX2<>+28(SB)/4, $0x10101010
+GLOBL x10101010AVX2<>(SB), RODATA|NOPTR, $32
 
 DATA x01010101AVX2<>+0(SB)/4, $0x01010101
 DATA x01010101AVX2<>+4(SB)/4, $0x01010101
@@ -5851,1464 +6164,2859 @@ DATA tileStepsAVX2<>+286(SB)/1, $0x00
 DATA tileStepsAVX2<>+287(SB)/1, $0x00
 GLOBL tileStepsAVX2<>(SB), RODATA|NOPTR, $288
 
-DATA spreadCounts0AVX2<>+0(SB)/1, $0x00
-DATA spreadCounts0AVX2<>+1(SB)/1, $0x00
-DATA spreadCounts0AVX2<>+2(SB)/1, $0x00
-DATA spreadCounts0AVX2<>+3(SB)/1, $0x00
-DATA spreadCounts0AVX2<>+4(SB)/1, $0x00
-DATA spreadCounts0AVX2<>+5(SB)/1, $0x00
-DATA spreadCounts0AVX2<>+6(SB)/1, $0x00
-DATA spreadCounts0AVX2<>+7(SB)/1, $0x00
-DATA spreadCounts0AVX2<>+8(SB)/1, $0x01
-DATA spreadCounts0AVX2<>+9(SB)/1, $0x01
-DATA spreadCounts0AVX2<>+10(SB)/1, $0x01
-DATA spreadCounts0AVX2<>+11(SB)/1, $0x01
-DATA spreadCounts0AVX2<>+12(SB)/1, $0x01
-DATA spreadCounts0AVX2<>+13(SB)/1, $0x01
-DATA spreadCounts0AVX2<>+14(SB)/1, $0x01
-DATA spreadCounts0AVX2<>+15(SB)/1, $0x01
-DATA spreadCounts0AVX2<>+16(SB)/1, $0x02
-DATA spreadCounts0AVX2<>+17(SB)/1, $0x02
-DATA spreadCounts0AVX2<>+18(SB)/1, $0x02
-DATA spreadCounts0AVX2<>+19(SB)/1, $0x02
-DATA spreadCounts0AVX2<>+20(SB)/1, $0x02
-DATA spreadCounts0AVX2<>+21(SB)/1, $0x02
-DATA spreadCounts0AVX2<>+22(SB)/1, $0x02
-DATA spreadCounts0AVX2<>+23(SB)/1, $0x02
-DATA spreadCounts0AVX2<>+24(SB)/1, $0x03
-DATA spreadCounts0AVX2<>+25(SB)/1, $0x03
-DATA spreadCounts0AVX2<>+26(SB)/1, $0x03
-DATA spreadCounts0AVX2<>+27(SB)/1, $0x03
-DATA spreadCounts0AVX2<>+28(SB)/1, $0x03
-DATA spreadCounts0AVX2<>+29(SB)/1, $0x03
-DATA spreadCounts0AVX2<>+30(SB)/1, $0x03
-DATA spreadCounts0AVX2<>+31(SB)/1, $0x03
-GLOBL spreadCounts0AVX2<>(SB), RODATA|NOPTR, $32
-
-DATA x0F0F0F0FAVX2<>+0(SB)/4, $0x0f0f0f0f
-DATA x0F0F0F0FAVX2<>+4(SB)/4, $0x0f0f0f0f
-DATA x0F0F0F0FAVX2<>+8(SB)/4, $0x0f0f0f0f
-DATA x0F0F0F0FAVX2<>+12(SB)/4, $0x0f0f0f0f
-DATA x0F0F0F0FAVX2<>+16(SB)/4, $0x0f0f0f0f
-DATA x0F0F0F0FAVX2<>+20(SB)/4, $0x0f0f0f0f
-DATA x0F0F0F0FAVX2<>+24(SB)/4, $0x0f0f0f0f
-DATA x0F0F0F0FAVX2<>+28(SB)/4, $0x0f0f0f0f
-GLOBL x0F0F0F0FAVX2<>(SB), RODATA|NOPTR, $32
-
-DATA layeredAVX2<>+0(SB)/1, $0x0e
-DATA layeredAVX2<>+1(SB)/1, $0x0e
-DATA layeredAVX2<>+2(SB)/1, $0x0e
-DATA layeredAVX2<>+3(SB)/1, $0x0e
-DATA layeredAVX2<>+4(SB)/1, $0x0e
-DATA layeredAVX2<>+5(SB)/1, $0x0e
-DATA layeredAVX2<>+6(SB)/1, $0x0e
-DATA layeredAVX2<>+7(SB)/1, $0x0e
-DATA layeredAVX2<>+8(SB)/1, $0x0e
-DATA layeredAVX2<>+9(SB)/1, $0x0e
-DATA layeredAVX2<>+10(SB)/1, $0x0e
-DATA layeredAVX2<>+11(SB)/1, $0x0e
-DATA layeredAVX2<>+12(SB)/1, $0x0e
-DATA layeredAVX2<>+13(SB)/1, $0x0e
-DATA layeredAVX2<>+14(SB)/1, $0x0e
-DATA layeredAVX2<>+15(SB)/1, $0x0e
-DATA layeredAVX2<>+16(SB)/1, $0x0e
-DATA layeredAVX2<>+17(SB)/1, $0x0e
-DATA layeredAVX2<>+18(SB)/1, $0x0e
-DATA layeredAVX2<>+19(SB)/1, $0x0e
-DATA layeredAVX2<>+20(SB)/1, $0x0e
-DATA layeredAVX2<>+21(SB)/1, $0x0e
-DATA layeredAVX2<>+22(SB)/1, $0x0e
-DATA layeredAVX2<>+23(SB)/1, $0x0e
-DATA layeredAVX2<>+24(SB)/1, $0x0e
-DATA layeredAVX2<>+25(SB)/1, $0x0e
-DATA layeredAVX2<>+26(SB)/1, $0x0e
-DATA layeredAVX2<>+27(SB)/1, $0x0e
-DATA layeredAVX2<>+28(SB)/1, $0x0e
-DATA layeredAVX2<>+29(SB)/1, $0x0e
-DATA layeredAVX2<>+30(SB)/1, $0x0e
-DATA layeredAVX2<>+31(SB)/1, $0x0e
-GLOBL layeredAVX2<>(SB), RODATA|NOPTR, $32
-
-DATA slotsAVX2<>+0(SB)/1, $0x00
-DATA slotsAVX2<>+1(SB)/1, $0x01
-DATA slotsAVX2<>+2(SB)/1, $0x02
-DATA slotsAVX2<>+3(SB)/1, $0x03
-DATA slotsAVX2<>+4(SB)/1, $0x00
-DATA slotsAVX2<>+5(SB)/1, $0x01
-DATA slotsAVX2<>+6(SB)/1, $0x02
-DATA slotsAVX2<>+7(SB)/1, $0x03
-DATA slotsAVX2<>+8(SB)/1, $0x00
-DATA slotsAVX2<>+9(SB)/1, $0x01
-DATA slotsAVX2<>+10(SB)/1, $0x02
-DATA slotsAVX2<>+11(SB)/1, $0x03
-DATA slotsAVX2<>+12(SB)/1, $0x00
-DATA slotsAVX2<>+13(SB)/1, $0x01
-DATA slotsAVX2<>+14(SB)/1, $0x02
-DATA slotsAVX2<>+15(SB)/1, $0x03
-DATA slotsAVX2<>+16(SB)/1, $0x00
-DATA slotsAVX2<>+17(SB)/1, $0x01
-DATA slotsAVX2<>+18(SB)/1, $0x02
-DATA slotsAVX2<>+19(SB)/1, $0x03
-DATA slotsAVX2<>+20(SB)/1, $0x00
-DATA slotsAVX2<>+21(SB)/1, $0x01
-DATA slotsAVX2<>+22(SB)/1, $0x02
-DATA slotsAVX2<>+23(SB)/1, $0x03
-DATA slotsAVX2<>+24(SB)/1, $0x00
-DATA slotsAVX2<>+25(SB)/1, $0x01
-DATA slotsAVX2<>+26(SB)/1, $0x02
-DATA slotsAVX2<>+27(SB)/1, $0x03
-DATA slotsAVX2<>+28(SB)/1, $0x00
-DATA slotsAVX2<>+29(SB)/1, $0x01
-DATA slotsAVX2<>+30(SB)/1, $0x02
-DATA slotsAVX2<>+31(SB)/1, $0x03
-GLOBL slotsAVX2<>(SB), RODATA|NOPTR, $32
-
-DATA x3F3F3F3FAVX2<>+0(SB)/4, $0x3f3f3f3f
-DATA x3F3F3F3FAVX2<>+4(SB)/4, $0x3f3f3f3f
-DATA x3F3F3F3FAVX2<>+8(SB)/4, $0x3f3f3f3f
-DATA x3F3F3F3FAVX2<>+12(SB)/4, $0x3f3f3f3f
-DATA x3F3F3F3FAVX2<>+16(SB)/4, $0x3f3f3f3f
-DATA x3F3F3F3FAVX2<>+20(SB)/4, $0x3f3f3f3f
-DATA x3F3F3F3FAVX2<>+24(SB)/4, $0x3f3f3f3f
-DATA x3F3F3F3FAVX2<>+28(SB)/4, $0x3f3f3f3f
-GLOBL x3F3F3F3FAVX2<>(SB), RODATA|NOPTR, $32
-
-DATA x10101010AVX2<>+0(SB)/4, $0x10101010
-DATA x10101010AVX2<>+4(SB)/4, $0x10101010
-DATA x10101010AVX2<>+8(SB)/4, $0x10101010
-DATA x10101010AVX2<>+12(SB)/4, $0x10101010
-DATA x10101010AVX2<>+16(SB)/4, $0x10101010
-DATA x10101010AVX2<>+20(SB)/4, $0x10101010
-DATA x10101010AVX2<>+24(SB)/4, $0x10101010
-DATA x10101010AVX2<>+28(SB)/4, $0x10101010
-GLOBL x10101010AVX2<>(SB), RODATA|NOPTR, $32
-
-DATA spreadCounts1AVX2<>+0(SB)/1, $0x04
-DATA spreadCounts1AVX2<>+1(SB)/1, $0x04
-DATA spreadCounts1AVX2<>+2(SB)/1, $0x04
-DATA spreadCounts1AVX2<>+3(SB)/1, $0x04
-DATA spreadCounts1AVX2<>+4(SB)/1, $0x04
-DATA spreadCounts1AVX2<>+5(SB)/1, $0x04
-DATA spreadCounts1AVX2<>+6(SB)/1, $0x04
-DATA spreadCounts1AVX2<>+7(SB)/1, $0x04
-DATA spreadCounts1AVX2<>+8(SB)/1, $0x05
-DATA spreadCounts1AVX2<>+9(SB)/1, $0x05
-DATA spreadCounts1AVX2<>+10(SB)/1, $0x05
-DATA spreadCounts1AVX2<>+11(SB)/1, $0x05
-DATA spreadCounts1AVX2<>+12(SB)/1, $0x05
-DATA spreadCounts1AVX2<>+13(SB)/1, $0x05
-DATA spreadCounts1AVX2<>+14(SB)/1, $0x05
-DATA spreadCounts1AVX2<>+15(SB)/1, $0x05
-DATA spreadCounts1AVX2<>+16(SB)/1, $0x06
-DATA spreadCounts1AVX2<>+17(SB)/1, $0x06
-DATA spreadCounts1AVX2<>+18(SB)/1, $0x06
-DATA spreadCounts1AVX2<>+19(SB)/1, $0x06
-DATA spreadCounts1AVX2<>+20(SB)/1, $0x06
-DATA spreadCounts1AVX2<>+21(SB)/1, $0x06
-DATA spreadCounts1AVX2<>+22(SB)/1, $0x06
-DATA spreadCounts1AVX2<>+23(SB)/1, $0x06
-DATA spreadCounts1AVX2<>+24(SB)/1, $0x07
-DATA spreadCounts1AVX2<>+25(SB)/1, $0x07
-DATA spreadCounts1AVX2<>+26(SB)/1, $0x07
-DATA spreadCounts1AVX2<>+27(SB)/1, $0x07
-DATA spreadCounts1AVX2<>+28(SB)/1, $0x07
-DATA spreadCounts1AVX2<>+29(SB)/1, $0x07
-DATA spreadCounts1AVX2<>+30(SB)/1, $0x07
-DATA spreadCounts1AVX2<>+31(SB)/1, $0x07
-GLOBL spreadCounts1AVX2<>(SB), RODATA|NOPTR, $32
-
-DATA slotsBehindAVX2<>+0(SB)/1, $0x04
-DATA slotsBehindAVX2<>+1(SB)/1, $0x05
-DATA slotsBehindAVX2<>+2(SB)/1, $0x06
-DATA slotsBehindAVX2<>+3(SB)/1, $0x07
-DATA slotsBehindAVX2<>+4(SB)/1, $0x04
-DATA slotsBehindAVX2<>+5(SB)/1, $0x05
-DATA slotsBehindAVX2<>+6(SB)/1, $0x06
-DATA slotsBehindAVX2<>+7(SB)/1, $0x07
-DATA slotsBehindAVX2<>+8(SB)/1, $0x04
-DATA slotsBehindAVX2<>+9(SB)/1, $0x05
-DATA slotsBehindAVX2<>+10(SB)/1, $0x06
-DATA slotsBehindAVX2<>+11(SB)/1, $0x07
-DATA slotsBehindAVX2<>+12(SB)/1, $0x04
-DATA slotsBehindAVX2<>+13(SB)/1, $0x05
-DATA slotsBehindAVX2<>+14(SB)/1, $0x06
-DATA slotsBehindAVX2<>+15(SB)/1, $0x07
-DATA slotsBehindAVX2<>+16(SB)/1, $0x04
-DATA slotsBehindAVX2<>+17(SB)/1, $0x05
-DATA slotsBehindAVX2<>+18(SB)/1, $0x06
-DATA slotsBehindAVX2<>+19(SB)/1, $0x07
-DATA slotsBehindAVX2<>+20(SB)/1, $0x04
-DATA slotsBehindAVX2<>+21(SB)/1, $0x05
-DATA slotsBehindAVX2<>+22(SB)/1, $0x06
-DATA slotsBehindAVX2<>+23(SB)/1, $0x07
-DATA slotsBehindAVX2<>+24(SB)/1, $0x04
-DATA slotsBehindAVX2<>+25(SB)/1, $0x05
-DATA slotsBehindAVX2<>+26(SB)/1, $0x06
-DATA slotsBehindAVX2<>+27(SB)/1, $0x07
-DATA slotsBehindAVX2<>+28(SB)/1, $0x04
-DATA slotsBehindAVX2<>+29(SB)/1, $0x05
-DATA slotsBehindAVX2<>+30(SB)/1, $0x06
-DATA slotsBehindAVX2<>+31(SB)/1, $0x07
-GLOBL slotsBehindAVX2<>(SB), RODATA|NOPTR, $32
-
-DATA layerAVX2<>+0(SB)/1, $0x04
-DATA layerAVX2<>+1(SB)/1, $0x04
-DATA layerAVX2<>+2(SB)/1, $0x04
-DATA layerAVX2<>+3(SB)/1, $0x04
-DATA layerAVX2<>+4(SB)/1, $0x04
-DATA layerAVX2<>+5(SB)/1, $0x04
-DATA layerAVX2<>+6(SB)/1, $0x04
-DATA layerAVX2<>+7(SB)/1, $0x04
-DATA layerAVX2<>+8(SB)/1, $0x04
-DATA layerAVX2<>+9(SB)/1, $0x04
-DATA layerAVX2<>+10(SB)/1, $0x04
-DATA layerAVX2<>+11(SB)/1, $0x04
-DATA layerAVX2<>+12(SB)/1, $0x04
-DATA layerAVX2<>+13(SB)/1, $0x04
-DATA layerAVX2<>+14(SB)/1, $0x04
-DATA layerAVX2<>+15(SB)/1, $0x04
-DATA layerAVX2<>+16(SB)/1, $0x04
-DATA layerAVX2<>+17(SB)/1, $0x04
-DATA layerAVX2<>+18(SB)/1, $0x04
-DATA layerAVX2<>+19(SB)/1, $0x04
-DATA layerAVX2<>+20(SB)/1, $0x04
-DATA layerAVX2<>+21(SB)/1, $0x04
-DATA layerAVX2<>+22(SB)/1, $0x04
-DATA layerAVX2<>+23(SB)/1, $0x04
-DATA layerAVX2<>+24(SB)/1, $0x04
-DATA layerAVX2<>+25(SB)/1, $0x04
-DATA layerAVX2<>+26(SB)/1, $0x04
-DATA layerAVX2<>+27(SB)/1, $0x04
-DATA layerAVX2<>+28(SB)/1, $0x04
-DATA layerAVX2<>+29(SB)/1, $0x04
-DATA layerAVX2<>+30(SB)/1, $0x04
-DATA layerAVX2<>+31(SB)/1, $0x04
-GLOBL layerAVX2<>(SB), RODATA|NOPTR, $32
-
-// func stripStarts2AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
-// Requires: AVX, AVX2, BMI
-TEXT ·stripStarts2AVX2(SB), NOSPLIT, $0-64
-	MOVQ   sums+0(FP), AX
-	MOVQ   values+8(FP), DX
-	MOVQ   biases+16(FP), BX
-	MOVQ   width+24(FP), SI
-	MOVQ   widths+32(FP), DI
-	MOVQ   counts+40(FP), R8
-	MOVQ   list+48(FP), R9
-	MOVQ   tiles+56(FP), R10
-	IMUL3Q $0x12, SI, SI
+// func stripStarts2AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int, looked *byte)
+// Requires: AVX, AVX2, BMI, BMI2, CMOV
+TEXT ·stripStarts2AVX2(SB), NOSPLIT, $0-72
+	MOVQ sums+0(FP), AX
+	MOVQ values+8(FP), CX
+	MOVQ biases+16(FP), DX
+	MOVQ widths+32(FP), BX
+	MOVQ counts+40(FP), SI
+	MOVQ list+48(FP), DI
+	MOVQ looked+64(FP), R8
 
 group:
-	MOVBQZX (DI), R12
-	MOVQ    R12, R13
-	CMPQ    R10, $0x01
+	MOVBQZX (BX), R9
+	CMPQ    tiles+56(FP), $0x01
 	JEQ     alike
-	MOVBQZX 1(DI), R13
-	CMPL    R12, R13
+	MOVBQZX 1(BX), R10
+	CMPL    R9, R10
 	JNE     unlike
 
 alike:
-	LEAQ         keptLessAVX2<>+0(SB), CX
-	MOVL         (CX)(R12*4), CX
-	MOVL         (BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, (AX)
-	VMOVDQU      Y0, 32(AX)
-	MOVL         4(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 64(AX)
-	VMOVDQU      Y0, 96(AX)
-	JMP          begun
-
-unlike:
-	LEAQ         keptLessAVX2<>+0(SB), CX
-	MOVL         (CX)(R12*4), R14
-	MOVL         (CX)(R13*4), CX
-	SUBL         CX, R14
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   (DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         (BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, (AX)
-	VMOVDQU      Y0, 32(AX)
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   64(DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         4(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 64(AX)
-	VMOVDQU      Y0, 96(AX)
-
-begun:
-	CMPQ           (R8), $0x00
-	JEQ            next
-	LEAQ           spreadEntriesAVX2<>+0(SB), CX
-	MOVBQZX        (R8), R11
-	VMOVQ          (R9), X0
-	VPSHUFB        (CX)(R11*8), X0, X0
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        1(R8), R11
-	VMOVQ          (R9), X1
-	VPSHUFB        (CX)(R11*8), X1, X1
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X1, X0, X1
-	MOVBQZX        2(R8), R11
-	VMOVQ          (R9), X0
-	VPSHUFB        (CX)(R11*8), X0, X0
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        3(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X2, X0, X0
-	VINSERTI128    $0x01, X0, Y1, Y0
-	MOVBQZX        4(R8), R11
-	VMOVQ          (R9), X1
-	VPSHUFB        (CX)(R11*8), X1, X1
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        5(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X2, X1, X1
-	MOVBQZX        6(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        7(R8), R11
-	VMOVQ          (R9), X3
-	VPSHUFB        (CX)(R11*8), X3, X3
-	MOVBQZX        2048(CX)(R11*1), CX
-	ADDQ           CX, R9
-	VPUNPCKLQDQ    X3, X2, X2
-	VINSERTI128    $0x01, X2, Y1, Y2
-	LEAQ           tileStepsAVX2<>+0(SB), CX
-	MOVQ           R12, R11
-	SHLQ           $0x05, R11
-	MOVQ           R13, R12
-	SHLQ           $0x05, R12
-	VPBROADCASTQ   (R8), Y3
-	VPSHUFB        spreadCounts0AVX2<>+0(SB), Y3, Y3
-	VPSRLW         $0x04, Y3, Y4
-	VPBLENDD       $0xaa, Y4, Y3, Y3
-	VPAND          x0F0F0F0FAVX2<>+0(SB), Y3, Y3
-	VPMINUB        layeredAVX2<>+0(SB), Y3, Y3
-	VPCMPGTB       slotsAVX2<>+0(SB), Y3, Y4
-	VPOR           x01010101AVX2<>+0(SB), Y0, Y5
-	VPAND          Y4, Y5, Y5
-	VPSLLW         $0x02, Y0, Y6
-	VMOVDQU        (CX)(R11*1), Y4
-	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
-	VPAND          x3F3F3F3FAVX2<>+0(SB), Y0, Y0
-	VPSUBB         x10101010AVX2<>+0(SB), Y0, Y6
-	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
-	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
-	VBROADCASTI128 (DX), Y10
-	VPSHUFB        Y0, Y10, Y9
-	VBROADCASTI128 16(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 32(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 48(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         (AX), Y9, Y9
-	VMOVDQU        Y9, (AX)
-	VBROADCASTI128 64(DX), Y9
-	VPSHUFB        Y0, Y9, Y0
-	VBROADCASTI128 80(DX), Y10
-	VPXOR          Y10, Y9, Y9
-	VPSHUFB        Y6, Y9, Y9
-	VPXOR          Y9, Y0, Y0
-	VBROADCASTI128 96(DX), Y6
-	VPXOR          Y6, Y10, Y9
-	VPSHUFB        Y7, Y9, Y9
-	VPXOR          Y9, Y0, Y0
-	VBROADCASTI128 112(DX), Y7
-	VPXOR          Y7, Y6, Y6
-	VPSHUFB        Y8, Y6, Y6
-	VPXOR          Y6, Y0, Y0
-	VPSIGNB        Y5, Y0, Y0
-	VPMADDUBSW     Y0, Y4, Y0
-	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
-	VPADDD         64(AX), Y0, Y0
+	LEAQ           keptLessAVX2<>+0(SB), R10
+	MOVL           (R10)(R9*4), R10
+	MOVL           (DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y0, 32(AX)
+	MOVL           4(DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
 	VMOVDQU        Y0, 64(AX)
-	VPBROADCASTQ   (R8), Y0
-	VPSHUFB        spreadCounts1AVX2<>+0(SB), Y0, Y0
-	VPSRLW         $0x04, Y0, Y4
-	VPBLENDD       $0xaa, Y4, Y0, Y0
-	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPMINUB        layeredAVX2<>+0(SB), Y0, Y0
-	VPCMPGTB       slotsAVX2<>+0(SB), Y0, Y4
-	VPOR           x01010101AVX2<>+0(SB), Y2, Y5
-	VPAND          Y4, Y5, Y5
-	VPSLLW         $0x02, Y2, Y6
-	VMOVDQU        (CX)(R11*1), Y4
-	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
-	VPAND          x3F3F3F3FAVX2<>+0(SB), Y2, Y2
-	VPSUBB         x10101010AVX2<>+0(SB), Y2, Y6
-	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
-	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
-	VBROADCASTI128 (DX), Y10
-	VPSHUFB        Y2, Y10, Y9
-	VBROADCASTI128 16(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 32(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 48(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         32(AX), Y9, Y9
-	VMOVDQU        Y9, 32(AX)
-	VBROADCASTI128 64(DX), Y9
-	VPSHUFB        Y2, Y9, Y2
-	VBROADCASTI128 80(DX), Y10
-	VPXOR          Y10, Y9, Y9
-	VPSHUFB        Y6, Y9, Y9
-	VPXOR          Y9, Y2, Y2
-	VBROADCASTI128 96(DX), Y6
-	VPXOR          Y6, Y10, Y9
-	VPSHUFB        Y7, Y9, Y9
-	VPXOR          Y9, Y2, Y2
-	VBROADCASTI128 112(DX), Y7
-	VPXOR          Y7, Y6, Y6
-	VPSHUFB        Y8, Y6, Y6
-	VPXOR          Y6, Y2, Y2
-	VPSIGNB        Y5, Y2, Y2
-	VPMADDUBSW     Y2, Y4, Y2
-	VPMADDWD       x00010001AVX2<>+0(SB), Y2, Y2
-	VPADDD         96(AX), Y2, Y2
-	VMOVDQU        Y2, 96(AX)
-	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y3, Y2
-	VPMOVMSKB      Y2, CX
-	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y0, Y2
-	VPMOVMSKB      Y2, R11
-	SHLQ           $0x20, R11
-	ORQ            CX, R11
+	VMOVDQU        Y0, 96(AX)
+	CMPQ           (SI), $0x00
 	JEQ            next
+	MOVQ           (SI), R10
+	MOVQ           $0x0f0f0f0f0f0f0f0f, R12
+	MOVQ           R10, R11
+	SHRQ           $0x04, R11
+	ANDQ           R12, R10
+	ANDQ           R12, R11
+	ADDQ           R10, R11
+	MOVQ           $0x0101010101010101, R12
+	IMULQ          R12, R11
+	SHRQ           $0x38, R11
+	VBROADCASTI128 (CX), Y0
+	VBROADCASTI128 16(CX), Y3
+	VPXOR          Y3, Y0, Y4
+	VBROADCASTI128 32(CX), Y5
+	VPXOR          Y5, Y3, Y3
+	VBROADCASTI128 48(CX), Y6
+	VPXOR          Y6, Y5, Y5
+	XORL           R10, R10
 
-entry:
-	MOVBQZX   (R9), R12
-	INCQ      R9
-	TZCNTQ    R11, R13
-	ANDL      $-4, R13
-	MOVL      R12, CX
-	SHRL      $0x05, CX
-	ANDL      $0x01, CX
-	MOVBLZX   (DI)(CX*1), CX
-	MOVL      $0x00000001, R14
-	SHLL      CL, R14
-	MOVBLSX   R12, CX
-	SARL      $0x07, CX
-	XORL      CX, R14
-	SUBL      CX, R14
-	ANDL      $0x0000003f, R12
-	MOVBLSX   (DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, (AX)(R13*1)
-	MOVBLSX   64(DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, 64(AX)(R13*1)
-	LEAQ      -1(R11), CX
-	ANDQ      CX, R11
-	JNZ       entry
-	VPSUBB    layerAVX2<>+0(SB), Y3, Y3
-	VPSUBB    layerAVX2<>+0(SB), Y0, Y0
-	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y3, Y2
-	VPMOVMSKB Y2, CX
-	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y0, Y2
-	VPMOVMSKB Y2, R11
-	SHLQ      $0x20, R11
-	ORQ       CX, R11
-	JNE       entry
-	MOVQ      (R8), R11
-	MOVQ      R11, CX
-	SHRQ      $0x01, CX
-	ANDQ      CX, R11
-	MOVQ      R11, CX
-	SHRQ      $0x02, CX
-	ANDQ      CX, R11
-	MOVQ      $0x1111111111111111, CX
-	ANDQ      CX, R11
-	JEQ       next
+entriesAlike0:
+	VMOVDQU        (DI)(R10*1), Y6
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y6, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB        Y7, Y4, Y9
+	VPXOR          Y9, Y8, Y8
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB        Y7, Y3, Y9
+	VPXOR          Y9, Y8, Y8
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB        Y7, Y5, Y7
+	VPXOR          Y7, Y8, Y8
+	VPOR           x01010101AVX2<>+0(SB), Y6, Y6
+	VPSIGNB        Y6, Y8, Y8
+	VMOVDQU        Y8, (R8)(R10*1)
+	ADDQ           $0x20, R10
+	CMPQ           R10, R11
+	JLT            entriesAlike0
+	VBROADCASTI128 64(CX), Y0
+	VBROADCASTI128 80(CX), Y3
+	VPXOR          Y3, Y0, Y4
+	VBROADCASTI128 96(CX), Y5
+	VPXOR          Y5, Y3, Y3
+	VBROADCASTI128 112(CX), Y6
+	VPXOR          Y6, Y5, Y5
+	XORL           R10, R10
+
+entriesAlike1:
+	VMOVDQU     (DI)(R10*1), Y6
+	VPAND       x3F3F3F3FAVX2<>+0(SB), Y6, Y7
+	VPSHUFB     Y7, Y0, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y4, Y9
+	VPXOR       Y9, Y8, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y3, Y9
+	VPXOR       Y9, Y8, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y5, Y7
+	VPXOR       Y7, Y8, Y8
+	VPOR        x01010101AVX2<>+0(SB), Y6, Y6
+	VPSIGNB     Y6, Y8, Y8
+	VMOVDQU     Y8, 256(R8)(R10*1)
+	ADDQ        $0x20, R10
+	CMPQ        R10, R11
+	JLT         entriesAlike1
+	LEAQ        spreadEntriesAVX2<>+0(SB), R10
+	XORL        R11, R11
+	VMOVD       R9, X4
+	VMOVDQU     x01010101AVX2<>+0(SB), Y0
+	MOVBQZX     (SI), R12
+	VMOVQ       (R8)(R11*1), X1
+	VPSHUFB     (R10)(R12*8), X1, X1
+	VMOVQ       256(R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     1(SI), R12
+	VMOVQ       (R8)(R11*1), X5
+	VPSHUFB     (R10)(R12*8), X5, X5
+	VMOVQ       256(R8)(R11*1), X3
+	VPSHUFB     (R10)(R12*8), X3, X3
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X5, X1, X1
+	VPUNPCKLQDQ X3, X2, X2
+	MOVBQZX     2(SI), R12
+	VMOVQ       (R8)(R11*1), X5
+	VPSHUFB     (R10)(R12*8), X5, X5
+	VMOVQ       256(R8)(R11*1), X3
+	VPSHUFB     (R10)(R12*8), X3, X3
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     3(SI), R12
+	VMOVQ       (R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       256(R8)(R11*1), X6
+	VPSHUFB     (R10)(R12*8), X6, X6
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X7, X5, X5
+	VPUNPCKLQDQ X6, X3, X3
+	VINSERTI128 $0x01, X3, Y2, Y3
+	VPMADDUBSW  Y3, Y0, Y3
+	VPMADDWD    x00010001AVX2<>+0(SB), Y3, Y3
+	VPSLLD      X4, Y3, Y3
+	VPADDD      64(AX), Y3, Y3
+	VMOVDQU     Y3, 64(AX)
+	VINSERTI128 $0x01, X5, Y1, Y3
+	VPMADDUBSW  Y3, Y0, Y3
+	VPMADDWD    x00010001AVX2<>+0(SB), Y3, Y3
+	VPSLLD      X4, Y3, Y3
+	VPADDD      (AX), Y3, Y3
+	VMOVDQU     Y3, (AX)
+	MOVBQZX     4(SI), R12
+	VMOVQ       (R8)(R11*1), X1
+	VPSHUFB     (R10)(R12*8), X1, X1
+	VMOVQ       256(R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     5(SI), R12
+	VMOVQ       (R8)(R11*1), X5
+	VPSHUFB     (R10)(R12*8), X5, X5
+	VMOVQ       256(R8)(R11*1), X3
+	VPSHUFB     (R10)(R12*8), X3, X3
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X5, X1, X1
+	VPUNPCKLQDQ X3, X2, X2
+	MOVBQZX     6(SI), R12
+	VMOVQ       (R8)(R11*1), X5
+	VPSHUFB     (R10)(R12*8), X5, X5
+	VMOVQ       256(R8)(R11*1), X3
+	VPSHUFB     (R10)(R12*8), X3, X3
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     7(SI), R12
+	VMOVQ       (R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       256(R8)(R11*1), X6
+	VPSHUFB     (R10)(R12*8), X6, X6
+	MOVBQZX     2048(R10)(R12*1), R10
+	ADDQ        R10, R11
+	VPUNPCKLQDQ X7, X5, X5
+	VPUNPCKLQDQ X6, X3, X3
+	VINSERTI128 $0x01, X3, Y2, Y3
+	VPMADDUBSW  Y3, Y0, Y3
+	VPMADDWD    x00010001AVX2<>+0(SB), Y3, Y3
+	VPSLLD      X4, Y3, Y3
+	VPADDD      96(AX), Y3, Y3
+	VMOVDQU     Y3, 96(AX)
+	VINSERTI128 $0x01, X5, Y1, Y3
+	VPMADDUBSW  Y3, Y0, Y3
+	VPMADDWD    x00010001AVX2<>+0(SB), Y3, Y3
+	VPSLLD      X4, Y3, Y3
+	VPADDD      32(AX), Y3, Y3
+	VMOVDQU     Y3, 32(AX)
+	MOVQ        (SI), R10
+	MOVQ        R10, R12
+	SHRQ        $0x01, R12
+	ORQ         R12, R10
+	MOVQ        (SI), R12
+	SHRQ        $0x02, R12
+	ANDQ        R12, R10
+	MOVQ        (SI), R12
+	SHRQ        $0x03, R12
+	ORQ         R12, R10
+	MOVQ        $0x1111111111111111, R12
+	ANDQ        R12, R10
+	JEQ         endAlike
+	VMOVDQU     x01010101AVX2<>+0(SB), X0
+
+rowAlike4:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x04, R13
+	MOVL       $0x00000004, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike4
+	MOVQ       (SI), R10
+	MOVQ       R10, R12
+	SHRQ       $0x01, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x02, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x03, R12
+	ANDQ       R12, R10
+	MOVQ       $0x1111111111111111, R12
+	ANDQ       R12, R10
+	JEQ        endAlike
+	VMOVDQU    x01010101AVX2<>+0(SB), X0
+
+rowAlike8:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x08, R13
+	MOVL       $0x00000004, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike8
+	MOVQ       (SI), R10
+	MOVQ       R10, R12
+	SHRQ       $0x01, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x02, R12
+	ANDQ       R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x03, R12
+	ANDQ       R12, R10
+	MOVQ       $0x1111111111111111, R12
+	ANDQ       R12, R10
+	JEQ        endAlike
+	VMOVDQU    x01010101AVX2<>+0(SB), X0
+
+rowAlike12:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x0c, R13
+	MOVL       $0x00000002, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike12
+	ADDQ       R11, DI
+	JMP        tails
+
+endAlike:
+	ADDQ R11, DI
+	JMP  next
+
+unlike:
+	LEAQ           keptLessAVX2<>+0(SB), R11
+	MOVL           (R11)(R9*4), R12
+	MOVL           (R11)(R10*4), R11
+	SUBL           R11, R12
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     (CX), Y0, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           (DX), R14
+	SARL           $0x07, R14
+	IMULL          R11, R14
+	SUBL           R13, R14
+	VMOVD          R14, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y0, 32(AX)
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     64(CX), Y0, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           4(DX), R12
+	SARL           $0x07, R12
+	IMULL          R11, R12
+	SUBL           R13, R12
+	VMOVD          R12, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	CMPQ           (SI), $0x00
+	JEQ            next
+	MOVQ           (SI), R11
+	MOVQ           $0x0f0f0f0f0f0f0f0f, R13
+	MOVQ           R11, R12
+	SHRQ           $0x04, R12
+	ANDQ           R13, R11
+	ANDQ           R13, R12
+	ADDQ           R11, R12
+	MOVQ           $0x0101010101010101, R13
+	IMULQ          R13, R12
+	SHRQ           $0x38, R12
+	VBROADCASTI128 (CX), Y0
+	VBROADCASTI128 16(CX), Y3
+	VPXOR          Y3, Y0, Y4
+	VBROADCASTI128 32(CX), Y5
+	VPXOR          Y5, Y3, Y3
+	VBROADCASTI128 48(CX), Y6
+	VPXOR          Y6, Y5, Y5
+	XORL           R11, R11
+
+entriesUnlike0:
+	VMOVDQU        (DI)(R11*1), Y6
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y6, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB        Y7, Y4, Y9
+	VPXOR          Y9, Y8, Y8
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB        Y7, Y3, Y9
+	VPXOR          Y9, Y8, Y8
+	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB        Y7, Y5, Y7
+	VPXOR          Y7, Y8, Y8
+	VPOR           x01010101AVX2<>+0(SB), Y6, Y7
+	VPSIGNB        Y7, Y8, Y8
+	VMOVDQU        Y8, (R8)(R11*1)
+	LEAQ           tileStepsAVX2<>+0(SB), R13
+	MOVQ           R9, R14
+	SHLQ           $0x05, R14
+	VMOVDQU        (R13)(R14*1), Y7
+	VPSLLW         $0x02, Y6, Y6
+	MOVQ           R10, R14
+	SHLQ           $0x05, R14
+	VPBLENDVB      Y6, (R13)(R14*1), Y7, Y7
+	VMOVDQU        Y7, 512(R8)(R11*1)
+	ADDQ           $0x20, R11
+	CMPQ           R11, R12
+	JLT            entriesUnlike0
+	VBROADCASTI128 64(CX), Y0
+	VBROADCASTI128 80(CX), Y3
+	VPXOR          Y3, Y0, Y4
+	VBROADCASTI128 96(CX), Y5
+	VPXOR          Y5, Y3, Y3
+	VBROADCASTI128 112(CX), Y6
+	VPXOR          Y6, Y5, Y5
+	XORL           R9, R9
+
+entriesUnlike1:
+	VMOVDQU     (DI)(R9*1), Y6
+	VPAND       x3F3F3F3FAVX2<>+0(SB), Y6, Y7
+	VPSHUFB     Y7, Y0, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y4, Y9
+	VPXOR       Y9, Y8, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y3, Y9
+	VPXOR       Y9, Y8, Y8
+	VPSUBB      x10101010AVX2<>+0(SB), Y7, Y7
+	VPSHUFB     Y7, Y5, Y7
+	VPXOR       Y7, Y8, Y8
+	VPOR        x01010101AVX2<>+0(SB), Y6, Y6
+	VPSIGNB     Y6, Y8, Y8
+	VMOVDQU     Y8, 256(R8)(R9*1)
+	ADDQ        $0x20, R9
+	CMPQ        R9, R12
+	JLT         entriesUnlike1
+	LEAQ        spreadEntriesAVX2<>+0(SB), R9
+	XORL        R10, R10
+	MOVBQZX     (SI), R11
+	VMOVQ       (R8)(R10*1), X1
+	VPSHUFB     (R9)(R11*8), X1, X1
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	VMOVQ       512(R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     1(SI), R11
+	VMOVQ       (R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       256(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	VMOVQ       512(R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X5, X1, X1
+	VPUNPCKLQDQ X4, X2, X2
+	VPUNPCKLQDQ X3, X0, X10
+	MOVBQZX     2(SI), R11
+	VMOVQ       (R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	VMOVQ       256(R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       512(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     3(SI), R11
+	VMOVQ       (R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       256(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	VMOVQ       512(R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X5, X0, X0
+	VPUNPCKLQDQ X6, X3, X3
+	VPUNPCKLQDQ X7, X4, X4
+	VINSERTI128 $0x01, X4, Y10, Y4
+	VINSERTI128 $0x01, X3, Y2, Y3
+	VPMADDUBSW  Y3, Y4, Y3
+	VPMADDWD    x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD      64(AX), Y3, Y3
+	VMOVDQU     Y3, 64(AX)
+	VINSERTI128 $0x01, X0, Y1, Y0
+	VPMADDUBSW  Y0, Y4, Y0
+	VPMADDWD    x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD      (AX), Y0, Y0
+	VMOVDQU     Y0, (AX)
+	MOVBQZX     4(SI), R11
+	VMOVQ       (R8)(R10*1), X1
+	VPSHUFB     (R9)(R11*8), X1, X1
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	VMOVQ       512(R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     5(SI), R11
+	VMOVQ       (R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       256(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	VMOVQ       512(R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X5, X1, X1
+	VPUNPCKLQDQ X4, X2, X2
+	VPUNPCKLQDQ X3, X0, X10
+	MOVBQZX     6(SI), R11
+	VMOVQ       (R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	VMOVQ       256(R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       512(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     7(SI), R11
+	VMOVQ       (R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       256(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	VMOVQ       512(R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	MOVBQZX     2048(R9)(R11*1), R9
+	ADDQ        R9, R10
+	VPUNPCKLQDQ X5, X0, X0
+	VPUNPCKLQDQ X6, X3, X3
+	VPUNPCKLQDQ X7, X4, X4
+	VINSERTI128 $0x01, X4, Y10, Y4
+	VINSERTI128 $0x01, X3, Y2, Y3
+	VPMADDUBSW  Y3, Y4, Y3
+	VPMADDWD    x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD      96(AX), Y3, Y3
+	VMOVDQU     Y3, 96(AX)
+	VINSERTI128 $0x01, X0, Y1, Y0
+	VPMADDUBSW  Y0, Y4, Y0
+	VPMADDWD    x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD      32(AX), Y0, Y0
+	VMOVDQU     Y0, 32(AX)
+	MOVQ        (SI), R9
+	MOVQ        R9, R11
+	SHRQ        $0x01, R11
+	ORQ         R11, R9
+	MOVQ        (SI), R11
+	SHRQ        $0x02, R11
+	ANDQ        R11, R9
+	MOVQ        (SI), R11
+	SHRQ        $0x03, R11
+	ORQ         R11, R9
+	MOVQ        $0x1111111111111111, R11
+	ANDQ        R11, R9
+	JEQ         endUnlike
+
+rowUnlike4:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x04, R12
+	MOVL       $0x00000004, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      512(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      512(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike4
+	MOVQ       (SI), R9
+	MOVQ       R9, R11
+	SHRQ       $0x01, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x02, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x03, R11
+	ANDQ       R11, R9
+	MOVQ       $0x1111111111111111, R11
+	ANDQ       R11, R9
+	JEQ        endUnlike
+
+rowUnlike8:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x08, R12
+	MOVL       $0x00000004, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      512(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      512(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike8
+	MOVQ       (SI), R9
+	MOVQ       R9, R11
+	SHRQ       $0x01, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x02, R11
+	ANDQ       R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x03, R11
+	ANDQ       R11, R9
+	MOVQ       $0x1111111111111111, R11
+	ANDQ       R11, R9
+	JEQ        endUnlike
+
+rowUnlike12:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x0c, R12
+	MOVL       $0x00000002, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      512(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      512(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike12
+	ADDQ       R10, DI
+	JMP        tails
+
+endUnlike:
+	ADDQ R10, DI
+	JMP  next
+
+tails:
+	MOVQ (SI), R9
+	MOVQ R9, R10
+	SHRQ $0x01, R10
+	ANDQ R10, R9
+	MOVQ R9, R10
+	SHRQ $0x02, R10
+	ANDQ R10, R9
+	MOVQ $0x1111111111111111, R10
+	ANDQ R10, R9
+	JEQ  next
 
 tail:
-	MOVBQZX (R9), R12
-	INCQ    R9
-	TZCNTQ  R11, R13
-	MOVL    R12, CX
-	SHRL    $0x05, CX
-	ANDL    $0x01, CX
-	MOVBLZX (DI)(CX*1), CX
-	MOVL    $0x00000001, R14
-	SHLL    CL, R14
-	MOVBLSX R12, CX
-	SARL    $0x07, CX
-	XORL    CX, R14
-	SUBL    CX, R14
-	ANDL    $0x0000003f, R12
-	MOVBLSX (DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, (AX)(R13*1)
-	MOVBLSX 64(DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, 64(AX)(R13*1)
-	TESTB   $0x40, -1(R9)
+	MOVBQZX (DI), R11
+	INCQ    DI
+	TZCNTQ  R9, R10
+	MOVL    R11, R13
+	SHRL    $0x05, R13
+	ANDL    $0x01, R13
+	MOVBLZX (BX)(R13*1), R13
+	MOVL    $0x00000001, R12
+	SHLXL   R13, R12, R12
+	MOVBLSX R11, R13
+	SARL    $0x07, R13
+	XORL    R13, R12
+	SUBL    R13, R12
+	ANDL    $0x0000003f, R11
+	MOVBLSX (CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, (AX)(R10*1)
+	MOVBLSX 64(CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, 64(AX)(R10*1)
+	TESTB   $0x40, -1(DI)
 	JEQ     tail
-	LEAQ    -1(R11), CX
-	ANDQ    CX, R11
+	LEAQ    -1(R9), R10
+	ANDQ    R10, R9
 	JNZ     tail
 
 next:
-	ADDQ $+128, AX
-	ADDQ SI, DX
-	ADDQ SI, BX
-	ADDQ $0x02, DI
-	ADDQ $0x08, R8
-	SUBQ $0x02, R10
-	JGT  group
+	ADDQ   $+128, AX
+	MOVQ   width+24(FP), R9
+	IMUL3Q $0x12, R9, R9
+	ADDQ   R9, CX
+	ADDQ   R9, DX
+	ADDQ   $0x02, BX
+	ADDQ   $0x08, SI
+	SUBQ   $0x02, tiles+56(FP)
+	JGT    group
 	VZEROUPPER
 	RET
 
-// func stripStarts3AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
-// Requires: AVX, AVX2, BMI
-TEXT ·stripStarts3AVX2(SB), NOSPLIT, $0-64
-	MOVQ   sums+0(FP), AX
-	MOVQ   values+8(FP), DX
-	MOVQ   biases+16(FP), BX
-	MOVQ   width+24(FP), SI
-	MOVQ   widths+32(FP), DI
-	MOVQ   counts+40(FP), R8
-	MOVQ   list+48(FP), R9
-	MOVQ   tiles+56(FP), R10
-	IMUL3Q $0x12, SI, SI
+// func stripStarts3AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int, looked *byte)
+// Requires: AVX, AVX2, BMI, BMI2, CMOV
+TEXT ·stripStarts3AVX2(SB), NOSPLIT, $0-72
+	MOVQ sums+0(FP), AX
+	MOVQ values+8(FP), CX
+	MOVQ biases+16(FP), DX
+	MOVQ widths+32(FP), BX
+	MOVQ counts+40(FP), SI
+	MOVQ list+48(FP), DI
+	MOVQ looked+64(FP), R8
 
 group:
-	MOVBQZX (DI), R12
-	MOVQ    R12, R13
-	CMPQ    R10, $0x01
+	MOVBQZX (BX), R9
+	CMPQ    tiles+56(FP), $0x01
 	JEQ     alike
-	MOVBQZX 1(DI), R13
-	CMPL    R12, R13
+	MOVBQZX 1(BX), R10
+	CMPL    R9, R10
 	JNE     unlike
 
 alike:
-	LEAQ         keptLessAVX2<>+0(SB), CX
-	MOVL         (CX)(R12*4), CX
-	MOVL         (BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, (AX)
-	VMOVDQU      Y0, 32(AX)
-	MOVL         4(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 64(AX)
-	VMOVDQU      Y0, 96(AX)
-	MOVL         8(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 128(AX)
-	VMOVDQU      Y0, 160(AX)
-	JMP          begun
-
-unlike:
-	LEAQ         keptLessAVX2<>+0(SB), CX
-	MOVL         (CX)(R12*4), R14
-	MOVL         (CX)(R13*4), CX
-	SUBL         CX, R14
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   (DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         (BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, (AX)
-	VMOVDQU      Y0, 32(AX)
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   64(DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         4(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 64(AX)
-	VMOVDQU      Y0, 96(AX)
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   128(DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         8(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 128(AX)
-	VMOVDQU      Y0, 160(AX)
-
-begun:
-	CMPQ           (R8), $0x00
-	JEQ            next
-	LEAQ           spreadEntriesAVX2<>+0(SB), CX
-	MOVBQZX        (R8), R11
-	VMOVQ          (R9), X0
-	VPSHUFB        (CX)(R11*8), X0, X0
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        1(R8), R11
-	VMOVQ          (R9), X1
-	VPSHUFB        (CX)(R11*8), X1, X1
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X1, X0, X1
-	MOVBQZX        2(R8), R11
-	VMOVQ          (R9), X0
-	VPSHUFB        (CX)(R11*8), X0, X0
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        3(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X2, X0, X0
-	VINSERTI128    $0x01, X0, Y1, Y0
-	MOVBQZX        4(R8), R11
-	VMOVQ          (R9), X1
-	VPSHUFB        (CX)(R11*8), X1, X1
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        5(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X2, X1, X1
-	MOVBQZX        6(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        7(R8), R11
-	VMOVQ          (R9), X3
-	VPSHUFB        (CX)(R11*8), X3, X3
-	MOVBQZX        2048(CX)(R11*1), CX
-	ADDQ           CX, R9
-	VPUNPCKLQDQ    X3, X2, X2
-	VINSERTI128    $0x01, X2, Y1, Y2
-	LEAQ           tileStepsAVX2<>+0(SB), CX
-	MOVQ           R12, R11
-	SHLQ           $0x05, R11
-	MOVQ           R13, R12
-	SHLQ           $0x05, R12
-	VPBROADCASTQ   (R8), Y3
-	VPSHUFB        spreadCounts0AVX2<>+0(SB), Y3, Y3
-	VPSRLW         $0x04, Y3, Y4
-	VPBLENDD       $0xaa, Y4, Y3, Y3
-	VPAND          x0F0F0F0FAVX2<>+0(SB), Y3, Y3
-	VPMINUB        layeredAVX2<>+0(SB), Y3, Y3
-	VPCMPGTB       slotsAVX2<>+0(SB), Y3, Y4
-	VPOR           x01010101AVX2<>+0(SB), Y0, Y5
-	VPAND          Y4, Y5, Y5
-	VPSLLW         $0x02, Y0, Y6
-	VMOVDQU        (CX)(R11*1), Y4
-	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
-	VPAND          x3F3F3F3FAVX2<>+0(SB), Y0, Y0
-	VPSUBB         x10101010AVX2<>+0(SB), Y0, Y6
-	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
-	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
-	VBROADCASTI128 (DX), Y10
-	VPSHUFB        Y0, Y10, Y9
-	VBROADCASTI128 16(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 32(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 48(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         (AX), Y9, Y9
-	VMOVDQU        Y9, (AX)
-	VBROADCASTI128 64(DX), Y10
-	VPSHUFB        Y0, Y10, Y9
-	VBROADCASTI128 80(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 96(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 112(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         64(AX), Y9, Y9
-	VMOVDQU        Y9, 64(AX)
-	VBROADCASTI128 128(DX), Y9
-	VPSHUFB        Y0, Y9, Y0
-	VBROADCASTI128 144(DX), Y10
-	VPXOR          Y10, Y9, Y9
-	VPSHUFB        Y6, Y9, Y9
-	VPXOR          Y9, Y0, Y0
-	VBROADCASTI128 160(DX), Y6
-	VPXOR          Y6, Y10, Y9
-	VPSHUFB        Y7, Y9, Y9
-	VPXOR          Y9, Y0, Y0
-	VBROADCASTI128 176(DX), Y7
-	VPXOR          Y7, Y6, Y6
-	VPSHUFB        Y8, Y6, Y6
-	VPXOR          Y6, Y0, Y0
-	VPSIGNB        Y5, Y0, Y0
-	VPMADDUBSW     Y0, Y4, Y0
-	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
-	VPADDD         128(AX), Y0, Y0
+	LEAQ           keptLessAVX2<>+0(SB), R10
+	MOVL           (R10)(R9*4), R10
+	MOVL           (DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y0, 32(AX)
+	MOVL           4(DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	MOVL           8(DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
 	VMOVDQU        Y0, 128(AX)
-	VPBROADCASTQ   (R8), Y0
-	VPSHUFB        spreadCounts1AVX2<>+0(SB), Y0, Y0
-	VPSRLW         $0x04, Y0, Y4
-	VPBLENDD       $0xaa, Y4, Y0, Y0
-	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPMINUB        layeredAVX2<>+0(SB), Y0, Y0
-	VPCMPGTB       slotsAVX2<>+0(SB), Y0, Y4
-	VPOR           x01010101AVX2<>+0(SB), Y2, Y5
-	VPAND          Y4, Y5, Y5
-	VPSLLW         $0x02, Y2, Y6
-	VMOVDQU        (CX)(R11*1), Y4
-	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
-	VPAND          x3F3F3F3FAVX2<>+0(SB), Y2, Y2
-	VPSUBB         x10101010AVX2<>+0(SB), Y2, Y6
-	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
-	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
-	VBROADCASTI128 (DX), Y10
-	VPSHUFB        Y2, Y10, Y9
-	VBROADCASTI128 16(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 32(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 48(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         32(AX), Y9, Y9
-	VMOVDQU        Y9, 32(AX)
-	VBROADCASTI128 64(DX), Y10
-	VPSHUFB        Y2, Y10, Y9
-	VBROADCASTI128 80(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 96(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 112(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         96(AX), Y9, Y9
-	VMOVDQU        Y9, 96(AX)
-	VBROADCASTI128 128(DX), Y9
-	VPSHUFB        Y2, Y9, Y2
-	VBROADCASTI128 144(DX), Y10
-	VPXOR          Y10, Y9, Y9
-	VPSHUFB        Y6, Y9, Y9
-	VPXOR          Y9, Y2, Y2
-	VBROADCASTI128 160(DX), Y6
-	VPXOR          Y6, Y10, Y9
-	VPSHUFB        Y7, Y9, Y9
-	VPXOR          Y9, Y2, Y2
-	VBROADCASTI128 176(DX), Y7
-	VPXOR          Y7, Y6, Y6
-	VPSHUFB        Y8, Y6, Y6
-	VPXOR          Y6, Y2, Y2
-	VPSIGNB        Y5, Y2, Y2
-	VPMADDUBSW     Y2, Y4, Y2
-	VPMADDWD       x00010001AVX2<>+0(SB), Y2, Y2
-	VPADDD         160(AX), Y2, Y2
-	VMOVDQU        Y2, 160(AX)
-	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y3, Y2
-	VPMOVMSKB      Y2, CX
-	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y0, Y2
-	VPMOVMSKB      Y2, R11
-	SHLQ           $0x20, R11
-	ORQ            CX, R11
+	VMOVDQU        Y0, 160(AX)
+	CMPQ           (SI), $0x00
 	JEQ            next
+	MOVQ           (SI), R10
+	MOVQ           $0x0f0f0f0f0f0f0f0f, R12
+	MOVQ           R10, R11
+	SHRQ           $0x04, R11
+	ANDQ           R12, R10
+	ANDQ           R12, R11
+	ADDQ           R10, R11
+	MOVQ           $0x0101010101010101, R12
+	IMULQ          R12, R11
+	SHRQ           $0x38, R11
+	VBROADCASTI128 (CX), Y0
+	VBROADCASTI128 16(CX), Y4
+	VPXOR          Y4, Y0, Y5
+	VBROADCASTI128 32(CX), Y6
+	VPXOR          Y6, Y4, Y4
+	VBROADCASTI128 48(CX), Y7
+	VPXOR          Y7, Y6, Y6
+	XORL           R10, R10
 
-entry:
-	MOVBQZX   (R9), R12
-	INCQ      R9
-	TZCNTQ    R11, R13
-	ANDL      $-4, R13
-	MOVL      R12, CX
-	SHRL      $0x05, CX
-	ANDL      $0x01, CX
-	MOVBLZX   (DI)(CX*1), CX
-	MOVL      $0x00000001, R14
-	SHLL      CL, R14
-	MOVBLSX   R12, CX
-	SARL      $0x07, CX
-	XORL      CX, R14
-	SUBL      CX, R14
-	ANDL      $0x0000003f, R12
-	MOVBLSX   (DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, (AX)(R13*1)
-	MOVBLSX   64(DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, 64(AX)(R13*1)
-	MOVBLSX   128(DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, 128(AX)(R13*1)
-	LEAQ      -1(R11), CX
-	ANDQ      CX, R11
-	JNZ       entry
-	VPSUBB    layerAVX2<>+0(SB), Y3, Y3
-	VPSUBB    layerAVX2<>+0(SB), Y0, Y0
-	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y3, Y2
-	VPMOVMSKB Y2, CX
-	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y0, Y2
-	VPMOVMSKB Y2, R11
-	SHLQ      $0x20, R11
-	ORQ       CX, R11
-	JNE       entry
-	MOVQ      (R8), R11
-	MOVQ      R11, CX
-	SHRQ      $0x01, CX
-	ANDQ      CX, R11
-	MOVQ      R11, CX
-	SHRQ      $0x02, CX
-	ANDQ      CX, R11
-	MOVQ      $0x1111111111111111, CX
-	ANDQ      CX, R11
-	JEQ       next
+entriesAlike0:
+	VMOVDQU        (DI)(R10*1), Y7
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y7, Y8
+	VPSHUFB        Y8, Y0, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y4, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y6, Y8
+	VPXOR          Y8, Y9, Y9
+	VPOR           x01010101AVX2<>+0(SB), Y7, Y7
+	VPSIGNB        Y7, Y9, Y9
+	VMOVDQU        Y9, (R8)(R10*1)
+	ADDQ           $0x20, R10
+	CMPQ           R10, R11
+	JLT            entriesAlike0
+	VBROADCASTI128 64(CX), Y0
+	VBROADCASTI128 80(CX), Y4
+	VPXOR          Y4, Y0, Y5
+	VBROADCASTI128 96(CX), Y6
+	VPXOR          Y6, Y4, Y4
+	VBROADCASTI128 112(CX), Y7
+	VPXOR          Y7, Y6, Y6
+	XORL           R10, R10
+
+entriesAlike1:
+	VMOVDQU        (DI)(R10*1), Y7
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y7, Y8
+	VPSHUFB        Y8, Y0, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y4, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y6, Y8
+	VPXOR          Y8, Y9, Y9
+	VPOR           x01010101AVX2<>+0(SB), Y7, Y7
+	VPSIGNB        Y7, Y9, Y9
+	VMOVDQU        Y9, 256(R8)(R10*1)
+	ADDQ           $0x20, R10
+	CMPQ           R10, R11
+	JLT            entriesAlike1
+	VBROADCASTI128 128(CX), Y0
+	VBROADCASTI128 144(CX), Y4
+	VPXOR          Y4, Y0, Y5
+	VBROADCASTI128 160(CX), Y6
+	VPXOR          Y6, Y4, Y4
+	VBROADCASTI128 176(CX), Y7
+	VPXOR          Y7, Y6, Y6
+	XORL           R10, R10
+
+entriesAlike2:
+	VMOVDQU     (DI)(R10*1), Y7
+	VPAND       x3F3F3F3FAVX2<>+0(SB), Y7, Y8
+	VPSHUFB     Y8, Y0, Y9
+	VPSUBB      x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB     Y8, Y5, Y10
+	VPXOR       Y10, Y9, Y9
+	VPSUBB      x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB     Y8, Y4, Y10
+	VPXOR       Y10, Y9, Y9
+	VPSUBB      x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB     Y8, Y6, Y8
+	VPXOR       Y8, Y9, Y9
+	VPOR        x01010101AVX2<>+0(SB), Y7, Y7
+	VPSIGNB     Y7, Y9, Y9
+	VMOVDQU     Y9, 512(R8)(R10*1)
+	ADDQ        $0x20, R10
+	CMPQ        R10, R11
+	JLT         entriesAlike2
+	LEAQ        spreadEntriesAVX2<>+0(SB), R10
+	XORL        R11, R11
+	VMOVD       R9, X5
+	VMOVDQU     x01010101AVX2<>+0(SB), Y0
+	MOVBQZX     (SI), R12
+	VMOVQ       (R8)(R11*1), X1
+	VPSHUFB     (R10)(R12*8), X1, X1
+	VMOVQ       256(R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	VMOVQ       512(R8)(R11*1), X3
+	VPSHUFB     (R10)(R12*8), X3, X3
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     1(SI), R12
+	VMOVQ       (R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       256(R8)(R11*1), X6
+	VPSHUFB     (R10)(R12*8), X6, X6
+	VMOVQ       512(R8)(R11*1), X4
+	VPSHUFB     (R10)(R12*8), X4, X4
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X7, X1, X1
+	VPUNPCKLQDQ X6, X2, X2
+	VPUNPCKLQDQ X4, X3, X3
+	MOVBQZX     2(SI), R12
+	VMOVQ       (R8)(R11*1), X6
+	VPSHUFB     (R10)(R12*8), X6, X6
+	VMOVQ       256(R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       512(R8)(R11*1), X4
+	VPSHUFB     (R10)(R12*8), X4, X4
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     3(SI), R12
+	VMOVQ       (R8)(R11*1), X10
+	VPSHUFB     (R10)(R12*8), X10, X10
+	VMOVQ       256(R8)(R11*1), X9
+	VPSHUFB     (R10)(R12*8), X9, X9
+	VMOVQ       512(R8)(R11*1), X8
+	VPSHUFB     (R10)(R12*8), X8, X8
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X10, X6, X6
+	VPUNPCKLQDQ X9, X7, X7
+	VPUNPCKLQDQ X8, X4, X4
+	VINSERTI128 $0x01, X4, Y3, Y4
+	VPMADDUBSW  Y4, Y0, Y4
+	VPMADDWD    x00010001AVX2<>+0(SB), Y4, Y4
+	VPSLLD      X5, Y4, Y4
+	VPADDD      128(AX), Y4, Y4
+	VMOVDQU     Y4, 128(AX)
+	VINSERTI128 $0x01, X7, Y2, Y4
+	VPMADDUBSW  Y4, Y0, Y4
+	VPMADDWD    x00010001AVX2<>+0(SB), Y4, Y4
+	VPSLLD      X5, Y4, Y4
+	VPADDD      64(AX), Y4, Y4
+	VMOVDQU     Y4, 64(AX)
+	VINSERTI128 $0x01, X6, Y1, Y4
+	VPMADDUBSW  Y4, Y0, Y4
+	VPMADDWD    x00010001AVX2<>+0(SB), Y4, Y4
+	VPSLLD      X5, Y4, Y4
+	VPADDD      (AX), Y4, Y4
+	VMOVDQU     Y4, (AX)
+	MOVBQZX     4(SI), R12
+	VMOVQ       (R8)(R11*1), X1
+	VPSHUFB     (R10)(R12*8), X1, X1
+	VMOVQ       256(R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	VMOVQ       512(R8)(R11*1), X3
+	VPSHUFB     (R10)(R12*8), X3, X3
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     5(SI), R12
+	VMOVQ       (R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       256(R8)(R11*1), X6
+	VPSHUFB     (R10)(R12*8), X6, X6
+	VMOVQ       512(R8)(R11*1), X4
+	VPSHUFB     (R10)(R12*8), X4, X4
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X7, X1, X1
+	VPUNPCKLQDQ X6, X2, X2
+	VPUNPCKLQDQ X4, X3, X3
+	MOVBQZX     6(SI), R12
+	VMOVQ       (R8)(R11*1), X6
+	VPSHUFB     (R10)(R12*8), X6, X6
+	VMOVQ       256(R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       512(R8)(R11*1), X4
+	VPSHUFB     (R10)(R12*8), X4, X4
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     7(SI), R12
+	VMOVQ       (R8)(R11*1), X10
+	VPSHUFB     (R10)(R12*8), X10, X10
+	VMOVQ       256(R8)(R11*1), X9
+	VPSHUFB     (R10)(R12*8), X9, X9
+	VMOVQ       512(R8)(R11*1), X8
+	VPSHUFB     (R10)(R12*8), X8, X8
+	MOVBQZX     2048(R10)(R12*1), R10
+	ADDQ        R10, R11
+	VPUNPCKLQDQ X10, X6, X6
+	VPUNPCKLQDQ X9, X7, X7
+	VPUNPCKLQDQ X8, X4, X4
+	VINSERTI128 $0x01, X4, Y3, Y4
+	VPMADDUBSW  Y4, Y0, Y4
+	VPMADDWD    x00010001AVX2<>+0(SB), Y4, Y4
+	VPSLLD      X5, Y4, Y4
+	VPADDD      160(AX), Y4, Y4
+	VMOVDQU     Y4, 160(AX)
+	VINSERTI128 $0x01, X7, Y2, Y4
+	VPMADDUBSW  Y4, Y0, Y4
+	VPMADDWD    x00010001AVX2<>+0(SB), Y4, Y4
+	VPSLLD      X5, Y4, Y4
+	VPADDD      96(AX), Y4, Y4
+	VMOVDQU     Y4, 96(AX)
+	VINSERTI128 $0x01, X6, Y1, Y4
+	VPMADDUBSW  Y4, Y0, Y4
+	VPMADDWD    x00010001AVX2<>+0(SB), Y4, Y4
+	VPSLLD      X5, Y4, Y4
+	VPADDD      32(AX), Y4, Y4
+	VMOVDQU     Y4, 32(AX)
+	MOVQ        (SI), R10
+	MOVQ        R10, R12
+	SHRQ        $0x01, R12
+	ORQ         R12, R10
+	MOVQ        (SI), R12
+	SHRQ        $0x02, R12
+	ANDQ        R12, R10
+	MOVQ        (SI), R12
+	SHRQ        $0x03, R12
+	ORQ         R12, R10
+	MOVQ        $0x1111111111111111, R12
+	ANDQ        R12, R10
+	JEQ         endAlike
+	VMOVDQU     x01010101AVX2<>+0(SB), X0
+
+rowAlike4:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x04, R13
+	MOVL       $0x00000004, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	MOVL       512(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 128(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike4
+	MOVQ       (SI), R10
+	MOVQ       R10, R12
+	SHRQ       $0x01, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x02, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x03, R12
+	ANDQ       R12, R10
+	MOVQ       $0x1111111111111111, R12
+	ANDQ       R12, R10
+	JEQ        endAlike
+	VMOVDQU    x01010101AVX2<>+0(SB), X0
+
+rowAlike8:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x08, R13
+	MOVL       $0x00000004, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	MOVL       512(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 128(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike8
+	MOVQ       (SI), R10
+	MOVQ       R10, R12
+	SHRQ       $0x01, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x02, R12
+	ANDQ       R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x03, R12
+	ANDQ       R12, R10
+	MOVQ       $0x1111111111111111, R12
+	ANDQ       R12, R10
+	JEQ        endAlike
+	VMOVDQU    x01010101AVX2<>+0(SB), X0
+
+rowAlike12:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x0c, R13
+	MOVL       $0x00000002, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	MOVL       512(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 128(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike12
+	ADDQ       R11, DI
+	JMP        tails
+
+endAlike:
+	ADDQ R11, DI
+	JMP  next
+
+unlike:
+	LEAQ           keptLessAVX2<>+0(SB), R11
+	MOVL           (R11)(R9*4), R12
+	MOVL           (R11)(R10*4), R11
+	SUBL           R11, R12
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     (CX), Y0, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           (DX), R14
+	SARL           $0x07, R14
+	IMULL          R11, R14
+	SUBL           R13, R14
+	VMOVD          R14, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y0, 32(AX)
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     64(CX), Y0, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           4(DX), R14
+	SARL           $0x07, R14
+	IMULL          R11, R14
+	SUBL           R13, R14
+	VMOVD          R14, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     128(CX), Y0, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           8(DX), R12
+	SARL           $0x07, R12
+	IMULL          R11, R12
+	SUBL           R13, R12
+	VMOVD          R12, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 128(AX)
+	VMOVDQU        Y0, 160(AX)
+	CMPQ           (SI), $0x00
+	JEQ            next
+	MOVQ           (SI), R11
+	MOVQ           $0x0f0f0f0f0f0f0f0f, R13
+	MOVQ           R11, R12
+	SHRQ           $0x04, R12
+	ANDQ           R13, R11
+	ANDQ           R13, R12
+	ADDQ           R11, R12
+	MOVQ           $0x0101010101010101, R13
+	IMULQ          R13, R12
+	SHRQ           $0x38, R12
+	VBROADCASTI128 (CX), Y0
+	VBROADCASTI128 16(CX), Y4
+	VPXOR          Y4, Y0, Y5
+	VBROADCASTI128 32(CX), Y6
+	VPXOR          Y6, Y4, Y4
+	VBROADCASTI128 48(CX), Y7
+	VPXOR          Y7, Y6, Y6
+	XORL           R11, R11
+
+entriesUnlike0:
+	VMOVDQU        (DI)(R11*1), Y7
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y7, Y8
+	VPSHUFB        Y8, Y0, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y4, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y6, Y8
+	VPXOR          Y8, Y9, Y9
+	VPOR           x01010101AVX2<>+0(SB), Y7, Y8
+	VPSIGNB        Y8, Y9, Y9
+	VMOVDQU        Y9, (R8)(R11*1)
+	LEAQ           tileStepsAVX2<>+0(SB), R13
+	MOVQ           R9, R14
+	SHLQ           $0x05, R14
+	VMOVDQU        (R13)(R14*1), Y8
+	VPSLLW         $0x02, Y7, Y7
+	MOVQ           R10, R14
+	SHLQ           $0x05, R14
+	VPBLENDVB      Y7, (R13)(R14*1), Y8, Y8
+	VMOVDQU        Y8, 768(R8)(R11*1)
+	ADDQ           $0x20, R11
+	CMPQ           R11, R12
+	JLT            entriesUnlike0
+	VBROADCASTI128 64(CX), Y0
+	VBROADCASTI128 80(CX), Y4
+	VPXOR          Y4, Y0, Y5
+	VBROADCASTI128 96(CX), Y6
+	VPXOR          Y6, Y4, Y4
+	VBROADCASTI128 112(CX), Y7
+	VPXOR          Y7, Y6, Y6
+	XORL           R9, R9
+
+entriesUnlike1:
+	VMOVDQU        (DI)(R9*1), Y7
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y7, Y8
+	VPSHUFB        Y8, Y0, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y4, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSUBB         x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y6, Y8
+	VPXOR          Y8, Y9, Y9
+	VPOR           x01010101AVX2<>+0(SB), Y7, Y7
+	VPSIGNB        Y7, Y9, Y9
+	VMOVDQU        Y9, 256(R8)(R9*1)
+	ADDQ           $0x20, R9
+	CMPQ           R9, R12
+	JLT            entriesUnlike1
+	VBROADCASTI128 128(CX), Y0
+	VBROADCASTI128 144(CX), Y4
+	VPXOR          Y4, Y0, Y5
+	VBROADCASTI128 160(CX), Y6
+	VPXOR          Y6, Y4, Y4
+	VBROADCASTI128 176(CX), Y7
+	VPXOR          Y7, Y6, Y6
+	XORL           R9, R9
+
+entriesUnlike2:
+	VMOVDQU     (DI)(R9*1), Y7
+	VPAND       x3F3F3F3FAVX2<>+0(SB), Y7, Y8
+	VPSHUFB     Y8, Y0, Y9
+	VPSUBB      x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB     Y8, Y5, Y10
+	VPXOR       Y10, Y9, Y9
+	VPSUBB      x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB     Y8, Y4, Y10
+	VPXOR       Y10, Y9, Y9
+	VPSUBB      x10101010AVX2<>+0(SB), Y8, Y8
+	VPSHUFB     Y8, Y6, Y8
+	VPXOR       Y8, Y9, Y9
+	VPOR        x01010101AVX2<>+0(SB), Y7, Y7
+	VPSIGNB     Y7, Y9, Y9
+	VMOVDQU     Y9, 512(R8)(R9*1)
+	ADDQ        $0x20, R9
+	CMPQ        R9, R12
+	JLT         entriesUnlike2
+	LEAQ        spreadEntriesAVX2<>+0(SB), R9
+	XORL        R10, R10
+	MOVBQZX     (SI), R11
+	VMOVQ       (R8)(R10*1), X1
+	VPSHUFB     (R9)(R11*8), X1, X1
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	VMOVQ       512(R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       768(R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     1(SI), R11
+	VMOVQ       (R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	VMOVQ       256(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	VMOVQ       512(R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       768(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X7, X1, X1
+	VPUNPCKLQDQ X6, X2, X2
+	VPUNPCKLQDQ X5, X3, X3
+	VPUNPCKLQDQ X4, X0, X11
+	MOVBQZX     2(SI), R11
+	VMOVQ       (R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	VMOVQ       256(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	VMOVQ       512(R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       768(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     3(SI), R11
+	VMOVQ       (R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	VMOVQ       256(R8)(R10*1), X8
+	VPSHUFB     (R9)(R11*8), X8, X8
+	VMOVQ       512(R8)(R10*1), X9
+	VPSHUFB     (R9)(R11*8), X9, X9
+	VMOVQ       768(R8)(R10*1), X10
+	VPSHUFB     (R9)(R11*8), X10, X10
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X7, X0, X0
+	VPUNPCKLQDQ X8, X4, X4
+	VPUNPCKLQDQ X9, X5, X5
+	VPUNPCKLQDQ X10, X6, X6
+	VINSERTI128 $0x01, X6, Y11, Y6
+	VINSERTI128 $0x01, X5, Y3, Y5
+	VPMADDUBSW  Y5, Y6, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD      128(AX), Y5, Y5
+	VMOVDQU     Y5, 128(AX)
+	VINSERTI128 $0x01, X4, Y2, Y4
+	VPMADDUBSW  Y4, Y6, Y4
+	VPMADDWD    x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD      64(AX), Y4, Y4
+	VMOVDQU     Y4, 64(AX)
+	VINSERTI128 $0x01, X0, Y1, Y0
+	VPMADDUBSW  Y0, Y6, Y0
+	VPMADDWD    x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD      (AX), Y0, Y0
+	VMOVDQU     Y0, (AX)
+	MOVBQZX     4(SI), R11
+	VMOVQ       (R8)(R10*1), X1
+	VPSHUFB     (R9)(R11*8), X1, X1
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	VMOVQ       512(R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       768(R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     5(SI), R11
+	VMOVQ       (R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	VMOVQ       256(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	VMOVQ       512(R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       768(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X7, X1, X1
+	VPUNPCKLQDQ X6, X2, X2
+	VPUNPCKLQDQ X5, X3, X3
+	VPUNPCKLQDQ X4, X0, X11
+	MOVBQZX     6(SI), R11
+	VMOVQ       (R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	VMOVQ       256(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	VMOVQ       512(R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       768(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     7(SI), R11
+	VMOVQ       (R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	VMOVQ       256(R8)(R10*1), X8
+	VPSHUFB     (R9)(R11*8), X8, X8
+	VMOVQ       512(R8)(R10*1), X9
+	VPSHUFB     (R9)(R11*8), X9, X9
+	VMOVQ       768(R8)(R10*1), X10
+	VPSHUFB     (R9)(R11*8), X10, X10
+	MOVBQZX     2048(R9)(R11*1), R9
+	ADDQ        R9, R10
+	VPUNPCKLQDQ X7, X0, X0
+	VPUNPCKLQDQ X8, X4, X4
+	VPUNPCKLQDQ X9, X5, X5
+	VPUNPCKLQDQ X10, X6, X6
+	VINSERTI128 $0x01, X6, Y11, Y6
+	VINSERTI128 $0x01, X5, Y3, Y5
+	VPMADDUBSW  Y5, Y6, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD      160(AX), Y5, Y5
+	VMOVDQU     Y5, 160(AX)
+	VINSERTI128 $0x01, X4, Y2, Y4
+	VPMADDUBSW  Y4, Y6, Y4
+	VPMADDWD    x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD      96(AX), Y4, Y4
+	VMOVDQU     Y4, 96(AX)
+	VINSERTI128 $0x01, X0, Y1, Y0
+	VPMADDUBSW  Y0, Y6, Y0
+	VPMADDWD    x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD      32(AX), Y0, Y0
+	VMOVDQU     Y0, 32(AX)
+	MOVQ        (SI), R9
+	MOVQ        R9, R11
+	SHRQ        $0x01, R11
+	ORQ         R11, R9
+	MOVQ        (SI), R11
+	SHRQ        $0x02, R11
+	ANDQ        R11, R9
+	MOVQ        (SI), R11
+	SHRQ        $0x03, R11
+	ORQ         R11, R9
+	MOVQ        $0x1111111111111111, R11
+	ANDQ        R11, R9
+	JEQ         endUnlike
+
+rowUnlike4:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x04, R12
+	MOVL       $0x00000004, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	MOVL       512(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 128(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike4
+	MOVQ       (SI), R9
+	MOVQ       R9, R11
+	SHRQ       $0x01, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x02, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x03, R11
+	ANDQ       R11, R9
+	MOVQ       $0x1111111111111111, R11
+	ANDQ       R11, R9
+	JEQ        endUnlike
+
+rowUnlike8:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x08, R12
+	MOVL       $0x00000004, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	MOVL       512(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 128(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike8
+	MOVQ       (SI), R9
+	MOVQ       R9, R11
+	SHRQ       $0x01, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x02, R11
+	ANDQ       R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x03, R11
+	ANDQ       R11, R9
+	MOVQ       $0x1111111111111111, R11
+	ANDQ       R11, R9
+	JEQ        endUnlike
+
+rowUnlike12:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x0c, R12
+	MOVL       $0x00000002, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	MOVL       512(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      768(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 128(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike12
+	ADDQ       R10, DI
+	JMP        tails
+
+endUnlike:
+	ADDQ R10, DI
+	JMP  next
+
+tails:
+	MOVQ (SI), R9
+	MOVQ R9, R10
+	SHRQ $0x01, R10
+	ANDQ R10, R9
+	MOVQ R9, R10
+	SHRQ $0x02, R10
+	ANDQ R10, R9
+	MOVQ $0x1111111111111111, R10
+	ANDQ R10, R9
+	JEQ  next
 
 tail:
-	MOVBQZX (R9), R12
-	INCQ    R9
-	TZCNTQ  R11, R13
-	MOVL    R12, CX
-	SHRL    $0x05, CX
-	ANDL    $0x01, CX
-	MOVBLZX (DI)(CX*1), CX
-	MOVL    $0x00000001, R14
-	SHLL    CL, R14
-	MOVBLSX R12, CX
-	SARL    $0x07, CX
-	XORL    CX, R14
-	SUBL    CX, R14
-	ANDL    $0x0000003f, R12
-	MOVBLSX (DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, (AX)(R13*1)
-	MOVBLSX 64(DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, 64(AX)(R13*1)
-	MOVBLSX 128(DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, 128(AX)(R13*1)
-	TESTB   $0x40, -1(R9)
+	MOVBQZX (DI), R11
+	INCQ    DI
+	TZCNTQ  R9, R10
+	MOVL    R11, R13
+	SHRL    $0x05, R13
+	ANDL    $0x01, R13
+	MOVBLZX (BX)(R13*1), R13
+	MOVL    $0x00000001, R12
+	SHLXL   R13, R12, R12
+	MOVBLSX R11, R13
+	SARL    $0x07, R13
+	XORL    R13, R12
+	SUBL    R13, R12
+	ANDL    $0x0000003f, R11
+	MOVBLSX (CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, (AX)(R10*1)
+	MOVBLSX 64(CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, 64(AX)(R10*1)
+	MOVBLSX 128(CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, 128(AX)(R10*1)
+	TESTB   $0x40, -1(DI)
 	JEQ     tail
-	LEAQ    -1(R11), CX
-	ANDQ    CX, R11
+	LEAQ    -1(R9), R10
+	ANDQ    R10, R9
 	JNZ     tail
 
 next:
-	ADDQ $+192, AX
-	ADDQ SI, DX
-	ADDQ SI, BX
-	ADDQ $0x02, DI
-	ADDQ $0x08, R8
-	SUBQ $0x02, R10
-	JGT  group
+	ADDQ   $+192, AX
+	MOVQ   width+24(FP), R9
+	IMUL3Q $0x12, R9, R9
+	ADDQ   R9, CX
+	ADDQ   R9, DX
+	ADDQ   $0x02, BX
+	ADDQ   $0x08, SI
+	SUBQ   $0x02, tiles+56(FP)
+	JGT    group
 	VZEROUPPER
 	RET
 
-// func stripStarts4AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
-// Requires: AVX, AVX2, BMI
-TEXT ·stripStarts4AVX2(SB), NOSPLIT, $0-64
-	MOVQ   sums+0(FP), AX
-	MOVQ   values+8(FP), DX
-	MOVQ   biases+16(FP), BX
-	MOVQ   width+24(FP), SI
-	MOVQ   widths+32(FP), DI
-	MOVQ   counts+40(FP), R8
-	MOVQ   list+48(FP), R9
-	MOVQ   tiles+56(FP), R10
-	IMUL3Q $0x12, SI, SI
+// func stripStarts4AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int, looked *byte)
+// Requires: AVX, AVX2, BMI, BMI2, CMOV
+TEXT ·stripStarts4AVX2(SB), NOSPLIT, $0-72
+	MOVQ sums+0(FP), AX
+	MOVQ values+8(FP), CX
+	MOVQ biases+16(FP), DX
+	MOVQ widths+32(FP), BX
+	MOVQ counts+40(FP), SI
+	MOVQ list+48(FP), DI
+	MOVQ looked+64(FP), R8
 
 group:
-	MOVBQZX (DI), R12
-	MOVQ    R12, R13
-	CMPQ    R10, $0x01
+	MOVBQZX (BX), R9
+	CMPQ    tiles+56(FP), $0x01
 	JEQ     alike
-	MOVBQZX 1(DI), R13
-	CMPL    R12, R13
+	MOVBQZX 1(BX), R10
+	CMPL    R9, R10
 	JNE     unlike
 
 alike:
-	LEAQ         keptLessAVX2<>+0(SB), CX
-	MOVL         (CX)(R12*4), CX
-	MOVL         (BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, (AX)
-	VMOVDQU      Y0, 32(AX)
-	MOVL         4(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 64(AX)
-	VMOVDQU      Y0, 96(AX)
-	MOVL         8(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 128(AX)
-	VMOVDQU      Y0, 160(AX)
-	MOVL         12(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 192(AX)
-	VMOVDQU      Y0, 224(AX)
-	JMP          begun
+	LEAQ           keptLessAVX2<>+0(SB), R10
+	MOVL           (R10)(R9*4), R10
+	MOVL           (DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y0, 32(AX)
+	MOVL           4(DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	MOVL           8(DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 128(AX)
+	VMOVDQU        Y0, 160(AX)
+	MOVL           12(DX), R11
+	SARL           $0x07, R11
+	IMULL          R10, R11
+	VMOVD          R11, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 192(AX)
+	VMOVDQU        Y0, 224(AX)
+	CMPQ           (SI), $0x00
+	JEQ            next
+	MOVQ           (SI), R10
+	MOVQ           $0x0f0f0f0f0f0f0f0f, R12
+	MOVQ           R10, R11
+	SHRQ           $0x04, R11
+	ANDQ           R12, R10
+	ANDQ           R12, R11
+	ADDQ           R10, R11
+	MOVQ           $0x0101010101010101, R12
+	IMULQ          R12, R11
+	SHRQ           $0x38, R11
+	VBROADCASTI128 (CX), Y0
+	VBROADCASTI128 16(CX), Y5
+	VPXOR          Y5, Y0, Y6
+	VBROADCASTI128 32(CX), Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 48(CX), Y8
+	VPXOR          Y8, Y7, Y7
+	XORL           R10, R10
+
+entriesAlike0:
+	VMOVDQU        (DI)(R10*1), Y8
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y8, Y9
+	VPSHUFB        Y9, Y0, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y7, Y9
+	VPXOR          Y9, Y10, Y10
+	VPOR           x01010101AVX2<>+0(SB), Y8, Y8
+	VPSIGNB        Y8, Y10, Y10
+	VMOVDQU        Y10, (R8)(R10*1)
+	ADDQ           $0x20, R10
+	CMPQ           R10, R11
+	JLT            entriesAlike0
+	VBROADCASTI128 64(CX), Y0
+	VBROADCASTI128 80(CX), Y5
+	VPXOR          Y5, Y0, Y6
+	VBROADCASTI128 96(CX), Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 112(CX), Y8
+	VPXOR          Y8, Y7, Y7
+	XORL           R10, R10
+
+entriesAlike1:
+	VMOVDQU        (DI)(R10*1), Y8
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y8, Y9
+	VPSHUFB        Y9, Y0, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y7, Y9
+	VPXOR          Y9, Y10, Y10
+	VPOR           x01010101AVX2<>+0(SB), Y8, Y8
+	VPSIGNB        Y8, Y10, Y10
+	VMOVDQU        Y10, 256(R8)(R10*1)
+	ADDQ           $0x20, R10
+	CMPQ           R10, R11
+	JLT            entriesAlike1
+	VBROADCASTI128 128(CX), Y0
+	VBROADCASTI128 144(CX), Y5
+	VPXOR          Y5, Y0, Y6
+	VBROADCASTI128 160(CX), Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 176(CX), Y8
+	VPXOR          Y8, Y7, Y7
+	XORL           R10, R10
+
+entriesAlike2:
+	VMOVDQU        (DI)(R10*1), Y8
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y8, Y9
+	VPSHUFB        Y9, Y0, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y7, Y9
+	VPXOR          Y9, Y10, Y10
+	VPOR           x01010101AVX2<>+0(SB), Y8, Y8
+	VPSIGNB        Y8, Y10, Y10
+	VMOVDQU        Y10, 512(R8)(R10*1)
+	ADDQ           $0x20, R10
+	CMPQ           R10, R11
+	JLT            entriesAlike2
+	VBROADCASTI128 192(CX), Y0
+	VBROADCASTI128 208(CX), Y5
+	VPXOR          Y5, Y0, Y6
+	VBROADCASTI128 224(CX), Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 240(CX), Y8
+	VPXOR          Y8, Y7, Y7
+	XORL           R10, R10
+
+entriesAlike3:
+	VMOVDQU     (DI)(R10*1), Y8
+	VPAND       x3F3F3F3FAVX2<>+0(SB), Y8, Y9
+	VPSHUFB     Y9, Y0, Y10
+	VPSUBB      x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB     Y9, Y6, Y11
+	VPXOR       Y11, Y10, Y10
+	VPSUBB      x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB     Y9, Y5, Y11
+	VPXOR       Y11, Y10, Y10
+	VPSUBB      x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB     Y9, Y7, Y9
+	VPXOR       Y9, Y10, Y10
+	VPOR        x01010101AVX2<>+0(SB), Y8, Y8
+	VPSIGNB     Y8, Y10, Y10
+	VMOVDQU     Y10, 768(R8)(R10*1)
+	ADDQ        $0x20, R10
+	CMPQ        R10, R11
+	JLT         entriesAlike3
+	LEAQ        spreadEntriesAVX2<>+0(SB), R10
+	XORL        R11, R11
+	VMOVD       R9, X6
+	VMOVDQU     x01010101AVX2<>+0(SB), Y0
+	MOVBQZX     (SI), R12
+	VMOVQ       (R8)(R11*1), X1
+	VPSHUFB     (R10)(R12*8), X1, X1
+	VMOVQ       256(R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	VMOVQ       512(R8)(R11*1), X3
+	VPSHUFB     (R10)(R12*8), X3, X3
+	VMOVQ       768(R8)(R11*1), X4
+	VPSHUFB     (R10)(R12*8), X4, X4
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     1(SI), R12
+	VMOVQ       (R8)(R11*1), X9
+	VPSHUFB     (R10)(R12*8), X9, X9
+	VMOVQ       256(R8)(R11*1), X8
+	VPSHUFB     (R10)(R12*8), X8, X8
+	VMOVQ       512(R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       768(R8)(R11*1), X5
+	VPSHUFB     (R10)(R12*8), X5, X5
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X9, X1, X1
+	VPUNPCKLQDQ X8, X2, X2
+	VPUNPCKLQDQ X7, X3, X3
+	VPUNPCKLQDQ X5, X4, X4
+	MOVBQZX     2(SI), R12
+	VMOVQ       (R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       256(R8)(R11*1), X8
+	VPSHUFB     (R10)(R12*8), X8, X8
+	VMOVQ       512(R8)(R11*1), X9
+	VPSHUFB     (R10)(R12*8), X9, X9
+	VMOVQ       768(R8)(R11*1), X5
+	VPSHUFB     (R10)(R12*8), X5, X5
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     3(SI), R12
+	VMOVQ       (R8)(R11*1), X13
+	VPSHUFB     (R10)(R12*8), X13, X13
+	VMOVQ       256(R8)(R11*1), X12
+	VPSHUFB     (R10)(R12*8), X12, X12
+	VMOVQ       512(R8)(R11*1), X11
+	VPSHUFB     (R10)(R12*8), X11, X11
+	VMOVQ       768(R8)(R11*1), X10
+	VPSHUFB     (R10)(R12*8), X10, X10
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X13, X7, X7
+	VPUNPCKLQDQ X12, X8, X8
+	VPUNPCKLQDQ X11, X9, X9
+	VPUNPCKLQDQ X10, X5, X5
+	VINSERTI128 $0x01, X5, Y4, Y5
+	VPMADDUBSW  Y5, Y0, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPSLLD      X6, Y5, Y5
+	VPADDD      192(AX), Y5, Y5
+	VMOVDQU     Y5, 192(AX)
+	VINSERTI128 $0x01, X9, Y3, Y5
+	VPMADDUBSW  Y5, Y0, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPSLLD      X6, Y5, Y5
+	VPADDD      128(AX), Y5, Y5
+	VMOVDQU     Y5, 128(AX)
+	VINSERTI128 $0x01, X8, Y2, Y5
+	VPMADDUBSW  Y5, Y0, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPSLLD      X6, Y5, Y5
+	VPADDD      64(AX), Y5, Y5
+	VMOVDQU     Y5, 64(AX)
+	VINSERTI128 $0x01, X7, Y1, Y5
+	VPMADDUBSW  Y5, Y0, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPSLLD      X6, Y5, Y5
+	VPADDD      (AX), Y5, Y5
+	VMOVDQU     Y5, (AX)
+	MOVBQZX     4(SI), R12
+	VMOVQ       (R8)(R11*1), X1
+	VPSHUFB     (R10)(R12*8), X1, X1
+	VMOVQ       256(R8)(R11*1), X2
+	VPSHUFB     (R10)(R12*8), X2, X2
+	VMOVQ       512(R8)(R11*1), X3
+	VPSHUFB     (R10)(R12*8), X3, X3
+	VMOVQ       768(R8)(R11*1), X4
+	VPSHUFB     (R10)(R12*8), X4, X4
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     5(SI), R12
+	VMOVQ       (R8)(R11*1), X9
+	VPSHUFB     (R10)(R12*8), X9, X9
+	VMOVQ       256(R8)(R11*1), X8
+	VPSHUFB     (R10)(R12*8), X8, X8
+	VMOVQ       512(R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       768(R8)(R11*1), X5
+	VPSHUFB     (R10)(R12*8), X5, X5
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	VPUNPCKLQDQ X9, X1, X1
+	VPUNPCKLQDQ X8, X2, X2
+	VPUNPCKLQDQ X7, X3, X3
+	VPUNPCKLQDQ X5, X4, X4
+	MOVBQZX     6(SI), R12
+	VMOVQ       (R8)(R11*1), X7
+	VPSHUFB     (R10)(R12*8), X7, X7
+	VMOVQ       256(R8)(R11*1), X8
+	VPSHUFB     (R10)(R12*8), X8, X8
+	VMOVQ       512(R8)(R11*1), X9
+	VPSHUFB     (R10)(R12*8), X9, X9
+	VMOVQ       768(R8)(R11*1), X5
+	VPSHUFB     (R10)(R12*8), X5, X5
+	MOVBQZX     2048(R10)(R12*1), R12
+	ADDQ        R12, R11
+	MOVBQZX     7(SI), R12
+	VMOVQ       (R8)(R11*1), X13
+	VPSHUFB     (R10)(R12*8), X13, X13
+	VMOVQ       256(R8)(R11*1), X12
+	VPSHUFB     (R10)(R12*8), X12, X12
+	VMOVQ       512(R8)(R11*1), X11
+	VPSHUFB     (R10)(R12*8), X11, X11
+	VMOVQ       768(R8)(R11*1), X10
+	VPSHUFB     (R10)(R12*8), X10, X10
+	MOVBQZX     2048(R10)(R12*1), R10
+	ADDQ        R10, R11
+	VPUNPCKLQDQ X13, X7, X7
+	VPUNPCKLQDQ X12, X8, X8
+	VPUNPCKLQDQ X11, X9, X9
+	VPUNPCKLQDQ X10, X5, X5
+	VINSERTI128 $0x01, X5, Y4, Y5
+	VPMADDUBSW  Y5, Y0, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPSLLD      X6, Y5, Y5
+	VPADDD      224(AX), Y5, Y5
+	VMOVDQU     Y5, 224(AX)
+	VINSERTI128 $0x01, X9, Y3, Y5
+	VPMADDUBSW  Y5, Y0, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPSLLD      X6, Y5, Y5
+	VPADDD      160(AX), Y5, Y5
+	VMOVDQU     Y5, 160(AX)
+	VINSERTI128 $0x01, X8, Y2, Y5
+	VPMADDUBSW  Y5, Y0, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPSLLD      X6, Y5, Y5
+	VPADDD      96(AX), Y5, Y5
+	VMOVDQU     Y5, 96(AX)
+	VINSERTI128 $0x01, X7, Y1, Y5
+	VPMADDUBSW  Y5, Y0, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPSLLD      X6, Y5, Y5
+	VPADDD      32(AX), Y5, Y5
+	VMOVDQU     Y5, 32(AX)
+	MOVQ        (SI), R10
+	MOVQ        R10, R12
+	SHRQ        $0x01, R12
+	ORQ         R12, R10
+	MOVQ        (SI), R12
+	SHRQ        $0x02, R12
+	ANDQ        R12, R10
+	MOVQ        (SI), R12
+	SHRQ        $0x03, R12
+	ORQ         R12, R10
+	MOVQ        $0x1111111111111111, R12
+	ANDQ        R12, R10
+	JEQ         endAlike
+	VMOVDQU     x01010101AVX2<>+0(SB), X0
+
+rowAlike4:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x04, R13
+	MOVL       $0x00000004, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	MOVL       512(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 128(AX)(R12*1)
+	MOVL       768(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 192(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike4
+	MOVQ       (SI), R10
+	MOVQ       R10, R12
+	SHRQ       $0x01, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x02, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x03, R12
+	ANDQ       R12, R10
+	MOVQ       $0x1111111111111111, R12
+	ANDQ       R12, R10
+	JEQ        endAlike
+	VMOVDQU    x01010101AVX2<>+0(SB), X0
+
+rowAlike8:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x08, R13
+	MOVL       $0x00000004, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	MOVL       512(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 128(AX)(R12*1)
+	MOVL       768(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 192(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike8
+	MOVQ       (SI), R10
+	MOVQ       R10, R12
+	SHRQ       $0x01, R12
+	ORQ        R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x02, R12
+	ANDQ       R12, R10
+	MOVQ       (SI), R12
+	SHRQ       $0x03, R12
+	ANDQ       R12, R10
+	MOVQ       $0x1111111111111111, R12
+	ANDQ       R12, R10
+	JEQ        endAlike
+	VMOVDQU    x01010101AVX2<>+0(SB), X0
+
+rowAlike12:
+	TZCNTQ     R10, R12
+	SHRXQ      R12, (SI), R13
+	ANDL       $0x0f, R13
+	SUBL       $0x0c, R13
+	MOVL       $0x00000002, R14
+	CMPL       R13, R14
+	CMOVLGT    R14, R13
+	MOVQ       R13, R14
+	SHLQ       $0x03, R14
+	MOVL       (R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, (AX)(R12*1)
+	MOVL       256(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 64(AX)(R12*1)
+	MOVL       512(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 128(AX)(R12*1)
+	MOVL       768(R8)(R11*1), R15
+	BZHIL      R14, R15, R15
+	VMOVD      R15, X1
+	VPMADDUBSW X1, X0, X1
+	VPMADDWD   x00010001AVX2<>+0(SB), X1, X1
+	VMOVD      X1, R15
+	SHLXL      R9, R15, R15
+	ADDL       R15, 192(AX)(R12*1)
+	ADDQ       R13, R11
+	LEAQ       -1(R10), R12
+	ANDQ       R12, R10
+	JNZ        rowAlike12
+	ADDQ       R11, DI
+	JMP        tails
+
+endAlike:
+	ADDQ R11, DI
+	JMP  next
 
 unlike:
-	LEAQ         keptLessAVX2<>+0(SB), CX
-	MOVL         (CX)(R12*4), R14
-	MOVL         (CX)(R13*4), CX
-	SUBL         CX, R14
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   (DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         (BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, (AX)
-	VMOVDQU      Y0, 32(AX)
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   64(DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         4(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 64(AX)
-	VMOVDQU      Y0, 96(AX)
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   128(DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         8(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 128(AX)
-	VMOVDQU      Y0, 160(AX)
-	VMOVDQU      x01010101AVX2<>+0(SB), Y0
-	VPMADDUBSW   192(DX), Y0, Y0
-	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, R15
-	IMULL        R14, R15
-	MOVL         12(BX), R11
-	SARL         $0x07, R11
-	IMULL        CX, R11
-	SUBL         R15, R11
-	VMOVD        R11, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 192(AX)
-	VMOVDQU      Y0, 224(AX)
-
-begun:
-	CMPQ           (R8), $0x00
-	JEQ            next
-	LEAQ           spreadEntriesAVX2<>+0(SB), CX
-	MOVBQZX        (R8), R11
-	VMOVQ          (R9), X0
-	VPSHUFB        (CX)(R11*8), X0, X0
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        1(R8), R11
-	VMOVQ          (R9), X1
-	VPSHUFB        (CX)(R11*8), X1, X1
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X1, X0, X1
-	MOVBQZX        2(R8), R11
-	VMOVQ          (R9), X0
-	VPSHUFB        (CX)(R11*8), X0, X0
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        3(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X2, X0, X0
-	VINSERTI128    $0x01, X0, Y1, Y0
-	MOVBQZX        4(R8), R11
-	VMOVQ          (R9), X1
-	VPSHUFB        (CX)(R11*8), X1, X1
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        5(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	VPUNPCKLQDQ    X2, X1, X1
-	MOVBQZX        6(R8), R11
-	VMOVQ          (R9), X2
-	VPSHUFB        (CX)(R11*8), X2, X2
-	MOVBQZX        2048(CX)(R11*1), R11
-	ADDQ           R11, R9
-	MOVBQZX        7(R8), R11
-	VMOVQ          (R9), X3
-	VPSHUFB        (CX)(R11*8), X3, X3
-	MOVBQZX        2048(CX)(R11*1), CX
-	ADDQ           CX, R9
-	VPUNPCKLQDQ    X3, X2, X2
-	VINSERTI128    $0x01, X2, Y1, Y2
-	LEAQ           tileStepsAVX2<>+0(SB), CX
-	MOVQ           R12, R11
-	SHLQ           $0x05, R11
-	MOVQ           R13, R12
-	SHLQ           $0x05, R12
-	VPBROADCASTQ   (R8), Y3
-	VPSHUFB        spreadCounts0AVX2<>+0(SB), Y3, Y3
-	VPSRLW         $0x04, Y3, Y4
-	VPBLENDD       $0xaa, Y4, Y3, Y3
-	VPAND          x0F0F0F0FAVX2<>+0(SB), Y3, Y3
-	VPMINUB        layeredAVX2<>+0(SB), Y3, Y3
-	VPCMPGTB       slotsAVX2<>+0(SB), Y3, Y4
-	VPOR           x01010101AVX2<>+0(SB), Y0, Y5
-	VPAND          Y4, Y5, Y5
-	VPSLLW         $0x02, Y0, Y6
-	VMOVDQU        (CX)(R11*1), Y4
-	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
-	VPAND          x3F3F3F3FAVX2<>+0(SB), Y0, Y0
-	VPSUBB         x10101010AVX2<>+0(SB), Y0, Y6
-	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
-	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
-	VBROADCASTI128 (DX), Y10
-	VPSHUFB        Y0, Y10, Y9
-	VBROADCASTI128 16(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 32(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 48(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         (AX), Y9, Y9
-	VMOVDQU        Y9, (AX)
-	VBROADCASTI128 64(DX), Y10
-	VPSHUFB        Y0, Y10, Y9
-	VBROADCASTI128 80(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 96(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 112(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         64(AX), Y9, Y9
-	VMOVDQU        Y9, 64(AX)
-	VBROADCASTI128 128(DX), Y10
-	VPSHUFB        Y0, Y10, Y9
-	VBROADCASTI128 144(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 160(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 176(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         128(AX), Y9, Y9
-	VMOVDQU        Y9, 128(AX)
-	VBROADCASTI128 192(DX), Y9
-	VPSHUFB        Y0, Y9, Y0
-	VBROADCASTI128 208(DX), Y10
-	VPXOR          Y10, Y9, Y9
-	VPSHUFB        Y6, Y9, Y9
-	VPXOR          Y9, Y0, Y0
-	VBROADCASTI128 224(DX), Y6
-	VPXOR          Y6, Y10, Y9
-	VPSHUFB        Y7, Y9, Y9
-	VPXOR          Y9, Y0, Y0
-	VBROADCASTI128 240(DX), Y7
-	VPXOR          Y7, Y6, Y6
-	VPSHUFB        Y8, Y6, Y6
-	VPXOR          Y6, Y0, Y0
-	VPSIGNB        Y5, Y0, Y0
-	VPMADDUBSW     Y0, Y4, Y0
+	LEAQ           keptLessAVX2<>+0(SB), R11
+	MOVL           (R11)(R9*4), R12
+	MOVL           (R11)(R10*4), R11
+	SUBL           R11, R12
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     (CX), Y0, Y0
 	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
-	VPADDD         192(AX), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           (DX), R14
+	SARL           $0x07, R14
+	IMULL          R11, R14
+	SUBL           R13, R14
+	VMOVD          R14, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y0, 32(AX)
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     64(CX), Y0, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           4(DX), R14
+	SARL           $0x07, R14
+	IMULL          R11, R14
+	SUBL           R13, R14
+	VMOVD          R14, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     128(CX), Y0, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           8(DX), R14
+	SARL           $0x07, R14
+	IMULL          R11, R14
+	SUBL           R13, R14
+	VMOVD          R14, X0
+	VPBROADCASTD   X0, Y0
+	VMOVDQU        Y0, 128(AX)
+	VMOVDQU        Y0, 160(AX)
+	VMOVDQU        x01010101AVX2<>+0(SB), Y0
+	VPMADDUBSW     192(CX), Y0, Y0
+	VPMADDWD       x00010001AVX2<>+0(SB), Y0, Y0
+	VEXTRACTI128   $0x01, Y0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x4e, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xb1, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, R13
+	IMULL          R12, R13
+	MOVL           12(DX), R12
+	SARL           $0x07, R12
+	IMULL          R11, R12
+	SUBL           R13, R12
+	VMOVD          R12, X0
+	VPBROADCASTD   X0, Y0
 	VMOVDQU        Y0, 192(AX)
-	VPBROADCASTQ   (R8), Y0
-	VPSHUFB        spreadCounts1AVX2<>+0(SB), Y0, Y0
-	VPSRLW         $0x04, Y0, Y4
-	VPBLENDD       $0xaa, Y4, Y0, Y0
-	VPAND          x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPMINUB        layeredAVX2<>+0(SB), Y0, Y0
-	VPCMPGTB       slotsAVX2<>+0(SB), Y0, Y4
-	VPOR           x01010101AVX2<>+0(SB), Y2, Y5
-	VPAND          Y4, Y5, Y5
-	VPSLLW         $0x02, Y2, Y6
-	VMOVDQU        (CX)(R11*1), Y4
-	VPBLENDVB      Y6, (CX)(R12*1), Y4, Y4
-	VPAND          x3F3F3F3FAVX2<>+0(SB), Y2, Y2
-	VPSUBB         x10101010AVX2<>+0(SB), Y2, Y6
-	VPSUBB         x10101010AVX2<>+0(SB), Y6, Y7
-	VPSUBB         x10101010AVX2<>+0(SB), Y7, Y8
-	VBROADCASTI128 (DX), Y10
-	VPSHUFB        Y2, Y10, Y9
-	VBROADCASTI128 16(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 32(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 48(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         32(AX), Y9, Y9
-	VMOVDQU        Y9, 32(AX)
-	VBROADCASTI128 64(DX), Y10
-	VPSHUFB        Y2, Y10, Y9
-	VBROADCASTI128 80(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 96(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 112(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         96(AX), Y9, Y9
-	VMOVDQU        Y9, 96(AX)
-	VBROADCASTI128 128(DX), Y10
-	VPSHUFB        Y2, Y10, Y9
-	VBROADCASTI128 144(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y6, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VBROADCASTI128 160(DX), Y10
-	VPXOR          Y10, Y11, Y11
-	VPSHUFB        Y7, Y11, Y11
-	VPXOR          Y11, Y9, Y9
-	VBROADCASTI128 176(DX), Y11
-	VPXOR          Y11, Y10, Y10
-	VPSHUFB        Y8, Y10, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSIGNB        Y5, Y9, Y9
-	VPMADDUBSW     Y9, Y4, Y9
-	VPMADDWD       x00010001AVX2<>+0(SB), Y9, Y9
-	VPADDD         160(AX), Y9, Y9
-	VMOVDQU        Y9, 160(AX)
-	VBROADCASTI128 192(DX), Y9
-	VPSHUFB        Y2, Y9, Y2
-	VBROADCASTI128 208(DX), Y10
-	VPXOR          Y10, Y9, Y9
-	VPSHUFB        Y6, Y9, Y9
-	VPXOR          Y9, Y2, Y2
-	VBROADCASTI128 224(DX), Y6
-	VPXOR          Y6, Y10, Y9
-	VPSHUFB        Y7, Y9, Y9
-	VPXOR          Y9, Y2, Y2
-	VBROADCASTI128 240(DX), Y7
-	VPXOR          Y7, Y6, Y6
-	VPSHUFB        Y8, Y6, Y6
-	VPXOR          Y6, Y2, Y2
-	VPSIGNB        Y5, Y2, Y2
-	VPMADDUBSW     Y2, Y4, Y2
-	VPMADDWD       x00010001AVX2<>+0(SB), Y2, Y2
-	VPADDD         224(AX), Y2, Y2
-	VMOVDQU        Y2, 224(AX)
-	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y3, Y2
-	VPMOVMSKB      Y2, CX
-	VPCMPGTB       slotsBehindAVX2<>+0(SB), Y0, Y2
-	VPMOVMSKB      Y2, R11
-	SHLQ           $0x20, R11
-	ORQ            CX, R11
+	VMOVDQU        Y0, 224(AX)
+	CMPQ           (SI), $0x00
 	JEQ            next
+	MOVQ           (SI), R11
+	MOVQ           $0x0f0f0f0f0f0f0f0f, R13
+	MOVQ           R11, R12
+	SHRQ           $0x04, R12
+	ANDQ           R13, R11
+	ANDQ           R13, R12
+	ADDQ           R11, R12
+	MOVQ           $0x0101010101010101, R13
+	IMULQ          R13, R12
+	SHRQ           $0x38, R12
+	VBROADCASTI128 (CX), Y0
+	VBROADCASTI128 16(CX), Y5
+	VPXOR          Y5, Y0, Y6
+	VBROADCASTI128 32(CX), Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 48(CX), Y8
+	VPXOR          Y8, Y7, Y7
+	XORL           R11, R11
 
-entry:
-	MOVBQZX   (R9), R12
-	INCQ      R9
-	TZCNTQ    R11, R13
-	ANDL      $-4, R13
-	MOVL      R12, CX
-	SHRL      $0x05, CX
-	ANDL      $0x01, CX
-	MOVBLZX   (DI)(CX*1), CX
-	MOVL      $0x00000001, R14
-	SHLL      CL, R14
-	MOVBLSX   R12, CX
-	SARL      $0x07, CX
-	XORL      CX, R14
-	SUBL      CX, R14
-	ANDL      $0x0000003f, R12
-	MOVBLSX   (DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, (AX)(R13*1)
-	MOVBLSX   64(DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, 64(AX)(R13*1)
-	MOVBLSX   128(DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, 128(AX)(R13*1)
-	MOVBLSX   192(DX)(R12*1), CX
-	IMULL     R14, CX
-	ADDL      CX, 192(AX)(R13*1)
-	LEAQ      -1(R11), CX
-	ANDQ      CX, R11
-	JNZ       entry
-	VPSUBB    layerAVX2<>+0(SB), Y3, Y3
-	VPSUBB    layerAVX2<>+0(SB), Y0, Y0
-	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y3, Y2
-	VPMOVMSKB Y2, CX
-	VPCMPGTB  slotsBehindAVX2<>+0(SB), Y0, Y2
-	VPMOVMSKB Y2, R11
-	SHLQ      $0x20, R11
-	ORQ       CX, R11
-	JNE       entry
-	MOVQ      (R8), R11
-	MOVQ      R11, CX
-	SHRQ      $0x01, CX
-	ANDQ      CX, R11
-	MOVQ      R11, CX
-	SHRQ      $0x02, CX
-	ANDQ      CX, R11
-	MOVQ      $0x1111111111111111, CX
-	ANDQ      CX, R11
-	JEQ       next
+entriesUnlike0:
+	VMOVDQU        (DI)(R11*1), Y8
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y8, Y9
+	VPSHUFB        Y9, Y0, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y7, Y9
+	VPXOR          Y9, Y10, Y10
+	VPOR           x01010101AVX2<>+0(SB), Y8, Y9
+	VPSIGNB        Y9, Y10, Y10
+	VMOVDQU        Y10, (R8)(R11*1)
+	LEAQ           tileStepsAVX2<>+0(SB), R13
+	MOVQ           R9, R14
+	SHLQ           $0x05, R14
+	VMOVDQU        (R13)(R14*1), Y9
+	VPSLLW         $0x02, Y8, Y8
+	MOVQ           R10, R14
+	SHLQ           $0x05, R14
+	VPBLENDVB      Y8, (R13)(R14*1), Y9, Y9
+	VMOVDQU        Y9, 1024(R8)(R11*1)
+	ADDQ           $0x20, R11
+	CMPQ           R11, R12
+	JLT            entriesUnlike0
+	VBROADCASTI128 64(CX), Y0
+	VBROADCASTI128 80(CX), Y5
+	VPXOR          Y5, Y0, Y6
+	VBROADCASTI128 96(CX), Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 112(CX), Y8
+	VPXOR          Y8, Y7, Y7
+	XORL           R9, R9
+
+entriesUnlike1:
+	VMOVDQU        (DI)(R9*1), Y8
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y8, Y9
+	VPSHUFB        Y9, Y0, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y7, Y9
+	VPXOR          Y9, Y10, Y10
+	VPOR           x01010101AVX2<>+0(SB), Y8, Y8
+	VPSIGNB        Y8, Y10, Y10
+	VMOVDQU        Y10, 256(R8)(R9*1)
+	ADDQ           $0x20, R9
+	CMPQ           R9, R12
+	JLT            entriesUnlike1
+	VBROADCASTI128 128(CX), Y0
+	VBROADCASTI128 144(CX), Y5
+	VPXOR          Y5, Y0, Y6
+	VBROADCASTI128 160(CX), Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 176(CX), Y8
+	VPXOR          Y8, Y7, Y7
+	XORL           R9, R9
+
+entriesUnlike2:
+	VMOVDQU        (DI)(R9*1), Y8
+	VPAND          x3F3F3F3FAVX2<>+0(SB), Y8, Y9
+	VPSHUFB        Y9, Y0, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSUBB         x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y7, Y9
+	VPXOR          Y9, Y10, Y10
+	VPOR           x01010101AVX2<>+0(SB), Y8, Y8
+	VPSIGNB        Y8, Y10, Y10
+	VMOVDQU        Y10, 512(R8)(R9*1)
+	ADDQ           $0x20, R9
+	CMPQ           R9, R12
+	JLT            entriesUnlike2
+	VBROADCASTI128 192(CX), Y0
+	VBROADCASTI128 208(CX), Y5
+	VPXOR          Y5, Y0, Y6
+	VBROADCASTI128 224(CX), Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 240(CX), Y8
+	VPXOR          Y8, Y7, Y7
+	XORL           R9, R9
+
+entriesUnlike3:
+	VMOVDQU     (DI)(R9*1), Y8
+	VPAND       x3F3F3F3FAVX2<>+0(SB), Y8, Y9
+	VPSHUFB     Y9, Y0, Y10
+	VPSUBB      x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB     Y9, Y6, Y11
+	VPXOR       Y11, Y10, Y10
+	VPSUBB      x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB     Y9, Y5, Y11
+	VPXOR       Y11, Y10, Y10
+	VPSUBB      x10101010AVX2<>+0(SB), Y9, Y9
+	VPSHUFB     Y9, Y7, Y9
+	VPXOR       Y9, Y10, Y10
+	VPOR        x01010101AVX2<>+0(SB), Y8, Y8
+	VPSIGNB     Y8, Y10, Y10
+	VMOVDQU     Y10, 768(R8)(R9*1)
+	ADDQ        $0x20, R9
+	CMPQ        R9, R12
+	JLT         entriesUnlike3
+	LEAQ        spreadEntriesAVX2<>+0(SB), R9
+	XORL        R10, R10
+	MOVBQZX     (SI), R11
+	VMOVQ       (R8)(R10*1), X1
+	VPSHUFB     (R9)(R11*8), X1, X1
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	VMOVQ       512(R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       768(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	VMOVQ       1024(R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     1(SI), R11
+	VMOVQ       (R8)(R10*1), X9
+	VPSHUFB     (R9)(R11*8), X9, X9
+	VMOVQ       256(R8)(R10*1), X8
+	VPSHUFB     (R9)(R11*8), X8, X8
+	VMOVQ       512(R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	VMOVQ       768(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	VMOVQ       1024(R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X9, X1, X1
+	VPUNPCKLQDQ X8, X2, X2
+	VPUNPCKLQDQ X7, X3, X3
+	VPUNPCKLQDQ X6, X4, X4
+	VPUNPCKLQDQ X5, X0, X12
+	MOVBQZX     2(SI), R11
+	VMOVQ       (R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	VMOVQ       256(R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       512(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	VMOVQ       768(R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	VMOVQ       1024(R8)(R10*1), X8
+	VPSHUFB     (R9)(R11*8), X8, X8
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     3(SI), R11
+	VMOVQ       (R8)(R10*1), X9
+	VPSHUFB     (R9)(R11*8), X9, X9
+	VMOVQ       256(R8)(R10*1), X10
+	VPSHUFB     (R9)(R11*8), X10, X10
+	VMOVQ       512(R8)(R10*1), X11
+	VPSHUFB     (R9)(R11*8), X11, X11
+	VMOVQ       768(R8)(R10*1), X13
+	VPSHUFB     (R9)(R11*8), X13, X13
+	VMOVQ       1024(R8)(R10*1), X14
+	VPSHUFB     (R9)(R11*8), X14, X14
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X9, X0, X0
+	VPUNPCKLQDQ X10, X5, X5
+	VPUNPCKLQDQ X11, X6, X6
+	VPUNPCKLQDQ X13, X7, X7
+	VPUNPCKLQDQ X14, X8, X8
+	VINSERTI128 $0x01, X8, Y12, Y8
+	VINSERTI128 $0x01, X7, Y4, Y7
+	VPMADDUBSW  Y7, Y8, Y7
+	VPMADDWD    x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD      192(AX), Y7, Y7
+	VMOVDQU     Y7, 192(AX)
+	VINSERTI128 $0x01, X6, Y3, Y6
+	VPMADDUBSW  Y6, Y8, Y6
+	VPMADDWD    x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD      128(AX), Y6, Y6
+	VMOVDQU     Y6, 128(AX)
+	VINSERTI128 $0x01, X5, Y2, Y5
+	VPMADDUBSW  Y5, Y8, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD      64(AX), Y5, Y5
+	VMOVDQU     Y5, 64(AX)
+	VINSERTI128 $0x01, X0, Y1, Y0
+	VPMADDUBSW  Y0, Y8, Y0
+	VPMADDWD    x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD      (AX), Y0, Y0
+	VMOVDQU     Y0, (AX)
+	MOVBQZX     4(SI), R11
+	VMOVQ       (R8)(R10*1), X1
+	VPSHUFB     (R9)(R11*8), X1, X1
+	VMOVQ       256(R8)(R10*1), X2
+	VPSHUFB     (R9)(R11*8), X2, X2
+	VMOVQ       512(R8)(R10*1), X3
+	VPSHUFB     (R9)(R11*8), X3, X3
+	VMOVQ       768(R8)(R10*1), X4
+	VPSHUFB     (R9)(R11*8), X4, X4
+	VMOVQ       1024(R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     5(SI), R11
+	VMOVQ       (R8)(R10*1), X9
+	VPSHUFB     (R9)(R11*8), X9, X9
+	VMOVQ       256(R8)(R10*1), X8
+	VPSHUFB     (R9)(R11*8), X8, X8
+	VMOVQ       512(R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	VMOVQ       768(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	VMOVQ       1024(R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	VPUNPCKLQDQ X9, X1, X1
+	VPUNPCKLQDQ X8, X2, X2
+	VPUNPCKLQDQ X7, X3, X3
+	VPUNPCKLQDQ X6, X4, X4
+	VPUNPCKLQDQ X5, X0, X12
+	MOVBQZX     6(SI), R11
+	VMOVQ       (R8)(R10*1), X0
+	VPSHUFB     (R9)(R11*8), X0, X0
+	VMOVQ       256(R8)(R10*1), X5
+	VPSHUFB     (R9)(R11*8), X5, X5
+	VMOVQ       512(R8)(R10*1), X6
+	VPSHUFB     (R9)(R11*8), X6, X6
+	VMOVQ       768(R8)(R10*1), X7
+	VPSHUFB     (R9)(R11*8), X7, X7
+	VMOVQ       1024(R8)(R10*1), X8
+	VPSHUFB     (R9)(R11*8), X8, X8
+	MOVBQZX     2048(R9)(R11*1), R11
+	ADDQ        R11, R10
+	MOVBQZX     7(SI), R11
+	VMOVQ       (R8)(R10*1), X9
+	VPSHUFB     (R9)(R11*8), X9, X9
+	VMOVQ       256(R8)(R10*1), X10
+	VPSHUFB     (R9)(R11*8), X10, X10
+	VMOVQ       512(R8)(R10*1), X11
+	VPSHUFB     (R9)(R11*8), X11, X11
+	VMOVQ       768(R8)(R10*1), X13
+	VPSHUFB     (R9)(R11*8), X13, X13
+	VMOVQ       1024(R8)(R10*1), X14
+	VPSHUFB     (R9)(R11*8), X14, X14
+	MOVBQZX     2048(R9)(R11*1), R9
+	ADDQ        R9, R10
+	VPUNPCKLQDQ X9, X0, X0
+	VPUNPCKLQDQ X10, X5, X5
+	VPUNPCKLQDQ X11, X6, X6
+	VPUNPCKLQDQ X13, X7, X7
+	VPUNPCKLQDQ X14, X8, X8
+	VINSERTI128 $0x01, X8, Y12, Y8
+	VINSERTI128 $0x01, X7, Y4, Y7
+	VPMADDUBSW  Y7, Y8, Y7
+	VPMADDWD    x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD      224(AX), Y7, Y7
+	VMOVDQU     Y7, 224(AX)
+	VINSERTI128 $0x01, X6, Y3, Y6
+	VPMADDUBSW  Y6, Y8, Y6
+	VPMADDWD    x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD      160(AX), Y6, Y6
+	VMOVDQU     Y6, 160(AX)
+	VINSERTI128 $0x01, X5, Y2, Y5
+	VPMADDUBSW  Y5, Y8, Y5
+	VPMADDWD    x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD      96(AX), Y5, Y5
+	VMOVDQU     Y5, 96(AX)
+	VINSERTI128 $0x01, X0, Y1, Y0
+	VPMADDUBSW  Y0, Y8, Y0
+	VPMADDWD    x00010001AVX2<>+0(SB), Y0, Y0
+	VPADDD      32(AX), Y0, Y0
+	VMOVDQU     Y0, 32(AX)
+	MOVQ        (SI), R9
+	MOVQ        R9, R11
+	SHRQ        $0x01, R11
+	ORQ         R11, R9
+	MOVQ        (SI), R11
+	SHRQ        $0x02, R11
+	ANDQ        R11, R9
+	MOVQ        (SI), R11
+	SHRQ        $0x03, R11
+	ORQ         R11, R9
+	MOVQ        $0x1111111111111111, R11
+	ANDQ        R11, R9
+	JEQ         endUnlike
+
+rowUnlike4:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x04, R12
+	MOVL       $0x00000004, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	MOVL       512(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 128(AX)(R11*1)
+	MOVL       768(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 192(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike4
+	MOVQ       (SI), R9
+	MOVQ       R9, R11
+	SHRQ       $0x01, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x02, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x03, R11
+	ANDQ       R11, R9
+	MOVQ       $0x1111111111111111, R11
+	ANDQ       R11, R9
+	JEQ        endUnlike
+
+rowUnlike8:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x08, R12
+	MOVL       $0x00000004, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	MOVL       512(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 128(AX)(R11*1)
+	MOVL       768(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 192(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike8
+	MOVQ       (SI), R9
+	MOVQ       R9, R11
+	SHRQ       $0x01, R11
+	ORQ        R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x02, R11
+	ANDQ       R11, R9
+	MOVQ       (SI), R11
+	SHRQ       $0x03, R11
+	ANDQ       R11, R9
+	MOVQ       $0x1111111111111111, R11
+	ANDQ       R11, R9
+	JEQ        endUnlike
+
+rowUnlike12:
+	TZCNTQ     R9, R11
+	SHRXQ      R11, (SI), R12
+	ANDL       $0x0f, R12
+	SUBL       $0x0c, R12
+	MOVL       $0x00000002, R13
+	CMPL       R12, R13
+	CMOVLGT    R13, R12
+	MOVQ       R12, R13
+	SHLQ       $0x03, R13
+	MOVL       (R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, (AX)(R11*1)
+	MOVL       256(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 64(AX)(R11*1)
+	MOVL       512(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 128(AX)(R11*1)
+	MOVL       768(R8)(R10*1), R14
+	BZHIL      R13, R14, R14
+	VMOVD      R14, X0
+	VMOVD      1024(R8)(R10*1), X1
+	VPMADDUBSW X0, X1, X0
+	VPMADDWD   x00010001AVX2<>+0(SB), X0, X0
+	VMOVD      X0, R14
+	ADDL       R14, 192(AX)(R11*1)
+	ADDQ       R12, R10
+	LEAQ       -1(R9), R11
+	ANDQ       R11, R9
+	JNZ        rowUnlike12
+	ADDQ       R10, DI
+	JMP        tails
+
+endUnlike:
+	ADDQ R10, DI
+	JMP  next
+
+tails:
+	MOVQ (SI), R9
+	MOVQ R9, R10
+	SHRQ $0x01, R10
+	ANDQ R10, R9
+	MOVQ R9, R10
+	SHRQ $0x02, R10
+	ANDQ R10, R9
+	MOVQ $0x1111111111111111, R10
+	ANDQ R10, R9
+	JEQ  next
 
 tail:
-	MOVBQZX (R9), R12
-	INCQ    R9
-	TZCNTQ  R11, R13
-	MOVL    R12, CX
-	SHRL    $0x05, CX
-	ANDL    $0x01, CX
-	MOVBLZX (DI)(CX*1), CX
-	MOVL    $0x00000001, R14
-	SHLL    CL, R14
-	MOVBLSX R12, CX
-	SARL    $0x07, CX
-	XORL    CX, R14
-	SUBL    CX, R14
-	ANDL    $0x0000003f, R12
-	MOVBLSX (DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, (AX)(R13*1)
-	MOVBLSX 64(DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, 64(AX)(R13*1)
-	MOVBLSX 128(DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, 128(AX)(R13*1)
-	MOVBLSX 192(DX)(R12*1), CX
-	IMULL   R14, CX
-	ADDL    CX, 192(AX)(R13*1)
-	TESTB   $0x40, -1(R9)
+	MOVBQZX (DI), R11
+	INCQ    DI
+	TZCNTQ  R9, R10
+	MOVL    R11, R13
+	SHRL    $0x05, R13
+	ANDL    $0x01, R13
+	MOVBLZX (BX)(R13*1), R13
+	MOVL    $0x00000001, R12
+	SHLXL   R13, R12, R12
+	MOVBLSX R11, R13
+	SARL    $0x07, R13
+	XORL    R13, R12
+	SUBL    R13, R12
+	ANDL    $0x0000003f, R11
+	MOVBLSX (CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, (AX)(R10*1)
+	MOVBLSX 64(CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, 64(AX)(R10*1)
+	MOVBLSX 128(CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, 128(AX)(R10*1)
+	MOVBLSX 192(CX)(R11*1), R13
+	IMULL   R12, R13
+	ADDL    R13, 192(AX)(R10*1)
+	TESTB   $0x40, -1(DI)
 	JEQ     tail
-	LEAQ    -1(R11), CX
-	ANDQ    CX, R11
+	LEAQ    -1(R9), R10
+	ANDQ    R10, R9
 	JNZ     tail
 
 next:
-	ADDQ $+256, AX
-	ADDQ SI, DX
-	ADDQ SI, BX
-	ADDQ $0x02, DI
-	ADDQ $0x08, R8
-	SUBQ $0x02, R10
-	JGT  group
+	ADDQ   $+256, AX
+	MOVQ   width+24(FP), R9
+	IMUL3Q $0x12, R9, R9
+	ADDQ   R9, CX
+	ADDQ   R9, DX
+	ADDQ   $0x02, BX
+	ADDQ   $0x08, SI
+	SUBQ   $0x02, tiles+56(FP)
+	JGT    group
 	VZEROUPPER
 	RET
 
@@ -7326,7 +9034,1839 @@ TEXT ·stripTiles1AVX2(SB), NOSPLIT, $0-64
 	IMUL3Q $0x12, SI, R10
 
 group:
-	MOVQ DX, R11
+	MOVQ    DX, R11
+	CMPQ    R9, $0x01
+	JEQ     tile
+	MOVBQZX (DI), R12
+	MOVBQZX 1(DI), R13
+	CMPL    R12, R13
+	JNE     tile
+	ADDQ    $0x02, DI
+	SUBQ    $0x02, R9
+	CMPL    R12, $0x04
+	JEQ     pair4
+	CMPL    R12, $0x05
+	JEQ     pair5
+	CMPL    R12, $0x03
+	JEQ     pair3
+	CMPL    R12, $0x06
+	JEQ     pair6
+	CMPL    R12, $0x02
+	JEQ     pair2
+	CMPL    R12, $0x07
+	JEQ     pair7
+	CMPL    R12, $0x00
+	JEQ     pair0
+	JMP     pair8
+
+pair4:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      32(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y2
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPMADDUBSW   Y4, Y2, Y2
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
+	VPADDW       Y1, Y2, Y2
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
+	VPADDW       Y1, Y2, Y2
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VMOVDQU      160(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
+	VPADDW       Y1, Y2, Y2
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VMOVDQU      224(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VMOVDQU      288(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDUBSW   Y6, Y4, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 36(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y6, Y5, Y3
+	VPADDW       Y3, Y4, Y4
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VMOVDQU      352(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPSRLW       $0x04, Y7, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y6, Y5, Y3
+	VPADDW       Y3, Y4, Y4
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VMOVDQU      416(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPSRLW       $0x04, Y7, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 52(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y6, Y5, Y3
+	VPADDW       Y3, Y4, Y4
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VMOVDQU      480(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPSRLW       $0x04, Y7, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (AX), Y1, Y0
+	VMOVUPS      Y0, (AX)
+	VPADDD       32(CX), Y2, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  32(AX), Y1, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         $+512, R8
+	JMP          next
+
+pair5:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      32(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y3
+	VMOVDQU      288(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y3, Y3
+	VPBROADCASTD (R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDUBSW   Y6, Y3, Y3
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSLLW       $0x03, Y5, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      96(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSLLW       $0x01, Y5, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      160(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y6
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x01, Y2, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y4, Y4
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y7
+	VPSRLW       $0x01, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDUBSW   Y8, Y7, Y4
+	VPADDW       Y4, Y6, Y6
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y4
+	VPSRLW       $0x02, Y2, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y4, Y4
+	VMOVDQU      224(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y8
+	VPSRLW       $0x02, Y5, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 24(R11), Y10
+	VPMADDUBSW   Y10, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDUBSW   Y10, Y8, Y4
+	VPADDW       Y4, Y6, Y6
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPSRLW       $0x04, Y9, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y5, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y5, Y2, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      352(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VMOVDQU      608(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 32(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x03, Y4, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x03, Y7, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y2
+	VPADDW       Y2, Y5, Y5
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y2
+	VPSLLW       $0x02, Y4, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VMOVDQU      416(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y8
+	VPSLLW       $0x02, Y7, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 40(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDUBSW   Y10, Y8, Y2
+	VPADDW       Y2, Y5, Y5
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x01, Y4, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPSRLW       $0x04, Y9, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x01, Y7, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 44(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      480(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y4, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x01, Y7, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y2
+	VPADDW       Y2, Y5, Y5
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y2
+	VPSRLW       $0x02, Y4, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VMOVDQU      544(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y8
+	VPSRLW       $0x02, Y7, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 56(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDUBSW   Y10, Y8, Y2
+	VPADDW       Y2, Y5, Y5
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y4, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPSRLW       $0x04, Y9, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x03, Y7, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (AX), Y1, Y0
+	VMOVUPS      Y0, (AX)
+	VPADDD       32(CX), Y3, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  32(AX), Y1, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         $+640, R8
+	JMP          next
+
+pair3:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      32(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y3
+	VMOVDQU      160(R8), Y5
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y3, Y3
+	VPBROADCASTD (R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDUBSW   Y6, Y3, Y3
+	VPSRLW       $0x02, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x01, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPSRLW       $0x02, Y4, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPSLLW       $0x01, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPBROADCASTD 4(R11), Y8
+	VPMADDUBSW   Y8, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPMADDUBSW   Y8, Y7, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y6, Y6
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y8
+	VPOR         Y8, Y7, Y7
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPMADDUBSW   Y8, Y7, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x01, Y5, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
+	VPSRLW       $0x02, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      96(R8), Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y6
+	VPSRLW       $0x02, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x03, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x02, Y7, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x03, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x04, Y7, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x04, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 24(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x06, Y7, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y5, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y2, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y4
+	VPSLLW       $0x02, Y4, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      224(R8), Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y5
+	VMOVDQU      352(R8), Y7
+	VPSLLW       $0x02, Y7, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 32(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x02, Y2, Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y8
+	VPSLLW       $0x01, Y4, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y8, Y8
+	VPSRLW       $0x02, Y6, Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y9
+	VPSLLW       $0x01, Y7, Y10
+	VPAND        x04040404AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y9, Y9
+	VPBROADCASTD 36(R11), Y10
+	VPMADDUBSW   Y10, Y8, Y8
+	VPADDW       Y8, Y1, Y1
+	VPMADDUBSW   Y10, Y9, Y8
+	VPADDW       Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y9
+	VPOR         Y9, Y8, Y8
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y10
+	VPOR         Y10, Y9, Y9
+	VPBROADCASTD 40(R11), Y10
+	VPMADDUBSW   Y10, Y8, Y8
+	VPADDW       Y8, Y1, Y1
+	VPMADDUBSW   Y10, Y9, Y8
+	VPADDW       Y8, Y5, Y5
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y4, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x06, Y6, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x01, Y7, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 44(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y2
+	VPADDW       Y2, Y5, Y5
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y2
+	VPSRLW       $0x02, Y4, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VMOVDQU      288(R8), Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y8
+	VPSRLW       $0x02, Y7, Y10
+	VPAND        x04040404AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 48(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDUBSW   Y10, Y8, Y2
+	VPADDW       Y2, Y5, Y5
+	VPSRLW       $0x02, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y4, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x02, Y9, Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y8
+	VPSRLW       $0x03, Y7, Y10
+	VPAND        x04040404AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 52(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDUBSW   Y10, Y8, Y2
+	VPADDW       Y2, Y5, Y5
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x04, Y4, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x04, Y9, Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y8
+	VPSRLW       $0x04, Y7, Y10
+	VPAND        x04040404AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 56(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDUBSW   Y10, Y8, Y2
+	VPADDW       Y2, Y5, Y5
+	VPSRLW       $0x06, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y4, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPSRLW       $0x06, Y9, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x05, Y7, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (AX), Y1, Y0
+	VMOVUPS      Y0, (AX)
+	VPADDD       32(CX), Y3, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  32(AX), Y1, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         $+384, R8
+	JMP          next
+
+pair6:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      32(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y3
+	VMOVDQU      288(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y3, Y3
+	VPBROADCASTD (R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDUBSW   Y6, Y3, Y3
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      96(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y6
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPSRLW       $0x04, Y7, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y5, Y2, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      160(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VMOVDQU      352(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      224(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 24(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y7, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 28(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      416(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VMOVDQU      672(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 32(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      480(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y7, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      544(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VMOVDQU      736(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      608(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y7, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (AX), Y1, Y0
+	VMOVUPS      Y0, (AX)
+	VPADDD       32(CX), Y3, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  32(AX), Y1, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         $+768, R8
+	JMP          next
+
+pair2:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      32(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y2
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPMADDUBSW   Y4, Y2, Y2
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y3, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y4
+	VPADDW       Y4, Y2, Y2
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x04, Y3, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y4
+	VPADDW       Y4, Y2, Y2
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
+	VPADDW       Y1, Y2, Y2
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
+	VMOVDQU      96(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x02, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y5, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y5, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x06, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x06, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
+	VPADDW       Y1, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
+	VMOVDQU      160(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDUBSW   Y6, Y4, Y4
+	VPSRLW       $0x02, Y3, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x02, Y5, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPMADDUBSW   Y8, Y7, Y6
+	VPADDW       Y6, Y4, Y4
+	VPSRLW       $0x04, Y3, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x04, Y5, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPMADDUBSW   Y8, Y7, Y6
+	VPADDW       Y6, Y4, Y4
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y6, Y5, Y3
+	VPADDW       Y3, Y4, Y4
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y3
+	VMOVDQU      224(R8), Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y6
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSRLW       $0x02, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPSRLW       $0x02, Y7, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPSRLW       $0x04, Y7, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y3
+	VPADDW       Y3, Y4, Y4
+	VPSRLW       $0x06, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPSRLW       $0x06, Y7, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y1
+	VPADDW       Y1, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (AX), Y1, Y0
+	VMOVUPS      Y0, (AX)
+	VPADDD       32(CX), Y2, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  32(AX), Y1, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         $+256, R8
+	JMP          next
+
+pair7:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMOVDQU      32(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VMOVDQU      288(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y4, Y4
+	VMOVDQU      416(R8), Y7
+	VPSLLW       $0x06, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y4, Y4
+	VPBROADCASTD (R11), Y8
+	VPMADDUBSW   Y8, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y8, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x05, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSLLW       $0x02, Y6, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPSLLW       $0x05, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 4(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x04, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VMOVDQU      96(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y10
+	VPOR         Y10, Y8, Y8
+	VPSLLW       $0x04, Y7, Y10
+	VPAND        x40404040AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 8(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y8, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y9, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPSLLW       $0x03, Y7, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y5, Y2, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x02, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      160(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y6
+	VMOVDQU      352(R8), Y9
+	VPSLLW       $0x04, Y9, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPSLLW       $0x02, Y7, Y10
+	VPAND        x40404040AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 16(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y6, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y9, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPSLLW       $0x01, Y7, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y2, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      224(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y9, Y10
+	VPOR         Y10, Y6, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 24(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y6, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y9, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPSRLW       $0x01, Y7, Y3
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y3, Y2, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y3
+	VPSLLW       $0x04, Y3, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	PREFETCHT0   9024(R8)
+	VMOVDQU      832(R8), Y5
+	VPSLLW       $0x06, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      480(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VMOVDQU      736(R8), Y8
+	VPSLLW       $0x04, Y8, Y9
+	VPAND        x30303030AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y6, Y6
+	VMOVDQU      864(R8), Y9
+	VPSLLW       $0x06, Y9, Y10
+	VPAND        x40404040AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 32(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y6, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x05, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y7, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y8, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPSLLW       $0x05, Y9, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 36(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y2, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      544(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y10
+	VPOR         Y10, Y6, Y6
+	VPSLLW       $0x04, Y9, Y10
+	VPAND        x40404040AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 40(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y6, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y7, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y8, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPSLLW       $0x03, Y9, Y3
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 44(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y3, Y2, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8960(R8)
+	VMOVDQU      768(R8), Y3
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      608(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VMOVDQU      800(R8), Y8
+	VPSLLW       $0x04, Y8, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPSLLW       $0x02, Y9, Y10
+	VPAND        x40404040AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 48(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y6, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y7, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y8, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPSLLW       $0x01, Y9, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 52(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y2, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      672(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y10
+	VPOR         Y10, Y6, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y9, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 56(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y6, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y7, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y8, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPSRLW       $0x01, Y9, Y3
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 60(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y3, Y2, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (AX), Y1, Y0
+	VMOVUPS      Y0, (AX)
+	VPADDD       32(CX), Y4, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  32(AX), Y1, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         $+896, R8
+	JMP          next
+
+pair0:
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    (CX), Y1
+	VFMADD213PS  (AX), Y0, Y1
+	VMOVUPS      Y1, (AX)
+	VCVTDQ2PS    32(CX), Y1
+	VFMADD213PS  32(AX), Y0, Y1
+	VMOVUPS      Y1, 32(AX)
+	JMP          next
+
+pair8:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VMOVDQU      32(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VPBROADCASTD (R11), Y4
+	VPSIGNB      Y0, Y4, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSIGNB      Y2, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      96(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      160(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      224(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 12(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      288(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 16(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      352(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 20(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      416(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 24(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      480(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 28(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      544(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 32(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      608(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 36(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      672(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 40(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      736(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 44(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8960(R8)
+	VMOVDQU      768(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      800(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 48(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   9024(R8)
+	VMOVDQU      832(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      864(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 52(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   9088(R8)
+	VMOVDQU      896(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      928(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 56(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   9152(R8)
+	VMOVDQU      960(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      992(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 60(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y2
+	VPADDD       (CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (AX), Y2, Y0
+	VMOVUPS      Y0, (AX)
+	VPADDD       32(CX), Y1, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  32(AX), Y2, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         $+1024, R8
+	JMP          next
 
 tile:
 	MOVBQZX (DI), R12
@@ -7351,89 +10891,81 @@ tile4:
 	PREFETCHT0   8192(R8)
 	VMOVDQU      (R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD (R11), Y2
-	VPMADDUBSW   Y2, Y0, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      32(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y2
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPMADDUBSW   Y4, Y2, Y2
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
 	VPADDW       Y1, Y2, Y2
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD 8(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      64(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
 	VPADDW       Y1, Y2, Y2
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD 16(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      128(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VMOVDQU      160(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
 	VPADDW       Y1, Y2, Y2
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD 24(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      192(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VMOVDQU      224(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
 	VPADDW       Y1, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPADDD       (CX), Y2, Y2
-	VMOVDQU      Y2, (CX)
-	VMOVDQU      32(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD (R11), Y2
-	VPMADDUBSW   Y2, Y0, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD 8(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD 16(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD 24(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       (CX), Y0, Y0
+	VMOVDQU      Y0, (CX)
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	ADDQ         $+256, R8
@@ -7448,135 +10980,127 @@ tile5:
 	VPSLLW       $0x04, Y2, Y3
 	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
 	VPOR         Y3, Y0, Y0
-	VPBROADCASTD (R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      32(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y3
+	VMOVDQU      288(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y3, Y3
+	VPBROADCASTD (R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDUBSW   Y6, Y3, Y3
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSLLW       $0x03, Y5, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
 	VPADDW       Y1, Y3, Y3
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPSLLW       $0x02, Y2, Y4
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      96(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y4
 	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPOR         Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSLLW       $0x01, Y5, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
 	VPADDW       Y1, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x10101010AVX2<>+0(SB), Y2, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VMOVDQU      128(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      160(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y6
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x01, Y2, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y4, Y4
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y7
+	VPSRLW       $0x01, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDUBSW   Y8, Y7, Y4
+	VPADDW       Y4, Y6, Y6
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPSRLW       $0x02, Y2, Y5
+	VMOVDQU      192(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y4
+	VPSRLW       $0x02, Y2, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y4, Y4
+	VMOVDQU      224(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y8
+	VPSRLW       $0x02, Y5, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 24(R11), Y10
+	VPMADDUBSW   Y10, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDUBSW   Y10, Y8, Y4
+	VPADDW       Y4, Y6, Y6
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPSRLW       $0x04, Y9, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y5, Y5
 	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
-	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPADDD       (CX), Y3, Y3
-	VMOVDQU      Y3, (CX)
-	VMOVDQU      32(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      288(R8), Y2
-	VPSLLW       $0x04, Y2, Y3
-	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VPBROADCASTD (R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPSLLW       $0x02, Y2, Y4
-	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x10101010AVX2<>+0(SB), Y2, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPSRLW       $0x02, Y2, Y5
-	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
-	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y5, Y2, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPADDD       (CX), Y0, Y0
+	VMOVDQU      Y0, (CX)
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	ADDQ         $+320, R8
@@ -7591,131 +11115,123 @@ tile3:
 	VPSLLW       $0x02, Y2, Y3
 	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
 	VPOR         Y3, Y0, Y0
-	VPBROADCASTD (R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y4
-	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 4(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPAND        x04040404AVX2<>+0(SB), Y2, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      32(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y3
+	VMOVDQU      160(R8), Y5
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y3, Y3
+	VPBROADCASTD (R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDUBSW   Y6, Y3, Y3
+	VPSRLW       $0x02, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x01, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPSRLW       $0x02, Y4, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPSLLW       $0x01, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPBROADCASTD 4(R11), Y8
+	VPMADDUBSW   Y8, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPMADDUBSW   Y8, Y7, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y6, Y6
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y8
+	VPOR         Y8, Y7, Y7
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPMADDUBSW   Y8, Y7, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x01, Y5, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
 	VPADDW       Y1, Y3, Y3
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
-	VPSRLW       $0x02, Y2, Y4
+	VMOVDQU      64(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
+	VPSRLW       $0x02, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      96(R8), Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y6
+	VPSRLW       $0x02, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x03, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x02, Y7, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x03, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x04, Y7, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x04, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 24(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y3, Y3
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x06, Y7, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y5, Y4
 	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y4
-	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 20(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x04, Y2, Y4
-	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 24(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x05, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y2, Y1
 	VPADDW       Y1, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       (CX), Y3, Y3
-	VMOVDQU      Y3, (CX)
-	VMOVDQU      32(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
-	VMOVDQU      160(R8), Y2
-	VPSLLW       $0x02, Y2, Y3
-	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VPBROADCASTD (R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y4
-	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 4(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPAND        x04040404AVX2<>+0(SB), Y2, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VMOVDQU      96(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
-	VPSRLW       $0x02, Y2, Y4
-	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y4
-	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 20(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x04, Y2, Y4
-	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 24(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x05, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPADDD       (CX), Y0, Y0
+	VMOVDQU      Y0, (CX)
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	ADDQ         $+192, R8
@@ -7730,140 +11246,132 @@ tile6:
 	VPSLLW       $0x04, Y2, Y3
 	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
 	VPOR         Y3, Y0, Y0
-	VPBROADCASTD (R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      32(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y3
+	VMOVDQU      288(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y3, Y3
+	VPBROADCASTD (R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDUBSW   Y6, Y3, Y3
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
 	VPADDW       Y1, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      96(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y6, Y6
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPSRLW       $0x04, Y7, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y5, Y2, Y1
+	VPADDW       Y1, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y2
-	VPSLLW       $0x04, Y2, Y4
-	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VMOVDQU      320(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      160(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VMOVDQU      352(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y6, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 24(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPADDD       (CX), Y3, Y3
-	VMOVDQU      Y3, (CX)
-	VMOVDQU      32(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      288(R8), Y2
-	VPSLLW       $0x04, Y2, Y3
-	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VPBROADCASTD (R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      352(R8), Y2
-	VPSLLW       $0x04, Y2, Y4
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      224(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 24(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDUBSW   Y8, Y5, Y5
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
 	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD 24(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPOR         Y4, Y2, Y2
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y7, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 28(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPADDD       (CX), Y0, Y0
+	VMOVDQU      Y0, (CX)
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	ADDQ         $+384, R8
@@ -7873,87 +11381,79 @@ tile2:
 	PREFETCHT0   8192(R8)
 	VMOVDQU      (R8), Y1
 	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD (R11), Y2
-	VPMADDUBSW   Y2, Y0, Y2
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 8(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      32(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y2
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPMADDUBSW   Y4, Y2, Y2
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y3, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y4
+	VPADDW       Y4, Y2, Y2
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x04, Y3, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y4
+	VPADDW       Y4, Y2, Y2
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
 	VPADDW       Y1, Y2, Y2
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD 16(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 24(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      64(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
+	VMOVDQU      96(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y4
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x02, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y5, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y5, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y4, Y1
+	VPADDW       Y1, Y2, Y2
+	VPSRLW       $0x06, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x06, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y1
 	VPADDW       Y1, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPADDD       (CX), Y2, Y2
-	VMOVDQU      Y2, (CX)
-	VMOVDQU      32(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD (R11), Y2
-	VPMADDUBSW   Y2, Y0, Y2
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 8(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VMOVDQU      96(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
-	VPBROADCASTD 16(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 24(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPADDW       Y3, Y2, Y2
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       (CX), Y0, Y0
+	VMOVDQU      Y0, (CX)
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	ADDQ         $+128, R8
@@ -7973,192 +11473,184 @@ tile7:
 	VPSLLW       $0x06, Y3, Y4
 	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
 	VPOR         Y4, Y0, Y0
-	VPBROADCASTD (R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VMOVDQU      32(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y4
+	VMOVDQU      288(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y4, Y4
+	VMOVDQU      416(R8), Y7
+	VPSLLW       $0x06, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y4, Y4
+	VPBROADCASTD (R11), Y8
+	VPMADDUBSW   Y8, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y8, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x05, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x05, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSLLW       $0x02, Y6, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPSLLW       $0x05, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 4(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y8, Y5, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y4, Y4
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
-	VPSLLW       $0x04, Y3, Y5
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x04, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VMOVDQU      96(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y10
+	VPOR         Y10, Y8, Y8
+	VPSLLW       $0x04, Y7, Y10
+	VPAND        x40404040AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y8, Y8
+	VPBROADCASTD 8(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y8, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y9, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPSLLW       $0x03, Y7, Y5
 	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
-	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x03, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y5, Y2, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y4, Y4
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y2
-	VPSLLW       $0x04, Y2, Y5
-	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
-	VPSLLW       $0x02, Y3, Y5
-	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
-	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      320(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x02, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      160(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y6
+	VMOVDQU      352(R8), Y9
+	VPSLLW       $0x04, Y9, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPSLLW       $0x02, Y7, Y10
+	VPAND        x40404040AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 16(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y6, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y9, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPSLLW       $0x01, Y7, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y6, Y2, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y4, Y4
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
-	VPAND        x40404040AVX2<>+0(SB), Y3, Y5
-	VPOR         Y5, Y0, Y0
-	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSRLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      224(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y9, Y10
+	VPOR         Y10, Y6, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 24(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y10, Y6, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y4, Y4
-	VPADDD       (CX), Y4, Y4
-	VMOVDQU      Y4, (CX)
-	VMOVDQU      32(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      288(R8), Y2
-	VPSLLW       $0x04, Y2, Y3
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y9, Y3
 	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMOVDQU      416(R8), Y3
-	VPSLLW       $0x06, Y3, Y4
-	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VPBROADCASTD (R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x05, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPOR         Y3, Y2, Y2
+	VPSRLW       $0x01, Y7, Y3
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPMADDUBSW   Y3, Y2, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y4, Y4
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
-	VPSLLW       $0x04, Y3, Y5
-	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
-	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x03, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      352(R8), Y2
-	VPSLLW       $0x04, Y2, Y5
-	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
-	VPSLLW       $0x02, Y3, Y5
-	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
-	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
-	VPAND        x40404040AVX2<>+0(SB), Y3, Y5
-	VPOR         Y5, Y0, Y0
-	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSRLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
+	VPADDD       (CX), Y0, Y0
+	VMOVDQU      Y0, (CX)
 	VPADDD       32(CX), Y4, Y4
 	VMOVDQU      Y4, 32(CX)
 	ADDQ         $+448, R8
@@ -8172,140 +11664,132 @@ tile8:
 	VMOVDQU      (R8), Y0
 	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
 	VPABSB       Y0, Y1
-	VPBROADCASTD (R11), Y2
-	VPSIGNB      Y0, Y2, Y2
-	VPMADDUBSW   Y2, Y1, Y2
-	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VMOVDQU      32(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VPBROADCASTD (R11), Y4
+	VPSIGNB      Y0, Y4, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSIGNB      Y2, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 4(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 8(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 12(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	PREFETCHT0   8448(R8)
-	VMOVDQU      256(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 16(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 20(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	PREFETCHT0   8576(R8)
-	VMOVDQU      384(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 24(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	PREFETCHT0   8640(R8)
-	VMOVDQU      448(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 28(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPADDD       (CX), Y2, Y2
-	VMOVDQU      Y2, (CX)
-	VMOVDQU      32(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD (R11), Y2
-	VPSIGNB      Y0, Y2, Y2
-	VPMADDUBSW   Y2, Y1, Y2
+	VMOVDQU      64(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      96(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VMOVDQU      96(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 4(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      160(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 8(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      224(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 12(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      288(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 16(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      352(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 20(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      416(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 24(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      480(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
-	VPBROADCASTD 28(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPADDD       32(CX), Y2, Y2
-	VMOVDQU      Y2, 32(CX)
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      160(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      224(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 12(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      288(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 16(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      352(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 20(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      416(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 24(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPXOR        x80808080AVX2<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y3
+	VMOVDQU      480(R8), Y4
+	VPXOR        x80808080AVX2<>+0(SB), Y4, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 28(R11), Y6
+	VPSIGNB      Y2, Y6, Y2
+	VPMADDUBSW   Y2, Y3, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPSIGNB      Y4, Y6, Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPADDD       (CX), Y0, Y0
+	VMOVDQU      Y0, (CX)
+	VPADDD       32(CX), Y1, Y1
+	VMOVDQU      Y1, 32(CX)
 	ADDQ         $+512, R8
 
 tiled:
@@ -8324,21 +11808,33 @@ summed:
 	VCVTDQ2PS    32(CX), Y1
 	VFMADD213PS  32(AX), Y0, Y1
 	VMOVUPS      Y1, 32(AX)
-	ADDQ         $+64, CX
-	ADDQ         R10, DX
-	ADDQ         R10, BX
-	TESTQ        R9, R9
-	JNE          group
-	VMOVUPS      (AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      32(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 32(AX)
+
+next:
+	ADDQ      $+64, CX
+	ADDQ      R10, DX
+	ADDQ      R10, BX
+	TESTQ     R9, R9
+	JNE       group
+	VMOVUPS   (AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 32(AX)
 	VZEROUPPER
 	RET
+
+DATA x0F0F0F0FAVX2<>+0(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+4(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+8(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+12(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+16(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+20(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+24(SB)/4, $0x0f0f0f0f
+DATA x0F0F0F0FAVX2<>+28(SB)/4, $0x0f0f0f0f
+GLOBL x0F0F0F0FAVX2<>(SB), RODATA|NOPTR, $32
 
 DATA x03030303AVX2<>+0(SB)/4, $0x03030303
 DATA x03030303AVX2<>+4(SB)/4, $0x03030303
@@ -8394,7 +11890,2827 @@ TEXT ·stripTiles2AVX2(SB), NOSPLIT, $0-64
 	IMUL3Q $0x12, SI, R10
 
 group:
-	MOVQ DX, R11
+	MOVQ    DX, R11
+	CMPQ    R9, $0x01
+	JEQ     tile
+	MOVBQZX (DI), R12
+	MOVBQZX 1(DI), R13
+	CMPL    R12, R13
+	JNE     tile
+	ADDQ    $0x02, DI
+	SUBQ    $0x02, R9
+	CMPL    R12, $0x04
+	JEQ     pair4
+	CMPL    R12, $0x05
+	JEQ     pair5
+	CMPL    R12, $0x03
+	JEQ     pair3
+	CMPL    R12, $0x06
+	JEQ     pair6
+	CMPL    R12, $0x02
+	JEQ     pair2
+	CMPL    R12, $0x07
+	JEQ     pair7
+	CMPL    R12, $0x00
+	JEQ     pair0
+	JMP     pair8
+
+pair4:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 68(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 76(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 84(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 32(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPBROADCASTD 96(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 36(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 100(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VPBROADCASTD 40(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 104(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 44(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 108(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 52(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 116(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VPBROADCASTD 56(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 120(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  64(AX), Y1, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 68(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 76(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 84(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      288(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 32(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPBROADCASTD 96(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 36(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 100(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VMOVDQU      352(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VPBROADCASTD 40(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 104(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 44(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 108(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VMOVDQU      416(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 52(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 116(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VMOVDQU      480(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y3
+	VPBROADCASTD 56(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 120(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  96(AX), Y1, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+512, R8
+	JMP          next
+
+pair5:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y4
+	VPSRLW       $0x02, Y2, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y4, Y4
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x03, Y4, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 36(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 100(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y2
+	VPSLLW       $0x02, Y4, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 40(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 104(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x01, Y4, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 108(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 48(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y4, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 52(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 116(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y2
+	VPSRLW       $0x02, Y4, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 56(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 120(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y4, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 60(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  64(AX), Y1, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VMOVDQU      224(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y4
+	VPSRLW       $0x02, Y2, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y4, Y4
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      608(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x03, Y4, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 36(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 100(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      416(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y2
+	VPSLLW       $0x02, Y4, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 40(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 104(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x01, Y4, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 108(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 48(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y4, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 52(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 116(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      544(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y2
+	VPSRLW       $0x02, Y4, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 56(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 120(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y4, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 60(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  96(AX), Y1, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+640, R8
+	JMP          next
+
+pair3:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSLLW       $0x01, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
+	VPSRLW       $0x02, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x03, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y4
+	VPSLLW       $0x02, Y4, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x02, Y2, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x01, Y4, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 36(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 100(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 40(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 104(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y4, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 108(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y2
+	VPSRLW       $0x02, Y4, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 48(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 112(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x02, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y4, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 52(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 116(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 56(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 120(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x06, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y4, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 60(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  64(AX), Y1, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      160(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPSLLW       $0x01, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
+	VPSRLW       $0x02, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x03, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y4
+	VPSLLW       $0x02, Y4, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x02, Y2, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x01, Y4, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 36(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 100(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 40(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 104(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y4, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 108(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      288(R8), Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y2
+	VPSRLW       $0x02, Y4, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 48(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 112(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x02, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y4, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 52(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 116(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y2, Y2
+	VPBROADCASTD 56(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 120(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x06, Y6, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y4, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 60(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  96(AX), Y1, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+384, R8
+	JMP          next
+
+pair6:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 36(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 100(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 40(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 104(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 44(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 108(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 48(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 52(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 116(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 56(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 120(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 60(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  64(AX), Y1, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      672(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 36(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 100(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 40(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 104(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 44(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 108(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      736(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 48(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 52(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 116(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 56(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 120(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 60(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  96(AX), Y1, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+768, R8
+	JMP          next
+
+pair2:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y0
+	VPSRLW       $0x02, Y1, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSRLW       $0x04, Y1, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 76(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 32(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPBROADCASTD 96(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPSRLW       $0x02, Y3, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 36(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 100(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y3, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 40(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 104(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 44(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 108(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y3
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x02, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 52(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 116(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 56(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 120(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x06, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  64(AX), Y1, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y0
+	VPSRLW       $0x02, Y1, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSRLW       $0x04, Y1, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 8(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 76(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 16(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 24(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
+	VPBROADCASTD 32(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPBROADCASTD 96(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPSRLW       $0x02, Y3, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 36(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 100(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y3, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 40(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 104(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 44(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 108(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VMOVDQU      224(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y3
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x02, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 52(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 116(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x04, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 56(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 120(R11), Y6
+	VPMADDUBSW   Y6, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPSRLW       $0x06, Y5, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y3, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 124(R11), Y4
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  96(AX), Y1, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+256, R8
+	JMP          next
+
+pair7:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPSLLW       $0x05, Y3, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x02, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y3
+	VPSLLW       $0x04, Y3, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	PREFETCHT0   9024(R8)
+	VMOVDQU      832(R8), Y5
+	VPSLLW       $0x06, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x05, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 36(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 100(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 40(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 104(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 44(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 108(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8960(R8)
+	VMOVDQU      768(R8), Y3
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 52(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 116(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 56(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 120(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 60(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 124(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  64(AX), Y1, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      416(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPSLLW       $0x05, Y3, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x02, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      736(R8), Y3
+	VPSLLW       $0x04, Y3, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VMOVDQU      864(R8), Y5
+	VPSLLW       $0x06, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x05, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 36(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 100(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 40(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 104(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 44(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 108(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      800(R8), Y3
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 112(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 52(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 116(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      672(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y6
+	VPOR         Y6, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 56(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 120(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y5, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 60(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 124(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  96(AX), Y1, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+896, R8
+	JMP          next
+
+pair0:
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    (CX), Y1
+	VFMADD213PS  (AX), Y0, Y1
+	VMOVUPS      Y1, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    64(CX), Y1
+	VFMADD213PS  64(AX), Y0, Y1
+	VMOVUPS      Y1, 64(AX)
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    32(CX), Y1
+	VFMADD213PS  32(AX), Y0, Y1
+	VMOVUPS      Y1, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    96(CX), Y1
+	VFMADD213PS  96(AX), Y0, Y1
+	VMOVUPS      Y1, 96(AX)
+	JMP          next
+
+pair8:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 4(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 8(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 12(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 16(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 20(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 24(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 28(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 92(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 32(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 96(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 36(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 100(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 40(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 104(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 44(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 108(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8960(R8)
+	VMOVDQU      768(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 48(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 112(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9024(R8)
+	VMOVDQU      832(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 52(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 116(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9088(R8)
+	VMOVDQU      896(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 56(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 120(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9152(R8)
+	VMOVDQU      960(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 60(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 124(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  64(AX), Y1, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVDQU      32(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 4(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 8(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 72(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 12(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      288(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 16(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 80(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 20(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 24(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 88(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 28(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 92(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 32(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 96(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 36(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 100(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      672(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 40(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 104(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      736(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 44(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 108(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      800(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 48(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 112(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      864(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 52(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 116(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      928(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 56(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 120(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      992(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
+	VPBROADCASTD 60(R11), Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPBROADCASTD 124(R11), Y4
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  96(AX), Y1, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+1024, R8
+	JMP          next
 
 tile:
 	MOVBQZX (DI), R12
@@ -8422,140 +14738,140 @@ tile4:
 	VPBROADCASTD (R11), Y2
 	VPMADDUBSW   Y2, Y0, Y2
 	VPBROADCASTD 64(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y3, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 68(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
 	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 72(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 76(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
 	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 80(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 84(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      192(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
 	VPBROADCASTD 24(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 88(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
-	VPADDD       64(CX), Y3, Y3
-	VMOVDQU      Y3, 64(CX)
+	VPADDD       64(CX), Y0, Y0
+	VMOVDQU      Y0, 64(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VPBROADCASTD (R11), Y2
 	VPMADDUBSW   Y2, Y0, Y2
 	VPBROADCASTD 64(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y3, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 68(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
 	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 72(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 76(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
 	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 80(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 84(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y3
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y3, Y1
 	VPBROADCASTD 24(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 88(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
-	VPADDD       96(CX), Y3, Y3
-	VMOVDQU      Y3, 96(CX)
+	VPADDD       96(CX), Y0, Y0
+	VMOVDQU      Y0, 96(CX)
 	ADDQ         $+256, R8
 	JMP          tiled
 
@@ -8571,94 +14887,94 @@ tile5:
 	VPBROADCASTD (R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 64(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPSLLW       $0x02, Y2, Y5
 	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 72(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPAND        x10101010AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPADDW       Y4, Y1, Y1
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      192(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y4
 	VPSRLW       $0x02, Y2, Y7
 	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y4, Y4
 	VPBROADCASTD 24(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y4, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 88(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
-	VPADDD       64(CX), Y4, Y4
-	VMOVDQU      Y4, 64(CX)
+	VPADDD       64(CX), Y0, Y0
+	VMOVDQU      Y0, 64(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -8668,91 +14984,91 @@ tile5:
 	VPBROADCASTD (R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 64(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPSLLW       $0x02, Y2, Y5
 	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 72(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y4
+	VPAND        x10101010AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPAND        x10101010AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y4, Y4
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VMOVDQU      224(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y4
 	VPSRLW       $0x02, Y2, Y7
 	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y4, Y4
 	VPBROADCASTD 24(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y4, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 88(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
-	VPADDD       96(CX), Y4, Y4
-	VMOVDQU      Y4, 96(CX)
+	VPADDD       96(CX), Y0, Y0
+	VMOVDQU      Y0, 96(CX)
 	ADDQ         $+320, R8
 	JMP          tiled
 
@@ -8768,90 +15084,90 @@ tile3:
 	VPBROADCASTD (R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 64(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
 	VPSLLW       $0x01, Y2, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 4(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 68(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
 	VPAND        x04040404AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 72(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
 	VPSRLW       $0x02, Y2, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 80(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x03, Y2, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 20(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 84(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x04, Y2, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 88(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x05, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
-	VPADDD       64(CX), Y4, Y4
-	VMOVDQU      Y4, 64(CX)
+	VPADDD       64(CX), Y0, Y0
+	VMOVDQU      Y0, 64(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
 	VMOVDQU      160(R8), Y2
@@ -8861,89 +15177,89 @@ tile3:
 	VPBROADCASTD (R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 64(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
 	VPSLLW       $0x01, Y2, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 4(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 68(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
 	VPAND        x04040404AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 72(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VMOVDQU      96(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y4
+	VPAND        x04040404AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
 	VPSRLW       $0x02, Y2, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 80(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x03, Y2, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 20(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 84(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x04, Y2, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 88(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x05, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
-	VPADDD       96(CX), Y4, Y4
-	VMOVDQU      Y4, 96(CX)
+	VPADDD       96(CX), Y0, Y0
+	VMOVDQU      Y0, 96(CX)
 	ADDQ         $+192, R8
 	JMP          tiled
 
@@ -8959,99 +15275,99 @@ tile6:
 	VPBROADCASTD (R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 64(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y2
-	VPSLLW       $0x04, Y2, Y5
+	VMOVDQU      320(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
 	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
-	VPADDD       64(CX), Y4, Y4
-	VMOVDQU      Y4, 64(CX)
+	VPADDD       64(CX), Y0, Y0
+	VMOVDQU      Y0, 64(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -9061,95 +15377,95 @@ tile6:
 	VPBROADCASTD (R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 64(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y4, Y4
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      352(R8), Y2
-	VPSLLW       $0x04, Y2, Y5
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y4, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y4
+	VPSLLW       $0x04, Y4, Y5
 	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
-	VPOR         Y5, Y0, Y0
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y4, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y5
-	VPOR         Y5, Y0, Y0
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y5
+	VPOR         Y5, Y1, Y1
 	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        x30303030AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y4
+	VPADDW       Y4, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
-	VPADDD       96(CX), Y4, Y4
-	VMOVDQU      Y4, 96(CX)
+	VPADDD       96(CX), Y0, Y0
+	VMOVDQU      Y0, 96(CX)
 	ADDQ         $+384, R8
 	JMP          tiled
 
@@ -9160,138 +15476,138 @@ tile2:
 	VPBROADCASTD (R11), Y2
 	VPMADDUBSW   Y2, Y0, Y2
 	VPBROADCASTD 64(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y3, Y0, Y0
+	VPSRLW       $0x02, Y1, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
 	VPBROADCASTD 4(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 68(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSRLW       $0x04, Y1, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
 	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 72(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 76(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
 	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 80(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 20(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 84(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 24(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 88(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
-	VPADDD       64(CX), Y3, Y3
-	VMOVDQU      Y3, 64(CX)
+	VPADDD       64(CX), Y0, Y0
+	VMOVDQU      Y0, 64(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
 	VPBROADCASTD (R11), Y2
 	VPMADDUBSW   Y2, Y0, Y2
 	VPBROADCASTD 64(R11), Y3
-	VPMADDUBSW   Y3, Y0, Y3
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y3, Y0, Y0
+	VPSRLW       $0x02, Y1, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
 	VPBROADCASTD 4(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 68(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSRLW       $0x04, Y1, Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y3
 	VPBROADCASTD 8(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 72(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VMOVDQU      96(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
+	VPBROADCASTD 76(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y3
+	VPAND        x03030303AVX2<>+0(SB), Y3, Y1
 	VPBROADCASTD 16(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 80(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 20(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 84(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 24(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDUBSW   Y4, Y1, Y4
 	VPADDW       Y4, Y2, Y2
 	VPBROADCASTD 88(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPADDW       Y4, Y3, Y3
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y3, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPADDW       Y3, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y3
+	VPMADDUBSW   Y3, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
-	VPADDD       96(CX), Y3, Y3
-	VMOVDQU      Y3, 96(CX)
+	VPADDD       96(CX), Y0, Y0
+	VMOVDQU      Y0, 96(CX)
 	ADDQ         $+128, R8
 	JMP          tiled
 
@@ -9313,126 +15629,126 @@ tile7:
 	VPMADDUBSW   Y4, Y0, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPBROADCASTD 64(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPSLLW       $0x05, Y3, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x05, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPSLLW       $0x04, Y3, Y6
 	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x03, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y6, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y2
-	VPSLLW       $0x04, Y2, Y6
+	VMOVDQU      320(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
 	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPSLLW       $0x02, Y3, Y6
 	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y6, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
 	VPAND        x40404040AVX2<>+0(SB), Y3, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSRLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y6, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y4, Y4
 	VMOVDQU      Y4, (CX)
-	VPADDD       64(CX), Y5, Y5
-	VMOVDQU      Y5, 64(CX)
+	VPADDD       64(CX), Y0, Y0
+	VMOVDQU      Y0, 64(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -9447,122 +15763,122 @@ tile7:
 	VPMADDUBSW   Y4, Y0, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPBROADCASTD 64(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPSLLW       $0x05, Y3, Y5
+	VPAND        x40404040AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x05, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPSLLW       $0x04, Y3, Y6
 	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x03, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y6, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      352(R8), Y2
-	VPSLLW       $0x04, Y2, Y6
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
 	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPSLLW       $0x02, Y3, Y6
 	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y6, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
 	VPAND        x40404040AVX2<>+0(SB), Y3, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSRLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y6, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y5, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y4, Y4
 	VMOVDQU      Y4, 32(CX)
-	VPADDD       96(CX), Y5, Y5
-	VMOVDQU      Y5, 96(CX)
+	VPADDD       96(CX), Y0, Y0
+	VMOVDQU      Y0, 96(CX)
 	ADDQ         $+448, R8
 	JMP          tiled
 
@@ -9579,111 +15895,111 @@ tile8:
 	VPMADDUBSW   Y2, Y1, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
 	VPBROADCASTD 64(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPSIGNB      Y0, Y3, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      64(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 4(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 68(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      128(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 8(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 72(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      192(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 12(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 76(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8448(R8)
-	VMOVDQU      256(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      256(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 16(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 80(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      320(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 20(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 84(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8576(R8)
-	VMOVDQU      384(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      384(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 24(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 88(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8640(R8)
-	VMOVDQU      448(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      448(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 28(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 92(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
-	VPADDD       64(CX), Y3, Y3
-	VMOVDQU      Y3, 64(CX)
+	VPADDD       64(CX), Y0, Y0
+	VMOVDQU      Y0, 64(CX)
 	VMOVDQU      32(R8), Y0
 	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
 	VPABSB       Y0, Y1
@@ -9692,104 +16008,104 @@ tile8:
 	VPMADDUBSW   Y2, Y1, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
 	VPBROADCASTD 64(R11), Y3
-	VPSIGNB      Y0, Y3, Y3
-	VPMADDUBSW   Y3, Y1, Y3
-	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VMOVDQU      96(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y0, Y3, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 4(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 68(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VMOVDQU      160(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 8(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 72(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VMOVDQU      224(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 12(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 76(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VMOVDQU      288(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      288(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 16(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 80(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VMOVDQU      352(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 20(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 84(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VMOVDQU      416(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 24(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 88(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VMOVDQU      480(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y3
 	VPBROADCASTD 28(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
+	VPSIGNB      Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
 	VPBROADCASTD 92(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPSIGNB      Y1, Y4, Y1
+	VPMADDUBSW   Y1, Y3, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
-	VPADDD       96(CX), Y3, Y3
-	VMOVDQU      Y3, 96(CX)
+	VPADDD       96(CX), Y0, Y0
+	VMOVDQU      Y0, 96(CX)
 	ADDQ         $+512, R8
 
 tiled:
@@ -9815,27 +16131,29 @@ summed:
 	VCVTDQ2PS    96(CX), Y1
 	VFMADD213PS  96(AX), Y0, Y1
 	VMOVUPS      Y1, 96(AX)
-	ADDQ         $+128, CX
-	ADDQ         R10, DX
-	ADDQ         R10, BX
-	TESTQ        R9, R9
-	JNE          group
-	VMOVUPS      (AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      32(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 32(AX)
-	VMOVUPS      64(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 64(AX)
-	VMOVUPS      96(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 96(AX)
+
+next:
+	ADDQ      $+128, CX
+	ADDQ      R10, DX
+	ADDQ      R10, BX
+	TESTQ     R9, R9
+	JNE       group
+	VMOVUPS   (AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 32(AX)
+	VMOVUPS   64(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 64(AX)
+	VMOVUPS   96(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 96(AX)
 	VZEROUPPER
 	RET
 
@@ -9853,7 +16171,3695 @@ TEXT ·stripTiles3AVX2(SB), NOSPLIT, $0-64
 	IMUL3Q $0x12, SI, R10
 
 group:
-	MOVQ DX, R11
+	MOVQ    DX, R11
+	CMPQ    R9, $0x01
+	JEQ     tile
+	MOVBQZX (DI), R12
+	MOVBQZX 1(DI), R13
+	CMPL    R12, R13
+	JNE     tile
+	ADDQ    $0x02, DI
+	SUBQ    $0x02, R9
+	CMPL    R12, $0x04
+	JEQ     pair4
+	CMPL    R12, $0x05
+	JEQ     pair5
+	CMPL    R12, $0x03
+	JEQ     pair3
+	CMPL    R12, $0x06
+	JEQ     pair6
+	CMPL    R12, $0x02
+	JEQ     pair2
+	CMPL    R12, $0x07
+	JEQ     pair7
+	CMPL    R12, $0x00
+	JEQ     pair0
+	JMP     pair8
+
+pair4:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 132(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 140(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 148(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 160(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 36(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 100(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y6, Y6
+	VPBROADCASTD 164(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y4
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 104(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 168(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 44(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 108(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y6, Y6
+	VPBROADCASTD 172(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y4
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 52(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 116(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y6, Y6
+	VPBROADCASTD 180(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y4
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 120(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 184(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 60(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  128(AX), Y1, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 132(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 140(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 148(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      288(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 160(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 36(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 100(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y6, Y6
+	VPBROADCASTD 164(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VMOVDQU      352(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y4
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 104(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 168(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 44(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 108(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y6, Y6
+	VPBROADCASTD 172(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VMOVDQU      416(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y4
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 52(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 116(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y6, Y6
+	VPBROADCASTD 180(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VMOVDQU      480(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y4
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 120(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 184(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 60(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  160(AX), Y1, Y0
+	VMOVUPS      Y0, 160(AX)
+	ADDQ         $+512, R8
+	JMP          next
+
+pair5:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x01, Y2, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 84(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 148(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y5
+	VPSRLW       $0x02, Y2, Y9
+	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y5, Y5
+	VPBROADCASTD 24(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 88(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 152(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y8, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y5, Y5
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x03, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 100(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 164(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y2
+	VPSLLW       $0x02, Y5, Y9
+	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 40(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 104(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 168(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x01, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 44(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 108(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 172(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 112(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 116(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 180(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y2
+	VPSRLW       $0x02, Y5, Y9
+	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 56(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 120(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 184(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y5, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  128(AX), Y1, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x01, Y2, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 84(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 148(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VMOVDQU      224(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y5
+	VPSRLW       $0x02, Y2, Y9
+	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y5, Y5
+	VPBROADCASTD 24(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 88(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 152(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y8, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y5, Y5
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      608(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x03, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 100(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 164(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      416(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y2
+	VPSLLW       $0x02, Y5, Y9
+	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 40(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 104(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 168(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x01, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 44(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 108(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 172(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 112(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y5, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 116(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 180(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      544(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y2
+	VPSRLW       $0x02, Y5, Y9
+	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 56(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 120(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 184(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y5, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  160(AX), Y1, Y0
+	VMOVUPS      Y0, 160(AX)
+	ADDQ         $+640, R8
+	JMP          next
+
+pair3:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x02, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPSLLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
+	VPSRLW       $0x02, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x03, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y5
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x02, Y2, Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y8
+	VPSLLW       $0x01, Y5, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y8, Y8
+	VPBROADCASTD 36(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 100(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 164(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y8
+	VPADDW       Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y9
+	VPOR         Y9, Y8, Y8
+	VPBROADCASTD 40(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 104(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 168(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y8
+	VPADDW       Y8, Y1, Y1
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 44(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 108(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 172(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y2
+	VPSRLW       $0x02, Y5, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 48(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 112(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 176(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x02, Y8, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y5, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 52(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 116(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 180(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x04, Y5, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 56(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 120(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 184(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x06, Y8, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y5, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  128(AX), Y1, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      160(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x02, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPSLLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
+	VPSRLW       $0x02, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x03, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y5
+	VPSLLW       $0x02, Y5, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x02, Y2, Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y8
+	VPSLLW       $0x01, Y5, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y8, Y8
+	VPBROADCASTD 36(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 100(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 164(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y8
+	VPADDW       Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y9
+	VPOR         Y9, Y8, Y8
+	VPBROADCASTD 40(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 104(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 168(R11), Y9
+	VPMADDUBSW   Y9, Y8, Y8
+	VPADDW       Y8, Y1, Y1
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y5, Y8
+	VPAND        x04040404AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 44(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 108(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 172(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      288(R8), Y8
+	VPAND        x03030303AVX2<>+0(SB), Y8, Y2
+	VPSRLW       $0x02, Y5, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 48(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 112(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 176(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x02, Y8, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y5, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 52(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 116(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 180(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y8, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x04, Y5, Y9
+	VPAND        x04040404AVX2<>+0(SB), Y9, Y9
+	VPOR         Y9, Y2, Y2
+	VPBROADCASTD 56(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 120(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 184(R11), Y9
+	VPMADDUBSW   Y9, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x06, Y8, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y5, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  160(AX), Y1, Y0
+	VMOVUPS      Y0, 160(AX)
+	ADDQ         $+384, R8
+	JMP          next
+
+pair6:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 136(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y5, Y5
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 152(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 100(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 164(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 40(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 104(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 168(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 44(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 108(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 172(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 112(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 116(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 180(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 56(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 120(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 184(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  128(AX), Y1, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 136(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y5, Y5
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 152(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      672(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 100(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 164(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 40(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 104(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 168(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 44(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 108(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 172(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      736(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 48(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 112(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 116(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 180(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 56(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 120(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 184(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 60(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  160(AX), Y1, Y0
+	VMOVUPS      Y0, 160(AX)
+	ADDQ         $+768, R8
+	JMP          next
+
+pair2:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 140(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 160(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPSRLW       $0x02, Y4, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 100(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 164(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y7
+	VPADDW       Y7, Y1, Y1
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 104(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 168(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y7
+	VPADDW       Y7, Y1, Y1
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 44(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 108(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y6, Y6
+	VPBROADCASTD 172(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y4
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x02, Y7, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 116(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 180(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 120(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 184(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x06, Y7, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 60(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  128(AX), Y1, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 8(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 140(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 16(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 24(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
+	VPBROADCASTD 32(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPBROADCASTD 96(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 160(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPSRLW       $0x02, Y4, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPBROADCASTD 36(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 100(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 164(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y7
+	VPADDW       Y7, Y1, Y1
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y7
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 104(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 168(R11), Y8
+	VPMADDUBSW   Y8, Y7, Y7
+	VPADDW       Y7, Y1, Y1
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 44(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 108(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y6, Y6
+	VPBROADCASTD 172(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VMOVDQU      224(R8), Y7
+	VPAND        x03030303AVX2<>+0(SB), Y7, Y4
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x02, Y7, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 52(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 116(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 180(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 120(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 184(R11), Y8
+	VPMADDUBSW   Y8, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPSRLW       $0x06, Y7, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 60(R11), Y7
+	VPMADDUBSW   Y7, Y4, Y7
+	VPADDW       Y7, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 124(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPADDW       Y5, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 188(R11), Y5
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  160(AX), Y1, Y0
+	VMOVUPS      Y0, 160(AX)
+	ADDQ         $+256, R8
+	JMP          next
+
+pair7:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 128(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x05, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x04, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x02, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 144(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y6, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 148(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 152(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y6, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y3
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	PREFETCHT0   9024(R8)
+	VMOVDQU      832(R8), Y6
+	VPSLLW       $0x06, Y6, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 32(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 160(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x05, Y6, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 36(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 100(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 164(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 40(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 104(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 168(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y6, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 44(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 108(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 172(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8960(R8)
+	VMOVDQU      768(R8), Y3
+	VPSLLW       $0x04, Y3, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x02, Y6, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 48(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 112(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 176(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y6, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 52(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 116(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 180(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y7
+	VPOR         Y7, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 56(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 120(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 184(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y6, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 60(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 124(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 188(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  128(AX), Y1, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      416(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 128(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x05, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x04, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x02, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 144(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y6, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 148(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 152(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y6, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      736(R8), Y3
+	VPSLLW       $0x04, Y3, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VMOVDQU      864(R8), Y6
+	VPSLLW       $0x06, Y6, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 32(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 160(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x05, Y6, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 36(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 100(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 164(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 40(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 104(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 168(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y6, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 44(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 108(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 172(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      800(R8), Y3
+	VPSLLW       $0x04, Y3, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x02, Y6, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 48(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 112(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 176(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y6, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 52(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 116(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 180(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      672(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y7
+	VPOR         Y7, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 56(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 120(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 184(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y6, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 60(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 124(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 188(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  160(AX), Y1, Y0
+	VMOVUPS      Y0, 160(AX)
+	ADDQ         $+896, R8
+	JMP          next
+
+pair0:
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    (CX), Y1
+	VFMADD213PS  (AX), Y0, Y1
+	VMOVUPS      Y1, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    64(CX), Y1
+	VFMADD213PS  64(AX), Y0, Y1
+	VMOVUPS      Y1, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y0
+	VCVTDQ2PS    128(CX), Y1
+	VFMADD213PS  128(AX), Y0, Y1
+	VMOVUPS      Y1, 128(AX)
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    32(CX), Y1
+	VFMADD213PS  32(AX), Y0, Y1
+	VMOVUPS      Y1, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    96(CX), Y1
+	VFMADD213PS  96(AX), Y0, Y1
+	VMOVUPS      Y1, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y0
+	VCVTDQ2PS    160(CX), Y1
+	VFMADD213PS  160(AX), Y0, Y1
+	VMOVUPS      Y1, 160(AX)
+	JMP          next
+
+pair8:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPSIGNB      Y0, Y4, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 4(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 8(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 12(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 16(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 20(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 24(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 28(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 92(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 156(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 32(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 96(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 160(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 36(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 100(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 164(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 40(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 104(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 168(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 44(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 108(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 172(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8960(R8)
+	VMOVDQU      768(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 48(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 112(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 176(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9024(R8)
+	VMOVDQU      832(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 52(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 116(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 180(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9088(R8)
+	VMOVDQU      896(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 56(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 120(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 184(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9152(R8)
+	VMOVDQU      960(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 60(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 124(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 188(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  128(AX), Y1, Y0
+	VMOVUPS      Y0, 128(AX)
+	VMOVDQU      32(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPSIGNB      Y0, Y4, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 4(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 8(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 72(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 136(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 12(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      288(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 16(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 80(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 144(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 20(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 24(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 88(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 152(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 28(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 92(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 156(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 32(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 96(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 160(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 36(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 100(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 164(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      672(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 40(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 104(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 168(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      736(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 44(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 108(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 172(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      800(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 48(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 112(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 176(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      864(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 52(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 116(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 180(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      928(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 56(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 120(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 184(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      992(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
+	VPBROADCASTD 60(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 124(R11), Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 188(R11), Y5
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  160(AX), Y1, Y0
+	VMOVUPS      Y0, 160(AX)
+	ADDQ         $+1024, R8
+	JMP          next
 
 tile:
 	MOVBQZX (DI), R12
@@ -9883,96 +19889,96 @@ tile4:
 	VPBROADCASTD 64(R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 128(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 132(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 72(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 136(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 140(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 80(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 144(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 148(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      192(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 88(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 152(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
 	VPADDD       64(CX), Y3, Y3
 	VMOVDQU      Y3, 64(CX)
-	VPADDD       128(CX), Y4, Y4
-	VMOVDQU      Y4, 128(CX)
+	VPADDD       128(CX), Y0, Y0
+	VMOVDQU      Y0, 128(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VPBROADCASTD (R11), Y2
@@ -9980,93 +19986,93 @@ tile4:
 	VPBROADCASTD 64(R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 128(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 68(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 132(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 72(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 136(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 140(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 80(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 144(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 84(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 148(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y4
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y4, Y1
 	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 88(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 152(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	VPADDD       96(CX), Y3, Y3
 	VMOVDQU      Y3, 96(CX)
-	VPADDD       160(CX), Y4, Y4
-	VMOVDQU      Y4, 160(CX)
+	VPADDD       160(CX), Y0, Y0
+	VMOVDQU      Y0, 160(CX)
 	ADDQ         $+256, R8
 	JMP          tiled
 
@@ -10084,119 +20090,119 @@ tile5:
 	VPBROADCASTD 64(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 128(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPSLLW       $0x02, Y2, Y6
 	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 136(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPAND        x10101010AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPBROADCASTD 80(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 144(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x01, Y2, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 84(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 148(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y5
+	VPADDW       Y5, Y1, Y1
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      192(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y5
 	VPSRLW       $0x02, Y2, Y9
 	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
-	VPOR         Y9, Y0, Y0
+	VPOR         Y9, Y5, Y5
 	VPBROADCASTD 24(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y5, Y9
 	VPADDW       Y9, Y6, Y6
 	VPBROADCASTD 88(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y5, Y9
 	VPADDW       Y9, Y7, Y7
 	VPBROADCASTD 152(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
-	VPADDW       Y9, Y8, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y8, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y5, Y5
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y6, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
 	VPADDD       64(CX), Y4, Y4
 	VMOVDQU      Y4, 64(CX)
-	VPADDD       128(CX), Y5, Y5
-	VMOVDQU      Y5, 128(CX)
+	VPADDD       128(CX), Y0, Y0
+	VMOVDQU      Y0, 128(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -10208,116 +20214,116 @@ tile5:
 	VPBROADCASTD 64(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 128(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPSLLW       $0x02, Y2, Y6
 	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 136(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y5
+	VPAND        x10101010AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPAND        x10101010AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPBROADCASTD 80(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 144(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x01, Y2, Y8
+	VPAND        x10101010AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y5, Y5
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPADDW       Y8, Y6, Y6
+	VPBROADCASTD 84(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPADDW       Y8, Y7, Y7
+	VPBROADCASTD 148(R11), Y8
+	VPMADDUBSW   Y8, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VMOVDQU      224(R8), Y8
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y8, Y5
 	VPSRLW       $0x02, Y2, Y9
 	VPAND        x10101010AVX2<>+0(SB), Y9, Y9
-	VPOR         Y9, Y0, Y0
+	VPOR         Y9, Y5, Y5
 	VPBROADCASTD 24(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y5, Y9
 	VPADDW       Y9, Y6, Y6
 	VPBROADCASTD 88(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y5, Y9
 	VPADDW       Y9, Y7, Y7
 	VPBROADCASTD 152(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
-	VPADDW       Y9, Y8, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y8, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y5, Y5
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y6, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	VPADDD       96(CX), Y4, Y4
 	VMOVDQU      Y4, 96(CX)
-	VPADDD       160(CX), Y5, Y5
-	VMOVDQU      Y5, 160(CX)
+	VPADDD       160(CX), Y0, Y0
+	VMOVDQU      Y0, 160(CX)
 	ADDQ         $+320, R8
 	JMP          tiled
 
@@ -10335,114 +20341,114 @@ tile3:
 	VPBROADCASTD 64(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 128(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x02, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
 	VPSLLW       $0x01, Y2, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y5, Y5
 	VPBROADCASTD 4(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 68(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 132(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y5, Y5
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 136(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
 	VPSRLW       $0x02, Y2, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 144(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x03, Y2, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 20(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 84(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 148(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x04, Y2, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 152(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x05, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
 	VPADDD       64(CX), Y4, Y4
 	VMOVDQU      Y4, 64(CX)
-	VPADDD       128(CX), Y5, Y5
-	VMOVDQU      Y5, 128(CX)
+	VPADDD       128(CX), Y0, Y0
+	VMOVDQU      Y0, 128(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
 	VMOVDQU      160(R8), Y2
@@ -10454,113 +20460,113 @@ tile3:
 	VPBROADCASTD 64(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 128(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x02, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
 	VPSLLW       $0x01, Y2, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y5, Y5
 	VPBROADCASTD 4(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 68(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 132(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
 	VPAND        x04040404AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y5, Y5
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 136(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VMOVDQU      96(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y5
+	VPAND        x04040404AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
 	VPSRLW       $0x02, Y2, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 144(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x03, Y2, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 20(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 84(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 148(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x04, Y2, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 152(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x05, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	VPADDD       96(CX), Y4, Y4
 	VMOVDQU      Y4, 96(CX)
-	VPADDD       160(CX), Y5, Y5
-	VMOVDQU      Y5, 160(CX)
+	VPADDD       160(CX), Y0, Y0
+	VMOVDQU      Y0, 160(CX)
 	ADDQ         $+192, R8
 	JMP          tiled
 
@@ -10578,126 +20584,126 @@ tile6:
 	VPBROADCASTD 64(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 128(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPBROADCASTD 72(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 136(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y5, Y5
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y6, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y2
-	VPSLLW       $0x04, Y2, Y6
+	VMOVDQU      320(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
 	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPBROADCASTD 80(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 144(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPBROADCASTD 88(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 152(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
 	VPADDD       64(CX), Y4, Y4
 	VMOVDQU      Y4, 64(CX)
-	VPADDD       128(CX), Y5, Y5
-	VMOVDQU      Y5, 128(CX)
+	VPADDD       128(CX), Y0, Y0
+	VMOVDQU      Y0, 128(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -10709,122 +20715,122 @@ tile6:
 	VPBROADCASTD 64(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 128(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPBROADCASTD 72(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 136(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y5, Y5
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y6, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y5, Y5
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      352(R8), Y2
-	VPSLLW       $0x04, Y2, Y6
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y5, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y5
+	VPSLLW       $0x04, Y5, Y6
 	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPBROADCASTD 80(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 144(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y5, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y2, Y2
+	VPBROADCASTD 20(R11), Y8
+	VPMADDUBSW   Y8, Y2, Y8
+	VPADDW       Y8, Y6, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y5, Y5
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y6
-	VPOR         Y6, Y0, Y0
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y6
+	VPOR         Y6, Y1, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPBROADCASTD 88(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 152(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y8, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        x30303030AVX2<>+0(SB), Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y6, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y5
+	VPADDW       Y5, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	VPADDD       96(CX), Y4, Y4
 	VMOVDQU      Y4, 96(CX)
-	VPADDD       160(CX), Y5, Y5
-	VMOVDQU      Y5, 160(CX)
+	VPADDD       160(CX), Y0, Y0
+	VMOVDQU      Y0, 160(CX)
 	ADDQ         $+384, R8
 	JMP          tiled
 
@@ -10837,94 +20843,94 @@ tile2:
 	VPBROADCASTD 64(R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 128(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
 	VPBROADCASTD 4(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 68(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 132(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 72(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 136(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 140(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 80(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 144(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 20(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 84(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 148(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 88(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 152(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
 	VPADDD       64(CX), Y3, Y3
 	VMOVDQU      Y3, 64(CX)
-	VPADDD       128(CX), Y4, Y4
-	VMOVDQU      Y4, 128(CX)
+	VPADDD       128(CX), Y0, Y0
+	VMOVDQU      Y0, 128(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
 	VPBROADCASTD (R11), Y2
@@ -10932,93 +20938,93 @@ tile2:
 	VPBROADCASTD 64(R11), Y3
 	VPMADDUBSW   Y3, Y0, Y3
 	VPBROADCASTD 128(R11), Y4
-	VPMADDUBSW   Y4, Y0, Y4
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y4, Y0, Y0
+	VPSRLW       $0x02, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
 	VPBROADCASTD 4(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 68(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 132(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x04, Y1, Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y4
 	VPBROADCASTD 8(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 72(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 136(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VMOVDQU      96(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
+	VPBROADCASTD 76(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
+	VPBROADCASTD 140(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y4
+	VPAND        x03030303AVX2<>+0(SB), Y4, Y1
 	VPBROADCASTD 16(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 80(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 144(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 20(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 84(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 148(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 24(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y2, Y2
 	VPBROADCASTD 88(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDUBSW   Y5, Y1, Y5
 	VPADDW       Y5, Y3, Y3
 	VPBROADCASTD 152(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPADDW       Y5, Y4, Y4
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y4, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 92(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPADDW       Y4, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y4
+	VPMADDUBSW   Y4, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	VPADDD       96(CX), Y3, Y3
 	VMOVDQU      Y3, 96(CX)
-	VPADDD       160(CX), Y4, Y4
-	VMOVDQU      Y4, 160(CX)
+	VPADDD       160(CX), Y0, Y0
+	VMOVDQU      Y0, 160(CX)
 	ADDQ         $+128, R8
 	JMP          tiled
 
@@ -11043,156 +21049,156 @@ tile7:
 	VPMADDUBSW   Y5, Y0, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPBROADCASTD 128(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x05, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x05, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPSLLW       $0x04, Y3, Y7
 	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 8(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
 	VPBROADCASTD 72(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
 	VPBROADCASTD 136(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x03, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y7, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y2
-	VPSLLW       $0x04, Y2, Y7
+	VMOVDQU      320(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
 	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPSLLW       $0x02, Y3, Y7
 	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 16(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
 	VPBROADCASTD 80(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
 	VPBROADCASTD 144(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y7, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y6, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 148(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
 	VPAND        x40404040AVX2<>+0(SB), Y3, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 24(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
 	VPBROADCASTD 88(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
 	VPBROADCASTD 152(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSRLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y7, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y6, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y4, Y4
 	VMOVDQU      Y4, (CX)
 	VPADDD       64(CX), Y5, Y5
 	VMOVDQU      Y5, 64(CX)
-	VPADDD       128(CX), Y6, Y6
-	VMOVDQU      Y6, 128(CX)
+	VPADDD       128(CX), Y0, Y0
+	VMOVDQU      Y0, 128(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -11210,152 +21216,152 @@ tile7:
 	VPMADDUBSW   Y5, Y0, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPBROADCASTD 128(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPSLLW       $0x05, Y3, Y6
+	VPAND        x40404040AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x05, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPSLLW       $0x04, Y3, Y7
 	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 8(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
 	VPBROADCASTD 72(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
 	VPBROADCASTD 136(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x03, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y7, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      352(R8), Y2
-	VPSLLW       $0x04, Y2, Y7
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
 	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPSLLW       $0x02, Y3, Y7
 	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 16(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
 	VPBROADCASTD 80(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
 	VPBROADCASTD 144(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y7, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y6, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 148(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
 	VPAND        x40404040AVX2<>+0(SB), Y3, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 24(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
 	VPBROADCASTD 88(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
 	VPBROADCASTD 152(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSRLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y7, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y6, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y4, Y4
 	VMOVDQU      Y4, 32(CX)
 	VPADDD       96(CX), Y5, Y5
 	VMOVDQU      Y5, 96(CX)
-	VPADDD       160(CX), Y6, Y6
-	VMOVDQU      Y6, 160(CX)
+	VPADDD       160(CX), Y0, Y0
+	VMOVDQU      Y0, 160(CX)
 	ADDQ         $+448, R8
 	JMP          tiled
 
@@ -11376,148 +21382,148 @@ tile8:
 	VPMADDUBSW   Y3, Y1, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
 	VPBROADCASTD 128(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPSIGNB      Y0, Y4, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      64(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 4(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 68(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 132(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      128(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 8(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 72(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 136(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      192(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 12(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 76(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 140(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8448(R8)
-	VMOVDQU      256(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      256(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 16(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 80(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 144(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      320(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 20(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 84(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 148(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8576(R8)
-	VMOVDQU      384(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      384(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 24(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 88(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 152(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8640(R8)
-	VMOVDQU      448(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      448(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 28(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 92(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 156(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
 	VPADDD       64(CX), Y3, Y3
 	VMOVDQU      Y3, 64(CX)
-	VPADDD       128(CX), Y4, Y4
-	VMOVDQU      Y4, 128(CX)
+	VPADDD       128(CX), Y0, Y0
+	VMOVDQU      Y0, 128(CX)
 	VMOVDQU      32(R8), Y0
 	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
 	VPABSB       Y0, Y1
@@ -11530,141 +21536,141 @@ tile8:
 	VPMADDUBSW   Y3, Y1, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
 	VPBROADCASTD 128(R11), Y4
-	VPSIGNB      Y0, Y4, Y4
-	VPMADDUBSW   Y4, Y1, Y4
-	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VMOVDQU      96(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y0, Y4, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 4(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 68(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 132(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      160(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 8(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 72(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 136(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      224(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 12(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 76(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 140(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      288(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      288(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 16(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 80(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 144(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      352(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 20(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 84(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 148(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      416(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 24(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 88(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 152(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      480(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y4
 	VPBROADCASTD 28(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPBROADCASTD 92(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
+	VPSIGNB      Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPBROADCASTD 156(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPADDD       Y5, Y4, Y4
+	VPSIGNB      Y1, Y5, Y1
+	VPMADDUBSW   Y1, Y4, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	VPADDD       96(CX), Y3, Y3
 	VMOVDQU      Y3, 96(CX)
-	VPADDD       160(CX), Y4, Y4
-	VMOVDQU      Y4, 160(CX)
+	VPADDD       160(CX), Y0, Y0
+	VMOVDQU      Y0, 160(CX)
 	ADDQ         $+512, R8
 
 tiled:
@@ -11697,35 +21703,37 @@ summed:
 	VCVTDQ2PS    160(CX), Y1
 	VFMADD213PS  160(AX), Y0, Y1
 	VMOVUPS      Y1, 160(AX)
-	ADDQ         $+192, CX
-	ADDQ         R10, DX
-	ADDQ         R10, BX
-	TESTQ        R9, R9
-	JNE          group
-	VMOVUPS      (AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      32(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 32(AX)
-	VMOVUPS      64(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 64(AX)
-	VMOVUPS      96(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 96(AX)
-	VMOVUPS      128(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 128(AX)
-	VMOVUPS      160(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(AX)
+
+next:
+	ADDQ      $+192, CX
+	ADDQ      R10, DX
+	ADDQ      R10, BX
+	TESTQ     R9, R9
+	JNE       group
+	VMOVUPS   (AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 32(AX)
+	VMOVUPS   64(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 64(AX)
+	VMOVUPS   96(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 96(AX)
+	VMOVUPS   128(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 128(AX)
+	VMOVUPS   160(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 160(AX)
 	VZEROUPPER
 	RET
 
@@ -11743,7 +21751,4563 @@ TEXT ·stripTiles4AVX2(SB), NOSPLIT, $0-64
 	IMUL3Q $0x12, SI, R10
 
 group:
-	MOVQ DX, R11
+	MOVQ    DX, R11
+	CMPQ    R9, $0x01
+	JEQ     tile
+	MOVBQZX (DI), R12
+	MOVBQZX 1(DI), R13
+	CMPL    R12, R13
+	JNE     tile
+	ADDQ    $0x02, DI
+	SUBQ    $0x02, R9
+	CMPL    R12, $0x04
+	JEQ     pair4
+	CMPL    R12, $0x05
+	JEQ     pair5
+	CMPL    R12, $0x03
+	JEQ     pair3
+	CMPL    R12, $0x06
+	JEQ     pair6
+	CMPL    R12, $0x02
+	JEQ     pair2
+	CMPL    R12, $0x07
+	JEQ     pair7
+	CMPL    R12, $0x00
+	JEQ     pair0
+	JMP     pair8
+
+pair4:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 196(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 204(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 212(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 220(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 224(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 36(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 100(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 164(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y8, Y8
+	VPBROADCASTD 228(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y5
+	VPBROADCASTD 40(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 104(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 168(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 232(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y9, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 44(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 108(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 172(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y8, Y8
+	VPBROADCASTD 236(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y5
+	VPBROADCASTD 48(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 112(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 176(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 240(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y9, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 52(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 116(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 180(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y8, Y8
+	VPBROADCASTD 244(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y5
+	VPBROADCASTD 56(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 120(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 184(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 248(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y9, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 60(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  128(AX), Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       192(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  192(AX), Y1, Y0
+	VMOVUPS      Y0, 192(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 196(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 204(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 212(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 220(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      288(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 224(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y1
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 36(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 100(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 164(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y8, Y8
+	VPBROADCASTD 228(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VMOVDQU      352(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y5
+	VPBROADCASTD 40(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 104(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 168(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 232(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y9, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 44(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 108(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 172(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y8, Y8
+	VPBROADCASTD 236(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VMOVDQU      416(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y5
+	VPBROADCASTD 48(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 112(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 176(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 240(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y9, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 52(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 116(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 180(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y8, Y8
+	VPBROADCASTD 244(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VMOVDQU      480(R8), Y9
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y9, Y5
+	VPBROADCASTD 56(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 120(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 184(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 248(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y9, Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 60(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  160(AX), Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       224(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  224(AX), Y1, Y0
+	VMOVUPS      Y0, 224(AX)
+	ADDQ         $+512, R8
+	JMP          next
+
+pair5:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
+	VPSLLW       $0x02, Y2, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 200(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 204(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 144(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 208(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x01, Y2, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 20(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 84(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 148(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 212(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y10
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y10, Y6
+	VPSRLW       $0x02, Y2, Y11
+	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y6, Y6
+	VPBROADCASTD 24(R11), Y11
+	VPMADDUBSW   Y11, Y6, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 88(R11), Y11
+	VPMADDUBSW   Y11, Y6, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 152(R11), Y11
+	VPMADDUBSW   Y11, Y6, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 216(R11), Y11
+	VPMADDUBSW   Y11, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPSRLW       $0x04, Y10, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y6, Y6
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 32(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 96(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 160(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 224(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x03, Y6, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 36(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 100(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 164(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 228(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y10
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y10, Y2
+	VPSLLW       $0x02, Y6, Y11
+	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 40(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 104(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 168(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 232(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y10, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x01, Y6, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 44(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 108(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 172(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 236(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 48(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 176(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 240(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y6, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 52(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 116(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 180(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 244(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y10
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y10, Y2
+	VPSRLW       $0x02, Y6, Y11
+	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 56(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 120(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 184(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 248(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y10, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y6, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  128(AX), Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       192(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  192(AX), Y1, Y0
+	VMOVUPS      Y0, 192(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x10101010AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
+	VPSLLW       $0x02, Y2, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 200(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 76(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 204(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 144(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 208(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x01, Y2, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 20(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 84(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 148(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 212(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VMOVDQU      224(R8), Y10
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y10, Y6
+	VPSRLW       $0x02, Y2, Y11
+	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y6, Y6
+	VPBROADCASTD 24(R11), Y11
+	VPMADDUBSW   Y11, Y6, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 88(R11), Y11
+	VPMADDUBSW   Y11, Y6, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 152(R11), Y11
+	VPMADDUBSW   Y11, Y6, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 216(R11), Y11
+	VPMADDUBSW   Y11, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPSRLW       $0x04, Y10, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y6, Y6
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      608(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 32(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 96(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 160(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 224(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x03, Y6, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 36(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 100(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 164(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 228(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      416(R8), Y10
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y10, Y2
+	VPSLLW       $0x02, Y6, Y11
+	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 40(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 104(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 168(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 232(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y10, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x01, Y6, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 44(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 108(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 172(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 236(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 48(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 176(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 240(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y6, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 52(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 116(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 180(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 244(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      544(R8), Y10
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y10, Y2
+	VPSRLW       $0x02, Y6, Y11
+	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 56(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 120(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 184(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 248(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y10, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y6, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  160(AX), Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       224(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  224(AX), Y1, Y0
+	VMOVUPS      Y0, 224(AX)
+	ADDQ         $+640, R8
+	JMP          next
+
+pair3:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x02, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x01, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 4(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 68(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 132(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 196(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 200(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 76(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 140(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 204(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y1
+	VPSRLW       $0x02, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 144(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 208(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x03, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 20(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 84(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 148(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 212(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 152(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 216(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y6
+	VPSLLW       $0x02, Y6, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 32(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 96(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 160(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 224(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x02, Y2, Y10
+	VPAND        x03030303AVX2<>+0(SB), Y10, Y10
+	VPSLLW       $0x01, Y6, Y11
+	VPAND        x04040404AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y10, Y10
+	VPBROADCASTD 36(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 100(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 164(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 228(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y10
+	VPADDW       Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y10
+	VPAND        x03030303AVX2<>+0(SB), Y10, Y10
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y11
+	VPOR         Y11, Y10, Y10
+	VPBROADCASTD 40(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 104(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 168(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 232(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y10
+	VPADDW       Y10, Y1, Y1
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y6, Y10
+	VPAND        x04040404AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 44(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 108(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 172(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 236(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y10
+	VPAND        x03030303AVX2<>+0(SB), Y10, Y2
+	VPSRLW       $0x02, Y6, Y11
+	VPAND        x04040404AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 48(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 112(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 176(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 240(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x02, Y10, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y6, Y11
+	VPAND        x04040404AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 52(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 116(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 180(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 244(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y10, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x04, Y6, Y11
+	VPAND        x04040404AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 56(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 120(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 184(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 248(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x06, Y10, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y6, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  128(AX), Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       192(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  192(AX), Y1, Y0
+	VMOVUPS      Y0, 192(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      160(R8), Y2
+	VPSLLW       $0x02, Y2, Y3
+	VPAND        x04040404AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x02, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPSLLW       $0x01, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 4(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 68(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 132(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 196(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 72(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 136(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 200(R11), Y7
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 76(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 140(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 204(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y1
+	VPSRLW       $0x02, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 80(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 144(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 208(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x03, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 20(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 84(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 148(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 212(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x04, Y2, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y3, Y3
+	VPBROADCASTD 88(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y4, Y4
+	VPBROADCASTD 152(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPADDW       Y7, Y5, Y5
+	VPBROADCASTD 216(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y6
+	VPSLLW       $0x02, Y6, Y7
+	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 32(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 96(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 160(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 224(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x02, Y2, Y10
+	VPAND        x03030303AVX2<>+0(SB), Y10, Y10
+	VPSLLW       $0x01, Y6, Y11
+	VPAND        x04040404AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y10, Y10
+	VPBROADCASTD 36(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 100(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 164(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 228(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y10
+	VPADDW       Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y10
+	VPAND        x03030303AVX2<>+0(SB), Y10, Y10
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y11
+	VPOR         Y11, Y10, Y10
+	VPBROADCASTD 40(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 104(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 168(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 232(R11), Y11
+	VPMADDUBSW   Y11, Y10, Y10
+	VPADDW       Y10, Y1, Y1
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x01, Y6, Y10
+	VPAND        x04040404AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 44(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 108(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 172(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 236(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VMOVDQU      288(R8), Y10
+	VPAND        x03030303AVX2<>+0(SB), Y10, Y2
+	VPSRLW       $0x02, Y6, Y11
+	VPAND        x04040404AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 48(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 112(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 176(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 240(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x02, Y10, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x03, Y6, Y11
+	VPAND        x04040404AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 52(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 116(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 180(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 244(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x04, Y10, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x04, Y6, Y11
+	VPAND        x04040404AVX2<>+0(SB), Y11, Y11
+	VPOR         Y11, Y2, Y2
+	VPBROADCASTD 56(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y7, Y7
+	VPBROADCASTD 120(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y8, Y8
+	VPBROADCASTD 184(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y11
+	VPADDW       Y11, Y9, Y9
+	VPBROADCASTD 248(R11), Y11
+	VPMADDUBSW   Y11, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPSRLW       $0x06, Y10, Y2
+	VPAND        x03030303AVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x05, Y6, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  160(AX), Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       224(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  224(AX), Y1, Y0
+	VMOVUPS      Y0, 224(AX)
+	ADDQ         $+384, R8
+	JMP          next
+
+pair6:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 72(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 136(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 200(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y6, Y6
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 204(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 144(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 208(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y6, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 20(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 84(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 148(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 212(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 88(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 152(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 216(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 28(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 92(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 156(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 220(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 32(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 96(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 160(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 224(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y6, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 36(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 100(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 164(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 228(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 40(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 104(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 168(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 232(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 108(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 172(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 236(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 48(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 176(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 240(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y6, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 52(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 116(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 180(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 244(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 56(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 120(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 184(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 248(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  128(AX), Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       192(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  192(AX), Y1, Y0
+	VMOVUPS      Y0, 192(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPBROADCASTD (R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 64(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 128(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPBROADCASTD 192(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 8(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 72(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 136(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 200(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y6, Y6
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 204(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 16(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 144(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 208(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y6, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 20(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 84(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 148(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 212(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 24(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 88(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 152(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 216(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 28(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 92(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 156(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 220(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      672(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 32(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 96(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 160(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 224(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y6, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 36(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 100(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 164(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 228(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 40(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 104(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 168(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 232(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 44(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 108(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 172(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 236(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      736(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 48(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 176(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 240(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y6, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 52(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 116(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 180(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 244(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 56(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 120(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 184(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y9
+	VPBROADCASTD 248(R11), Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 60(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
+	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  160(AX), Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       224(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  224(AX), Y1, Y0
+	VMOVUPS      Y0, 224(AX)
+	ADDQ         $+768, R8
+	JMP          next
+
+pair2:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x02, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 204(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 212(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 220(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 224(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y1
+	VPSRLW       $0x02, Y5, Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y9
+	VPBROADCASTD 36(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 100(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 164(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 228(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y9
+	VPADDW       Y9, Y1, Y1
+	VPSRLW       $0x04, Y5, Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y9
+	VPBROADCASTD 40(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 104(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 168(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 232(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y9
+	VPADDW       Y9, Y1, Y1
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 44(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 108(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 172(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y8, Y8
+	VPBROADCASTD 236(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y5
+	VPBROADCASTD 48(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 112(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 176(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 240(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x02, Y9, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 52(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 116(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 180(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 244(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y9, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 56(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 120(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 184(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 248(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x06, Y9, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 60(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  128(AX), Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       192(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  192(AX), Y1, Y0
+	VMOVUPS      Y0, 192(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD (R11), Y2
+	VPMADDUBSW   Y2, Y0, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPMADDUBSW   Y3, Y0, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x02, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 204(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 16(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 84(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 148(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 212(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 24(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 220(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
+	VPBROADCASTD 32(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPBROADCASTD 96(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPBROADCASTD 224(R11), Y9
+	VPMADDUBSW   Y9, Y1, Y1
+	VPSRLW       $0x02, Y5, Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y9
+	VPBROADCASTD 36(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 100(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 164(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 228(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y9
+	VPADDW       Y9, Y1, Y1
+	VPSRLW       $0x04, Y5, Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y9
+	VPBROADCASTD 40(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 104(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 168(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 232(R11), Y10
+	VPMADDUBSW   Y10, Y9, Y9
+	VPADDW       Y9, Y1, Y1
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 44(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPBROADCASTD 108(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y7, Y7
+	VPBROADCASTD 172(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y8, Y8
+	VPBROADCASTD 236(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VMOVDQU      224(R8), Y9
+	VPAND        x03030303AVX2<>+0(SB), Y9, Y5
+	VPBROADCASTD 48(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 112(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 176(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 240(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x02, Y9, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 52(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 116(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 180(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 244(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x04, Y9, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 56(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y6, Y6
+	VPBROADCASTD 120(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 184(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 248(R11), Y10
+	VPMADDUBSW   Y10, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPSRLW       $0x06, Y9, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 60(R11), Y9
+	VPMADDUBSW   Y9, Y5, Y9
+	VPADDW       Y9, Y6, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 124(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y7, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 188(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y6, Y8, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 252(R11), Y6
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  160(AX), Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       224(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  224(AX), Y1, Y0
+	VMOVUPS      Y0, 224(AX)
+	ADDQ         $+256, R8
+	JMP          next
+
+pair7:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 128(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 192(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x05, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 4(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 68(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 132(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPBROADCASTD 196(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x04, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 72(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 136(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 200(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y7, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 204(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x02, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 208(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y7, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 148(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 212(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 24(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 88(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 152(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 216(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y7, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y3
+	VPSLLW       $0x04, Y3, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	PREFETCHT0   9024(R8)
+	VMOVDQU      832(R8), Y7
+	VPSLLW       $0x06, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 32(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 96(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 224(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x05, Y7, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 36(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 100(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 164(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 228(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 104(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 168(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 232(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y7, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 44(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 108(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 172(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 236(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	PREFETCHT0   8960(R8)
+	VMOVDQU      768(R8), Y3
+	VPSLLW       $0x04, Y3, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x02, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 240(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y7, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 52(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 116(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 180(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 244(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y8
+	VPOR         Y8, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 120(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 184(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 248(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y7, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 60(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 124(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 188(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 252(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y6, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  128(AX), Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       192(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  192(AX), Y1, Y0
+	VMOVUPS      Y0, 192(AX)
+	VMOVDQU      32(R8), Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      288(R8), Y2
+	VPSLLW       $0x04, Y2, Y3
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVDQU      416(R8), Y3
+	VPSLLW       $0x06, Y3, Y4
+	VPAND        x40404040AVX2<>+0(SB), Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VPBROADCASTD (R11), Y4
+	VPMADDUBSW   Y4, Y0, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(R11), Y5
+	VPMADDUBSW   Y5, Y0, Y5
+	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 128(R11), Y6
+	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 192(R11), Y7
+	VPMADDUBSW   Y7, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x05, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 4(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 68(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 132(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPBROADCASTD 196(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x04, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 8(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 72(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 136(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 200(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y7, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 204(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x02, Y3, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 16(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 80(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 144(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 208(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y7, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 148(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 212(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y3, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 24(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 88(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 152(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 216(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y7, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      736(R8), Y3
+	VPSLLW       $0x04, Y3, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VMOVDQU      864(R8), Y7
+	VPSLLW       $0x06, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 32(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 96(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 160(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 224(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x05, Y7, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 36(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 100(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 164(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 228(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x04, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 40(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 104(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 168(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 232(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y7, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 44(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 108(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 172(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 236(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      800(R8), Y3
+	VPSLLW       $0x04, Y3, Y8
+	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPSLLW       $0x02, Y7, Y8
+	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 48(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 112(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 176(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 240(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y7, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 52(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 116(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 180(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 244(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      672(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y3, Y8
+	VPOR         Y8, Y1, Y1
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y1, Y1
+	VPBROADCASTD 56(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 120(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	VPBROADCASTD 184(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y8
+	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 248(R11), Y8
+	VPMADDUBSW   Y8, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y3, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y7, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 60(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 124(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 188(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 252(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y5, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y6, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  160(AX), Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       224(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  224(AX), Y1, Y0
+	VMOVUPS      Y0, 224(AX)
+	ADDQ         $+896, R8
+	JMP          next
+
+pair0:
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    (CX), Y1
+	VFMADD213PS  (AX), Y0, Y1
+	VMOVUPS      Y1, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    64(CX), Y1
+	VFMADD213PS  64(AX), Y0, Y1
+	VMOVUPS      Y1, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y0
+	VCVTDQ2PS    128(CX), Y1
+	VFMADD213PS  128(AX), Y0, Y1
+	VMOVUPS      Y1, 128(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y0
+	VCVTDQ2PS    192(CX), Y1
+	VFMADD213PS  192(AX), Y0, Y1
+	VMOVUPS      Y1, 192(AX)
+	VBROADCASTSS (BX)(SI*1), Y0
+	VCVTDQ2PS    32(CX), Y1
+	VFMADD213PS  32(AX), Y0, Y1
+	VMOVUPS      Y1, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y0
+	VCVTDQ2PS    96(CX), Y1
+	VFMADD213PS  96(AX), Y0, Y1
+	VMOVUPS      Y1, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y0
+	VCVTDQ2PS    160(CX), Y1
+	VFMADD213PS  160(AX), Y0, Y1
+	VMOVUPS      Y1, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y0
+	VCVTDQ2PS    224(CX), Y1
+	VFMADD213PS  224(AX), Y0, Y1
+	VMOVUPS      Y1, 224(AX)
+	JMP          next
+
+pair8:
+	PREFETCHT0   8192(R8)
+	VMOVDQU      (R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPSIGNB      Y0, Y5, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	PREFETCHT0   8256(R8)
+	VMOVDQU      64(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 68(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 132(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 196(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8320(R8)
+	VMOVDQU      128(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8384(R8)
+	VMOVDQU      192(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 12(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 76(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 140(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 204(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8448(R8)
+	VMOVDQU      256(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 16(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8512(R8)
+	VMOVDQU      320(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 20(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 84(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 148(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 212(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8576(R8)
+	VMOVDQU      384(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 24(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8640(R8)
+	VMOVDQU      448(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 28(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 92(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 156(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 220(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8704(R8)
+	VMOVDQU      512(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 32(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 96(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 160(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 224(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8768(R8)
+	VMOVDQU      576(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 36(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 100(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 164(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 228(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8832(R8)
+	VMOVDQU      640(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 40(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 104(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 168(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 232(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8896(R8)
+	VMOVDQU      704(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 44(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 108(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 172(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 236(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   8960(R8)
+	VMOVDQU      768(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 48(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 112(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 176(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 240(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9024(R8)
+	VMOVDQU      832(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 52(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 116(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 180(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 244(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9088(R8)
+	VMOVDQU      896(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 56(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 120(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 184(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 248(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	PREFETCHT0   9152(R8)
+	VMOVDQU      960(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 60(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 124(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 188(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 252(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       (CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (AX), Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       64(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  64(AX), Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       128(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  128(AX), Y1, Y2
+	VMOVUPS      Y2, 128(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       192(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  192(AX), Y1, Y0
+	VMOVUPS      Y0, 192(AX)
+	VMOVDQU      32(R8), Y0
+	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
+	VPABSB       Y0, Y1
+	VPBROADCASTD (R11), Y2
+	VPSIGNB      Y0, Y2, Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(R11), Y3
+	VPSIGNB      Y0, Y3, Y3
+	VPMADDUBSW   Y3, Y1, Y3
+	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
+	VPBROADCASTD 128(R11), Y4
+	VPSIGNB      Y0, Y4, Y4
+	VPMADDUBSW   Y4, Y1, Y4
+	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
+	VPBROADCASTD 192(R11), Y5
+	VPSIGNB      Y0, Y5, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 4(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 68(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 132(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 196(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 8(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 72(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 136(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 200(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 12(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 76(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 140(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 204(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      288(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 16(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 80(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 144(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 208(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 20(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 84(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 148(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 212(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 24(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 88(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 152(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 216(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 28(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 92(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 156(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 220(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      544(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 32(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 96(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 160(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 224(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      608(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 36(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 100(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 164(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 228(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      672(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 40(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 104(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 168(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 232(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      736(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 44(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 108(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 172(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 236(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      800(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 48(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 112(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 176(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 240(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      864(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 52(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 116(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 180(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 244(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      928(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 56(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 120(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 184(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 248(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      992(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
+	VPBROADCASTD 60(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPBROADCASTD 124(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 188(R11), Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPBROADCASTD 252(R11), Y6
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y1
+	VPADDD       32(CX), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  32(AX), Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VBROADCASTSS 4(BX)(SI*1), Y1
+	VPADDD       96(CX), Y3, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  96(AX), Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	VBROADCASTSS 8(BX)(SI*1), Y1
+	VPADDD       160(CX), Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  160(AX), Y1, Y2
+	VMOVUPS      Y2, 160(AX)
+	VBROADCASTSS 12(BX)(SI*1), Y1
+	VPADDD       224(CX), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  224(AX), Y1, Y0
+	VMOVUPS      Y0, 224(AX)
+	ADDQ         $+1024, R8
+	JMP          next
 
 tile:
 	MOVBQZX (DI), R12
@@ -11775,120 +26339,120 @@ tile4:
 	VPBROADCASTD 128(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 192(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 196(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 196(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 136(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 200(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 204(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 144(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 208(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 212(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 212(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      192(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 152(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 216(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 220(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
 	VPADDD       64(CX), Y3, Y3
 	VMOVDQU      Y3, 64(CX)
 	VPADDD       128(CX), Y4, Y4
 	VMOVDQU      Y4, 128(CX)
-	VPADDD       192(CX), Y5, Y5
-	VMOVDQU      Y5, 192(CX)
+	VPADDD       192(CX), Y0, Y0
+	VMOVDQU      Y0, 192(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VPBROADCASTD (R11), Y2
@@ -11898,117 +26462,117 @@ tile4:
 	VPBROADCASTD 128(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 192(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 196(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 68(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 132(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 196(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 136(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 200(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 204(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 144(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 208(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 212(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 20(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 84(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 148(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 212(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y5
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y5, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 152(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 216(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 220(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	VPADDD       96(CX), Y3, Y3
 	VMOVDQU      Y3, 96(CX)
 	VPADDD       160(CX), Y4, Y4
 	VMOVDQU      Y4, 160(CX)
-	VPADDD       224(CX), Y5, Y5
-	VMOVDQU      Y5, 224(CX)
+	VPADDD       224(CX), Y0, Y0
+	VMOVDQU      Y0, 224(CX)
 	ADDQ         $+256, R8
 	JMP          tiled
 
@@ -12028,144 +26592,144 @@ tile5:
 	VPBROADCASTD 128(R11), Y5
 	VPMADDUBSW   Y5, Y0, Y5
 	VPBROADCASTD 192(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPBROADCASTD 196(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
 	VPSLLW       $0x02, Y2, Y7
 	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 8(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 72(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 136(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 200(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 140(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 204(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
 	VPAND        x10101010AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 16(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 80(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPBROADCASTD 144(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y1, Y9
 	VPBROADCASTD 208(R11), Y10
-	VPMADDUBSW   Y10, Y0, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
-	VPBROADCASTD 212(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x01, Y2, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 20(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 84(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 148(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 212(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y6
+	VPADDW       Y6, Y1, Y1
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      192(R8), Y10
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y10, Y6
 	VPSRLW       $0x02, Y2, Y11
 	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
-	VPOR         Y11, Y0, Y0
+	VPOR         Y11, Y6, Y6
 	VPBROADCASTD 24(R11), Y11
-	VPMADDUBSW   Y11, Y0, Y11
+	VPMADDUBSW   Y11, Y6, Y11
 	VPADDW       Y11, Y7, Y7
 	VPBROADCASTD 88(R11), Y11
-	VPMADDUBSW   Y11, Y0, Y11
+	VPMADDUBSW   Y11, Y6, Y11
 	VPADDW       Y11, Y8, Y8
 	VPBROADCASTD 152(R11), Y11
-	VPMADDUBSW   Y11, Y0, Y11
+	VPMADDUBSW   Y11, Y6, Y11
 	VPADDW       Y11, Y9, Y9
 	VPBROADCASTD 216(R11), Y11
-	VPMADDUBSW   Y11, Y0, Y11
-	VPADDW       Y11, Y10, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPMADDUBSW   Y11, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPSRLW       $0x04, Y10, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y6, Y6
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y8, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y9, Y9
 	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
 	VPADDD       Y9, Y5, Y5
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y6, Y6
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
 	VPADDD       64(CX), Y4, Y4
 	VMOVDQU      Y4, 64(CX)
 	VPADDD       128(CX), Y5, Y5
 	VMOVDQU      Y5, 128(CX)
-	VPADDD       192(CX), Y6, Y6
-	VMOVDQU      Y6, 192(CX)
+	VPADDD       192(CX), Y0, Y0
+	VMOVDQU      Y0, 192(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -12179,141 +26743,141 @@ tile5:
 	VPBROADCASTD 128(R11), Y5
 	VPMADDUBSW   Y5, Y0, Y5
 	VPBROADCASTD 192(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPBROADCASTD 196(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x03, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
 	VPSLLW       $0x02, Y2, Y7
 	VPAND        x10101010AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 8(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 72(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 136(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 200(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x01, Y2, Y6
+	VPAND        x10101010AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 76(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 140(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 204(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      160(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
 	VPAND        x10101010AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 16(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 80(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPBROADCASTD 144(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y1, Y9
 	VPBROADCASTD 208(R11), Y10
-	VPMADDUBSW   Y10, Y0, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
-	VPBROADCASTD 212(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x01, Y2, Y10
+	VPAND        x10101010AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y6, Y6
+	VPBROADCASTD 20(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y7, Y7
+	VPBROADCASTD 84(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y8, Y8
+	VPBROADCASTD 148(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPADDW       Y10, Y9, Y9
+	VPBROADCASTD 212(R11), Y10
+	VPMADDUBSW   Y10, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VMOVDQU      224(R8), Y10
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y10, Y6
 	VPSRLW       $0x02, Y2, Y11
 	VPAND        x10101010AVX2<>+0(SB), Y11, Y11
-	VPOR         Y11, Y0, Y0
+	VPOR         Y11, Y6, Y6
 	VPBROADCASTD 24(R11), Y11
-	VPMADDUBSW   Y11, Y0, Y11
+	VPMADDUBSW   Y11, Y6, Y11
 	VPADDW       Y11, Y7, Y7
 	VPBROADCASTD 88(R11), Y11
-	VPMADDUBSW   Y11, Y0, Y11
+	VPMADDUBSW   Y11, Y6, Y11
 	VPADDW       Y11, Y8, Y8
 	VPBROADCASTD 152(R11), Y11
-	VPMADDUBSW   Y11, Y0, Y11
+	VPMADDUBSW   Y11, Y6, Y11
 	VPADDW       Y11, Y9, Y9
 	VPBROADCASTD 216(R11), Y11
-	VPMADDUBSW   Y11, Y0, Y11
-	VPADDW       Y11, Y10, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x03, Y2, Y1
-	VPAND        x10101010AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPMADDUBSW   Y11, Y6, Y6
+	VPADDW       Y6, Y1, Y1
+	VPSRLW       $0x04, Y10, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        x10101010AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y6, Y6
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y8, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y9, Y9
 	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
 	VPADDD       Y9, Y5, Y5
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y6, Y6
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	VPADDD       96(CX), Y4, Y4
 	VMOVDQU      Y4, 96(CX)
 	VPADDD       160(CX), Y5, Y5
 	VMOVDQU      Y5, 160(CX)
-	VPADDD       224(CX), Y6, Y6
-	VMOVDQU      Y6, 224(CX)
+	VPADDD       224(CX), Y0, Y0
+	VMOVDQU      Y0, 224(CX)
 	ADDQ         $+320, R8
 	JMP          tiled
 
@@ -12333,138 +26897,138 @@ tile3:
 	VPBROADCASTD 128(R11), Y5
 	VPMADDUBSW   Y5, Y0, Y5
 	VPBROADCASTD 192(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x02, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
 	VPSLLW       $0x01, Y2, Y7
 	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 4(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 68(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 132(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 196(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 8(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 72(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 136(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 200(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 76(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 140(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 204(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y1
 	VPSRLW       $0x02, Y2, Y7
 	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 16(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 80(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 144(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 208(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x03, Y2, Y7
 	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 20(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 84(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 148(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 212(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x04, Y2, Y7
 	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 24(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 88(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 152(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 216(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x05, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
 	VPADDD       64(CX), Y4, Y4
 	VMOVDQU      Y4, 64(CX)
 	VPADDD       128(CX), Y5, Y5
 	VMOVDQU      Y5, 128(CX)
-	VPADDD       192(CX), Y6, Y6
-	VMOVDQU      Y6, 192(CX)
+	VPADDD       192(CX), Y0, Y0
+	VMOVDQU      Y0, 192(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
 	VMOVDQU      160(R8), Y2
@@ -12478,137 +27042,137 @@ tile3:
 	VPBROADCASTD 128(R11), Y5
 	VPMADDUBSW   Y5, Y0, Y5
 	VPBROADCASTD 192(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x02, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
 	VPSLLW       $0x01, Y2, Y7
 	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 4(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 68(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 132(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 196(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y6
 	VPAND        x04040404AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 8(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 72(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 136(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 200(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x01, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VMOVDQU      96(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y2, Y6
+	VPAND        x04040404AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 12(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
+	VPBROADCASTD 76(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 140(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
+	VPBROADCASTD 204(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y6
+	VPAND        x03030303AVX2<>+0(SB), Y6, Y1
 	VPSRLW       $0x02, Y2, Y7
 	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 16(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 80(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 144(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 208(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x03, Y2, Y7
 	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 20(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 84(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 148(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 212(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPSRLW       $0x04, Y2, Y7
 	VPAND        x04040404AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 24(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y3, Y3
 	VPBROADCASTD 88(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y4, Y4
 	VPBROADCASTD 152(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPADDW       Y7, Y5, Y5
 	VPBROADCASTD 216(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
-	VPADDW       Y7, Y6, Y6
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x05, Y2, Y1
-	VPAND        x04040404AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y7, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y6, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        x04040404AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPADDW       Y2, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	VPADDD       96(CX), Y4, Y4
 	VMOVDQU      Y4, 96(CX)
 	VPADDD       160(CX), Y5, Y5
 	VMOVDQU      Y5, 160(CX)
-	VPADDD       224(CX), Y6, Y6
-	VMOVDQU      Y6, 224(CX)
+	VPADDD       224(CX), Y0, Y0
+	VMOVDQU      Y0, 224(CX)
 	ADDQ         $+192, R8
 	JMP          tiled
 
@@ -12628,153 +27192,153 @@ tile6:
 	VPBROADCASTD 128(R11), Y5
 	VPMADDUBSW   Y5, Y0, Y5
 	VPBROADCASTD 192(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPBROADCASTD 196(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 8(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 72(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPBROADCASTD 136(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y1, Y9
 	VPBROADCASTD 200(R11), Y10
-	VPMADDUBSW   Y10, Y0, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y6, Y6
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y8, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y9, Y9
 	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
 	VPADDD       Y9, Y5, Y5
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y6, Y6
+	VPBROADCASTD 204(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y2
-	VPSLLW       $0x04, Y2, Y7
+	VMOVDQU      320(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
 	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 16(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 80(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPBROADCASTD 144(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y1, Y9
 	VPBROADCASTD 208(R11), Y10
-	VPMADDUBSW   Y10, Y0, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y6, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 20(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y3, Y3
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 84(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 148(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
 	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
 	VPADDD       Y9, Y5, Y5
-	VPBROADCASTD 212(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y6, Y6
+	VPBROADCASTD 212(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 24(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 88(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPBROADCASTD 152(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y1, Y9
 	VPBROADCASTD 216(R11), Y10
-	VPMADDUBSW   Y10, Y0, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 28(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 92(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 156(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
 	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
 	VPADDD       Y9, Y5, Y5
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y6, Y6
+	VPBROADCASTD 220(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y3, Y3
 	VMOVDQU      Y3, (CX)
 	VPADDD       64(CX), Y4, Y4
 	VMOVDQU      Y4, 64(CX)
 	VPADDD       128(CX), Y5, Y5
 	VMOVDQU      Y5, 128(CX)
-	VPADDD       192(CX), Y6, Y6
-	VMOVDQU      Y6, 192(CX)
+	VPADDD       192(CX), Y0, Y0
+	VMOVDQU      Y0, 192(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -12788,149 +27352,149 @@ tile6:
 	VPBROADCASTD 128(R11), Y5
 	VPMADDUBSW   Y5, Y0, Y5
 	VPBROADCASTD 192(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPMADDUBSW   Y6, Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPBROADCASTD 4(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 68(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPBROADCASTD 132(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y6
+	VPADDW       Y6, Y5, Y5
 	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VPBROADCASTD 196(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y6, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPBROADCASTD 196(R11), Y6
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 8(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 72(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPBROADCASTD 136(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y1, Y9
 	VPBROADCASTD 200(R11), Y10
-	VPMADDUBSW   Y10, Y0, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y6, Y6
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y6, Y6
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y3, Y3
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y8, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y9, Y9
 	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
 	VPADDD       Y9, Y5, Y5
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      352(R8), Y2
-	VPSLLW       $0x04, Y2, Y7
+	VPBROADCASTD 204(R11), Y2
+	VPMADDUBSW   Y2, Y6, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y6
+	VPSLLW       $0x04, Y6, Y7
 	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
-	VPOR         Y7, Y0, Y0
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 16(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 80(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPBROADCASTD 144(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y1, Y9
 	VPBROADCASTD 208(R11), Y10
-	VPMADDUBSW   Y10, Y0, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y6, Y10
+	VPAND        x30303030AVX2<>+0(SB), Y10, Y10
+	VPOR         Y10, Y2, Y2
+	VPBROADCASTD 20(R11), Y10
+	VPMADDUBSW   Y10, Y2, Y10
+	VPADDW       Y10, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y3, Y3
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 84(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y8, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 148(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y7
+	VPADDW       Y7, Y9, Y9
 	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
 	VPADDD       Y9, Y5, Y5
-	VPBROADCASTD 212(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y7
-	VPOR         Y7, Y0, Y0
+	VPBROADCASTD 212(R11), Y7
+	VPMADDUBSW   Y7, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y7
+	VPOR         Y7, Y1, Y1
 	VPBROADCASTD 24(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPBROADCASTD 88(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPBROADCASTD 152(R11), Y9
-	VPMADDUBSW   Y9, Y0, Y9
+	VPMADDUBSW   Y9, Y1, Y9
 	VPBROADCASTD 216(R11), Y10
-	VPMADDUBSW   Y10, Y0, Y10
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y7, Y7
+	VPMADDUBSW   Y10, Y1, Y1
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y2
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        x30303030AVX2<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPBROADCASTD 28(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y7, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y3, Y3
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y8, Y8
+	VPBROADCASTD 92(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y8, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y9, Y9
+	VPBROADCASTD 156(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y6
+	VPADDW       Y6, Y9, Y9
 	VPMADDWD     x00010001AVX2<>+0(SB), Y9, Y9
 	VPADDD       Y9, Y5, Y5
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y10, Y10
-	VPMADDWD     x00010001AVX2<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y6, Y6
+	VPBROADCASTD 220(R11), Y6
+	VPMADDUBSW   Y6, Y2, Y2
+	VPADDW       Y2, Y1, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y3, Y3
 	VMOVDQU      Y3, 32(CX)
 	VPADDD       96(CX), Y4, Y4
 	VMOVDQU      Y4, 96(CX)
 	VPADDD       160(CX), Y5, Y5
 	VMOVDQU      Y5, 160(CX)
-	VPADDD       224(CX), Y6, Y6
-	VMOVDQU      Y6, 224(CX)
+	VPADDD       224(CX), Y0, Y0
+	VMOVDQU      Y0, 224(CX)
 	ADDQ         $+384, R8
 	JMP          tiled
 
@@ -12945,118 +27509,118 @@ tile2:
 	VPBROADCASTD 128(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 192(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x02, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
 	VPBROADCASTD 4(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 68(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 132(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 196(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 136(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 200(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 204(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 144(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 208(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 20(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 84(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 148(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 212(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 152(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 216(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 220(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
 	VPADDD       64(CX), Y3, Y3
 	VMOVDQU      Y3, 64(CX)
 	VPADDD       128(CX), Y4, Y4
 	VMOVDQU      Y4, 128(CX)
-	VPADDD       192(CX), Y5, Y5
-	VMOVDQU      Y5, 192(CX)
+	VPADDD       192(CX), Y0, Y0
+	VMOVDQU      Y0, 192(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
 	VPBROADCASTD (R11), Y2
@@ -13066,117 +27630,117 @@ tile2:
 	VPBROADCASTD 128(R11), Y4
 	VPMADDUBSW   Y4, Y0, Y4
 	VPBROADCASTD 192(R11), Y5
-	VPMADDUBSW   Y5, Y0, Y5
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y5, Y0, Y0
+	VPSRLW       $0x02, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
 	VPBROADCASTD 4(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 68(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 132(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 196(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x04, Y1, Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y5
 	VPBROADCASTD 8(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 72(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 136(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 200(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VMOVDQU      96(R8), Y1
-	VPAND        x03030303AVX2<>+0(SB), Y1, Y0
+	VPMADDUBSW   Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPSRLW       $0x06, Y1, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
+	VPBROADCASTD 76(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
+	VPBROADCASTD 140(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
+	VPBROADCASTD 204(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y5
+	VPAND        x03030303AVX2<>+0(SB), Y5, Y1
 	VPBROADCASTD 16(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 80(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 144(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 208(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x02, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x02, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 20(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 84(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 148(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 212(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x04, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 24(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y2, Y2
 	VPBROADCASTD 88(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y3, Y3
 	VPBROADCASTD 152(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
+	VPMADDUBSW   Y6, Y1, Y6
 	VPADDW       Y6, Y4, Y4
 	VPBROADCASTD 216(R11), Y6
-	VPMADDUBSW   Y6, Y0, Y6
-	VPADDW       Y6, Y5, Y5
-	VPSRLW       $0x06, Y1, Y0
-	VPAND        x03030303AVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y2, Y2
+	VPMADDUBSW   Y6, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPSRLW       $0x06, Y5, Y1
+	VPAND        x03030303AVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 28(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y2, Y2
 	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y3, Y3
+	VPBROADCASTD 92(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y3, Y3
 	VPMADDWD     x00010001AVX2<>+0(SB), Y3, Y3
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y4, Y4
+	VPBROADCASTD 156(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y5
+	VPADDW       Y5, Y4, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPADDW       Y1, Y5, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPBROADCASTD 220(R11), Y5
+	VPMADDUBSW   Y5, Y1, Y1
+	VPADDW       Y1, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	VPADDD       96(CX), Y3, Y3
 	VMOVDQU      Y3, 96(CX)
 	VPADDD       160(CX), Y4, Y4
 	VMOVDQU      Y4, 160(CX)
-	VPADDD       224(CX), Y5, Y5
-	VMOVDQU      Y5, 224(CX)
+	VPADDD       224(CX), Y0, Y0
+	VMOVDQU      Y0, 224(CX)
 	ADDQ         $+128, R8
 	JMP          tiled
 
@@ -13204,186 +27768,186 @@ tile7:
 	VPMADDUBSW   Y6, Y0, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPBROADCASTD 192(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x05, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 4(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x05, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 68(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 132(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPBROADCASTD 196(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPBROADCASTD 196(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y7, Y7
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      64(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPSLLW       $0x04, Y3, Y8
 	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPBROADCASTD 8(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
 	VPBROADCASTD 72(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y5, Y5
 	VPBROADCASTD 136(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y6, Y6
 	VPBROADCASTD 200(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x03, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y8, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y7, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 204(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y7, Y7
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VMOVDQU      128(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y2
-	VPSLLW       $0x04, Y2, Y8
+	VMOVDQU      320(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
 	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPSLLW       $0x02, Y3, Y8
 	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPBROADCASTD 16(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
 	VPBROADCASTD 80(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y5, Y5
 	VPBROADCASTD 144(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y6, Y6
 	VPBROADCASTD 208(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y8, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y7, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 148(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 212(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPBROADCASTD 212(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y7, Y7
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
-	VPOR         Y8, Y0, Y0
+	VMOVDQU      192(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y1, Y1
 	VPAND        x40404040AVX2<>+0(SB), Y3, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPBROADCASTD 24(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
 	VPBROADCASTD 88(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y5, Y5
 	VPBROADCASTD 152(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y6, Y6
 	VPBROADCASTD 216(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSRLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y8, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y7, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y7, Y7
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y4, Y4
 	VMOVDQU      Y4, (CX)
 	VPADDD       64(CX), Y5, Y5
 	VMOVDQU      Y5, 64(CX)
 	VPADDD       128(CX), Y6, Y6
 	VMOVDQU      Y6, 128(CX)
-	VPADDD       192(CX), Y7, Y7
-	VMOVDQU      Y7, 192(CX)
+	VPADDD       192(CX), Y0, Y0
+	VMOVDQU      Y0, 192(CX)
 	VMOVDQU      32(R8), Y1
 	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
 	VMOVDQU      288(R8), Y2
@@ -13404,182 +27968,182 @@ tile7:
 	VPMADDUBSW   Y6, Y0, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPBROADCASTD 192(R11), Y7
-	VPMADDUBSW   Y7, Y0, Y7
+	VPMADDUBSW   Y7, Y0, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VPSRLW       $0x04, Y1, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y2, Y7
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPSLLW       $0x05, Y3, Y7
+	VPAND        x40404040AVX2<>+0(SB), Y7, Y7
+	VPOR         Y7, Y1, Y1
+	VPBROADCASTD 4(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
 	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x05, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 4(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 68(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 132(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y7
+	VPMADDWD     x00010001AVX2<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPBROADCASTD 196(R11), Y7
+	VPMADDUBSW   Y7, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 68(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 132(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPBROADCASTD 196(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y7, Y7
-	VMOVDQU      96(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      96(R8), Y7
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y7, Y1
 	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPSLLW       $0x04, Y3, Y8
 	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPBROADCASTD 8(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
 	VPBROADCASTD 72(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y5, Y5
 	VPBROADCASTD 136(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y6, Y6
 	VPBROADCASTD 200(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x03, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 12(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y8, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 76(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y7, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x03, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 12(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 76(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 140(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 204(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 140(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPBROADCASTD 204(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y7, Y7
-	VMOVDQU      160(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      352(R8), Y2
-	VPSLLW       $0x04, Y2, Y8
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VMOVDQU      352(R8), Y7
+	VPSLLW       $0x04, Y7, Y8
 	VPAND        x30303030AVX2<>+0(SB), Y8, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPSLLW       $0x02, Y3, Y8
 	VPAND        x40404040AVX2<>+0(SB), Y8, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPBROADCASTD 16(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
 	VPBROADCASTD 80(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y5, Y5
 	VPBROADCASTD 144(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y6, Y6
 	VPBROADCASTD 208(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSLLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSLLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 20(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y8, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 84(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSLLW       $0x02, Y7, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSLLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 20(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 84(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 148(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 212(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 148(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPBROADCASTD 212(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y7, Y7
-	VMOVDQU      224(R8), Y1
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y0
-	VPAND        x30303030AVX2<>+0(SB), Y2, Y8
-	VPOR         Y8, Y0, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y2
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y2, Y1
+	VPAND        x30303030AVX2<>+0(SB), Y7, Y8
+	VPOR         Y8, Y1, Y1
 	VPAND        x40404040AVX2<>+0(SB), Y3, Y8
-	VPOR         Y8, Y0, Y0
+	VPOR         Y8, Y1, Y1
 	VPBROADCASTD 24(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y4, Y4
 	VPBROADCASTD 88(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y5, Y5
 	VPBROADCASTD 152(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
+	VPMADDUBSW   Y8, Y1, Y8
 	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
 	VPADDD       Y8, Y6, Y6
 	VPBROADCASTD 216(R11), Y8
-	VPMADDUBSW   Y8, Y0, Y8
-	VPMADDWD     x00010001AVX2<>+0(SB), Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPSRLW       $0x04, Y1, Y0
-	VPAND        x0F0F0F0FAVX2<>+0(SB), Y0, Y0
-	VPSRLW       $0x02, Y2, Y1
-	VPAND        x30303030AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPSRLW       $0x01, Y3, Y1
-	VPAND        x40404040AVX2<>+0(SB), Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPBROADCASTD 28(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPMADDUBSW   Y8, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VPBROADCASTD 92(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLW       $0x04, Y2, Y1
+	VPAND        x0F0F0F0FAVX2<>+0(SB), Y1, Y1
+	VPSRLW       $0x02, Y7, Y2
+	VPAND        x30303030AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPSRLW       $0x01, Y3, Y2
+	VPAND        x40404040AVX2<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPBROADCASTD 28(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VPBROADCASTD 92(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPBROADCASTD 156(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y2
+	VPMADDWD     x00010001AVX2<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPBROADCASTD 220(R11), Y2
+	VPMADDUBSW   Y2, Y1, Y1
 	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y5, Y5
-	VPBROADCASTD 156(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VPBROADCASTD 220(R11), Y1
-	VPMADDUBSW   Y1, Y0, Y1
-	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
-	VPADDD       Y1, Y7, Y7
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y4, Y4
 	VMOVDQU      Y4, 32(CX)
 	VPADDD       96(CX), Y5, Y5
 	VMOVDQU      Y5, 96(CX)
 	VPADDD       160(CX), Y6, Y6
 	VMOVDQU      Y6, 160(CX)
-	VPADDD       224(CX), Y7, Y7
-	VMOVDQU      Y7, 224(CX)
+	VPADDD       224(CX), Y0, Y0
+	VMOVDQU      Y0, 224(CX)
 	ADDQ         $+448, R8
 	JMP          tiled
 
@@ -13604,185 +28168,185 @@ tile8:
 	VPMADDUBSW   Y4, Y1, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPBROADCASTD 192(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
+	VPSIGNB      Y0, Y5, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
 	PREFETCHT0   8256(R8)
-	VMOVDQU      64(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      64(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 4(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 68(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 132(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 196(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8320(R8)
-	VMOVDQU      128(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      128(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 8(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 72(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 136(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 200(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8384(R8)
-	VMOVDQU      192(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      192(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 12(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 76(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 140(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 204(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8448(R8)
-	VMOVDQU      256(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      256(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 16(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 80(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 144(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 208(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8512(R8)
-	VMOVDQU      320(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      320(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 20(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 84(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 148(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 212(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8576(R8)
-	VMOVDQU      384(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      384(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 24(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 88(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 152(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 216(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	PREFETCHT0   8640(R8)
-	VMOVDQU      448(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VMOVDQU      448(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 28(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 92(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 156(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 220(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       (CX), Y2, Y2
 	VMOVDQU      Y2, (CX)
 	VPADDD       64(CX), Y3, Y3
 	VMOVDQU      Y3, 64(CX)
 	VPADDD       128(CX), Y4, Y4
 	VMOVDQU      Y4, 128(CX)
-	VPADDD       192(CX), Y5, Y5
-	VMOVDQU      Y5, 192(CX)
+	VPADDD       192(CX), Y0, Y0
+	VMOVDQU      Y0, 192(CX)
 	VMOVDQU      32(R8), Y0
 	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
 	VPABSB       Y0, Y1
@@ -13799,178 +28363,178 @@ tile8:
 	VPMADDUBSW   Y4, Y1, Y4
 	VPMADDWD     x00010001AVX2<>+0(SB), Y4, Y4
 	VPBROADCASTD 192(R11), Y5
-	VPSIGNB      Y0, Y5, Y5
-	VPMADDUBSW   Y5, Y1, Y5
-	VPMADDWD     x00010001AVX2<>+0(SB), Y5, Y5
-	VMOVDQU      96(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y0, Y5, Y0
+	VPMADDUBSW   Y0, Y1, Y0
+	VPMADDWD     x00010001AVX2<>+0(SB), Y0, Y0
+	VMOVDQU      96(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 4(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 68(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 132(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 196(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VMOVDQU      160(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      160(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 8(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 72(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 136(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 200(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VMOVDQU      224(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      224(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 12(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 76(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 140(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 204(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VMOVDQU      288(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      288(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 16(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 80(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 144(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 208(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VMOVDQU      352(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      352(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 20(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 84(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 148(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 212(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VMOVDQU      416(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      416(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 24(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 88(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 152(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 216(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VMOVDQU      480(R8), Y0
-	VPXOR        x80808080AVX2<>+0(SB), Y0, Y0
-	VPABSB       Y0, Y1
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VMOVDQU      480(R8), Y1
+	VPXOR        x80808080AVX2<>+0(SB), Y1, Y1
+	VPABSB       Y1, Y5
 	VPBROADCASTD 28(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD 92(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPBROADCASTD 156(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
+	VPSIGNB      Y1, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
 	VPADDD       Y6, Y4, Y4
 	VPBROADCASTD 220(R11), Y6
-	VPSIGNB      Y0, Y6, Y6
-	VPMADDUBSW   Y6, Y1, Y6
-	VPMADDWD     x00010001AVX2<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y5, Y5
+	VPSIGNB      Y1, Y6, Y1
+	VPMADDUBSW   Y1, Y5, Y1
+	VPMADDWD     x00010001AVX2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
 	VPADDD       32(CX), Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	VPADDD       96(CX), Y3, Y3
 	VMOVDQU      Y3, 96(CX)
 	VPADDD       160(CX), Y4, Y4
 	VMOVDQU      Y4, 160(CX)
-	VPADDD       224(CX), Y5, Y5
-	VMOVDQU      Y5, 224(CX)
+	VPADDD       224(CX), Y0, Y0
+	VMOVDQU      Y0, 224(CX)
 	ADDQ         $+512, R8
 
 tiled:
@@ -14010,42 +28574,44 @@ summed:
 	VCVTDQ2PS    224(CX), Y1
 	VFMADD213PS  224(AX), Y0, Y1
 	VMOVUPS      Y1, 224(AX)
-	ADDQ         $+256, CX
-	ADDQ         R10, DX
-	ADDQ         R10, BX
-	TESTQ        R9, R9
-	JNE          group
-	VMOVUPS      (AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      32(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 32(AX)
-	VMOVUPS      64(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 64(AX)
-	VMOVUPS      96(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 96(AX)
-	VMOVUPS      128(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 128(AX)
-	VMOVUPS      160(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(AX)
-	VMOVUPS      192(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 192(AX)
-	VMOVUPS      224(AX), Y0
-	VCMPPS       $0x03, Y0, Y0, Y1
-	VBLENDVPS    Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 224(AX)
+
+next:
+	ADDQ      $+256, CX
+	ADDQ      R10, DX
+	ADDQ      R10, BX
+	TESTQ     R9, R9
+	JNE       group
+	VMOVUPS   (AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 32(AX)
+	VMOVUPS   64(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 64(AX)
+	VMOVUPS   96(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 96(AX)
+	VMOVUPS   128(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 128(AX)
+	VMOVUPS   160(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 160(AX)
+	VMOVUPS   192(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 192(AX)
+	VMOVUPS   224(AX), Y0
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VBLENDVPS Y1, x7FC00000AVX2<>+0(SB), Y0, Y0
+	VMOVUPS   Y0, 224(AX)
 	VZEROUPPER
 	RET

@@ -91,7 +91,7 @@ func (f *integerRoutines) dotStrip(s *scratch, y []float32, p integerPanel, stri
 		dot(&y[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], lines, &strip.Counts[0], unsafe.SliceData(strip.Exceptions), len(strip.Widths))
 		return
 	}
-	const behind = 7 // bytes of the list that are read too
+	const behind = 31 // bytes of the list that are read too
 	list := strip.Exceptions
 	if cap(list)-len(list) < behind {
 		copied := resize(&s.list, len(list)+behind)
@@ -99,7 +99,8 @@ func (f *integerRoutines) dotStrip(s *scratch, y []float32, p integerPanel, stri
 		list = copied
 	}
 	sums := resize(&s.integers, len(strip.Counts)/tiles.CountsSize*p.width*stripRows)
-	f.starts[p.width](&sums[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], &strip.Counts[0], unsafe.SliceData(list), len(strip.Widths))
+	looked := resize(&s.looked, (p.width+1)*lookedUp)
+	f.starts[p.width](&sums[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], &strip.Counts[0], unsafe.SliceData(list), len(strip.Widths), &looked[0])
 	f.tileSums[p.width](&y[0], &sums[0], &values[0], &biases[0], 4*p.width, &strip.Widths[0], lines, len(strip.Widths))
 }
 

@@ -49,25 +49,25 @@ func interleaveAVX2(codes *byte, rows *byte, ld int, groups int)
 //go:noescape
 func narrowGroupsAVX2(codes *byte, ranges *int32, groups int)
 
-// stripStarts1AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
+// stripStarts1AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read 31 bytes behind the list.
 //
 //go:noescape
-func stripStarts1AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+func stripStarts1AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int, looked *byte)
 
-// stripStarts2AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
+// stripStarts2AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read 31 bytes behind the list.
 //
 //go:noescape
-func stripStarts2AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+func stripStarts2AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int, looked *byte)
 
-// stripStarts3AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
+// stripStarts3AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read 31 bytes behind the list.
 //
 //go:noescape
-func stripStarts3AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+func stripStarts3AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int, looked *byte)
 
-// stripStarts4AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.
+// stripStarts4AVX2 writes what the sums of a strip's groups begin with, [group][vector][16]. It may read 31 bytes behind the list.
 //
 //go:noescape
-func stripStarts4AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int)
+func stripStarts4AVX2(sums *int32, values *byte, biases *byte, width int, widths *byte, counts *byte, list *byte, tiles int, looked *byte)
 
 // stripTiles1AVX2 adds a strip of packed tiles times a panel, and what the sums of its groups begin with, to y, [vector][16].
 //

@@ -31,6 +31,7 @@ type scratch struct {
 	integers []int32     // sums of tile registers, or of a strip's groups
 	ranges   []codeRange // of the codes of a chunk
 	list     []byte      // of exceptions, with room behind
+	looked   []byte      // what a group's exceptions come to
 	staged   []byte      // the last columns of rows, padded to a group
 	unpacked []byte      // rows of a matrix that is kept packed
 	panel    []byte      // tiles in strip order

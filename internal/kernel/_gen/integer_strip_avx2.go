@@ -31,26 +31,45 @@ func integerStripsAVX2(m machine, table *bytes.Buffer) {
 	}
 }
 
+// lookedUp is how many bytes of memory there are for what a group's entries come to, by vector, and for their steps behind all: sixteen
+// counts of 15, and what is written behind.
+const lookedUp = 256
+
 // stripStarts writes sums, [group][vector][16]int32: what comes of exceptions, less the sums of values times what codes are kept
 // less.
 func stripStarts(m machine, name string, vectors int) {
-	TEXT(name, NOSPLIT, "func(sums *int32, values, biases *byte, width int, widths, counts, list *byte, tiles int)")
+	TEXT(name, NOSPLIT, "func(sums *int32, values, biases *byte, width int, widths, counts, list *byte, tiles int, looked *byte)")
 	Pragma("noescape")
-	Doc(name + " writes what the sums of a strip's groups begin with, [group][vector][16]. It may read seven bytes behind the list.")
+	Doc(name + " writes what the sums of a strip's groups begin with, [group][vector][16]. It may read 31 bytes behind the list.")
 	s := &stripStart{m: m, vectors: vectors, sums: Load(Param("sums"), GP64())}
 	s.values, s.biases = Load(Param("values"), GP64()), Load(Param("biases"), GP64())
-	next := Load(Param("width"), GP64())
 	s.widths, s.counts, s.list = Load(Param("widths"), GP64()), Load(Param("counts"), GP64()), Load(Param("list"), GP64())
-	tiles := Load(Param("tiles"), GP64())
-	IMUL3Q(U8(groupQuads+2), next, next)
+	s.looked = Load(Param("looked"), GP64())
+	left, err := Param("tiles").Resolve() // counted where it is, as registers are few
+	if err != nil {
+		panic(err)
+	}
+	tiles := left.Addr
 
 	Label("group")
-	s.begin(tiles)
-	CMPQ(Mem{Base: s.counts}, U8(0))
-	JEQ(LabelRef("next"))
-	s.exceptions()
+	s.first, s.second = GP64(), GP64()
+	MOVBQZX(Mem{Base: s.widths}, s.first)
+	CMPQ(tiles, U8(1))
+	JEQ(LabelRef("alike"))
+	MOVBQZX(Mem{Base: s.widths, Disp: 1}, s.second)
+	CMPL(s.first.As32(), s.second.As32())
+	JNE(LabelRef("unlike"))
+	Label("alike")
+	s.begin()
+	s.exceptions(true)
+	Label("unlike")
+	s.beginUnlike()
+	s.exceptions(false)
+	s.tails()
 	Label("next")
 	ADDQ(I32(vectors*lineBytes), s.sums)
+	next := Load(Param("width"), GP64())
+	IMUL3Q(U8(groupQuads+2), next, next)
 	ADDQ(next, s.values)
 	ADDQ(next, s.biases)
 	ADDQ(U8(groupTiles), s.widths)
@@ -63,10 +82,10 @@ func stripStarts(m machine, name string, vectors int) {
 
 // stripStart is the routine that is being written.
 type stripStart struct {
-	m                                          machine
-	vectors                                    int
-	sums, values, biases, widths, counts, list reg.Register
-	first, second                              reg.GPVirtual // the group's widths
+	m                                                  machine
+	vectors                                            int
+	sums, values, biases, widths, counts, list, looked reg.Register
+	first, second                                      reg.GPVirtual // the group's widths
 }
 
 // sum and value are where vector b has them.
@@ -74,6 +93,11 @@ func (s *stripStart) sum(b, off int) Mem { return Mem{Base: s.sums, Disp: b*line
 
 func (s *stripStart) value(b, off int) Mem {
 	return Mem{Base: s.values, Disp: 4*b*groupQuads + off}
+}
+
+// entry is where vector b has what the entry at a place comes to; behind the vectors are the steps.
+func (s *stripStart) entry(b int, at reg.Register) Mem {
+	return Mem{Base: s.looked, Index: at, Scale: 1, Disp: b * lookedUp}
 }
 
 // keptLess has what codes are kept less, by width: with 0 and 8 bits nothing.
@@ -89,30 +113,23 @@ func keptLess(m machine) Mem {
 	})
 }
 
-// begin sets a group's sums without exceptions.
-func (s *stripStart) begin(tiles reg.Register) {
-	less, total := GP64(), GP64()
-	s.first, s.second = GP64(), GP64()
-	MOVBQZX(Mem{Base: s.widths}, s.first)
-	MOVQ(s.first, s.second)
-	CMPQ(tiles, U8(1))
-	JEQ(LabelRef("alike"))
-	MOVBQZX(Mem{Base: s.widths, Disp: 1}, s.second)
-	CMPL(s.first.As32(), s.second.As32())
-	JNE(LabelRef("unlike"))
-	Label("alike")
+// begin sets the sums without exceptions of a group whose tiles have one width.
+func (s *stripStart) begin() {
+	less := GP64()
 	LEAQ(keptLess(s.m), less)
 	MOVL(Mem{Base: less, Index: s.first, Scale: 4}, less.As32())
 	for b := range s.vectors {
+		total := GP64()
 		MOVL(Mem{Base: s.biases, Disp: 4 * b}, total.As32())
 		SARL(U8(7), total.As32()) // −Σq
 		IMULL(less.As32(), total.As32())
 		s.setSum(b, total)
 	}
-	JMP(LabelRef("begun"))
+}
 
-	Label("unlike")
-	least := GP64()
+// beginUnlike is begin with two widths.
+func (s *stripStart) beginUnlike() {
+	less, least := GP64(), GP64()
 	LEAQ(keptLess(s.m), less)
 	MOVL(Mem{Base: less, Index: s.first, Scale: 4}, least.As32())
 	MOVL(Mem{Base: less, Index: s.second, Scale: 4}, less.As32())
@@ -130,7 +147,7 @@ func (s *stripStart) begin(tiles reg.Register) {
 		VPADDD(other, sum, sum)
 		VPSHUFD(U8(0xB1), sum, other)
 		VPADDD(other, sum, sum)
-		of := GP32()
+		of, total := GP32(), GP64()
 		VMOVD(sum, of)
 		IMULL(least.As32(), of)
 		MOVL(Mem{Base: s.biases, Disp: 4 * b}, total.As32())
@@ -139,7 +156,6 @@ func (s *stripStart) begin(tiles reg.Register) {
 		SUBL(of, total.As32())
 		s.setSum(b, total)
 	}
-	Label("begun")
 }
 
 // setSum sets all of a vector's sums.
@@ -176,168 +192,235 @@ func spreadEntries(m machine) Mem {
 	})
 }
 
-// exceptions adds what a group's exceptions come to.
-func (s *stripStart) exceptions() {
-	m := s.m
-	// The first layer: a row's up to four entries in a 32-bit lane, eight rows in a register.
-	spreads := GP64()
+// exceptions adds what a group's exceptions come to: first what each entry does, in the order of the list, to memory; then a row's up
+// to four of a layer in a 32-bit lane, eight rows in a register. Tiles of one width have their step in the end, others each entry its own.
+func (s *stripStart) exceptions(alike bool) {
+	m, label := s.m, func(name string) string {
+		return fmt.Sprint(name, map[bool]string{true: "Alike", false: "Unlike"}[alike])
+	}
+	CMPQ(Mem{Base: s.counts}, U8(0))
+	JEQ(LabelRef("next"))
+	s.lookUp(alike, label)
+
+	spreads, at := GP64(), GP64()
 	LEAQ(spreadEntries(m), spreads)
-	var entries [2]reg.VecVirtual
-	for half := range entries {
-		var quarters [2]reg.VecVirtual
-		for i := range quarters {
-			var pairs [2]reg.VecVirtual
-			for j := range pairs {
+	XORL(at.As32(), at.As32())
+	buffers := s.vectors
+	if !alike {
+		buffers++
+	}
+	shift, ones := XMM(), YMM()
+	if alike {
+		VMOVD(s.first.As32(), shift)
+		VMOVDQU(everyByte(m, 1), ones)
+	}
+	for half := range 2 {
+		quarters := make([][2]reg.VecVirtual, buffers)
+		for i := range 2 {
+			pairs := make([][2]reg.VecVirtual, buffers)
+			for j := range 2 {
 				counts, n := GP64(), GP64()
-				pairs[j] = XMM()
 				MOVBQZX(Mem{Base: s.counts, Disp: 4*half + 2*i + j}, counts)
-				VMOVQ(Mem{Base: s.list}, pairs[j])
-				VPSHUFB(Mem{Base: spreads, Index: counts, Scale: 8}, pairs[j], pairs[j])
+				for b := range pairs {
+					pairs[b][j] = XMM()
+					VMOVQ(s.entry(b, at), pairs[b][j])
+					VPSHUFB(Mem{Base: spreads, Index: counts, Scale: 8}, pairs[b][j], pairs[b][j])
+				}
 				MOVBQZX(Mem{Base: spreads, Index: counts, Scale: 1, Disp: 8 * 256}, n)
-				ADDQ(n, s.list)
+				ADDQ(n, at)
 			}
-			quarters[i] = XMM()
-			VPUNPCKLQDQ(pairs[1], pairs[0], quarters[i])
-		}
-		entries[half] = YMM()
-		VINSERTI128(U8(1), quarters[1], quarters[0].AsY(), entries[half])
-	}
-	// What an entry adds, without its sign, by column.
-	steps := GP64()
-	LEAQ(tileSteps(m), steps)
-	offset := func(width reg.GPVirtual) Mem {
-		at := GP64()
-		MOVQ(width, at)
-		SHLQ(U8(5), at)
-		return Mem{Base: steps, Index: at, Scale: 1}
-	}
-	atFirst, atSecond := offset(s.first), offset(s.second)
-	var count [2]reg.VecVirtual // of each slot's row
-	spread := make([]byte, 64)
-	for i := range spread {
-		spread[i] = byte(i / 8)
-	}
-	slots := func(name string, first int) Mem {
-		b := make([]byte, 32)
-		for i := range b {
-			b[i] = byte(first + i%layer)
-		}
-		return bytesConstant(m, name, b)
-	}
-	for half := range count {
-		count[half] = s.counted(half, spread)
-		there, sign, step, second := YMM(), YMM(), YMM(), YMM()
-		VPCMPGTB(slots("slots", 0), count[half], there)
-		VPOR(everyByte(m, 1), entries[half], sign)
-		VPAND(there, sign, sign) // 0 where there is no entry
-		VPSLLW(U8(2), entries[half], second)
-		VMOVDQU(atFirst, step)
-		VPBLENDVB(second, atSecond, step, step)
-		var places [4]reg.VecVirtual // of a column in each quarter of the group; negative before it
-		for i := range places {
-			places[i] = YMM()
-			if i == 0 {
-				VPAND(everyByte(m, groupTiles*tileWidth-1), entries[half], places[0])
-			} else {
-				VPSUBB(everyByte(m, 16), places[i-1], places[i])
+			for b, pair := range pairs {
+				quarters[b][i] = XMM()
+				VPUNPCKLQDQ(pair[1], pair[0], quarters[b][i])
 			}
 		}
-		for b := range s.vectors {
-			// As from the second quarter on all before add up, a quarter's table is what differs from the one before.
-			v, before := YMM(), YMM()
-			VBROADCASTI128(s.value(b, 0), before)
-			VPSHUFB(places[0], before, v)
-			for i := 1; i < 4; i++ {
-				quarter, differs := YMM(), YMM()
-				VBROADCASTI128(s.value(b, 16*i), quarter)
-				VPXOR(quarter, before, differs)
-				VPSHUFB(places[i], differs, differs)
-				VPXOR(differs, v, v)
-				before = quarter
+		step := ones
+		for b := buffers - 1; b >= 0; b-- { // steps first
+			v := YMM()
+			VINSERTI128(U8(1), quarters[b][1], quarters[b][0].AsY(), v)
+			if b == s.vectors {
+				step = v
+				continue
 			}
-			VPSIGNB(sign, v, v)
 			VPMADDUBSW(v, step, v)
 			VPMADDWD(constantD(m, 0x00010001), v, v)
+			if alike {
+				VPSLLD(shift, v, v)
+			}
 			VPADDD(s.sum(b, 32*half), v, v)
 			VMOVDQU(v, s.sum(b, 32*half))
 		}
 	}
-	s.others(count, slots("slotsBehind", layer))
+	end := label("end")
+	for slot := layer; slot < layered; slot += layer {
+		s.layer(slot, alike, at, fmt.Sprint(label("row"), slot), end)
+	}
+	ADDQ(at, s.list)
+	JMP(LabelRef("tails"))
+	Label(end)
+	ADDQ(at, s.list)
+	JMP(LabelRef("next"))
 }
 
-// counted returns how many entries layers have of the row of each slot of eight rows.
-func (s *stripStart) counted(half int, spread []byte) reg.VecVirtual {
+// lookUp writes what a group's entries come to, but for their tile's step where tiles are alike; else it writes the steps as well.
+func (s *stripStart) lookUp(alike bool, label func(name string) string) {
 	m := s.m
-	low, high := YMM(), YMM()
-	VPBROADCASTQ(Mem{Base: s.counts}, low)
-	VPSHUFB(bytesConstant(m, fmt.Sprint("spreadCounts", half), spread[32*half:][:32]), low, low)
-	VPSRLW(U8(4), low, high)
-	VPBLENDD(U8(0xAA), high, low, low)
-	VPAND(everyByte(m, 15), low, low)
-	VPMINUB(bytesConstant(m, "layered", bytes.Repeat([]byte{layered}, 32)), low, low)
-	return low
+	counts, n, bits := GP64(), GP64(), GP64()
+	MOVQ(Mem{Base: s.counts}, counts)
+	MOVQ(U64(0x0F0F0F0F0F0F0F0F), bits)
+	MOVQ(counts, n)
+	SHRQ(U8(4), n)
+	ANDQ(bits, counts)
+	ANDQ(bits, n)
+	ADDQ(counts, n)
+	MOVQ(U64(0x0101010101010101), bits)
+	IMULQ(bits, n)
+	SHRQ(U8(56), n) // entries of all rows, but for tails
+	for b := range s.vectors {
+		// As from the second quarter on all before add up, a quarter's table is what differs from the one before.
+		var tables [4]reg.VecVirtual
+		before := YMM()
+		VBROADCASTI128(s.value(b, 0), before)
+		tables[0] = before
+		for i := 1; i < 4; i++ {
+			quarter := YMM()
+			tables[i] = YMM()
+			VBROADCASTI128(s.value(b, 16*i), quarter)
+			VPXOR(quarter, before, tables[i])
+			before = quarter
+		}
+		at, loop := GP64(), fmt.Sprint(label("entries"), b)
+		XORL(at.As32(), at.As32())
+		Label(loop)
+		entries, place, v, sign := YMM(), YMM(), YMM(), YMM()
+		VMOVDQU(Mem{Base: s.list, Index: at, Scale: 1}, entries)
+		VPAND(everyByte(m, groupTiles*tileWidth-1), entries, place) // in a quarter; negative before it
+		VPSHUFB(place, tables[0], v)
+		for _, table := range tables[1:] {
+			differs := YMM()
+			VPSUBB(everyByte(m, 16), place, place)
+			VPSHUFB(place, table, differs)
+			VPXOR(differs, v, v)
+		}
+		VPOR(everyByte(m, 1), entries, sign)
+		VPSIGNB(sign, v, v)
+		VMOVDQU(v, s.entry(b, at))
+		if !alike && b == 0 {
+			step, second, steps := YMM(), YMM(), GP64()
+			LEAQ(tileSteps(m), steps)
+			offset := func(width reg.GPVirtual) Mem {
+				of := GP64()
+				MOVQ(width, of)
+				SHLQ(U8(5), of)
+				return Mem{Base: steps, Index: of, Scale: 1}
+			}
+			VMOVDQU(offset(s.first), step)
+			VPSLLW(U8(2), entries, second)
+			VPBLENDVB(second, offset(s.second), step, step)
+			VMOVDQU(step, s.entry(s.vectors, at))
+		}
+		ADDQ(U8(32), at)
+		CMPQ(at, n)
+		JLT(LabelRef(loop))
+	}
 }
 
-// others adds the entries behind the first layer, one by one.
-func (s *stripStart) others(count [2]reg.VecVirtual, behind Mem) {
-	mask := GP64()
-	there := func() {
-		m0 := GP64()
-		for half, r := range []reg.GPVirtual{m0, mask} {
-			some := YMM()
-			VPCMPGTB(behind, count[half], some)
-			VPMOVMSKB(some, r.As32())
-		}
-		SHLQ(U8(32), mask)
-		ORQ(m0, mask)
+// layer adds the entries of the rows that have more than so many, at most four each, and jumps to a label if there are no such rows.
+func (s *stripStart) layer(slot int, alike bool, at reg.GPVirtual, loop, none string) {
+	m, counts := s.m, Mem{Base: s.counts}
+	rows, less := GP64(), GP64()
+	// Rows whose count is above 4, 8 or 12.
+	MOVQ(counts, rows)
+	MOVQ(rows, less)
+	SHRQ(U8(1), less)
+	ORQ(less, rows)
+	MOVQ(counts, less)
+	SHRQ(U8(2), less)
+	if slot == 8 {
+		ORQ(less, rows)
+	} else {
+		ANDQ(less, rows)
 	}
-	add := func(entry, row reg.GPVirtual) {
-		step, value := GP64(), GP64()
-		// 2^width of its column, negative where it is subtracted.
-		MOVL(entry.As32(), reg.ECX)
-		SHRL(U8(5), reg.ECX)
-		ANDL(U8(1), reg.ECX)
-		MOVBLZX(Mem{Base: s.widths, Index: reg.RCX, Scale: 1}, reg.ECX)
-		MOVL(U32(1), step.As32())
-		SHLL(reg.CL, step.As32())
-		MOVBLSX(entry.As8(), value.As32())
-		SARL(U8(7), value.As32())
-		XORL(value.As32(), step.As32())
-		SUBL(value.As32(), step.As32())
-		ANDL(U32(groupTiles*tileWidth-1), entry.As32())
-		for b := range s.vectors {
-			MOVBLSX(Mem{Base: s.values, Index: entry, Scale: 1, Disp: 4 * b * groupQuads}, value.As32())
-			IMULL(step.As32(), value.As32())
-			ADDL(value.As32(), Mem{Base: s.sums, Index: row, Scale: 1, Disp: b * lineBytes})
-		}
+	MOVQ(counts, less)
+	SHRQ(U8(3), less)
+	if slot == 4 {
+		ORQ(less, rows)
+	} else {
+		ANDQ(less, rows)
 	}
-	there()
-	JEQ(LabelRef("next"))
-	Label("entry")
-	entry, row := GP64(), GP64()
+	MOVQ(U64(0x1111111111111111), less)
+	ANDQ(less, rows)
+	JEQ(LabelRef(none))
+	ones := XMM()
+	if alike {
+		VMOVDQU(everyByte(m, 1), ones)
+	}
+	Label(loop)
+	row, n, bits := GP64(), GP64(), GP64()
+	TZCNTQ(rows, row)
+	SHRXQ(row, counts, n)
+	ANDL(U8(15), n.As32())
+	SUBL(U8(slot), n.As32())
+	MOVL(U32(min(layer, layered-slot)), bits.As32())
+	CMPL(n.As32(), bits.As32())
+	CMOVLGT(bits.As32(), n.As32())
+	MOVQ(n, bits)
+	SHLQ(U8(3), bits)
+	for b := range s.vectors {
+		sum, v := GP64(), XMM()
+		MOVL(s.entry(b, at), sum.As32())
+		BZHIL(bits.As32(), sum.As32(), sum.As32())
+		VMOVD(sum.As32(), v)
+		if alike {
+			VPMADDUBSW(v, ones, v)
+		} else {
+			step := XMM()
+			VMOVD(s.entry(s.vectors, at), step)
+			VPMADDUBSW(v, step, v)
+		}
+		VPMADDWD(constantD(m, 0x00010001), v, v)
+		VMOVD(v, sum.As32())
+		if alike {
+			SHLXL(s.first.As32(), sum.As32(), sum.As32())
+		}
+		ADDL(sum.As32(), Mem{Base: s.sums, Index: row, Scale: 1, Disp: b * lineBytes})
+	}
+	ADDQ(n, at)
+	clearLowest(rows)
+	JNZ(LabelRef(loop))
+}
+
+// tails adds what rows of the most entries have behind the layers, one by one.
+func (s *stripStart) tails() {
+	rows, row := GP64(), GP64()
+	Label("tails")
+	rowsWithTails(s.counts, rows, "next")
+	Label("tail")
+	entry, step, value := GP64(), GP64(), GP64()
 	MOVBQZX(Mem{Base: s.list}, entry)
 	INCQ(s.list)
-	TZCNTQ(mask, row)
-	ANDL(I32(-layer), row.As32())
-	add(entry, row)
-	clearLowest(mask)
-	JNZ(LabelRef("entry"))
-	for _, c := range count {
-		VPSUBB(bytesConstant(s.m, "layer", bytes.Repeat([]byte{layer}, 32)), c, c)
+	TZCNTQ(rows, row)
+	// 2^width of its column, negative where it is subtracted.
+	width := GP64()
+	MOVL(entry.As32(), width.As32())
+	SHRL(U8(5), width.As32())
+	ANDL(U8(1), width.As32())
+	MOVBLZX(Mem{Base: s.widths, Index: width, Scale: 1}, width.As32())
+	MOVL(U32(1), step.As32())
+	SHLXL(width.As32(), step.As32(), step.As32())
+	MOVBLSX(entry.As8(), value.As32())
+	SARL(U8(7), value.As32())
+	XORL(value.As32(), step.As32())
+	SUBL(value.As32(), step.As32())
+	ANDL(U32(groupTiles*tileWidth-1), entry.As32())
+	for b := range s.vectors {
+		MOVBLSX(Mem{Base: s.values, Index: entry, Scale: 1, Disp: 4 * b * groupQuads}, value.As32())
+		IMULL(step.As32(), value.As32())
+		ADDL(value.As32(), Mem{Base: s.sums, Index: row, Scale: 1, Disp: b * lineBytes})
 	}
-	there()
-	JNE(LabelRef("entry"))
-
-	rowsWithTails(s.counts, mask, "next")
-	Label("tail")
-	tail := GP64()
-	MOVBQZX(Mem{Base: s.list}, tail)
-	INCQ(s.list)
-	TZCNTQ(mask, row)
-	add(tail, row)
 	TESTB(U8(tailEnd), Mem{Base: s.list, Disp: -1})
 	JEQ(LabelRef("tail"))
-	clearLowest(mask)
+	clearLowest(rows)
 	JNZ(LabelRef("tail"))
 }
 
@@ -350,11 +433,52 @@ func stripTiles(m machine, name string, vectors int) {
 	sums, values := Load(Param("sums"), GP64()), Load(Param("values"), GP64())
 	t.biases, t.width = Load(Param("biases"), GP64()), Load(Param("width"), GP64())
 	widths, lines, tiles := Load(Param("widths"), GP64()), Load(Param("lines"), GP64()), Load(Param("tiles"), GP64())
-	next, x, width := GP64(), GP64(), GP64()
+	next, x, width, second := GP64(), GP64(), GP64(), GP64()
 	IMUL3Q(U8(groupQuads+2), t.width, next)
+	halves := [][]int{{0}, {m.bytes()}}
+	if vectors == 1 { // there are registers for both halves of the rows, which share a vector's values
+		halves = [][]int{{0, m.bytes()}}
+	}
 
 	Label("group")
 	MOVQ(values, x)
+	CMPQ(tiles, U8(1))
+	JEQ(LabelRef("tile"))
+	MOVBQZX(Mem{Base: widths}, width)
+	MOVBQZX(Mem{Base: widths, Disp: 1}, second)
+	CMPL(width.As32(), second.As32())
+	JNE(LabelRef("tile"))
+	ADDQ(U8(groupTiles), widths)
+	SUBQ(U8(groupTiles), tiles)
+	byWidth(width, "pair")
+	for _, bits := range tileWidths {
+		Label(fmt.Sprint("pair", bits))
+		for _, some := range halves {
+			long := t.longSums(len(some))
+			for k := 0; k < groupTiles && bits > 0; k++ {
+				t.tile(bits, some, lines, k*bits*quadBytes, x, k*quads, long)
+			}
+			for b := range vectors {
+				scale := YMM()
+				VBROADCASTSS(t.scale(b), scale)
+				for i, half := range some {
+					sum, start := YMM(), Mem{Base: sums, Disp: b*lineBytes + half}
+					if long[i][b] == nil {
+						VCVTDQ2PS(start, sum)
+					} else {
+						VPADDD(start, long[i][b], sum)
+						VCVTDQ2PS(sum, sum)
+					}
+					t.scaled(sum, scale, half, b)
+				}
+			}
+		}
+		if bits > 0 {
+			ADDQ(I32(groupTiles*bits*quadBytes), lines)
+		}
+		JMP(LabelRef("next"))
+	}
+
 	Label("tile")
 	MOVBQZX(Mem{Base: widths}, width)
 	INCQ(widths)
@@ -362,8 +486,16 @@ func stripTiles(m machine, name string, vectors int) {
 	for _, bits := range tileWidths {
 		Label(fmt.Sprint("tile", bits))
 		if bits > 0 {
-			for half := 0; half < quadBytes; half += m.bytes() {
-				t.tileHalf(bits, half, lines, x, sums)
+			for _, some := range halves {
+				long := t.longSums(len(some))
+				t.tile(bits, some, lines, 0, x, 0, long)
+				for i, half := range some {
+					for b, v := range long[i] {
+						at := Mem{Base: sums, Disp: b*lineBytes + half}
+						VPADDD(at, v, v)
+						VMOVDQU(v, at)
+					}
+				}
 			}
 			ADDQ(I32(bits*quadBytes), lines)
 		}
@@ -383,10 +515,10 @@ func stripTiles(m machine, name string, vectors int) {
 		for off := 0; off < lineBytes; off += m.bytes() {
 			sum := YMM()
 			VCVTDQ2PS(Mem{Base: sums, Disp: b*lineBytes + off}, sum)
-			VFMADD213PS(t.output(off, b), scale, sum)
-			VMOVUPS(sum, t.output(off, b))
+			t.scaled(sum, scale, off, b)
 		}
 	}
+	Label("next")
 	ADDQ(I32(vectors*lineBytes), sums)
 	ADDQ(next, values)
 	ADDQ(next, t.biases)
@@ -402,6 +534,21 @@ func stripTiles(m machine, name string, vectors int) {
 	RET()
 }
 
+// scaled adds sums of a group times their scale to outputs.
+func (t *integerTile) scaled(sum, scale reg.VecVirtual, off, b int) {
+	VFMADD213PS(t.output(off, b), scale, sum)
+	VMOVUPS(sum, t.output(off, b))
+}
+
+// longSums has room for sums of as many halves of the rows, [half][vector], none of which has begun.
+func (t *integerTile) longSums(halves int) [][]reg.VecVirtual {
+	sums := make([][]reg.VecVirtual, halves)
+	for i := range sums {
+		sums[i] = make([]reg.VecVirtual, t.vectors)
+	}
+	return sums
+}
+
 // canonical makes NaNs of outputs the one there is.
 func (t *integerTile) canonical(off, b int) {
 	sum, unordered := YMM(), YMM()
@@ -411,57 +558,60 @@ func (t *integerTile) canonical(off, b int) {
 	VMOVUPS(sum, t.output(off, b))
 }
 
-// tileHalf adds eight rows of a tile times the vectors to sums. Sums of a pair of columns have 16 bits for as many quads as can
-// not exceed them.
-func (t *integerTile) tileHalf(bits, half int, lines, x, sums reg.Register) {
+// tile adds halves of the rows of a tile, from byte off of lines on, times the vectors' quads from first on to sums. Sums of a pair
+// of columns have 16 bits for as many quads as can not exceed them.
+func (t *integerTile) tile(bits int, halves []int, lines reg.Register, off int, x reg.Register, first int, sums [][]reg.VecVirtual) {
 	m := t.m
-	line := tileLines(m, lines, half, func(i int) {
-		if half == 0 {
-			PREFETCHT0(Mem{Base: lines, Disp: i*quadBytes + stripAhead})
-		}
-	})
+	line := make([]func(i int) reg.VecVirtual, len(halves))
+	for i, half := range halves {
+		line[i] = tileLines(m, lines, off+half, func(i int) {
+			if half == 0 {
+				PREFETCHT0(Mem{Base: lines, Disp: off + i*quadBytes + stripAhead})
+			}
+		})
+	}
 	each := func(b int) Op { return everyByte(m, b) }
 	run := quadsIn16Bits(1<<bits - 1)
-	short, long := make([]reg.VecVirtual, t.vectors), make([]reg.VecVirtual, t.vectors)
+	short := t.longSums(len(halves))
 	for q := range quads {
-		var size reg.VecVirtual
-		code := tileBits(m, bits, q, line, each)
-		if bits == 8 { // |z| times q with z's sign
-			z := YMM()
-			size = YMM()
-			VPXOR(each(zeroCode), code, z)
-			VPABSB(z, size)
-			code = z
+		codes, sizes := make([]reg.VecVirtual, len(halves)), make([]reg.VecVirtual, len(halves))
+		for i := range halves {
+			codes[i] = tileBits(m, bits, q, line[i], each)
+			if bits == 8 { // |z| times q with z's sign
+				z := YMM()
+				sizes[i] = YMM()
+				VPXOR(each(zeroCode), codes[i], z)
+				VPABSB(z, sizes[i])
+				codes[i] = z
+			}
 		}
 		for b := range t.vectors {
-			v := YMM()
-			VPBROADCASTD(quadOf(x, q, b), v)
-			if bits == 8 {
-				VPSIGNB(code, v, v)
-				VPMADDUBSW(v, size, v)
-			} else {
-				VPMADDUBSW(v, code, v)
-			}
-			if q%run == 0 {
-				short[b] = v
-			} else {
-				VPADDW(v, short[b], short[b])
-			}
-			if (q+1)%run > 0 {
-				continue
-			}
-			VPMADDWD(constantD(m, 0x00010001), short[b], short[b])
-			if long[b] == nil {
-				long[b] = short[b]
-			} else {
-				VPADDD(short[b], long[b], long[b])
+			value := YMM()
+			VPBROADCASTD(quadOf(x, first+q, b), value)
+			for i, code := range codes {
+				v := YMM()
+				if bits == 8 {
+					VPSIGNB(code, value, v)
+					VPMADDUBSW(v, sizes[i], v)
+				} else {
+					VPMADDUBSW(value, code, v)
+				}
+				if q%run == 0 {
+					short[i][b] = v
+				} else {
+					VPADDW(v, short[i][b], short[i][b])
+				}
+				if (q+1)%run > 0 {
+					continue
+				}
+				VPMADDWD(constantD(m, 0x00010001), short[i][b], short[i][b])
+				if sums[i][b] == nil {
+					sums[i][b] = short[i][b]
+				} else {
+					VPADDD(short[i][b], sums[i][b], sums[i][b])
+				}
 			}
 		}
-	}
-	for b, v := range long {
-		at := Mem{Base: sums, Disp: b*lineBytes + half}
-		VPADDD(at, v, v)
-		VMOVDQU(v, at)
 	}
 }
 

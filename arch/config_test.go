@@ -130,7 +130,7 @@ func TestParseConfigRefuses(t *testing.T) {
 
 func TestUnknownArchitecture(t *testing.T) {
 	_, err := ParseConfig(edited(t, "llama", edits{"model_type": "gpt2"}))
-	const want = `config.json: model_type "gpt2" is not one of bert, cohere, cohere2, deepseek_v2, deepseek_v3, ernie4_5, exaone4, falcon-h1, falcon_h1, gemma2, gemma3, gemma3_text, gemma4, gemma4_text, glm4_moe, glm4_moe_lite, gpt-oss, gpt_oss, granite, granitehybrid, granitemoe, granitemoehybrid, granitemoeshared, lfm2, lfm2_moe, llama, llama4, llama4_text, ministral3, mistral, mistral4, mixtral, modernbert, nemotron_h, nemotron_h_moe, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen3_5, qwen3_5_moe, qwen3_5_moe_text, qwen3_5_text, qwen3_moe, qwen3_next, qwen3moe, roberta, seed_oss, smollm3, xlm-roberta: unknown architecture`
+	const want = `config.json: model_type "gpt2" is not one of bert, cohere, cohere2, command-r, deepseek2, deepseek_v2, deepseek_v3, ernie4_5, exaone4, falcon-h1, falcon_h1, gemma2, gemma3, gemma3_text, gemma4, gemma4_text, glm4_moe, glm4_moe_lite, glm4moe, gpt-oss, gpt_oss, granite, granitehybrid, granitemoe, granitemoehybrid, granitemoeshared, lfm2, lfm2_moe, lfm2moe, llama, llama4, llama4_text, ministral3, mistral, mistral3, mistral4, mixtral, modernbert, nemotron_h, nemotron_h_moe, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen2moe, qwen3, qwen35, qwen35moe, qwen3_5, qwen3_5_moe, qwen3_5_moe_text, qwen3_5_text, qwen3_moe, qwen3_next, qwen3moe, qwen3next, roberta, seed_oss, smollm3, xlm-roberta: unknown architecture`
 	if !errors.Is(err, ErrArchitecture) || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}

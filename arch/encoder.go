@@ -20,8 +20,9 @@ type hfEncoder struct {
 // encoders are the architectures that see all of a text at once.
 var encoders = []family{
 	{
-		names: []string{"bert"},
-		about: "BERT, MiniLM, BGE, E5, GTE: an encoder with a norm after each layer, learned positions and biases",
+		names:  []string{"bert"},
+		about:  "BERT, MiniLM, BGE, E5, GTE: an encoder with a norm after each layer, learned positions and biases",
+		tested: "sentence-transformers, MiniLM-L6",
 		defaults: `{"vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072, "hidden_act": "gelu",
 			"max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12}`,
 		adjust: bert,
@@ -40,8 +41,9 @@ var encoders = []family{
 		},
 	},
 	{
-		names: []string{"modernbert"},
-		about: "ModernBERT: an encoder with rotary embeddings, gates, and sliding windows in two of three layers",
+		names:  []string{"modernbert"},
+		about:  "ModernBERT: an encoder with rotary embeddings, gates, and sliding windows in two of three layers",
+		tested: "sentence-transformers",
 		defaults: `{"vocab_size": 50368, "hidden_size": 768, "num_hidden_layers": 22, "num_attention_heads": 12, "intermediate_size": 1152, "hidden_activation": "gelu",
 			"max_position_embeddings": 8192, "norm_eps": 1e-5, "local_attention": 128, "global_attn_every_n_layers": 3, "global_rope_theta": 160000, "local_rope_theta": 10000,
 			"rope_theta": 0}`,

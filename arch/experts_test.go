@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -73,6 +74,9 @@ func TestFamilies(t *testing.T) {
 	for _, f := range list {
 		if f.About == "" {
 			t.Errorf("nothing is said about %s", f.Name)
+		}
+		if !strings.HasPrefix(f.Tested, "transformers") || strings.Contains(f.Tested, "llama.cpp") != (f.GGUF != "") {
+			t.Errorf("%s is compared with %s", f.Name, f.Tested)
 		}
 		for _, name := range []string{f.Name, f.GGUF} {
 			if _, err := findFamily(name); name != "" && err != nil {

@@ -154,7 +154,8 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 			r.read(c, k)
 		}
 	}
-	if v := r.integer("attention.value_length", c.HeadDim); v != c.HeadDim {
+	c.Layers -= min(c.Layers, r.ahead())
+	if v := r.integer(valueLength, c.HeadDim); v != c.HeadDim && !r.by.latent {
 		r.fail(fmt.Errorf("keys of %d and values of %d", c.HeadDim, v))
 	}
 	if r.err != nil {
@@ -168,13 +169,19 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 	_, head := tensors.Shape(GGUFName(HeadName, false))
 	c.TiedHead = !head
 	c.AttnScale = float32(1 / math.Sqrt(float64(max(1, c.HeadDim))))
-	if err := r.experts(c); err != nil {
+	h := r.familyKeys(c)
+	h.family = family
+	if err := r.experts(c, h); err != nil {
 		return nil, err
 	}
 	r.rope(c)
-	h := r.familyKeys(c)
-	h.family = family
 	r.mixers(c, h)
+	if r.by.factors {
+		r.factors(c, h)
+	}
+	if r.by.read != nil {
+		r.by.read(r, c, h)
+	}
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -207,6 +214,9 @@ func FromGGUF(metadata Metadata, tensors Tensors) (*Config, error) {
 	return c, nil
 }
 
+// ahead is how many of the layers are those that predict several tokens at once, which are behind the model's own.
+func (r *ggufReader) ahead() int { return r.integer("nextn_predict_layers", 0) }
+
 // read reads a key of the table.
 func (r *ggufReader) read(c *Config, k metadataKey) {
 	missing := -1.0 // it must be there
@@ -218,7 +228,9 @@ func (r *ggufReader) read(c *Config, k metadataKey) {
 	}
 	switch field := k.field(c).(type) {
 	case *int:
-		if k.gguf == headCountKV && r.by.mixer != "" || k.gguf == feedForward && r.by.single {
+		if list, err := r.f.Ints(r.arch + "." + k.gguf); err == nil && r.by.listed && len(list) > 0 && list[0] >= 0 && list[0] <= math.MaxInt32 {
+			*field = int(list[0]) // and see readGemma4
+		} else if k.gguf == headCountKV && r.by.mixer != "" || k.gguf == feedForward && r.by.single {
 			*field = r.ofSome(k.gguf)
 		} else {
 			*field = r.integer(k.gguf, int(missing))
@@ -228,25 +240,6 @@ func (r *ggufReader) read(c *Config, k metadataKey) {
 	case *float64:
 		*field = r.float(k.gguf, missing)
 	}
-}
-
-// experts completes what the metadata say of experts by what llama.cpp does. A shared expert of which they do not tell the size
-// is refused: nobody would miss it.
-func (r *ggufReader) experts(c *Config) error {
-	x := &c.Experts
-	switch {
-	case x.Count == 0:
-		*x = Experts{} // some files have sizes of none
-	case !r.by.experts:
-		return fmt.Errorf("%s.expert_count %d is not supported: %w", r.arch, x.Count, ErrKey)
-	default:
-		x.Normalize, x.SharedGate = r.by.normalized, x.Shared > 0
-		shared := GGUFName(LayerName(0, "mlp.shared_expert.up_proj.weight"), false)
-		if _, ok := r.tensors.Shape(shared); ok && x.Shared == 0 {
-			return fmt.Errorf("there is %s, but no %s.expert_shared_feed_forward_length: %w", shared, r.arch, ErrConfig)
-		}
-	}
-	return nil
 }
 
 // familyKeys moves what the families' adjustments look at to where config.json has it.

@@ -12,13 +12,13 @@ import (
 type Layout struct {
 	Name  string
 	Shape []int // row-major
-	// First and Of, if Of is not 0, say which rows these are: of every Of rows as many as there are for each from First on.
-	First, Of int
-	// Pairs, if not 0, is the length of a head whose rows i and i + Pairs/2 become 2i and 2i + 1.
-	Pairs  int
-	Decays bool     // −e^x of every weight
-	Add    float32  // to every weight
-	Times  []Factor // what successive rows are multiplied by; none for nothing
+	// Row and Column say which row of the tensor, and which column, comes at a place; nil: the one that is there.
+	Row, Column func(at int) int
+	// Sideways: the matrices of a tensor of three dimensions, whose rows Row says one matrix after the other, lie on their side.
+	Sideways bool
+	Decays   bool     // −e^x of every weight
+	Add      float32  // to every weight
+	Times    []Factor // what successive rows are multiplied by; none for nothing
 }
 
 // Factor is what so many rows are multiplied by.
@@ -30,14 +30,24 @@ type Factor struct {
 // Layouts returns how a tensor of the model lies in the file, as one tensor or, where gates and up projections are one here, as
 // two. The error says that llama.cpp does not use it.
 func (g *GGUF) Layouts(w *Weight) ([]Layout, error) {
-	if !strings.HasSuffix(w.Name, fusedExperts) && !strings.HasSuffix(w.Name, fusedShared) {
-		l, err := g.layout(w, w.Name)
-		if err != nil {
-			return nil, err
-		}
-		l.Shape = w.stored()
-		return []Layout{l}, nil
+	switch {
+	case strings.HasSuffix(w.Name, fusedExperts), strings.HasSuffix(w.Name, fusedShared):
+		return g.gatesAndUps(w)
+	case len(w.Parts) > 0 && w.Parts[0].Use == KeyValueUp:
+		return g.config.keysAndValues(w), nil
+	case g.config.Mixers.Grouped && len(w.Parts) > 0 && w.Parts[0].Use == MixerInput:
+		return g.config.ungrouped(w), nil
 	}
+	l, err := g.layout(w, w.Name)
+	if err != nil {
+		return nil, err
+	}
+	l.Shape = g.config.storedShape(w)
+	return []Layout{l}, nil
+}
+
+// gatesAndUps are the layouts of what is one here.
+func (g *GGUF) gatesAndUps(w *Weight) ([]Layout, error) {
 	var list []Layout
 	first, each := 0, w.Shape[0]/max(1, w.Experts)
 	for i, part := range []string{"gate_proj", "up_proj"} {
@@ -48,17 +58,30 @@ func (g *GGUF) Layouts(w *Weight) ([]Layout, error) {
 		}
 		l.Shape = slices.Clone(w.Stacked())
 		l.Shape[len(l.Shape)-2] = rows
-		l.First, l.Of = first, each
+		l.Row = someOf(rows, first, each)
 		first += rows
 		list = append(list, l)
 	}
 	return list, nil
 }
 
-// stored is the shape of one that is written as it is.
-func (w *Weight) stored() []int {
+// someOf takes so many rows of each so many, from the first on.
+func someOf(rows, first, each int) func(at int) int {
+	return func(at int) int { return at/rows*each + first + at%rows }
+}
+
+// neighbours returns which row of halves comes at a row of pairs: within a head of n rows, rows i and i + n/2 become 2i and 2i + 1.
+func neighbours(n int) func(at int) int {
+	return func(at int) int {
+		head, i := at/n, at%n
+		return head*n + i%2*(n/2) + i/2
+	}
+}
+
+// storedShape is the shape of one that is written as it is.
+func (c *Config) storedShape(w *Weight) []int {
 	switch {
-	case len(w.Parts) > 0 && (w.Parts[0].Use == DecayLog || w.Parts[0].Use == Skip):
+	case c.Mixers.HasMamba() && len(w.Parts) > 0 && (w.Parts[0].Use == DecayLog || w.Parts[0].Use == Skip):
 		return []int{w.Shape[0], 1}
 	case w.Groups > 0:
 		return []int{w.Groups, w.Shape[0] / w.Groups}
@@ -87,13 +110,19 @@ func (g *GGUF) layout(w *Weight, name string) (Layout, error) {
 	if l.Name[dot:] == ".bias" && !slices.Contains(g.by.biases, part) {
 		return l, fmt.Errorf("llama.cpp knows no %s with a bias %s", g.by.name, w.Name)
 	}
-	if g.by.neighbours && (part == "attn_q" || part == "attn_k") {
-		l.Pairs = c.HeadDim
+	if g.by.neighbours && !c.Rope.Interleaved && (part == "attn_q" || part == "attn_k") {
+		l.Row = neighbours(c.HeadDim)
 	}
-	if c.NormOffset && RoleOf(w.Name) == Norm {
+	if g.by.latent {
+		l.Row = c.turned(w)
+	}
+	if g.by.tiled {
+		l.Row, l.Column = c.tile(w)
+	}
+	if c.NormOffset && RoleOf(w.Name) == Norm && !(len(w.Parts) > 0 && w.Parts[0].Use == MixerNorm) {
 		l.Add = 1
 	}
-	l.Decays = len(w.Parts) > 0 && w.Parts[0].Use == DecayLog && !c.Mixers.Mamba.Decays
+	l.Decays = len(w.Parts) > 0 && w.Parts[0].Use == DecayLog && !c.Mixers.Decays
 	if g.by.folded {
 		l.Times = c.folded(w)
 	}

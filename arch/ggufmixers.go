@@ -77,7 +77,7 @@ func (r *ggufReader) layerTypes(experts int) (types []string) {
 // mixers reads how layers without attention are built, and what goes with them.
 func (r *ggufReader) mixers(c *Config, h *hfConfig) {
 	switch r.by.mixer {
-	case "":
+	case "", DeltaMixer:
 		return
 	case ConvMixer:
 		h.Taps, h.LayerTypes = r.integer(shortTaps, 0), r.layerTypes(0)
@@ -89,9 +89,6 @@ func (r *ggufReader) mixers(c *Config, h *hfConfig) {
 	_, h.MambaRMSNorm = r.tensors.Shape(GGUFName(LayerName(0, "mamba.norm.weight"), false))
 	h.hfFalcon = plainFalcon // weights are multiplied already
 	h.EmbedMultiplier = 1
-	if r.by.factors {
-		r.factors(c, h)
-	}
 	if r.by.single {
 		h.BlockTypes, h.NormEpsilon, h.UseConvBias, h.MoEShared = r.layerTypes(c.Experts.Count), c.NormEps, true, c.Experts.Shared
 		h.ScanTaps, h.ScanState, h.ScanGroups, h.ScanHeads = h.MambaTaps, h.MambaState, h.MambaGroups, h.MambaHeads
@@ -121,8 +118,9 @@ func (r *ggufReader) factors(c *Config, h *hfConfig) {
 	}
 	h.EmbedMultiplier, h.ResidualMultiplier = float32(factor("embedding_scale", 1)), float32(factor("residual_scale", 1))
 	h.LogitsScaling, h.AttnMultiplier = factor("logit_scale", 1), float32(factor("attention.scale", float64(c.AttnScale)))
-	if turns, err := r.f.Any(r.arch + "." + finetuned); err != nil || turns != false {
-		h.PositionType = "rope"
+	h.PositionType = "rope"
+	if turns, err := r.f.Any(r.arch + "." + finetuned); err == nil && turns == false {
+		h.PositionType = noPositions
 	}
 }
 
@@ -130,7 +128,7 @@ func (r *ggufReader) factors(c *Config, h *hfConfig) {
 func (g *GGUF) mixers(c *Config) {
 	m := &c.Mixers
 	switch {
-	case m.Of == nil:
+	case m.Of == nil, g.by.mixer == DeltaMixer:
 		return
 	case !m.HasMamba():
 		g.add(shortTaps, &m.Taps, false)
@@ -142,14 +140,6 @@ func (g *GGUF) mixers(c *Config) {
 	g.add(scanState, &m.KeyDim, false)
 	g.add(scanHeads, &m.ValueHeads, false)
 	g.add(scanGroups, &m.KeyHeads, false)
-	if g.by.factors {
-		turns, logits := c.HasRope(0), 1/cmp.Or(c.LogitScale, 1)
-		g.add(finetuned, turns, false)
-		g.add("embedding_scale", &c.EmbedScale, false)
-		g.add("residual_scale", &c.ResidualScale, false)
-		g.add("logit_scale", &logits, false)
-		g.add("attention.scale", &c.AttnScale, false)
-	}
 	if g.by.single {
 		g.add("attention.layer_norm_epsilon", &c.NormEps, false)
 	}
@@ -162,13 +152,31 @@ func (g *GGUF) mixers(c *Config) {
 	}
 }
 
+// factors writes Granite's.
+func (g *GGUF) factors(c *Config) {
+	logits := 1 / cmp.Or(c.LogitScale, 1)
+	g.add(finetuned, c.HasRope(0), false)
+	g.add("embedding_scale", &c.EmbedScale, false)
+	g.add("residual_scale", &c.ResidualScale, false)
+	g.add("logit_scale", &logits, false)
+	g.add("attention.scale", &c.AttnScale, false)
+}
+
 // byLayer is a size of each layer, 0 for those that have none of it.
 func (c *Config) byLayer(size int, has func(layer int) bool) []uint32 {
+	return c.eachLayer(func(l int) int {
+		if has(l) {
+			return size
+		}
+		return 0
+	})
+}
+
+// eachLayer is a size of each layer.
+func (c *Config) eachLayer(size func(layer int) int) []uint32 {
 	list := make([]uint32, c.Layers)
 	for l := range list {
-		if has(l) {
-			list[l] = uint32(size)
-		}
+		list[l] = uint32(size(l))
 	}
 	return list
 }

@@ -1,6 +1,9 @@
 package arch
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Latent says how attention compresses its keys and values (multi-head latent attention, DeepSeek-AI 2024): a
 // vector's are made of a shorter one, apart from the last values of the keys, which turn and are the same for all heads. The zero value
@@ -50,6 +53,8 @@ type hfLatent struct {
 	KeyRopeDim  int   `json:"qk_rope_head_dim"`
 	ValueDim    int   `json:"v_head_dim"`
 	Interleaved *bool `json:"rope_interleave"`
+
+	latentNormEps float32 // where it is not latentEps; of a GGUF file
 }
 
 // latent reads them, with what transformers makes of them.
@@ -63,7 +68,7 @@ func (h *hfConfig) latent(c *Config) error {
 	case h.HeadDim != 0 && h.HeadDim != a.KeyRopeDim && h.HeadDim != c.HeadDim:
 		return fmt.Errorf("head_dim %d beside qk_rope_head_dim %d: %w", h.HeadDim, a.KeyRopeDim, ErrConfig)
 	}
-	c.Latent = Latent{KV: a.KVRank, Value: a.ValueDim, NormEps: latentEps}
+	c.Latent = Latent{KV: a.KVRank, Value: a.ValueDim, NormEps: cmp.Or(a.latentNormEps, latentEps)}
 	if a.QueryRank != nil {
 		if c.Latent.Query = *a.QueryRank; c.Latent.Query < 1 {
 			return fmt.Errorf("q_lora_rank %d: %w", c.Latent.Query, ErrConfig)

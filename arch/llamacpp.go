@@ -1,9 +1,7 @@
 package arch
 
 import (
-	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 )
@@ -27,6 +25,23 @@ type conventions struct {
 	window int
 	// experts: files may have experts. The weights of the chosen sum to 1 where normalized says so.
 	experts, normalized bool
+	// routed: layers before the first with experts may have none, and metadata say whether the router takes sigmoids. weighed: they
+	// say, too, whether weights sum to 1, and what they are multiplied by.
+	routed, weighed bool
+	// gated: the shared expert has a gate.
+	gated bool
+	// tiled: delta nets' heads of values lie by turns. latent: keys and values are compressed. betas: files have YaRN's.
+	tiled, latent, betas bool
+	// stepped: every so manieth layer has experts. listed: each layer tells whether it has a sliding window.
+	stepped, listed bool
+	// localTheta: layers with a sliding window have a base of their own.
+	localTheta bool
+	// turned: only layers with a sliding window have rotary embeddings.
+	turned bool
+	// read and write are for what metadata say in words of this architecture alone, refuse for what of it llama.cpp cannot.
+	read   func(r *ggufReader, c *Config, h *hfConfig)
+	write  func(g *GGUF, c *Config)
+	refuse func(c *Config) string
 	// unscaled: rotary embeddings are not scaled in layers with a sliding window.
 	unscaled bool
 	// postAttention: the norm before the feed-forward layer is called as that after attention elsewhere.
@@ -76,9 +91,55 @@ var llamaCpp = []conventions{
 		biases: append([]string{"attn_output", "ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"}, attention...),
 		slides: true, window: 2,
 	},
-	{name: "qwen2moe", models: []string{"qwen2_moe", "qwen2moe"}, activation: SiLU, biases: attention, square: true, experts: true},
+	{name: "qwen2moe", models: []string{"qwen2_moe", "qwen2moe"}, activation: SiLU, biases: attention, square: true, experts: true, gated: true},
 	{name: "qwen3moe", models: []string{"qwen3_moe", "qwen3moe"}, activation: SiLU, biases: attention, experts: true, normalized: true},
+	{name: "seed_oss", models: []string{"seed_oss"}, activation: SiLU, biases: attention, postAttention: true},
+	{
+		name: "ernie4_5", models: []string{"ernie4_5"}, activation: SiLU, neighbours: true,
+		biases: append([]string{"attn_output"}, attention...),
+	},
+	{
+		name: "exaone4", models: []string{"exaone4"}, activation: SiLU, square: true, slides: true, window: 4, turned: true,
+		refuse: exaoneLayers,
+	},
+	{
+		name: "command-r", models: []string{"cohere", "command-r"}, activation: SiLU, neighbours: true, square: true, tied: true, biases: attention,
+		read: readCohere, write: writeCohere, refuse: cohereNorms,
+	},
+	{
+		name: "cohere2", models: []string{"cohere2"}, activation: SiLU, neighbours: true, square: true, tied: true, biases: attention, slides: true, window: 4, turned: true,
+		read: readCohere, write: writeCohere,
+	},
+	{
+		name: "glm4moe", models: []string{"glm4_moe", "glm4moe"}, activation: SiLU, partial: true, biases: append([]string{"exp_probs_b"}, attention...),
+		experts: true, routed: true, weighed: true, postAttention: true, read: readHeadNorms,
+	},
 	{name: "lfm2", models: []string{"lfm2"}, activation: SiLU, square: true, mixer: ConvMixer, finalNorm: "token_embd_norm"},
+	{
+		name: "lfm2moe", models: []string{"lfm2_moe", "lfm2moe"}, activation: SiLU, square: true, mixer: ConvMixer, finalNorm: "token_embd_norm",
+		biases: []string{"exp_probs_b"}, experts: true, routed: true, normalized: true,
+		read: func(_ *ggufReader, _ *Config, h *hfConfig) { h.UseBias, h.Scale = true, 1 },
+		refuse: func(c *Config) string {
+			if !c.Experts.Bias {
+				return "experts that are chosen without a bias"
+			}
+			return ""
+		},
+	},
+	{
+		name: "granite", models: []string{"granite", "granitemoehybrid"}, activation: SiLU, neighbours: true, factors: true,
+		biases: append([]string{"attn_output", "ffn_gate", "ffn_up", "ffn_down"}, attention...),
+	},
+	{
+		name: "granitemoe", models: []string{"granitemoe", "granitemoeshared", "granitemoehybrid"}, activation: SiLU, neighbours: true, experts: true, normalized: true, factors: true,
+		biases: append([]string{"attn_output"}, attention...),
+		refuse: func(c *Config) string {
+			if !c.HasRope(0) {
+				return "no rotary embeddings"
+			}
+			return ""
+		},
+	},
 	{
 		name: "granitehybrid", models: []string{"granitemoehybrid", "granitehybrid"}, activation: SiLU, neighbours: true, experts: true, normalized: true,
 		biases: append([]string{"attn_output", "ffn_gate", "ffn_up", "ffn_down", "ssm_conv1d", "ssm_dt"}, attention...),
@@ -98,13 +159,45 @@ var llamaCpp = []conventions{
 		biases: []string{"exp_probs_b", "ssm_conv1d", "ssm_dt"}, mixer: MambaMixer, single: true, noRope: 1,
 	},
 	{
+		name: "qwen3next", models: []string{"qwen3_next", "qwen3next"}, activation: SiLU, partial: true, mixer: DeltaMixer, postAttention: true,
+		experts: true, normalized: true, gated: true, biases: []string{"ssm_dt"}, read: readDelta, write: writeDelta, refuse: deltaHeads,
+	},
+	{
+		name: "qwen35", models: []string{"qwen3_5_text", "qwen3_5", "qwen35"}, activation: SiLU, partial: true, mixer: DeltaMixer, postAttention: true,
+		tiled: true, biases: []string{"ssm_dt"}, read: readDelta, write: writeDelta, refuse: deltaHeads,
+	},
+	{
+		name: "qwen35moe", models: []string{"qwen3_5_moe_text", "qwen3_5_moe", "qwen35moe"}, activation: SiLU, partial: true, mixer: DeltaMixer, postAttention: true,
+		experts: true, normalized: true, gated: true, tiled: true, biases: []string{"ssm_dt"}, read: readDelta, write: writeDelta, refuse: deltaHeads,
+	},
+	{
+		name: "deepseek2", models: []string{"deepseek_v2", "deepseek_v3", "glm4_moe_lite", "deepseek2"}, activation: SiLU, neighbours: true, partial: true, latent: true,
+		experts: true, routed: true, weighed: true, biases: []string{"exp_probs_b"}, read: readLatent, write: writeLatent, refuse: latentKinds("deepseek2"),
+	},
+	{
+		name: "mistral3", models: []string{"ministral3", "mistral3"}, activation: SiLU, neighbours: true, betas: true,
+		read: readGrowth, write: writeGrowth, refuse: growthOf,
+	},
+	{
+		name: "mistral4", models: []string{"mistral4"}, activation: SiLU, neighbours: true, partial: true, latent: true,
+		experts: true, routed: true, weighed: true, read: readLatent, write: writeLatent, refuse: latentKinds("mistral4"),
+	},
+	{
+		name: "llama4", models: []string{"llama4_text", "llama4"}, activation: SiLU, neighbours: true, noRope: llama4NoRope, window: llama4NoRope,
+		experts: true, stepped: true, read: readLlama4, write: writeLlama4, refuse: llama4Kinds, divisors: []ScalingType{ScaleLlama3},
+	},
+	{
+		name: "gemma4", models: []string{"gemma4_text", "gemma4"}, activation: GELUTanh, slides: true, window: 6, listed: true, localTheta: true, experts: true, normalized: true,
+		read: readGemma4, write: writeGemma4, refuse: gemma4Kinds, missing: map[string]float64{"rope.freq_base_swa": 10000},
+	},
+	{
 		name: "gemma2", models: []string{"gemma2"}, activation: GELUTanh, biases: attention, partial: true, tied: true,
 		slides: true, window: 2, largest: 46,
 		missing: map[string]float64{"attention.sliding_window": 4096, "attn_logit_softcapping": 50, "final_logit_softcapping": 30},
 	},
 	{
 		name: "gemma3", models: []string{"gemma3", "gemma3_text"}, activation: GELUTanh, biases: attention, partial: true,
-		slides: true, window: 6, largest: 62,
+		slides: true, window: 6, largest: 62, localTheta: true,
 	},
 	{
 		name: "phi3", models: []string{"phi3"}, activation: SiLU, partial: true, square: true, slides: true,
@@ -127,11 +220,22 @@ func conventionsOf(name string) *conventions {
 func findConventions(c *Config) (*conventions, error) {
 	for i := range llamaCpp {
 		t := &llamaCpp[i]
-		if slices.Contains(t.models, c.Architecture) && (!t.single || t.experts == (c.Experts.Count > 0)) {
+		if slices.Contains(t.models, c.Architecture) && t.fits(c) {
 			return t, t.check(c)
 		}
 	}
 	return nil, fmt.Errorf("llama.cpp's conventions for %s are not known", c.Architecture)
+}
+
+// fits tells of architectures that a family's models go by which is this one's.
+func (t *conventions) fits(c *Config) bool {
+	switch {
+	case t.factors && (t.mixer != "") != c.Mixers.HasMamba():
+		return false
+	case t.single, t.factors && t.mixer == "":
+		return t.experts == (c.Experts.Count > 0)
+	}
+	return true
 }
 
 // tensor is what a file calls a tensor, empty if llama.cpp has none.
@@ -139,137 +243,12 @@ func (t *conventions) tensor(c *Config, name string) string {
 	if name == NormName && t.finalNorm != "" {
 		return t.finalNorm + ".weight"
 	}
+	if strings.HasSuffix(name, "_proj") { // experts, as Hugging Face has them
+		name += ".weight"
+	}
 	gguf := GGUFName(name, c.PostNorms || t.postAttention)
 	if t.bareNorm && strings.HasSuffix(gguf, ".ffn_norm.weight") {
 		return strings.TrimSuffix(gguf, ".weight")
 	}
 	return gguf
-}
-
-func (t *conventions) check(c *Config) error {
-	gemma2 := t.name == "gemma2"
-	scale := t.attentionScale(c)
-	for _, f := range []struct {
-		wrong bool
-		what  string
-	}{
-		{c.Activation != t.activation, fmt.Sprintf("the activation %s", c.Activation)},
-		{t.square && c.Heads*c.HeadDim != c.Hidden, fmt.Sprintf("%d heads of %d beside a hidden size of %d", c.Heads, c.HeadDim, c.Hidden)},
-		{t.ungrouped && c.Heads != c.KVHeads, fmt.Sprintf("%d key/value heads for %d heads", c.KVHeads, c.Heads)},
-		{t.tied && !c.TiedHead, "an output head of its own"},
-		{!t.partial && c.Rope.Dim != 0, "rotary embeddings that turn a part of each head"},
-		{!t.factors && !t.folded && math.Abs(float64(c.AttnScale/scale)-1) > 1e-6, fmt.Sprintf("attention scaled by %v, not %v", c.AttnScale, scale)},
-		{!gemma2 && c.AttnSoftcap != 0, "capped attention scores"},
-		{gemma2 && (c.AttnSoftcap == 0 || c.LogitSoftcap == 0), "attention scores or logits that are not capped"},
-		{t.window == 0 && c.LogitSoftcap != 0, "capped logits"},
-		{!t.usualRope(c), "rotary embeddings in other layers"},
-		{c.Bidirectional, "attention to what comes after a token"},
-		{c.Activation == ClampedSwiGLU && (c.SwiGLUAlpha != swigluAlpha || c.SwiGLULimit != swigluLimit), "other constants of its activation"},
-		{c.Sinks != t.sinks || c.Experts.Biases != t.sinks, "sinks of attention or biases of experts otherwise than there"},
-		{!t.mixes(c), "other layers in place of attention, or beside it"},
-		{c.Mixers.Bias != c.Mixers.HasMamba(), "convolutions with biases, or without"},
-		{c.Mixers.Mamba.Norm == NormFirst, "norms before their gates"},
-		{t.factors && c.Mixers.Values() != 2*c.Hidden, fmt.Sprintf("%d values of a Mamba-2 layer beside a hidden size of %d", c.Mixers.Values(), c.Hidden)},
-		{t.folded && c.TiedHead && c.EmbedScale != cmp.Or(c.LogitScale, 1), "a tied output head that is multiplied otherwise than embeddings"},
-		{!t.sameExperts(c), "experts in some layers only"},
-		{t.single && c.Experts.Groups != 0, "groups of experts"},
-		{!t.single && c.Experts.Count > 0 && c.Experts.Normalize != t.normalized, "experts' weights that sum to 1 or not otherwise than there"},
-	} {
-		if f.wrong {
-			return fmt.Errorf("llama.cpp knows no %s with %s", t.name, f.what)
-		}
-	}
-	if what := t.checkRope(c); what != "" {
-		return fmt.Errorf("llama.cpp knows no %s with rotary embeddings %s", t.name, what)
-	}
-	return nil
-}
-
-// checkRope says what of the rotary embeddings llama.cpp cannot do, empty if nothing.
-func (t *conventions) checkRope(c *Config) string {
-	s := c.Rope.Scaling
-	switch s.Type {
-	case NoScaling, ScaleLinear:
-	case ScaleYaRN:
-		if s.BetaFast != 0 && s.BetaFast != 32 || s.BetaSlow != 0 && s.BetaSlow != 1 || s.Exact && !t.unrounded {
-			return "whose YaRN has betas other than 32 and 1, or bounds that are not whole"
-		}
-		if t.name == "gemma3" && s.Attention != 0 && s.Attention != yarnAttention(s.Factor, 1) {
-			return "whose YaRN has an attention factor"
-		}
-	default:
-		if !slices.Contains(t.divisors, s.Type) {
-			return fmt.Sprintf("scaled by %q", s.Type)
-		}
-	}
-	switch local := c.LocalRope; {
-	case !c.slides():
-	case t.unscaled:
-		if local.Scaling.Type != NoScaling || local.Dim != c.Rope.Dim || local.Theta != c.Rope.Theta {
-			return "of their own in layers with a sliding window"
-		}
-	case t.name == "gemma3" && (local.Scaling.Type != NoScaling || local.Dim != c.Rope.Dim):
-		return "that are scaled in layers with a sliding window"
-	case t.name != "gemma3" && (local.Theta != c.Rope.Theta || local.Scaling.Type != s.Type || local.Dim != c.Rope.Dim):
-		return "of their own in layers with a sliding window"
-	}
-	return ""
-}
-
-// mixes tells whether all layers have what llama.cpp knows there.
-func (t *conventions) mixes(c *Config) bool {
-	if c.Mixers.Of == nil {
-		return t.mixer == "" || t.mixer == ConvMixer
-	}
-	for _, m := range c.Mixers.Of {
-		if m != t.mixer && (m != AttentionMixer || t.mixer == AttentionMamba) && (m != NoMixer || !t.single) {
-			return false
-		}
-	}
-	return true
-}
-
-// sameExperts tells whether all layers with feed-forward layers have experts, or none.
-func (t *conventions) sameExperts(c *Config) bool {
-	for l := range c.Layers {
-		if c.HasFFN(l) && c.HasExperts(l) != (c.Experts.Count > 0) {
-			return false
-		}
-	}
-	return true
-}
-
-// usualRope tells whether the layers without rotary embeddings are those that llama.cpp expects.
-func (t *conventions) usualRope(c *Config) bool {
-	if t.factors {
-		return c.NoRope == nil || !slices.Contains(c.NoRope, false) || !slices.Contains(c.NoRope, true)
-	}
-	for l := range c.Layers {
-		if c.HasRope(l) == (t.noRope > 0 && (l+1)%t.noRope == 0) {
-			return false
-		}
-	}
-	return true
-}
-
-// attentionScale is what llama.cpp multiplies q·k by.
-func (t *conventions) attentionScale(c *Config) float32 {
-	if t.largest == c.Layers {
-		return float32(1 / math.Sqrt(float64(c.Hidden/c.Heads)))
-	}
-	return float32(1 / math.Sqrt(float64(c.HeadDim)))
-}
-
-// slides tells whether some layer has a sliding window.
-func (c *Config) slides() bool { return c.SlidingWindow > 0 && slices.Contains(c.Local, true) }
-
-// usual tells whether the layers with a sliding window are those that llama.cpp
-// expects.
-func (t *conventions) usual(c *Config) bool {
-	for l, local := range c.Local {
-		if local != (l%t.window < t.window-1) {
-			return false
-		}
-	}
-	return true
 }

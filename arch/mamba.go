@@ -12,8 +12,6 @@ type Mamba struct {
 	Norm            MambaNorm
 	// Channels are what values, keys and queries are multiplied by before the convolution; 0 stands for 1.
 	Channels [3]float32
-	// Decays: checkpoints hold −e^A in place of A, as GGUF files do.
-	Decays bool
 }
 
 // MambaNorm says how what heads answer is normalized by groups.
@@ -99,7 +97,7 @@ type hfMamba struct {
 
 	PositionType string `json:"position_embedding_type"`
 
-	decays bool // see [Mamba]; of a GGUF file
+	decays bool // see [Mixers]; of a GGUF file
 }
 
 // mamba reads the sizes of Mamba-2 layers.
@@ -110,7 +108,7 @@ func (h *hfConfig) mamba(c *Config) error {
 	}
 	c.Mixers = Mixers{
 		Taps: h.MambaTaps, Bias: h.MambaConvBias, KeyHeads: h.MambaGroups, ValueHeads: h.MambaHeads, KeyDim: h.MambaState,
-		Mamba: Mamba{InBias: h.MambaBias, OutBias: h.MambaBias, Decays: h.decays},
+		Decays: h.decays, Mamba: Mamba{InBias: h.MambaBias, OutBias: h.MambaBias},
 	}
 	if h.Expand < 1 || h.Expand > 1<<10 {
 		return fmt.Errorf("mamba_expand %d: %w", h.Expand, ErrConfig)

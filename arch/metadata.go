@@ -45,10 +45,10 @@ var metadataKeys = []metadataKey{
 		missing: func(c *Config) float64 { return float64(c.Heads) },
 	},
 	{
-		gguf: "attention.key_length", config: "head_dim", field: func(c *Config) any { return &c.HeadDim },
+		gguf: keyLength, config: "head_dim", field: func(c *Config) any { return &c.HeadDim },
 		missing: func(c *Config) float64 { return float64(c.Hidden / max(1, c.Heads)) },
 	},
-	{gguf: "attention.value_length", field: func(c *Config) any { return &c.HeadDim }, special: true},
+	{gguf: valueLength, field: func(c *Config) any { return &c.HeadDim }, special: true},
 	{gguf: "vocab_size", field: func(c *Config) any { return &c.Vocab }, special: true},
 	{
 		gguf: "attention.layer_norm_rms_epsilon", config: "rms_norm_eps", field: func(c *Config) any { return &c.NormEps },
@@ -70,6 +70,7 @@ var metadataKeys = []metadataKey{
 		missing: func(*Config) float64 { return 10000 },
 	},
 	{gguf: "rope.freq_base_swa", config: "rope_local_base_freq", field: func(c *Config) any { return &c.LocalRope.Theta }, missing: zero, omitZero: true},
+	{gguf: leadingDense, config: "first_k_dense_replace"},
 	{gguf: "expert_count", config: "num_local_experts", field: func(c *Config) any { return &c.Experts.Count }, missing: zero, omitZero: true},
 	{gguf: "expert_count", config: "num_experts"}, // as Qwen's configurations have it
 	{gguf: "expert_used_count", config: "num_experts_per_tok", field: func(c *Config) any { return &c.Experts.PerToken }, missing: zero, omitZero: true},

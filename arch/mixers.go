@@ -33,6 +33,10 @@ type Mixers struct {
 	KeyHeads, ValueHeads int
 	KeyDim, ValueDim     int
 	Grouped              bool
+	// GroupedRates: only how much is taken over and forgotten lies together so. Tiled: heads of values lie by turns, one for
+	// each head of keys, and not those of one head of keys together. So GGUF files have them.
+	GroupedRates, Tiled bool
+	Decays              bool // checkpoints hold −e^A in place of A, as GGUF files do
 
 	Mamba Mamba // what only Mamba-2 layers have
 }
@@ -123,6 +127,10 @@ func (c *Config) mixerWeights(add *layerList) {
 		} else {
 			add.matrix("linear_attn.in_proj_qkv", c.Hidden, Part{MixerInput, 2*keys + values})
 			add.matrix("linear_attn.in_proj_z", c.Hidden, Part{MixerGate, values})
+		}
+		if m.GroupedRates && !m.Grouped {
+			add.matrix("linear_attn.in_proj_ba", c.Hidden, Part{MixerRate, 2 * m.ValueHeads})
+		} else if !m.Grouped {
 			add.matrix("linear_attn.in_proj_b", c.Hidden, Part{MixerRate, m.ValueHeads})
 			add.matrix("linear_attn.in_proj_a", c.Hidden, Part{MixerStep, m.ValueHeads})
 		}
@@ -159,6 +167,8 @@ type hfMixers struct {
 	KeyHeads          int `json:"linear_num_key_heads"`
 	ValueHeads        int `json:"linear_num_value_heads"`
 	AttentionInterval int `json:"full_attention_interval"`
+
+	groupedRates, tiled bool // see [Mixers]; of a GGUF file
 }
 
 // lfm2 reads what sets LFM2 apart.
@@ -221,6 +231,7 @@ func qwenHybrid(c *Config, h *hfConfig) error {
 	c.Mixers = Mixers{
 		Of: make([]Mixer, c.Layers), Taps: h.ConvKernel,
 		KeyHeads: h.KeyHeads, ValueHeads: h.ValueHeads, KeyDim: h.KeyHeadDim, ValueDim: h.ValueHeadDim,
+		GroupedRates: h.groupedRates, Tiled: h.tiled, Decays: h.decays,
 	}
 	switch {
 	case len(h.LayerTypes) > 0 && len(h.LayerTypes) != c.Layers:

@@ -169,12 +169,28 @@ var names = []struct {
 	{huggingFace: "model.layers.N.self_attn.v_proj", gguf: "blk.N.attn_v"},
 	{huggingFace: "model.layers.N.self_attn.qkv_proj", gguf: "blk.N.attn_qkv"},
 	{huggingFace: "model.layers.N.self_attn.o_proj", gguf: "blk.N.attn_output"},
+	{huggingFace: "model.layers.N.self_attn.q_a_proj", gguf: "blk.N.attn_q_a"},
+	{huggingFace: "model.layers.N.self_attn.q_a_layernorm", gguf: "blk.N.attn_q_a_norm"},
+	{huggingFace: "model.layers.N.self_attn.q_b_proj", gguf: "blk.N.attn_q_b"},
+	{huggingFace: "model.layers.N.self_attn.kv_a_proj_with_mqa", gguf: "blk.N.attn_kv_a_mqa"},
+	{huggingFace: "model.layers.N.self_attn.kv_a_layernorm", gguf: "blk.N.attn_kv_a_norm"},
+	{huggingFace: "model.layers.N.self_attn.kv_b_proj", gguf: "blk.N.attn_kv_b"},
 	{huggingFace: "model.layers.N.self_attn.q_norm", gguf: "blk.N.attn_q_norm"},
 	{huggingFace: "model.layers.N.self_attn.k_norm", gguf: "blk.N.attn_k_norm"},
 	{huggingFace: "model.layers.N.self_attn.sinks", gguf: "blk.N.attn_sinks.weight"},
 	{huggingFace: "model.layers.N.conv.in_proj", gguf: "blk.N.shortconv.in_proj"},
 	{huggingFace: "model.layers.N.conv.conv", gguf: "blk.N.shortconv.conv"},
 	{huggingFace: "model.layers.N.conv.out_proj", gguf: "blk.N.shortconv.out_proj"},
+	{huggingFace: "model.layers.N.linear_attn.in_proj_qkv", gguf: "blk.N.attn_qkv"},
+	{huggingFace: "model.layers.N.linear_attn.in_proj_z", gguf: "blk.N.attn_gate"},
+	{huggingFace: "model.layers.N.linear_attn.in_proj_ba", gguf: "blk.N.ssm_ba"},
+	{huggingFace: "model.layers.N.linear_attn.in_proj_b", gguf: "blk.N.ssm_beta"},
+	{huggingFace: "model.layers.N.linear_attn.in_proj_a", gguf: "blk.N.ssm_alpha"},
+	{huggingFace: "model.layers.N.linear_attn.conv1d", gguf: "blk.N.ssm_conv1d"},
+	{huggingFace: "model.layers.N.linear_attn.dt_bias", gguf: "blk.N.ssm_dt.bias"},
+	{huggingFace: "model.layers.N.linear_attn.A_log", gguf: "blk.N.ssm_a"},
+	{huggingFace: "model.layers.N.linear_attn.norm", gguf: "blk.N.ssm_norm"},
+	{huggingFace: "model.layers.N.linear_attn.out_proj", gguf: "blk.N.ssm_out"},
 	{huggingFace: "model.layers.N.mamba.in_proj", gguf: "blk.N.ssm_in"},
 	{huggingFace: "model.layers.N.mamba.conv1d", gguf: "blk.N.ssm_conv1d"},
 	{huggingFace: "model.layers.N.mamba.dt_bias", gguf: "blk.N.ssm_dt.bias"},
@@ -185,6 +201,18 @@ var names = []struct {
 	{huggingFace: "model.layers.N.post_attention_layernorm", gguf: "blk.N.ffn_norm", postNorms: "blk.N.post_attention_norm"},
 	{huggingFace: "model.layers.N.pre_feedforward_layernorm", postNorms: "blk.N.ffn_norm"},
 	{huggingFace: "model.layers.N.post_feedforward_layernorm", postNorms: "blk.N.post_ffw_norm"},
+	{huggingFace: "model.layers.N.post_feedforward_layernorm_1", gguf: "blk.N.post_ffw_norm_1"},
+	{huggingFace: "model.layers.N.pre_feedforward_layernorm_2", gguf: "blk.N.pre_ffw_norm_2"},
+	{huggingFace: "model.layers.N.post_feedforward_layernorm_2", gguf: "blk.N.post_ffw_norm_2"},
+	{huggingFace: "model.layers.N.router.scale", gguf: "blk.N.ffn_gate_inp.scale"},
+	{huggingFace: "model.layers.N.router.per_expert_scale", gguf: "blk.N.ffn_down_exps.scale"},
+	{huggingFace: "model.embed_tokens_per_layer", gguf: "per_layer_token_embd"},
+	{huggingFace: "model.per_layer_model_projection", gguf: "per_layer_model_proj"},
+	{huggingFace: "model.per_layer_projection_norm", gguf: "per_layer_proj_norm"},
+	{huggingFace: "model.layers.N.per_layer_input_gate", gguf: "blk.N.inp_gate"},
+	{huggingFace: "model.layers.N.per_layer_projection", gguf: "blk.N.proj"},
+	{huggingFace: "model.layers.N.post_per_layer_input_norm", gguf: "blk.N.post_norm"},
+	{huggingFace: "model.layers.N.layer_scalar", gguf: "blk.N.layer_output_scale.weight"},
 	{huggingFace: "model.layers.N.mlp.gate_proj", gguf: "blk.N.ffn_gate"},
 	{huggingFace: "model.layers.N.mlp.up_proj", gguf: "blk.N.ffn_up"},
 	{huggingFace: "model.layers.N.mlp.gate_up_proj", gguf: "blk.N.ffn_up"},
@@ -193,24 +221,26 @@ var names = []struct {
 	{huggingFace: "model.layers.N.mlp.gate", gguf: "blk.N.ffn_gate_inp"},
 	{huggingFace: "model.layers.N.mlp.experts.gate_proj", gguf: "blk.N.ffn_gate_exps"},
 	{huggingFace: "model.layers.N.mlp.experts.up_proj", gguf: "blk.N.ffn_up_exps"},
+	{huggingFace: "model.layers.N.mlp.experts.gate_up_proj", gguf: "blk.N.ffn_gate_up_exps"},
 	{huggingFace: "model.layers.N.mlp.experts.down_proj", gguf: "blk.N.ffn_down_exps"},
 	{huggingFace: "model.layers.N.mlp.shared_expert.gate_proj", gguf: "blk.N.ffn_gate_shexp"},
 	{huggingFace: "model.layers.N.mlp.shared_expert.up_proj", gguf: "blk.N.ffn_up_shexp"},
 	{huggingFace: "model.layers.N.mlp.shared_expert.down_proj", gguf: "blk.N.ffn_down_shexp"},
 	{huggingFace: "model.layers.N.mlp.shared_expert_gate", gguf: "blk.N.ffn_gate_inp_shexp"},
+	{huggingFace: "model.layers.N.eh_proj", gguf: "blk.N.nextn.eh_proj"},
 }
 
 // GGUFName translates a Hugging Face name of a tensor, empty if it has no counterpart.
 // postNorms says that the model has norms after attention and FFN, as Gemma has.
 func GGUFName(name string, postNorms bool) string {
-	dot := strings.LastIndexByte(name, '.')
+	whole, layer := cutLayer(name, "model.layers.")
+	dot := strings.LastIndexByte(whole, '.')
 	if dot < 0 {
 		return ""
 	}
-	part, kind := name[:dot], name[dot:]
-	part, layer := cutLayer(part, "model.layers.")
+	part, kind := whole[:dot], whole[dot:]
 	for _, n := range names {
-		if n.huggingFace == part+kind {
+		if n.huggingFace == whole {
 			kind = ""
 		} else if n.huggingFace != part {
 			continue

@@ -51,7 +51,7 @@ func nemotronH(c *Config, h *hfConfig) error {
 	c.Mixers = Mixers{
 		Of: slices.Repeat([]Mixer{NoMixer}, c.Layers), Taps: h.ScanTaps, Bias: h.UseConvBias,
 		KeyHeads: h.ScanGroups, ValueHeads: h.ScanHeads, KeyDim: h.ScanState, ValueDim: h.ScanHeadDim,
-		Mamba: Mamba{InBias: h.ScanBias, OutBias: h.ScanBias, Decays: h.decays},
+		Decays: h.decays, Mamba: Mamba{InBias: h.ScanBias, OutBias: h.ScanBias},
 	}
 	dense := slices.Repeat([]bool{true}, c.Layers)
 	for l, kind := range h.BlockTypes {

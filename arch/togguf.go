@@ -48,16 +48,26 @@ func (c *Config) ToGGUF() (*GGUF, error) {
 	if !by.slides || !c.slides() {
 		told.SlidingWindow = 0
 	}
-	if by.window == 0 || told.SlidingWindow == 0 || by.usual(c) {
+	if by.window == 0 || told.SlidingWindow == 0 || by.usual(c) && !by.listed {
 		told.Local = nil
 	}
-	if by.name != "gemma3" || !c.slides() {
+	if !by.localTheta || !c.slides() {
 		told.LocalRope.Theta = 0
 	}
-	told.Rope.Dim = c.Rope.Rotated(c.HeadDim)
+	told.HeadDim = c.headDim(false)
+	told.Rope.Dim = c.Rope.Rotated(told.HeadDim)
+	if by.latent { // as all heads see one
+		told.KVHeads, told.HeadDim = 1, c.Latent.KV+told.Rope.Dim
+	}
 	for _, k := range metadataKeys {
 		switch {
-		case k.gguf == headCountKV && c.Mixers.Of != nil && by.mixer != AttentionMamba:
+		case k.gguf == valueLength && by.latent:
+			g.add(valueLength, &told.Latent.KV, false)
+		case k.gguf == headCountKV && c.Global.KV > 0:
+			g.Metadata = append(g.Metadata, Pair{by.name + "." + headCountKV, c.eachLayer(c.KVHeadsOf)})
+		case k.gguf == feedForward && c.WideFFN > 0:
+			g.Metadata = append(g.Metadata, Pair{by.name + "." + feedForward, c.eachLayer(c.FFNOf)})
+		case k.gguf == headCountKV && c.Mixers.Of != nil && by.mixer != AttentionMamba && by.mixer != DeltaMixer:
 			g.Metadata = append(g.Metadata, Pair{by.name + "." + headCountKV, c.byLayer(c.KVHeads, c.HasAttention)})
 		case k.gguf == feedForward && by.single:
 			g.Metadata = append(g.Metadata, Pair{by.name + "." + feedForward, c.byLayer(cmp.Or(c.Experts.FFN, c.FFN), c.HasFFN)})
@@ -66,6 +76,15 @@ func (c *Config) ToGGUF() (*GGUF, error) {
 		}
 	}
 	g.mixers(c)
+	if by.factors {
+		g.factors(c)
+	}
+	if by.routed && c.Experts.Count > 0 {
+		g.routing(c)
+	}
+	if by.write != nil {
+		by.write(g, c)
+	}
 	g.scaling(c.Rope)
 	return g, nil
 }

@@ -104,9 +104,11 @@ func fixtureParsed(t *testing.T, name string) *Config {
 func TestGGUFAndBack(t *testing.T) {
 	for _, name := range []string{"llama", "llama-bias", "llama-linear", "llama-llama3", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "phi3-partial", "phi3-longrope-long",
 		"mixtral", "qwen2_moe", "qwen3_moe", "smollm3", "olmo2", "olmo2-yarn", "olmo3", "olmoe", "lfm2", "lfm2-eps",
-		"granitemoehybrid", "granitemoehybrid-rope", "falcon_h1-one", "nemotron_h-experts"} {
+		"granitemoehybrid", "granitemoehybrid-rope", "falcon_h1-one", "nemotron_h-experts",
+		"seed_oss", "seed_oss-tied", "ernie4_5", "cohere", "cohere2", "cohere2-layers", "glm4_moe", "glm4_moe-groups", "deepseek_v3", "gemma4-layers", "gemma4-experts",
+		"granite", "granite-one", "granitemoe", "granitemoeshared"} {
 		want := fixtureParsed(t, name)
-		if want.PostNorms { // llama.cpp scales by the size of a head
+		if want.PostNorms && want.Global.Dim == 0 { // llama.cpp scales by the size of a head
 			want.AttnScale = float32(1 / math.Sqrt(float64(want.HeadDim)))
 		}
 		got, err := FromGGUF(asGGUF(t, want), asGGUF(t, want))
@@ -120,7 +122,7 @@ func TestGGUFAndBack(t *testing.T) {
 		}
 		want.Architecture, want.NormOffset = g.Architecture, false
 		want.QKVBias, want.OutBias, want.FFNBias = got.QKVBias, got.OutBias, got.FFNBias // used where they are
-		want.Mixers.Mamba.Decays = got.Mixers.HasMamba()
+		want.Mixers.Decays = got.Mixers.Decays
 		if want.Single { // whose experts' size is every layer's
 			want.FFN = got.FFN
 		}
@@ -198,11 +200,11 @@ func TestRoles(t *testing.T) {
 		switch {
 		case strings.Contains(n.huggingFace, "norm"):
 			want = Norm
-		case n.gguf == "token_embd":
+		case n.gguf == "token_embd", n.gguf == "per_layer_token_embd":
 			want = Embedding
 		case n.gguf == "output":
 			want = Head
-		case strings.Contains(n.gguf, "_inp"):
+		case strings.HasSuffix(n.gguf, "_inp"), strings.HasSuffix(n.gguf, "_inp_shexp"):
 			want = Router
 		case strings.HasSuffix(n.gguf, "conv.conv"), strings.HasSuffix(n.gguf, "conv1d"):
 			want = Filter
@@ -246,5 +248,17 @@ func TestGGUFMetadata(t *testing.T) {
 	})
 	if accepted+refused >= 100 && (accepted == 0 || refused == 0) { // few with -short
 		t.Errorf("%d accepted, %d refused", accepted, refused)
+	}
+}
+
+// TestNeighbours: halves of heads become pairs.
+func TestNeighbours(t *testing.T) {
+	order := neighbours(6)
+	var got []int
+	for row := range 12 {
+		got = append(got, order(row))
+	}
+	if want := []int{0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

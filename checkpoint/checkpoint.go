@@ -177,6 +177,7 @@ func open(ctx context.Context, place storage.Place, file, name string, stored bo
 		}
 		c.straighten()
 		c.stack()
+		c.joinHeads()
 	}
 	for file := range c.files {
 		if !strings.HasSuffix(file, ".json") {

@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/dtype"
+	"github.com/helix-substrate/helix-substrate/embedding"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
@@ -23,6 +27,7 @@ const wholeName = "model.safetensors"
 
 // companion is a file that goes along with the weights.
 type companion struct {
+	name string // with slashes, in the directory
 	path string
 	text []byte
 }
@@ -51,10 +56,14 @@ func (e *exporter) companions(output string) ([]companion, error) {
 		e.note("the tensors keep GGUF's names, which Hugging Face's libraries do not know")
 		return nil, nil
 	}
+	modules, err := e.modules()
+	if err != nil {
+		return nil, err
+	}
 	var list []companion
-	for _, path := range paths {
-		name := filepath.Base(path)
-		text, err := e.src.ReadFile(e.ctx, name, tokenizer.MaxFileSize)
+	for _, name := range slices.Concat(convert.Companions(), modules) {
+		path := filepath.Join(filepath.Dir(output), filepath.FromSlash(name))
+		text, err := e.beside(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
@@ -63,10 +72,10 @@ func (e *exporter) companions(output string) ([]companion, error) {
 		if name == "config.json" {
 			text = e.exported(text)
 		}
-		there, err := regularfile.ReadAll(path, tokenizer.MaxFileSize)
+		there, err := regularfile.ReadAll(path, maxModule)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			list = append(list, companion{path, text})
+			list = append(list, companion{name, path, text})
 		case err != nil:
 			return nil, err
 		case !bytes.Equal(there, text):
@@ -76,8 +85,42 @@ func (e *exporter) companions(output string) ([]companion, error) {
 	return list, nil
 }
 
+// modules are the files of what comes after a model that makes vectors, in directories of their own (package embedding); none
+// where it is of a kind that is not known.
+func (e *exporter) modules() ([]string, error) {
+	text, err := e.beside(embedding.ModulesName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	files, err := embedding.Files(text)
+	if errors.Is(err, embedding.ErrModule) {
+		return nil, nil
+	}
+	return files, err
+}
+
+// maxModule bounds a file of one: weights of dense layers.
+const maxModule = 1 << 28
+
+// beside reads a file beside the weights, where a model directory has no directories either.
+func (e *exporter) beside(name string) ([]byte, error) {
+	if !strings.Contains(name, "/") {
+		return e.src.ReadFile(e.ctx, name, tokenizer.MaxFileSize)
+	}
+	text, err := e.src.ReadFile(e.ctx, name, maxModule)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = e.src.ReadFile(e.ctx, embedding.Flat(name), maxModule)
+	}
+	return text, err
+}
+
 // write writes the file.
 func (c companion) write() error {
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o777); err != nil {
+		return err
+	}
 	return atomicfile.Write(c.path, func(w io.Writer) error {
 		_, err := w.Write(c.text)
 		return err

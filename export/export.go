@@ -141,7 +141,7 @@ func (e *exporter) run(output string, write func(*exporter, io.Writer) error) er
 			return err
 		}
 		written = append(written, c.path)
-		e.report.Files = append(e.report.Files, filepath.Base(c.path))
+		e.report.Files = append(e.report.Files, c.name)
 	}
 	return nil
 }
@@ -163,6 +163,8 @@ type tensor struct {
 	to    dtype.Type // what it is written as
 	// order, if not nil, is the row that is written at each place.
 	order func(row int) int
+	// columns, if not nil, is the column that is written at each place of a row.
+	columns func(column int) int
 	// change, if not nil, changes weights of a row.
 	change func(x []float32, row int)
 	aside  *sideways // what it is put together of; nil: of Tensor
@@ -224,6 +226,8 @@ func (e *exporter) write(w io.Writer, t *tensor) error {
 	switch {
 	case t.aside != nil:
 		err = e.writeAside(w, t)
+	case t.columns != nil:
+		err = e.writeColumns(w, t)
 	case t.order != nil:
 		err = e.writeRows(w, t)
 	case t.to == t.Type && t.change == nil:
@@ -260,7 +264,7 @@ func (e *exporter) writeRaw(w io.Writer, t *tensor) error {
 
 // writeRows writes the rows of a matrix in another order.
 func (e *exporter) writeRows(w io.Writer, t *tensor) error {
-	cols := t.columns()
+	cols := t.width()
 	rows := t.len() / max(1, cols)
 	for row := 0; row < rows; {
 		from, n := t.order(row), 1
@@ -275,8 +279,28 @@ func (e *exporter) writeRows(w io.Writer, t *tensor) error {
 	return nil
 }
 
-// columns is how many weights of a row lie together; a vector's rows have one each.
-func (t *tensor) columns() int {
+// writeColumns writes the columns of a matrix in another order.
+func (e *exporter) writeColumns(w io.Writer, t *tensor) error {
+	cols := t.width()
+	from, to := make([]float32, cols), make([]float32, cols)
+	var out []byte
+	for row := range t.len() / max(1, cols) {
+		if err := t.ReadFloat32(e.ctx, from, row*cols); err != nil {
+			return err
+		}
+		for i := range to {
+			to[i] = from[t.columns(i)]
+		}
+		var err error
+		if out, err = writePiece(w, to, t.to, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// width is how many weights of a row lie together; a vector's rows have one each.
+func (t *tensor) width() int {
 	if len(t.Shape) < 2 {
 		return 1
 	}
@@ -285,7 +309,7 @@ func (t *tensor) columns() int {
 
 // changed changes the weights from one on.
 func (t *tensor) changed(weights []float32, at int) {
-	cols := t.columns()
+	cols := t.width()
 	for n := 0; n < len(weights); {
 		end := min(len(weights), n+cols-(at+n)%cols)
 		t.change(weights[n:end], (at+n)/cols)

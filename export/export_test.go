@@ -209,14 +209,3 @@ func TestFloat16(t *testing.T) {
 		}
 	}
 }
-
-func TestNeighbours(t *testing.T) {
-	order := neighbours(6)
-	var got []int
-	for row := range 12 {
-		got = append(got, order(row))
-	}
-	if want := []int{0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
-}

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
@@ -53,19 +55,48 @@ func family(t *testing.T, name string, change map[string]any) string {
 	text, err := os.ReadFile(filepath.Join(fixtures, name, "case.json"))
 	must(t, err)
 	must(t, json.Unmarshal(text, &about))
-	weights, err := os.ReadFile(filepath.Join(fixtures, about.Weights, "model.safetensors"))
-	must(t, err)
-	write(t, dir, "model.safetensors", string(weights))
 	text, err = os.ReadFile(filepath.Join(fixtures, name, "config.json"))
 	must(t, err)
 	config := map[string]any{}
 	must(t, json.Unmarshal(text, &config))
 	maps.Copy(config, change)
+	other := config[otherSizes] != nil
+	delete(config, otherSizes)
 	text, err = json.Marshal(config)
 	must(t, err)
+	if other {
+		random(t, dir, text)
+	} else {
+		weights, err := os.ReadFile(filepath.Join(fixtures, about.Weights, "model.safetensors"))
+		must(t, err)
+		write(t, dir, "model.safetensors", string(weights))
+	}
 	write(t, dir, "config.json", string(text))
 	letters(t, dir)
 	return dir
+}
+
+// otherSizes among the changes says that the fixture's weights do not fit them.
+const otherSizes = "other sizes"
+
+// random makes a model's weights by its config.json.
+func random(t *testing.T, dir string, text []byte) {
+	t.Helper()
+	c, err := arch.ParseConfig(text)
+	must(t, err)
+	rng := rand.New(rand.NewPCG(1, 2))
+	var entries []safetensors.Entry
+	for _, w := range c.Weights(func(string) bool { return false }) {
+		if w.Optional {
+			continue
+		}
+		values := make([]float32, w.Len())
+		for i := range values {
+			values[i] = float32(rng.NormFloat64() / math.Sqrt(float64(w.Shape[len(w.Shape)-1])))
+		}
+		entries = append(entries, safetensors.Float32(w.Name, w.Stacked(), values))
+	}
+	must(t, safetensors.Create(filepath.Join(dir, "model.safetensors"), entries, nil))
 }
 
 // forward returns a model's logits for some tokens.
@@ -94,6 +125,19 @@ func ran(t *testing.T, path string) []float32 {
 
 // gemmaScale is the scale of attention that llama.cpp has for the fixtures.
 var gemmaScale = map[string]any{"query_pre_attn_scalar": 12}
+
+// alike has delta nets whose values are as long as keys, as llama.cpp's are.
+var alike = map[string]any{otherSizes: true, "linear_key_head_dim": 6, "linear_value_head_dim": 6}
+
+// usualYaRN is YaRN as llama.cpp has it where keys and values are compressed.
+func usualYaRN(more map[string]any) map[string]any {
+	r := map[string]any{"mscale": 1.0, "mscale_all_dim": 1.0, "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 32, "beta_slow": 1}
+	maps.Copy(r, more)
+	return rope("yarn", r)
+}
+
+// scout is what llama.cpp has for Llama 4 whatever a file says.
+var scout = map[string]any{"attention_chunk_size": 8192, "floor_scale": 8192, "attn_scale": 0.1, "use_qk_norm": true}
 
 // rope is a configuration's rope_parameters.
 func rope(kind string, keys map[string]any) map[string]any {
@@ -129,6 +173,36 @@ var families = []struct {
 	{"granitemoehybrid-rope", nil, "granitehybrid"},
 	{"falcon_h1-one", nil, "falcon-h1"},
 	{"nemotron_h-experts", nil, "nemotron_h_moe"},
+	{"seed_oss", nil, "seed_oss"},
+	{"ernie4_5", nil, "ernie4_5"},
+	{"ernie4_5-linear", nil, "ernie4_5"},
+	{"exaone4-tied", map[string]any{otherSizes: true, "hidden_size": 20}, "exaone4"},
+	{"cohere", nil, "command-r"},
+	{"cohere2", nil, "cohere2"},
+	{"cohere2-layers", nil, "cohere2"},
+	{"granite", nil, "granite"},
+	{"granite-tied", nil, "granite"},
+	{"granitemoe", nil, "granitemoe"},
+	{"granitemoeshared", nil, "granitemoe"},
+	{"glm4_moe", nil, "glm4moe"},
+	{"glm4_moe-groups", nil, "glm4moe"},
+	{"glm4_moe-dense", nil, "glm4moe"},
+	{"lfm2_moe", map[string]any{"routed_scaling_factor": 1}, "lfm2moe"},
+	{"qwen3_next", alike, "qwen3next"},
+	{"qwen3_5_text", alike, "qwen35"},
+	{"qwen3_5_moe_text", alike, "qwen35moe"},
+	{"deepseek_v2", map[string]any{"attention_bias": false}, "deepseek2"},
+	{"deepseek_v3", nil, "deepseek2"},
+	{"deepseek_v3-yarn", usualYaRN(nil), "deepseek2"},
+	{"glm4_moe_lite", map[string]any{"rms_norm_eps": 1e-6}, "deepseek2"},
+	{"ministral3", nil, "mistral3"},
+	{"ministral3-tied", nil, "mistral3"},
+	{"mistral4", usualYaRN(map[string]any{"llama_4_scaling_beta": 0.3}), "mistral4"},
+	{"llama4_text", scout, "llama4"},
+	{"llama4_text-two", scout, "llama4"},
+	{"gemma4", nil, "gemma4"},
+	{"gemma4-layers", nil, "gemma4"},
+	{"gemma4-experts", nil, "gemma4"},
 	{"mixtral", nil, "llama"},
 	{"qwen2_moe", nil, "qwen2moe"},
 	{"qwen3_moe", nil, "qwen3moe"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/gguf"
@@ -60,8 +61,15 @@ func (e *exporter) plan() ([]gguf.Pair, []*tensor, error) {
 	}
 	var tensors []*tensor
 	for _, t := range e.src.Tensors() {
+		if parts := arch.PartsOfHeads(e.src.Metadata(), t.Name, t.Shape); parts != nil {
+			for _, l := range parts {
+				tensors = append(tensors, laid(t, &l, e.o.choose(t)))
+			}
+			continue
+		}
 		tensors = append(tensors, &tensor{Tensor: t, name: t.Name, shape: t.Shape, to: e.o.choose(t)})
 	}
+	slices.SortFunc(tensors, func(a, b *tensor) int { return strings.Compare(a.name, b.name) })
 	return keptMetadata(e.src.Metadata()), tensors, nil
 }
 

@@ -32,18 +32,6 @@ func (v vector) ReadRaw(_ context.Context, dst []byte, off int64) error {
 // isRotaryTable tells rotary_emb.inv_freq, which old checkpoints store.
 func isRotaryTable(name string) bool { return strings.HasSuffix(name, "rotary_emb.inv_freq") }
 
-// rowOrder returns which row of a tensor is written at each place, nil if it is the one that is there.
-func rowOrder(l *arch.Layout) func(row int) int {
-	switch {
-	case l.Pairs > 0:
-		return neighbours(l.Pairs)
-	case l.Of > 0:
-		rows := l.Shape[len(l.Shape)-2]
-		return func(row int) int { return row/rows*l.Of + l.First + row%rows }
-	}
-	return nil
-}
-
 // changeOf returns what becomes of weights of a row of a tensor, nil if they stay what they are.
 func changeOf(l *arch.Layout) func(x []float32, row int) {
 	switch {
@@ -72,13 +60,4 @@ func changeOf(l *arch.Layout) func(x []float32, row int) {
 		}
 	}
 	return nil
-}
-
-// neighbours returns which row of halves comes at a row of pairs: within a head of n
-// rows, rows i and i + n/2 become 2i and 2i + 1.
-func neighbours(n int) func(row int) int {
-	return func(row int) int {
-		head, i := row/n, row%n
-		return head*n + i%2*(n/2) + i/2
-	}
 }

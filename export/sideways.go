@@ -9,11 +9,14 @@ import (
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 )
 
-// sideways is experts as some checkpoints have them, [experts, inputs, outputs], made of the matrices that they are read as,
-// [experts, outputs, inputs]. Biases, [experts, outputs], have one input.
+// sideways is matrices on their side, [matrices, inputs, outputs], made of those that they are read as, [matrices, outputs,
+// inputs]: experts as some checkpoints have them, whose biases, [experts, outputs], have one input, and heads of keys.
 type sideways struct {
 	parts []*checkpoint.Tensor // of the outputs: gates and up projections, or one
 	turns bool                 // the parts' outputs come by turns, not one part after the other
+
+	matrices, rows, cols int               // of each part
+	row                  func(row int) int // which of a part's rows is one of them; nil: itself
 }
 
 // layAside puts experts whose checkpoints have them on their side, gpt-oss's and Llama 4's, together as these have them.
@@ -36,6 +39,10 @@ func layAside(tensors []*checkpoint.Tensor) (rest []*checkpoint.Tensor, aside []
 		shape := []int{first.Shape[0], first.Shape[1] * len(parts)}
 		if len(first.Shape) == 3 {
 			shape = []int{first.Shape[0], first.Shape[2], first.Shape[1] * len(parts)}
+		}
+		s.matrices, s.rows, s.cols = first.Shape[0], first.Shape[1], 1
+		if len(first.Shape) == 3 {
+			s.cols = first.Shape[2]
 		}
 		for _, t := range s.parts {
 			used[t] = true
@@ -68,22 +75,22 @@ const asideWeights = 1 << 24
 
 // writeAside writes such experts, some inputs of all outputs at a time.
 func (e *exporter) writeAside(w io.Writer, t *tensor) error {
-	first, parts := t.aside.parts[0], len(t.aside.parts)
-	rows, cols := first.Shape[1], 1
-	if len(first.Shape) == 3 {
-		cols = first.Shape[2]
-	}
+	parts, rows, cols := len(t.aside.parts), t.aside.rows, t.aside.cols
 	outputs := rows * parts
 	band := max(1, min(cols, asideWeights/max(1, outputs)))
 	turned, row := make([]float32, band*outputs), make([]float32, band)
 	var out []byte
 	var err error
-	for x := range first.Shape[0] {
+	for x := range t.aside.matrices {
 		for from := 0; from < cols; from += band {
 			n := min(band, cols-from)
 			for p, part := range t.aside.parts {
 				for r := range rows {
-					if err := part.ReadFloat32(e.ctx, row[:n], (x*rows+r)*cols+from); err != nil {
+					of := x*rows + r
+					if t.aside.row != nil {
+						of = t.aside.row(of)
+					}
+					if err := part.ReadFloat32(e.ctx, row[:n], of*cols+from); err != nil {
 						return err
 					}
 					at := p*rows + r

@@ -96,7 +96,7 @@ func (e *exporter) rename(to *arch.GGUF, c *arch.Config) ([]*tensor, error) {
 			return nil, fmt.Errorf("%w: %w", err, ErrUnsupported)
 		}
 		for _, l := range layouts {
-			out := &tensor{Tensor: src, name: l.Name, shape: l.Shape, to: e.o.choose(src), order: rowOrder(&l), change: changeOf(&l)}
+			out := laid(src, &l, e.o.choose(src))
 			if w.IsVector() {
 				out.to = dtype.F32
 			}
@@ -105,6 +105,15 @@ func (e *exporter) rename(to *arch.GGUF, c *arch.Config) ([]*tensor, error) {
 	}
 	slices.SortFunc(tensors, func(a, b *tensor) int { return strings.Compare(a.name, b.name) })
 	return tensors, e.leave(used, stored(arch.HeadName))
+}
+
+// laid is a tensor as a layout has it.
+func laid(src *checkpoint.Tensor, l *arch.Layout, to dtype.Type) *tensor {
+	t := &tensor{Tensor: src, name: l.Name, shape: l.Shape, to: to, order: l.Row, columns: l.Column, change: changeOf(l)}
+	if l.Sideways {
+		t.aside = &sideways{parts: []*checkpoint.Tensor{src}, matrices: l.Shape[0], rows: l.Shape[2], cols: l.Shape[1], row: l.Row}
+	}
+	return t
 }
 
 // stored finds tensors by Hugging Face's names.

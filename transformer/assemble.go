@@ -80,7 +80,7 @@ func (m *Model) place(ctx context.Context, w *arch.Weight) error {
 		switch {
 		case l == nil:
 			if p.Use == arch.DecayLog && m.Config.Mixers.HasMamba() {
-				vector = decays(vector, m.Config.Mixers.Mamba.Decays)
+				vector = decays(vector, m.Config.Mixers.Decays)
 			}
 			v := b.vector(p.Use)
 			if *v == nil {

@@ -15,18 +15,30 @@ func (p *pass) deltaRows(ctx context.Context, l int, t *mixer, y, x []float32) e
 	c := &m.Config.Mixers
 	width, values, heads := m.Config.MixerWidth(), c.Values(), c.ValueHeads
 	in, between, gates, rates := b.in[:n*width], b.between[:n*width], b.gates[:n*values], b.rates[:n*2*heads]
-	if c.Grouped {
-		raw, pairs := b.between[:n*(width+values)], b.out[:n*2*heads]
+	var pairs []float32 // of rates, by heads of keys
+	if c.Grouped || c.GroupedRates {
+		pairs = b.out[:n*2*heads]
+	}
+	if c.GroupedRates {
+		if err := m.engine.DotAll(ctx, x, t.In.to(in), t.Gate.to(gates), t.Rate.to(pairs)); err != nil {
+			return err
+		}
+	} else if c.Grouped {
+		raw := b.between[:n*(width+values)]
 		if err := m.engine.DotAll(ctx, x, t.In.to(raw), t.Rate.to(pairs)); err != nil {
 			return err
 		}
 		for i := range n {
-			ungroup(m.Config.Mixers.KeyHeads, raw[i*(width+values):][:width+values],
+			ungroup(c.KeyHeads, raw[i*(width+values):][:width+values],
 				in[i*width:][:c.Keys()], in[i*width+c.Keys():][:c.Keys()], in[i*width+2*c.Keys():][:values], gates[i*values:][:values])
-			ungroup(m.Config.Mixers.KeyHeads, pairs[i*2*heads:][:2*heads], rates[i*heads:][:heads], rates[(n+i)*heads:][:heads])
 		}
 	} else if err := m.engine.DotAll(ctx, x, t.In.to(in), t.Gate.to(gates), t.Rate.to(rates[:n*heads]), t.Step.to(rates[n*heads:])); err != nil {
 		return err
+	}
+	if c.Grouped || c.GroupedRates {
+		for i := range n {
+			ungroup(c.KeyHeads, pairs[i*2*heads:][:2*heads], rates[i*heads:][:heads], rates[(n+i)*heads:][:heads])
+		}
 	}
 	runs := p.divideRuns()
 	parts, size := m.cut(width)
@@ -83,10 +95,13 @@ func (t *remembering) Do(_, i int) error {
 		unit(key, 1)
 		for k := range each {
 			h := head*each + k
+			if m.Tiled {
+				h = k*m.KeyHeads + head
+			}
 			at := n*m.ValueHeads + h
 			out := t.out[at*m.ValueDim:][:m.ValueDim]
 			take := sigmoid(t.rates[at])
-			keep := forget(t.rates[rows*m.ValueHeads+at], t.of.step[h], t.of.decay[h])
+			keep := forget(t.rates[rows*m.ValueHeads+at], t.of.step[h], t.of.decay[h], m.Decays)
 			p.model.kernels.DeltaStep(state[k*m.KeyDim*m.ValueDim:], query, key, x[2*m.Keys()+h*m.ValueDim:][:m.ValueDim], out, keep, take)
 			rmsNorm(out, out, t.of.norm, c.NormEps, false)
 			p.model.kernels.SiLUMul(t.gates[at*m.ValueDim:][:m.ValueDim], out)
@@ -107,9 +122,13 @@ func unit(x []float32, size float64) {
 	}
 }
 
-// forget is what a state is multiplied by before a token: e^(−e^decay · ln(1+e^(x+bias))).
-func forget(x, bias, decay float32) float32 {
-	return float32(detmath.Exp64(-float64(detmath.Exp64(float64(decay)) * softplus(float64(x)+float64(bias)))))
+// forget is what a state is multiplied by before a token: e^(−e^decay · ln(1+e^(x+bias))), where −e^decay may be given for decay.
+func forget(x, bias, decay float32, negative bool) float32 {
+	rate := -float64(decay)
+	if !negative {
+		rate = detmath.Exp64(float64(decay))
+	}
+	return float32(detmath.Exp64(-float64(rate * softplus(float64(x)+float64(bias)))))
 }
 
 // sigmoid returns 1/(1+e^−x).

@@ -16,9 +16,10 @@ func (c *familiesCommand) Run(env *environment) error {
 	if c.JSON {
 		return writeJSON(env.stdout, list)
 	}
-	fmt.Fprintf(env.stdout, "%-16s %-14s %s\n", "model_type", "GGUF", "models, and what they have beyond Llama")
+	const line = "%-16s %-14s %-45s %s\n"
+	fmt.Fprintf(env.stdout, line, "model_type", "GGUF", "compared with", "models, and what they have beyond Llama")
 	for _, f := range list {
-		fmt.Fprintf(env.stdout, "%-16s %-14s %s\n", f.Name, f.GGUF, f.About)
+		fmt.Fprintf(env.stdout, line, f.Name, f.GGUF, f.Tested, f.About)
 	}
 	return nil
 }

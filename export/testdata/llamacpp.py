@@ -140,7 +140,7 @@ def randomize(model, seed=0):
             x = 1.6 * x / math.sqrt(p.shape[-1])
         p.data = x.to(torch.bfloat16)
     for name, p in sorted(model.named_buffers()):
-        if name.endswith("correction_bias"):
+        if name.endswith("correction_bias") or name.endswith("expert_bias"):
             p.data = 0.3 * torch.randn(p.shape, generator=g)
 
 
@@ -159,6 +159,14 @@ FALCON = dict(
 # transformers raises the steps of a prompt to time_step_min, llama.cpp does not.
 NEMOTRON = dict(head_dim=24, ssm_state_size=16, mamba_num_heads=8, mamba_head_dim=16, n_groups=2, time_step_min=1e-9, n_routed_experts=6, num_experts_per_tok=3,
                 moe_intermediate_size=40, moe_shared_expert_intermediate_size=48, routed_scaling_factor=2.5)
+FACTORS = dict(embedding_multiplier=3.0, attention_multiplier=0.2, residual_multiplier=0.6, logits_scaling=4.0)
+ROUTED = dict(n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=32, routed_scaling_factor=2.5, norm_topk_prob=True)
+DELTA = dict(head_dim=32, linear_key_head_dim=16, linear_value_head_dim=16, linear_num_key_heads=2, linear_num_value_heads=6, num_hidden_layers=4)
+QWEN_EXPERTS = dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=32, shared_expert_intermediate_size=48, norm_topk_prob=True)
+LATENT = dict(ROUTED, num_key_value_heads=4, q_lora_rank=24, kv_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=8, v_head_dim=20, n_shared_experts=2)
+MSCALE = dict(factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0)
+GROWS = dict(MSCALE, llama_4_scaling_beta=0.3)
+GEMMA4 = dict(head_dim=16, num_hidden_layers=6, sliding_window=9, tie_word_embeddings=True)
 GEMMA = dict(head_dim=16, query_pre_attn_scalar=16, tie_word_embeddings=True)
 FULL, SLIDING = "full_attention", "sliding_attention"
 
@@ -192,6 +200,40 @@ CASES = {
     "falcon_h1-norm": (hf.FalconH1Config, dict(FALCON, mamba_rms_norm=True, mamba_norm_before_gate=False, mlp_bias=True), llama3, 3),
     "nemotron_h": (hf.NemotronHConfig, dict(NEMOTRON, layers_block_type=["linear_attention", "mlp", "full_attention", "mlp"]), llama3, 0),
     "nemotron_h-experts": (hf.NemotronHConfig, dict(NEMOTRON, layers_block_type=["moe", "linear_attention", "full_attention", "moe"]), llama3, 0),
+    "seed_oss": (hf.SeedOssConfig, dict(head_dim=24), qwen, 0),
+    "ernie4_5": (hf.Ernie4_5Config, dict(head_dim=24), llama2, 0),
+    "exaone4": (hf.Exaone4Config, dict(sliding_window=None, layer_types=[FULL] * 3), qwen, 0),
+    "cohere": (hf.CohereConfig, dict(logit_scale=0.25), gpt2, 0),
+    "cohere2": (hf.Cohere2Config, dict(num_hidden_layers=5, sliding_window=9, logit_scale=0.25), gpt2, 3),
+    "granite": (hf.GraniteConfig, FACTORS, llama3, 0),
+    "granitemoe": (hf.GraniteMoeConfig, dict(FACTORS, num_local_experts=5, num_experts_per_tok=2), llama3, 0),
+    "granitemoeshared": (hf.GraniteMoeSharedConfig, dict(FACTORS, num_local_experts=5, num_experts_per_tok=2, shared_intermediate_size=48, tie_word_embeddings=True), llama3, 0),
+    "granitemoehybrid-attention": (hf.GraniteMoeHybridConfig, dict(GRANITE, layer_types=[FULL] * 3, position_embedding_type="rope", num_local_experts=0), llama3, 0),
+    "granitemoehybrid-unturned": (hf.GraniteMoeHybridConfig, dict(GRANITE, layer_types=[FULL] * 3, num_local_experts=0), llama3, 0),
+    "glm4_moe": (hf.Glm4MoeConfig, dict(ROUTED, head_dim=24, use_qk_norm=True, n_shared_experts=2), qwen, 0),
+    "glm4_moe-groups": (hf.Glm4MoeConfig, dict(ROUTED, n_group=3, topk_group=2, attention_bias=True), qwen, 0),
+    "lfm2_moe": (hf.Lfm2MoeConfig, dict(layer_types=["conv", FULL, "conv"], num_experts=6, num_experts_per_tok=3, moe_intermediate_size=32, num_dense_layers=1,
+                                        use_expert_bias=True, norm_topk_prob=True, routed_scaling_factor=1.0), qwen, 0),
+    "qwen3_next": (hf.Qwen3NextConfig, dict(DELTA, **QWEN_EXPERTS), qwen, 0),
+    "qwen3_next-layers": (hf.Qwen3NextConfig, dict(DELTA, layer_types=[FULL, "linear_attention", "linear_attention", FULL], **QWEN_EXPERTS), qwen, 0),
+    "qwen3_5": (hf.Qwen3_5TextConfig, DELTA, qwen, 13),
+    "qwen3_5-tied": (hf.Qwen3_5TextConfig, dict(DELTA, linear_num_value_heads=2, tie_word_embeddings=True), qwen, 0),
+    "qwen3_5_moe": (hf.Qwen3_5MoeTextConfig, dict(DELTA, **QWEN_EXPERTS), qwen, 0),
+    "deepseek_v2": (hf.DeepseekV2Config, dict(LATENT, norm_topk_prob=False, topk_method="greedy", first_k_dense_replace=1), qwen, 0),
+    "deepseek_v3": (hf.DeepseekV3Config, dict(LATENT, n_group=3, topk_group=2, first_k_dense_replace=1), qwen, 0),
+    "deepseek_v3-yarn": (hf.DeepseekV3Config, dict(LATENT, q_lora_rank=None, n_group=1, topk_group=1, rope_interleave=False, **rope("yarn", **MSCALE)), qwen, 0),
+    "glm4_moe_lite": (hf.Glm4MoeLiteConfig, dict(LATENT, rms_norm_eps=1e-6, n_group=1, topk_group=1), qwen, 0),
+    "ministral3": (hf.Ministral3Config, dict(head_dim=24, **rope("yarn", **GROWS)), llama2, 0),
+    "ministral3-betas": (hf.Ministral3Config, dict(head_dim=24, **rope("yarn", **dict(GROWS, beta_fast=4.0))), llama2, 0),
+    "mistral4": (hf.Mistral4Config, dict(LATENT, n_group=1, topk_group=1, **rope("yarn", **GROWS)), llama2, 0),
+    "llama4": (hf.Llama4TextConfig, dict(head_dim=24, num_hidden_layers=5, num_local_experts=6, num_experts_per_tok=1, intermediate_size=40, intermediate_size_mlp=96, interleave_moe_layer_step=1), llama3, 0),
+    "llama4-steps": (hf.Llama4TextConfig, dict(head_dim=24, num_hidden_layers=4, num_local_experts=6, num_experts_per_tok=2, intermediate_size=40, intermediate_size_mlp=96, interleave_moe_layer_step=2), llama3, 0),
+    "gemma4": (hf.Gemma4TextConfig, dict(GEMMA4, global_head_dim=24, hidden_size_per_layer_input=0, num_kv_shared_layers=0), gemma, 7),
+    "gemma4-keys": (hf.Gemma4TextConfig, dict(GEMMA4, global_head_dim=32, attention_k_eq_v=True, num_global_key_value_heads=1, hidden_size_per_layer_input=0, final_logit_softcapping=4.0), gemma, 0),
+    "gemma4-shared": (hf.Gemma4TextConfig, dict(GEMMA4, global_head_dim=32, hidden_size_per_layer_input=16, num_kv_shared_layers=2, use_double_wide_mlp=True,
+                                                layer_types=[SLIDING, SLIDING, SLIDING, FULL, SLIDING, FULL]), gemma, 0),
+    "gemma4-experts": (hf.Gemma4TextConfig, dict(GEMMA4, global_head_dim=32, hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=6, top_k_experts=3,
+                                                 moe_intermediate_size=32), gemma, 0),
     "mixtral": (hf.MixtralConfig, dict(num_local_experts=5, num_experts_per_tok=2), llama2, 5),
     "qwen2_moe": (hf.Qwen2MoeConfig, dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=32, shared_expert_intermediate_size=64), qwen, 13),
     "qwen3_moe": (hf.Qwen3MoeConfig, dict(head_dim=24, num_experts=9, num_experts_per_tok=4, moe_intermediate_size=32, norm_topk_prob=True), qwen, 0),
@@ -223,7 +265,8 @@ def make(dir, name):
     hf.PreTrainedTokenizerFast(tokenizer_object=t, **names).save_pretrained(dir)
     (dir / "chat_template.jinja").write_text("{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}")
     model = hf.AutoModelForCausalLM.from_config(
-        kind(**{k: v for k, v in {**SMALL, **change, "vocab_size": t.get_vocab_size() + padding}.items() if k != "num_hidden_layers" or kind is not hf.NemotronHConfig}),
+        kind(**{k: v for k, v in {
+            **SMALL, **change, **{k: t.get_vocab_size() + padding for k in ["vocab_size"] + ["vocab_size_per_layer_input"] * (kind is hf.Gemma4TextConfig)}}.items() if k != "num_hidden_layers" or kind is not hf.NemotronHConfig}),
         dtype=torch.bfloat16)
     randomize(model)
     model.save_pretrained(dir)
@@ -328,7 +371,10 @@ def main():
     for name in names:
         work = pathlib.Path(tempfile.mkdtemp())
         try:
-            worst, n, faults = check(binary, name, work)
+            try:
+                worst, n, faults = check(binary, name, work)
+            except subprocess.CalledProcessError as e:
+                worst, n, faults = math.nan, 0, [str(e)]
             print(f"{name}: {n} tokens, log probabilities within {worst:.1e}", *faults, sep="\n    ", flush=True)
             failed |= bool(faults)
         finally:

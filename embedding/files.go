@@ -92,7 +92,7 @@ func Files(modules []byte) ([]string, error) {
 	}
 	var names []string
 	for _, m := range list {
-		if m.path == "" || m.kind == "Normalize" {
+		if m.path == "" {
 			continue
 		}
 		names = append(names, m.path+"/config.json")

@@ -88,6 +88,9 @@ func (p *Pipeline) read(ctx context.Context, s source) error {
 	for _, m := range modules[2:] {
 		switch m.kind {
 		case "Normalize":
+			if err := checkNormalize(ctx, s, m.path); err != nil {
+				return err
+			}
 			p.steps = append(p.steps, normalize{})
 		case "Dense":
 			d, err := readDense(ctx, s, m.path, size)
@@ -100,6 +103,20 @@ func (p *Pipeline) read(ctx context.Context, s source) error {
 		}
 	}
 	return nil
+}
+
+// checkNormalize refuses a Normalize of anything but a text's vector; older ones have no file that says so.
+func checkNormalize(ctx context.Context, s source, path string) error {
+	o, err := s.object(ctx, path+"/config.json")
+	if err != nil {
+		return err
+	}
+	for _, key := range []string{"module_input_name", "module_output_name"} {
+		if err := o.only(key, nil, "sentence_embedding"); err != nil {
+			return err
+		}
+	}
+	return o.finish()
 }
 
 // readPrompts reads config_sentence_transformers.json.

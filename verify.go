@@ -13,6 +13,8 @@ import (
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/provenance"
+	"github.com/helix-substrate/helix-substrate/receipt/attest"
 )
 
 // VerifyOptions say how much is verified.
@@ -24,6 +26,9 @@ type VerifyOptions struct {
 	Root     string
 	Threads  int                                    // 0: all cores
 	Progress func(done, total int64, tensor string) // of converting again; may be nil
+	// Keys must have signed a model directory's provenance, each of them; that is compared with the
+	// directory whether there are keys or not, where there is one (package provenance).
+	Keys []*attest.PublicKey
 	// Calibration names the text, or the statistics, that the directory was calibrated with, unless
 	// it was the built-in text.
 	Calibration convert.Calibration
@@ -65,6 +70,11 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (*Verification, e
 			return nil, err
 		}
 	}
+	documents, err := provenance.Check(ctx, m, o.Keys...)
+	if err != nil {
+		return nil, err
+	}
+	v.Checks = append(v.Checks, documents...)
 	for _, c := range v.Checks {
 		if c.Note != "" {
 			v.Notes = append(v.Notes, path+": "+c.Note)
@@ -81,7 +91,7 @@ func openToVerify(ctx context.Context, path string, o VerifyOptions) (*model.Mod
 	if !checkpoint.IsFar(path) {
 		if info, err := os.Stat(path); err != nil {
 			return nil, err
-		} else if !info.IsDir() && o.Source == "" && o.Root == "" {
+		} else if !info.IsDir() && o.Source == "" && o.Root == "" && len(o.Keys) == 0 {
 			return nil, errFile
 		} else if o.Root == "" {
 			return model.OpenUnverified(path)

@@ -76,6 +76,9 @@ func (c *conversion) copyCompanions(ctx context.Context) ([]model.File, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := c.checkFile(from, f.SHA256); err != nil {
+			return nil, err
+		}
 		copied = append(copied, f)
 	}
 	return copied, nil

@@ -24,7 +24,7 @@ import (
 // included, or the end of the process interrupts is taken up by the next call with
 // the same job, and the result is the same; a call with other options keeps the
 // tensors that these do not touch. Errors: ErrExists, ErrBusy, ErrForeign, ErrNoTensors,
-// ErrDType, ErrOption, ErrQuality, ErrSize, ErrMemory, ErrSpace, overwrite.ErrOutput,
+// ErrDType, ErrOption, ErrSignature, ErrQuality, ErrSize, ErrMemory, ErrSpace, overwrite.ErrOutput,
 // those of reading the source and of writing.
 func Directory(ctx context.Context, job Job) (*Report, error) {
 	start := time.Now()
@@ -111,6 +111,7 @@ type conversion struct {
 	turns       chan struct{} // at reading a tensor for others, workers of them
 	work        *workplace    // nil: nothing is resumed
 	dir         string        // where files are written
+	signed      *signedSource
 
 	certificate *model.Certificate // nil: no divergence was asked for
 
@@ -222,12 +223,15 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 		}
 	}()
 	c.src = src
+	if err = c.openSignature(ctx); err != nil {
+		return nil, err
+	}
 	note, err := src.Rounding(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if note != "" {
-		c.report.Notes = []string{note}
+		c.report.Notes = append(c.report.Notes, note)
 	}
 	if err = c.planCalibration(ctx, limit); err != nil {
 		return nil, err

@@ -1,12 +1,14 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/se/route"
 	place "github.com/helix-substrate/helix-substrate/storage"
 )
@@ -70,6 +72,13 @@ type Job struct {
 	Policy  *route.Policy // nil: route.DefaultPolicy
 	// Maker, if not nil, has the tensors converted elsewhere. What is written is the same.
 	Maker Maker
+	// SourceKey, if not nil, is the key that the source's model.sig (OpenSSF Model Signing) must be of, and
+	// hold for all that is read of the source; else ErrSignature, or an error of package attest, before
+	// anything is converted.
+	SourceKey *attest.PublicKey
+	// Attest, if not nil, is called when all else is written, and returns further files of the directory,
+	// by name: what is said about it, and so is not in its manifest. The directory appears with them.
+	Attest func(ctx context.Context, made *Finished) (map[string][]byte, error)
 	// Progress, if not nil, is called with the source bytes dealt with, those in all
 	// (twice the source's where Size has all of it surveyed first), and the tensor
 	// just finished, after what is tried where KLD or Allocate has tensors converted more than

@@ -17,7 +17,14 @@ func (c *conversion) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	beside, err := c.attest(ctx, m)
+	if err != nil {
+		return err
+	}
 	keep := map[string]bool{model.ManifestName: true}
+	for _, name := range beside {
+		keep[name] = true
+	}
 	for _, f := range m.AllFiles() {
 		keep[f.File] = true
 	}
@@ -152,6 +159,9 @@ func (c *conversion) sources(ctx context.Context, wanted func(i int) bool) ([]mo
 		}
 		sum, n, err := c.src.Hash(ctx, name)
 		if err != nil {
+			return nil, err
+		}
+		if err := c.checkFile(name, sum); err != nil {
 			return nil, err
 		}
 		files = append(files, model.File{File: name, Bytes: n, SHA256: sum})

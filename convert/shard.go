@@ -119,6 +119,8 @@ func (j *Job) checkShard() error {
 		return fmt.Errorf("shard and kld exclude each other: predictions take all tensors together: %w", ErrOption)
 	case j.CorrectDrift:
 		return fmt.Errorf("shard and correct-drift exclude each other: each matrix depends on those before it: %w", ErrOption)
+	case j.Attest != nil:
+		return fmt.Errorf("shard and attest exclude each other: what is attested is the whole directory: %w", ErrOption)
 	}
 	return nil
 }

@@ -145,6 +145,16 @@ func (m *Model) Hash(ctx context.Context, name string) (string, int64, error) {
 	return sum, f.Size(), err
 }
 
+// ReadBeside returns the content, of at most limit bytes, of a file of the directory that the manifest
+// does not list, such as what is said about it: nothing here vouches for it. What is not there is
+// fs.ErrNotExist, what is larger storage.ErrTooLarge, and a file that is listed ErrMismatch.
+func (m *Model) ReadBeside(ctx context.Context, name string, limit int64) ([]byte, error) {
+	if _, listed := m.files[name]; listed {
+		return nil, fmt.Errorf("%s: it is one of the model's own files: %w", m.Path(name), ErrMismatch)
+	}
+	return storage.ReadFile(ctx, m.place, name, limit)
+}
+
 // Array is the open file of an exact tensor. Its methods, but for Close, are safe for
 // concurrent use.
 type Array struct {

@@ -43,8 +43,10 @@ type convertCommand struct {
 	Memory         memory.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE (default: 512MiB, or 90 % of what the control group allows if that is less)."`
 	SE             bool        `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
 	receiptFlags
-	Sign   []string `input:"file" name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files; may be repeated."`
-	Report string   `output:"report" name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
+	Attest    bool     `name:"attest" help:"Write into the directory where it comes from: provenance.json (SLSA v1), bom.cdx.json (CycloneDX 1.6) and, with --sign, model.sig."`
+	Sign      []string `input:"file" name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files, and what --attest writes; may be repeated."`
+	SourceKey string   `input:"file" name:"source-key" placeholder:"FILE.pub" help:"The public key that the source's model.sig must be of; all that is read of the source is compared with it."`
+	Report    string   `output:"report" name:"report" placeholder:"FILE.html" help:"Write a report for people there: one file, worst tensors first."`
 	compressionFlags
 	Quiet bool `name:"quiet" short:"q" help:"No progress, no table."`
 	JSON  bool `name:"json" help:"Print a JSON report."`
@@ -73,7 +75,11 @@ func (c *convertCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	attestation, err := c.newAttestation()
+	keys, err := c.keys(env, &job)
+	if err != nil {
+		return err
+	}
+	attestation, err := c.newAttestation(keys)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"io"
 
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/provenance"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/record"
@@ -15,22 +17,41 @@ type attestation struct {
 	keys []*attest.PrivateKey
 }
 
-// newAttestation opens the receipt's file, before anything is converted.
-func (c *convertCommand) newAttestation() (*attestation, error) {
-	if c.Receipt == "" && len(c.Sign) > 0 {
-		return nil, usageError("--sign: name the attestation's file with --receipt")
+// keys reads the keys that sign and the source's, and has the job say where its directory comes from.
+func (c *convertCommand) keys(env *environment, job *convert.Job) (keys []*attest.PrivateKey, err error) {
+	if c.Receipt == "" && !c.Attest && len(c.Sign) > 0 {
+		return nil, usageError("--sign: name the attestation's file with --receipt, or give --attest")
 	}
-	if !c.wanted() {
-		return nil, nil
-	}
-	a := &attestation{}
 	for _, path := range c.Sign {
 		key, err := attest.ReadPrivateKey(path)
 		if err != nil {
 			return nil, err
 		}
-		a.keys = append(a.keys, key)
+		keys = append(keys, key)
 	}
+	if c.SourceKey != "" {
+		if job.SourceKey, err = attest.ReadPublicKey(c.SourceKey); err != nil {
+			return nil, err
+		}
+	}
+	if c.Attest {
+		builder, err := provenance.ThisProgram(env.ctx)
+		if err != nil {
+			return nil, err
+		}
+		job.Attest = func(ctx context.Context, made *convert.Finished) (map[string][]byte, error) {
+			return provenance.Files(ctx, made, builder, keys...)
+		}
+	}
+	return keys, nil
+}
+
+// newAttestation opens the receipt's file, before anything is converted.
+func (c *convertCommand) newAttestation(keys []*attest.PrivateKey) (*attestation, error) {
+	if !c.wanted() {
+		return nil, nil
+	}
+	a := &attestation{keys: keys}
 	var err error
 	a.Run, err = c.receiptFlags.start(c.Threads, map[string]string{"source": c.Src, "output": c.Out})
 	return a, err

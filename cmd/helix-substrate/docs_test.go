@@ -12,8 +12,15 @@ import (
 )
 
 // TestDocumentedReceipts runs the examples of docs/RECEIPTS.md as they stand there.
-func TestDocumentedReceipts(t *testing.T) {
-	lines := documented(t, "docs/RECEIPTS.md", "")
+func TestDocumentedReceipts(t *testing.T) { testDocumented(t, "docs/RECEIPTS.md", 8) }
+
+// TestDocumentedProvenance runs those of docs/PROVENANCE.md.
+func TestDocumentedProvenance(t *testing.T) { testDocumented(t, "docs/PROVENANCE.md", 6) }
+
+// testDocumented runs a document's first commands, at least so many, on the built-in model.
+func testDocumented(t *testing.T, document string, least int) {
+	t.Helper()
+	lines := documented(t, document, "")
 	t.Chdir(t.TempDir())
 	if err := demo.Extract("TinyStories-656K"); err != nil {
 		t.Fatal(err)
@@ -23,7 +30,7 @@ func TestDocumentedReceipts(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s", line, code, output)
 		}
 	}
-	if len(lines) < 8 {
+	if len(lines) < least {
 		t.Errorf("%d commands", len(lines))
 	}
 }

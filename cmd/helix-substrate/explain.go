@@ -11,6 +11,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/evaluate"
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/memory"
+	"github.com/helix-substrate/helix-substrate/provenance"
 	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
@@ -51,6 +52,10 @@ var remedies = []struct {
 	{attest.ErrSignature, "it was signed with another key, or changed since"},
 	{attest.ErrKey, "make keys with 'helix-substrate receipt keygen'"},
 	{attest.ErrLayout, "it was changed where no signature covers it; or another program wrote it: --any-layout, for a model.sig"},
+	{provenance.ErrMismatch, "it was changed, or is of another conversion: convert again with --attest"},
+	{provenance.ErrUnsigned, "convert again with --attest --sign KEY"},
+	{provenance.ErrEpoch, "unset it, or give seconds, such as those of 'date +%s'"},
+	{convert.ErrSignature, "take the source from whoever signed it, or leave --source-key out"},
 	{record.ErrUnsigned, "sign it with 'helix-substrate receipt sign'"},
 	{attest.ErrModel, "sign it again, or copy the files again"},
 	{attest.ErrStatement, "name an envelope that 'helix-substrate receipt sign' wrote"},

@@ -11,18 +11,19 @@ import (
 )
 
 type verifyCommand struct {
-	Path       string `input:"model" arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
-	Rebuild    string `input:"model" name:"rebuild" placeholder:"SRC" help:"Convert SRC again with the directory's own options and compare every file: proves that it came from SRC."`
-	Calibrate  string `input:"file" name:"calibrate" placeholder:"FILE" help:"With --rebuild: the text that the directory was calibrated with, unless it was the built-in one."`
-	Statistics string `input:"file" name:"statistics" placeholder:"FILE" help:"With --rebuild: the statistics that the directory was calibrated by, instead of measuring them again."`
-	Root       string `text:"" name:"root" placeholder:"SHA256" help:"The root that the model directory must have, known from elsewhere."`
-	Threads    int    `name:"threads" help:"Workers; 0 means all cores."`
+	Path       string   `input:"model" arg:"" name:"path" placeholder:"PATH" help:"A CDNA file, a sidecar or a model directory."`
+	Rebuild    string   `input:"model" name:"rebuild" placeholder:"SRC" help:"Convert SRC again with the directory's own options and compare every file: proves that it came from SRC."`
+	Calibrate  string   `input:"file" name:"calibrate" placeholder:"FILE" help:"With --rebuild: the text that the directory was calibrated with, unless it was the built-in one."`
+	Statistics string   `input:"file" name:"statistics" placeholder:"FILE" help:"With --rebuild: the statistics that the directory was calibrated by, instead of measuring them again."`
+	Root       string   `text:"" name:"root" placeholder:"SHA256" help:"The root that the model directory must have, known from elsewhere."`
+	Key        []string `input:"file" name:"key" placeholder:"FILE.pub" help:"A public key that must have signed the directory's provenance.json; may be repeated."`
+	Threads    int      `name:"threads" help:"Workers; 0 means all cores."`
 	receiptFlags
 	JSON bool `name:"json" help:"Print a JSON report."`
 }
 
 func (c *verifyCommand) Help() string {
-	return "Examples:\n  helix-substrate verify model-dir\n  helix-substrate verify w.cdna2.hxz\n  helix-substrate verify model-dir --rebuild model.safetensors"
+	return "Examples:\n  helix-substrate verify model-dir\n  helix-substrate verify w.cdna2.hxz\n  helix-substrate verify model-dir --rebuild model.safetensors\n  helix-substrate verify model-dir --key alice.key.pub"
 }
 
 // errDamaged is the outcome of a verification that found something.
@@ -49,6 +50,10 @@ func (c *verifyCommand) Run(env *environment) error {
 	if c.Rebuild == "" && (c.Calibrate != "" || c.Statistics != "") {
 		return usageError("--calibrate and --statistics are for --rebuild")
 	}
+	keys, err := readKeys(c.Key)
+	if err != nil {
+		return err
+	}
 	rec, err := c.receiptFlags.start(c.Threads, map[string]string{"path": c.Path})
 	if err != nil {
 		return err
@@ -56,7 +61,7 @@ func (c *verifyCommand) Run(env *environment) error {
 	defer rec.Abort()
 	progress, calibration := newProgress(env.stderr), newProgress(env.stderr)
 	v, err := helix.Verify(env.ctx, c.Path, helix.VerifyOptions{
-		Source: c.Rebuild, Root: c.Root, Threads: c.Threads, Progress: progress.update,
+		Source: c.Rebuild, Root: c.Root, Keys: keys, Threads: c.Threads, Progress: progress.update,
 		Calibration: convert.Calibration{Text: c.Calibrate, Statistics: c.Statistics, Progress: calibration.calibrating},
 	})
 	calibration.finish()

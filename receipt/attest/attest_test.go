@@ -285,3 +285,51 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// FuzzModelSignature: nothing that is no signature of the key opens, or ends the program.
+func FuzzModelSignature(f *testing.F) {
+	key := must(GenerateKey(P256))
+	f.Add(must(SignFiles(f.Context(), "model", map[string]string{"a": strings.Repeat("cd", 32), "b/c": strings.Repeat("ef", 32)}, must(GenerateKey(P256)))))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if s, err := OpenModelSignature(t.Context(), text, key.PublicHalf(), true); err == nil {
+			t.Errorf("opened %+v", s)
+		}
+	})
+}
+
+// TestSignFiles: a signature made from hashes is the one that is made from the files.
+func TestSignFiles(t *testing.T) {
+	dir, key := modelDir(t), must(GenerateKey(Ed25519))
+	sums := map[string]string{}
+	for _, f := range must(hashTree(t.Context(), dir, nil)) {
+		sums[f.Name] = f.Digest
+	}
+	path := filepath.Join(dir, ModelSignatureName)
+	if err := SignModel(t.Context(), dir, path, key); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := must(SignFiles(t.Context(), baseName(dir), sums, key)), must(os.ReadFile(path)); !bytes.Equal(got, want) {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+// What whoever signed left out is no part of the model; all else is.
+func TestIgnored(t *testing.T) {
+	dir, key := modelDir(t), must(GenerateKey(Ed25519))
+	ignore := append([]string{ModelSignatureName, "deep"}, gitPaths...)
+	text := must(signFiles(t.Context(), "m", must(hashTree(t.Context(), dir, ignore)), ignore, key))
+	path := filepath.Join(dir, ModelSignatureName)
+	if err := WriteEnvelope(path, text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := VerifyModel(t.Context(), dir, path, key.PublicHalf(), false); err != nil {
+		t.Error(err)
+	}
+	s := must(OpenModelSignature(t.Context(), text, key.PublicHalf(), false))
+	for name, want := range map[string]bool{"deep/er/file": true, "deep": true, "deeper": false, ".git/HEAD": true, "config.json": false} {
+		if s.Ignores(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}

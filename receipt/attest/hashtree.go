@@ -55,8 +55,11 @@ func hashTree(ctx context.Context, dir string, ignore []string) ([]resource, err
 		files = append(files, resource{path.Clean(relative), "sha256", sum})
 		return err
 	})
-	slices.SortFunc(files, func(a, b resource) int {
-		return slices.Compare(strings.Split(a.Name, "/"), strings.Split(b.Name, "/"))
-	})
+	slices.SortFunc(files, byPath)
 	return files, err
+}
+
+// byPath orders files by their paths' components.
+func byPath(a, b resource) int {
+	return slices.Compare(strings.Split(a.Name, "/"), strings.Split(b.Name, "/"))
 }

@@ -75,31 +75,48 @@ func SignModel(ctx context.Context, dir, sigPath string, key *PrivateKey) error 
 	if err != nil {
 		return err
 	}
+	text, err := signFiles(ctx, baseName(dir), files, ignore, key)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	return WriteEnvelope(sigPath, text)
+}
+
+// SignFiles returns the signature of a model called name, to lie in its directory as
+// [ModelSignatureName]: of all its files, by their SHA-256 in hex. sums has these by the files'
+// paths from there, with slashes. Nothing is read.
+func SignFiles(ctx context.Context, name string, sums map[string]string, key *PrivateKey) ([]byte, error) {
+	files := make([]resource, 0, len(sums))
+	for name, sum := range sums {
+		files = append(files, resource{name, "sha256", sum})
+	}
+	slices.SortFunc(files, byPath)
+	return signFiles(ctx, name, files, append([]string{ModelSignatureName}, gitPaths...), key)
+}
+
+// signFiles returns the text of a signature of files, in the order of byPath.
+func signFiles(ctx context.Context, name string, files []resource, ignore []string, key *PrivateKey) ([]byte, error) {
 	if len(files) == 0 {
-		return fmt.Errorf("%s: %w: no files in it", dir, ErrModel)
+		return nil, fmt.Errorf("%w: no files in it", ErrModel)
 	}
 	predicate, err := receipt.CanonicalOf(modelPredicate{serialization{"files", "sha256", false, ignore}, files})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s := &Statement{StatementType, []Subject{SHA256Subject(baseName(dir), rootOf(files))}, ModelPredicate, predicate}
-	payload, err := s.canonical()
+	s := &Statement{StatementType, []Subject{SHA256Subject(name, rootOf(files))}, ModelPredicate, predicate}
+	payload, err := s.Canonical()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e, err := signPayload(ctx, PayloadType, payload, []*PrivateKey{key})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b := &bundle{MediaType: bundleType, Envelope: *e}
 	b.Material.PublicKey.Hint = hint(&key.PublicKey)
 	b.Material.TlogEntries = []json.RawMessage{}
 	b.Envelope.Signatures[0].KeyID = "" // the hint says it
-	text, err := encode(b)
-	if err != nil {
-		return err
-	}
-	return WriteEnvelope(sigPath, text)
+	return encode(b)
 }
 
 // WriteEnvelope writes what was signed to a file, which appears when it is whole.
@@ -122,6 +139,20 @@ func baseName(dir string) string {
 	return filepath.Base(dir)
 }
 
+// SignedModel is what a model's signature says.
+type SignedModel struct {
+	Statement *Statement
+	Files     map[string]string // SHA-256, in hex, by path from the model's directory, with slashes
+	resources []resource
+	ignored   []string
+}
+
+// Ignores tells whether a file of the directory, by its path from there with slashes, is none of
+// the signature's: what belongs to git, and what whoever signed left out.
+func (s *SignedModel) Ignores(name string) bool {
+	return slices.ContainsFunc(s.ignored, func(path string) bool { return name == path || strings.HasPrefix(name, path+"/") })
+}
+
 // VerifyModel checks a model's signature and every file of its directory against it:
 // changed, missing and additional files are ErrModel, with their names. Of the key and
 // the layout see [Open]. It returns what was signed.
@@ -130,18 +161,11 @@ func VerifyModel(ctx context.Context, dir, sigPath string, key *PublicKey, anyLa
 	if err != nil {
 		return nil, err
 	}
-	s, err := openModelSignature(ctx, text, key, anyLayout)
+	s, err := OpenModelSignature(ctx, text, key, anyLayout)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", sigPath, err)
 	}
-	var p modelPredicate
-	if err := receipt.Unmarshal(s.Predicate, &p); err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", sigPath, ErrStatement, err)
-	}
-	if err := p.check(s); err != nil {
-		return nil, fmt.Errorf("%s: %w", sigPath, err)
-	}
-	ignore := slices.Clone(gitPaths)
+	ignore := s.ignored
 	if name, ok := inside(dir, sigPath); ok {
 		ignore = append(ignore, name)
 	}
@@ -149,11 +173,35 @@ func VerifyModel(ctx context.Context, dir, sigPath string, key *PublicKey, anyLa
 	if err != nil {
 		return nil, err
 	}
-	return s, compareFiles(dir, p.Resources, files)
+	return s.Statement, compareFiles(dir, s.resources, files)
 }
 
-// openModelSignature checks a bundle's signature.
-func openModelSignature(ctx context.Context, text []byte, key *PublicKey, anyLayout bool) (*Statement, error) {
+// OpenModelSignature checks the signature of a model, the text of a model.sig, by a key, and says
+// what it signs: to compare the files with it is the caller's. Of the key and the layout see [Open].
+func OpenModelSignature(ctx context.Context, text []byte, key *PublicKey, anyLayout bool) (*SignedModel, error) {
+	statement, err := openBundle(ctx, text, key, anyLayout)
+	if err != nil {
+		return nil, err
+	}
+	var p modelPredicate
+	if err := receipt.Unmarshal(statement.Predicate, &p); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStatement, err)
+	}
+	if err := p.check(statement); err != nil {
+		return nil, err
+	}
+	s := &SignedModel{Statement: statement, Files: make(map[string]string, len(p.Resources)), resources: p.Resources, ignored: slices.Clone(gitPaths)}
+	for _, r := range p.Resources {
+		s.Files[r.Name] = r.Digest
+	}
+	for _, path := range p.Serialization.IgnorePaths {
+		s.ignored = append(s.ignored, filepath.ToSlash(path))
+	}
+	return s, nil
+}
+
+// openBundle checks a bundle's signature.
+func openBundle(ctx context.Context, text []byte, key *PublicKey, anyLayout bool) (*Statement, error) {
 	var b bundle
 	if err := receipt.Unmarshal(text, &b); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEnvelope, err)

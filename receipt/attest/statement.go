@@ -45,14 +45,16 @@ func SHA256Subject(name, sum string) Subject {
 // subjects.
 func Sign(ctx context.Context, subjects []Subject, predicateType string, predicate []byte, keys ...*PrivateKey) ([]byte, error) {
 	s := &Statement{StatementType, subjects, predicateType, predicate}
-	payload, err := s.canonical()
+	payload, err := s.Canonical()
 	if err != nil {
 		return nil, err
 	}
 	return SignPayload(ctx, PayloadType, payload, keys...)
 }
 
-func (s *Statement) canonical() ([]byte, error) {
+// Canonical returns the statement as it is signed: see [receipt.Canonical]. What is no statement is
+// ErrStatement.
+func (s *Statement) Canonical() ([]byte, error) {
 	text, err := json.Marshal(s) // which keeps the text of the predicate's numbers
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrStatement, err)

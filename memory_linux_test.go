@@ -31,7 +31,7 @@ func TestPeakOfAService(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "./testdata/service").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if _, err := helix.Convert(t.Context(), deep(t, checkpoint(t), 64), model, helix.Options{Method: "entropy"}); err != nil {
+	if _, err := helix.Convert(t.Context(), deep(t, checkpoint(t), 64), model, helix.Options{Method: "kmeans"}); err != nil {
 		t.Fatal(err)
 	}
 	free, want := service{program: program, model: model, sequences: 1, threads: 2}.run(t, 0)

@@ -89,7 +89,7 @@ func TestEncoders(t *testing.T) {
 
 // TestEncoderBits: the bits depend on no other text that goes along, nor on threads, CPU, cache's room or chunk.
 func TestEncoderBits(t *testing.T) {
-	for _, name := range encoderNames(t) {
+	for _, name := range few(encoderNames(t), 2) {
 		e := openEncoder(t, name)
 		short, long := e.Tokens[:5], e.Tokens
 		var want [][]float32

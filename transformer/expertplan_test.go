@@ -41,7 +41,7 @@ func cached(t testing.TB, dir string, o Options, slots int, use *model.ExpertUse
 // TestExpertsCached: logits have the same bits from caches of any size, for every kind of file, number of threads and way of cutting a text, and
 // whatever is known of the experts' use.
 func TestExpertsCached(t *testing.T) {
-	for _, name := range []string{"qwen3_moe", "granitemoe"} { // whose gates and up projections are one matrix
+	for _, name := range few([]string{"qwen3_moe", "granitemoe"}, 1) { // whose gates and up projections are one matrix
 		f := openFixture(t, name)
 		for _, method := range []string{"entropy", "shared", "lossless", "lattice"} {
 			dir := filepath.Join(t.TempDir(), "model")

@@ -118,7 +118,7 @@ func mixtures(t testing.TB) (list []*fixture) {
 // TestExpertsBits: a mixture in files of every kind has the same bits resident, streamed and in
 // between, for all threads, chunks and levels.
 func TestExpertsBits(t *testing.T) {
-	for _, name := range []string{"qwen3_moe", "qwen2_moe", "mixtral-tied", "gpt_oss", "deepseek_v3", "gemma4-experts", "llama4_text"} {
+	for _, name := range few([]string{"qwen3_moe", "qwen2_moe", "mixtral-tied", "gpt_oss", "deepseek_v3", "gemma4-experts", "llama4_text"}, 1) {
 		f := openFixture(t, name)
 		for _, method := range []string{"entropy", "lossless", "lattice"} {
 			dir := filepath.Join(t.TempDir(), "model")

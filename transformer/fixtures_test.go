@@ -67,6 +67,14 @@ func openFixture(t testing.TB, name string) *fixture {
 	return f
 }
 
+// few returns the first n of a list in short tests, which look for races: one family of models has the goroutines of all.
+func few[T any](list []T, n int) []T {
+	if testing.Short() {
+		return list[:n]
+	}
+	return list
+}
+
 func copyFile(t testing.TB, from, to string) {
 	t.Helper()
 	b, err := os.ReadFile(from)

@@ -176,7 +176,7 @@ func TestSameBitsEverywhere(t *testing.T) {
 	var ids []int
 	readJSON(t, filepath.Join(needShared(t, "golden/llama/tinystories-656k-bf16"), "ids.json"), &ids)
 	ids = ids[:70]
-	for _, co := range [][]string{{"block-rows=24"}, {"method=kmeans", "entries=16", "codec=huff0"}, {"bits=4.5", "codec=brotli"}} {
+	for _, co := range few([][]string{{"block-rows=24"}, {"method=kmeans", "entries=16", "codec=huff0"}, {"bits=4.5", "codec=brotli"}}, 1) {
 		dir := filepath.Join(t.TempDir(), "model")
 		convertTo(t, src, dir, co...)
 		for _, cache := range CacheTypes {

@@ -79,7 +79,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	parsed, err := parser.Parse(joinVerb(parser.Model.Children, args))
+	parsed, err := parser.Parse(joinNegative(joinVerb(parser.Model.Children, args)))
 	if exited >= 0 {
 		return exited // --help
 	}
@@ -127,6 +127,22 @@ func joinVerb(verbs []*kong.Node, args []string) []string {
 		return append([]string{name}, args[2:]...)
 	}
 	return args
+}
+
+// joinNegative writes --flag -1 as --flag=-1: a number below zero behind a flag is its value, not flags.
+func joinNegative(args []string) []string {
+	joined := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(joined, args[i:]...)
+		}
+		if last := len(joined) - 1; len(arg) > 1 && arg[0] == '-' && '0' <= arg[1] && arg[1] <= '9' && last >= 0 && strings.HasPrefix(joined[last], "--") && !strings.Contains(joined[last], "=") {
+			joined[last] += "=" + arg
+			continue
+		}
+		joined = append(joined, arg)
+	}
+	return joined
 }
 
 // isUsage tells a command line that makes no sense from work that failed.

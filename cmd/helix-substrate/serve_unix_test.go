@@ -86,6 +86,7 @@ func TestServeRefuses(t *testing.T) {
 		says string
 	}{
 		{[]string{"--parallel", "0"}, exitUsage, "--parallel 0 is not in 1..1024"},
+		{[]string{"--parallel", "-1"}, exitUsage, "--parallel -1 is not in 1..1024"},
 		{[]string{"--waiting=-1"}, exitUsage, "--waiting must not be negative"},
 		{[]string{"--api-keys", filepath.Join(dir, "empty")}, exitFailure, "there is no key in it"},
 		{[]string{"--api-keys", dir}, exitFailure, "is a directory"},

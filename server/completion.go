@@ -60,7 +60,7 @@ func (s *Server) ask(r *http.Request, field string) *asked {
 
 // read reads a request and makes its prompt.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) (*asked, *openai.Error) {
-	body, m, refused := s.receive(w, r)
+	body, m, refused := s.receive(w, r, s.longest)
 	if refused != nil {
 		return nil, refused
 	}

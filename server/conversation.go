@@ -117,7 +117,7 @@ func (m *Model) supplement(messages []templateMessage, r *openai.Request, form g
 		}
 		calls := make([]toolcall.Call, len(t.Calls))
 		for j, call := range t.Calls {
-			calls[j] = toolcall.Call{Name: call.Function.Name, Arguments: fmt.Sprintf("%s", call.Function.Arguments)}
+			calls[j] = toolcall.Call{ID: call.ID, Name: call.Function.Name, Arguments: fmt.Sprintf("%s", call.Function.Arguments)}
 		}
 		content, _ := t.Content.(string)
 		text, ok := m.format.Write(content, calls)

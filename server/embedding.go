@@ -17,9 +17,12 @@ import (
 // embeddingBytes are what the texts and vectors of requests for embeddings take together, or those of one text that fills the context.
 const embeddingBytes = 8 << 20
 
+// embeddingBody is how many bytes a request for embeddings may have, which has many texts, whatever the context is.
+const embeddingBody = 512 << 10
+
 // embeddings answers with each text's vector, as the model's files say.
 func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
-	body, m, refused := s.receive(w, r)
+	body, m, refused := s.receive(w, r, max(s.longest, embeddingBody))
 	if refused != nil {
 		refuse(w, refused)
 		return

@@ -211,15 +211,15 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, most int) (*receiv
 }
 
 func tooLarge(most int) *openai.Error {
-	e := openai.Invalid("", openai.CodeContext, "the body has more than the %d bytes that the longest prompt of the context needs", most)
+	e := openai.Invalid("", openai.CodeContext, "the body has more than the %d bytes that the longest prompt of the context, or texts to embed, may have", most)
 	e.Status = http.StatusRequestEntityTooLarge
 	return e
 }
 
-// receive reads the body of a request and opens the model that it names, for which it may wait: while it holds no memory that others
+// receive reads the body of a request, which may have so many bytes, and opens the model that it names, for which it may wait: while it holds no memory that others
 // wait for. The model is nil where the body names none that is here; what is wrong with it is its parser's to say. Call the body's done after use.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request) (*received, *Model, *openai.Error) {
-	body, refused := s.body(w, r, s.longest)
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, most int) (*received, *Model, *openai.Error) {
+	body, refused := s.body(w, r, most)
 	if refused != nil {
 		return nil, nil, refused
 	}
@@ -240,7 +240,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) (*received, *Mo
 // parsing has do made of a body when there is memory for that: what is made of all at a time takes no more than what is made of the
 // largest, which is many times its size.
 func (s *Server) parsing(ctx context.Context, body *received, do func(text []byte)) *openai.Error {
-	size := int64(len(body.text))
+	size := int64(min(len(body.text), s.longest))
 	if err := s.reading.Acquire(ctx, size); err != nil {
 		return failure(err, "")
 	}

@@ -35,7 +35,7 @@ func (s *Server) countTokens(w http.ResponseWriter, r *http.Request) {
 
 // readMessages reads a request for a message, or for the number of its tokens, and makes its prompt.
 func (s *Server) readMessages(w http.ResponseWriter, r *http.Request, counted bool) (*asked, *openai.Error) {
-	body, m, refused := s.receive(w, r)
+	body, m, refused := s.receive(w, r, s.longest)
 	if refused != nil {
 		return nil, refused
 	}

@@ -13,7 +13,7 @@ import (
 
 // respond answers requests for responses.
 func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
-	body, m, refused := s.receive(w, r)
+	body, m, refused := s.receive(w, r, s.longest)
 	if refused != nil {
 		refuse(w, refused)
 		return

@@ -353,6 +353,26 @@ func TestEmbeddings(t *testing.T) {
 	}
 }
 
+// TestManyEmbeddings: a request has many texts, of more bytes than a prompt may have.
+func TestManyEmbeddings(t *testing.T) {
+	h, s := start(t, ModelOptions{Engine: transformer.Options{Context: 32}}, Options{})
+	texts := make([]string, 600)
+	for i := range texts {
+		texts[i] = strings.Repeat("dog ", i%16+8)
+	}
+	body, _ := json.Marshal(map[string]any{"model": "demo", "input": texts})
+	if len(body) < 2*s.longest {
+		t.Fatalf("%d bytes are no more than %d", len(body), s.longest)
+	}
+	status, v := post(t, h.URL+"/v1/embeddings", string(body))
+	if list, _ := at(v, "data").([]any); status != 200 || len(list) != len(texts) || at(list[599], "index") != 599. || at(v, "object") != "list" || at(v, "model") != "demo" {
+		t.Errorf("%d, %.300v", status, v)
+	}
+	if status, _ := post(t, h.URL+"/v1/completions", `{"model": "demo", "prompt": "`+strings.Repeat("dog ", s.longest/4)+`"}`); status != 413 {
+		t.Errorf("as a prompt: %d", status)
+	}
+}
+
 // TestKeys: without the key nothing but /health is answered; a page of another site is not.
 func TestKeys(t *testing.T) {
 	h, _ := start(t, ModelOptions{}, Options{Keys: []string{"one", "two"}})
@@ -431,6 +451,23 @@ func TestStatus(t *testing.T) {
 		ids, _ := json.Marshal(at(v, "tokens"))
 		if _, v := post(t, h.URL+"/detokenize", `{"tokens": `+string(ids)+`}`); at(v, "content") != "A dog" {
 			t.Errorf("%s: %v", ids, v)
+		}
+	}
+	for content, want := range map[string]string{"": "[]", "A\u00e9 dog": "Aé dog"} {
+		_, v := post(t, h.URL+"/tokenize", fmt.Sprintf(`{"content": %q, "with_pieces": true}`, content))
+		list, _ := at(v, "tokens").([]any)
+		text := []byte{}
+		for _, token := range list {
+			piece := at(token, "piece")
+			written, _ := piece.(string)
+			text = append(text, written...)
+			bytes, _ := piece.([]any)
+			for _, b := range bytes {
+				text = append(text, byte(b.(float64)))
+			}
+		}
+		if got := string(text); at(v, "tokens") == nil || strings.TrimSpace(got) != want && (content != "" || len(list) > 0) {
+			t.Errorf("%q: %v", content, v)
 		}
 	}
 	if _, v := post(t, h.URL+"/apply-template", `{"messages": [{"role": "user", "content": "Hi"}]}`); at(v, "prompt") != "user: Hi\nassistant:" {

@@ -2,7 +2,9 @@ package server
 
 import (
 	"cmp"
+	"io"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/helix-substrate/helix-substrate/generate"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
@@ -17,6 +19,7 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 		Model   *string `json:"model"`
 		Content string  `json:"content"`
 		Special bool    `json:"add_special"`
+		Pieces  bool    `json:"with_pieces"`
 	}
 	m, ok := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
 	if !ok {
@@ -27,7 +30,49 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 		refuse(w, failure(err, "content"))
 		return
 	}
+	if q.Pieces {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusOK)
+		if m.writePieces(w, ids) != nil {
+			gone()
+		}
+		return
+	}
 	answer(w, http.StatusOK, map[string]any{"tokens": append([]int{}, ids...)})
+}
+
+// tokenPiece is a token and what it writes: a text, or its bytes where they are none.
+type tokenPiece struct {
+	ID    int `json:"id"`
+	Piece any `json:"piece"`
+}
+
+// writePieces writes tokens one after the other: a list of all would take many times the text's memory.
+func (m *Model) writePieces(w io.Writer, ids []int) error {
+	before := `{"tokens":[`
+	for _, id := range ids {
+		text := m.batch.Tokenizer.AppendBytes(nil, id)
+		p := tokenPiece{id, string(text)}
+		if !utf8.Valid(text) {
+			bytes := make([]int, len(text))
+			for i, b := range text {
+				bytes[i] = int(b)
+			}
+			p.Piece = bytes
+		}
+		if _, err := io.WriteString(w, before); err != nil {
+			return err
+		}
+		if err := encode(w, p); err != nil {
+			return err
+		}
+		before = ","
+	}
+	if len(ids) > 0 {
+		before = ""
+	}
+	_, err := io.WriteString(w, before+"]}")
+	return err
 }
 
 // detokenize answers with the text of tokens.

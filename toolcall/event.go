@@ -32,6 +32,7 @@ type Message struct {
 
 // Call is a call of a function.
 type Call struct {
+	ID        string // for [Format.Write]: functions.NAME:NUMBER where the form is Numbered
 	Name      string
 	Arguments string // a JSON object, unless the text was cut off before the call ended
 	Ended     bool
@@ -75,7 +76,7 @@ func (c *Collector) Message() Message {
 		if call.failed {
 			continue
 		}
-		m.Calls = append(m.Calls, Call{call.name, call.arguments.String(), call.ended})
+		m.Calls = append(m.Calls, Call{Name: call.name, Arguments: call.arguments.String(), Ended: call.ended})
 	}
 	return m
 }

@@ -23,6 +23,10 @@ func (f *Format) Write(text string, calls []Call) (written string, ok bool) {
 		}
 	case f.name == "deepseek":
 		between, call = "", func(c Call) string { return beginCall + c.Name + separator + c.Arguments + endCall }
+	case f.numbered:
+		between, call = "", func(c Call) string { return f.opens[0] + c.ID + f.separator + c.Arguments + f.close }
+	case f.name == "granite":
+		between, open, close, call = ", ", f.opens[0]+"[", "]", func(c Call) string { return object("arguments", c) }
 	case f.body == bodyPython:
 		between, open, close, call = ", ", lfmCalls+"[", "]"+endLFMCalls, python
 	default:
@@ -40,7 +44,7 @@ func (f *Format) Write(text string, calls []Call) (written string, ok bool) {
 
 // Declare returns what tells a model of functions, each a JSON object, for a chat template that does not. It is false for the same forms as [Format.Write].
 func (f *Format) Declare(functions []json.RawMessage) (text string, ok bool) {
-	example, ok := f.Write("", []Call{{Name: "FUNCTION", Arguments: `{"ARGUMENT": "VALUE"}`}})
+	example, ok := f.Write("", []Call{{ID: "functions.FUNCTION:0", Name: "FUNCTION", Arguments: `{"ARGUMENT": "VALUE"}`}})
 	if !ok {
 		return "", false
 	}

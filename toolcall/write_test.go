@@ -10,9 +10,9 @@ import (
 // TestWrite: calls that are written in a chat template's place are read as the same calls.
 func TestWrite(t *testing.T) {
 	calls := []Call{
-		{"get_weather", `{"city": "Os\"lo \\ \u00e9 true", "days": 3}`, true},
-		{"write", `{"path": "'", "lines": [1.5, true, null, "null", []], "options": {"a": {"b": false}}}`, true},
-		{"now", `{}`, true},
+		{"functions.get_weather:0", "get_weather", `{"city": "Os\"lo \\ \u00e9 true", "days": 3}`, true},
+		{"functions.write:1", "write", `{"path": "'", "lines": [1.5, true, null, "null", []], "options": {"a": {"b": false}}}`, true},
+		{"functions.now:2", "now", `{}`, true},
 	}
 	var written []string
 	for name, template := range templates {
@@ -44,7 +44,7 @@ func TestWrite(t *testing.T) {
 			}
 		}
 	}
-	if len(written) != 4 {
+	if len(written) != 6 {
 		t.Errorf("written in %v", written)
 	}
 }

@@ -75,6 +75,8 @@ type Program struct {
 	Go      string `json:"go"`
 	OS      string `json:"os"`
 	Arch    string `json:"arch"`
+	// SHA256 is of the program's file, as [ProgramSHA256] has it; "" where that could not be read.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // Executor says which kernels were asked for, which ran, and on how many workers.

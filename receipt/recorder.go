@@ -21,7 +21,7 @@ import (
 //
 // It is for one goroutine.
 type Recorder struct {
-	// Measurements are the caller's to fill in; program, start and duration are set.
+	// Measurements are the caller's to fill in; program, its digest, start and duration are set.
 	Measurements Measurements
 	// Detail becomes Measurements.Detail.
 	Detail     any
@@ -69,6 +69,7 @@ func (r *Recorder) Operations() []Operation { return slices.Clone(r.operations) 
 func (r *Recorder) Receipt(claims any, now time.Time) (*Execution, error) {
 	m := r.Measurements
 	m.DurationMS = Milliseconds(now.Sub(r.started))
+	m.Program.SHA256 = ProgramSHA256()
 	e := &Execution{
 		Schema: ExecutionSchema, Band: "alpha", Verdict: "NOT_CHECKED", GitCommit: commit(),
 		Operations: append([]Operation{}, r.operations...), Gates: json.RawMessage("{}"), SyscallReceipts: []json.RawMessage{},

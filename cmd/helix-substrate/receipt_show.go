@@ -34,6 +34,7 @@ func (c *receiptShowCommand) Run(env *environment) error {
 		p := m.Program
 		fields = append(fields,
 			field{"program", strings.Join([]string{p.Name, p.Version, p.Go, p.OS + "/" + p.Arch}, " ")},
+			field{"program sha256", orNone(p.SHA256)},
 			field{"executor", fmt.Sprintf("%s on %d workers%s", m.Executor.Used, m.Executor.Workers, routes(m.Executor.Routes))},
 			field{"took", fmt.Sprintf("%.1f ms, peak memory %s", float64(m.DurationMS), size(m.Memory.PeakRSS))})
 	}

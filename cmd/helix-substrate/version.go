@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	helix "github.com/helix-substrate/helix-substrate"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 // programVersion returns the version of this program: the module version of an
@@ -29,7 +30,7 @@ func (c *versionCommand) Run(env *environment) error {
 	}
 	if c.JSON {
 		return writeJSON(env.stdout, map[string]string{
-			"version": v, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpu": level,
+			"version": v, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "cpu": level, "sha256": receipt.ProgramSHA256(),
 		})
 	}
 	_, err = fmt.Fprintf(env.stdout, "helix-substrate %s (%s, %s/%s, %s kernels)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH, level)

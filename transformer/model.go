@@ -27,6 +27,9 @@ type Options struct {
 	// then it is 90 % of what that allows. What the process holds already when a model is
 	// opened, a tokenizer, say, is measured and counts.
 	Memory int64
+	// Streamed holds no matrix in memory, whatever the limit has room for: each block is read when it is used, as one who runs a
+	// layer or two wants it.
+	Streamed bool
 	// Reserve is memory of the Go heap that the caller will need besides, later.
 	Reserve int64
 	// ReservePerToken is more of it for each token of the context.

@@ -156,6 +156,9 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 		p.canon = o.Canon
 	}
 	one, _ := stream.PlanResidency(1<<62, 1, layouts)
+	if o.Streamed {
+		w.room = int64(max(1, o.Threads)) * one.Minimum
+	}
 	most := o.Context * o.Sequences // tokens that can go together
 	smallest := o.Chunk
 	if smallest == 0 {
@@ -233,7 +236,11 @@ const snapshotShare = 16
 
 // place decides what is resident in what is free beside the plan's scratch.
 func (w *weights) place(p *Plan, c *arch.Config, layouts []stream.Layout, free int64, threads int) error {
-	r, err := stream.PlanResidency(free-p.Scratch, threads, layouts)
+	limit := free - p.Scratch
+	if w.room > 0 {
+		limit = min(limit, w.room)
+	}
+	r, err := stream.PlanResidency(limit, threads, layouts)
 	if err != nil {
 		return fmt.Errorf("%v: %w", err, ErrMemory)
 	}
@@ -290,6 +297,7 @@ type weights struct {
 	reading  int64 // and, at first, those of reading the largest
 	held     int64 // bytes that Go holds with all of them open, and the draft's
 	draft    *Plan // nil for none
+	room     int64 // all there is for blocks, with Options.Streamed; else 0
 
 	snapshots int              // that a sequence keeps at most
 	use       *model.ExpertUse // how often experts are used; nil if it is not known

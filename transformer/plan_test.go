@@ -148,6 +148,26 @@ func TestPlanStreamed(t *testing.T) {
 	}
 }
 
+// TestPlanAllStreamed: nothing is held where the options say so, whatever there is room for,
+// and a worker each has its buffers.
+func TestPlanAllStreamed(t *testing.T) {
+	dir := convertDemo(t)
+	for _, size := range []int64{0, 1 << 30} {
+		p, err := planWith(t, dir, Options{Streamed: true, Memory: size, Threads: 3, Context: 64}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range p.Matrices {
+			if place.Resident {
+				t.Errorf("%s is held within %d bytes", place.Name, size)
+			}
+		}
+		if p.Workers != 3 || p.Chunk != 64 || p.Buffers == 0 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
 // TestPlanReadsWeights: embeddings that are only looked up are none.
 func TestPlanReadsWeights(t *testing.T) {
 	src, err := openSource(t.Context(), located(t, convertDemo(t)), "")

@@ -10,12 +10,13 @@ import (
 )
 
 type layerCommand struct {
-	Dir   string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or run dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
-	Layer int    `name:"layer" default:"0" placeholder:"N" help:"Which layer, counted from 0."`
-	Part  string `name:"part" enum:"block,attention,ffn" default:"block" help:"${enum}: a block takes raw vectors, its parts normalized ones."`
-	X     string `input:"file" name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`
-	Start int    `name:"start" default:"0" help:"The position of the first vector."`
-	Out   string `output:"array" name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
+	Dir    string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory; or run dense: a Hugging Face directory, or a file of GGUF, safetensors or PyTorch."`
+	Layer  int    `name:"layer" default:"0" placeholder:"N" help:"Which layer, counted from 0."`
+	Part   string `name:"part" enum:"block,attention,ffn" default:"block" help:"${enum}: a block takes raw vectors, its parts normalized ones."`
+	X      string `input:"file" name:"x" required:"" placeholder:"X.npy" help:"The vectors [tokens, hidden]."`
+	Start  int    `name:"start" default:"0" help:"The position of the first vector."`
+	Stream bool   `name:"stream" help:"Hold no matrix in memory: read each block when it is used."`
+	Out    string `output:"array" name:"out" short:"o" required:"" placeholder:"Y.npy" help:"Where the layer's output goes."`
 	receiptFlags
 	modelFlags
 }
@@ -39,6 +40,7 @@ func (c *layerCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	o.Streamed = c.Stream
 	at, err := record.FindForLayer(env.ctx, c.Dir, o.Root)
 	if err != nil {
 		return err

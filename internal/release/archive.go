@@ -76,9 +76,8 @@ func withDirectories(files []file) []file {
 func writeZip(w io.Writer, files []file) error {
 	z := zip.NewWriter(w)
 	for _, f := range files {
-		h := &zip.FileHeader{Name: f.name, Method: zip.Deflate}
+		h := &zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: moment}
 		h.SetMode(f.mode)
-		h.ModifiedDate = 1<<5 | 1 // moment, without the field for time zones that Modified adds
 		entry, err := z.CreateHeader(h)
 		if err != nil {
 			return err

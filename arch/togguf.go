@@ -130,7 +130,7 @@ func (g *GGUF) scaling(r Rope) {
 		g.add(scalingType, "yarn", false)
 		g.add(scalingFactor, &s.Factor, false)
 		g.add(scalingOriginal, &original, false)
-		if usual := yarnAttention(s.Factor, 1); attention != 0 && attention != usual {
+		if usual := yarnAttention(s.Factor, 1); attention != 0 && attention != usual && !g.by.latent { // whose scores it scales, see writeLatent
 			attention /= usual // it comes on top of the usual one
 			g.add(scalingAttention, &attention, false)
 		}

@@ -222,6 +222,8 @@ CASES = {
     "deepseek_v2": (hf.DeepseekV2Config, dict(LATENT, norm_topk_prob=False, topk_method="greedy", first_k_dense_replace=1), qwen, 0),
     "deepseek_v3": (hf.DeepseekV3Config, dict(LATENT, n_group=3, topk_group=2, first_k_dense_replace=1), qwen, 0),
     "deepseek_v3-yarn": (hf.DeepseekV3Config, dict(LATENT, q_lora_rank=None, n_group=1, topk_group=1, rope_interleave=False, **rope("yarn", **MSCALE)), qwen, 0),
+    "deepseek_v3-halves": (hf.DeepseekV3Config, dict(LATENT, n_group=1, topk_group=1, rope_interleave=False), qwen, 0),
+    "deepseek_v3-whole": (hf.DeepseekV3Config, dict(LATENT, q_lora_rank=None, n_group=1, topk_group=1), qwen, 0),
     "glm4_moe_lite": (hf.Glm4MoeLiteConfig, dict(LATENT, rms_norm_eps=1e-6, n_group=1, topk_group=1), qwen, 0),
     "ministral3": (hf.Ministral3Config, dict(head_dim=24, **rope("yarn", **GROWS)), llama2, 0),
     "ministral3-betas": (hf.Ministral3Config, dict(head_dim=24, **rope("yarn", **dict(GROWS, beta_fast=4.0))), llama2, 0),
@@ -264,7 +266,7 @@ def make(dir, name):
         bos_token="<|begin|>", eos_token="<|stop|>", pad_token="<|turn|>")
     hf.PreTrainedTokenizerFast(tokenizer_object=t, **names).save_pretrained(dir)
     (dir / "chat_template.jinja").write_text("{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}")
-    model = hf.AutoModelForCausalLM.from_config(
+    model = getattr(class_of(kind), "from_config" if class_of(kind) is hf.AutoModelForCausalLM else "_from_config")(
         kind(**{k: v for k, v in {
             **SMALL, **change, **{k: t.get_vocab_size() + padding for k in ["vocab_size"] + ["vocab_size_per_layer_input"] * (kind is hf.Gemma4TextConfig)}}.items() if k != "num_hidden_layers" or kind is not hf.NemotronHConfig}),
         dtype=torch.bfloat16)
@@ -273,6 +275,10 @@ def make(dir, name):
     stop, turn = t.token_to_id(names["eos_token"]), t.token_to_id("<|turn|>") or t.token_to_id("<end_of_turn>")
     (dir / "generation_config.json").write_text(json.dumps({"eos_token_id": [stop, turn]}))
     return t, {stop, turn}
+
+
+def class_of(kind):
+    return hf.Mistral4ForCausalLM if kind is hf.Mistral4Config else hf.AutoModelForCausalLM
 
 
 class LlamaCpp:
@@ -327,7 +333,7 @@ def check(binary, name, work):
     prompt = [rng.randrange(3, t.get_vocab_size()) for _ in range(21)]
     steps = llama.generate(prompt, 20)
     ids = prompt + [id for id, _ in steps]
-    truth = hf.AutoModelForCausalLM.from_pretrained(source, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
+    truth = class_of(CASES[name][0]).from_pretrained(source, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
     with torch.no_grad():
         logits = truth(torch.tensor([ids]), use_cache=False).logits[0].double()
     logprobs = torch.log_softmax(logits, -1)
@@ -355,7 +361,7 @@ def check(binary, name, work):
 
     (work / "out").mkdir()
     helix("export", work / "converted", "-o", work / "out" / "model.safetensors", "--quiet")
-    again = hf.AutoModelForCausalLM.from_pretrained(work / "out", dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
+    again = class_of(CASES[name][0]).from_pretrained(work / "out", dtype=torch.float64, attn_implementation="eager", experts_implementation="eager").eval()
     with torch.no_grad():
         if not torch.equal(again(torch.tensor([ids]), use_cache=False).logits[0].double(), logits):
             faults.append("the safetensors export has other logits")

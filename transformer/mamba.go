@@ -79,44 +79,13 @@ func (t *scanning) Do(_, i int) error {
 		step := softplus(float64(t.steps[n*m.ValueHeads+head]) + float64(t.of.step[head]))
 		keep := float32(detmath.Exp64(-float64(float64(t.of.decay[head]) * step)))
 		out := t.out[(n*m.ValueHeads+head)*m.ValueDim:][:m.ValueDim]
-		mambaStep(state, key, query, value, out, keep, float32(step))
+		p.model.kernels.ScanStep(state, query, key, value, out, keep, float32(step))
 		skip := t.of.skip[head]
 		for j, v := range value {
 			out[j] += float32(skip * v)
 		}
 	}
 	return nil
-}
-
-// mambaStep takes a head's state [keys, values] a token further, in a step of some length, and writes what its query reads
-// to out. Sums go over keys in ascending order from 0; products and sums are rounded one by one.
-func mambaStep(state, key, query, value, out []float32, keep, step float32) {
-	n := len(out)
-	value = value[:n]
-	clear(out)
-	i := 0
-	for ; i+4 <= len(key); i += 4 { // as many at a time as there are registers for
-		a, b, c, d := state[i*n:][:n], state[(i+1)*n:][:n], state[(i+2)*n:][:n], state[(i+3)*n:][:n]
-		ka, kb, kc, kd := float32(key[i]*step), float32(key[i+1]*step), float32(key[i+2]*step), float32(key[i+3]*step)
-		qa, qb, qc, qd := query[i], query[i+1], query[i+2], query[i+3]
-		for j, v := range value {
-			sa, sb := float32(a[j]*keep)+float32(ka*v), float32(b[j]*keep)+float32(kb*v)
-			sc, sd := float32(c[j]*keep)+float32(kc*v), float32(d[j]*keep)+float32(kd*v)
-			a[j], b[j], c[j], d[j] = sa, sb, sc, sd
-			sum := out[j] + float32(sa*qa)
-			sum += float32(sb * qb)
-			sum += float32(sc * qc)
-			out[j] = sum + float32(sd*qd)
-		}
-	}
-	for ; i < len(key); i++ {
-		row, q, k := state[i*n:][:n], query[i], float32(key[i]*step)
-		for j, v := range value {
-			s := float32(row[j]*keep) + float32(k*v)
-			row[j] = s
-			out[j] += float32(s * q)
-		}
-	}
 }
 
 // gatedNorm multiplies what heads answer by their activated gates, whose place that takes, and normalizes it by groups, then

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestDeltaStepGuardPages: no level touches what is in front of a head or behind it.
+// TestDeltaStepGuardPages: no level, of a delta net or a Mamba-2 layer, touches what is in front of a head or behind it.
 func TestDeltaStepGuardPages(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 65))
 	for _, l := range Levels() {
@@ -17,6 +17,7 @@ func TestDeltaStepGuardPages(t *testing.T) {
 					*s = guarded(t, *s, atEnd)
 				}
 				h.step(k)
+				h.scan(k)
 			}
 		}
 	}

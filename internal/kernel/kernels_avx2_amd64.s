@@ -28800,3 +28800,73 @@ answeraoe:
 	JNZ          panelaoc
 	VZEROUPPER
 	RET
+
+// func scanStepAVX2(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)
+// Requires: AVX, AVX2
+TEXT ·scanStepAVX2(SB), NOSPLIT, $0-72
+	MOVQ         state+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         query+16(FP), DX
+	MOVQ         key+24(FP), BX
+	MOVQ         keys+32(FP), SI
+	MOVQ         value+40(FP), DI
+	MOVQ         out+48(FP), R8
+	MOVQ         columns+56(FP), R9
+	VBROADCASTSS keep+64(FP), Y0
+	VBROADCASTSS take+68(FP), Y1
+
+panelaof:
+	VPXOR   Y2, Y2, Y2
+	VMOVUPS (DI), Y3
+	VPXOR   Y4, Y4, Y4
+	VMOVUPS 32(DI), Y5
+	VPXOR   Y6, Y6, Y6
+	VMOVUPS 64(DI), Y7
+	VPXOR   Y8, Y8, Y8
+	VMOVUPS 96(DI), Y9
+	MOVQ    AX, R10
+	XORQ    R11, R11
+
+rowsaog:
+	VBROADCASTSS (BX)(R11*4), Y10
+	VMULPS       Y1, Y10, Y10
+	VBROADCASTSS (DX)(R11*4), Y11
+	VMULPS       (R10), Y0, Y12
+	VMULPS       Y3, Y10, Y13
+	VADDPS       Y13, Y12, Y12
+	VMOVUPS      Y12, (R10)
+	VMULPS       Y12, Y11, Y12
+	VADDPS       Y12, Y2, Y2
+	VMULPS       32(R10), Y0, Y12
+	VMULPS       Y5, Y10, Y13
+	VADDPS       Y13, Y12, Y12
+	VMOVUPS      Y12, 32(R10)
+	VMULPS       Y12, Y11, Y12
+	VADDPS       Y12, Y4, Y4
+	VMULPS       64(R10), Y0, Y12
+	VMULPS       Y7, Y10, Y13
+	VADDPS       Y13, Y12, Y12
+	VMOVUPS      Y12, 64(R10)
+	VMULPS       Y12, Y11, Y12
+	VADDPS       Y12, Y6, Y6
+	VMULPS       96(R10), Y0, Y12
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y12, Y12
+	VMOVUPS      Y12, 96(R10)
+	VMULPS       Y12, Y11, Y12
+	VADDPS       Y12, Y8, Y8
+	ADDQ         CX, R10
+	INCQ         R11
+	CMPQ         R11, SI
+	JNE          rowsaog
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y4, 32(R8)
+	VMOVUPS      Y6, 64(R8)
+	VMOVUPS      Y8, 96(R8)
+	ADDQ         $+128, AX
+	ADDQ         $+128, DI
+	ADDQ         $+128, R8
+	SUBQ         $+32, R9
+	JNZ          panelaof
+	VZEROUPPER
+	RET

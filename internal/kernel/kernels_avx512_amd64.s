@@ -34350,3 +34350,73 @@ answeraos:
 	JNZ          panelaoq
 	VZEROUPPER
 	RET
+
+// func scanStepAVX512(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)
+// Requires: AVX, AVX512F
+TEXT ·scanStepAVX512(SB), NOSPLIT, $0-72
+	MOVQ         state+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         query+16(FP), DX
+	MOVQ         key+24(FP), BX
+	MOVQ         keys+32(FP), SI
+	MOVQ         value+40(FP), DI
+	MOVQ         out+48(FP), R8
+	MOVQ         columns+56(FP), R9
+	VBROADCASTSS keep+64(FP), Z0
+	VBROADCASTSS take+68(FP), Z1
+
+panelaot:
+	VPXORD  Z2, Z2, Z2
+	VMOVUPS (DI), Z3
+	VPXORD  Z4, Z4, Z4
+	VMOVUPS 64(DI), Z5
+	VPXORD  Z6, Z6, Z6
+	VMOVUPS 128(DI), Z7
+	VPXORD  Z8, Z8, Z8
+	VMOVUPS 192(DI), Z9
+	MOVQ    AX, R10
+	XORQ    R11, R11
+
+rowsaou:
+	VBROADCASTSS (BX)(R11*4), Z10
+	VMULPS       Z1, Z10, Z10
+	VBROADCASTSS (DX)(R11*4), Z11
+	VMULPS       (R10), Z0, Z12
+	VMULPS       Z3, Z10, Z13
+	VADDPS       Z13, Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VMULPS       Z12, Z11, Z12
+	VADDPS       Z12, Z2, Z2
+	VMULPS       64(R10), Z0, Z12
+	VMULPS       Z5, Z10, Z13
+	VADDPS       Z13, Z12, Z12
+	VMOVUPS      Z12, 64(R10)
+	VMULPS       Z12, Z11, Z12
+	VADDPS       Z12, Z4, Z4
+	VMULPS       128(R10), Z0, Z12
+	VMULPS       Z7, Z10, Z13
+	VADDPS       Z13, Z12, Z12
+	VMOVUPS      Z12, 128(R10)
+	VMULPS       Z12, Z11, Z12
+	VADDPS       Z12, Z6, Z6
+	VMULPS       192(R10), Z0, Z12
+	VMULPS       Z9, Z10, Z10
+	VADDPS       Z10, Z12, Z12
+	VMOVUPS      Z12, 192(R10)
+	VMULPS       Z12, Z11, Z12
+	VADDPS       Z12, Z8, Z8
+	ADDQ         CX, R10
+	INCQ         R11
+	CMPQ         R11, SI
+	JNE          rowsaou
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z4, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z8, 192(R8)
+	ADDQ         $+256, AX
+	ADDQ         $+256, DI
+	ADDQ         $+256, R8
+	SUBQ         $+64, R9
+	JNZ          panelaot
+	VZEROUPPER
+	RET

@@ -106,4 +106,5 @@ type routines struct {
 	elementwise elementwise
 	attention   attention
 	delta       delta
+	scan        scan
 }

@@ -94,6 +94,7 @@ var routinesAVX2 = routines{
 	},
 	attention: attentionAVX2,
 	delta:     delta{unit: 32, step: deltaStepAVX2},
+	scan:      scan{unit: 32, step: scanStepAVX2},
 }
 
 var attentionAVX2 = attention{

@@ -94,6 +94,7 @@ var routinesAVX512 = routines{
 	},
 	attention: attentionAVX512,
 	delta:     delta{unit: 64, step: deltaStepAVX512},
+	scan:      scan{unit: 64, step: scanStepAVX512},
 }
 
 var attentionAVX512 = attention{

@@ -94,4 +94,5 @@ var routinesVBMI = routines{
 	},
 	attention: attentionAVX512,
 	delta:     delta{unit: 64, step: deltaStepVBMI},
+	scan:      scan{unit: 64, step: scanStepVBMI},
 }

@@ -748,3 +748,8 @@ func scaleByAVX512(dst *float32, src *float32, n int, factor float32)
 //
 //go:noescape
 func deltaStepAVX512(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)
+
+// scanStepAVX512 is ScanStep of columns, a positive multiple of the unit, with at least one key; ld is in bytes.
+//
+//go:noescape
+func scanStepAVX512(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)

@@ -718,3 +718,8 @@ func geluTanhMulVBMI(x *float32, u *float32, n int)
 //
 //go:noescape
 func deltaStepVBMI(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)
+
+// scanStepVBMI is ScanStep of columns, a positive multiple of the unit, with at least one key; ld is in bytes.
+//
+//go:noescape
+func scanStepVBMI(state *float32, ld int, query *float32, key *float32, keys int, value *float32, out *float32, columns int, keep float32, take float32)

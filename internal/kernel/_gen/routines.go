@@ -152,7 +152,10 @@ func (r *routines) generate() {
 	fmt.Fprintf(&r.table, "\t},\n\tattention: attention%s,\n", r.attention())
 	name = "deltaStep" + r.m.suffix()
 	deltaStep(r.m, name)
-	fmt.Fprintf(&r.table, "\tdelta: delta{unit: %d, step: %s},\n}\n", deltaUnit(r.m), name)
+	fmt.Fprintf(&r.table, "\tdelta: delta{unit: %d, step: %s},\n", deltaUnit(r.m), name)
+	name = "scanStep" + r.m.suffix()
+	scanStep(r.m, name)
+	fmt.Fprintf(&r.table, "\tscan: scan{unit: %d, step: %s},\n}\n", deltaUnit(r.m), name)
 }
 
 // attention generates attention's routines, which other levels share where nothing in them is any better, and returns

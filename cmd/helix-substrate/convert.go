@@ -42,6 +42,7 @@ type convertCommand struct {
 	DryRun         bool        `name:"dry-run" help:"Check everything and say what would be done, but write nothing."`
 	Memory         memory.Size `name:"memory" placeholder:"SIZE" help:"Keep the whole process within SIZE (default: 512MiB, or 90 % of what the control group allows if that is less)."`
 	SE             bool        `name:"se" help:"Measure Structural Entropy too, and write it and the route into the manifest; takes longer than converting."`
+	workersFlags
 	receiptFlags
 	Attest    bool     `name:"attest" help:"Write into the directory where it comes from: provenance.json (SLSA v1), bom.cdx.json (CycloneDX 1.6) and, with --sign, model.sig."`
 	Sign      []string `input:"file" name:"sign" placeholder:"KEY" help:"Sign the receipt with this private key, as an in-toto attestation about the files, and what --attest writes; may be repeated."`
@@ -91,6 +92,9 @@ func (c *convertCommand) Run(env *environment) error {
 			return err
 		}
 	}
+	if _, err := share(c.Check); err != nil {
+		return err
+	}
 	if c.DryRun {
 		plan, err := convert.Plan(env.ctx, job)
 		if err != nil {
@@ -135,6 +139,8 @@ func (c *convertCommand) convert(env *environment, job convert.Job) (*convert.Re
 			return nil, err
 		}
 		return convert.Shard(env.ctx, job, index, of)
+	case c.Workers != "":
+		return c.byWorkers(env, job)
 	}
 	return convert.Directory(env.ctx, job)
 }
@@ -151,6 +157,8 @@ func (c *convertCommand) shard() (index, of int, err error) {
 	switch {
 	case !ok || err != nil:
 		return 0, 0, usageError(fmt.Sprintf("--shard %q: not I/N, such as 0/8, the first of eight", c.Shard))
+	case c.Workers != "":
+		return 0, 0, usageError("--shard and --workers exclude each other")
 	case c.wanted() || c.Report != "":
 		return 0, 0, usageError("--shard excludes --receipt and --report, which are of the whole")
 	}

@@ -20,6 +20,7 @@ func TestDeploy(t *testing.T) {
 		{"Containerfile", `(?m)^CMD \[(.*)\]$`, `--memory (\d+m) `},
 		{"helix-substrate.service", `(?m)^ExecStart=\S+ (.*)$`, `(?m)^MemoryMax=(\d+M)$`},
 		{"kubernetes.yaml", `(?m)^ +args: \[(.*)\]$`, `(?m)^ +limits: \{memory: (\d+Mi)\}$`},
+		{"shards.yaml", `(?m)^ +args: \[(.*)\]$`, `(?m)^ +limits: \{memory: (\d+Gi)\}$`},
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "deploy", c.file))
 		if err != nil {
@@ -30,12 +31,14 @@ func TestDeploy(t *testing.T) {
 			t.Errorf("%s has no command or no limit", c.file)
 			continue
 		}
-		args := strings.Fields(strings.NewReplacer(",", " ", `"`, "").Replace(string(line[1])))
+		args := strings.Fields(strings.NewReplacer(",", " ", `"`, "", "$(JOB_COMPLETION_INDEX)", "0").Replace(string(line[1])))
 		absent := filepath.Join(t.TempDir(), "absent")
 		for i := range args {
 			switch flag := args[max(0, i-1)]; {
 			case args[i] == "/model" || strings.HasSuffix(args[i], "/model"):
 				args[i] = absent
+			case flag == "-o":
+				args[i] = filepath.Join(t.TempDir(), "out")
 			case flag == "--listen":
 				args[i] = "127.0.0.1:0"
 			case flag == "--log":

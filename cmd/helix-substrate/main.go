@@ -31,6 +31,8 @@ const (
 type commandLine struct {
 	Convert     convertCommand     `cmd:"" help:"Compress a checkpoint (Hugging Face, GGUF, PyTorch, .npy) into a model directory."`
 	Merge       mergeCommand       `cmd:"" name:"convert merge" help:"Make one model directory of the shards of a conversion."`
+	Status      statusCommand      `cmd:"" name:"convert status" help:"Show how far conversions by workers are."`
+	Worker      workerCommand      `cmd:"" help:"Make tensors for conversions on other machines."`
 	ConvertGGUF convertGGUFCommand `cmd:"" name:"convert-gguf" help:"Compress a GGUF file: convert, by the original's name."`
 	Encode      encodeCommand      `cmd:"" help:"Compress one .npy matrix into a CDNA file."`
 	Decode      decodeCommand      `cmd:"" help:"Expand a CDNA file into a .npy matrix."`
@@ -210,6 +212,9 @@ func (env *environment) notes(list []string) {
 		env.note(text)
 	}
 }
+
+// tell prints what happens meanwhile to standard error, as often as it does.
+func (env *environment) tell(line string) { fmt.Fprintf(env.stderr, "helix-substrate: %s\n", line) }
 
 // set gives an option that has a type of its own what a flag says.
 func set[T ~string](option *T, flag string) { *option = T(flag) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"path"
@@ -62,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"claims":    sameClaims,
 			"nanweight": nanWeight,
 			"hub":       serveHub,
+			"address":   freeAddress,
 		},
 	})
 }
@@ -77,6 +79,14 @@ func serveHub(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Setenv("HF_ENDPOINT", server.URL)
 	ts.Setenv("HF_HOME", ts.MkAbs("hfhome-"+path.Base(args[0])))
+}
+
+// freeAddress: address NAME sets a variable to an address of this machine at which nobody listens.
+func freeAddress(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Check(l.Close())
 }
 
 // exitCode: code N COMMAND... runs a command that must end with exit code N.

@@ -17,14 +17,16 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/hub/hubtest"
 	"github.com/helix-substrate/helix-substrate/internal/oci"
+	"github.com/helix-substrate/helix-substrate/internal/s3"
+	"github.com/helix-substrate/helix-substrate/internal/s3/s3test"
 )
 
-// faultRuns is how many faulty servers of each kind are asked: HELIX_FAULTS, else 20.
+// faultRuns is how many faulty servers of each kind are asked: HELIX_FAULTS, else 12.
 func faultRuns(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("HELIX_FAULTS")
 	if text == "" {
-		return 20
+		return 12
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -183,6 +185,31 @@ func TestRegistryFaults(t *testing.T) {
 					return l, err
 				}
 				return checkpoint.At(t.Context(), place, name)
+			})
+	}
+	t.Logf("%d tries failed", failures)
+}
+
+// TestStoreFaults: the same of an object store.
+func TestStoreFaults(t *testing.T) {
+	failures := 0
+	for seed := range faultRuns(t) / 2 { // the store's client waits between its tries
+		p := &proxy{random: rand.New(rand.NewPCG(uint64(seed), 23))}
+		s3test.New(t, func(next http.Handler) http.Handler {
+			p.next = next
+			return p
+		})
+		const address = "s3://" + s3test.Bucket + "/tiny"
+		o := s3.Options{Retry: quickly.Retry, Stall: quickly.Stall}
+		o.Retry.Attempts = 1
+		failures += faulty(t, seed, p,
+			func() (target, error) { return newBucket(address, o) },
+			func() (l checkpoint.Location, err error) {
+				place, err := s3.Open(s3test.Bucket, "tiny", o)
+				if err != nil {
+					return l, err
+				}
+				return checkpoint.At(t.Context(), place, address)
 			})
 	}
 	t.Logf("%d tries failed", failures)

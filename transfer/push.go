@@ -14,6 +14,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/hub"
 	"github.com/helix-substrate/helix-substrate/internal/oci"
+	"github.com/helix-substrate/helix-substrate/internal/s3"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/storage"
 )
@@ -55,8 +56,8 @@ type target interface {
 	finish(ctx context.Context, m *model.Manifest, files []model.File) (string, error)
 }
 
-// Push verifies the model directory dir as [model.Model.Verify] does and sends it to an address: oci://registry/name:tag or
-// hf://owner/name. What an earlier transfer has sent is not sent again. Errors are ErrAddress, ErrDamaged,
+// Push verifies the model directory dir as [model.Model.Verify] does and sends it to an address: oci://registry/name:tag,
+// hf://owner/name or s3://bucket/prefix. What an earlier transfer has sent is not sent again. Errors are ErrAddress, ErrDamaged,
 // ErrName, and the place's: those of [checkpoint.Find].
 func Push(ctx context.Context, dir, address string, o PushOptions) (*Pushed, error) {
 	to, err := targetAt(ctx, address, o)
@@ -76,6 +77,8 @@ func targetAt(ctx context.Context, address string, o PushOptions) (target, error
 			return nil, err
 		}
 		return newArtifact(at, o, oci.Options{})
+	case s3.Is(address):
+		return newBucket(address, s3.Options{})
 	case atHub:
 		r, err := hub.ParseRepo(repo)
 		if err != nil {
@@ -87,7 +90,7 @@ func targetAt(ctx context.Context, address string, o PushOptions) (target, error
 		}
 		return &repository{client: client, repo: r, options: o}, nil
 	}
-	return nil, fmt.Errorf("%q: %w; write oci://registry/name:tag or hf://owner/name", address, ErrAddress)
+	return nil, fmt.Errorf("%q: %w; write oci://registry/name:tag, hf://owner/name or s3://bucket/prefix", address, ErrAddress)
 }
 
 func push(ctx context.Context, dir string, to target, o PushOptions) (*Pushed, error) {

@@ -27,6 +27,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/hub/hubtest"
 	"github.com/helix-substrate/helix-substrate/internal/oci"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
+	"github.com/helix-substrate/helix-substrate/internal/s3/s3test"
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
@@ -148,6 +149,7 @@ func TestThereAndBack(t *testing.T) {
 	for name, address := range map[string]func() string{
 		"registry": func() string { return newRegistry(t, nil) },
 		"hub":      func() string { _, address := newHub(t); return address },
+		"store":    func() string { s3test.New(t, nil); return "s3://" + s3test.Bucket + "/models/tiny" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			to := address()
@@ -448,7 +450,7 @@ func TestAddresses(t *testing.T) {
 	dir, _ := source(t)
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	for to, want := range map[string]error{
-		"elsewhere": ErrAddress, "https://host/model": ErrAddress, "oci://h": checkpoint.ErrArtifact, "oci://h/a@sha256:" + strings.Repeat("a", 64): ErrAddress, "hf://a/b/c": checkpoint.ErrRepo,
+		"elsewhere": ErrAddress, "https://host/model": ErrAddress, "oci://h": checkpoint.ErrArtifact, "oci://h/a@sha256:" + strings.Repeat("a", 64): ErrAddress, "hf://a/b/c": checkpoint.ErrRepo, "s3://B/x": checkpoint.ErrAddress,
 	} {
 		if _, err := Push(t.Context(), dir, to, PushOptions{}); !errors.Is(err, want) {
 			t.Errorf("%s: %v", to, err)

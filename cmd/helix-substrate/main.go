@@ -47,8 +47,8 @@ type commandLine struct {
 	Eval        evalCommand        `cmd:"" help:"Measure a model's predictions: perplexity, divergence from the original."`
 	Receipt     receiptCommand     `cmd:"" name:"receipt" help:"Show, verify, sign, log and replay receipts."`
 	Export      exportCommand      `cmd:"" name:"export" help:"Write a model as safetensors or GGUF."`
-	Push        pushCommand        `cmd:"" help:"Send a model directory to a registry or the hub."`
-	Pull        pullCommand        `cmd:"" help:"Fetch a model directory from a registry, the hub or a web server, verified."`
+	Push        pushCommand        `cmd:"" help:"Send a model directory to a registry, the hub or an object store."`
+	Pull        pullCommand        `cmd:"" help:"Fetch a model directory from where it lies, verified."`
 	Diff        diffCommand        `cmd:"" name:"diff" help:"Compare two models tensor by tensor."`
 	SE          seCommand          `cmd:"" name:"se" help:"Measure Structural Entropy: how complex each matrix is, and where to compute it."`
 	Plan        planCommand        `cmd:"" help:"Show where a model's memory would go under a limit."`

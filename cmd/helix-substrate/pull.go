@@ -9,7 +9,7 @@ import (
 )
 
 type pullCommand struct {
-	From    string `text:"" arg:"" name:"address" placeholder:"ADDRESS" help:"Where a model directory lies: oci://, hf://, https://."`
+	From    string `text:"" arg:"" name:"address" placeholder:"ADDRESS" help:"Where a model directory lies: oci://, hf://, s3://, https://."`
 	Dir     string `output:"directory" arg:"" name:"dir" placeholder:"DIR" help:"The directory to make; it must not exist yet, unless it has a part of the same model."`
 	Root    string `text:"" name:"root" placeholder:"SHA256" help:"The root that the model must have, known from elsewhere."`
 	Tensors string `text:"" name:"tensors" placeholder:"REGEX" help:"Only the tensors whose names match, with the manifest and the files beside the tensors. The same command without it fetches the rest."`

@@ -10,7 +10,7 @@ import (
 
 type pushCommand struct {
 	Dir     string `input:"model" arg:"" name:"dir" placeholder:"DIR" help:"A model directory."`
-	To      string `text:"" arg:"" name:"address" placeholder:"ADDRESS" help:"Where it goes: oci://registry/name:tag, or hf://owner/name."`
+	To      string `text:"" arg:"" name:"address" placeholder:"ADDRESS" help:"Where it goes: oci://registry/name:tag, hf://owner/name or s3://bucket/prefix."`
 	Mount   string `text:"" name:"mount" placeholder:"NAME" help:"Another repository of the same registry: layers that it has are not sent."`
 	Create  bool   `name:"create" help:"Make the hub's repository, a private one, if there is none."`
 	Message string `text:"" name:"message" short:"m" placeholder:"TEXT" help:"What the hub's commit says."`

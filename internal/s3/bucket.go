@@ -1,4 +1,4 @@
-// Package s3 reads the objects of a bucket, in Amazon S3 or any store that speaks its protocol, in ranges and without
+// Package s3 reads and stores the objects of a bucket, in Amazon S3 or any store that speaks its protocol, in ranges and without
 // storing them, as a storage.Place.
 //
 // A [Bucket] has the files whose keys begin with a prefix. As at a web server (package web), each is held to the version that

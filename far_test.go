@@ -1,9 +1,11 @@
 package helix_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"flag"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -12,14 +14,31 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	helix "github.com/helix-substrate/helix-substrate"
+	checkpointpkg "github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
+	"github.com/helix-substrate/helix-substrate/internal/s3"
 	"github.com/helix-substrate/helix-substrate/internal/s3/s3test"
+	"github.com/helix-substrate/helix-substrate/internal/web"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
-var farRuns = flag.Int("far-runs", 40, "how many faulty servers TestFarFaults asks")
+// faultyRuns is how many faulty servers a test asks, unless HELIX_FAULTS says it.
+func faultyRuns(t *testing.T) int {
+	runs := 40
+	if text := os.Getenv("HELIX_FAULTS"); text != "" {
+		var err error
+		if runs, err = strconv.Atoi(text); err != nil {
+			t.Fatal("HELIX_FAULTS: ", err)
+		}
+	}
+	return runs
+}
 
 // serveDir serves a directory as a web server does.
 func serveDir(t *testing.T, handler http.Handler) string {
@@ -43,6 +62,11 @@ func continueText(ctx context.Context, path string, o helix.ModelOptions) (strin
 	if err != nil {
 		return "", err
 	}
+	return say(ctx, m)
+}
+
+// say lets a model go on with a text, and closes it.
+func say(ctx context.Context, m *helix.Model) (string, error) {
 	defer m.Close()
 	var text strings.Builder
 	for piece, err := range m.Generate(ctx, "Once upon a time", helix.GenerateOptions{MaxTokens: 4}) {
@@ -143,17 +167,21 @@ func TestFarRootScheme(t *testing.T) {
 // faultyServer does what servers do that are broken, or lie.
 type faultyServer struct {
 	next   http.Handler
+	stall  time.Duration
 	mu     sync.Mutex
 	random *rand.Rand
 	chance float64
+	lies   int // requests until all have another file's bytes
 }
 
 func (s *faultyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	fault, at := -1, s.random.Float64()
 	if s.random.Float64() < s.chance {
-		fault = s.random.IntN(8)
+		fault = s.random.IntN(10)
 	}
+	s.lies--
+	lies := s.lies < 0
 	s.mu.Unlock()
 	if fault == 0 {
 		w.Header().Set("Retry-After", "0")
@@ -169,6 +197,9 @@ func (s *faultyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := recorded.Header()
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	flipped := int(at * float64(len(body)))
+	if lies && len(body) > 0 { // with the version and length of the right one
+		body = bytes.Repeat([]byte("another file"), len(body)/12+1)[:len(body)]
+	}
 	switch status := recorded.Code; {
 	case fault == 2 && len(body) > 0: // truncated
 		body = body[:flipped]
@@ -183,31 +214,85 @@ func (s *faultyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case fault == 7:
 		http.NotFound(w, r)
 		return
+	case fault == 8:
+		w.Header().Set("Location", "https://192.0.2.1/elsewhere")
+		w.WriteHeader([]int{301, 403}[int(2*at)])
+		return
 	}
 	for name, values := range header {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(recorded.Code)
+	if fault == 9 && len(body) > 0 { // stalls
+		w.Write(body[:flipped])
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-time.After(20 * s.stall):
+		}
+		panic(http.ErrAbortHandler)
+	}
 	w.Write(body)
 	if len(body) < recorded.Body.Len() {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// TestFarFaults: whatever a server does, a model that it serves says what it says here, or opening or
-// reading it is an error in one line.
+// TestFarFaults: whatever a web server or an object store does, a model that it serves says what it says here, or opening or
+// reading it is an error in one line; so too where blocks are kept near, of which some are damaged.
 func TestFarFaults(t *testing.T) {
+	const stall = 150 * time.Millisecond
+	retry := ranges.Retry{First: time.Millisecond, Longest: 10 * time.Millisecond, Patience: time.Second}
 	dir, root, want := farModel(t)
-	right := 0
-	for seed := range *farRuns {
-		s := &faultyServer{next: tag(http.FileServer(http.Dir(dir)), `"1"`), random: rand.New(rand.NewPCG(uint64(seed), 21)), chance: []float64{0, 0.003, 0.02, 0.1}[seed%4]}
-		server := httptest.NewServer(s)
-		server.Config.ErrorLog = nil
-		o := helix.ModelOptions{Threads: 1}
-		if seed%2 == 0 {
-			o.Root = root
+	var faulty atomic.Pointer[faultyServer]
+	var objects http.Handler
+	store := s3test.New(t, func(next http.Handler) http.Handler {
+		objects = next
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			faulty.Load().ServeHTTP(w, r)
+		})
+	})
+	store.PutDir(t, "model", dir)
+	files := tag(http.FileServer(http.Dir(dir)), `"1"`)
+	cache := t.TempDir()
+	right, runs := 0, faultyRuns(t)
+	for seed := range runs {
+		random := rand.New(rand.NewPCG(uint64(seed), 21))
+		s := &faultyServer{next: files, stall: stall, random: random, chance: []float64{0, 0.003, 0.02, 0.1}[seed/2%4], lies: 1 << 30}
+		if seed%7 == 6 {
+			s.lies = 1 + seed%31
 		}
-		got, err := continueText(t.Context(), server.URL+"/", o)
+		var place storage.Place
+		var err error
+		server := httptest.NewUnstartedServer(s)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.Start()
+		if seed%2 == 0 {
+			place, _, err = web.Open(server.URL+"/", web.Options{Retry: retry, Stall: stall})
+		} else {
+			s.next = objects
+			faulty.Store(s)
+			place, err = s3.Open(s3test.Bucket, "model", s3.Options{Retry: retry, Stall: stall})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := helix.ModelOptions{Threads: 1, Root: []string{root, ""}[seed/4%2]}
+		if seed%3 == 0 {
+			o.BlockCache = cache
+			damage(t, cache, random)
+		}
+		got, err := func() (string, error) {
+			at, err := checkpointpkg.AtModel(t.Context(), place, "the model")
+			if err != nil {
+				return "", err
+			}
+			m, err := helix.OpenAt(t.Context(), at, o)
+			if err != nil {
+				return "", err
+			}
+			return say(t.Context(), m)
+		}()
 		switch {
 		case err == nil && got != want:
 			t.Errorf("seed %d: %q, want %q", seed, got, want)
@@ -215,13 +300,97 @@ func TestFarFaults(t *testing.T) {
 			right++
 		case strings.ContainsAny(err.Error(), "\n\r") || len(err.Error()) > 1000:
 			t.Errorf("seed %d: %q", seed, err)
+		case s.chance == 0 && seed%7 != 6:
+			t.Errorf("seed %d: %v, of a server without faults", seed, err)
 		}
 		server.CloseClientConnections()
 		server.Close()
 	}
-	t.Logf("%d of %d were right, the others failed", right, *farRuns)
-	if right < *farRuns/4 {
-		t.Errorf("only %d of %d were right", right, *farRuns)
+	t.Logf("%d of %d were right, the others failed", right, runs)
+	if right < runs/4 {
+		t.Errorf("only %d of %d were right", right, runs)
+	}
+}
+
+// damage changes a byte of one of a cache's files, or cuts it off.
+func damage(t *testing.T, cache string, random *rand.Rand) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(cache, "*", "*.block"))
+	if err != nil || len(names) == 0 {
+		return
+	}
+	name := names[random.IntN(len(names))]
+	content, err := os.ReadFile(name)
+	if err != nil || len(content) == 0 {
+		t.Fatal(name, err)
+	}
+	if random.IntN(3) == 0 {
+		content = content[:random.IntN(len(content))]
+	} else {
+		content[random.IntN(len(content))] ^= 64
+	}
+	if err := os.WriteFile(name, content, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFarCache: what a cache of blocks has is not fetched again, from whatever address it came, and a cache of wrong blocks is
+// as good as none.
+func TestFarCache(t *testing.T) {
+	dir, root, want := farModel(t)
+	var sent atomic.Int64
+	count := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			recorded := httptest.NewRecorder()
+			next.ServeHTTP(recorded, r)
+			for name, values := range recorded.Header() {
+				w.Header()[name] = values
+			}
+			w.WriteHeader(recorded.Code)
+			if strings.Contains(r.URL.Path, ".hxz") {
+				sent.Add(int64(recorded.Body.Len()))
+			}
+			w.Write(recorded.Body.Bytes())
+		})
+	}
+	at := serveDir(t, count(tag(http.FileServer(http.Dir(dir)), `"1"`))) + "/"
+	store := s3test.New(t, count)
+	store.PutDir(t, "model", dir)
+	cache := filepath.Join(t.TempDir(), "cache")
+	run := func(name string) int64 {
+		t.Helper()
+		sent.Store(0)
+		got, err := continueText(t.Context(), name, helix.ModelOptions{Root: root, BlockCache: cache})
+		if err != nil || got != want {
+			t.Fatalf("%s: %q, %v; want %q", name, got, err, want)
+		}
+		return sent.Load()
+	}
+	kept := func() (names []string) {
+		names, _ = filepath.Glob(filepath.Join(cache, "*", "*.block"))
+		return names
+	}
+	cold := run(at)
+	if len(kept()) == 0 {
+		t.Fatal("nothing is kept")
+	}
+	for _, name := range []string{at, "s3://models/model"} {
+		if warm := run(name); warm >= cold {
+			t.Errorf("%s: %d bytes of matrices sent, %d without a cache", name, warm, cold)
+		}
+	}
+	for _, name := range kept() {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content[len(content)/2] ^= 1
+		if err := os.WriteFile(name, content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again := run(at); again < cold {
+		t.Errorf("%d bytes sent instead of wrong ones, of %d", again, cold)
 	}
 }
 

@@ -174,7 +174,7 @@ func Inspect(ctx context.Context, path string, o InspectOptions) (*Description, 
 
 // inspectAt describes a model directory, or what lies far from here.
 func inspectAt(ctx context.Context, path string, o InspectOptions) (*Description, error) {
-	at, err := checkpoint.Find(ctx, path)
+	at, err := checkpoint.FindWithToken(ctx, path, o.Token)
 	if err != nil {
 		return nil, err
 	}

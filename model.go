@@ -57,6 +57,10 @@ type ModelOptions struct {
 	Verify cdna.Policy
 	// Root, if not empty, is the root that the model directory must have, in hex (--root); else ErrRoot.
 	Root string
+	// BlockCache, if not empty, is a directory that keeps the verified blocks of a model that lies elsewhere, for other processes too
+	// (--block-cache); at most BlockCacheSize bytes of them, 0 for 2 GiB.
+	BlockCache     string
+	BlockCacheSize int64
 }
 
 // Model is an open model with its tokenizer. All methods may be called by several
@@ -118,6 +122,7 @@ func (o *ModelOptions) options() (transformer.Options, error) {
 	options := transformer.Options{
 		Memory: o.Memory, Reserve: o.Reserve, Context: o.Context, Sequences: o.Sequences, Threads: o.Threads,
 		CacheType: o.CacheType, Canon: o.Canon, Verify: o.Verify, Root: o.Root,
+		BlockCache: o.BlockCache, BlockCacheSize: o.BlockCacheSize,
 	}
 	if err := options.SetExpertUse(o.ExpertUse); err != nil {
 		return options, err

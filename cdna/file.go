@@ -24,6 +24,7 @@ type Blocks struct {
 	headSum string // in hex, see headsum.go; empty for v1
 
 	packedSums []uint32 // see packedsums.go; nil if they are not known
+	cache      *cached  // nil for none
 	// rule is what the bytes that sums are of must keep to besides; nil: any will do.
 	rule func(i int, b []byte) error
 
@@ -147,7 +148,7 @@ func (f *Lossless) Uncached() *Lossless { return &Lossless{f.uncached()} }
 func (f *Blocks) uncached() Blocks {
 	return Blocks{
 		name: f.name, size: f.size, header: f.header, grid: f.grid, blocks: f.blocks, maxComp: f.maxComp, headSum: f.headSum,
-		packedSums: f.packedSums, rule: f.rule, data: storage.Uncached(f.data), codec: f.codec,
+		packedSums: f.packedSums, cache: f.cache, rule: f.rule, data: storage.Uncached(f.data), codec: f.codec,
 	}
 }
 

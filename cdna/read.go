@@ -17,21 +17,28 @@ func (f *Blocks) ReadCompressed(ctx context.Context, dst []byte, i int) error {
 	if err := f.checkBuffer(i, len(dst), func(b *Block) int { return b.CompLen }); err != nil {
 		return err
 	}
+	if f.fromCache(dst, i) {
+		return nil
+	}
 	if err := readAt(ctx, f.data, dst, f.blocks[i].Offset, "data"); err != nil {
 		return f.blockError(i, err)
 	}
-	return f.CheckPacked(i, dst)
+	if err := f.CheckPacked(i, dst); err != nil {
+		return err
+	}
+	f.toCache(dst, i)
+	return nil
 }
 
 // Ahead tells that blocks [first, last), as far as there are any, will be read soon: where the file is Uncached and lies on
 // a disk, that begins with reading them, and Ahead does not wait for it.
 func (f *Blocks) Ahead(first, last int) {
 	first, last = max(first, 0), min(last, len(f.blocks))
-	if first >= last {
+	if first < last && f.caches() {
+		f.aheadOfCache(first, last)
 		return
 	}
-	off, end := f.blocks[first].Offset, f.blocks[last-1]
-	storage.Ahead(f.data, off, end.Offset+int64(end.CompLen)-off)
+	f.aheadInFile(first, last)
 }
 
 // Disk returns the open file in which each block lies at its Offset, where the file is Uncached and lies on a disk; else nil.
@@ -87,6 +94,7 @@ func (f *Blocks) CheckTwoBlocks(i int, a, b []byte) error {
 // checkSum compares the sum of b, which block i's is of, and what b must keep to besides.
 func (f *Blocks) checkSum(i int, b []byte, sum [sha256.Size]byte) error {
 	if sum != f.blocks[i].SHA256 {
+		f.distrustCache(i)
 		return f.blockError(i, fmt.Errorf("%w: SHA-256 %x, the index has %x", ErrChecksum, sum, f.blocks[i].SHA256))
 	}
 	if f.rule != nil {

@@ -37,9 +37,9 @@ type far interface {
 
 // findFar finds the model that a name means, far from here. The manifest of a model directory is read here, once: whatever
 // the server says later is compared with that.
-func findFar(ctx context.Context, name string) (l Location, err error) {
+func findFar(ctx context.Context, name, token string) (l Location, err error) {
 	if repo, file, ok := reference(name); ok {
-		l, err = findRepository(ctx, name, repo, file)
+		l, err = findRepository(ctx, name, token, repo, file)
 	} else if web.Is(name) {
 		l, err = findWeb(ctx, name)
 	} else if oci.Is(name) {
@@ -63,10 +63,13 @@ func findFar(ctx context.Context, name string) (l Location, err error) {
 
 // findRepository finds the model in a repository of the hub, which is read in ranges, or from the cache where
 // the hub is not to be asked.
-func findRepository(ctx context.Context, name string, repo hub.Repo, file string) (Location, error) {
+func findRepository(ctx context.Context, name, token string, repo hub.Repo, file string) (Location, error) {
 	client, err := hub.FromEnvironment()
 	if err != nil {
 		return Location{}, err
+	}
+	if token != "" {
+		client.Token = hub.Token(token)
 	}
 	snapshot, err := client.Snapshot(ctx, repo)
 	if err != nil {
@@ -78,6 +81,15 @@ func findRepository(ctx context.Context, name string, repo hub.Repo, file string
 		read = &cachedPlace{repositoryPlace: place}
 	}
 	if file != "" {
+		names, err := read.Names(ctx)
+		if err != nil {
+			return Location{}, err
+		}
+		if !slices.Contains(names, file) && !strings.Contains(file, "/") { // a quantization, such as Q4_K_M
+			if file, err = choose(names, file); err != nil {
+				return Location{}, fmt.Errorf("%s: %w", name, err)
+			}
+		}
 		return Location{Place: read, Name: name, File: file, found: read.Path(file)}, nil
 	}
 	l, err := At(ctx, read, repo.String())
@@ -146,8 +158,18 @@ func findObjects(ctx context.Context, name string) (Location, error) {
 	return l, err
 }
 
-// findListed finds the model directory that is a place which need not list its files; model.ErrNotModel if it is none.
-func findListed(ctx context.Context, place far, name string) (Location, error) {
+// AtModel finds the model directory that is a place which need not list its files, such as one far away; model.ErrNotModel if it is
+// none. The manifest is read here, once. name is what the place is called in messages.
+func AtModel(ctx context.Context, place storage.Place, name string) (Location, error) {
+	l, err := findListed(ctx, place, name)
+	if err == nil {
+		l.root, err = rootOf(l.opened)
+	}
+	return l, err
+}
+
+// findListed is AtModel of any root.
+func findListed(ctx context.Context, place storage.Place, name string) (Location, error) {
 	l := &listed{place, []string{model.ManifestName}}
 	found := strings.TrimSuffix(place.Path("."), "/")
 	m, err := model.OpenPlaceUnverified(ctx, l, found)
@@ -165,7 +187,7 @@ func findListed(ctx context.Context, place far, name string) (Location, error) {
 
 // listed is a model directory far away, of which only the files are asked for that its manifest lists.
 type listed struct {
-	far
+	storage.Place
 	names []string // sorted
 }
 
@@ -177,8 +199,14 @@ func (l *listed) Open(ctx context.Context, name string) (storage.File, error) {
 	if _, ok := slices.BinarySearch(l.names, name); !ok {
 		return nil, fmt.Errorf("%s: not in the manifest: %w", l.Path(name), fs.ErrNotExist)
 	}
-	return l.far.Open(ctx, name)
+	return l.Place.Open(ctx, name)
 }
+
+// Fetched is the place's.
+func (l *listed) Fetched() int64 { return Location{Place: l.Place}.Fetched() }
+
+// Buffer is the place's.
+func (l *listed) Buffer() int64 { return Location{Place: l.Place}.Buffer() }
 
 // Fetched returns how many bytes have come from where the model lies, 0 where that is here.
 func (l Location) Fetched() int64 {

@@ -83,8 +83,13 @@ type Location struct {
 // at s3://bucket/prefix either or a checkpoint's files, behind hf:// a repository of the hub. Errors of that are ErrAddress,
 // ErrUnknown, ErrBucket and the hub's.
 func Find(ctx context.Context, path string) (Location, error) {
+	return FindWithToken(ctx, path, "")
+}
+
+// FindWithToken is Find with an access token of the hub's in place of the environment's; "" is that.
+func FindWithToken(ctx context.Context, path, token string) (Location, error) {
 	if IsFar(path) {
-		return findFar(ctx, path)
+		return findFar(ctx, path, token)
 	}
 	found, err := snapshot(path)
 	if err != nil {

@@ -91,7 +91,7 @@ func (o *Opening) Location(ctx context.Context) (checkpoint.Location, error) {
 		if err != nil {
 			return at, err
 		}
-		if o.at, err = at.Expect(o.options.Root); err != nil {
+		if o.at, err = o.options.Locate(at); err != nil {
 			return at, err
 		}
 	}

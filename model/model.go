@@ -53,7 +53,8 @@ func OpenUnverified(dir string) (*Model, error) {
 }
 
 // OpenPlace is Open for a model directory whose files lie in a place, which is called name in
-// messages. All that is read of them later comes from there.
+// messages. All that is read of them later comes from there; blocks of matrices also from a cdna.Cache, if the place has a
+// method BlockCache that returns one.
 func OpenPlace(ctx context.Context, place storage.Place, name string) (*Model, error) {
 	m, err := OpenPlaceUnverified(ctx, place, name)
 	if err != nil {
@@ -86,6 +87,13 @@ func OpenPlaceUnverified(ctx context.Context, place storage.Place, name string) 
 		m.files[f.File] = f
 	}
 	return m, nil
+}
+
+// WithPlace returns the model with its files read from another place, whose manifest must be the same.
+func (m *Model) WithPlace(place storage.Place) *Model {
+	other := *m
+	other.place = place
+	return &other
 }
 
 // maxManifest bounds manifest.json: a million tensors would fit.
@@ -194,6 +202,9 @@ func openBlocks[F blocked](ctx context.Context, m *Model, t Tensor, read func(co
 		return f, err
 	}
 	f.Base().CloseWith(file)
+	if p, ok := m.place.(interface{ BlockCache() cdna.Cache }); ok {
+		f.Base().UseCache(p.BlockCache())
+	}
 	return f, nil
 }
 

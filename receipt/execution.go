@@ -62,6 +62,7 @@ type Measurements struct {
 	Memory     Memory            `json:"memory"`
 	Experts    *Experts          `json:"experts,omitempty"`
 	Fetched    int64             `json:"fetched_bytes,omitempty"` // of a model that lies elsewhere
+	Cached     int64             `json:"cached_bytes,omitempty"`  // of its blocks, from a cache near by
 	Paths      map[string]string `json:"paths,omitempty"`         // of inputs and outputs, as the user gave them
 	Detail     json.RawMessage   `json:"detail,omitempty"`        // of the operation, such as a StreamXW
 	// Whole is, of a receipt whose claims are private, the receipt_sha256 of the one that has all; "" if there is none.

@@ -69,7 +69,12 @@ type Options struct {
 	// read, unless it is cdna.Off: then no hash is compared at all.
 	Verify cdna.Policy
 	// Root, if not empty, is the root that the model directory must have, in hex; else checkpoint.ErrRoot.
-	Root    string
+	Root string
+	// BlockCache, if not empty, is a directory that keeps the blocks of a model that lies elsewhere, at most BlockCacheSize bytes
+	// of them, 0 for checkpoint.DefaultBlockCache: see checkpoint.Location.WithBlockCache.
+	BlockCache     string
+	BlockCacheSize int64
+
 	longest int // LayersOptions.Longest
 }
 
@@ -149,9 +154,18 @@ func OpenAt(ctx context.Context, at checkpoint.Location, o Options) (*Model, err
 
 // of returns the options for a model: what reading it holds is reserved, and its root is fixed.
 func (o Options) of(at checkpoint.Location) (checkpoint.Location, Options, error) {
+	at, err := o.Locate(at)
 	o.Reserve += at.Buffer() + o.Draft.Buffer()
-	at, err := at.Expect(o.Root)
 	return at, o, err
+}
+
+// Locate returns the location with what the options say of it: its root, and where its blocks are kept.
+func (o Options) Locate(at checkpoint.Location) (checkpoint.Location, error) {
+	at, err := at.Expect(o.Root)
+	if err != nil {
+		return at, err
+	}
+	return at.WithBlockCache(o.BlockCache, o.BlockCacheSize)
 }
 
 // configure returns a source's configuration. A head that is stored beside the embeddings and

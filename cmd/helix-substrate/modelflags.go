@@ -20,6 +20,8 @@ type modelFlags struct {
 	CPU     string      `name:"cpu" enum:"generic,avx2,avx512,vbmi,neon," default:"" placeholder:"LEVEL" help:"Force a kernel level: generic, avx2, avx512, vbmi or neon."`
 	Experts string      `input:"file" name:"expert-use" placeholder:"FILE" help:"How often each expert of a mixture is chosen, as run --learn-experts wrote it: where not all fit into memory, those chosen most are held. The text is the same."`
 	Root    string      `text:"" name:"root" placeholder:"SHA256" help:"The root that the model directory must have, known from elsewhere: whoever serves another model is found out."`
+	Blocks  string      `text:"" name:"block-cache" placeholder:"DIR" help:"Keep the verified blocks of a model that lies elsewhere in DIR, which other processes may share, and read them there the next time."`
+	Most    memory.Size `name:"block-cache-size" placeholder:"SIZE" help:"How much --block-cache keeps at most (default: 2GiB)."`
 	verifyFlag
 }
 
@@ -30,6 +32,9 @@ func (f *modelFlags) options() (o helix.EngineOptions, err error) {
 	}
 	o.Memory, o.Context, o.Chunk, o.Threads, o.CPU = int64(f.Memory), f.Context, f.Chunk, f.Threads, f.CPU
 	o.Verify, o.Root = helix.VerifyPolicy(f.Verify), f.Root
+	if o.BlockCache, o.BlockCacheSize = f.Blocks, int64(f.Most); f.Most != 0 && f.Blocks == "" {
+		return o, usageError("--block-cache-size is for --block-cache")
+	}
 	set(&o.CacheType, f.Cache)
 	set(&o.Canon, f.Canon)
 	err = o.SetExpertUse(f.Experts)

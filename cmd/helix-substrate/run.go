@@ -205,8 +205,12 @@ func (r *running) finish(out *record.Output) error {
 		return err
 	}
 	r.receipt.Measurements.Memory.PeakRSS, r.receipt.Measurements.Fetched = peak, at.Fetched()
+	r.receipt.Measurements.Cached = at.Cached()
 	if n := at.Fetched(); n > 0 {
 		memory += "; fetched " + size(n)
+	}
+	if n := at.Cached(); n > 0 {
+		memory += ", " + size(n) + " from the cache of blocks"
 	}
 	if r.c.receiptWanted() {
 		e, err := r.receipt.Receipt(time.Now())

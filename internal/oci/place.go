@@ -41,7 +41,7 @@ func Open(ctx context.Context, at Address, o Options) (*Place, error) {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	slices.SortFunc(list, func(a, b Layer) int { return strings.Compare(a.Name, b.Name) })
-	return &Place{client: c, sum: sum, layers: list, window: ranges.NewWindow(window)}, nil
+	return &Place{client: c, sum: sum, layers: list, window: ranges.NewFineWindow(window)}, nil
 }
 
 // Digest is that of the artifact's manifest, sha256:HEX.

@@ -54,7 +54,7 @@ func (f *Files) Open(ctx context.Context, name string, get Get) (storage.File, e
 		return f.use(s), nil
 	}
 	f.mu.Unlock()
-	c, err := pin(ctx, name, get, f.retry)
+	c, err := pin(ctx, name, get, f.window.unit, f.retry)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, f.absent(err))
 	}
@@ -90,7 +90,7 @@ func (f *Files) use(s *shared) *file {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		// A small file came whole with the first answer, and stays in the window for who opens it again.
-		if s.users--; s.users == 0 && s.content.size > FirstRead {
+		if s.users--; s.users == 0 && s.content.size > f.window.unit {
 			s.reader.Close()
 			s.reader = nil
 		}

@@ -37,13 +37,13 @@ func (c *Pinned) Name() string { return c.name }
 // Size is the file's length in bytes.
 func (c *Pinned) Size() int64 { return c.size }
 
-// pin asks for the beginning of a file, whose answer tells its size and version. Errors are
+// pin asks for the first bytes of a file, whose answer tells its size and version. Errors are
 // fs.ErrNotExist, fs.ErrPermission and the package's.
-func pin(ctx context.Context, name string, get Get, retry *Retry) (*Pinned, error) {
+func pin(ctx context.Context, name string, get Get, first int64, retry *Retry) (*Pinned, error) {
 	c := &Pinned{name: name, get: get}
 	tries := Tries{Policy: retry}
 	for {
-		err := c.begin(ctx)
+		err := c.begin(ctx, first)
 		if err == nil {
 			return c, nil
 		}
@@ -53,9 +53,8 @@ func pin(ctx context.Context, name string, get Get, retry *Retry) (*Pinned, erro
 	}
 }
 
-// begin asks for the beginning. Its body, which outlasts ctx, waits for the first read.
-func (c *Pinned) begin(ctx context.Context) error {
-	const to = FirstRead
+// begin asks for bytes [0, to). Its body, which outlasts ctx, waits for the first read.
+func (c *Pinned) begin(ctx context.Context, to int64) error {
 	outlasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
 	defer stop()

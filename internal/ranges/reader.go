@@ -96,7 +96,7 @@ func (r *Reader) ReadAtContext(ctx context.Context, p []byte, off int64) (int, e
 
 // readChunk copies from the chunk that holds off.
 func (r *Reader) readChunk(ctx context.Context, p []byte, off int64) (int, error) {
-	c, err := r.chunk(ctx, off/chunkSize)
+	c, err := r.chunk(ctx, off/r.window.unit)
 	if err != nil {
 		return 0, err
 	}
@@ -111,8 +111,8 @@ func (r *Reader) readChunk(ctx context.Context, p []byte, off int64) (int, error
 	}
 	n, spent := 0, false
 	if err == nil {
-		n = copy(p, c.data[off%chunkSize:])
-		spent = int(off%chunkSize)+n == len(c.data)
+		n = copy(p, c.data[off%r.window.unit:])
+		spent = int(off%r.window.unit)+n == len(c.data)
 	}
 	r.window.unpin(c, spent)
 	return n, err
@@ -175,7 +175,7 @@ func (r *Reader) request(index int64, wanted bool) {
 			break
 		}
 	}
-	chunks := (r.Size()-1)/chunkSize + 1
+	chunks := (r.Size()-1)/r.window.unit + 1
 	fetch := r.window.reserve(r, index, min(index+length, chunks), wanted)
 	if len(fetch) == 0 {
 		return
@@ -192,7 +192,7 @@ func (r *Reader) request(index int64, wanted bool) {
 func (r *Reader) readAhead(index int64) {
 	for _, run := range r.runs {
 		if run.length > 1 && index < run.end && index >= run.end-run.length/2 {
-			if r.window.chunks[chunkKey{r, run.end}] == nil && run.end*chunkSize < r.Size() {
+			if r.window.chunks[chunkKey{r, run.end}] == nil && run.end*r.window.unit < r.Size() {
 				r.request(run.end, false)
 			}
 			return
@@ -208,7 +208,7 @@ func (r *Reader) Ahead(off, n int64) {
 	if r.ctx.Err() != nil || r.failure.Load() != nil {
 		return
 	}
-	for i := max(0, off) / chunkSize; i*chunkSize < min(off+n, r.Size()); i++ {
+	for i := max(0, off) / r.window.unit; i*r.window.unit < min(off+n, r.Size()); i++ {
 		if r.window.chunks[chunkKey{r, i}] == nil {
 			r.request(i, false)
 		}
@@ -248,8 +248,8 @@ func (r *Reader) fetch(chunks []*chunk) {
 // are not full yet and how much of their first is there.
 func (r *Reader) fill(chunks []*chunk, filled int) ([]*chunk, int, error) {
 	last := chunks[len(chunks)-1]
-	from := chunks[0].key.index*chunkSize + int64(filled)
-	to := last.key.index*chunkSize + int64(len(last.data))
+	from := chunks[0].key.index*r.window.unit + int64(filled)
+	to := last.key.index*r.window.unit + int64(len(last.data))
 	content, err := r.content.Open(r.ctx, from, to)
 	if err != nil {
 		return chunks, filled, err

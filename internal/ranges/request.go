@@ -137,7 +137,8 @@ func networkError(ctx context.Context, cause, err error) error {
 	}
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
-	if certificate || authority {
+	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	if certificate || authority || plain || errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return Passing(err, 0)

@@ -5,11 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// chunkSize is the unit of a Window.
-const chunkSize = FirstRead
-
-// FirstRead is how many bytes the first read of a file fetches.
-const FirstRead = 256 << 10
+// A Window's unit is what it is divided into, and the first read of a file fetches: larger ones take fewer requests, smaller ones
+// fetch less that is dropped again where files are many and only their heads are read at first.
+const (
+	coarse = 256 << 10
+	fine   = 64 << 10
+)
 
 // mostRequests is how many requests for a window are under way at a time.
 const mostRequests = 16
@@ -22,8 +23,9 @@ const DefaultWindow = 32 << 20
 // it never grows beyond its size. Safe for concurrent use.
 type Window struct {
 	mu      sync.Mutex
-	limit   int // chunks
-	made    int // buffers in existence
+	unit    int64 // bytes of a chunk
+	limit   int   // chunks
+	made    int   // buffers in existence
 	free    [][]byte
 	chunks  map[chunkKey]*chunk
 	clock   uint64        // counts fetched chunks
@@ -38,7 +40,7 @@ type chunkKey struct {
 	index int64
 }
 
-// chunk is chunkSize bytes of a file, fewer at its end. data and err are set before
+// chunk is a unit of bytes of a file, fewer at its end. data and err are set before
 // ready is closed; the other fields belong to the window's lock.
 type chunk struct {
 	key   chunkKey
@@ -54,9 +56,15 @@ type chunk struct {
 
 // NewWindow returns a window of so many bytes, rounded down to whole chunks of
 // 256 KiB, at least 8 of them. Memory is taken as it is needed.
-func NewWindow(bytes int64) *Window {
+func NewWindow(bytes int64) *Window { return newWindow(bytes, coarse) }
+
+// NewFineWindow is NewWindow of chunks of 64 KiB, for model directories, which have a file for each matrix.
+func NewFineWindow(bytes int64) *Window { return newWindow(bytes, fine) }
+
+func newWindow(bytes, unit int64) *Window {
 	return &Window{
-		limit:   int(max(8, min(bytes/chunkSize, 1<<20))),
+		unit:    unit,
+		limit:   int(max(8, min(bytes/unit, 1<<20))),
 		chunks:  map[chunkKey]*chunk{},
 		changed: make(chan struct{}),
 
@@ -68,11 +76,11 @@ func NewWindow(bytes int64) *Window {
 func (w *Window) Fetched() int64 { return w.fetched.Load() }
 
 // Bytes returns the most that the window ever holds.
-func (w *Window) Bytes() int64 { return int64(w.limit) * chunkSize }
+func (w *Window) Bytes() int64 { return int64(w.limit) * w.unit }
 
 // longestRun is how many chunks one request may fetch: an eighth of the window, so
 // that a few readers and their read-ahead fit, and at most 4 MiB.
-func (w *Window) longestRun() int64 { return int64(min(w.limit/8, 4<<20/chunkSize)) }
+func (w *Window) longestRun() int64 { return min(int64(w.limit/8), 4<<20/w.unit) }
 
 // find pins and returns the chunk if it is there or on its way. The lock is held.
 func (w *Window) find(key chunkKey) *chunk {
@@ -105,7 +113,7 @@ func (w *Window) reserve(file *Reader, first, end int64, wanted bool) []*chunk {
 			break
 		}
 		w.clock++
-		c := &chunk{key: chunkKey{file, i}, data: buffer[:min(chunkSize, file.Size()-i*chunkSize)], ready: make(chan struct{}), used: w.clock}
+		c := &chunk{key: chunkKey{file, i}, data: buffer[:min(w.unit, file.Size()-i*w.unit)], ready: make(chan struct{}), used: w.clock}
 		w.chunks[c.key] = c
 		run = append(run, c)
 	}
@@ -123,7 +131,7 @@ func (w *Window) buffer(urgent bool) []byte {
 	}
 	if w.made < w.limit {
 		w.made++
-		return make([]byte, chunkSize)
+		return make([]byte, w.unit)
 	}
 	var victim *chunk
 	for _, c := range w.chunks {
@@ -142,7 +150,7 @@ func (w *Window) buffer(urgent bool) []byte {
 		return nil
 	}
 	delete(w.chunks, victim.key)
-	return victim.data[:chunkSize]
+	return victim.data[:w.unit]
 }
 
 // settle ends the filling of a chunk. One that failed is not kept.
@@ -163,7 +171,7 @@ func (w *Window) settle(c *chunk, err error) {
 // lock is held.
 func (w *Window) recycle(c *chunk) {
 	if c.settled && c.pins == 0 && c.data != nil && w.chunks[c.key] != c {
-		w.free = append(w.free, c.data[:chunkSize])
+		w.free = append(w.free, c.data[:w.unit])
 		c.data = nil
 	}
 }

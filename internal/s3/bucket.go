@@ -53,7 +53,7 @@ func Open(bucket, prefix string, o Options) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bucket{client: minio.Core{Client: client}, bucket: bucket, prefix: prefix, retry: &o.Retry, window: ranges.NewWindow(window)}
+	b := &Bucket{client: minio.Core{Client: client}, bucket: bucket, prefix: prefix, retry: &o.Retry, window: ranges.NewFineWindow(window)}
 	b.files = ranges.NewFiles(b.retry, b.window)
 	return b, nil
 }

@@ -44,7 +44,7 @@ func Open(name string, o Options) (*Directory, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	d := &Directory{at, ranges.Requester{HTTP: &http.Client{Transport: ranges.NewTransport()}, Stall: o.Stall}, &o.Retry, ranges.NewWindow(window), nil}
+	d := &Directory{at, ranges.Requester{HTTP: &http.Client{Transport: ranges.NewTransport()}, Stall: o.Stall}, &o.Retry, ranges.NewFineWindow(window), nil}
 	d.files = ranges.NewFiles(d.retry, d.window)
 	return d, last, nil
 }

@@ -16,15 +16,15 @@ func TestRequestsEnd(t *testing.T) {
 	ended := make(chan bool, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"1"`)
-		if r.Header.Get("Range") == "bytes=0-262143" && r.URL.Path == "/later" {
-			w.Header().Set("Content-Range", "bytes 0-262143/1000000")
-			w.Header().Set("Content-Length", "262144")
+		if r.Header.Get("Range") == "bytes=0-65535" && r.URL.Path == "/later" {
+			w.Header().Set("Content-Range", "bytes 0-65535/1000000")
+			w.Header().Set("Content-Length", "65536")
 			w.WriteHeader(http.StatusPartialContent)
-			w.Write(make([]byte, 1<<18))
+			w.Write(make([]byte, 1<<16))
 			return
 		}
 		if r.URL.Path == "/first" {
-			w.Header().Set("Content-Range", "bytes 0-262143/1000000")
+			w.Header().Set("Content-Range", "bytes 0-65535/1000000")
 			w.WriteHeader(http.StatusPartialContent)
 			w.(http.Flusher).Flush()
 		}

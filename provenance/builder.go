@@ -1,7 +1,6 @@
 package provenance
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/receipt"
 )
 
 // ErrEpoch reports a SOURCE_DATE_EPOCH that is no number of seconds since 1970.
@@ -24,8 +24,8 @@ type Builder struct {
 
 // ThisProgram describes the program that runs, with the time of the environment variable
 // SOURCE_DATE_EPOCH, if it is set: nothing else is the same in another run. Errors: ErrEpoch, and
-// those of reading the program's file.
-func ThisProgram(ctx context.Context) (*Builder, error) {
+// that the program's file cannot be read.
+func ThisProgram() (*Builder, error) {
 	b := &Builder{Version: model.Version}
 	if text := os.Getenv("SOURCE_DATE_EPOCH"); text != "" {
 		seconds, err := strconv.ParseInt(text, 10, 64)
@@ -34,12 +34,10 @@ func ThisProgram(ctx context.Context) (*Builder, error) {
 		}
 		b.Time = time.Unix(seconds, 0).UTC()
 	}
-	path, err := os.Executable()
-	if err != nil {
-		return nil, err
+	if b.SHA256 = receipt.ProgramSHA256(); b.SHA256 == "" {
+		return nil, errors.New("the program's own file cannot be read")
 	}
-	b.SHA256, _, err = model.HashFile(ctx, path)
-	return b, err
+	return b, nil
 }
 
 // lastSecond is the last that RFC 3339 can write, of the year 9999.

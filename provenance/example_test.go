@@ -30,7 +30,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	builder, err := provenance.ThisProgram(ctx)
+	builder, err := provenance.ThisProgram()
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -197,14 +197,14 @@ func TestAnother(t *testing.T) {
 
 func TestThisProgram(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
-	b := must(provenance.ThisProgram(t.Context()))
+	b := must(provenance.ThisProgram())
 	self, _, err := model.HashFile(t.Context(), must(os.Executable()))
 	if err != nil || b.SHA256 != self || !b.Time.Equal(time.Unix(1700000000, 0)) {
 		t.Errorf("%+v, want sha256 %s: %v", b, self, err)
 	}
 	for _, text := range []string{" ", "-1", "now", "253402300800"} {
 		t.Setenv("SOURCE_DATE_EPOCH", text)
-		if _, err := provenance.ThisProgram(t.Context()); !errors.Is(err, provenance.ErrEpoch) {
+		if _, err := provenance.ThisProgram(); !errors.Is(err, provenance.ErrEpoch) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -35,7 +35,7 @@ func (c *convertCommand) keys(env *environment, job *convert.Job) (keys []*attes
 		}
 	}
 	if c.Attest {
-		builder, err := provenance.ThisProgram(env.ctx)
+		builder, err := provenance.ThisProgram()
 		if err != nil {
 			return nil, err
 		}

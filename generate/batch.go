@@ -20,7 +20,8 @@ type Request struct {
 	Stop      []int    // as in Generator
 	StopTexts []string // as in Generator
 	Show      []int    // as in Generator
-	// Logits and Adjust are as in Generator. An error ends the text. They run while the others wait.
+	// Logits and Adjust are as in Generator. An error ends the text. They run on whatever goroutine, at the same time as other texts' perhaps,
+	// all of which wait for them.
 	Logits func(logits []float32) error
 	Adjust func(drawn []int, logits []float32) error
 	// LogProbs asks for every token's chance, and that of so many of the likeliest in its place.
@@ -61,7 +62,7 @@ func (b *Batch) Run(ctx context.Context, requests iter.Seq[*Request], done func(
 	defer stop()
 	places := max(1, b.Parallel)
 	pool := NewPool(b.Model, places)
-	g := &group{batch: b, pool: pool, candidates: new([]candidate)}
+	g := &group{batch: b, pool: pool, weigher: newWeigher()}
 	defer func() {
 		g.abandon()
 		if closed := pool.Close(); err == nil {

@@ -12,7 +12,7 @@ import (
 type candidate struct {
 	id     int32
 	logit  float32
-	weight float64
+	weight float32
 }
 
 // byLogit orders candidates by falling logit; ties go to the smaller id.
@@ -20,31 +20,37 @@ func byLogit(a, b candidate) int {
 	return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.id, b.id))
 }
 
-// choose returns the tokens that the options leave of those above -Inf, in list's memory if that is
-// enough, and the sum of their weights. It sorts no more of the vocabulary than
-// top-k or, without that, top-p and min-p can leave; where nothing is cut, the
-// tokens are in the order of their ids.
-func (o Options) choose(list []candidate, logits []float32) ([]candidate, float64) {
+// keepsAll tells whether no token of a vocabulary is cut off.
+func (o Options) keepsAll(vocab int) bool {
+	return (o.TopK == 0 || o.TopK >= vocab) && o.topP() == 1 && o.MinP == 0
+}
+
+// choose returns the tokens that options which cut some off leave of those above -Inf, in the order of likelihood and in w's memory, and
+// the sum of their weights. It sorts no more of the vocabulary than top-k or, without that, top-p and min-p can leave.
+func (o Options) choose(w *weighing, logits []float32) ([]candidate, float64) {
 	if k := o.TopK; k > 0 && k < len(logits) {
-		list = likeliest(list, logits, k)
-		slices.SortFunc(list, byLogit)
-		return o.cut(list, o.weigh(list))
+		w.list = likeliest(w.list, logits, k)
+		slices.SortFunc(w.list, byLogit)
+		return o.cut(w.list, o.weigh(w.list))
 	}
-	list = list[:0]
-	for id, v := range logits {
+	sum := w.weigh(o, logits)
+	left := 0
+	for _, v := range logits {
 		if v >= -math.MaxFloat32 {
-			list = append(list, candidate{id: int32(id), logit: v})
+			left++
 		}
-	}
-	sum := o.weigh(list)
-	if o.topP() == 1 && o.MinP == 0 {
-		return list, sum
 	}
 	// The tokens below the first bound weigh at most half of what top-p cuts off in
 	// all, so none of them can be left; min-p's bound is exact, as the most likely
 	// token weighs 1.
-	bound := max((1-o.topP())*sum/(2*float64(len(list))), float64(o.MinP))
-	list = slices.DeleteFunc(list, func(c candidate) bool { return c.weight < bound })
+	bound := max((1-o.topP())*sum/(2*float64(left)), float64(o.MinP))
+	list := w.list[:0]
+	for id, weight := range w.weights {
+		if float64(weight) >= bound {
+			list = append(list, candidate{int32(id), logits[id], weight})
+		}
+	}
+	w.list = list
 	slices.SortFunc(list, byLogit)
 	return o.cut(list, sum)
 }
@@ -65,8 +71,8 @@ func (o Options) weigh(list []candidate) (sum float64) {
 	}
 	for i := range list {
 		c := &list[i]
-		c.weight = float64(detmath.Exp((c.logit - most) / o.Temperature))
-		sum += c.weight
+		c.weight = detmath.Exp((c.logit - most) / o.Temperature)
+		sum += float64(c.weight)
 	}
 	return sum
 }
@@ -76,10 +82,10 @@ func (o Options) weigh(list []candidate) (sum float64) {
 func (o Options) cut(list []candidate, sum float64) ([]candidate, float64) {
 	p, kept := o.topP(), 0.0
 	for i, c := range list {
-		if i > 0 && (p < 1 && kept >= p*sum || c.weight < float64(o.MinP)) {
+		if i > 0 && (p < 1 && kept >= p*sum || c.weight < o.MinP) {
 			return list[:i], kept
 		}
-		kept += c.weight
+		kept += float64(c.weight)
 	}
 	return list, kept
 }

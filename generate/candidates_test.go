@@ -37,14 +37,18 @@ func TestChooseIsSorting(t *testing.T) {
 			TopP:        rapid.Float32Range(0, 1).Draw(t, "p"),
 			MinP:        rapid.SampledFrom([]float32{0, 0, 1e-4, 0.05, 0.5, 1}).Draw(t, "min-p"),
 		}
-		list, sum := o.choose(nil, logits)
+		w := newWeigher().take()
 		want, wantSum := chooseBySorting(o, logits)
-		if o.TopK == 0 || o.TopK >= len(logits) {
-			if o.topP() == 1 && o.MinP == 0 { // in the order of ids, and summed so
-				slices.SortFunc(list, byLogit)
-				wantSum = sum
+		if o.keepsAll(len(logits)) {
+			w.weigh(o, logits)
+			for _, c := range want {
+				if got := w.weights[c.id]; got != c.weight {
+					t.Fatalf("%+v: token %d weighs %v, want %v", o, c.id, got, c.weight)
+				}
 			}
+			return
 		}
+		list, sum := o.choose(w, logits)
 		if !slices.Equal(list, want) || sum != wantSum {
 			t.Fatalf("%+v: %v of %v, want %v of %v", o, list, sum, want, wantSum)
 		}

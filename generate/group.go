@@ -10,12 +10,12 @@ import (
 
 // group is texts that go through the weights together. It is for one goroutine.
 type group struct {
-	batch      *Batch
-	pool       *Pool
-	active     []*member // the first to begin first
-	paused     []*member // those that had to give up their keys and values for the active ones, all of which began before
-	steps      []transformer.Step
-	candidates *[]candidate // of all samplers: they draw by turns
+	batch   *Batch
+	pool    *Pool
+	active  []*member // the first to begin first
+	paused  []*member // those that had to give up their keys and values for the active ones, all of which began before
+	steps   []transformer.Step
+	weigher *weigher // of all samplers
 }
 
 // member is a text of a group, or a prompt whose state is wanted.
@@ -39,7 +39,7 @@ func (g *group) begin(ctx context.Context, r *Request, emit func(Piece) error, d
 	if err != nil {
 		return done(&Result{Stop: StopError}, err)
 	}
-	n.Sampler.list = g.candidates
+	n.Sampler.weigher = g.weigher
 	s, kept, err := g.pool.Acquire(ctx, r.Prompt)
 	if err != nil {
 		return err

@@ -26,17 +26,6 @@ type Options struct {
 	Seed          uint64
 }
 
-// candidates returns how many tokens are looked at together.
-func (o Options) candidates(vocab int) int {
-	switch {
-	case o.Temperature == 0:
-		return 0
-	case o.TopK > 0:
-		return min(o.TopK, vocab)
-	}
-	return vocab
-}
-
 func (o Options) check() error {
 	switch {
 	case !(o.Temperature >= 0 && o.Temperature <= 100):
@@ -61,7 +50,7 @@ type Sampler struct {
 	state   *rand.PCG
 	random  *rand.Rand // of state
 	recent  []int
-	list    *[]candidate // scratch, allocated when the first token is drawn
+	weigher *weigher
 }
 
 // NewSampler returns a sampler, or ErrOption.
@@ -73,7 +62,7 @@ func NewSampler(o Options) (*Sampler, error) {
 		o.RepeatLast = 64
 	}
 	state := rand.NewPCG(o.Seed, 0x9e3779b97f4a7c15)
-	return &Sampler{options: o, state: state, random: rand.New(state), list: new([]candidate)}, nil
+	return &Sampler{options: o, state: state, random: rand.New(state), weigher: newWeigher()}, nil
 }
 
 // Accept tells the sampler of a token that it did not draw itself.
@@ -148,15 +137,27 @@ func (s *Sampler) penalize(logits []float32) {
 	}
 }
 
-// draw samples from the candidates that the options leave.
+// draw samples from the tokens that the options leave.
 func (s *Sampler) draw(logits []float32) int {
-	if n := s.options.candidates(len(logits)); cap(*s.list) < n {
-		*s.list = make([]candidate, 0, n)
+	w := s.weigher.take()
+	defer s.weigher.put(w)
+	if s.options.keepsAll(len(logits)) {
+		at := s.random.Float64() * w.weigh(s.options, logits)
+		for id, weight := range w.weights {
+			if at -= float64(weight); at < 0 {
+				return id
+			}
+		}
+		last := len(logits) - 1
+		for logits[last] < -math.MaxFloat32 {
+			last--
+		}
+		return last
 	}
-	list, sum := s.options.choose(*s.list, logits)
+	list, sum := s.options.choose(w, logits)
 	at := s.random.Float64() * sum
 	for _, c := range list {
-		if at -= c.weight; at < 0 {
+		if at -= float64(c.weight); at < 0 {
 			return int(c.id)
 		}
 	}
@@ -182,5 +183,5 @@ func (s *Sampler) goBack(m *samplerMark) {
 // twin returns a sampler with the same options, which draws by turns with this one.
 func (s *Sampler) twin() *Sampler {
 	state := new(rand.PCG)
-	return &Sampler{options: s.options, state: state, random: rand.New(state), list: s.list}
+	return &Sampler{options: s.options, state: state, random: rand.New(state), weigher: s.weigher}
 }

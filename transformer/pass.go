@@ -15,6 +15,7 @@ type pass struct {
 	scratch
 	rows   []row
 	wanted []int                   // rows that get logits; their states lie together in normed
+	firsts []int                   // which of those that get them together are the first of a step
 	added  func(x []float32) error // is shown the residual stream after attention and after the feed-forward layer; nil: nobody looks
 	tasks
 }
@@ -123,47 +124,4 @@ func (m *Model) embed(ctx context.Context, x []float32, id int) error {
 		scale(x, s)
 	}
 	return nil
-}
-
-// visit shows the states and the logits of those rows of which they are wanted. It tells
-// what run does.
-func (p *pass) visit(ctx context.Context, x []float32) (done bool, err error) {
-	m, c := p.model, p.model.Config
-	p.wanted = p.wanted[:0]
-	for i, r := range p.rows {
-		t := r.step
-		if r.token < max(0, t.First) || t.Visit == nil && t.Hidden == nil {
-			continue
-		}
-		state := p.normed[len(p.wanted)*c.Hidden:][:c.Hidden]
-		if copy(state, x[i*c.Hidden:][:c.Hidden]); m.norm != nil {
-			normOf(c, state, state, m.norm)
-		}
-		if t.Hidden != nil {
-			if err := t.Hidden(r.token, state); err != nil {
-				return true, err
-			}
-		}
-		if t.Visit != nil {
-			p.wanted = append(p.wanted, i)
-		}
-	}
-	together := len(p.logits) / c.Vocab
-	for at := 0; at < len(p.wanted); at += together {
-		rows := p.wanted[at:min(at+together, len(p.wanted))]
-		logits := p.logits[:len(rows)*c.Vocab]
-		if err := m.engine.DotAll(ctx, p.normed[at*c.Hidden:][:len(rows)*c.Hidden], m.head.to(logits)); err != nil {
-			return false, fmt.Errorf("output head: %w", err)
-		}
-		if err := m.softcap(ctx, &p.capping, logits); err != nil {
-			return false, err
-		}
-		for i, r := range rows {
-			t := p.rows[r].step
-			if err := t.Visit(p.rows[r].token, logits[i*c.Vocab:][:c.Vocab]); err != nil {
-				return true, err
-			}
-		}
-	}
-	return true, nil
 }

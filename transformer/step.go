@@ -12,7 +12,8 @@ type Step struct {
 	// First is the first token of IDs of which something is wanted.
 	First int
 	// Visit, if set, is called with the logits that follow each token from First on, i
-	// counting from IDs[0]. They are valid until it returns, and may be changed.
+	// counting from IDs[0]. They are valid until it returns, and may be changed. Those of one step are shown
+	// in order; visitors of several steps may run at once, on goroutines of the model's.
 	Visit func(i int, logits []float32) error
 	// Hidden, if set, is called with the state of each token from First on after the
 	// last norm: what the output head sees. It is valid until Hidden returns, and must not

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
+	"github.com/helix-substrate/helix-substrate/internal/workers"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
 
@@ -137,6 +138,7 @@ func batchCall(t *rapid.T, m *Model, list []solo, sessions []*Session) {
 	before := make([]int, len(sessions))
 	failure, fail := errors.New("visit"), rapid.IntRange(0, 40).Draw(t, "fail at") // visits from now
 	panics := rapid.Bool().Draw(t, "by a panic")
+	var visits sync.Mutex // those of several steps may come at once
 	for i, s := range sessions {
 		if rapid.IntRange(0, 4).Draw(t, "reset") == 0 {
 			s.Reset(rapid.IntRange(0, s.Position()).Draw(t, "to"))
@@ -148,6 +150,8 @@ func batchCall(t *rapid.T, m *Model, list []solo, sessions []*Session) {
 		wanted[i] = min(n, n-step.First)
 		next := max(0, step.First)
 		step.Visit = func(at int, x []float32) error {
+			visits.Lock()
+			defer visits.Unlock()
 			if at == next && fail == 1 && panics {
 				panic(failure)
 			}
@@ -179,7 +183,11 @@ func batchCall(t *rapid.T, m *Model, list []solo, sessions []*Session) {
 	order := rapid.Permutation(steps).Draw(t, "order")
 	err := func() (err error) {
 		defer func() {
-			if r := recover(); r == failure {
+			r := recover()
+			if p, ok := r.(*workers.Panic); ok && p.Value == failure {
+				r = failure
+			}
+			if r == failure {
 				err = failure
 			} else if r != nil {
 				panic(r)

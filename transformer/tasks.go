@@ -22,6 +22,7 @@ type tasks struct {
 	mixing      mixing
 	parting     parting
 	capping     capping
+	visiting    visiting
 }
 
 // leastShared is how many values are worth a second worker.

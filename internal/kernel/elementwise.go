@@ -7,12 +7,15 @@ import "github.com/helix-substrate/helix-substrate/internal/detmath"
 
 // elementwise are the routines of a level. They take a positive multiple of unit elements; unit is 0 where there are none.
 type elementwise struct {
-	unit int
-	// softcap sets x to cap·tanh(scale·x/cap).
-	softcap func(x *float32, n int, scale, cap float32)
+	unit    int
+	softcap scaledFunc // cap·tanh(scale·x/cap), with scale and cap
+	exp     scaledFunc // e^((x−from)/scale), with from and scale
 	// siluMul and geluTanhMul set x to act(x)·u.
 	siluMul, geluTanhMul gateFunc
 }
+
+// scaledFunc overwrites x.
+type scaledFunc func(x *float32, n int, a, b float32)
 
 type gateFunc func(x, u *float32, n int)
 
@@ -33,15 +36,31 @@ func (k *Kernels) Softcap(x []float32, scale, cap float32) {
 		}
 		return
 	}
-	whole := len(x) / f.unit * f.unit
+	k.scaled(f.softcap, f.unit, x, scale, cap)
+}
+
+// Exp replaces x by e^((x−from)/scale), in float32 but for the exponential.
+func (k *Kernels) Exp(x []float32, from, scale float32) {
+	f := k.elementwise()
+	if f == nil {
+		for i, v := range x {
+			x[i] = canonical(detmath.Exp((v - from) / scale))
+		}
+		return
+	}
+	k.scaled(f.exp, f.unit, x, from, scale)
+}
+
+func (k *Kernels) scaled(f scaledFunc, unit int, x []float32, a, b float32) {
+	whole := len(x) / unit * unit
 	if whole > 0 {
-		f.softcap(&x[0], whole, scale, cap)
+		f(&x[0], whole, a, b)
 	}
 	if rest := x[whole:]; len(rest) > 0 {
 		s := k.scratch.Get().(*scratch)
-		last := resize(&s.sums, f.unit)
+		last := resize(&s.sums, unit)
 		copy(last, rest)
-		f.softcap(&last[0], f.unit, scale, cap)
+		f(&last[0], unit, a, b)
 		copy(rest, last)
 		k.scratch.Put(s)
 	}

@@ -20,6 +20,7 @@ var elementFunctions = []struct {
 	{"silu", func(f *elementwise, x, ones []float32) { f.siluMul(&x[0], &ones[0], len(x)) }, detmath.SiLU},
 	{"gelu", func(f *elementwise, x, ones []float32) { f.geluTanhMul(&x[0], &ones[0], len(x)) }, detmath.GELUTanh},
 	{"tanh", func(f *elementwise, x, _ []float32) { f.softcap(&x[0], len(x), 1, 1) }, detmath.Tanh},
+	{"exp", func(f *elementwise, x, _ []float32) { f.exp(&x[0], len(x), 0, 1) }, detmath.Exp},
 }
 
 // compareElements compares all functions of all levels with internal/detmath, bit by bit.
@@ -90,6 +91,7 @@ func TestElementFunctions(t *testing.T) {
 // elementwiseMethods are what a level offers, of any length.
 var elementwiseMethods = map[string]func(k *Kernels, x, u []float32, scale float32){
 	"Softcap":     func(k *Kernels, x, _ []float32, scale float32) { k.Softcap(x, scale, 30) },
+	"Exp":         func(k *Kernels, x, _ []float32, scale float32) { k.Exp(x, 1.5, scale) },
 	"SiLUMul":     func(k *Kernels, x, u []float32, _ float32) { k.SiLUMul(x, u) },
 	"GELUTanhMul": func(k *Kernels, x, u []float32, _ float32) { k.GELUTanhMul(x, u) },
 }

@@ -26093,6 +26093,104 @@ DATA d3FD5555555555555AVX2<>+16(SB)/8, $0x3fd5555555555555
 DATA d3FD5555555555555AVX2<>+24(SB)/8, $0x3fd5555555555555
 GLOBL d3FD5555555555555AVX2<>(SB), RODATA|NOPTR, $32
 
+// func expAVX2(x *float32, n int, from float32, scale float32)
+// Requires: AVX, AVX2
+TEXT ·expAVX2(SB), NOSPLIT, $0-24
+	MOVL         $0x7fc00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, X0
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS from+16(FP), X1
+	VBROADCASTSS scale+20(FP), X2
+	MOVQ         n+8(FP), CX
+
+loopajq:
+	VMOVUPS      (AX), X3
+	VMOVUPS      16(AX), X4
+	VSUBPS       X1, X3, X3
+	VDIVPS       X2, X3, X3
+	VSUBPS       X1, X4, X4
+	VDIVPS       X2, X4, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VBROADCASTSD dC085E00000000000AVX2<>+0(SB), Y6
+	VBROADCASTSD d4086300000000000AVX2<>+0(SB), Y7
+	VMAXPD       Y3, Y6, Y3
+	VMINPD       Y3, Y7, Y3
+	VMULPD       d3FF71547652B82FEAVX2<>+0(SB), Y3, Y5
+	VROUNDPD     $0x08, Y5, Y5
+	VMULPD       d3FE62E42FEE00000AVX2<>+0(SB), Y5, Y8
+	VSUBPD       Y8, Y3, Y3
+	VMULPD       d3DEA39EF35793C76AVX2<>+0(SB), Y5, Y8
+	VSUBPD       Y8, Y3, Y3
+	VMULPD       d3E927E4FB7789F5CAVX2<>+0(SB), Y3, Y8
+	VMAXPD       Y4, Y6, Y4
+	VMINPD       Y4, Y7, Y4
+	VMULPD       d3FF71547652B82FEAVX2<>+0(SB), Y4, Y6
+	VROUNDPD     $0x08, Y6, Y6
+	VMULPD       d3FE62E42FEE00000AVX2<>+0(SB), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VMULPD       d3DEA39EF35793C76AVX2<>+0(SB), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VMULPD       d3E927E4FB7789F5CAVX2<>+0(SB), Y4, Y7
+	VADDPD       d3EC71DE3A556C734AVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3EC71DE3A556C734AVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3EFA01A01A01A01AAVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3EFA01A01A01A01AAVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3F2A01A01A01A01AAVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3F2A01A01A01A01AAVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3F56C16C16C16C17AVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3F56C16C16C16C17AVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3F81111111111111AVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3F81111111111111AVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3FA5555555555555AVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3FA5555555555555AVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3FC5555555555555AVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3FC5555555555555AVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3FE0000000000000AVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3FE0000000000000AVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3FF0000000000000AVX2<>+0(SB), Y8, Y8
+	VMULPD       Y3, Y8, Y8
+	VADDPD       d3FF0000000000000AVX2<>+0(SB), Y7, Y7
+	VMULPD       Y4, Y7, Y7
+	VADDPD       d3FF0000000000000AVX2<>+0(SB), Y8, Y8
+	VADDPD       d3FF0000000000000AVX2<>+0(SB), Y7, Y7
+	VADDPD       d43380000000003FFAVX2<>+0(SB), Y5, Y5
+	VPSLLQ       $0x34, Y5, Y5
+	VMULPD       Y5, Y8, Y8
+	VADDPD       d43380000000003FFAVX2<>+0(SB), Y6, Y6
+	VPSLLQ       $0x34, Y6, Y6
+	VMULPD       Y6, Y7, Y7
+	VCVTPD2PSY   Y8, X3
+	VCVTPD2PSY   Y7, X4
+	VCMPPS       $0x03, X3, X3, X5
+	VBLENDVPS    X5, X0, X3, X3
+	VMOVUPS      X3, (AX)
+	VCMPPS       $0x03, X4, X4, X3
+	VBLENDVPS    X3, X0, X4, X4
+	VMOVUPS      X4, 16(AX)
+	ADDQ         $+32, AX
+	SUBQ         $+8, CX
+	JNZ          loopajq
+	VZEROUPPER
+	RET
+
 // func siluMulAVX2(x *float32, u *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·siluMulAVX2(SB), NOSPLIT, $0-24
@@ -26103,7 +26201,7 @@ TEXT ·siluMulAVX2(SB), NOSPLIT, $0-24
 	MOVQ         u+8(FP), CX
 	MOVQ         n+16(FP), DX
 
-loopajq:
+loopajr:
 	VMOVUPS      (AX), X1
 	VMOVUPS      16(AX), X2
 	VCVTPS2PD    X1, Y1
@@ -26191,7 +26289,7 @@ loopajq:
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
 	SUBQ         $+8, DX
-	JNZ          loopajq
+	JNZ          loopajr
 	VZEROUPPER
 	RET
 
@@ -26205,7 +26303,7 @@ TEXT ·geluTanhMulAVX2(SB), NOSPLIT, $0-24
 	MOVQ         u+8(FP), CX
 	MOVQ         n+16(FP), DX
 
-loopajr:
+loopajs:
 	VMOVUPS      (AX), X1
 	VMOVUPS      16(AX), X2
 	VCVTPS2PD    X1, Y1
@@ -26334,7 +26432,7 @@ loopajr:
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
 	SUBQ         $+8, DX
-	JNZ          loopajr
+	JNZ          loopajs
 	VZEROUPPER
 	RET
 
@@ -26362,9 +26460,9 @@ TEXT ·scoresF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ BX, DI
 	SHLQ $0x02, DI
 
-rowsajt:
+rowsaju:
 	CMPQ  DX, $0x03
-	JL    feweraju
+	JL    fewerajv
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -26381,7 +26479,7 @@ rowsajt:
 	LEAQ  (SI), R9
 	MOVQ  BX, R10
 
-dimajv:
+dimajw:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VBROADCASTSS (R8), Y12
@@ -26406,7 +26504,7 @@ dimajv:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, R9
 	DECQ         R10
-	JNZ          dimajv
+	JNZ          dimajw
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 64(AX)
@@ -26435,7 +26533,7 @@ dimajv:
 	LEAQ         128(SI), R9
 	MOVQ         BX, R10
 
-dimajw:
+dimajx:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VBROADCASTSS (R8), Y12
@@ -26460,7 +26558,7 @@ dimajw:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, R9
 	DECQ         R10
-	JNZ          dimajw
+	JNZ          dimajx
 	VMOVUPS      Y0, 128(AX)
 	VMOVUPS      Y1, 160(AX)
 	VMOVUPS      Y2, 192(AX)
@@ -26478,11 +26576,11 @@ dimajw:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x03, DX
-	JMP          rowsajt
+	JMP          rowsaju
 
-feweraju:
+fewerajv:
 	CMPQ  DX, $0x02
-	JL    fewerajy
+	JL    fewerajz
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -26495,7 +26593,7 @@ feweraju:
 	LEAQ  (SI), R9
 	MOVQ  BX, R10
 
-dimajz:
+dimaka:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VBROADCASTSS (R8), Y8
@@ -26515,7 +26613,7 @@ dimajz:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, R9
 	DECQ         R10
-	JNZ          dimajz
+	JNZ          dimaka
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 64(AX)
@@ -26535,7 +26633,7 @@ dimajz:
 	MOVQ         CX, R8
 	LEAQ         128(SI), SI
 
-dimaka:
+dimakb:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	VBROADCASTSS (R8), Y8
@@ -26555,7 +26653,7 @@ dimaka:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, SI
 	DECQ         BX
-	JNZ          dimaka
+	JNZ          dimakb
 	VMOVUPS      Y0, 128(AX)
 	VMOVUPS      Y1, 160(AX)
 	VMOVUPS      Y2, 192(AX)
@@ -26568,11 +26666,11 @@ dimaka:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x02, DX
-	JMP          endajs
+	JMP          endajt
 
-fewerajy:
+fewerajz:
 	CMPQ  DX, $0x01
-	JL    fewerakc
+	JL    fewerakd
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -26581,7 +26679,7 @@ fewerajy:
 	LEAQ  (SI), R9
 	MOVQ  BX, R10
 
-dimakd:
+dimake:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VBROADCASTSS (R8), Y4
@@ -26596,7 +26694,7 @@ dimakd:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, R9
 	DECQ         R10
-	JNZ          dimakd
+	JNZ          dimake
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 64(AX)
@@ -26608,7 +26706,7 @@ dimakd:
 	MOVQ         CX, R8
 	LEAQ         128(SI), SI
 
-dimake:
+dimakf:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	VBROADCASTSS (R8), Y4
@@ -26623,7 +26721,7 @@ dimake:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, SI
 	DECQ         BX
-	JNZ          dimake
+	JNZ          dimakf
 	VMOVUPS      Y0, 128(AX)
 	VMOVUPS      Y1, 160(AX)
 	VMOVUPS      Y2, 192(AX)
@@ -26631,10 +26729,10 @@ dimake:
 	ADDQ         $+256, AX
 	ADDQ         DI, CX
 	SUBQ         $0x01, DX
-	JMP          endajs
+	JMP          endajt
 
-fewerakc:
-endajs:
+fewerakd:
+endajt:
 	VZEROUPPER
 	RET
 
@@ -26650,9 +26748,9 @@ TEXT ·scoresF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ BX, DI
 	SHLQ $0x02, DI
 
-rowsakg:
+rowsakh:
 	CMPQ  DX, $0x03
-	JL    fewerakh
+	JL    feweraki
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -26669,7 +26767,7 @@ rowsakg:
 	LEAQ  (SI), R9
 	MOVQ  BX, R10
 
-dimaki:
+dimakj:
 	PREFETCHT0   4096(R9)
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R8)(DI*1), Y13
@@ -26693,7 +26791,7 @@ dimaki:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, R9
 	DECQ         R10
-	JNZ          dimaki
+	JNZ          dimakj
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 64(AX)
@@ -26722,7 +26820,7 @@ dimaki:
 	LEAQ         64(SI), R9
 	MOVQ         BX, R10
 
-dimakj:
+dimakk:
 	PREFETCHT0   4096(R9)
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R8)(DI*1), Y13
@@ -26746,7 +26844,7 @@ dimakj:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, R9
 	DECQ         R10
-	JNZ          dimakj
+	JNZ          dimakk
 	VMOVUPS      Y0, 128(AX)
 	VMOVUPS      Y1, 160(AX)
 	VMOVUPS      Y2, 192(AX)
@@ -26764,11 +26862,11 @@ dimakj:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x03, DX
-	JMP          rowsakg
+	JMP          rowsakh
 
-fewerakh:
+feweraki:
 	CMPQ  DX, $0x02
-	JL    fewerakl
+	JL    fewerakm
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -26781,7 +26879,7 @@ fewerakh:
 	LEAQ  (SI), R9
 	MOVQ  BX, R10
 
-dimakm:
+dimakn:
 	PREFETCHT0   4096(R9)
 	VBROADCASTSS (R8), Y8
 	VBROADCASTSS (R8)(DI*1), Y9
@@ -26800,7 +26898,7 @@ dimakm:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, R9
 	DECQ         R10
-	JNZ          dimakm
+	JNZ          dimakn
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 64(AX)
@@ -26820,7 +26918,7 @@ dimakm:
 	MOVQ         CX, R8
 	LEAQ         64(SI), SI
 
-dimakn:
+dimako:
 	PREFETCHT0   4096(SI)
 	VBROADCASTSS (R8), Y8
 	VBROADCASTSS (R8)(DI*1), Y9
@@ -26839,7 +26937,7 @@ dimakn:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, SI
 	DECQ         BX
-	JNZ          dimakn
+	JNZ          dimako
 	VMOVUPS      Y0, 128(AX)
 	VMOVUPS      Y1, 160(AX)
 	VMOVUPS      Y2, 192(AX)
@@ -26852,11 +26950,11 @@ dimakn:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x02, DX
-	JMP          endakf
+	JMP          endakg
 
-fewerakl:
+fewerakm:
 	CMPQ  DX, $0x01
-	JL    fewerakp
+	JL    fewerakq
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -26865,7 +26963,7 @@ fewerakl:
 	LEAQ  (SI), R9
 	MOVQ  BX, R10
 
-dimakq:
+dimakr:
 	PREFETCHT0   4096(R9)
 	VBROADCASTSS (R8), Y4
 	VCVTPH2PS    (R9), Y5
@@ -26879,7 +26977,7 @@ dimakq:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, R9
 	DECQ         R10
-	JNZ          dimakq
+	JNZ          dimakr
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 64(AX)
@@ -26891,7 +26989,7 @@ dimakq:
 	MOVQ         CX, R8
 	LEAQ         64(SI), SI
 
-dimakr:
+dimaks:
 	PREFETCHT0   4096(SI)
 	VBROADCASTSS (R8), Y4
 	VCVTPH2PS    (SI), Y5
@@ -26905,7 +27003,7 @@ dimakr:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, SI
 	DECQ         BX
-	JNZ          dimakr
+	JNZ          dimaks
 	VMOVUPS      Y0, 128(AX)
 	VMOVUPS      Y1, 160(AX)
 	VMOVUPS      Y2, 192(AX)
@@ -26913,10 +27011,10 @@ dimakr:
 	ADDQ         $+256, AX
 	ADDQ         DI, CX
 	SUBQ         $0x01, DX
-	JMP          endakf
+	JMP          endakg
 
-fewerakp:
-endakf:
+fewerakq:
+endakg:
 	VZEROUPPER
 	RET
 
@@ -26932,9 +27030,9 @@ TEXT ·scoresInt8AVX2(SB), NOSPLIT, $0-48
 	MOVQ BX, R8
 	SHLQ $0x02, R8
 
-rowsakt:
+rowsaku:
 	CMPQ  DX, $0x03
-	JL    feweraku
+	JL    fewerakv
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -26951,7 +27049,7 @@ rowsakt:
 	LEAQ  (SI), R10
 	MOVQ  BX, R11
 
-dimakv:
+dimakw:
 	PREFETCHT0   4096(R10)
 	VBROADCASTSS (R9), Y12
 	VBROADCASTSS (R9)(R8*1), Y13
@@ -26979,7 +27077,7 @@ dimakv:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, R10
 	DECQ         R11
-	JNZ          dimakv
+	JNZ          dimakw
 	VMULPS       (DI), Y0, Y0
 	VMOVUPS      Y0, (AX)
 	VMULPS       32(DI), Y1, Y1
@@ -27020,7 +27118,7 @@ dimakv:
 	LEAQ         32(SI), R10
 	MOVQ         BX, R11
 
-dimakw:
+dimakx:
 	PREFETCHT0   4096(R10)
 	VBROADCASTSS (R9), Y12
 	VBROADCASTSS (R9)(R8*1), Y13
@@ -27048,7 +27146,7 @@ dimakw:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, R10
 	DECQ         R11
-	JNZ          dimakw
+	JNZ          dimakx
 	VMULPS       128(DI), Y0, Y0
 	VMOVUPS      Y0, 128(AX)
 	VMULPS       160(DI), Y1, Y1
@@ -27078,11 +27176,11 @@ dimakw:
 	ADDQ         R8, CX
 	ADDQ         R8, CX
 	SUBQ         $0x03, DX
-	JMP          rowsakt
+	JMP          rowsaku
 
-feweraku:
+fewerakv:
 	CMPQ  DX, $0x02
-	JL    feweraky
+	JL    fewerakz
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -27095,7 +27193,7 @@ feweraku:
 	LEAQ  (SI), R10
 	MOVQ  BX, R11
 
-dimakz:
+dimala:
 	PREFETCHT0   4096(R10)
 	VBROADCASTSS (R9), Y8
 	VBROADCASTSS (R9)(R8*1), Y9
@@ -27118,7 +27216,7 @@ dimakz:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, R10
 	DECQ         R11
-	JNZ          dimakz
+	JNZ          dimala
 	VMULPS       (DI), Y0, Y0
 	VMOVUPS      Y0, (AX)
 	VMULPS       32(DI), Y1, Y1
@@ -27146,7 +27244,7 @@ dimakz:
 	MOVQ         CX, R9
 	LEAQ         32(SI), SI
 
-dimala:
+dimalb:
 	PREFETCHT0   4096(SI)
 	VBROADCASTSS (R9), Y8
 	VBROADCASTSS (R9)(R8*1), Y9
@@ -27169,7 +27267,7 @@ dimala:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, SI
 	DECQ         BX
-	JNZ          dimala
+	JNZ          dimalb
 	VMULPS       128(DI), Y0, Y0
 	VMOVUPS      Y0, 128(AX)
 	VMULPS       160(DI), Y1, Y1
@@ -27190,11 +27288,11 @@ dimala:
 	ADDQ         R8, CX
 	ADDQ         R8, CX
 	SUBQ         $0x02, DX
-	JMP          endaks
+	JMP          endakt
 
-feweraky:
+fewerakz:
 	CMPQ  DX, $0x01
-	JL    feweralc
+	JL    fewerald
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -27203,7 +27301,7 @@ feweraky:
 	LEAQ  (SI), R10
 	MOVQ  BX, R11
 
-dimald:
+dimale:
 	PREFETCHT0   4096(R10)
 	VBROADCASTSS (R9), Y4
 	VPMOVSXBD    (R10), Y5
@@ -27221,7 +27319,7 @@ dimald:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, R10
 	DECQ         R11
-	JNZ          dimald
+	JNZ          dimale
 	VMULPS       (DI), Y0, Y0
 	VMOVUPS      Y0, (AX)
 	VMULPS       32(DI), Y1, Y1
@@ -27237,7 +27335,7 @@ dimald:
 	MOVQ         CX, R9
 	LEAQ         32(SI), SI
 
-dimale:
+dimalf:
 	PREFETCHT0   4096(SI)
 	VBROADCASTSS (R9), Y4
 	VPMOVSXBD    (SI), Y5
@@ -27255,7 +27353,7 @@ dimale:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, SI
 	DECQ         BX
-	JNZ          dimale
+	JNZ          dimalf
 	VMULPS       128(DI), Y0, Y0
 	VMOVUPS      Y0, 128(AX)
 	VMULPS       160(DI), Y1, Y1
@@ -27267,10 +27365,10 @@ dimale:
 	ADDQ         $+256, AX
 	ADDQ         R8, CX
 	SUBQ         $0x01, DX
-	JMP          endaks
+	JMP          endakt
 
-feweralc:
-endaks:
+fewerald:
+endakt:
 	VZEROUPPER
 	RET
 
@@ -27286,16 +27384,16 @@ TEXT ·valuesF32AVX2(SB), NOSPLIT, $0-56
 	MOVQ padded+16(FP), DI
 	SHLQ $0x02, DI
 
-rowsalg:
+rowsalh:
 	CMPQ CX, $0x03
-	JL   feweralh
+	JL   fewerali
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceali:
+piecealj:
 	CMPQ         R9, $0x20
-	JL           narroweralj
+	JL           narroweralk
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -27315,7 +27413,7 @@ pieceali:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionalk:
+positionall:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VBROADCASTSS (R11), Y12
@@ -27340,7 +27438,7 @@ positionalk:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionalk
+	JNZ          positionall
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -27356,12 +27454,12 @@ positionalk:
 	ADDQ         $+128, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x20, R9
-	JMP          pieceali
+	JMP          piecealj
 
-narroweralj:
-pieceall:
+narroweralk:
+piecealm:
 	CMPQ         R9, $0x10
-	JL           narroweralm
+	JL           narroweraln
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -27375,7 +27473,7 @@ pieceall:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionaln:
+positionalo:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y6
 	VBROADCASTSS 256(R11), Y7
@@ -27391,7 +27489,7 @@ positionaln:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionaln
+	JNZ          positionalo
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	VMOVUPS      Y3, (R10)(SI*1)
@@ -27401,27 +27499,27 @@ positionaln:
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          pieceall
+	JMP          piecealm
 
-narroweralm:
+narroweraln:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+48, DX
 	ADDQ $+768, BX
 	SUBQ $0x03, CX
-	JMP  rowsalg
+	JMP  rowsalh
 
-feweralh:
+fewerali:
 	CMPQ CX, $0x02
-	JL   feweralp
+	JL   feweralq
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-piecealq:
+piecealr:
 	CMPQ         R9, $0x20
-	JL           narroweralr
+	JL           narrowerals
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -27436,7 +27534,7 @@ piecealq:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionals:
+positionalt:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VBROADCASTSS (R11), Y8
@@ -27456,7 +27554,7 @@ positionals:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionals
+	JNZ          positionalt
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -27468,12 +27566,12 @@ positionals:
 	ADDQ         $+128, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x20, R9
-	JMP          piecealq
+	JMP          piecealr
 
-narroweralr:
-piecealt:
+narrowerals:
+piecealu:
 	CMPQ         R9, $0x10
-	JL           narroweralu
+	JL           narroweralv
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -27484,7 +27582,7 @@ piecealt:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionalv:
+positionalw:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y4
 	VBROADCASTSS 256(R11), Y5
@@ -27497,7 +27595,7 @@ positionalv:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionalv
+	JNZ          positionalw
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	VMOVUPS      Y3, (R10)(SI*1)
@@ -27505,26 +27603,26 @@ positionalv:
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          piecealt
+	JMP          piecealu
 
-narroweralu:
+narroweralv:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+32, DX
 	ADDQ $+512, BX
 	SUBQ $0x02, CX
-	JMP  endalf
+	JMP  endalg
 
-feweralp:
+feweralq:
 	CMPQ CX, $0x01
-	JL   feweralx
+	JL   feweraly
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-piecealy:
+piecealz:
 	CMPQ         R9, $0x20
-	JL           narroweralz
+	JL           narrowerama
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -27534,7 +27632,7 @@ piecealy:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionama:
+positionamb:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VBROADCASTSS (R11), Y4
@@ -27549,7 +27647,7 @@ positionama:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionama
+	JNZ          positionamb
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -27557,12 +27655,12 @@ positionama:
 	ADDQ         $+128, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x20, R9
-	JMP          piecealy
+	JMP          piecealz
 
-narroweralz:
-pieceamb:
+narrowerama:
+pieceamc:
 	CMPQ         R9, $0x10
-	JL           narroweramc
+	JL           narroweramd
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -27570,7 +27668,7 @@ pieceamb:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamd:
+positioname:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y2
 	VMOVUPS      (R12), Y3
@@ -27580,23 +27678,23 @@ positionamd:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamd
+	JNZ          positioname
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          pieceamb
+	JMP          pieceamc
 
-narroweramc:
+narroweramd:
 	ADDQ SI, AX
 	ADDQ $+16, DX
 	ADDQ $+256, BX
 	SUBQ $0x01, CX
-	JMP  endalf
+	JMP  endalg
 
-feweralx:
-endalf:
+feweraly:
+endalg:
 	VZEROUPPER
 	RET
 
@@ -27612,16 +27710,16 @@ TEXT ·valuesF16AVX2(SB), NOSPLIT, $0-56
 	MOVQ padded+16(FP), DI
 	SHLQ $0x01, DI
 
-rowsamf:
+rowsamg:
 	CMPQ CX, $0x03
-	JL   feweramg
+	JL   feweramh
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceamh:
+pieceami:
 	CMPQ         R9, $0x20
-	JL           narrowerami
+	JL           narroweramj
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -27641,7 +27739,7 @@ pieceamh:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamj:
+positionamk:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y12
 	VBROADCASTSS 256(R11), Y13
@@ -27665,7 +27763,7 @@ positionamj:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamj
+	JNZ          positionamk
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -27681,12 +27779,12 @@ positionamj:
 	ADDQ         $+128, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x20, R9
-	JMP          pieceamh
+	JMP          pieceami
 
-narrowerami:
-pieceamk:
+narroweramj:
+pieceaml:
 	CMPQ         R9, $0x10
-	JL           narroweraml
+	JL           narroweramm
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -27700,7 +27798,7 @@ pieceamk:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamm:
+positionamn:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y6
 	VBROADCASTSS 256(R11), Y7
@@ -27716,7 +27814,7 @@ positionamm:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamm
+	JNZ          positionamn
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	VMOVUPS      Y3, (R10)(SI*1)
@@ -27726,27 +27824,27 @@ positionamm:
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          pieceamk
+	JMP          pieceaml
 
-narroweraml:
+narroweramm:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+48, DX
 	ADDQ $+768, BX
 	SUBQ $0x03, CX
-	JMP  rowsamf
+	JMP  rowsamg
 
-feweramg:
+feweramh:
 	CMPQ CX, $0x02
-	JL   feweramo
+	JL   feweramp
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceamp:
+pieceamq:
 	CMPQ         R9, $0x20
-	JL           narroweramq
+	JL           narroweramr
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -27761,7 +27859,7 @@ pieceamp:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamr:
+positionams:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y8
 	VBROADCASTSS 256(R11), Y9
@@ -27780,7 +27878,7 @@ positionamr:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamr
+	JNZ          positionams
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -27792,12 +27890,12 @@ positionamr:
 	ADDQ         $+128, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x20, R9
-	JMP          pieceamp
+	JMP          pieceamq
 
-narroweramq:
-pieceams:
+narroweramr:
+pieceamt:
 	CMPQ         R9, $0x10
-	JL           narroweramt
+	JL           narroweramu
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -27808,7 +27906,7 @@ pieceams:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamu:
+positionamv:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y4
 	VBROADCASTSS 256(R11), Y5
@@ -27821,7 +27919,7 @@ positionamu:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamu
+	JNZ          positionamv
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	VMOVUPS      Y3, (R10)(SI*1)
@@ -27829,26 +27927,26 @@ positionamu:
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          pieceams
+	JMP          pieceamt
 
-narroweramt:
+narroweramu:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+32, DX
 	ADDQ $+512, BX
 	SUBQ $0x02, CX
-	JMP  endame
+	JMP  endamf
 
-feweramo:
+feweramp:
 	CMPQ CX, $0x01
-	JL   feweramw
+	JL   feweramx
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceamx:
+pieceamy:
 	CMPQ         R9, $0x20
-	JL           narroweramy
+	JL           narroweramz
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -27858,7 +27956,7 @@ pieceamx:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamz:
+positionana:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y4
 	VCVTPH2PS    (R12), Y5
@@ -27872,7 +27970,7 @@ positionamz:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamz
+	JNZ          positionana
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -27880,12 +27978,12 @@ positionamz:
 	ADDQ         $+128, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x20, R9
-	JMP          pieceamx
+	JMP          pieceamy
 
-narroweramy:
-pieceana:
+narroweramz:
+pieceanb:
 	CMPQ         R9, $0x10
-	JL           narroweranb
+	JL           narroweranc
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -27893,7 +27991,7 @@ pieceana:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionanc:
+positionand:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y2
 	VCVTPH2PS    (R12), Y3
@@ -27903,23 +28001,23 @@ positionanc:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionanc
+	JNZ          positionand
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          pieceana
+	JMP          pieceanb
 
-narroweranb:
+narroweranc:
 	ADDQ SI, AX
 	ADDQ $+16, DX
 	ADDQ $+256, BX
 	SUBQ $0x01, CX
-	JMP  endame
+	JMP  endamf
 
-feweramw:
-endame:
+feweramx:
+endamf:
 	VZEROUPPER
 	RET
 
@@ -27934,16 +28032,16 @@ TEXT ·valuesInt8AVX2(SB), NOSPLIT, $0-56
 	SHLQ $0x02, SI
 	MOVQ padded+16(FP), DI
 
-rowsane:
+rowsanf:
 	CMPQ CX, $0x03
-	JL   feweranf
+	JL   fewerang
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceang:
+pieceanh:
 	CMPQ         R9, $0x20
-	JL           narroweranh
+	JL           narrowerani
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -27963,7 +28061,7 @@ pieceang:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionani:
+positionanj:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y12
 	VBROADCASTSS 256(R11), Y13
@@ -27991,7 +28089,7 @@ positionani:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionani
+	JNZ          positionanj
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -28007,12 +28105,12 @@ positionani:
 	ADDQ         $+128, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x20, R9
-	JMP          pieceang
+	JMP          pieceanh
 
-narroweranh:
-pieceanj:
+narrowerani:
+pieceank:
 	CMPQ         R9, $0x10
-	JL           narrowerank
+	JL           narroweranl
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -28026,7 +28124,7 @@ pieceanj:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionanl:
+positionanm:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y6
 	VBROADCASTSS 256(R11), Y7
@@ -28044,7 +28142,7 @@ positionanl:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionanl
+	JNZ          positionanm
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	VMOVUPS      Y3, (R10)(SI*1)
@@ -28054,27 +28152,27 @@ positionanl:
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceanj
+	JMP          pieceank
 
-narrowerank:
+narroweranl:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+48, DX
 	ADDQ $+768, BX
 	SUBQ $0x03, CX
-	JMP  rowsane
+	JMP  rowsanf
 
-feweranf:
+fewerang:
 	CMPQ CX, $0x02
-	JL   fewerann
+	JL   fewerano
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceano:
+pieceanp:
 	CMPQ         R9, $0x20
-	JL           narroweranp
+	JL           narroweranq
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -28089,7 +28187,7 @@ pieceano:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionanq:
+positionanr:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y8
 	VBROADCASTSS 256(R11), Y9
@@ -28112,7 +28210,7 @@ positionanq:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionanq
+	JNZ          positionanr
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -28124,12 +28222,12 @@ positionanq:
 	ADDQ         $+128, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x20, R9
-	JMP          pieceano
+	JMP          pieceanp
 
-narroweranp:
-pieceanr:
+narroweranq:
+pieceans:
 	CMPQ         R9, $0x10
-	JL           narrowerans
+	JL           narrowerant
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -28140,7 +28238,7 @@ pieceanr:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionant:
+positionanu:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y4
 	VBROADCASTSS 256(R11), Y5
@@ -28155,7 +28253,7 @@ positionant:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionant
+	JNZ          positionanu
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	VMOVUPS      Y3, (R10)(SI*1)
@@ -28163,26 +28261,26 @@ positionant:
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceanr
+	JMP          pieceans
 
-narrowerans:
+narrowerant:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+32, DX
 	ADDQ $+512, BX
 	SUBQ $0x02, CX
-	JMP  endand
+	JMP  endane
 
-fewerann:
+fewerano:
 	CMPQ CX, $0x01
-	JL   feweranv
+	JL   feweranw
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceanw:
+pieceanx:
 	CMPQ         R9, $0x20
-	JL           narroweranx
+	JL           narrowerany
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y2
@@ -28192,7 +28290,7 @@ pieceanw:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionany:
+positionanz:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y4
 	VPMOVSXBD    (R12), Y5
@@ -28210,7 +28308,7 @@ positionany:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionany
+	JNZ          positionanz
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y2, 32(R10)
 	VMOVUPS      Y3, 64(R10)
@@ -28218,12 +28316,12 @@ positionany:
 	ADDQ         $+128, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x20, R9
-	JMP          pieceanw
+	JMP          pieceanx
 
-narroweranx:
-pieceanz:
+narrowerany:
+pieceaoa:
 	CMPQ         R9, $0x10
-	JL           narroweraoa
+	JL           narroweraob
 	VBROADCASTSS 8(DX), Y0
 	VMULPS       (R10), Y0, Y1
 	VMULPS       32(R10), Y0, Y0
@@ -28231,7 +28329,7 @@ pieceanz:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionaob:
+positionaoc:
 	PREFETCHT0   4096(R12)
 	VBROADCASTSS (R11), Y2
 	VPMOVSXBD    (R12), Y3
@@ -28243,23 +28341,23 @@ positionaob:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionaob
+	JNZ          positionaoc
 	VMOVUPS      Y1, (R10)
 	VMOVUPS      Y0, 32(R10)
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceanz
+	JMP          pieceaoa
 
-narroweraoa:
+narroweraob:
 	ADDQ SI, AX
 	ADDQ $+16, DX
 	ADDQ $+256, BX
 	SUBQ $0x01, CX
-	JMP  endand
+	JMP  endane
 
-feweranv:
-endand:
+feweranw:
+endane:
 	VZEROUPPER
 	RET
 
@@ -28709,7 +28807,7 @@ TEXT ·deltaStepAVX2(SB), NOSPLIT, $0-72
 	VBROADCASTSS keep+64(FP), Y0
 	VBROADCASTSS take+68(FP), Y1
 
-panelaoc:
+panelaod:
 	VPXOR Y2, Y2, Y2
 	VPXOR Y4, Y4, Y4
 	VPXOR Y6, Y6, Y6
@@ -28717,7 +28815,7 @@ panelaoc:
 	MOVQ  AX, R10
 	XORQ  R11, R11
 
-hadaod:
+hadaoe:
 	VBROADCASTSS (BX)(R11*4), Y3
 	VMULPS       (R10), Y0, Y5
 	VMOVUPS      Y5, (R10)
@@ -28738,7 +28836,7 @@ hadaod:
 	ADDQ         CX, R10
 	INCQ         R11
 	CMPQ         R11, SI
-	JNE          hadaod
+	JNE          hadaoe
 	VMOVUPS      (DI), Y3
 	VSUBPS       Y2, Y3, Y3
 	VMULPS       Y1, Y3, Y3
@@ -28762,7 +28860,7 @@ hadaod:
 	MOVQ         AX, R10
 	XORQ         R11, R11
 
-answeraoe:
+answeraof:
 	VBROADCASTSS (BX)(R11*4), Y10
 	VBROADCASTSS (DX)(R11*4), Y11
 	VMULPS       Y3, Y10, Y12
@@ -28788,7 +28886,7 @@ answeraoe:
 	ADDQ         CX, R10
 	INCQ         R11
 	CMPQ         R11, SI
-	JNE          answeraoe
+	JNE          answeraof
 	VMOVUPS      Y2, (R8)
 	VMOVUPS      Y4, 32(R8)
 	VMOVUPS      Y6, 64(R8)
@@ -28797,7 +28895,7 @@ answeraoe:
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	SUBQ         $+32, R9
-	JNZ          panelaoc
+	JNZ          panelaod
 	VZEROUPPER
 	RET
 

@@ -29916,6 +29916,104 @@ GLOBL d3F50000000000000AVX512<>(SB), RODATA|NOPTR, $8
 DATA d3FD5555555555555AVX512<>+0(SB)/8, $0x3fd5555555555555
 GLOBL d3FD5555555555555AVX512<>(SB), RODATA|NOPTR, $8
 
+// func expAVX512(x *float32, n int, from float32, scale float32)
+// Requires: AVX, AVX2, AVX512F, AVX512VL
+TEXT ·expAVX512(SB), NOSPLIT, $0-24
+	MOVL         $0x7fc00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS from+16(FP), Y1
+	VBROADCASTSS scale+20(FP), Y2
+	MOVQ         n+8(FP), CX
+
+loopags:
+	VMOVUPS      (AX), Y3
+	VMOVUPS      32(AX), Y4
+	VSUBPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VSUBPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VCVTPS2PD    Y3, Z3
+	VCVTPS2PD    Y4, Z4
+	VBROADCASTSD dC085E00000000000AVX512<>+0(SB), Z6
+	VBROADCASTSD d4086300000000000AVX512<>+0(SB), Z7
+	VMAXPD       Z3, Z6, Z3
+	VMINPD       Z3, Z7, Z3
+	VMULPD.BCST  d3FF71547652B82FEAVX512<>+0(SB), Z3, Z5
+	VRNDSCALEPD  $0x08, Z5, Z5
+	VMULPD.BCST  d3FE62E42FEE00000AVX512<>+0(SB), Z5, Z8
+	VSUBPD       Z8, Z3, Z3
+	VMULPD.BCST  d3DEA39EF35793C76AVX512<>+0(SB), Z5, Z8
+	VSUBPD       Z8, Z3, Z3
+	VMULPD.BCST  d3E927E4FB7789F5CAVX512<>+0(SB), Z3, Z8
+	VMAXPD       Z4, Z6, Z4
+	VMINPD       Z4, Z7, Z4
+	VMULPD.BCST  d3FF71547652B82FEAVX512<>+0(SB), Z4, Z6
+	VRNDSCALEPD  $0x08, Z6, Z6
+	VMULPD.BCST  d3FE62E42FEE00000AVX512<>+0(SB), Z6, Z7
+	VSUBPD       Z7, Z4, Z4
+	VMULPD.BCST  d3DEA39EF35793C76AVX512<>+0(SB), Z6, Z7
+	VSUBPD       Z7, Z4, Z4
+	VMULPD.BCST  d3E927E4FB7789F5CAVX512<>+0(SB), Z4, Z7
+	VADDPD.BCST  d3EC71DE3A556C734AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3EC71DE3A556C734AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3EFA01A01A01A01AAVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3EFA01A01A01A01AAVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3F2A01A01A01A01AAVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3F2A01A01A01A01AAVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3F56C16C16C16C17AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3F56C16C16C16C17AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3F81111111111111AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3F81111111111111AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FA5555555555555AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3FA5555555555555AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FC5555555555555AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3FC5555555555555AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3FE0000000000000AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z8, Z8
+	VMULPD       Z3, Z8, Z8
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z7, Z7
+	VMULPD       Z4, Z7, Z7
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z8, Z8
+	VADDPD.BCST  d3FF0000000000000AVX512<>+0(SB), Z7, Z7
+	VADDPD.BCST  d43380000000003FFAVX512<>+0(SB), Z5, Z5
+	VPSLLQ       $0x34, Z5, Z5
+	VMULPD       Z5, Z8, Z8
+	VADDPD.BCST  d43380000000003FFAVX512<>+0(SB), Z6, Z6
+	VPSLLQ       $0x34, Z6, Z6
+	VMULPD       Z6, Z7, Z7
+	VCVTPD2PS    Z8, Y3
+	VCVTPD2PS    Z7, Y4
+	VCMPPS       $0x03, Y3, Y3, K1
+	VMOVAPS      Y0, K1, Y3
+	VMOVUPS      Y3, (AX)
+	VCMPPS       $0x03, Y4, Y4, K1
+	VMOVAPS      Y0, K1, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	SUBQ         $+16, CX
+	JNZ          loopags
+	VZEROUPPER
+	RET
+
 // func siluMulAVX512(x *float32, u *float32, n int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL
 TEXT ·siluMulAVX512(SB), NOSPLIT, $0-24
@@ -29926,7 +30024,7 @@ TEXT ·siluMulAVX512(SB), NOSPLIT, $0-24
 	MOVQ         u+8(FP), CX
 	MOVQ         n+16(FP), DX
 
-loopags:
+loopagt:
 	VMOVUPS      (AX), Y1
 	VMOVUPS      32(AX), Y2
 	VCVTPS2PD    Y1, Z1
@@ -30014,7 +30112,7 @@ loopags:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	SUBQ         $+16, DX
-	JNZ          loopags
+	JNZ          loopagt
 	VZEROUPPER
 	RET
 
@@ -30028,7 +30126,7 @@ TEXT ·geluTanhMulAVX512(SB), NOSPLIT, $0-24
 	MOVQ         u+8(FP), CX
 	MOVQ         n+16(FP), DX
 
-loopagt:
+loopagu:
 	VMOVUPS      (AX), Y1
 	VMOVUPS      32(AX), Y2
 	VCVTPS2PD    Y1, Z1
@@ -30157,7 +30255,7 @@ loopagt:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	SUBQ         $+16, DX
-	JNZ          loopagt
+	JNZ          loopagu
 	VZEROUPPER
 	RET
 
@@ -30180,9 +30278,9 @@ TEXT ·scoresF32AVX512(SB), NOSPLIT, $0-48
 	SHLQ   $0x02, DI
 	VPXORD Z0, Z0, Z0
 
-rowsagv:
+rowsagw:
 	CMPQ    DX, $0x06
-	JL      feweragw
+	JL      feweragx
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30213,7 +30311,7 @@ rowsagv:
 	LEAQ    (R8)(DI*2), R11
 	ADDQ    DI, R11
 
-dimagx:
+dimagy:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	PREFETCHT0   4224(R9)
@@ -30256,7 +30354,7 @@ dimagx:
 	ADDQ         $0x04, R11
 	ADDQ         $+256, R9
 	DECQ         R10
-	JNZ          dimagx
+	JNZ          dimagy
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30289,11 +30387,11 @@ dimagx:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x06, DX
-	JMP          rowsagv
+	JMP          rowsagw
 
-feweragw:
+feweragx:
 	CMPQ    DX, $0x05
-	JL      feweragz
+	JL      feweraha
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30319,7 +30417,7 @@ feweragw:
 	LEAQ    (R8)(DI*2), R9
 	ADDQ    DI, R9
 
-dimaha:
+dimahb:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	PREFETCHT0   4224(SI)
@@ -30357,7 +30455,7 @@ dimaha:
 	ADDQ         $0x04, R9
 	ADDQ         $+256, SI
 	DECQ         BX
-	JNZ          dimaha
+	JNZ          dimahb
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30385,11 +30483,11 @@ dimaha:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x05, DX
-	JMP          endagu
+	JMP          endagv
 
-feweragz:
+feweraha:
 	CMPQ    DX, $0x04
-	JL      fewerahc
+	JL      fewerahd
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30411,7 +30509,7 @@ feweragz:
 	LEAQ    (R8)(DI*2), R9
 	ADDQ    DI, R9
 
-dimahd:
+dimahe:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	PREFETCHT0   4224(SI)
@@ -30444,7 +30542,7 @@ dimahd:
 	ADDQ         $0x04, R9
 	ADDQ         $+256, SI
 	DECQ         BX
-	JNZ          dimahd
+	JNZ          dimahe
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30467,11 +30565,11 @@ dimahd:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x04, DX
-	JMP          endagu
+	JMP          endagv
 
-fewerahc:
+fewerahd:
 	CMPQ    DX, $0x03
-	JL      fewerahf
+	JL      fewerahg
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30487,7 +30585,7 @@ fewerahc:
 	MOVQ    CX, R8
 	LEAQ    (SI), SI
 
-dimahg:
+dimahh:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	PREFETCHT0   4224(SI)
@@ -30514,7 +30612,7 @@ dimahg:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, SI
 	DECQ         BX
-	JNZ          dimahg
+	JNZ          dimahh
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30532,11 +30630,11 @@ dimahg:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x03, DX
-	JMP          endagu
+	JMP          endagv
 
-fewerahf:
+fewerahg:
 	CMPQ    DX, $0x02
-	JL      fewerahi
+	JL      fewerahj
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30548,7 +30646,7 @@ fewerahf:
 	MOVQ    CX, R8
 	LEAQ    (SI), SI
 
-dimahj:
+dimahk:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	PREFETCHT0   4224(SI)
@@ -30570,7 +30668,7 @@ dimahj:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, SI
 	DECQ         BX
-	JNZ          dimahj
+	JNZ          dimahk
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30583,11 +30681,11 @@ dimahj:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x02, DX
-	JMP          endagu
+	JMP          endagv
 
-fewerahi:
+fewerahj:
 	CMPQ    DX, $0x01
-	JL      fewerahl
+	JL      fewerahm
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30595,7 +30693,7 @@ fewerahi:
 	MOVQ    CX, R8
 	LEAQ    (SI), SI
 
-dimahm:
+dimahn:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	PREFETCHT0   4224(SI)
@@ -30612,7 +30710,7 @@ dimahm:
 	ADDQ         $0x04, R8
 	ADDQ         $+256, SI
 	DECQ         BX
-	JNZ          dimahm
+	JNZ          dimahn
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30620,10 +30718,10 @@ dimahm:
 	ADDQ         $+256, AX
 	ADDQ         DI, CX
 	SUBQ         $0x01, DX
-	JMP          endagu
+	JMP          endagv
 
-fewerahl:
-endagu:
+fewerahm:
+endagv:
 	VZEROUPPER
 	RET
 
@@ -30640,9 +30738,9 @@ TEXT ·scoresF16AVX512(SB), NOSPLIT, $0-48
 	SHLQ   $0x02, DI
 	VPXORD Z0, Z0, Z0
 
-rowsaho:
+rowsahp:
 	CMPQ    DX, $0x06
-	JL      fewerahp
+	JL      fewerahq
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30673,7 +30771,7 @@ rowsaho:
 	LEAQ    (R8)(DI*2), R11
 	ADDQ    DI, R11
 
-dimahq:
+dimahr:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VCVTPH2PS    (R9), Z25
@@ -30714,7 +30812,7 @@ dimahq:
 	ADDQ         $0x04, R11
 	ADDQ         $+128, R9
 	DECQ         R10
-	JNZ          dimahq
+	JNZ          dimahr
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30747,11 +30845,11 @@ dimahq:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x06, DX
-	JMP          rowsaho
+	JMP          rowsahp
 
-fewerahp:
+fewerahq:
 	CMPQ    DX, $0x05
-	JL      fewerahs
+	JL      feweraht
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30777,7 +30875,7 @@ fewerahp:
 	LEAQ    (R8)(DI*2), R9
 	ADDQ    DI, R9
 
-dimaht:
+dimahu:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	VCVTPH2PS    (SI), Z20
@@ -30813,7 +30911,7 @@ dimaht:
 	ADDQ         $0x04, R9
 	ADDQ         $+128, SI
 	DECQ         BX
-	JNZ          dimaht
+	JNZ          dimahu
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30841,11 +30939,11 @@ dimaht:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x05, DX
-	JMP          endahn
+	JMP          endaho
 
-fewerahs:
+feweraht:
 	CMPQ    DX, $0x04
-	JL      fewerahv
+	JL      fewerahw
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30867,7 +30965,7 @@ fewerahs:
 	LEAQ    (R8)(DI*2), R9
 	ADDQ    DI, R9
 
-dimahw:
+dimahx:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	VCVTPH2PS    (SI), Z16
@@ -30898,7 +30996,7 @@ dimahw:
 	ADDQ         $0x04, R9
 	ADDQ         $+128, SI
 	DECQ         BX
-	JNZ          dimahw
+	JNZ          dimahx
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30921,11 +31019,11 @@ dimahw:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x04, DX
-	JMP          endahn
+	JMP          endaho
 
-fewerahv:
+fewerahw:
 	CMPQ    DX, $0x03
-	JL      fewerahy
+	JL      fewerahz
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -30941,7 +31039,7 @@ fewerahv:
 	MOVQ    CX, R8
 	LEAQ    (SI), SI
 
-dimahz:
+dimaia:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	VCVTPH2PS    (SI), Z12
@@ -30966,7 +31064,7 @@ dimahz:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, SI
 	DECQ         BX
-	JNZ          dimahz
+	JNZ          dimaia
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -30984,11 +31082,11 @@ dimahz:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x03, DX
-	JMP          endahn
+	JMP          endaho
 
-fewerahy:
+fewerahz:
 	CMPQ    DX, $0x02
-	JL      feweraib
+	JL      feweraic
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -31000,7 +31098,7 @@ fewerahy:
 	MOVQ    CX, R8
 	LEAQ    (SI), SI
 
-dimaic:
+dimaid:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	VCVTPH2PS    (SI), Z8
@@ -31020,7 +31118,7 @@ dimaic:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, SI
 	DECQ         BX
-	JNZ          dimaic
+	JNZ          dimaid
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -31033,11 +31131,11 @@ dimaic:
 	ADDQ         DI, CX
 	ADDQ         DI, CX
 	SUBQ         $0x02, DX
-	JMP          endahn
+	JMP          endaho
 
-feweraib:
+feweraic:
 	CMPQ    DX, $0x01
-	JL      feweraie
+	JL      feweraif
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -31045,7 +31143,7 @@ feweraib:
 	MOVQ    CX, R8
 	LEAQ    (SI), SI
 
-dimaif:
+dimaig:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4160(SI)
 	VCVTPH2PS    (SI), Z4
@@ -31060,7 +31158,7 @@ dimaif:
 	ADDQ         $0x04, R8
 	ADDQ         $+128, SI
 	DECQ         BX
-	JNZ          dimaif
+	JNZ          dimaig
 	VMOVUPS      Z1, (AX)
 	VMOVUPS      Z2, 64(AX)
 	VMOVUPS      Z3, 128(AX)
@@ -31068,10 +31166,10 @@ dimaif:
 	ADDQ         $+256, AX
 	ADDQ         DI, CX
 	SUBQ         $0x01, DX
-	JMP          endahn
+	JMP          endaho
 
-feweraie:
-endahn:
+feweraif:
+endaho:
 	VZEROUPPER
 	RET
 
@@ -31088,9 +31186,9 @@ TEXT ·scoresInt8AVX512(SB), NOSPLIT, $0-48
 	SHLQ   $0x02, R8
 	VPXORD Z0, Z0, Z0
 
-rowsaih:
+rowsaii:
 	CMPQ    DX, $0x06
-	JL      feweraii
+	JL      feweraij
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -31121,7 +31219,7 @@ rowsaih:
 	LEAQ    (R9)(R8*2), R12
 	ADDQ    R8, R12
 
-dimaij:
+dimaik:
 	PREFETCHT0   4096(R10)
 	VPMOVSXBD    (R10), Z25
 	VCVTDQ2PS    Z25, Z25
@@ -31165,7 +31263,7 @@ dimaij:
 	ADDQ         $0x04, R12
 	ADDQ         $+64, R10
 	DECQ         R11
-	JNZ          dimaij
+	JNZ          dimaik
 	VMULPS       (DI), Z1, Z1
 	VMOVUPS      Z1, (AX)
 	VMULPS       64(DI), Z2, Z2
@@ -31222,11 +31320,11 @@ dimaij:
 	ADDQ         R8, CX
 	ADDQ         R8, CX
 	SUBQ         $0x06, DX
-	JMP          rowsaih
+	JMP          rowsaii
 
-feweraii:
+feweraij:
 	CMPQ    DX, $0x05
-	JL      fewerail
+	JL      feweraim
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -31252,7 +31350,7 @@ feweraii:
 	LEAQ    (R9)(R8*2), R10
 	ADDQ    R8, R10
 
-dimaim:
+dimain:
 	PREFETCHT0   4096(SI)
 	VPMOVSXBD    (SI), Z20
 	VCVTDQ2PS    Z20, Z20
@@ -31291,7 +31389,7 @@ dimaim:
 	ADDQ         $0x04, R10
 	ADDQ         $+64, SI
 	DECQ         BX
-	JNZ          dimaim
+	JNZ          dimain
 	VMULPS       (DI), Z1, Z1
 	VMOVUPS      Z1, (AX)
 	VMULPS       64(DI), Z2, Z2
@@ -31339,11 +31437,11 @@ dimaim:
 	ADDQ         R8, CX
 	ADDQ         R8, CX
 	SUBQ         $0x05, DX
-	JMP          endaig
+	JMP          endaih
 
-fewerail:
+feweraim:
 	CMPQ    DX, $0x04
-	JL      feweraio
+	JL      feweraip
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -31365,7 +31463,7 @@ fewerail:
 	LEAQ    (R9)(R8*2), R10
 	ADDQ    R8, R10
 
-dimaip:
+dimaiq:
 	PREFETCHT0   4096(SI)
 	VPMOVSXBD    (SI), Z16
 	VCVTDQ2PS    Z16, Z16
@@ -31399,7 +31497,7 @@ dimaip:
 	ADDQ         $0x04, R10
 	ADDQ         $+64, SI
 	DECQ         BX
-	JNZ          dimaip
+	JNZ          dimaiq
 	VMULPS       (DI), Z1, Z1
 	VMOVUPS      Z1, (AX)
 	VMULPS       64(DI), Z2, Z2
@@ -31438,11 +31536,11 @@ dimaip:
 	ADDQ         R8, CX
 	ADDQ         R8, CX
 	SUBQ         $0x04, DX
-	JMP          endaig
+	JMP          endaih
 
-feweraio:
+feweraip:
 	CMPQ    DX, $0x03
-	JL      fewerair
+	JL      fewerais
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -31458,7 +31556,7 @@ feweraio:
 	MOVQ    CX, R9
 	LEAQ    (SI), SI
 
-dimais:
+dimait:
 	PREFETCHT0   4096(SI)
 	VPMOVSXBD    (SI), Z12
 	VCVTDQ2PS    Z12, Z12
@@ -31486,7 +31584,7 @@ dimais:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, SI
 	DECQ         BX
-	JNZ          dimais
+	JNZ          dimait
 	VMULPS       (DI), Z1, Z1
 	VMOVUPS      Z1, (AX)
 	VMULPS       64(DI), Z2, Z2
@@ -31516,11 +31614,11 @@ dimais:
 	ADDQ         R8, CX
 	ADDQ         R8, CX
 	SUBQ         $0x03, DX
-	JMP          endaig
+	JMP          endaih
 
-fewerair:
+fewerais:
 	CMPQ    DX, $0x02
-	JL      feweraiu
+	JL      feweraiv
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -31532,7 +31630,7 @@ fewerair:
 	MOVQ    CX, R9
 	LEAQ    (SI), SI
 
-dimaiv:
+dimaiw:
 	PREFETCHT0   4096(SI)
 	VPMOVSXBD    (SI), Z8
 	VCVTDQ2PS    Z8, Z8
@@ -31555,7 +31653,7 @@ dimaiv:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, SI
 	DECQ         BX
-	JNZ          dimaiv
+	JNZ          dimaiw
 	VMULPS       (DI), Z1, Z1
 	VMOVUPS      Z1, (AX)
 	VMULPS       64(DI), Z2, Z2
@@ -31576,11 +31674,11 @@ dimaiv:
 	ADDQ         R8, CX
 	ADDQ         R8, CX
 	SUBQ         $0x02, DX
-	JMP          endaig
+	JMP          endaih
 
-feweraiu:
+feweraiv:
 	CMPQ    DX, $0x01
-	JL      feweraix
+	JL      feweraiy
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -31588,7 +31686,7 @@ feweraiu:
 	MOVQ    CX, R9
 	LEAQ    (SI), SI
 
-dimaiy:
+dimaiz:
 	PREFETCHT0   4096(SI)
 	VPMOVSXBD    (SI), Z4
 	VCVTDQ2PS    Z4, Z4
@@ -31606,7 +31704,7 @@ dimaiy:
 	ADDQ         $0x04, R9
 	ADDQ         $+64, SI
 	DECQ         BX
-	JNZ          dimaiy
+	JNZ          dimaiz
 	VMULPS       (DI), Z1, Z1
 	VMOVUPS      Z1, (AX)
 	VMULPS       64(DI), Z2, Z2
@@ -31618,10 +31716,10 @@ dimaiy:
 	ADDQ         $+256, AX
 	ADDQ         R8, CX
 	SUBQ         $0x01, DX
-	JMP          endaig
+	JMP          endaih
 
-feweraix:
-endaig:
+feweraiy:
+endaih:
 	VZEROUPPER
 	RET
 
@@ -31637,16 +31735,16 @@ TEXT ·valuesF32AVX512(SB), NOSPLIT, $0-56
 	MOVQ padded+16(FP), DI
 	SHLQ $0x02, DI
 
-rowsaja:
+rowsajb:
 	CMPQ CX, $0x06
-	JL   fewerajb
+	JL   fewerajc
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceajc:
+pieceajd:
 	CMPQ         R9, $0x40
-	JL           narrowerajd
+	JL           narroweraje
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -31683,7 +31781,7 @@ pieceajc:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionaje:
+positionajf:
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
 	PREFETCHT0   4224(R13)
@@ -31725,7 +31823,7 @@ positionaje:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionaje
+	JNZ          positionajf
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -31753,12 +31851,12 @@ positionaje:
 	ADDQ         $+256, R10
 	ADDQ         $+256, R8
 	SUBQ         $0x40, R9
-	JMP          pieceajc
+	JMP          pieceajd
 
-narrowerajd:
-pieceajf:
+narroweraje:
+pieceajg:
 	CMPQ         R9, $0x10
-	JL           narrowerajg
+	JL           narrowerajh
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -31777,7 +31875,7 @@ pieceajf:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionajh:
+positionaji:
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Z6
 	VBROADCASTSS (R12), Z7
@@ -31795,7 +31893,7 @@ positionajh:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionajh
+	JNZ          positionaji
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -31805,9 +31903,9 @@ positionajh:
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          pieceajf
+	JMP          pieceajg
 
-narrowerajg:
+narrowerajh:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -31817,18 +31915,18 @@ narrowerajg:
 	ADDQ $+96, DX
 	ADDQ $+1536, BX
 	SUBQ $0x06, CX
-	JMP  rowsaja
+	JMP  rowsajb
 
-fewerajb:
+fewerajc:
 	CMPQ CX, $0x05
-	JL   fewerajj
+	JL   fewerajk
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceajk:
+pieceajl:
 	CMPQ         R9, $0x40
-	JL           narrowerajl
+	JL           narrowerajm
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -31860,7 +31958,7 @@ pieceajk:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionajm:
+positionajn:
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
 	PREFETCHT0   4224(R13)
@@ -31897,7 +31995,7 @@ positionajm:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionajm
+	JNZ          positionajn
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -31921,12 +32019,12 @@ positionajm:
 	ADDQ         $+256, R10
 	ADDQ         $+256, R8
 	SUBQ         $0x40, R9
-	JMP          pieceajk
+	JMP          pieceajl
 
-narrowerajl:
-pieceajn:
+narrowerajm:
+pieceajo:
 	CMPQ         R9, $0x10
-	JL           narrowerajo
+	JL           narrowerajp
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -31943,7 +32041,7 @@ pieceajn:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionajp:
+positionajq:
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Z5
 	VBROADCASTSS (R12), Z6
@@ -31959,7 +32057,7 @@ positionajp:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionajp
+	JNZ          positionajq
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -31968,9 +32066,9 @@ positionajp:
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          pieceajn
+	JMP          pieceajo
 
-narrowerajo:
+narrowerajp:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -31979,18 +32077,18 @@ narrowerajo:
 	ADDQ $+80, DX
 	ADDQ $+1280, BX
 	SUBQ $0x05, CX
-	JMP  endaiz
+	JMP  endaja
 
-fewerajj:
+fewerajk:
 	CMPQ CX, $0x04
-	JL   fewerajr
+	JL   fewerajs
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceajs:
+pieceajt:
 	CMPQ         R9, $0x40
-	JL           narrowerajt
+	JL           narroweraju
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -32017,7 +32115,7 @@ pieceajs:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionaju:
+positionajv:
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
 	PREFETCHT0   4224(R13)
@@ -32049,7 +32147,7 @@ positionaju:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionaju
+	JNZ          positionajv
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -32069,12 +32167,12 @@ positionaju:
 	ADDQ         $+256, R10
 	ADDQ         $+256, R8
 	SUBQ         $0x40, R9
-	JMP          pieceajs
+	JMP          pieceajt
 
-narrowerajt:
-pieceajv:
+narroweraju:
+pieceajw:
 	CMPQ         R9, $0x10
-	JL           narrowerajw
+	JL           narrowerajx
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -32089,7 +32187,7 @@ pieceajv:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionajx:
+positionajy:
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Z4
 	VBROADCASTSS (R12), Z5
@@ -32103,7 +32201,7 @@ positionajx:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionajx
+	JNZ          positionajy
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -32111,9 +32209,9 @@ positionajx:
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          pieceajv
+	JMP          pieceajw
 
-narrowerajw:
+narrowerajx:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -32121,18 +32219,18 @@ narrowerajw:
 	ADDQ $+64, DX
 	ADDQ $+1024, BX
 	SUBQ $0x04, CX
-	JMP  endaiz
+	JMP  endaja
 
-fewerajr:
+fewerajs:
 	CMPQ CX, $0x03
-	JL   fewerajz
+	JL   feweraka
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceaka:
+pieceakb:
 	CMPQ         R9, $0x40
-	JL           narrowerakb
+	JL           narrowerakc
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -32152,7 +32250,7 @@ pieceaka:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionakc:
+positionakd:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	PREFETCHT0   4224(R12)
@@ -32179,7 +32277,7 @@ positionakc:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionakc
+	JNZ          positionakd
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -32195,12 +32293,12 @@ positionakc:
 	ADDQ         $+256, R10
 	ADDQ         $+256, R8
 	SUBQ         $0x40, R9
-	JMP          pieceaka
+	JMP          pieceakb
 
-narrowerakb:
-pieceakd:
+narrowerakc:
+pieceake:
 	CMPQ         R9, $0x10
-	JL           narrowerake
+	JL           narrowerakf
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	VBROADCASTSS 24(DX), Z1
@@ -32211,7 +32309,7 @@ pieceakd:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionakf:
+positionakg:
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Z3
 	VBROADCASTSS (R11), Z4
@@ -32223,34 +32321,34 @@ positionakf:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionakf
+	JNZ          positionakg
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          pieceakd
+	JMP          pieceake
 
-narrowerake:
+narrowerakf:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+48, DX
 	ADDQ $+768, BX
 	SUBQ $0x03, CX
-	JMP  endaiz
+	JMP  endaja
 
-fewerajz:
+feweraka:
 	CMPQ CX, $0x02
-	JL   fewerakh
+	JL   feweraki
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceaki:
+pieceakj:
 	CMPQ         R9, $0x40
-	JL           narrowerakj
+	JL           narrowerakk
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -32265,7 +32363,7 @@ pieceaki:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionakk:
+positionakl:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	PREFETCHT0   4224(R12)
@@ -32287,7 +32385,7 @@ positionakk:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionakk
+	JNZ          positionakl
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -32299,12 +32397,12 @@ positionakk:
 	ADDQ         $+256, R10
 	ADDQ         $+256, R8
 	SUBQ         $0x40, R9
-	JMP          pieceaki
+	JMP          pieceakj
 
-narrowerakj:
-pieceakl:
+narrowerakk:
+pieceakm:
 	CMPQ         R9, $0x10
-	JL           narrowerakm
+	JL           narrowerakn
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	VBROADCASTSS 24(DX), Z1
@@ -32313,7 +32411,7 @@ pieceakl:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionakn:
+positionako:
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Z2
 	VBROADCASTSS (R11), Z3
@@ -32323,32 +32421,32 @@ positionakn:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionakn
+	JNZ          positionako
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          pieceakl
+	JMP          pieceakm
 
-narrowerakm:
+narrowerakn:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+32, DX
 	ADDQ $+512, BX
 	SUBQ $0x02, CX
-	JMP  endaiz
+	JMP  endaja
 
-fewerakh:
+feweraki:
 	CMPQ CX, $0x01
-	JL   fewerakp
+	JL   fewerakq
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceakq:
+pieceakr:
 	CMPQ         R9, $0x40
-	JL           narrowerakr
+	JL           narroweraks
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -32358,7 +32456,7 @@ pieceakq:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionaks:
+positionakt:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	PREFETCHT0   4224(R12)
@@ -32375,7 +32473,7 @@ positionaks:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionaks
+	JNZ          positionakt
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -32383,19 +32481,19 @@ positionaks:
 	ADDQ         $+256, R10
 	ADDQ         $+256, R8
 	SUBQ         $0x40, R9
-	JMP          pieceakq
+	JMP          pieceakr
 
-narrowerakr:
-pieceakt:
+narroweraks:
+pieceaku:
 	CMPQ         R9, $0x10
-	JL           narroweraku
+	JL           narrowerakv
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	MOVQ         BX, R11
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionakv:
+positionakw:
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Z1
 	VBROADCASTSS (R11), Z2
@@ -32403,22 +32501,22 @@ positionakv:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionakv
+	JNZ          positionakw
 	VMOVUPS      Z0, (R10)
 	ADDQ         $+64, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x10, R9
-	JMP          pieceakt
+	JMP          pieceaku
 
-narroweraku:
+narrowerakv:
 	ADDQ SI, AX
 	ADDQ $+16, DX
 	ADDQ $+256, BX
 	SUBQ $0x01, CX
-	JMP  endaiz
+	JMP  endaja
 
-fewerakp:
-endaiz:
+fewerakq:
+endaja:
 	VZEROUPPER
 	RET
 
@@ -32434,16 +32532,16 @@ TEXT ·valuesF16AVX512(SB), NOSPLIT, $0-56
 	MOVQ padded+16(FP), DI
 	SHLQ $0x01, DI
 
-rowsakx:
+rowsaky:
 	CMPQ CX, $0x06
-	JL   feweraky
+	JL   fewerakz
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceakz:
+pieceala:
 	CMPQ         R9, $0x40
-	JL           narrowerala
+	JL           narroweralb
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -32480,7 +32578,7 @@ pieceakz:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionalb:
+positionalc:
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
 	VCVTPH2PS    (R13), Z24
@@ -32520,7 +32618,7 @@ positionalb:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionalb
+	JNZ          positionalc
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -32548,12 +32646,12 @@ positionalb:
 	ADDQ         $+256, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x40, R9
-	JMP          pieceakz
+	JMP          pieceala
 
-narrowerala:
-piecealc:
+narroweralb:
+pieceald:
 	CMPQ         R9, $0x10
-	JL           narrowerald
+	JL           narrowerale
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -32572,7 +32670,7 @@ piecealc:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionale:
+positionalf:
 	PREFETCHT0   4096(R13)
 	VCVTPH2PS    (R13), Z6
 	VBROADCASTSS (R12), Z7
@@ -32590,7 +32688,7 @@ positionale:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionale
+	JNZ          positionalf
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -32600,9 +32698,9 @@ positionale:
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          piecealc
+	JMP          pieceald
 
-narrowerald:
+narrowerale:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -32612,18 +32710,18 @@ narrowerald:
 	ADDQ $+96, DX
 	ADDQ $+1536, BX
 	SUBQ $0x06, CX
-	JMP  rowsakx
+	JMP  rowsaky
 
-feweraky:
+fewerakz:
 	CMPQ CX, $0x05
-	JL   feweralg
+	JL   feweralh
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-piecealh:
+pieceali:
 	CMPQ         R9, $0x40
-	JL           narrowerali
+	JL           narroweralj
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -32655,7 +32753,7 @@ piecealh:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionalj:
+positionalk:
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
 	VCVTPH2PS    (R13), Z20
@@ -32690,7 +32788,7 @@ positionalj:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionalj
+	JNZ          positionalk
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -32714,12 +32812,12 @@ positionalj:
 	ADDQ         $+256, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x40, R9
-	JMP          piecealh
+	JMP          pieceali
 
-narrowerali:
-piecealk:
+narroweralj:
+pieceall:
 	CMPQ         R9, $0x10
-	JL           narrowerall
+	JL           narroweralm
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -32736,7 +32834,7 @@ piecealk:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionalm:
+positionaln:
 	PREFETCHT0   4096(R13)
 	VCVTPH2PS    (R13), Z5
 	VBROADCASTSS (R12), Z6
@@ -32752,7 +32850,7 @@ positionalm:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionalm
+	JNZ          positionaln
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -32761,9 +32859,9 @@ positionalm:
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          piecealk
+	JMP          pieceall
 
-narrowerall:
+narroweralm:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -32772,18 +32870,18 @@ narrowerall:
 	ADDQ $+80, DX
 	ADDQ $+1280, BX
 	SUBQ $0x05, CX
-	JMP  endakw
+	JMP  endakx
 
-feweralg:
+feweralh:
 	CMPQ CX, $0x04
-	JL   feweralo
+	JL   feweralp
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-piecealp:
+piecealq:
 	CMPQ         R9, $0x40
-	JL           narroweralq
+	JL           narroweralr
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -32810,7 +32908,7 @@ piecealp:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionalr:
+positionals:
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
 	VCVTPH2PS    (R13), Z16
@@ -32840,7 +32938,7 @@ positionalr:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionalr
+	JNZ          positionals
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -32860,12 +32958,12 @@ positionalr:
 	ADDQ         $+256, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x40, R9
-	JMP          piecealp
+	JMP          piecealq
 
-narroweralq:
-pieceals:
+narroweralr:
+piecealt:
 	CMPQ         R9, $0x10
-	JL           narroweralt
+	JL           narroweralu
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -32880,7 +32978,7 @@ pieceals:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionalu:
+positionalv:
 	PREFETCHT0   4096(R13)
 	VCVTPH2PS    (R13), Z4
 	VBROADCASTSS (R12), Z5
@@ -32894,7 +32992,7 @@ positionalu:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionalu
+	JNZ          positionalv
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -32902,9 +33000,9 @@ positionalu:
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          pieceals
+	JMP          piecealt
 
-narroweralt:
+narroweralu:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -32912,18 +33010,18 @@ narroweralt:
 	ADDQ $+64, DX
 	ADDQ $+1024, BX
 	SUBQ $0x04, CX
-	JMP  endakw
+	JMP  endakx
 
-feweralo:
+feweralp:
 	CMPQ CX, $0x03
-	JL   feweralw
+	JL   feweralx
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-piecealx:
+piecealy:
 	CMPQ         R9, $0x40
-	JL           narroweraly
+	JL           narroweralz
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -32943,7 +33041,7 @@ piecealx:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionalz:
+positionama:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VCVTPH2PS    (R12), Z12
@@ -32968,7 +33066,7 @@ positionalz:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionalz
+	JNZ          positionama
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -32984,12 +33082,12 @@ positionalz:
 	ADDQ         $+256, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x40, R9
-	JMP          piecealx
+	JMP          piecealy
 
-narroweraly:
-pieceama:
+narroweralz:
+pieceamb:
 	CMPQ         R9, $0x10
-	JL           narroweramb
+	JL           narroweramc
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	VBROADCASTSS 24(DX), Z1
@@ -33000,7 +33098,7 @@ pieceama:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamc:
+positionamd:
 	PREFETCHT0   4096(R12)
 	VCVTPH2PS    (R12), Z3
 	VBROADCASTSS (R11), Z4
@@ -33012,34 +33110,34 @@ positionamc:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamc
+	JNZ          positionamd
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          pieceama
+	JMP          pieceamb
 
-narroweramb:
+narroweramc:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+48, DX
 	ADDQ $+768, BX
 	SUBQ $0x03, CX
-	JMP  endakw
+	JMP  endakx
 
-feweralw:
+feweralx:
 	CMPQ CX, $0x02
-	JL   fewerame
+	JL   feweramf
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceamf:
+pieceamg:
 	CMPQ         R9, $0x40
-	JL           narroweramg
+	JL           narroweramh
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -33054,7 +33152,7 @@ pieceamf:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamh:
+positionami:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VCVTPH2PS    (R12), Z8
@@ -33074,7 +33172,7 @@ positionamh:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamh
+	JNZ          positionami
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -33086,12 +33184,12 @@ positionamh:
 	ADDQ         $+256, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x40, R9
-	JMP          pieceamf
+	JMP          pieceamg
 
-narroweramg:
-pieceami:
+narroweramh:
+pieceamj:
 	CMPQ         R9, $0x10
-	JL           narroweramj
+	JL           narroweramk
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	VBROADCASTSS 24(DX), Z1
@@ -33100,7 +33198,7 @@ pieceami:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamk:
+positionaml:
 	PREFETCHT0   4096(R12)
 	VCVTPH2PS    (R12), Z2
 	VBROADCASTSS (R11), Z3
@@ -33110,32 +33208,32 @@ positionamk:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamk
+	JNZ          positionaml
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          pieceami
+	JMP          pieceamj
 
-narroweramj:
+narroweramk:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+32, DX
 	ADDQ $+512, BX
 	SUBQ $0x02, CX
-	JMP  endakw
+	JMP  endakx
 
-fewerame:
+feweramf:
 	CMPQ CX, $0x01
-	JL   feweramm
+	JL   feweramn
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceamn:
+pieceamo:
 	CMPQ         R9, $0x40
-	JL           narroweramo
+	JL           narroweramp
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -33145,7 +33243,7 @@ pieceamn:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionamp:
+positionamq:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VCVTPH2PS    (R12), Z4
@@ -33160,7 +33258,7 @@ positionamp:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionamp
+	JNZ          positionamq
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -33168,19 +33266,19 @@ positionamp:
 	ADDQ         $+256, R10
 	ADDQ         $+128, R8
 	SUBQ         $0x40, R9
-	JMP          pieceamn
+	JMP          pieceamo
 
-narroweramo:
-pieceamq:
+narroweramp:
+pieceamr:
 	CMPQ         R9, $0x10
-	JL           narroweramr
+	JL           narrowerams
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	MOVQ         BX, R11
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionams:
+positionamt:
 	PREFETCHT0   4096(R12)
 	VCVTPH2PS    (R12), Z1
 	VBROADCASTSS (R11), Z2
@@ -33188,22 +33286,22 @@ positionams:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionams
+	JNZ          positionamt
 	VMOVUPS      Z0, (R10)
 	ADDQ         $+64, R10
 	ADDQ         $+32, R8
 	SUBQ         $0x10, R9
-	JMP          pieceamq
+	JMP          pieceamr
 
-narroweramr:
+narrowerams:
 	ADDQ SI, AX
 	ADDQ $+16, DX
 	ADDQ $+256, BX
 	SUBQ $0x01, CX
-	JMP  endakw
+	JMP  endakx
 
-feweramm:
-endakw:
+feweramn:
+endakx:
 	VZEROUPPER
 	RET
 
@@ -33218,16 +33316,16 @@ TEXT ·valuesInt8AVX512(SB), NOSPLIT, $0-56
 	SHLQ $0x02, SI
 	MOVQ padded+16(FP), DI
 
-rowsamu:
+rowsamv:
 	CMPQ CX, $0x06
-	JL   feweramv
+	JL   feweramw
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceamw:
+pieceamx:
 	CMPQ         R9, $0x40
-	JL           narroweramx
+	JL           narroweramy
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -33264,7 +33362,7 @@ pieceamw:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionamy:
+positionamz:
 	PREFETCHT0   4096(R13)
 	VPMOVSXBD    (R13), Z24
 	VCVTDQ2PS    Z24, Z24
@@ -33307,7 +33405,7 @@ positionamy:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionamy
+	JNZ          positionamz
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -33335,12 +33433,12 @@ positionamy:
 	ADDQ         $+256, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x40, R9
-	JMP          pieceamw
+	JMP          pieceamx
 
-narroweramx:
-pieceamz:
+narroweramy:
+pieceana:
 	CMPQ         R9, $0x10
-	JL           narrowerana
+	JL           narroweranb
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -33359,7 +33457,7 @@ pieceamz:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionanb:
+positionanc:
 	PREFETCHT0   4096(R13)
 	VPMOVSXBD    (R13), Z6
 	VCVTDQ2PS    Z6, Z6
@@ -33378,7 +33476,7 @@ positionanb:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionanb
+	JNZ          positionanc
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -33388,9 +33486,9 @@ positionanb:
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceamz
+	JMP          pieceana
 
-narrowerana:
+narroweranb:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -33400,18 +33498,18 @@ narrowerana:
 	ADDQ $+96, DX
 	ADDQ $+1536, BX
 	SUBQ $0x06, CX
-	JMP  rowsamu
+	JMP  rowsamv
 
-feweramv:
+feweramw:
 	CMPQ CX, $0x05
-	JL   fewerand
+	JL   fewerane
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceane:
+pieceanf:
 	CMPQ         R9, $0x40
-	JL           narroweranf
+	JL           narrowerang
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -33443,7 +33541,7 @@ pieceane:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionang:
+positionanh:
 	PREFETCHT0   4096(R13)
 	VPMOVSXBD    (R13), Z20
 	VCVTDQ2PS    Z20, Z20
@@ -33481,7 +33579,7 @@ positionang:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionang
+	JNZ          positionanh
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -33505,12 +33603,12 @@ positionang:
 	ADDQ         $+256, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x40, R9
-	JMP          pieceane
+	JMP          pieceanf
 
-narroweranf:
-pieceanh:
+narrowerang:
+pieceani:
 	CMPQ         R9, $0x10
-	JL           narrowerani
+	JL           narroweranj
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -33527,7 +33625,7 @@ pieceanh:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionanj:
+positionank:
 	PREFETCHT0   4096(R13)
 	VPMOVSXBD    (R13), Z5
 	VCVTDQ2PS    Z5, Z5
@@ -33544,7 +33642,7 @@ positionanj:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionanj
+	JNZ          positionank
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -33553,9 +33651,9 @@ positionanj:
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceanh
+	JMP          pieceani
 
-narrowerani:
+narroweranj:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -33564,18 +33662,18 @@ narrowerani:
 	ADDQ $+80, DX
 	ADDQ $+1280, BX
 	SUBQ $0x05, CX
-	JMP  endamt
+	JMP  endamu
 
-fewerand:
+fewerane:
 	CMPQ CX, $0x04
-	JL   feweranl
+	JL   feweranm
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceanm:
+pieceann:
 	CMPQ         R9, $0x40
-	JL           narrowerann
+	JL           narrowerano
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -33602,7 +33700,7 @@ pieceanm:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionano:
+positionanp:
 	PREFETCHT0   4096(R13)
 	VPMOVSXBD    (R13), Z16
 	VCVTDQ2PS    Z16, Z16
@@ -33635,7 +33733,7 @@ positionano:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionano
+	JNZ          positionanp
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -33655,12 +33753,12 @@ positionano:
 	ADDQ         $+256, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x40, R9
-	JMP          pieceanm
+	JMP          pieceann
 
-narrowerann:
-pieceanp:
+narrowerano:
+pieceanq:
 	CMPQ         R9, $0x10
-	JL           narroweranq
+	JL           narroweranr
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
 	VBROADCASTSS 8(DX), Z0
@@ -33675,7 +33773,7 @@ pieceanp:
 	MOVQ         R8, R13
 	MOVQ         n+48(FP), R14
 
-positionanr:
+positionans:
 	PREFETCHT0   4096(R13)
 	VPMOVSXBD    (R13), Z4
 	VCVTDQ2PS    Z4, Z4
@@ -33690,7 +33788,7 @@ positionanr:
 	ADDQ         $0x04, R12
 	ADDQ         DI, R13
 	DECQ         R14
-	JNZ          positionanr
+	JNZ          positionans
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
@@ -33698,9 +33796,9 @@ positionanr:
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceanp
+	JMP          pieceanq
 
-narroweranq:
+narroweranr:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
@@ -33708,18 +33806,18 @@ narroweranq:
 	ADDQ $+64, DX
 	ADDQ $+1024, BX
 	SUBQ $0x04, CX
-	JMP  endamt
+	JMP  endamu
 
-feweranl:
+feweranm:
 	CMPQ CX, $0x03
-	JL   fewerant
+	JL   feweranu
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceanu:
+pieceanv:
 	CMPQ         R9, $0x40
-	JL           narroweranv
+	JL           narroweranw
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -33739,7 +33837,7 @@ pieceanu:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionanw:
+positionanx:
 	PREFETCHT0   4096(R12)
 	VPMOVSXBD    (R12), Z12
 	VCVTDQ2PS    Z12, Z12
@@ -33767,7 +33865,7 @@ positionanw:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionanw
+	JNZ          positionanx
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -33783,12 +33881,12 @@ positionanw:
 	ADDQ         $+256, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x40, R9
-	JMP          pieceanu
+	JMP          pieceanv
 
-narroweranv:
-pieceanx:
+narroweranw:
+pieceany:
 	CMPQ         R9, $0x10
-	JL           narrowerany
+	JL           narroweranz
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	VBROADCASTSS 24(DX), Z1
@@ -33799,7 +33897,7 @@ pieceanx:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionanz:
+positionaoa:
 	PREFETCHT0   4096(R12)
 	VPMOVSXBD    (R12), Z3
 	VCVTDQ2PS    Z3, Z3
@@ -33812,34 +33910,34 @@ positionanz:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionanz
+	JNZ          positionaoa
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	VMOVUPS      Z2, (R10)(SI*2)
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceanx
+	JMP          pieceany
 
-narrowerany:
+narroweranz:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+48, DX
 	ADDQ $+768, BX
 	SUBQ $0x03, CX
-	JMP  endamt
+	JMP  endamu
 
-fewerant:
+feweranu:
 	CMPQ CX, $0x02
-	JL   feweraob
+	JL   feweraoc
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceaoc:
+pieceaod:
 	CMPQ         R9, $0x40
-	JL           narroweraod
+	JL           narroweraoe
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -33854,7 +33952,7 @@ pieceaoc:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionaoe:
+positionaof:
 	PREFETCHT0   4096(R12)
 	VPMOVSXBD    (R12), Z8
 	VCVTDQ2PS    Z8, Z8
@@ -33877,7 +33975,7 @@ positionaoe:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionaoe
+	JNZ          positionaof
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -33889,12 +33987,12 @@ positionaoe:
 	ADDQ         $+256, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x40, R9
-	JMP          pieceaoc
+	JMP          pieceaod
 
-narroweraod:
-pieceaof:
+narroweraoe:
+pieceaog:
 	CMPQ         R9, $0x10
-	JL           narroweraog
+	JL           narroweraoh
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	VBROADCASTSS 24(DX), Z1
@@ -33903,7 +34001,7 @@ pieceaof:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionaoh:
+positionaoi:
 	PREFETCHT0   4096(R12)
 	VPMOVSXBD    (R12), Z2
 	VCVTDQ2PS    Z2, Z2
@@ -33914,32 +34012,32 @@ positionaoh:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionaoh
+	JNZ          positionaoi
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, (R10)(SI*1)
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceaof
+	JMP          pieceaog
 
-narroweraog:
+narroweraoh:
 	ADDQ SI, AX
 	ADDQ SI, AX
 	ADDQ $+32, DX
 	ADDQ $+512, BX
 	SUBQ $0x02, CX
-	JMP  endamt
+	JMP  endamu
 
-feweraob:
+feweraoc:
 	CMPQ CX, $0x01
-	JL   feweraoj
+	JL   feweraok
 	MOVQ values+40(FP), R8
 	MOVQ padded+16(FP), R9
 	MOVQ AX, R10
 
-pieceaok:
+pieceaol:
 	CMPQ         R9, $0x40
-	JL           narroweraol
+	JL           narroweraom
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z1
 	VMULPS       64(R10), Z0, Z2
@@ -33949,7 +34047,7 @@ pieceaok:
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionaom:
+positionaon:
 	PREFETCHT0   4096(R12)
 	VPMOVSXBD    (R12), Z4
 	VCVTDQ2PS    Z4, Z4
@@ -33967,7 +34065,7 @@ positionaom:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionaom
+	JNZ          positionaon
 	VMOVUPS      Z1, (R10)
 	VMOVUPS      Z2, 64(R10)
 	VMOVUPS      Z3, 128(R10)
@@ -33975,19 +34073,19 @@ positionaom:
 	ADDQ         $+256, R10
 	ADDQ         $+64, R8
 	SUBQ         $0x40, R9
-	JMP          pieceaok
+	JMP          pieceaol
 
-narroweraol:
-pieceaon:
+narroweraom:
+pieceaoo:
 	CMPQ         R9, $0x10
-	JL           narroweraoo
+	JL           narroweraop
 	VBROADCASTSS 8(DX), Z0
 	VMULPS       (R10), Z0, Z0
 	MOVQ         BX, R11
 	MOVQ         R8, R12
 	MOVQ         n+48(FP), R13
 
-positionaop:
+positionaoq:
 	PREFETCHT0   4096(R12)
 	VPMOVSXBD    (R12), Z1
 	VCVTDQ2PS    Z1, Z1
@@ -33996,22 +34094,22 @@ positionaop:
 	ADDQ         $0x04, R11
 	ADDQ         DI, R12
 	DECQ         R13
-	JNZ          positionaop
+	JNZ          positionaoq
 	VMOVUPS      Z0, (R10)
 	ADDQ         $+64, R10
 	ADDQ         $+16, R8
 	SUBQ         $0x10, R9
-	JMP          pieceaon
+	JMP          pieceaoo
 
-narroweraoo:
+narroweraop:
 	ADDQ SI, AX
 	ADDQ $+16, DX
 	ADDQ $+256, BX
 	SUBQ $0x01, CX
-	JMP  endamt
+	JMP  endamu
 
-feweraoj:
-endamt:
+feweraok:
+endamu:
 	VZEROUPPER
 	RET
 
@@ -34259,7 +34357,7 @@ TEXT ·deltaStepAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS keep+64(FP), Z0
 	VBROADCASTSS take+68(FP), Z1
 
-panelaoq:
+panelaor:
 	VPXORD Z2, Z2, Z2
 	VPXORD Z4, Z4, Z4
 	VPXORD Z6, Z6, Z6
@@ -34267,7 +34365,7 @@ panelaoq:
 	MOVQ   AX, R10
 	XORQ   R11, R11
 
-hadaor:
+hadaos:
 	VBROADCASTSS (BX)(R11*4), Z3
 	VMULPS       (R10), Z0, Z5
 	VMOVUPS      Z5, (R10)
@@ -34288,7 +34386,7 @@ hadaor:
 	ADDQ         CX, R10
 	INCQ         R11
 	CMPQ         R11, SI
-	JNE          hadaor
+	JNE          hadaos
 	VMOVUPS      (DI), Z3
 	VSUBPS       Z2, Z3, Z3
 	VMULPS       Z1, Z3, Z3
@@ -34312,7 +34410,7 @@ hadaor:
 	MOVQ         AX, R10
 	XORQ         R11, R11
 
-answeraos:
+answeraot:
 	VBROADCASTSS (BX)(R11*4), Z10
 	VBROADCASTSS (DX)(R11*4), Z11
 	VMULPS       Z3, Z10, Z12
@@ -34338,7 +34436,7 @@ answeraos:
 	ADDQ         CX, R10
 	INCQ         R11
 	CMPQ         R11, SI
-	JNE          answeraos
+	JNE          answeraot
 	VMOVUPS      Z2, (R8)
 	VMOVUPS      Z4, 64(R8)
 	VMOVUPS      Z6, 128(R8)
@@ -34347,7 +34445,7 @@ answeraos:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $+64, R9
-	JNZ          panelaoq
+	JNZ          panelaor
 	VZEROUPPER
 	RET
 

@@ -89,6 +89,7 @@ var routinesAVX2 = routines{
 	elementwise: elementwise{
 		unit:        8,
 		softcap:     softcapAVX2,
+		exp:         expAVX2,
 		siluMul:     siluMulAVX2,
 		geluTanhMul: geluTanhMulAVX2,
 	},

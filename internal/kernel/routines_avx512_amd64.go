@@ -89,6 +89,7 @@ var routinesAVX512 = routines{
 	elementwise: elementwise{
 		unit:        16,
 		softcap:     softcapAVX512,
+		exp:         expAVX512,
 		siluMul:     siluMulAVX512,
 		geluTanhMul: geluTanhMulAVX512,
 	},

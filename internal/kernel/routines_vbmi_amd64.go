@@ -89,6 +89,7 @@ var routinesVBMI = routines{
 	elementwise: elementwise{
 		unit:        16,
 		softcap:     softcapVBMI,
+		exp:         expVBMI,
 		siluMul:     siluMulVBMI,
 		geluTanhMul: geluTanhMulVBMI,
 	},

@@ -454,6 +454,11 @@ func solve64AVX2(x *float64, ldx int, l *float64, ldl int, tiles int)
 //go:noescape
 func softcapAVX2(x *float32, n int, scale float32, cap float32)
 
+// expAVX2 sets n elements to e^((x−from)/scale); n is a positive multiple of the unit.
+//
+//go:noescape
+func expAVX2(x *float32, n int, from float32, scale float32)
+
 // siluMulAVX2 sets n elements of x to silu(x)·u; n is a positive multiple of the unit.
 //
 //go:noescape

@@ -704,6 +704,11 @@ func solve64VBMI(x *float64, ldx int, l *float64, ldl int, tiles int)
 //go:noescape
 func softcapVBMI(x *float32, n int, scale float32, cap float32)
 
+// expVBMI sets n elements to e^((x−from)/scale); n is a positive multiple of the unit.
+//
+//go:noescape
+func expVBMI(x *float32, n int, from float32, scale float32)
+
 // siluMulVBMI sets n elements of x to silu(x)·u; n is a positive multiple of the unit.
 //
 //go:noescape

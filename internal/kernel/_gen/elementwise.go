@@ -309,3 +309,19 @@ func softcap(m machine, name string) {
 	})
 	e.end()
 }
+
+// expScaled is e^((x−from)/scale).
+func expScaled(m machine, name string) {
+	e := newElementwise(m, name, "func(x *float32, n int, from, scale float32)", "sets n elements to e^((x−from)/scale)")
+	e.x = Load(Param("x"), GP64())
+	from, scale := e.broadcast("from"), e.broadcast("scale")
+	e.loop(m.bytes(), func() {
+		v := e.load()
+		for i := range v {
+			VSUBPS(from, v[i], v[i])
+			VDIVPS(scale, v[i], v[i])
+		}
+		e.store(e.narrow(exp(m, e.widen(v))))
+	})
+	e.end()
+}

@@ -143,6 +143,7 @@ func (r *routines) generate() {
 		generate func(m machine, name string)
 	}{
 		{"softcap", softcap},
+		{"exp", expScaled},
 		{"siluMul", func(m machine, name string) { gate(m, name, "silu", silu) }},
 		{"geluTanhMul", func(m machine, name string) { gate(m, name, "geluTanh", geluTanh) }},
 	} {

@@ -23,6 +23,7 @@ type blocks struct {
 	file     *cdna.Blocks
 	verifier *cdna.Verifier
 	experts  *expertBlocksOf // nil for none
+	formed   []atomic.Uint64 // a bit for each block whose hash has been compared and whose tiles are well-formed, as far as known
 }
 
 // readTo reads block i, as it is packed, to dst, if it does not lie in a cache of experts already, and returns where it lies, and its
@@ -119,11 +120,21 @@ func (b *blocks) fetchTiles(ctx context.Context, m *tiles.Matrix, w, i int, s *S
 	if state != nil && state.Load() == sound {
 		return m.Reopen(packed, b.file.Block(i).Rows, b.file.Cols())
 	}
+	compared := b.verifier.Need(i)
 	if err := b.checkNeeded(i, packed, s); err != nil {
 		return b.distrusted(i, err)
 	}
-	if err := b.openTiles(m, i, packed); err != nil {
-		return b.distrusted(i, err)
+	if b.formed[i/64].Load()>>(i%64)&1 != 0 {
+		if err := m.OpenKnown(packed, b.file.Block(i).Rows, b.file.Cols()); err != nil {
+			return b.distrusted(i, b.noTiles(i, err))
+		}
+	} else {
+		if err := b.openTiles(m, i, packed); err != nil {
+			return b.distrusted(i, err)
+		}
+		if compared {
+			b.formed[i/64].Or(1 << (i % 64))
+		}
 	}
 	if state != nil {
 		state.Store(sound)
@@ -134,9 +145,13 @@ func (b *blocks) fetchTiles(ctx context.Context, m *tiles.Matrix, w, i int, s *S
 // openTiles opens block i of a file in tiles. Bytes that are none are cdna.ErrCorrupt.
 func (b *blocks) openTiles(m *tiles.Matrix, i int, packed []byte) error {
 	if err := m.Open(packed, b.file.Block(i).Rows, b.file.Cols()); err != nil {
-		return fmt.Errorf("%s: block %d: %w: %w", b.file.Name(), i, cdna.ErrCorrupt, err)
+		return b.noTiles(i, err)
 	}
 	return nil
+}
+
+func (b *blocks) noTiles(i int, err error) error {
+	return fmt.Errorf("%s: block %d: %w: %w", b.file.Name(), i, cdna.ErrCorrupt, err)
 }
 
 // checkNeeded checks the hash of block i where the policy asks.

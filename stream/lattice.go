@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/internal/kernel"
@@ -64,7 +65,10 @@ func (e *Engine) NewLattice(f *cdna.Lattice, o MatrixOptions) (*Lattice, error) 
 	}
 	return &Lattice{
 		indexed: indexed{
-			blocks: blocks{engine: e, file: &f.Blocks, verifier: cdna.NewVerifier(verify, f.NumBlocks(), o.Seed)},
+			blocks: blocks{
+				engine: e, file: &f.Blocks, verifier: cdna.NewVerifier(verify, f.NumBlocks(), o.Seed),
+				formed: make([]atomic.Uint64, (f.NumBlocks()+63)/64),
+			},
 			layout: LatticeLayout(f), table: integers, close: closeFile,
 			scales: &scales{column: columnsOf(f), row: f.RowScale()}, corrections: escapes,
 		},

@@ -61,7 +61,16 @@ func (m *Matrix) Open(b []byte, rows, cols int) error {
 	if err := m.Reopen(b, rows, cols); err != nil {
 		return err
 	}
-	return m.check()
+	return m.check(Strip.check)
+}
+
+// OpenKnown is Open of bytes that may have changed since Open has taken them: m can be read then, but in codes that are none
+// exceptions may come to one thing or another.
+func (m *Matrix) OpenKnown(b []byte, rows, cols int) error {
+	if err := m.Reopen(b, rows, cols); err != nil {
+		return err
+	}
+	return m.check(Strip.bounded)
 }
 
 // Reopen is Open of bytes that Open has taken before, and that have not changed since: it does not look at them all.

@@ -96,8 +96,15 @@ func TestBlockDamage(t *testing.T) {
 		for _, flip := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 255} {
 			b := bytes.Clone(good)
 			b[i] ^= flip
+			known := m.OpenKnown(b, rows, cols)
+			if known == nil {
+				m.Unpack(make([]byte, len(codes)), 0)
+			}
 			err := m.Open(b, rows, cols)
 			if err == nil {
+				if known != nil {
+					t.Errorf("byte %d ^ %#x: known no more: %v", i, flip, known)
+				}
 				m.Unpack(make([]byte, len(codes)), 0)
 				if at := i - tail - len(m.widths); i >= tail && (at < 0 || at%indexSize < 4) { // not where a list ends
 					t.Errorf("byte %d ^ %#x of widths and lines: taken", i-tail, flip)
@@ -200,11 +207,18 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, rows, cols int) {
 		var m Matrix
+		known := m.OpenKnown(b, rows, cols)
+		if known == nil && cols <= 1<<20/rows {
+			m.Unpack(make([]byte, rows*cols), 0)
+		}
 		if err := m.Open(b, rows, cols); err != nil {
 			if !errors.Is(err, ErrForm) && !errors.Is(err, ErrSize) {
 				t.Fatal(err)
 			}
 			return
+		}
+		if known != nil {
+			t.Fatal("known no more:", known)
 		}
 		if cols > 1<<20/rows {
 			return // true, but much work

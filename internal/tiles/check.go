@@ -4,11 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
-// check refuses a block that could not be read, or whose codes are not bytes: exceptions would be one code to who adds them
-// to bytes, another to who multiplies by them.
-func (m *Matrix) check() error {
+// check refuses a block that could not be read, or whose lists a check of strips does not take.
+func (m *Matrix) check(lists func(Strip) (group int, ok bool)) error {
 	from := getIndex(m.index)
 	if from != (Size{}) {
 		return fmt.Errorf("%w: it begins at line %d and exception %d", ErrForm, from.Lines, from.Exceptions)
@@ -26,7 +26,7 @@ func (m *Matrix) check() error {
 		if to.Lines-from.Lines != lines || to.Lines > int64(len(m.lines)/Line) || to.Exceptions < from.Exceptions || to.Exceptions > int64(len(m.exceptions)) {
 			return fmt.Errorf("%w: strip %d ends at line %d and exception %d", ErrForm, i, to.Lines, to.Exceptions)
 		}
-		if at, ok := m.Strip(i).check(); !ok {
+		if at, ok := lists(m.Strip(i)); !ok {
 			return fmt.Errorf("%w: the exceptions of group %d in strip %d", ErrForm, at, i)
 		}
 		from = to
@@ -34,7 +34,35 @@ func (m *Matrix) check() error {
 	return nil
 }
 
-// check tells whether the lists of a strip are well-formed, or the first group whose is not.
+// bounded tells whether the lists of a strip end within it, and name columns that there are, or the first group whose does not.
+func (s Strip) bounded() (group int, ok bool) {
+	half := len(s.Widths)%GroupTiles == 1 // a tile is the last group
+	for ; len(s.Counts) > 0; group++ {
+		n, ok := s.entries()
+		if !ok || half && len(s.Counts) == CountsSize && slices.ContainsFunc(s.Exceptions[:n], func(e byte) bool { return e&columnBits >= Columns }) {
+			return group, false
+		}
+		s.Exceptions, s.Counts = s.Exceptions[n:], s.Counts[CountsSize:]
+	}
+	return group, true
+}
+
+// entries returns how many entries the next group has, if so many are left.
+func (s Strip) entries() (n int, ok bool) {
+	const nibbles, lowest = 0x0f0f0f0f0f0f0f0f, 0x1111111111111111
+	counts := binary.LittleEndian.Uint64(s.Counts)
+	tails := bits.OnesCount64(counts & (counts >> 1) & (counts >> 2) & (counts >> 3) & lowest)
+	n = int((counts&nibbles+counts>>4&nibbles)*ones>>56) - tails
+	for ; tails > 0 && n < len(s.Exceptions); n++ {
+		if s.Exceptions[n]&tailEnd != 0 {
+			tails--
+		}
+	}
+	return n, tails == 0 && n <= len(s.Exceptions)
+}
+
+// check tells whether the lists of a strip are well-formed, or the first group whose is not: codes are bytes. Else exceptions would be
+// one code to who adds them to bytes, another to who multiplies by them.
 func (s Strip) check() (group int, ok bool) {
 	var c groupCheck
 	for ; len(s.Widths) > 0; group++ {

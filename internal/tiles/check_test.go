@@ -15,15 +15,17 @@ func BenchmarkCheck(b *testing.B) {
 			codes[i] = byte(max(-128, min(127, int(r.NormFloat64()*spread)))) + Zero
 		}
 		block := AppendBlock(nil, codes, cols, Portable{})
-		b.Run("", func(b *testing.B) {
-			b.SetBytes(int64(len(codes)))
-			var m Matrix
-			for b.Loop() {
-				if err := m.Open(block, rows, cols); err != nil {
-					b.Fatal(err)
+		for name, open := range map[string]func(*Matrix, []byte, int, int) error{"anew": (*Matrix).Open, "known": (*Matrix).OpenKnown} {
+			b.Run(name, func(b *testing.B) {
+				b.SetBytes(int64(len(codes)))
+				var m Matrix
+				for b.Loop() {
+					if err := open(&m, block, rows, cols); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

@@ -9,9 +9,10 @@ const (
 	tileColumns = 1024            // columns decoded at a time: 4 rows and a panel fit the L1 cache
 	tileBatch   = 44 * panelWidth // a common batch, 256, at once
 
-	// Few vectors: all of them and four rows fit the L1 cache, this many columns at a time.
+	// Few vectors: all of them and four rows fit the L1 cache, this many columns at a time. What would be a short rest goes along.
 	narrowBatch   = 48
 	narrowColumns = 512
+	narrowRest    = narrowColumns / 4
 )
 
 // dotTiled multiplies rows, a multiple of four. perStrip is how many rows a
@@ -74,13 +75,16 @@ func (k *Kernels) dotTile(s *scratch, y []float32, ldy int, x *Activations, m ma
 // dotNarrow multiplies rows by a batch of at most narrowBatch vectors, four rows at a time.
 func (k *Kernels) dotNarrow(s *scratch, y []float32, ldy int, x *Activations, m matrix, rows, perStrip int) {
 	decode := k.asm.forms[m.form].decodeLanes
-	weights := resize(&s.weights, 4*narrowColumns+4*narrowBatch)
+	const columns = narrowColumns + narrowRest
+	weights := resize(&s.weights, 4*columns+4*narrowBatch)
 	sums := resize(&s.sums, 4*x.batch*laneCount)
-	out := weights[4*narrowColumns:][:4*x.batch]
+	out := weights[4*columns:][:4*x.batch]
 	for r := 0; r < rows; r += 4 {
 		clear(sums)
-		for column := 0; column < x.n; column += narrowColumns {
-			n := min(narrowColumns, x.n-column)
+		for column, n := 0, 0; column < x.n; column += n {
+			if n = x.n - column; n > columns {
+				n = narrowColumns
+			}
 			decode(&weights[0], m.row(r/perStrip, column), m.ld, m.table, n)
 			steps := (n + groupSize - 1) / groupSize * stepCount
 			for b := 0; b < x.batch; b += x.width {
@@ -91,9 +95,10 @@ func (k *Kernels) dotNarrow(s *scratch, y []float32, ldy int, x *Activations, m 
 		k.asm.reduce(&out[0], &sums[0], 4*x.batch)
 		for b := 0; b < x.batch; b += x.width {
 			width := min(x.width, x.batch-b)
-			for i := range 4 {
-				for v, sum := range out[4*b+i*width:][:width] {
-					y[(b+v)*ldy+r+i] = sum
+			for v := range width {
+				to, from := y[(b+v)*ldy+r:][:4], out[4*b+v:]
+				for i := range to {
+					to[i] = from[i*width]
 				}
 			}
 		}

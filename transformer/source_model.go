@@ -2,11 +2,14 @@ package transformer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/se/route"
 	"github.com/helix-substrate/helix-substrate/stream"
@@ -184,7 +187,11 @@ func (s *compressed) size(ctx context.Context, name string) (size, error) {
 	switch t.Format {
 	case model.FormatNPY:
 		rows, cols := model.MatrixShape(t.Shape)
-		return size{dense: 4 * int64(rows) * int64(cols)}, nil
+		width := 4
+		if wasBF16(t) {
+			width = 2
+		}
+		return size{dense: int64(width) * int64(rows) * int64(cols)}, nil
 	case model.FormatLossless:
 		f, err := s.m.OpenLossless(ctx, t)
 		if err != nil {
@@ -258,7 +265,11 @@ func (s *compressed) lattice(ctx context.Context, e *stream.Engine, t model.Tens
 	return m, nil
 }
 
-// exact reads a matrix that conversion kept as it was.
+// wasBF16 tells that a tensor's values, which conversion stores as float32, were bfloat16.
+func wasBF16(t model.Tensor) bool { return t.SourceDType == string(dtype.BF16) }
+
+// exact reads a matrix that conversion kept as it was: what was bfloat16 is that in memory too, which gives the same products from
+// half of the bytes.
 func (s *compressed) exact(ctx context.Context, e *stream.Engine, t model.Tensor) (stream.Matrix, error) {
 	r, err := s.m.OpenArray(ctx, t)
 	if err != nil {
@@ -266,7 +277,36 @@ func (s *compressed) exact(ctx context.Context, e *stream.Engine, t model.Tensor
 	}
 	defer r.Close()
 	rows, cols := model.MatrixShape(t.Shape)
+	if wasBF16(t) {
+		m, err := e.NewDenseBF16(rows, cols, func(dst []uint16, a, _ int) error { return readBF16(ctx, dst, r, a*cols) })
+		if !errors.Is(err, errNotBF16) {
+			return m, err
+		}
+	}
 	return e.NewDense(rows, cols, func(dst []float32, a, _ int) error { return r.ReadFloat32(ctx, dst, a*cols) })
+}
+
+// errNotBF16 reports values that bfloat16 does not have.
+var errNotBF16 = errors.New("values that are no bfloat16")
+
+// readBF16 reads values of an array from one on; errNotBF16 if one of them is none.
+func readBF16(ctx context.Context, dst []uint16, r *model.Array, from int) error {
+	var some [4 << 10]float32
+	for len(dst) > 0 {
+		part := some[:min(len(some), len(dst))]
+		if err := r.ReadFloat32(ctx, part, from); err != nil {
+			return err
+		}
+		for i, v := range part {
+			b := math.Float32bits(v)
+			if b&0xffff != 0 {
+				return errNotBF16
+			}
+			dst[i] = uint16(b >> 16)
+		}
+		dst, from = dst[len(part):], from+len(part)
+	}
+	return nil
 }
 
 func (s *compressed) vector(ctx context.Context, name string) ([]float32, error) {

@@ -28913,7 +28913,7 @@ TEXT ·scanStepAVX2(SB), NOSPLIT, $0-72
 	VBROADCASTSS keep+64(FP), Y0
 	VBROADCASTSS take+68(FP), Y1
 
-panelaof:
+panelaog:
 	VPXOR   Y2, Y2, Y2
 	VMOVUPS (DI), Y3
 	VPXOR   Y4, Y4, Y4
@@ -28925,7 +28925,7 @@ panelaof:
 	MOVQ    AX, R10
 	XORQ    R11, R11
 
-rowsaog:
+rowsaoh:
 	VBROADCASTSS (BX)(R11*4), Y10
 	VMULPS       Y1, Y10, Y10
 	VBROADCASTSS (DX)(R11*4), Y11
@@ -28956,7 +28956,7 @@ rowsaog:
 	ADDQ         CX, R10
 	INCQ         R11
 	CMPQ         R11, SI
-	JNE          rowsaog
+	JNE          rowsaoh
 	VMOVUPS      Y2, (R8)
 	VMOVUPS      Y4, 32(R8)
 	VMOVUPS      Y6, 64(R8)
@@ -28965,6 +28965,6 @@ rowsaog:
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	SUBQ         $+32, R9
-	JNZ          panelaof
+	JNZ          panelaog
 	VZEROUPPER
 	RET

@@ -34463,7 +34463,7 @@ TEXT ·scanStepAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS keep+64(FP), Z0
 	VBROADCASTSS take+68(FP), Z1
 
-panelaot:
+panelaou:
 	VPXORD  Z2, Z2, Z2
 	VMOVUPS (DI), Z3
 	VPXORD  Z4, Z4, Z4
@@ -34475,7 +34475,7 @@ panelaot:
 	MOVQ    AX, R10
 	XORQ    R11, R11
 
-rowsaou:
+rowsaov:
 	VBROADCASTSS (BX)(R11*4), Z10
 	VMULPS       Z1, Z10, Z10
 	VBROADCASTSS (DX)(R11*4), Z11
@@ -34506,7 +34506,7 @@ rowsaou:
 	ADDQ         CX, R10
 	INCQ         R11
 	CMPQ         R11, SI
-	JNE          rowsaou
+	JNE          rowsaov
 	VMOVUPS      Z2, (R8)
 	VMOVUPS      Z4, 64(R8)
 	VMOVUPS      Z6, 128(R8)
@@ -34515,6 +34515,6 @@ rowsaou:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $+64, R9
-	JNZ          panelaot
+	JNZ          panelaou
 	VZEROUPPER
 	RET

@@ -29703,7 +29703,7 @@ TEXT ·scanStepVBMI(SB), NOSPLIT, $0-72
 	VBROADCASTSS keep+64(FP), Z0
 	VBROADCASTSS take+68(FP), Z1
 
-panelahd:
+panelahe:
 	VPXORD  Z2, Z2, Z2
 	VMOVUPS (DI), Z3
 	VPXORD  Z4, Z4, Z4
@@ -29715,7 +29715,7 @@ panelahd:
 	MOVQ    AX, R10
 	XORQ    R11, R11
 
-rowsahe:
+rowsahf:
 	VBROADCASTSS (BX)(R11*4), Z10
 	VMULPS       Z1, Z10, Z10
 	VBROADCASTSS (DX)(R11*4), Z11
@@ -29746,7 +29746,7 @@ rowsahe:
 	ADDQ         CX, R10
 	INCQ         R11
 	CMPQ         R11, SI
-	JNE          rowsahe
+	JNE          rowsahf
 	VMOVUPS      Z2, (R8)
 	VMOVUPS      Z4, 64(R8)
 	VMOVUPS      Z6, 128(R8)
@@ -29755,6 +29755,6 @@ rowsahe:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $+64, R9
-	JNZ          panelahd
+	JNZ          panelahe
 	VZEROUPPER
 	RET

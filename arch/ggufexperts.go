@@ -48,7 +48,7 @@ func (r *ggufReader) experts(c *Config, h *hfConfig) error {
 // routing reads which layers have experts, and how these are chosen.
 func (r *ggufReader) routing(c *Config) {
 	x := &c.Experts
-	switch kind := r.integer(gatingFunction, gatingSigmoid); kind {
+	switch kind := r.integer(gatingFunction, r.usualGating(c)); kind {
 	case gatingSoftmax:
 	case gatingSigmoid:
 		x.Sigmoid = true
@@ -62,6 +62,17 @@ func (r *ggufReader) routing(c *Config) {
 		}
 	}
 }
+
+// usualGating is expert_gating_func where a file leaves it out: files of DeepSeek V2 from before there was that key have a softmax.
+func (r *ggufReader) usualGating(c *Config) int {
+	if r.by.latent && c.Vocab != flashVocab {
+		return gatingSoftmax
+	}
+	return gatingSigmoid
+}
+
+// flashVocab is the number of GLM 4.7 Flash's tokens, by which llama.cpp tells it from DeepSeek V2.
+const flashVocab = 154880
 
 // weighing reads what becomes of the weights of chosen experts, and of which groups these are.
 func (r *ggufReader) weighing(c *Config, h *hfConfig) {

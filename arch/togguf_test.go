@@ -262,3 +262,24 @@ func TestNeighbours(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// TestGatingLeftOut: files of DeepSeek V2 from before there was expert_gating_func have a softmax, others sigmoids.
+func TestGatingLeftOut(t *testing.T) {
+	for _, name := range []string{"deepseek_v2", "glm4_moe"} {
+		want := fixtureParsed(t, name)
+		want.QKVBias = false // of which llama.cpp has none in DeepSeek's
+		f := asGGUF(t, want)
+		key := fmt.Sprint(f.values["general.architecture"], ".", gatingFunction)
+		if f.values[key] == nil {
+			t.Fatalf("%s: no %s", name, key)
+		}
+		delete(f.values, key)
+		got, err := FromGGUF(f, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Experts.Sigmoid != want.Experts.Sigmoid {
+			t.Errorf("%s: sigmoids are %v", name, got.Experts.Sigmoid)
+		}
+	}
+}

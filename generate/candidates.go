@@ -44,7 +44,7 @@ func (o Options) choose(w *weighing, logits []float32) ([]candidate, float64) {
 	// all, so none of them can be left; min-p's bound is exact, as the most likely
 	// token weighs 1.
 	bound := max((1-o.topP())*sum/(2*float64(left)), float64(o.MinP))
-	list := w.list[:0]
+	list := slices.Grow(w.list[:0], left) // at once, as it is planned
 	for id, weight := range w.weights {
 		if float64(weight) >= bound {
 			list = append(list, candidate{int32(id), logits[id], weight})

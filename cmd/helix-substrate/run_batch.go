@@ -23,7 +23,7 @@ type batchFlags struct {
 
 // withBatch are the flags that go with --batch, ofRequests those whose values the requests have.
 var (
-	withBatch  = []string{"batch", "output", "parallel", "memory", "context", "cache", "canon", "chunk", "threads", "cpu", "verify", "root", "expert-use", "learn-experts"}
+	withBatch  = []string{"batch", "output", "parallel", "memory", "context", "cache", "canon", "chunk", "threads", "cpu", "verify", "root", "block-cache", "block-cache-size", "expert-use", "learn-experts"}
 	ofRequests = []string{"n", "temp", "top-p", "seed"}
 )
 

@@ -34,12 +34,13 @@ func (m *Matrix) check(lists func(Strip) (group int, ok bool)) error {
 	return nil
 }
 
-// bounded tells whether the lists of a strip end within it, and name columns that there are, or the first group whose does not.
+// bounded tells whether the lists of a strip end within it, name columns that there are, and have the bit that ends tails in tails alone, as
+// routines look entries up without a look at it; or the first group whose does not.
 func (s Strip) bounded() (group int, ok bool) {
 	half := len(s.Widths)%GroupTiles == 1 // a tile is the last group
 	for ; len(s.Counts) > 0; group++ {
-		n, ok := s.entries()
-		if !ok || half && len(s.Counts) == CountsSize && slices.ContainsFunc(s.Exceptions[:n], func(e byte) bool { return e&columnBits >= Columns }) {
+		first, n, ok := s.entries()
+		if !ok || anyOf(s.Exceptions[:first], tailEnd) || half && len(s.Counts) == CountsSize && anyOf(s.Exceptions[:n], Columns) {
 			return group, false
 		}
 		s.Exceptions, s.Counts = s.Exceptions[n:], s.Counts[CountsSize:]
@@ -47,18 +48,28 @@ func (s Strip) bounded() (group int, ok bool) {
 	return group, true
 }
 
-// entries returns how many entries the next group has, if so many are left.
-func (s Strip) entries() (n int, ok bool) {
+// anyOf tells whether some entry has a bit.
+func anyOf(entries []byte, bit uint64) bool {
+	for ; len(entries) >= 8; entries = entries[8:] {
+		if binary.LittleEndian.Uint64(entries)&(bit*ones) != 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(entries, func(e byte) bool { return uint64(e)&bit != 0 })
+}
+
+// entries returns how many entries the next group has before its tails, and in all, if so many are left.
+func (s Strip) entries() (first, n int, ok bool) {
 	const nibbles, lowest = 0x0f0f0f0f0f0f0f0f, 0x1111111111111111
 	counts := binary.LittleEndian.Uint64(s.Counts)
 	tails := bits.OnesCount64(counts & (counts >> 1) & (counts >> 2) & (counts >> 3) & lowest)
-	n = int((counts&nibbles+counts>>4&nibbles)*ones>>56) - tails
-	for ; tails > 0 && n < len(s.Exceptions); n++ {
+	first = int((counts&nibbles+counts>>4&nibbles)*ones>>56) - tails
+	for n = first; tails > 0 && n < len(s.Exceptions); n++ {
 		if s.Exceptions[n]&tailEnd != 0 {
 			tails--
 		}
 	}
-	return n, tails == 0 && n <= len(s.Exceptions)
+	return first, n, tails == 0 && n <= len(s.Exceptions)
 }
 
 // check tells whether the lists of a strip are well-formed, or the first group whose is not: codes are bytes. Else exceptions would be

@@ -29,6 +29,39 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
+// TestKnownTails: of entries before tails none ends one in a block that can be read, whatever has become of its bytes.
+func TestKnownTails(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 8))
+	const rows, cols = 2 * Rows, 6*Columns + 5
+	codes := make([]byte, rows*cols)
+	for i := range codes {
+		codes[i] = byte(max(-128, min(127, int(r.NormFloat64()*4)))) + Zero
+	}
+	block := AppendBlock(nil, codes, cols, Portable{})
+	var m Matrix
+	if err := m.Open(block, rows, cols); err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for i := range rows / Rows {
+		for s := m.Strip(i); len(s.Counts) > 0; s.Counts = s.Counts[CountsSize:] {
+			first, n, _ := s.entries()
+			for j := range first {
+				s.Exceptions[j] |= tailEnd // of m's bytes
+				if m.OpenKnown(block, rows, cols) == nil {
+					t.Fatalf("strip %d: entry %d", i, j)
+				}
+				s.Exceptions[j] &^= tailEnd
+				looked++
+			}
+			s.Exceptions = s.Exceptions[n:]
+		}
+	}
+	if looked < 10 {
+		t.Errorf("%d entries", looked)
+	}
+}
+
 // TestAscend: entries that ascend by the short look are well-formed by the long one, and take the row as far.
 func TestAscend(t *testing.T) {
 	taken := 0

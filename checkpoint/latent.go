@@ -31,8 +31,8 @@ func (c *Checkpoint) joinHeads() {
 	slices.SortFunc(c.tensors, func(a, b *Tensor) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// largestHead bounds a head's matrix, which is held to turn it.
-const largestHead = 1 << 24
+// largestHead bounds a head's matrix, which is held to turn it; those of DeepSeek are 2¹⁶.
+const largestHead = 1 << 20
 
 // pairUp tells whether two tensors may be keys' and values' matrices of the same heads.
 func pairUp(keys, values *Tensor) bool {

@@ -269,6 +269,13 @@ func (p *pulling) count(bytes int64) {
 
 // writeManifest writes the manifest, which must be that of the root.
 func (p *pulling) writeManifest(ctx context.Context, place storage.Place) error {
+	if m, err := model.Open(p.work.path); err == nil && m.Manifest.Root() == p.result.Root { // the root covers all of it
+		info, err := p.work.root.Lstat(model.ManifestName)
+		if err == nil {
+			p.count(info.Size())
+		}
+		return err
+	}
 	const limit = 1 << 30 // as package model has it
 	text, err := storage.ReadFile(ctx, place, model.ManifestName, limit)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -234,8 +234,8 @@ func (s *sending) count(bytes int64) {
 
 // nameOf is what a model is called.
 func nameOf(m *model.Manifest) string {
-	name := filepath.Base(m.ModelID)
-	if m.ModelID == "" || name == string(os.PathSeparator) || name == "." {
+	name := path.Base(strings.ReplaceAll(m.ModelID, `\`, "/")) // the same on every system
+	if name == "/" || name == "." {
 		return ""
 	}
 	return name

@@ -229,6 +229,60 @@ func TestHub(t *testing.T) {
 	}
 }
 
+// moved is a target of which something else happens before the end.
+type moved struct {
+	target
+	meanwhile func()
+}
+
+func (m moved) finish(ctx context.Context, of *model.Manifest, files []model.File) (string, error) {
+	m.meanwhile()
+	return m.target.finish(ctx, of, files)
+}
+
+// TestHubMoves: a branch that has become another version meanwhile does not become a mixture.
+func TestHubMoves(t *testing.T) {
+	dir, _ := source(t)
+	work := t.TempDir()
+	var versions []string
+	for i, method := range []convert.Method{convert.Entropy, convert.KMeans} {
+		from := filepath.Join(work, "checkpoint"+string(rune('0'+i)))
+		err := os.CopyFS(from, os.DirFS(filepath.Join(filepath.Dir(dir), "checkpoint")))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(from, "generation_config.json"), []byte(`{"temperature": 0.`+string(rune('5'+i))+`}`), 0o666)
+		}
+		to := filepath.Join(work, "model"+string(rune('0'+i)))
+		if err == nil {
+			_, err = convert.Directory(t.Context(), convert.Job{Source: from, Output: to, Options: convert.Options{Method: method}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, to)
+	}
+	_, address := newHub(t)
+	if _, err := Push(t.Context(), dir, address, PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	to, err := targetAt(t.Context(), address, PushOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to = moved{to, func() {
+		if _, err := Push(t.Context(), versions[1], address, PushOptions{}); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, err := push(t.Context(), versions[0], to, PushOptions{}); !errors.Is(err, checkpoint.ErrResponse) {
+		t.Errorf("the branch moved: %v", err)
+	}
+	out := filepath.Join(work, "copy")
+	if _, err := Pull(t.Context(), address, out, PullOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, out, versions[1])
+}
+
 func TestTensors(t *testing.T) {
 	dir, root := source(t)
 	from := newRegistry(t, nil)

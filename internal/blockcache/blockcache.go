@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +30,12 @@ const (
 	suffix, partial = ".block", ".partial"
 	// stale is how old what is being written is when nobody writes it any more.
 	stale = time.Hour
+	// tick is how far behind the clock the time is that a system gives to a file.
+	tick = 100 * time.Millisecond
 )
+
+// ours is what the cache's files are called below its directory.
+var ours = regexp.MustCompile(`^[0-9a-f]{2}/([0-9a-f]{64}-[0-9a-f]{8}-[0-9a-f]+\.block|[0-9]+\.partial)$`)
 
 // Cache is a directory of blocks, of at most so many bytes. It implements cdna.Cache and is safe for concurrent use.
 type Cache struct {
@@ -51,7 +57,11 @@ func Open(dir string, limit int64) (*Cache, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
-	return &Cache{dir: dir, limit: limit, began: time.Now(), added: -1}, nil
+	dir, err := filepath.EvalSymlinks(dir) // WalkDir goes into no link
+	if err != nil {
+		return nil, err
+	}
+	return &Cache{dir: dir, limit: limit, began: time.Now().Add(-tick), added: -1}, nil
 }
 
 // Read returns how many bytes of blocks were read from the cache.
@@ -191,6 +201,9 @@ func (c *Cache) entries() (list []entry) {
 	_ = filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil // it was removed, or is nothing of the cache's
+		}
+		if name, err := filepath.Rel(c.dir, path); err != nil || !ours.MatchString(filepath.ToSlash(name)) {
+			return nil
 		}
 		info, err := d.Info()
 		switch {

@@ -92,7 +92,6 @@ func TestCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = open(t, dir, 20)
-	time.Sleep(10 * time.Millisecond)
 	for i := range 3 {
 		c.Used(firstKey(i))
 	}
@@ -111,6 +110,43 @@ func TestCache(t *testing.T) {
 func firstKey(n int) cdna.CacheKey {
 	key, _ := block(n)
 	return key
+}
+
+// TestLinkAndForeign: the limit holds where the directory is a link, and what is not the cache's stays.
+func TestLinkAndForeign(t *testing.T) {
+	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Skip(err)
+	}
+	past := time.Now().Add(-2 * time.Hour)
+	var foreign []string
+	for _, name := range []string{"a.partial", "a.block", "00/a.partial", "00/a.block", "downloads/1.partial"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		err := os.MkdirAll(filepath.Dir(path), 0o777)
+		if err == nil {
+			err = os.WriteFile(path, make([]byte, 30*blockBytes), 0o666)
+		}
+		if err == nil {
+			err = os.Chtimes(path, past, past)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		foreign = append(foreign, path)
+	}
+	c := open(t, link, 20)
+	for i := range 100 {
+		key, p := block(i)
+		c.Put(key, p)
+	}
+	if n := has(t, c, 0, 100); n != 20 {
+		t.Errorf("it has %d blocks", n)
+	}
+	for _, path := range foreign {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestShared: processes that write, read and remove at once see whole blocks, and hardly exceed the limit.

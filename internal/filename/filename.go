@@ -17,9 +17,12 @@ var ErrUnsafe = errors.New("unsafe file name")
 
 // Check reports what makes a slash-separated path unfit as a relative path on any system: ErrUnsafe.
 func Check(path string) error {
-	const longest = 1024
+	const longest, deepest = 1024, 32
 	if len(path) > longest || !utf8.ValidString(path) {
 		return fmt.Errorf("%s: %w: too long or not UTF-8", quote(path), ErrUnsafe)
+	}
+	if strings.Count(path, "/") >= deepest {
+		return fmt.Errorf("%s: %w: in more than %d folders", quote(path), ErrUnsafe, deepest-1)
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		if reason := unfit(segment); reason != "" {

@@ -31,11 +31,15 @@ type Commit struct {
 	repo   Repo
 	parent string // the commit that the repository is at
 	add    []Addition
+	inline int64           // bytes of the files that are not
 	lfs    map[string]bool // whether the content is stored apart, by path; files that are there already are in neither
 }
 
-// mostInline bounds a file that a commit holds itself.
-const mostInline = 64 << 20
+// mostInline bounds a file that a commit holds itself, allInline all of them: they are held in memory.
+const (
+	mostInline = 64 << 20
+	allInline  = 4 * mostInline
+)
 
 // NewCommit begins a commit of files to a repository's branch: it asks what of them is there already, and how the hub wants the rest.
 // Errors are those of Snapshot, and ErrPath.
@@ -138,6 +142,12 @@ func (k *Commit) askModes(ctx context.Context, files []Addition) error {
 			return fmt.Errorf("%w: %s, of %d bytes, is to be sent within the commit", ErrResponse, f.Path, f.Size)
 		default:
 			k.lfs[f.Path] = mode == "lfs"
+			if mode == "regular" {
+				k.inline += f.Size
+			}
+			if k.inline > allInline {
+				return fmt.Errorf("%w: more than %d MiB are to be sent within the commit", ErrResponse, allInline>>20)
+			}
 		}
 	}
 	return nil
@@ -161,9 +171,6 @@ func (k *Commit) Send(ctx context.Context, path string, progress func(done int64
 	return sent, nil
 }
 
-// Changes tells how many files the commit adds or replaces.
-func (k *Commit) Changes() int { return len(k.add) }
-
 // Finish makes the commit and returns its id: that of the branch where there is nothing to be changed.
 func (k *Commit) Finish(ctx context.Context, summary string) (string, error) {
 	if len(k.add) == 0 {
@@ -184,7 +191,8 @@ func (k *Commit) finish(ctx context.Context, summary string) (string, error) {
 		Key   string `json:"key"`
 		Value any    `json:"value"`
 	}
-	lines.Encode(line{"header", map[string]string{"summary": summary, "description": ""}})
+	// A branch that has moved since is refused: what was there already, and is no part of the commit, may have changed.
+	lines.Encode(line{"header", map[string]string{"summary": summary, "description": "", "parentCommit": k.parent}})
 	for _, f := range k.add {
 		if k.lfs[f.Path] {
 			lines.Encode(line{"lfsFile", map[string]any{"path": f.Path, "algo": "sha256", "oid": f.SHA256, "size": f.Size}})

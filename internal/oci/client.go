@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
@@ -37,7 +38,7 @@ type Client struct {
 // NewClient returns a client for an address, with the credentials that docker's configuration has for its registry: of
 // its file, or of a helper that the file names. Nothing is asked for.
 func NewClient(at Address, o Options) (*Client, error) {
-	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
+	known, err := dockerCredentials()
 	if err != nil {
 		return nil, fmt.Errorf("read docker's configuration: %w", err)
 	}
@@ -50,10 +51,22 @@ func NewClient(at Address, o Options) (*Client, error) {
 		host: at.Host(), scheme: c.base.Scheme, next: transport,
 		registry: &auth.Client{
 			Client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-			Cache:  auth.NewCache(), Credential: onlyFor(at.Host(), credentials.Credential(store)), ClientID: "helix-substrate",
+			Cache:  auth.NewCache(), Credential: onlyFor(at.Host(), known), ClientID: "helix-substrate",
 		},
 	}}}
 	return c, nil
+}
+
+// dockerCredentials finds what docker's configuration has; where nothing says where that lies, as in a container, there is none.
+func dockerCredentials() (auth.CredentialFunc, error) {
+	if _, err := os.UserHomeDir(); err != nil && os.Getenv("DOCKER_CONFIG") == "" {
+		return func(context.Context, string) (auth.Credential, error) { return auth.EmptyCredential, nil }, nil
+	}
+	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return credentials.Credential(store), nil
 }
 
 // onlyFor keeps credentials from other registries than host.

@@ -43,8 +43,8 @@ type Layer struct {
 // digest is what the registry calls the layer.
 func (l Layer) digest() digest.Digest { return digest.NewDigestFromEncoded(digest.SHA256, l.SHA256) }
 
-// fetchManifest returns the artifact's manifest and its digest.
-func (c *Client) fetchManifest(ctx context.Context) (text []byte, sum digest.Digest, err error) {
+// fetchManifest returns the artifact's manifest.
+func (c *Client) fetchManifest(ctx context.Context) (text []byte, err error) {
 	err = c.try(ctx, func() error {
 		accept := http.Header{"Accept": {ocispec.MediaTypeImageManifest}}
 		a, found, err := c.do(ctx, ranges.Request{URL: c.url("manifests/" + c.at.Reference.Reference), Header: accept})
@@ -59,13 +59,12 @@ func (c *Client) fetchManifest(ctx context.Context) (text []byte, sum digest.Dig
 		return err
 	})
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	sum = digest.FromBytes(text)
-	if want := c.at.digest(); want != "" && sum != want {
-		return nil, "", fmt.Errorf("%w: its digest is %s", ranges.ErrChanged, sum)
+	if want, sum := c.at.digest(), digest.FromBytes(text); want != "" && sum != want {
+		return nil, fmt.Errorf("%w: its digest is %s", ranges.ErrChanged, sum)
 	}
-	return text, sum, nil
+	return text, nil
 }
 
 // parseManifest reads the files of an artifact. Layers that hold archives, or have no name, are no files.

@@ -345,6 +345,31 @@ func TestUploads(t *testing.T) {
 	}
 }
 
+// TestUploadWithoutProgress: a registry that keeps less of each chunk than it should is given up.
+func TestUploadWithoutProgress(t *testing.T) {
+	for _, kept := range []string{"0-0", "0-1"} {
+		s := newServer(t, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/uploads/") {
+				w.Header().Set("Location", r.URL.Path)
+				w.Header().Set("Range", kept)
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			if r.Method != http.MethodPatch {
+				next.ServeHTTP(w, r)
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+			w.Header().Set("Location", r.URL.Path)
+			w.Header().Set("Range", kept)
+			w.WriteHeader(http.StatusAccepted)
+		})
+		if _, _, _, err := push(t, s.address(t, "m:v1"), "", contents()); !errors.Is(err, ranges.ErrUnavailable) {
+			t.Errorf("%s: %v", kept, err)
+		}
+	}
+}
+
 // TestMount: a layer that another repository has is not sent.
 func TestMount(t *testing.T) {
 	s := newServer(t, func(w http.ResponseWriter, r *http.Request, next http.Handler) {

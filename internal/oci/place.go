@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/storage"
 )
@@ -20,7 +18,6 @@ const window = 8 << 20
 // becomes of the tag. It is safe for concurrent use.
 type Place struct {
 	client *Client
-	sum    digest.Digest
 	layers []Layer // by name
 	window *ranges.Window
 }
@@ -32,7 +29,7 @@ func Open(ctx context.Context, at Address, o Options) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, sum, err := c.fetchManifest(ctx)
+	text, err := c.fetchManifest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
@@ -41,11 +38,8 @@ func Open(ctx context.Context, at Address, o Options) (*Place, error) {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	slices.SortFunc(list, func(a, b Layer) int { return strings.Compare(a.Name, b.Name) })
-	return &Place{client: c, sum: sum, layers: list, window: ranges.NewFineWindow(window)}, nil
+	return &Place{client: c, layers: list, window: ranges.NewFineWindow(window)}, nil
 }
-
-// Digest is that of the artifact's manifest, sha256:HEX.
-func (p *Place) Digest() string { return p.sum.String() }
 
 // Names lists the files at the top.
 func (p *Place) Names(context.Context) ([]string, error) {

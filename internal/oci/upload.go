@@ -77,7 +77,7 @@ func (u *upload) run(ctx context.Context) error {
 			u.whole, u.location = true, nil
 			continue
 		}
-		if u.sent > farthest {
+		if u.sent >= min(farthest+ranges.ProgressStep, u.layer.Size) && u.sent > farthest {
 			farthest = u.sent
 			tries.Progress()
 		}
@@ -156,6 +156,10 @@ func (u *upload) patch(ctx context.Context) error {
 	u.sent += n
 	if end, ok := received(a.Header.Get("Range")); ok && end < u.sent {
 		u.sent = end
+		if err := u.follow(a); err != nil {
+			return err
+		}
+		return ranges.Passing(fmt.Errorf("%w: it took a part of a chunk", ranges.ErrResponse), 0)
 	}
 	return u.follow(a)
 }
@@ -205,11 +209,11 @@ func (u *upload) resume(ctx context.Context) {
 	}
 }
 
-// received reads the header that tells what has come, "0-99", as the number of bytes.
+// received reads the header that tells what has come, "0-99", as the number of bytes. "0-0", which some registries say of nothing, is not ok.
 func received(header string) (int64, bool) {
 	first, last, ok := strings.Cut(strings.TrimPrefix(header, "bytes="), "-")
 	n, err := strconv.ParseInt(last, 10, 64)
-	if !ok || first != "0" || err != nil || n < 0 || n >= ranges.LargestContent {
+	if !ok || first != "0" || err != nil || n < 1 || n >= ranges.LargestContent {
 		return 0, false
 	}
 	return n + 1, true

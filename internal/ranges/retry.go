@@ -52,6 +52,11 @@ type passingError struct {
 func (e *passingError) Error() string { return e.err.Error() }
 func (e *passingError) Unwrap() error { return e.err }
 
+// spentError is what Failed gave up: tries around it do not repeat it again.
+type spentError struct{ error }
+
+func (e *spentError) Unwrap() error { return e.error }
+
 // Passing makes err one that Tries repeats, no sooner than after the pause that the server asks for.
 func Passing(err error, after time.Duration) error { return &passingError{err, after} }
 
@@ -75,14 +80,14 @@ func (t *Tries) Failed(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	var p *passingError
-	if !errors.As(err, &p) {
+	if _, spent := errors.AsType[*spentError](err); spent || !errors.As(err, &p) {
 		return err
 	}
 	if t.failures++; t.failures >= cmp.Or(t.Policy.Attempts, 6) {
-		return fmt.Errorf("%w after %d attempts: %w", ErrUnavailable, t.failures, err)
+		return &spentError{fmt.Errorf("%w after %d attempts: %w", ErrUnavailable, t.failures, err)}
 	}
 	if p.after > cmp.Or(t.Policy.Patience, 5*time.Minute) {
-		return fmt.Errorf("%w: it asks to come back in %v: %w", ErrUnavailable, p.after, err)
+		return &spentError{fmt.Errorf("%w: it asks to come back in %v: %w", ErrUnavailable, p.after, err)}
 	}
 	pause := max(t.Policy.backoff(t.failures), p.after)
 	if t.Policy.Wait != nil {

@@ -100,6 +100,7 @@ func (b *Bucket) list(ctx context.Context) (names []string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the listing where it is left
 	call, x := newExchange(ctx)
+	listed := 0 // folders and names that are left out too: a list need not end
 	for object := range b.client.ListObjectsIter(call, b.bucket, minio.ListObjectsOptions{Prefix: b.key("")}) {
 		if object.Err != nil {
 			if x.err == nil && x.answer != nil && x.answer.StatusCode < 300 { // a list that broke off
@@ -107,13 +108,14 @@ func (b *Bucket) list(ctx context.Context) (names []string, err error) {
 			}
 			return nil, failure(ctx, x, object.Err)
 		}
+		if listed++; listed > mostNames {
+			return nil, fmt.Errorf("%w: more than %d files", ranges.ErrResponse, mostNames)
+		}
 		name := strings.TrimPrefix(object.Key, b.key(""))
 		if strings.Contains(name, "/") || ranges.CheckName(name) != nil {
 			continue
 		}
-		if names = append(names, name); len(names) > mostNames {
-			return nil, fmt.Errorf("%w: more than %d files", ranges.ErrResponse, mostNames)
-		}
+		names = append(names, name)
 	}
 	return names, ctx.Err()
 }

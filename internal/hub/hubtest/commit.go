@@ -231,7 +231,7 @@ func (s *Server) serveCommit(w http.ResponseWriter, r *http.Request, repo *Repo)
 	for lines.Scan() {
 		var line struct {
 			Key   string
-			Value struct{ Summary, Path, Content, Encoding, Algo, OID string }
+			Value struct{ Summary, ParentCommit, Path, Content, Encoding, Algo, OID string }
 		}
 		if json.Unmarshal(lines.Bytes(), &line) != nil {
 			w.WriteHeader(http.StatusBadRequest)
@@ -240,7 +240,10 @@ func (s *Server) serveCommit(w http.ResponseWriter, r *http.Request, repo *Repo)
 		v := line.Value
 		switch line.Key {
 		case "header":
-			summary = v.Summary
+			if summary = v.Summary; v.ParentCommit != "" && v.ParentCommit != repo.Commit {
+				refuse(w, http.StatusPreconditionFailed, "", "A commit has happened since. Please refresh and try again.")
+				return
+			}
 		case "file":
 			text, err := base64.StdEncoding.DecodeString(v.Content)
 			if err != nil || v.Encoding != "base64" {

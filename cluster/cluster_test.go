@@ -137,10 +137,20 @@ func TestLiar(t *testing.T) {
 	t.Parallel()
 	source, b := checkpoint(t), broker(t)
 	want := alone(t, fastJob(source, filepath.Join(t.TempDir(), "alone")))
-	workers(t, b, WorkerOptions{Name: "honest", Threads: 1}, WorkerOptions{Name: "liar", Threads: 1, spoil: lie}, WorkerOptions{Name: "fair", Threads: 1})
+	// The others deliver nothing until it has lied, as they would make all while it still looks for the job.
+	lied := make(chan struct{})
+	once := sync.OnceFunc(func() { close(lied) })
+	wait := func(*convert.Made, string) {
+		select {
+		case <-lied:
+		case <-time.After(20 * time.Second):
+		}
+	}
+	workers(t, b, WorkerOptions{Name: "honest", Threads: 1, spoil: wait}, WorkerOptions{Name: "fair", Threads: 1, spoil: wait},
+		WorkerOptions{Name: "liar", Threads: 1, spoil: func(made *convert.Made, dir string) { lie(made, dir); once() }})
 	var l lines
 	got, err := Convert(t.Context(), fastJob(source, filepath.Join(t.TempDir(), "out")), Options{
-		Connection: Connection{Servers: b.URL()}, Lease: testLease, Check: 0.5, Note: l.note,
+		Connection: Connection{Servers: b.URL()}, Lease: testLease, Check: 1, Note: l.note,
 	})
 	if err != nil {
 		t.Fatal(err)

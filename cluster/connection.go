@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -55,13 +54,20 @@ func (c *Connection) connect(ctx context.Context, name string) (*nats.Conn, jets
 	return nc, js, ctx.Err()
 }
 
-// redacted is an address list without passwords.
+// redacted is an address list without what stands before hosts: names, passwords, tokens, however they are written.
 func redacted(servers string) string {
 	list := strings.Split(servers, ",")
 	for i, server := range list {
-		if u, err := url.Parse(strings.TrimSpace(server)); err == nil {
-			list[i] = u.Redacted()
+		scheme, rest, ok := strings.Cut(server, "://")
+		if !ok {
+			scheme, rest = "", server
+		} else {
+			scheme += "://"
 		}
+		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+			rest = "xxxxx" + rest[at:]
+		}
+		list[i] = scheme + rest
 	}
 	return strings.Join(list, ",")
 }

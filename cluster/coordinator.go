@@ -89,7 +89,8 @@ type coordinator struct {
 	source source
 	began  time.Time
 
-	wake chan struct{} // there may be something to give out
+	wake     chan struct{} // there may be something to give out
+	fetching chan struct{} // files, of so many items at once
 
 	mu       sync.Mutex // guards what follows
 	status   JobStatus
@@ -119,7 +120,7 @@ func newCoordinator(job convert.Job, output string, o Options) *coordinator {
 		path = abs
 	}
 	c := &coordinator{
-		o: o, source: source{Path: path, File: job.File, Remote: job.Remote}, began: time.Now(), wake: make(chan struct{}, 1),
+		o: o, source: source{Path: path, File: job.File, Remote: job.Remote}, began: time.Now(), wake: make(chan struct{}, 1), fetching: make(chan struct{}, 4),
 		calls: map[string]*call{}, early: map[string][]outcome{},
 	}
 	c.status = JobStatus{
@@ -161,8 +162,8 @@ func (c *coordinator) convert(ctx context.Context, job convert.Job) (report *con
 	switch {
 	case report != nil:
 		err = nil
+		c.finish(end, "done", nil) // first, as clearing may take all the time there is
 		c.clear(end)
-		c.finish(end, "done", nil)
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 		c.finish(end, "stopped", nil)
@@ -268,6 +269,8 @@ func (c *coordinator) Make(ctx context.Context, item convert.Item, stage func(fi
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		} else if !isWorkers(err) { // the disk is full, or the broker does not answer: no worker's fault
+			return nil, err
 		}
 		c.mu.Lock()
 		c.lines = append(c.lines, fmt.Sprintf("%s, by worker %s: %v", item.Tensor, worker, err))
@@ -300,6 +303,12 @@ func (c *coordinator) accepted(k *call) (*convert.Made, string, error) {
 
 // fetch writes the files of a result to where convert wants them.
 func (c *coordinator) fetch(ctx context.Context, k *call, made *convert.Made, worker string, stage func(string) string) error {
+	select {
+	case c.fetching <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.fetching }()
 	files := made.Files()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := c.store.download(ctx, objectName(worker, files[name]), stage(name), 16*k.item.Bytes+64<<20); err != nil {
@@ -405,7 +414,11 @@ func (c *coordinator) heardResult(ctx context.Context, e jetstream.KeyValueEntry
 func (c *coordinator) result(ctx context.Context, o outcome) {
 	c.mu.Lock()
 	k := c.calls[o.Key]
+	known := c.sched.banned[o.Worker] || slices.ContainsFunc(c.sched.tasks[o.Key].votes, func(v vote) bool { return v.worker == o.Worker })
 	c.mu.Unlock()
+	if known && o.Error == "" { // a second result of a worker's is not even read
+		return
+	}
 	var made convert.Made
 	var sum string
 	if o.Error == "" {
@@ -422,6 +435,12 @@ func (c *coordinator) result(ctx context.Context, o outcome) {
 		if ctx.Err() != nil {
 			return
 		}
+		if err != nil && !isWorkers(err) {
+			c.mu.Lock()
+			c.fail(fmt.Errorf("broker: %w", err))
+			c.mu.Unlock()
+			return
+		}
 		if err != nil {
 			o.Error = err.Error()
 			c.store.results.Purge(ctx, resultKey(o.Worker, o.Key)) // so that it can make it again
@@ -429,7 +448,7 @@ func (c *coordinator) result(ctx context.Context, o outcome) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if o.Error != "" {
+	if o.Error = clip(o.Error); o.Error != "" {
 		c.lines = append(c.lines, fmt.Sprintf("%s, by worker %s: %s", k.item.Tensor, o.Worker, o.Error))
 		if c.sched.failure(o.Key, o.Worker, o.Error, time.Now()) {
 			c.fail(fmt.Errorf("tensor %q: %s: %w", k.item.Tensor, o.Error, ErrWorkers))

@@ -17,7 +17,7 @@
 //
 // # Workers that lie
 //
-// With Options.Check a share of the items, chosen by their keys, is made by two workers each. Where results differ a third
+// With Options.Check a share of the items, which workers cannot foresee, is made by two workers each. Where results differ a third
 // decides; who has another result than two others is named, none of its results count any more, and all that nobody else has made is made again. No
 // tensor counts before all checks have been passed. What cannot have come of an item is found without a check: files
 // of other hashes, of another tensor or another source.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
@@ -42,17 +44,42 @@ func (s *store) has(ctx context.Context, name string) (bool, error) {
 
 // open opens an object of at most limit bytes.
 func (s *store) open(ctx context.Context, name string, limit int64) (io.ReadCloser, error) {
+	info, err := s.files.GetInfo(ctx, name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case info.Opts != nil && info.Opts.Link != nil || info.Size > uint64(limit):
+		return nil, fmt.Errorf("%.80q: %d bytes, or a link: %w", name, info.Size, ErrMessage)
+	}
+	// Without a deadline the client allows the whole transfer five seconds.
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+time.Duration(min(info.Size, 1<<42))*slowest)
 	r, err := s.files.Get(ctx, name)
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &bounded{r, limit}, nil
+	return &bounded{r, limit, cancel}, nil
+}
+
+// slowest is how long a transfer may take for a byte: 1 MB/s.
+const slowest = time.Microsecond
+
+// isWorkers tells errors of what a worker has stored from those of the broker and of this machine.
+func isWorkers(err error) bool {
+	return errors.Is(err, ErrMessage) || errors.Is(err, convert.ErrItem) || errors.Is(err, jetstream.ErrObjectNotFound) ||
+		errors.Is(err, jetstream.ErrBadObjectMeta) || errors.Is(err, jetstream.ErrDigestMismatch)
 }
 
 // bounded is a reader of at most so many bytes; more are ErrMessage, whatever was announced.
 type bounded struct {
 	io.ReadCloser
-	left int64
+	left   int64
+	cancel context.CancelFunc
+}
+
+func (b *bounded) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 func (b *bounded) Read(p []byte) (int, error) {

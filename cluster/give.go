@@ -127,6 +127,11 @@ func (c *coordinator) finish(ctx context.Context, state string, err error) {
 func (c *coordinator) clear(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for name := range c.sched.banned { // what else would count in the next job
+		if s, err := c.store.js.Stream(ctx, "KV_"+resultBucket); err == nil {
+			s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+resultBucket+"."+name+".>"))
+		}
+	}
 	for key, k := range c.calls {
 		for _, v := range c.sched.tasks[key].votes {
 			c.store.results.Purge(ctx, resultKey(v.worker, key)) // before what it refers to

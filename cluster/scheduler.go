@@ -3,6 +3,9 @@ package cluster
 import (
 	"cmp"
 	"container/heap"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"maps"
 	"math"
 	"slices"
@@ -24,6 +27,7 @@ const (
 // happens is told with its time, so that a simulation drives the same code. It is not for concurrent use.
 type scheduler struct {
 	share   float64 // of the items that two workers make
+	secret  string  // by which they are chosen, so that no worker knows which
 	tasks   map[string]*task
 	waiting taskHeap // those that want more copies than there are
 	workers map[string]*worker
@@ -77,7 +81,7 @@ type order struct {
 }
 
 func newScheduler(share float64, liar func(worker string)) *scheduler {
-	return &scheduler{share: share, tasks: map[string]*task{}, workers: map[string]*worker{}, banned: map[string]bool{}, lost: 4 * DefaultLease, liar: liar}
+	return &scheduler{share: share, secret: rand.Text(), tasks: map[string]*task{}, workers: map[string]*worker{}, banned: map[string]bool{}, lost: 4 * DefaultLease, liar: liar}
 }
 
 // add takes a task on.
@@ -86,7 +90,7 @@ func (s *scheduler) add(key string, cost float64) {
 		return
 	}
 	t := &task{key: key, cost: cost, wanted: 1, failures: map[string]string{}, place: -1}
-	if isChecked(key, s.share) {
+	if s.isChecked(key) {
 		t.wanted = 2
 	}
 	s.tasks[key] = t
@@ -105,14 +109,10 @@ func (s *scheduler) accept(t *task, sum string) {
 	t.accepted = sum
 }
 
-// isChecked tells tasks of which the share is checked: those whose key, a SHA-256, begins low enough. Nobody who
-// does not know the source can choose them.
-func isChecked(key string, share float64) bool {
-	n := 0
-	for _, c := range []byte(key[:min(8, len(key))]) {
-		n = n*16 + max(0, slices.Index([]byte("0123456789abcdef"), c))
-	}
-	return float64(n) < share*(1<<32)
+// isChecked tells the tasks of the share that is checked.
+func (s *scheduler) isChecked(key string) bool {
+	sum := sha256.Sum256([]byte(s.secret + key))
+	return float64(binary.BigEndian.Uint32(sum[:])) < s.share*(1<<32)
 }
 
 // update puts the task where it belongs: among those that wait while it wants more copies.
@@ -259,7 +259,12 @@ func (s *scheduler) result(key, name, sum string, now time.Time) {
 		t.wanted = 2
 		s.accept(t, "")
 	}
-	s.drop(t, func(c *copyOf) bool { return c.worker == name })
+	heard := slices.ContainsFunc(t.copies, func(c copyOf) bool { return c.worker == name })
+	s.drop(t, func(c *copyOf) bool {
+		unheard := !heard && c.worker == "" // its beginning was not heard of
+		heard = heard || unheard
+		return unheard || c.worker == name
+	})
 	s.decide(t, now)
 }
 
@@ -357,7 +362,7 @@ func (s *scheduler) give(now time.Time) []order {
 	room := len(s.workers) + 4 - s.queued
 	again := s.slow(now)
 	free := s.idle() - s.queued // workers that nothing waits for
-	var later []*task           // whose only workers left are those that have made it
+	var later []*task           // whose only workers left are those that have made it, or whose last copy nobody has begun
 	for room > 0 && len(s.waiting)+len(again) > 0 {
 		if len(again) > 0 && (len(s.waiting) == 0 || again[0].cost >= s.waiting[0].cost) {
 			if len(s.waiting) > 0 || free > 0 {
@@ -369,7 +374,8 @@ func (s *scheduler) give(now time.Time) []order {
 			continue
 		}
 		t := s.waiting[0]
-		if not := s.refused(t); len(t.votes) > 0 && !s.others(not) {
+		unbegun := slices.ContainsFunc(t.copies, func(c copyOf) bool { return c.worker == "" }) // whom it is not for is not known yet
+		if unbegun || len(t.votes) > 0 && !s.others(s.refused(t)) {
 			heap.Pop(&s.waiting)
 			later = append(later, t)
 			continue

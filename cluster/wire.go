@@ -116,12 +116,12 @@ func encode(v any) ([]byte, error) {
 	return text, err
 }
 
-// checkName refuses a name of a worker that has more than letters, digits, '-' and '_': it is part of keys.
+// checkName refuses a name of a worker that has more than letters, digits, '-' and '_', or that means something else: it is part of keys.
 func checkName(name string) error {
 	other := func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
 	}
-	if name == "" || len(name) > 64 || strings.ContainsFunc(name, other) {
+	if name == "" || name == "failed" || name == "statistics" || len(name) > 64 || strings.ContainsFunc(name, other) {
 		return fmt.Errorf("%.80q: 1 to 64 letters, digits, '-' and '_': %w", name, ErrName)
 	}
 	return nil

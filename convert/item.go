@@ -123,9 +123,9 @@ func (w *Item) plan(c *conversion) (*plannedTensor, error) {
 		return nil, fmt.Errorf("%s: tensor %q is %s %v, not %.20q %v: %w", c.job.Source, t.Name, t.DType, t.Shape, w.DType, w.Shape, ErrSource)
 	}
 	options.Threads = c.options.Threads
-	p := &plannedTensor{Tensor: t, options: options, storage: w.storage(), file: w.File, sidecar: w.Sidecar, sha256: w.SHA256}
+	p := &plannedTensor{Tensor: t, options: options, storage: options.Method.storage(), file: w.File, sidecar: w.Sidecar, sha256: w.SHA256}
 	if w.Exact {
-		p.reason = "as the plan says"
+		p.reason, p.storage = "as the plan says", exactly{}
 	}
 	return p, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
@@ -63,7 +64,9 @@ func Check(ctx context.Context, m *model.Model, keys ...*attest.PublicKey) ([]mo
 	if err != nil {
 		return nil, err
 	}
-	p.compare(m, &check, p.payload, text)
+	if p.compare(m, &check, p.payload, text); check.Err == nil && !maps.Equal(digests(p.subjects), digests(want.Subject)) {
+		check.Err = fmt.Errorf("%s: %w", m.Path(Name), ErrMismatch) // of whatever release: it is about other files
+	}
 	checks := []model.Check{check}
 
 	document, err = m.ReadBeside(ctx, BOMName, maxDocument)
@@ -91,9 +94,19 @@ func (p *parsed) compare(m *model.Model, check *model.Check, got, want []byte) {
 	}
 }
 
+// digests returns the SHA-256 of subjects by name.
+func digests(list []attest.Subject) map[string]string {
+	sums := map[string]string{}
+	for _, s := range list {
+		sums[s.Name] = s.Digest["sha256"]
+	}
+	return sums
+}
+
 // parsed is what provenance says that the directory it lies in does not.
 type parsed struct {
 	payload   []byte // the statement, in canonical form
+	subjects  []attest.Subject
 	builder   Builder
 	signature *convert.SourceSignature
 }
@@ -114,7 +127,7 @@ func parse(ctx context.Context, document []byte, keys []*attest.PublicKey) (*par
 	if said.BuildDefinition.BuildType != BuildType || said.RunDetails.Builder.ID != BuilderID {
 		return nil, fmt.Errorf("%w: the build is %.80q by %.80q", attest.ErrStatement, said.BuildDefinition.BuildType, said.RunDetails.Builder.ID)
 	}
-	p := &parsed{payload: payload, builder: Builder{Version: said.RunDetails.Builder.Version[program]}}
+	p := &parsed{payload: payload, subjects: s.Subject, builder: Builder{Version: said.RunDetails.Builder.Version[program]}}
 	if list := said.RunDetails.Builder.Dependencies; len(list) == 1 {
 		p.builder.SHA256 = list[0].Digest["sha256"]
 	}

@@ -60,6 +60,11 @@ func matrix(t *testing.T) string {
 // made converts a checkpoint to a directory that says where it comes from.
 func made(t *testing.T, job convert.Job, keys ...*attest.PrivateKey) string {
 	t.Helper()
+	return madeBy(t, builder, job, keys...)
+}
+
+func madeBy(t *testing.T, builder *provenance.Builder, job convert.Job, keys ...*attest.PrivateKey) string {
+	t.Helper()
 	if job.Options.Method == "" {
 		job.Options.Method = convert.Entropy
 	}
@@ -192,6 +197,22 @@ func TestAnother(t *testing.T) {
 	}
 	if err := check(t, dir); err != nil {
 		t.Errorf("none, and no key: %v", err)
+	}
+}
+
+// What another release wrote may differ from what this one would, but it must be of these files.
+func TestAnotherRelease(t *testing.T) {
+	src, key := matrix(t), must(attest.GenerateKey(attest.Ed25519))
+	old := &provenance.Builder{Version: "0.0.0", SHA256: builder.SHA256}
+	dir, other := madeBy(t, old, convert.Job{Source: src}, key), madeBy(t, old, convert.Job{Source: src, Options: convert.Options{Bits: 3}}, key)
+	list := must(provenance.Check(t.Context(), must(model.OpenUnverified(dir)), key.PublicHalf()))
+	if len(list) != 2 || list[0].Err != nil {
+		t.Errorf("%+v", list)
+	}
+	write(t, dir, provenance.Name, read(t, other, provenance.Name))
+	list = must(provenance.Check(t.Context(), must(model.OpenUnverified(dir)), key.PublicHalf()))
+	if !errors.Is(list[0].Err, provenance.ErrMismatch) {
+		t.Errorf("another directory's: %+v", list)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	helix "github.com/helix-substrate/helix-substrate"
@@ -115,7 +116,7 @@ func (c *demoCommand) tell(env *environment, dir, dst string, r *demoReport) err
 		"It is planned, reserved and kept; the text\n   would be the same, bit for bit, with any other limit, number of threads or CPU.\n\n   ", limit)
 	run := runCommand{
 		Dir: dst, receiptFlags: receiptFlags{Receipt: filepath.Join(dir, "receipt.json")}, N: 90, Temperature: 0.6, TopK: 40, TopP: 0.95, MinP: 0.05, RepeatPenalty: 1.1, Seed: c.Seed,
-		modelFlags: modelFlags{Memory: demoMemory, Context: 256, Cache: "f32"},
+		modelFlags: modelFlags{Memory: demoMemory, Context: 256, Cache: "f32", Threads: min(8, runtime.GOMAXPROCS(0))}, // more take more than the limit
 	}
 	memory.ResetPeak() // what converting took
 	o, err := run.begin(env, dst)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +46,11 @@ def encode_tensor_to_cdna(
         source = exchange.save("tensor.npy", tensor.astype(np.float32))
         made = exchange.path("tensor.cdna2.hxz" if blocks else "tensor.cdna")
         report = run_json(
-            "encode", source, "-o", made, "--name", tensor_name, "--json",
+            "encode", source, "-o", made, f"--name={tensor_name}", "--json",
             "--method", "kmeans", "--entries", str(n_clusters), "--full-precision",
         )  # fmt: skip
-        shutil.copyfile(made, output_path)
+        with tempfile.TemporaryDirectory(dir=output_path.parent, prefix=".helix-substrate-") as beside:
+            os.replace(shutil.copyfile(made, os.path.join(beside, "whole")), output_path)  # whole or not at all
     weights = report["rows"] * report["cols"]
     return {
         "rows": report["rows"],

@@ -32,7 +32,7 @@ def convert_huggingface_model(
         token: the hub's access token (default: HF_TOKEN, or what ``hf auth login`` stored).
         verbose: let the program print its progress and report.
     """
-    arguments = ["convert", model_id, "--method", "entropy", "--block-rows", str(block_rows), "--codec", codec]
+    arguments = ["convert", argument(model_id), "--method", "entropy", "--block-rows", str(block_rows), "--codec", codec]
     if skip_embeddings:
         arguments.append("--skip-embeddings")
     if skip_lm_head:

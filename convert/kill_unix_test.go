@@ -111,11 +111,6 @@ func TestKillCorrectingDrift(t *testing.T) {
 	}
 }
 
-func isThere(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 // TestKill kills a conversion, by SIGKILL at random moments, again and again until
 // it finishes; the result is that of an undisturbed one, and nothing else is left.
 func TestKill(t *testing.T) {

@@ -178,3 +178,8 @@ func TestForgedItem(t *testing.T) {
 		onlyIn(t, dir)
 	}
 }
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -19,14 +19,14 @@ var ErrUnsafe = errors.New("unsafe file name")
 func Check(path string) error {
 	const longest, deepest = 1024, 32
 	if len(path) > longest || !utf8.ValidString(path) {
-		return fmt.Errorf("%s: %w: too long or not UTF-8", quote(path), ErrUnsafe)
+		return fmt.Errorf("%s: %w: too long or not UTF-8", Quote(path), ErrUnsafe)
 	}
 	if strings.Count(path, "/") >= deepest {
-		return fmt.Errorf("%s: %w: in more than %d folders", quote(path), ErrUnsafe, deepest-1)
+		return fmt.Errorf("%s: %w: in more than %d folders", Quote(path), ErrUnsafe, deepest-1)
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		if reason := unfit(segment); reason != "" {
-			return fmt.Errorf("%s: %w: %s", quote(path), ErrUnsafe, reason)
+			return fmt.Errorf("%s: %w: %s", Quote(path), ErrUnsafe, reason)
 		}
 	}
 	return nil
@@ -42,12 +42,12 @@ func CheckAll(paths []string) error {
 		}
 		same := strings.ToLower(strings.ToUpper(norm.NFC.String(path)))
 		if _, twice := seen[same]; twice {
-			return fmt.Errorf("%s: %w: another has the same name, but for case, or lies below it", quote(path), ErrUnsafe)
+			return fmt.Errorf("%s: %w: another has the same name, but for case, or lies below it", Quote(path), ErrUnsafe)
 		}
 		seen[same] = true
 		for i := strings.LastIndexByte(same, '/'); i >= 0; i = strings.LastIndexByte(same[:i], '/') {
 			if seen[same[:i]] {
-				return fmt.Errorf("%s: %w: its folder is another file", quote(path), ErrUnsafe)
+				return fmt.Errorf("%s: %w: its folder is another file", Quote(path), ErrUnsafe)
 			}
 			seen[same[:i]] = false
 		}
@@ -90,8 +90,8 @@ func windowsDevice(segment string) bool {
 	return port && utf8.RuneCountInString(digit) == 1 && strings.Contains("0123456789¹²³", digit)
 }
 
-// quote makes a name fit for one line of an error.
-func quote(s string) string {
+// Quote makes a name, or other text from elsewhere, fit for one line of an error.
+func Quote(s string) string {
 	const longest = 120
 	if len(s) > longest {
 		s = strings.ToValidUTF8(s[:longest], "") + "…"

@@ -12,7 +12,6 @@ import (
 
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
 	"github.com/helix-substrate/helix-substrate/internal/filename"
-	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 )
 
@@ -63,7 +62,7 @@ func (c *Client) cachedSnapshot(ctx context.Context, repo Repo) (*Snapshot, erro
 			return err
 		}
 		if name = filepath.ToSlash(name); filename.Check(name) != nil {
-			s.Refused = append(s.Refused, ranges.Quote(name))
+			s.Refused = append(s.Refused, filename.Quote(name))
 			return nil
 		}
 		info, err := os.Stat(path) // of the blob

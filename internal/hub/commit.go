@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/filename"
-	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 // Addition is a file that a commit adds to a repository, or replaces there.
@@ -137,7 +136,7 @@ func (k *Commit) askModes(ctx context.Context, files []Addition) error {
 	for _, f := range files {
 		switch mode := modes[f.Path]; {
 		case mode != "lfs" && mode != "regular":
-			return fmt.Errorf("%w: %s is to be sent as %s", ErrResponse, f.Path, ranges.Quote(mode))
+			return fmt.Errorf("%w: %s is to be sent as %s", ErrResponse, f.Path, filename.Quote(mode))
 		case mode == "regular" && f.Size > mostInline:
 			return fmt.Errorf("%w: %s, of %d bytes, is to be sent within the commit", ErrResponse, f.Path, f.Size)
 		default:
@@ -211,7 +210,7 @@ func (k *Commit) finish(ctx context.Context, summary string) (string, error) {
 		return "", err
 	}
 	if !isHex(answer.Commit, 40) {
-		return "", fmt.Errorf("%w: the commit is %s", ErrResponse, ranges.Quote(answer.Commit))
+		return "", fmt.Errorf("%w: the commit is %s", ErrResponse, filename.Quote(answer.Commit))
 	}
 	return answer.Commit, nil
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -104,7 +105,7 @@ const mostParts = 10000
 func (k *Commit) sendParts(ctx context.Context, f Addition, whole *url.URL, header map[string]string, progress func(done int64)) error {
 	size, err := strconv.ParseInt(header["chunk_size"], 10, 64)
 	if err != nil || size < 1 || (f.Size+size-1)/size > mostParts {
-		return fmt.Errorf("%w: parts of %s bytes", ErrResponse, ranges.Quote(header["chunk_size"]))
+		return fmt.Errorf("%w: parts of %s bytes", ErrResponse, filename.Quote(header["chunk_size"]))
 	}
 	addresses := map[int]string{}
 	for name, address := range header {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/filename"
-	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 // Repo names a model repository at a revision.
@@ -38,10 +37,10 @@ func (r Repo) check() error {
 	owner, name, slash := strings.Cut(r.ID, "/")
 	if slash && !validName(owner) || !slash && !validName(r.ID) || slash && !validName(name) ||
 		strings.HasSuffix(r.ID, ".git") {
-		return fmt.Errorf("%s: %w", ranges.Quote(r.ID), ErrRepo)
+		return fmt.Errorf("%s: %w", filename.Quote(r.ID), ErrRepo)
 	}
 	if !validRevision(r.Revision) {
-		return fmt.Errorf("%s: revision %s: %w", ranges.Quote(r.ID), ranges.Quote(r.Revision), ErrRepo)
+		return fmt.Errorf("%s: revision %s: %w", filename.Quote(r.ID), filename.Quote(r.Revision), ErrRepo)
 	}
 	return nil
 }

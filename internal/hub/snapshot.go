@@ -69,7 +69,7 @@ func (c *Client) Snapshot(ctx context.Context, repo Repo) (*Snapshot, error) {
 	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	for i := 1; i < len(s.Files); i++ {
 		if s.Files[i-1].Path == s.Files[i].Path {
-			return nil, fmt.Errorf("%s: %w: %s is listed twice", repo, ErrResponse, ranges.Quote(s.Files[i].Path))
+			return nil, fmt.Errorf("%s: %w: %s is listed twice", repo, ErrResponse, filename.Quote(s.Files[i].Path))
 		}
 	}
 	return s, nil
@@ -124,7 +124,7 @@ func parseListing(data []byte, repo Repo) (*Snapshot, error) {
 		return nil, fmt.Errorf("%w: not the description of a repository: %s", ErrResponse, oneLine(err.Error()))
 	}
 	if !isHex(listing.SHA, 40) {
-		return nil, fmt.Errorf("%w: the commit is %s", ErrResponse, ranges.Quote(listing.SHA))
+		return nil, fmt.Errorf("%w: the commit is %s", ErrResponse, filename.Quote(listing.SHA))
 	}
 	if listing.Siblings == nil {
 		return nil, fmt.Errorf("%w: no list of files", ErrResponse)
@@ -162,18 +162,18 @@ func (e *entries) UnmarshalJSON(data []byte) error {
 		}
 		name := *entry.Name
 		if filename.Check(name) != nil {
-			e.refused = append(e.refused, ranges.Quote(name))
+			e.refused = append(e.refused, filename.Quote(name))
 			continue
 		}
 		file := File{Path: name, GitID: entry.Blob}
 		if entry.LFS != nil {
 			if file.SHA256 = entry.LFS.SHA256; !isHex(file.SHA256, 64) {
-				return fmt.Errorf("%w: %s has the SHA-256 %s", ErrResponse, ranges.Quote(name), ranges.Quote(file.SHA256))
+				return fmt.Errorf("%w: %s has the SHA-256 %s", ErrResponse, filename.Quote(name), filename.Quote(file.SHA256))
 			}
 			entry.Size = cmp.Or(entry.LFS.Size, entry.Size)
 		}
 		if entry.Size == nil || *entry.Size < 0 || *entry.Size > ranges.LargestContent || !isHex(file.GitID, 40) {
-			return fmt.Errorf("%w: %s has no size or no git id", ErrResponse, ranges.Quote(name))
+			return fmt.Errorf("%w: %s has no size or no git id", ErrResponse, filename.Quote(name))
 		}
 		file.Size = *entry.Size
 		e.files = append(e.files, file)

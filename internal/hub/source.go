@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -121,10 +122,10 @@ func (s *source) accept(a *answer, from, to int64) (int64, error) {
 func (s *source) checkVersion(a *answer) error {
 	blob := s.file.Blob()
 	if a.commit != "" && a.commit != s.snapshot.Commit {
-		return fmt.Errorf("%w: the answer is for commit %s", ranges.ErrChanged, ranges.Quote(a.commit))
+		return fmt.Errorf("%w: the answer is for commit %s", ranges.ErrChanged, filename.Quote(a.commit))
 	}
 	if a.linked != "" && a.linked != blob {
-		return fmt.Errorf("%w: its id is %s instead of %s", ranges.ErrChanged, ranges.Quote(a.linked), blob)
+		return fmt.Errorf("%w: its id is %s instead of %s", ranges.ErrChanged, filename.Quote(a.linked), blob)
 	}
 	tag := ranges.PlainETag(a.Header.Get("ETag"))
 	if a.own && a.linked == "" && isHex(tag, len(blob)) && tag != blob {
@@ -137,7 +138,7 @@ func (s *source) checkVersion(a *answer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, seen := s.tags[host]; seen && known != tag {
-		return fmt.Errorf("%w: its ETag is %s and was %s", ranges.ErrChanged, ranges.Quote(tag), ranges.Quote(known))
+		return fmt.Errorf("%w: its ETag is %s and was %s", ranges.ErrChanged, filename.Quote(tag), filename.Quote(known))
 	}
 	s.tags[host] = tag
 	return nil

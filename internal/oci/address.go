@@ -9,19 +9,19 @@ import (
 	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/registry"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 // ErrAddress reports what names no artifact.
 var ErrAddress = errors.New("not the name of an artifact; write oci://registry/name:tag")
 
-const (
-	scheme   = "oci://"
-	insecure = "insecure+" // before the scheme has other machines asked without encryption
-)
+const scheme = "oci://"
 
 // Is tells what is meant as an artifact in a registry.
-func Is(name string) bool { return strings.HasPrefix(strings.TrimPrefix(name, insecure), scheme) }
+func Is(name string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(name, ranges.Insecure), scheme)
+}
 
 // Address names an artifact in a registry: a repository there and one version of what is in it.
 type Address struct {
@@ -33,26 +33,26 @@ type Address struct {
 // Parse reads oci://REGISTRY/NAME, with :TAG, @sha256:DIGEST or both; then the digest counts. Registries are asked over
 // https, but for those of this machine and behind insecure+oci://. Errors are ErrAddress.
 func Parse(name string) (a Address, err error) {
-	rest, plain := strings.CutPrefix(name, insecure)
+	rest, plain := strings.CutPrefix(name, ranges.Insecure)
 	rest, ok := strings.CutPrefix(rest, scheme)
 	if !ok || len(rest) > 1024 || strings.ContainsAny(rest, "?#") || strings.Contains(rest[:strings.IndexByte(rest+"/", '/')], "@") {
-		return a, fmt.Errorf("%s: %w", ranges.Quote(name), ErrAddress)
+		return a, fmt.Errorf("%s: %w", filename.Quote(name), ErrAddress)
 	}
 	if a.Reference, err = registry.ParseReference(rest); err != nil {
-		return a, fmt.Errorf("%s: %w", ranges.Quote(name), ErrAddress)
+		return a, fmt.Errorf("%s: %w", filename.Quote(name), ErrAddress)
 	}
 	named, _, digested := strings.Cut(rest, "@")
 	if _, tag, tagged := strings.Cut(named[strings.IndexByte(named, '/'):], ":"); tagged {
 		a.Tag = tag
 		if err := (registry.Reference{Registry: a.Registry, Repository: a.Repository, Reference: tag}).ValidateReferenceAsTag(); err != nil {
-			return a, fmt.Errorf("%s: %w", ranges.Quote(name), ErrAddress)
+			return a, fmt.Errorf("%s: %w", filename.Quote(name), ErrAddress)
 		}
 	}
 	switch {
 	case a.Reference.Reference == "":
 		a.Tag, a.Reference.Reference = "latest", "latest"
 	case digested && digest.Digest(a.Reference.Reference).Algorithm() != digest.SHA256:
-		return a, fmt.Errorf("%s: a digest that is no sha256: %w", ranges.Quote(name), ErrAddress)
+		return a, fmt.Errorf("%s: a digest that is no sha256: %w", filename.Quote(name), ErrAddress)
 	}
 	a.Plain = plain || loopback(a.Registry)
 	return a, nil
@@ -62,7 +62,7 @@ func Parse(name string) (a Address, err error) {
 func (a Address) String() string {
 	prefix := scheme
 	if a.Plain && !loopback(a.Registry) {
-		prefix = insecure + scheme
+		prefix = ranges.Insecure + scheme
 	}
 	return prefix + a.Reference.String()
 }
@@ -75,12 +75,11 @@ func (a Address) digest() digest.Digest {
 	return ""
 }
 
-// loopback tells a host of this machine.
+// loopback tells a host of this machine, with or without a port.
 func loopback(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = strings.Trim(hostport, "[]")
 	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return ranges.Loopback(host)
 }

@@ -78,10 +78,10 @@ func parseManifest(text []byte) ([]Layer, error) {
 		if errors.Is(err, ErrManifest) || errors.Is(err, filename.ErrUnsafe) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w: its manifest cannot be read: %s", ErrManifest, ranges.Quote(err.Error()))
+		return nil, fmt.Errorf("%w: its manifest cannot be read: %s", ErrManifest, filename.Quote(err.Error()))
 	}
 	if m.SchemaVersion != 2 || m.MediaType != "" && m.MediaType != ocispec.MediaTypeImageManifest {
-		return nil, fmt.Errorf("%w: its manifest is %s", ErrManifest, ranges.Quote(m.MediaType))
+		return nil, fmt.Errorf("%w: its manifest is %s", ErrManifest, filename.Quote(m.MediaType))
 	}
 	names := make([]string, len(m.Layers.files))
 	for i, l := range m.Layers.files {
@@ -115,7 +115,7 @@ func (list *layers) UnmarshalJSON(data []byte) error {
 			name = title
 		}
 		if l.Digest.Validate() != nil || l.Digest.Algorithm() != digest.SHA256 || l.Size == nil || *l.Size < 0 || *l.Size > ranges.LargestContent {
-			return fmt.Errorf("%w: the layer %s has no size or no sha256", ErrManifest, ranges.Quote(name))
+			return fmt.Errorf("%w: the layer %s has no size or no sha256", ErrManifest, filename.Quote(name))
 		}
 		if name == "" || isArchive(l.MediaType) {
 			continue

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 )
 
 // Part is what an answer has of a content.
@@ -28,14 +30,14 @@ func Header(from, to int64) http.Header {
 // part than that, one of more than LargestContent, or one that is encoded, is ErrResponse.
 func ReadPart(a *http.Response, from, to int64) (Part, error) {
 	if encoding := a.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return Part{}, fmt.Errorf("%w: content is encoded as %s", ErrResponse, Quote(encoding))
+		return Part{}, fmt.Errorf("%w: content is encoded as %s", ErrResponse, filename.Quote(encoding))
 	}
 	if a.StatusCode == http.StatusOK {
 		return Part{0, a.ContentLength, true}, nil
 	}
 	first, last, total, ok := parseContentRange(a.Header.Get("Content-Range"))
 	if !ok || first != from || last >= to || a.ContentLength >= 0 && a.ContentLength != last-first+1 {
-		return Part{}, fmt.Errorf("%w: asked for bytes %d-%d, got %s", ErrResponse, from, to-1, Quote(a.Header.Get("Content-Range")))
+		return Part{}, fmt.Errorf("%w: asked for bytes %d-%d, got %s", ErrResponse, from, to-1, filename.Quote(a.Header.Get("Content-Range")))
 	}
 	if total > LargestContent {
 		return Part{}, fmt.Errorf("%w: a content of %d bytes", ErrResponse, total)
@@ -69,21 +71,12 @@ func PlainETag(tag string) string {
 	return strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)
 }
 
-// Quote makes text from a server fit for one line of an error.
-func Quote(s string) string {
-	const longest = 120
-	if len(s) > longest {
-		s = strings.ToValidUTF8(s[:longest], "") + "…"
-	}
-	return fmt.Sprintf("%q", s)
-}
-
 // CheckName refuses names that could mean something else than a file of the directory or of a
 // folder in it, whatever the server makes of them: fs.ErrInvalid.
 func CheckName(name string) error {
 	const longest = 1024
 	if !fs.ValidPath(name) || name == "." || len(name) > longest || strings.Contains(name, `\`) || strings.IndexFunc(name, unicode.IsControl) >= 0 {
-		return fmt.Errorf("%s: a file name that is not asked for: %w", Quote(name), fs.ErrInvalid)
+		return fmt.Errorf("%s: a file name that is not asked for: %w", filename.Quote(name), fs.ErrInvalid)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 )
 
 // Get asks a server for a file, with the given header, and returns the answer, whose body the caller closes, whatever its
@@ -174,7 +176,7 @@ func (c *Pinned) accept(a *http.Response, from, to int64) error {
 		return err
 	case v != c.version:
 		return fmt.Errorf("%w: it has %d bytes and the version %s, and had %d and %s", ErrChanged,
-			v.size, Quote(v.tag+v.modified), c.size, Quote(c.tag+c.modified))
+			v.size, filename.Quote(v.tag+v.modified), c.size, filename.Quote(c.tag+c.modified))
 	case part.Start != from || part.Whole && to < c.size:
 		return fmt.Errorf("%w: it sent the whole file", ErrNoRanges)
 	}

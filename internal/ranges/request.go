@@ -48,30 +48,45 @@ func (r *Requester) Get(ctx context.Context, u *url.URL, header http.Header) (*h
 // the body, which fails when nothing arrives. Network errors are passing, and do not have the
 // address, which may hold a signature.
 func (r *Requester) Do(ctx context.Context, q Request) (*http.Response, error) {
-	watched, cancel := context.WithCancelCause(ctx)
-	stall := cmp.Or(r.Stall, time.Minute)
-	timer := time.AfterFunc(stall, func() { cancel(errStalled) })
-	request, err := http.NewRequestWithContext(watched, cmp.Or(q.Method, http.MethodGet), q.URL.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, cmp.Or(q.Method, http.MethodGet), q.URL.String(), nil)
 	if err != nil {
-		timer.Stop()
-		cancel(nil)
 		return nil, fmt.Errorf("%w: an address that cannot be requested", ErrResponse)
 	}
 	for name, values := range q.Header {
 		request.Header[name] = values
 	}
-	request.Header.Set("User-Agent", "helix-substrate")
-	var answered atomic.Bool
 	if q.Body != nil && q.Body.Size() > 0 {
 		request.ContentLength = q.Body.Size()
 		request.GetBody = func() (io.ReadCloser, error) {
-			return &sending{io.NewSectionReader(q.Body, 0, q.Body.Size()), func() {
-				if !answered.Load() {
-					timer.Reset(stall)
-				}
-			}}, nil
+			return io.NopCloser(io.NewSectionReader(q.Body, 0, q.Body.Size())), nil
 		}
 		request.Body, _ = request.GetBody()
+	}
+	return r.Send(request)
+}
+
+// Send is Do of a request that is made already, under its own context; it does not change it.
+func (r *Requester) Send(request *http.Request) (*http.Response, error) {
+	ctx := request.Context()
+	watched, cancel := context.WithCancelCause(ctx)
+	stall := cmp.Or(r.Stall, time.Minute)
+	timer := time.AfterFunc(stall, func() { cancel(errStalled) })
+	var answered atomic.Bool
+	progress := func() {
+		if !answered.Load() {
+			timer.Reset(stall)
+		}
+	}
+	request = request.Clone(watched)
+	request.Header.Set("User-Agent", "helix-substrate")
+	if request.Body != nil && request.Body != http.NoBody {
+		request.Body = &sending{request.Body, progress}
+	}
+	if again := request.GetBody; again != nil {
+		request.GetBody = func() (io.ReadCloser, error) {
+			content, err := again()
+			return &sending{content, progress}, err
+		}
 	}
 	var client http.Client
 	if r.HTTP != nil {
@@ -93,16 +108,14 @@ func (r *Requester) Do(ctx context.Context, q Request) (*http.Response, error) {
 
 // sending is the body of a request; each piece that is taken of it is progress.
 type sending struct {
-	io.Reader
+	io.ReadCloser
 	progress func()
 }
 
 func (s *sending) Read(p []byte) (int, error) {
 	s.progress()
-	return s.Reader.Read(p)
+	return s.ReadCloser.Read(p)
 }
-
-func (s *sending) Close() error { return nil }
 
 // Redirect returns where an answer to a request of from redirects to, nil if it does not. It
 // closes the body of one that does. What leads from https to http, or has a password in it,

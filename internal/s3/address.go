@@ -6,6 +6,7 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -21,7 +22,26 @@ func Parse(name string) (bucket, prefix string, err error) {
 	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(name, scheme), "/")
 	prefix = strings.TrimSuffix(prefix, "/")
 	if !Is(name) || s3utils.CheckValidBucketNameStrict(bucket) != nil || prefix != "" && ranges.CheckName(prefix) != nil {
-		return "", "", fmt.Errorf("%s: %w; write s3://bucket/prefix", ranges.Quote(name), ranges.ErrAddress)
+		return "", "", fmt.Errorf("%s: %w; write s3://bucket/prefix", filename.Quote(name), ranges.ErrAddress)
 	}
 	return bucket, prefix, nil
+}
+
+// location is what lies below a prefix of a bucket.
+type location struct{ bucket, prefix string }
+
+// key is that of a file's object; of "", what all keys begin with.
+func (l location) key(name string) string {
+	if l.prefix == "" {
+		return name
+	}
+	return l.prefix + "/" + name
+}
+
+// Path is a file's address, that of all files where the name is none.
+func (l location) Path(name string) string {
+	if ranges.CheckName(name) != nil {
+		name = ""
+	}
+	return strings.TrimSuffix(scheme+l.bucket+"/"+l.key(name), "/")
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/storage"
 )
@@ -40,38 +41,22 @@ type Options struct {
 
 // Bucket is what lies below a prefix of a bucket. It is safe for concurrent use.
 type Bucket struct {
-	client         minio.Core
-	bucket, prefix string
-	retry          *ranges.Retry
-	window         *ranges.Window
-	files          *ranges.Files
+	client minio.Core
+	location
+	retry  *ranges.Retry
+	window *ranges.Window
+	files  *ranges.Files
 }
 
 // Open returns what lies below a prefix of a bucket. Nothing is asked for. Errors are those of Client.
 func Open(bucket, prefix string, o Options) (*Bucket, error) {
-	client, err := Client(transport{&ranges.Requester{HTTP: &http.Client{Transport: ranges.NewTransport()}, Stall: o.Stall}}, 1)
+	client, err := Client(newTransport(o), 1)
 	if err != nil {
 		return nil, err
 	}
-	b := &Bucket{client: minio.Core{Client: client}, bucket: bucket, prefix: prefix, retry: &o.Retry, window: ranges.NewFineWindow(window)}
+	b := &Bucket{client: minio.Core{Client: client}, location: location{bucket, prefix}, retry: &o.Retry, window: ranges.NewFineWindow(window)}
 	b.files = ranges.NewFiles(b.retry, b.window)
 	return b, nil
-}
-
-// key is that of a file's object; of "", what all keys begin with.
-func (b *Bucket) key(name string) string {
-	if b.prefix == "" {
-		return name
-	}
-	return b.prefix + "/" + name
-}
-
-// Path is a file's address.
-func (b *Bucket) Path(name string) string {
-	if ranges.CheckName(name) != nil {
-		name = ""
-	}
-	return strings.TrimSuffix(scheme+b.bucket+"/"+b.key(name), "/")
 }
 
 // Fetched returns how many bytes of content have come from the store so far.
@@ -185,18 +170,18 @@ func failure(ctx context.Context, x *exchange, err error) error {
 	}
 	said := minio.ToErrorResponse(err)
 	if x.answer == nil || x.answer.StatusCode < 300 {
-		return fmt.Errorf("%w: %s", ranges.ErrResponse, ranges.Quote(err.Error()))
+		return fmt.Errorf("%w: %s", ranges.ErrResponse, filename.Quote(err.Error()))
 	}
 	status := ranges.StatusText(x.answer.StatusCode)
 	switch {
 	case said.Code == "NoSuchBucket":
 		return ErrBucket
 	case said.Region != "" && x.answer.StatusCode < 403:
-		return fmt.Errorf("%w: the bucket lies in the region %s; set AWS_REGION to that", ranges.ErrResponse, ranges.Quote(said.Region))
+		return fmt.Errorf("%w: the bucket lies in the region %s; set AWS_REGION to that", ranges.ErrResponse, filename.Quote(said.Region))
 	case x.answer.StatusCode == http.StatusForbidden, x.answer.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("the store says %s, %s: %w", status, ranges.Quote(said.Code), fs.ErrPermission)
+		return fmt.Errorf("the store says %s, %s: %w", status, filename.Quote(said.Code), fs.ErrPermission)
 	case x.answer.StatusCode < 404:
-		return fmt.Errorf("%w: %s, %s", ranges.ErrResponse, status, ranges.Quote(said.Code))
+		return fmt.Errorf("%w: %s, %s", ranges.ErrResponse, status, filename.Quote(said.Code))
 	}
 	return ranges.Refusal(x.answer, fmt.Errorf("%w: %s: %w", ranges.ErrResponse, status, errStatus))
 }

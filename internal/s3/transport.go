@@ -12,12 +12,16 @@ import (
 const largestDocument = 16 << 20
 
 // transport makes a client's requests by the rules of package ranges: they end where nothing arrives, and no answer leads
-// elsewhere. They have no bodies. What came last is kept in the context's exchange, since the client keeps neither an answer's status nor how it failed.
+// elsewhere. What came last is kept in the context's exchange, since the client keeps neither an answer's status nor how it failed.
 type transport struct{ requester *ranges.Requester }
+
+func newTransport(o Options) transport {
+	return transport{&ranges.Requester{HTTP: &http.Client{Transport: ranges.NewTransport()}, Stall: o.Stall}}
+}
 
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	answer, err := t.requester.Do(request.Context(), ranges.Request{Method: request.Method, URL: request.URL, Header: request.Header})
+	answer, err := t.requester.Send(request)
 	if x, ok := request.Context().Value(exchangeKey{}).(*exchange); ok {
 		x.answer, x.err = answer, err
 	}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -24,42 +22,17 @@ const (
 
 // Uploader stores files below a prefix of a bucket. It is safe for concurrent use.
 type Uploader struct {
-	client         *minio.Client
-	bucket, prefix string
+	client *minio.Client
+	location
 }
 
 // NewUploader returns what stores files below a prefix. Nothing is asked for. Errors are those of Client.
 func NewUploader(bucket, prefix string, o Options) (*Uploader, error) {
-	direct := ranges.NewTransport()
-	direct.ResponseHeaderTimeout = cmp.Or(o.Stall, time.Minute)
-	client, err := Client(recorded{direct}, cmp.Or(o.Retry.Attempts, 6))
+	client, err := Client(newTransport(o), cmp.Or(o.Retry.Attempts, 6))
 	if err != nil {
 		return nil, err
 	}
-	return &Uploader{client, bucket, prefix}, nil
-}
-
-// recorded keeps what came last in the context's exchange.
-type recorded struct{ next http.RoundTripper }
-
-func (t recorded) RoundTrip(request *http.Request) (*http.Response, error) {
-	answer, err := t.next.RoundTrip(request)
-	if x, ok := request.Context().Value(exchangeKey{}).(*exchange); ok {
-		x.answer, x.err = answer, err
-	}
-	return answer, err
-}
-
-func (u *Uploader) key(name string) string {
-	if u.prefix == "" {
-		return name
-	}
-	return u.prefix + "/" + name
-}
-
-// Path is a file's address, that of all files where it has no name.
-func (u *Uploader) Path(name string) string {
-	return strings.TrimSuffix(scheme+u.bucket+"/"+u.key(name), "/")
+	return &Uploader{client, location{bucket, prefix}}, nil
 }
 
 // Has tells whether the store has a file, with that size, which was stored by Put with that SHA-256.

@@ -2,6 +2,7 @@ package s3_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,7 +10,9 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 	"github.com/helix-substrate/helix-substrate/internal/s3"
 	"github.com/helix-substrate/helix-substrate/internal/s3/s3test"
 	"github.com/helix-substrate/helix-substrate/storage"
@@ -61,6 +64,31 @@ func TestUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := u.Put(t.Context(), "w.bin", bytes.NewReader(content), size, sum, func(int64) {}); !errors.Is(err, s3.ErrBucket) && !errors.Is(err, fs.ErrPermission) {
+		t.Error(err)
+	}
+}
+
+// TestUploadStalls: a store that takes nothing of what is sent ends the upload, and not only the caller's patience.
+func TestUploadStalls(t *testing.T) {
+	ended := make(chan struct{})
+	s3test.New(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut {
+				<-ended
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	t.Cleanup(func() { close(ended) })
+	u, err := s3.NewUploader(s3test.Bucket, "", s3.Options{Stall: 200 * time.Millisecond, Retry: ranges.Retry{Attempts: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := make([]byte, 15<<20)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := u.Put(ctx, "w.bin", bytes.NewReader(content), int64(len(content)), "x", func(int64) {}); !errors.Is(err, ranges.ErrUnavailable) || ctx.Err() != nil {
 		t.Error(err)
 	}
 }

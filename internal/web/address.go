@@ -2,19 +2,16 @@ package web
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 
+	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
-// insecure is the word before http:// that has hosts read without encryption.
-const insecure = "insecure+"
-
 // Is tells what is meant as an address of a web server.
 func Is(name string) bool {
-	rest := strings.TrimPrefix(name, insecure)
+	rest := strings.TrimPrefix(name, ranges.Insecure)
 	return strings.HasPrefix(rest, "http://") || strings.HasPrefix(rest, "https://")
 }
 
@@ -25,23 +22,23 @@ type address struct {
 }
 
 // parse splits an address into where the files lie and the last part of its path, "" if it
-// ends in a slash. http:// is for this machine alone, unless insecure stands before it;
+// ends in a slash. http:// is for this machine alone, unless ranges.Insecure stands before it;
 // passwords, queries and fragments are ranges.ErrAddress.
 func parse(name string) (a address, last string, err error) {
-	rest, plain := strings.CutPrefix(name, insecure)
+	rest, plain := strings.CutPrefix(name, ranges.Insecure)
 	u, err := url.Parse(rest)
 	if err != nil { // the error holds the address, perhaps with a password
 		return a, "", fmt.Errorf("%w: it cannot be parsed; write https://host/path", ranges.ErrAddress)
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
-		return a, "", fmt.Errorf("%s: %w; write https://host/path", ranges.Quote(u.Redacted()), ranges.ErrAddress)
+		return a, "", fmt.Errorf("%s: %w; write https://host/path", filename.Quote(u.Redacted()), ranges.ErrAddress)
 	case u.User != nil:
-		return a, "", fmt.Errorf("%s: %w: without a name and password", ranges.Quote(u.Redacted()), ranges.ErrAddress)
+		return a, "", fmt.Errorf("%s: %w: without a name and password", filename.Quote(u.Redacted()), ranges.ErrAddress)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return a, "", fmt.Errorf("%s: %w: without a query", ranges.Quote(u.Redacted()), ranges.ErrAddress)
-	case u.Scheme == "http" && !plain && !loopback(u):
-		return a, "", fmt.Errorf("%s: %w: %shttp:// reads another machine without encryption", ranges.Quote(name), ranges.ErrAddress, insecure)
+		return a, "", fmt.Errorf("%s: %w: without a query", filename.Quote(u.Redacted()), ranges.ErrAddress)
+	case u.Scheme == "http" && !plain && !ranges.Loopback(u.Hostname()):
+		return a, "", fmt.Errorf("%s: %w: %shttp:// reads another machine without encryption", filename.Quote(name), ranges.ErrAddress, ranges.Insecure)
 	}
 	escaped := u.EscapedPath()
 	part := escaped[strings.LastIndex(escaped, "/")+1:]
@@ -50,7 +47,7 @@ func parse(name string) (a address, last string, err error) {
 	}
 	last, err = url.PathUnescape(part)
 	if err != nil || strings.Contains(last, "/") { // %2F is no slash: what lies there is no file of a directory
-		return a, "", fmt.Errorf("%s: %w: without a %%2F at its end", ranges.Quote(name), ranges.ErrAddress)
+		return a, "", fmt.Errorf("%s: %w: without a %%2F at its end", filename.Quote(name), ranges.ErrAddress)
 	}
 	if err := ranges.CheckName(last); err != nil {
 		return a, "", err
@@ -75,10 +72,6 @@ func (a address) file(name string) *url.URL {
 }
 
 // follows tells whether a redirect to u is followed: whoever has not asked for http:// is not led to it.
-func (a address) follows(u *url.URL) bool { return u.Scheme == "https" || a.plain || loopback(u) }
-
-// loopback tells an address of this machine.
-func loopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+func (a address) follows(u *url.URL) bool {
+	return u.Scheme == "https" || a.plain || ranges.Loopback(u.Hostname())
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -114,18 +113,38 @@ func push(ctx context.Context, dir string, to target, o PushOptions) (*Pushed, e
 	if err != nil {
 		return nil, err
 	}
-	s := &sending{to: to, files: list, open: map[string]storage.File{}, progress: o.Progress}
-	defer s.close()
 	raw, err := model.OpenUnverified(dir) // whose files are as they lie there
 	if err != nil {
 		return nil, err
 	}
+	s := &sending{to: to, files: list, content: func(f model.File) io.ReaderAt { return fileContent{ctx, raw, f.File} }, progress: o.Progress}
 	for _, f := range list {
-		if err := s.add(ctx, dir, raw, f); err != nil {
-			return nil, err
-		}
+		s.total += f.Bytes
 	}
 	return s.run(ctx, m.Manifest)
+}
+
+// fileContent reads a file of a model. It is opened for each read, as a model may have more files than a process may have open.
+type fileContent struct {
+	ctx   context.Context
+	model *model.Model
+	name  string
+}
+
+func (c fileContent) ReadAt(p []byte, off int64) (int, error) {
+	f, err := c.open()
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.ReadAtContext(c.ctx, p, off)
+}
+
+func (c fileContent) open() (storage.File, error) {
+	if c.name == model.ManifestName {
+		return storage.OpenFile(c.model.Path(c.name))
+	}
+	return c.model.Open(c.ctx, c.name)
 }
 
 // filesOf lists all files of a model, with the manifest at its end.
@@ -147,7 +166,7 @@ func filesOf(ctx context.Context, m *model.Model) ([]model.File, error) {
 type sending struct {
 	to       target
 	files    []model.File
-	open     map[string]storage.File
+	content  func(model.File) io.ReaderAt
 	progress func(done, total int64, file string)
 
 	mu          sync.Mutex
@@ -155,31 +174,9 @@ type sending struct {
 	result      Pushed
 }
 
-// add opens a file that is to be sent.
-func (s *sending) add(ctx context.Context, dir string, m *model.Model, f model.File) (err error) {
-	if f.File == model.ManifestName {
-		s.open[f.File], err = storage.OpenFile(filepath.Join(dir, f.File))
-	} else {
-		s.open[f.File], err = m.Open(ctx, f.File)
-	}
-	if err != nil {
-		delete(s.open, f.File)
-		return err
-	}
-	s.total += f.Bytes
-	return nil
-}
-
-func (s *sending) close() {
-	for _, f := range s.open {
-		f.Close()
-	}
-}
-
 func (s *sending) run(ctx context.Context, m *model.Manifest) (*Pushed, error) {
 	s.result = Pushed{Root: m.Root(), Files: len(s.files), Bytes: s.total}
-	content := func(f model.File) io.ReaderAt { return s.open[f.File] }
-	if err := s.to.begin(ctx, s.files, content); err != nil {
+	if err := s.to.begin(ctx, s.files, s.content); err != nil {
 		return nil, err
 	}
 	g, grouped := errgroup.WithContext(ctx)
@@ -194,7 +191,7 @@ func (s *sending) run(ctx context.Context, m *model.Manifest) (*Pushed, error) {
 				s.tell(done-last, f.File)
 				last = done
 			}
-			sent, err := s.to.send(grouped, f, content(f), progress)
+			sent, err := s.to.send(grouped, f, s.content(f), progress)
 			if err != nil {
 				return err
 			}

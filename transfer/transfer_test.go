@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -560,3 +561,63 @@ func TestNames(t *testing.T) {
 
 // quickly has failures repeated at once.
 var quickly = oci.Options{Retry: ranges.Retry{Wait: func(context.Context, time.Duration) error { return nil }}, Stall: 5 * time.Second}
+
+// openFiles counts the files below dir that this process has open; ok is false where the system does not tell.
+func openFiles(dir string) (n int, ok bool) {
+	list, err := os.ReadDir("/proc/self/fd")
+	for _, entry := range list {
+		if path, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && strings.HasPrefix(path, dir+"/") {
+			n++
+		}
+	}
+	return n, err == nil
+}
+
+// watched is a target that looks how many files are open.
+type watched struct {
+	dir  string
+	most atomic.Int64
+}
+
+func (w *watched) begin(_ context.Context, files []model.File, content func(model.File) io.ReaderAt) error {
+	for _, f := range files {
+		if err := w.read(content(f)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *watched) read(content io.ReaderAt) error {
+	_, err := content.ReadAt(make([]byte, 1), 0)
+	n, _ := openFiles(w.dir)
+	w.most.Store(max(w.most.Load(), int64(n)))
+	return err
+}
+
+func (w *watched) send(_ context.Context, _ model.File, content io.ReaderAt, _ func(int64)) (bool, error) {
+	return true, w.read(content)
+}
+
+func (w *watched) finish(context.Context, *model.Manifest, []model.File) (string, error) {
+	return "", nil
+}
+
+// TestOpenFiles: a model may have more files than a process may have open.
+func TestOpenFiles(t *testing.T) {
+	if _, ok := openFiles("/"); !ok {
+		t.Skip("the system does not tell which files are open")
+	}
+	from, _ := source(t)
+	dir, err := filepath.EvalSymlinks(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watched{dir: dir}
+	if _, err := push(t.Context(), dir, w, PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.most.Load(); n > together {
+		t.Errorf("%d files are open at a time", n)
+	}
+}

@@ -3,12 +3,13 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
 // ErrListen reports an address that the embedded broker cannot listen at.
@@ -29,10 +30,10 @@ func Embed(dir, address string) (*Broker, error) {
 	}
 	port, err := strconv.Atoi(u.Port())
 	password, secret := u.User.Password()
-	switch ip := net.ParseIP(u.Hostname()); {
+	switch {
 	case err != nil || port < 0 || port > 65535 || u.Hostname() == "":
 		return nil, fmt.Errorf("%s: not HOST:PORT: %w", u.Host, ErrListen)
-	case !secret && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()):
+	case !secret && !ranges.Loopback(u.Hostname()):
 		return nil, fmt.Errorf("%s: other machines need a password, USER:PASSWORD@%s: %w", u.Host, u.Host, ErrListen)
 	}
 	if port == 0 {

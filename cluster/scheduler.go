@@ -1,13 +1,11 @@
 package cluster
 
 import (
-	"cmp"
 	"container/heap"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"maps"
-	"math"
 	"slices"
 	"time"
 )
@@ -132,22 +130,6 @@ func (t *task) missing() int {
 	return t.wanted - most - len(t.copies)
 }
 
-// leading is the sum that most workers have, and how many those are.
-func (t *task) leading() (sum string, most int) {
-	count := map[string]int{}
-	for _, v := range t.votes {
-		if count[v.sum]++; count[v.sum] > most {
-			sum, most = v.sum, count[v.sum]
-		}
-	}
-	return sum, most
-}
-
-// disagree tells whether there are different results.
-func (t *task) disagree() bool {
-	return slices.ContainsFunc(t.votes, func(v vote) bool { return v.sum != t.votes[0].sum })
-}
-
 // knows returns a worker, who is heard of now.
 func (s *scheduler) knows(name string, now time.Time) *worker {
 	w := s.workers[name]
@@ -239,102 +221,6 @@ func (s *scheduler) expire(now time.Time) {
 	}
 }
 
-// result takes a worker's result. Where it ends the job, err says why.
-func (s *scheduler) result(key, name, sum string, now time.Time) {
-	t := s.tasks[key]
-	if t == nil || s.banned[name] || slices.ContainsFunc(t.votes, func(v vote) bool { return v.worker == name }) {
-		return
-	}
-	w := s.knows(name, now)
-	for _, c := range t.copies {
-		if seconds := now.Sub(c.since).Seconds(); c.worker == name && seconds > 0 {
-			w.learn(t.cost / seconds)
-		}
-	}
-	if w.at == key {
-		w.at = ""
-	}
-	t.votes = append(t.votes, vote{name, sum})
-	if t.disagree() {
-		t.wanted = 2
-		s.accept(t, "")
-	}
-	heard := slices.ContainsFunc(t.copies, func(c copyOf) bool { return c.worker == name })
-	s.drop(t, func(c *copyOf) bool {
-		unheard := !heard && c.worker == "" // its beginning was not heard of
-		heard = heard || unheard
-		return unheard || c.worker == name
-	})
-	s.decide(t, now)
-}
-
-// learn takes a speed that was seen.
-func (w *worker) learn(speed float64) {
-	if w.speed == 0 {
-		w.speed = speed
-	}
-	w.speed += (speed - w.speed) / 4
-}
-
-// decide accepts what enough workers have, and bans those who have something else.
-func (s *scheduler) decide(t *task, now time.Time) {
-	sum, most := t.leading()
-	if t.accepted == "" && most >= t.wanted {
-		s.accept(t, sum)
-		if len(t.copies) > 0 {
-			s.cancelled = append(s.cancelled, t.key)
-		}
-		for _, c := range t.copies {
-			if w := s.workers[c.worker]; w != nil { // no faster than that
-				w.learn(min(t.cost/now.Sub(c.since).Seconds(), max(w.speed, s.usual())))
-			}
-		}
-		s.drop(t, func(*copyOf) bool { return true })
-		for _, v := range slices.Clone(t.votes) {
-			if v.sum != sum {
-				s.ban(v.worker, now)
-			}
-		}
-	}
-	s.update(t)
-}
-
-// ban does not count a worker's results any more; what nobody else has made is made again.
-func (s *scheduler) ban(name string, now time.Time) {
-	if s.banned[name] {
-		return
-	}
-	s.banned[name] = true
-	delete(s.workers, name)
-	for _, key := range slices.Sorted(maps.Keys(s.tasks)) {
-		t := s.tasks[key]
-		s.drop(t, func(c *copyOf) bool { return c.worker == name })
-		before := len(t.votes)
-		if t.votes = slices.DeleteFunc(t.votes, func(v vote) bool { return v.worker == name }); len(t.votes) == before {
-			continue
-		}
-		if !slices.ContainsFunc(t.votes, func(v vote) bool { return v.sum == t.accepted }) {
-			s.accept(t, "")
-		}
-		s.decide(t, now)
-	}
-	s.liar(name)
-}
-
-// failure takes a worker's error; it returns true where it is the job's.
-func (s *scheduler) failure(key, name, text string, now time.Time) bool {
-	t := s.tasks[key]
-	if t == nil || s.banned[name] || t.accepted != "" {
-		return false
-	}
-	s.knows(name, now)
-	t.failures[name] = text
-	t.failed++
-	s.drop(t, func(c *copyOf) bool { return c.worker == name })
-	s.update(t)
-	return t.failed >= mostFailures || len(t.failures) > 1
-}
-
 // done tells whether all tasks have results that count.
 func (s *scheduler) done() bool {
 	for _, t := range s.tasks {
@@ -353,162 +239,4 @@ func (s *scheduler) idle() (n int) {
 		}
 	}
 	return n
-}
-
-// give says what is to be given out now. No more copies lie waiting at the broker than workers will soon take, so that the
-// decision what is next is made late.
-func (s *scheduler) give(now time.Time) []order {
-	var orders []order
-	room := len(s.workers) + 4 - s.queued
-	again := s.slow(now)
-	free := s.idle() - s.queued // workers that nothing waits for
-	var later []*task           // whose only workers left are those that have made it, or whose last copy nobody has begun
-	for room > 0 && len(s.waiting)+len(again) > 0 {
-		if len(again) > 0 && (len(s.waiting) == 0 || again[0].cost >= s.waiting[0].cost) {
-			if len(s.waiting) > 0 || free > 0 {
-				orders = append(orders, s.out(again[0], now))
-				room--
-				free--
-			}
-			again = again[1:]
-			continue
-		}
-		t := s.waiting[0]
-		unbegun := slices.ContainsFunc(t.copies, func(c copyOf) bool { return c.worker == "" }) // whom it is not for is not known yet
-		if unbegun || len(t.votes) > 0 && !s.others(s.refused(t)) {
-			heap.Pop(&s.waiting)
-			later = append(later, t)
-			continue
-		}
-		orders = append(orders, s.out(t, now))
-		room--
-		free--
-	}
-	for _, t := range later {
-		heap.Push(&s.waiting, t)
-	}
-	return orders
-}
-
-// others tells whether there is a worker that is not among some.
-func (s *scheduler) others(not []string) bool {
-	for name := range s.workers {
-		if !slices.Contains(not, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// out gives a copy out.
-func (s *scheduler) out(t *task, now time.Time) order {
-	s.copies++
-	o := order{t.key, s.copies, s.refused(t)}
-	t.copies = append(t.copies, copyOf{id: s.copies, since: now})
-	s.queued++
-	s.update(t)
-	return o
-}
-
-// refused are the workers that the next copy is not for.
-func (s *scheduler) refused(t *task) []string {
-	not := slices.Sorted(maps.Keys(s.banned))
-	for _, v := range t.votes {
-		not = append(not, v.worker)
-	}
-	for _, c := range t.copies {
-		if c.worker != "" {
-			not = append(not, c.worker)
-		}
-	}
-	if len(s.workers) > len(t.failures) { // else those who have failed may try again
-		not = append(not, slices.Sorted(maps.Keys(t.failures))...)
-	}
-	return not
-}
-
-// slow are the tasks that all would wait for in the end, as one worker is slow at them, and that another may be done with earlier; those
-// first that cost most. The first result counts.
-func (s *scheduler) slow(now time.Time) []*task {
-	usual := s.usual()
-	if usual == 0 {
-		return nil
-	}
-	end := s.left / (usual * float64(len(s.workers))) // until all is done, if nobody waits
-	var list []*task
-	for name, w := range s.workers {
-		t := s.tasks[w.at]
-		if t == nil || t.accepted != "" || t.wanted > 1 || len(t.copies) == 0 || len(t.copies) > mostRepeats || t.copies[0].worker != name {
-			continue
-		}
-		if s.remaining(t, usual, now) > max(slowerThan*t.cost/usual, end) {
-			list = append(list, t)
-		}
-	}
-	slices.SortFunc(list, func(a, b *task) int {
-		return cmp.Or(cmp.Compare(b.cost, a.cost), cmp.Compare(a.key, b.key))
-	})
-	return list
-}
-
-// remaining is how many seconds are left until the first who is at a task will be done with it.
-func (s *scheduler) remaining(t *task, usual float64, now time.Time) float64 {
-	least := math.Inf(1)
-	for _, c := range t.copies {
-		expected, took := t.cost/usual, now.Sub(c.since).Seconds()
-		if w := s.workers[c.worker]; w != nil && w.speed > 0 {
-			expected = t.cost / w.speed
-		}
-		left := max(0, expected-took)
-		switch {
-		case c.worker == "": // soon begun
-			left = expected
-		case took > slowerThan*expected: // as long again, for all that is known
-			left = took
-		}
-		least = min(least, left)
-	}
-	return least
-}
-
-// usual is the speed of the workers in the middle.
-func (s *scheduler) usual() float64 {
-	var speeds []float64
-	for _, w := range s.workers {
-		if w.speed > 0 {
-			speeds = append(speeds, w.speed)
-		}
-	}
-	if len(speeds) == 0 {
-		return 0
-	}
-	slices.Sort(speeds)
-	return speeds[len(speeds)/2]
-}
-
-// taskHeap has the task first that costs most.
-type taskHeap []*task
-
-func (h taskHeap) Len() int { return len(h) }
-func (h taskHeap) Less(a, b int) bool {
-	return h[a].cost > h[b].cost || h[a].cost == h[b].cost && h[a].key < h[b].key
-}
-
-func (h taskHeap) Swap(a, b int) {
-	h[a], h[b] = h[b], h[a]
-	h[a].place, h[b].place = a, b
-}
-
-func (h *taskHeap) Push(x any) {
-	t := x.(*task)
-	t.place = len(*h)
-	*h = append(*h, t)
-}
-
-func (h *taskHeap) Pop() any {
-	old := *h
-	t := old[len(old)-1]
-	t.place = -1
-	*h = old[:len(old)-1]
-	return t
 }

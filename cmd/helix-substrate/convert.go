@@ -72,6 +72,9 @@ method=, entries=, codec=, level=, block-rows=, full-precision, exact, compress.
 }
 
 func (c *convertCommand) Run(env *environment) error {
+	if err := c.checkSharing(); err != nil {
+		return err
+	}
 	job, err := c.job()
 	if err != nil {
 		return err
@@ -165,7 +168,7 @@ func (c *convertCommand) shard() (index, of int, err error) {
 	return index, of, nil
 }
 
-// interrupted says of a conversion that was stopped how it goes on.
+// interrupted says of what was stopped, a conversion or a transfer, how it goes on.
 func interrupted(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w: %w", errUnfinished, err)
@@ -173,7 +176,7 @@ func interrupted(err error) error {
 	return err
 }
 
-// errUnfinished is how a conversion ends that was interrupted.
+// errUnfinished is how what was interrupted ends.
 var errUnfinished = errors.New("the same command continues it")
 
 // job is what the command line asks for.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -25,9 +26,22 @@ func (f *brokerFlags) connection(servers string) cluster.Connection {
 // workersFlags say who makes the tensors of a conversion.
 type workersFlags struct {
 	Workers string `text:"" name:"workers" placeholder:"ADDR" help:"Have workers make the tensors, through the broker at nats://HOST[,…], or 'embedded': one in this process."`
-	Listen  string `text:"" name:"listen" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where the embedded broker listens, HOST:PORT; for other machines USER:PASSWORD@HOST:PORT."`
+	Listen  string `text:"" name:"listen" placeholder:"ADDR" help:"Where the embedded broker listens, HOST:PORT, 127.0.0.1:4222 if nothing is said; for other machines USER:PASSWORD@HOST:PORT."`
 	Check   string `text:"" name:"check" placeholder:"SHARE" help:"Have this share of the tensors, such as 5%, made by two workers each: one that lies is named, and its work is done again."`
 	brokerFlags
+}
+
+// checkSharing refuses flags that would do nothing.
+func (c *convertCommand) checkSharing() error {
+	switch {
+	case c.Workers == "" && (c.Check != "" || c.Listen != "" || c.brokerFlags != brokerFlags{}):
+		return usageError("--check, --listen and --nats-… are for --workers")
+	case c.Workers != cluster.Embedded && c.Listen != "":
+		return usageError("--listen is for --workers embedded")
+	case c.StatisticsOnly && (c.Shard != "" || c.Workers != "" || c.wanted() || c.Report != ""):
+		return usageError("--statistics-only measures and stops: it goes without --shard, --workers, --receipt and --report")
+	}
+	return nil
 }
 
 // share reads a share: 5% or 0.05.
@@ -52,5 +66,5 @@ func (f *workersFlags) byWorkers(env *environment, job convert.Job) (*convert.Re
 	if err != nil {
 		return nil, err
 	}
-	return cluster.Convert(env.ctx, job, cluster.Options{Connection: f.connection(f.Workers), Listen: f.Listen, Check: check, Note: env.tell})
+	return cluster.Convert(env.ctx, job, cluster.Options{Connection: f.connection(f.Workers), Listen: cmp.Or(f.Listen, "127.0.0.1:4222"), Check: check, Note: env.tell})
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"github.com/helix-substrate/helix-substrate/transfer"
@@ -31,10 +29,8 @@ func (c *pushCommand) Run(env *environment) error {
 		o.Progress = progress.update
 	}
 	r, err := transfer.Push(env.ctx, c.Dir, c.To, o)
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%w: %w", errUnfinished, err)
-	} else if err != nil {
-		return err
+	if err != nil {
+		return interrupted(err)
 	}
 	if c.JSON {
 		return writeJSON(env.stdout, r)

@@ -153,7 +153,7 @@ func Named(need int64) int64 {
 }
 
 // pages is what the program's own pages come to: code, constants and data that verbs
-// touch, measured on Linux at 16 to 18.9 MiB (20.1 in a calibrated conversion, which frees as much of its heap), since the
+// touch, measured on Linux at 16 to 18.9 MiB (20.1 in a calibrated conversion, which has room to spare at its least limit), since the
 // system maps 16 pages around each that is needed.
 const pages = 18 << 20
 

@@ -29,6 +29,7 @@ func (o *Opening) Embedder(ctx context.Context) (*Embedder, error) {
 	if e.pipeline, e.err = embedding.Open(ctx, at, o.options.Verify); ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	o.embedder = e
 	return e, nil
 }
 

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -224,6 +225,47 @@ func TestEmbedderLargeConfiguration(t *testing.T) {
 	e, _ := openEmbedder(t, dir, transformer.Options{})
 	if _, err := e.Encode(t.Context(), "text", ""); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEmbedderPlan: the layers behind a model are a part of its plan.
+func TestEmbedderPlan(t *testing.T) {
+	const rows, cols = 1 << 17, 24 // 12 MiB
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(embedders, "dense"))); err != nil {
+		t.Fatal(err)
+	}
+	plan := func() *transformer.Plan {
+		opening, err := Begin(t.Context(), dir, transformer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opening.Close()
+		e, err := opening.Embedder(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Pipeline(); err != nil {
+			t.Fatal(err)
+		}
+		p, err := opening.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	small := plan().Minimum
+	header := fmt.Sprintf(`{"linear.weight":{"dtype":"F32","shape":[%d,%d],"data_offsets":[0,%d]}}`, rows, cols, 4*rows*cols)
+	file := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+	config := fmt.Sprintf(`{"in_features": %d, "out_features": %d, "bias": false, "activation_function": "torch.nn.modules.linear.Identity"}`, cols, rows)
+	last := filepath.Join(dir, "3_Dense")
+	if err := errors.Join(os.WriteFile(filepath.Join(last, "config.json"), []byte(config), 0o600),
+		os.WriteFile(filepath.Join(last, "model.safetensors"), file, 0o600),
+		os.Truncate(filepath.Join(last, "model.safetensors"), int64(len(file)+4*rows*cols))); err != nil {
+		t.Fatal(err)
+	}
+	if more := plan().Minimum - small; more < 4*rows*cols || more > 8*rows*cols {
+		t.Errorf("a layer of %d bytes raises the smallest limit by %d", 4*rows*cols, more)
 	}
 }
 

@@ -24,13 +24,14 @@ type Opening struct {
 	// Tokenizer is the model's; nil after BeginIDs.
 	Tokenizer *tokenizer.Tokenizer
 
-	path    string
-	at      checkpoint.Location // without a place until it is found
-	options transformer.Options
-	limit   memory.Limit
-	limited func() // ends keeping the limit
-	peak    int64  // what the process had held at its highest before
-	texts   int64  // bytes of texts and ids so far
+	path     string
+	embedder *Embedder           // whose layers are a part of what is measured for a plan
+	at       checkpoint.Location // without a place until it is found
+	options  transformer.Options
+	limit    memory.Limit
+	limited  func() // ends keeping the limit
+	peak     int64  // what the process had held at its highest before
+	texts    int64  // bytes of texts and ids so far
 }
 
 // Begin opens the tokenizer of the model at path: a model directory, a Hugging Face
@@ -255,7 +256,7 @@ func (o *Opening) most(ctx context.Context, option *int, n int, good func(*trans
 // Plan plans the model without opening its weights, with the errors of Load.
 func (o *Opening) Plan(ctx context.Context) (*transformer.Plan, error) {
 	p, err := o.plan(ctx, o.planned())
-	runtime.KeepAlive(o) // its tokenizer is a part of what was measured
+	runtime.KeepAlive(o) // its tokenizer and embedder are a part of what was measured
 	return p, err
 }
 

@@ -32,6 +32,9 @@ func (c *planCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if _, err := opening.Embedder(env.ctx); err != nil { // its layers are in memory beside the model
+		return err
+	}
 	p, err := opening.Plan(env.ctx)
 	if err != nil {
 		return err

@@ -10,10 +10,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -300,6 +302,63 @@ func TestWheel(t *testing.T) {
 		if !strings.HasPrefix(files[info+"METADATA"], "Metadata-Version: 2.4\nName: helix-substrate\nVersion: "+version+"\n") || !strings.HasSuffix(files[info+"METADATA"], "\n\n# python\n") {
 			t.Errorf("%s", files[info+"METADATA"])
 		}
+	}
+}
+
+// TestEnvironment: neither variables nor what "go env -w" wrote reach what is compiled, but for where modules come from.
+func TestEnvironment(t *testing.T) {
+	settings := func() map[string]string {
+		list, err := environment(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &source{root: ".", environment: list}
+		out, err := output(s.goCommand(t.Context(), all[0], "env", "-json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := map[string]string{}
+		if err := json.Unmarshal(out, &said); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"GOGCCFLAGS", "GOTELEMETRYDIR"} { // folders where nothing for a package lies
+			delete(said, name)
+		}
+		return said
+	}
+	want := settings()
+	hostile := map[string]string{
+		"GOFLAGS": "-tags=noasm", "GOAMD64": "v3", "GOARM64": "v9.0", "GOEXPERIMENT": "arenas", "GODEBUG": "gotypesalias=0", "GOFIPS140": "latest",
+		"CGO_ENABLED": "1", "GO_EXTLINK_ENABLED": "1", "GOTOOLCHAIN": "path", "GOOS": "plan9", "GOARCH": "386", "CGO_LDFLAGS": "-O1",
+	}
+	var written strings.Builder
+	for name, value := range hostile {
+		fmt.Fprintf(&written, "%s=%s\n", name, value)
+	}
+	if runtime.GOOS == "darwin" {
+		t.Skip("no variable moves the folder of settings alone")
+	}
+	dir := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	t.Setenv("AppData", dir)
+	if err := os.Mkdir(filepath.Join(dir, "go"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go", "env"), []byte(written.String()+"GOPROXY=https://proxy.example\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	want["GOPROXY"] = "https://proxy.example"
+	t.Setenv("GOPROXY", "")
+	t.Setenv("GOENV", "")
+	t.Setenv("GOWORK", filepath.Join(dir, "go.work"))
+	if got := settings(); !maps.Equal(got, want) {
+		t.Errorf("written: %v\nwant %v", got, want)
+	}
+	for name, value := range hostile {
+		t.Setenv(name, value)
+	}
+	if got := settings(); !maps.Equal(got, want) {
+		t.Errorf("in the environment: %v\nwant %v", got, want)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
@@ -29,6 +28,7 @@ type source struct {
 	readme, license []byte
 	python          []file // the package helix_substrate, sorted
 	pythonReadme    []byte
+	environment     []string // of the go commands that reach the bytes
 }
 
 // program is what was built for a platform, and the licences of what it links.
@@ -45,6 +45,9 @@ func openSource(ctx context.Context) (*source, error) {
 		return nil, err
 	}
 	s := &source{root: filepath.Dir(strings.TrimSpace(string(out)))}
+	if s.environment, err = environment(ctx); err != nil {
+		return nil, err
+	}
 	for path, text := range map[string]*[]byte{"README.md": &s.readme, "LICENSE": &s.license, "python/README.md": &s.pythonReadme} {
 		if *text, err = regularfile.ReadAll(filepath.Join(s.root, path), largestText); err != nil {
 			return nil, err
@@ -87,19 +90,6 @@ func (s *source) build(ctx context.Context, p platform) (program, error) {
 	}
 	notices, err := s.notices(ctx, p)
 	return program{p, data, notices}, err
-}
-
-// goCommand is the go command for a platform, without what else the environment says of
-// how to compile.
-func (s *source) goCommand(ctx context.Context, p platform, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, "go", args...)
-	c.Dir = s.root
-	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains([]string{"GOEXPERIMENT", "GODEBUG", "GOCOVERDIR"}, name)
-	})
-	c.Env = append(c.Env, "GOOS="+p.os, "GOARCH="+p.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-trimpath")
-	return c
 }
 
 // output runs a command and returns what it prints; an error has what it complained of.

@@ -14,9 +14,6 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 )
 
-// embeddingBytes are what the texts and vectors of requests for embeddings take together, or those of one text that fills the context.
-const embeddingBytes = 8 << 20
-
 // embeddingBody is how many bytes a request for embeddings may have, which has many texts, whatever the context is.
 const embeddingBody = 512 << 10
 
@@ -43,15 +40,16 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cost := m.embeddingCost(q, len(body.text))
-	if cost > s.mostEmbedding {
-		refuse(w, openai.Invalid("input", openai.CodeInvalid, "input: %d texts and their vectors take %d bytes, there are %d: send fewer at a time", q.Count(), cost, s.mostEmbedding))
+	if cost > s.mostHeld {
+		refuse(w, openai.Invalid("input", openai.CodeInvalid, "input: %d texts and their vectors take %d bytes, there are %d: send fewer at a time", q.Count(), cost, s.mostHeld))
 		return
 	}
-	if err := s.embedding.Acquire(r.Context(), cost); err != nil {
-		refuse(w, failure(err, ""))
+	release, refused := s.hold(r.Context(), m, body, cost)
+	if refused != nil {
+		refuse(w, refused)
 		return
 	}
-	defer s.embedding.Release(cost)
+	defer release()
 	var prompts []generate.EmbedText
 	busy = s.parsing(r.Context(), body, func([]byte) { prompts, refused = m.embedTexts(r.Context(), q) })
 	body.done()

@@ -172,13 +172,13 @@ func TestEmbeddingMemory(t *testing.T) {
 	if vectors := int64(2 * 4 * m.batch.Model.Config.Hidden); cost < vectors+2*8 || cost > vectors+8*int64(len(body)+200) {
 		t.Errorf("%d bytes", cost)
 	}
-	s.mostEmbedding = cost - 1
+	s.mostHeld = cost - 1
 	if status, v := post(t, h.URL+"/v1/embeddings", body); status != 400 || !strings.Contains(fmt.Sprint(at(v, "error", "message")), "send fewer") {
 		t.Errorf("%d, %v", status, v)
 	}
-	s.mostEmbedding = cost
-	s.embedding = semaphore.NewWeighted(cost)
-	if err := s.embedding.Acquire(t.Context(), 1); err != nil {
+	s.mostHeld = cost
+	s.holding = semaphore.NewWeighted(cost)
+	if err := s.holding.Acquire(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	answered := make(chan int)
@@ -190,7 +190,7 @@ func TestEmbeddingMemory(t *testing.T) {
 	case status := <-answered:
 		t.Errorf("there was no room, and it is answered: %d", status)
 	case <-time.After(50 * time.Millisecond):
-		s.embedding.Release(1)
+		s.holding.Release(1)
 		if status := <-answered; status != 200 {
 			t.Errorf("%d", status)
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,14 +129,14 @@ func (l *Library) Names() []string {
 	return list
 }
 
-// Use returns the model of a name, open until release is called, once. Errors are ErrModel, generate.ErrBusy where too many wait,
-// generate.ErrClosed, memory.ErrLimit, those of Open, and the context's.
+// Use returns the model of a name, open until release is called, once. Errors are ErrModel, generate.ErrBusy where too many wait or
+// others are in use for longer than MaxWait, generate.ErrClosed, memory.ErrLimit, those of Open, and the context's.
 func (l *Library) Use(ctx context.Context, name string) (m *Model, release func(), err error) {
-	return l.use(ctx, name, "")
+	return l.use(ctx, name, "", func() error { return nil })
 }
 
-// use is Use for a client.
-func (l *Library) use(ctx context.Context, name, client string) (m *Model, release func(), err error) {
+// use is Use for a client. It calls park before it waits, and does not with the error of that.
+func (l *Library) use(ctx context.Context, name, client string, park func() error) (m *Model, release func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.entry(name)
@@ -145,6 +146,11 @@ func (l *Library) use(ctx context.Context, name, client string) (m *Model, relea
 	if l.ready(e) {
 		return e.model, l.lend(e), nil
 	}
+	if err := park(); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := within(ctx, cmp.Or(e.MaxWait, maxWait))
+	defer cancel()
 	w := &waiter{client: client}
 	l.queue(w)
 	e.waiting++

@@ -234,7 +234,7 @@ func TestLibraryFair(t *testing.T) {
 	ends := make(chan ended, mostWaiting+2)
 	ask := func(client string, now int) {
 		go func() {
-			_, release, err := l.use(ctx, "a", client)
+			_, release, err := l.use(ctx, "a", client, func() error { return nil })
 			if err == nil {
 				release()
 			}

@@ -30,8 +30,8 @@ type ModelOptions struct {
 	Parallel int
 	// Waiting is how many more wait for a place before requests are answered with 503; 0 is 64, below 0 none.
 	Waiting int
-	// MaxWait is how long a text waits for its place before its request is answered with 503; 0 is 10 minutes, as clients wait for an
-	// answer, below 0 there is no end.
+	// MaxWait is how long a text waits for its place, and a request for the model to be opened or for room, before it is answered with 503;
+	// 0 is 10 minutes, as clients wait for an answer, below 0 there is no end.
 	MaxWait time.Duration
 }
 
@@ -59,10 +59,10 @@ type Model struct {
 	formed     *semaphore.Weighted // requests for texts of a form
 }
 
-// What a server takes of the Go heap beside its texts, whatever models it has: bodies that arrive or wait to be read, what embeddings are made of, answers and
+// What a server takes of the Go heap beside its texts, whatever models it has: bodies that arrive or wait to be read, what embeddings and tokens are made of, answers and
 // receipts that are kept, connections. Bodies are read one after the other where they are large, by the context of a model.
 const (
-	serverMemory         = 8<<20 + 2*arrivingBytes + embeddingBytes + storedBytes + receiptBytes
+	serverMemory         = 8<<20 + 2*arrivingBytes + heldBytes + storedBytes + receiptBytes
 	serverMemoryPerToken = generate.BatchMemoryPerToken
 
 	maxWait = 10 * time.Minute

@@ -188,7 +188,7 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.replaying.Release(1)
-	m, refused := s.use(r, k.model)
+	m, refused := s.use(r, k.model, func() error { return nil }) // there is no body
 	if refused != nil {
 		refuse(w, refused)
 		return

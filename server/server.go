@@ -41,21 +41,22 @@ type Options struct {
 
 // Server answers requests. It is an http.Handler, safe for concurrent use.
 type Server struct {
-	library       *Library
-	options       Options
-	keys          [][32]byte // their hashes
-	longest       int        // bytes of a body
-	reading       *semaphore.Weighted
-	arriving      atomic.Int64 // bytes of bodies that have not been read
-	mostArriving  int64
-	receipts      receipts
-	responses     responseStore
-	replaying     *semaphore.Weighted // one at a time
-	embedding     *semaphore.Weighted // bytes of texts and vectors
-	mostEmbedding int64
-	counts        counts
-	pages         map[string]pageFile
-	handler       http.Handler
+	library      *Library
+	options      Options
+	keys         [][32]byte // their hashes
+	longest      int        // bytes of a body
+	reading      *semaphore.Weighted
+	arriving     atomic.Int64 // bytes of bodies that have not been read
+	parked       atomic.Int64 // of them, those of requests that wait for a model or for room
+	mostArriving int64
+	receipts     receipts
+	responses    responseStore
+	replaying    *semaphore.Weighted // one at a time
+	holding      *semaphore.Weighted // bytes of what is made of requests that are no texts under way, until they are answered
+	mostHeld     int64
+	counts       counts
+	pages        map[string]pageFile
+	handler      http.Handler
 }
 
 // ErrOption reports options that make no sense.
@@ -111,8 +112,8 @@ func NewOf(l *Library, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{library: l, options: o, keys: hashes(o.Keys), longest: longest, mostArriving: max(arrivingBytes, 2*int64(longest)), reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), mostEmbedding: max(embeddingBytes, int64(longest)), responses: newResponseStore(storedBytes)}
-	s.embedding = semaphore.NewWeighted(s.mostEmbedding)
+	s := &Server{library: l, options: o, keys: hashes(o.Keys), longest: longest, mostArriving: max(arrivingBytes, 2*int64(longest)), reading: semaphore.NewWeighted(int64(longest)), replaying: semaphore.NewWeighted(1), mostHeld: max(heldBytes, int64(longest)), responses: newResponseStore(storedBytes)}
+	s.holding = semaphore.NewWeighted(s.mostHeld)
 	if s.pages, err = pages(); err != nil {
 		return nil, err
 	}
@@ -175,9 +176,9 @@ func lending(next http.Handler) http.Handler {
 	})
 }
 
-// use returns the model of a name, open until the request has been answered.
-func (s *Server) use(r *http.Request, name string) (*Model, *openai.Error) {
-	m, release, err := s.library.use(r.Context(), name, s.client(r))
+// use returns the model of a name, open until the request has been answered. Where it has to wait, it calls park before, and does not with the error of that.
+func (s *Server) use(r *http.Request, name string, park func() error) (*Model, *openai.Error) {
+	m, release, err := s.library.use(r.Context(), name, s.client(r), park)
 	if errors.Is(err, ErrModel) {
 		return nil, unknownModel(name)
 	}

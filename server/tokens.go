@@ -21,10 +21,11 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 		Special bool    `json:"add_special"`
 		Pieces  bool    `json:"with_pieces"`
 	}
-	m, ok := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
-	if !ok {
+	m, release := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
+	if m == nil {
 		return
 	}
+	defer release()
 	ids, err := generate.Encode(r.Context(), m.batch.Tokenizer, q.Content, q.Special)
 	if err != nil {
 		refuse(w, failure(err, "content"))
@@ -81,10 +82,11 @@ func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) {
 		Model  *string `json:"model"`
 		Tokens []int   `json:"tokens"`
 	}
-	m, ok := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
-	if !ok {
+	m, release := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
+	if m == nil {
 		return
 	}
+	defer release()
 	t := m.batch.Tokenizer
 	for _, id := range q.Tokens {
 		if id < 0 || id >= t.VocabSize() {
@@ -98,16 +100,17 @@ func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) {
 // applyTemplate answers with the text that the model's chat template makes of a request for a chat.
 func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) {
 	var q *openai.Request
-	m, ok := s.simple(w, r, func(body []byte) (*string, *openai.Error) {
+	m, release := s.simple(w, r, func(body []byte) (*string, *openai.Error) {
 		var refused *openai.Error
 		if q, refused = openai.ParseConversation(body); refused != nil || q.Model == "" {
 			return nil, refused
 		}
 		return &q.Model, nil
 	})
-	if !ok {
+	if m == nil {
 		return
 	}
+	defer release()
 	request, refused := m.conversation(q)
 	if refused != nil {
 		refuse(w, refused)
@@ -129,8 +132,12 @@ func members(q any, body []byte) *openai.Error {
 	return nil
 }
 
-// simple reads a body, and finds the model that it names: the first one where that is nil.
-func (s *Server) simple(w http.ResponseWriter, r *http.Request, read func(body []byte) (name *string, refused *openai.Error)) (*Model, bool) {
+// simpleCost is what a byte of a request's body comes to, its text, tokens and the JSON of these.
+const simpleCost = 24
+
+// simple reads a body, finds the model that it names, the first one where that is nil, and takes room for what becomes of the body: call release when that
+// is answered. The model is nil where the request is answered already.
+func (s *Server) simple(w http.ResponseWriter, r *http.Request, read func(body []byte) (name *string, refused *openai.Error)) (m *Model, release func()) {
 	body, refused := s.body(w, r, s.longest)
 	wanted := s.library.Names()[0]
 	if refused == nil {
@@ -143,13 +150,15 @@ func (s *Server) simple(w http.ResponseWriter, r *http.Request, read func(body [
 		})
 		refused = cmp.Or(busy, refused)
 	}
-	var m *Model
 	if refused == nil {
-		m, refused = s.use(r, wanted)
+		m, refused = s.use(r, wanted, body.park)
+	}
+	if refused == nil {
+		release, refused = s.hold(r.Context(), m, body, min(simpleCost*int64(len(body.text)), s.mostHeld))
 	}
 	if refused != nil {
 		refuse(w, refused)
-		return nil, false
+		return nil, nil
 	}
-	return m, true
+	return m, release
 }

@@ -44,7 +44,7 @@ func (e *exporter) translate() ([]gguf.Pair, []*tensor, error) {
 	} else if err != nil {
 		return nil, nil, err
 	}
-	v, notes, err := vocabulary.ToGGUF(config.Vocab)
+	v, notes, err := vocabulary.ToGGUF(to.Architecture, config.Vocab)
 	if errors.Is(err, tokenizer.ErrUnsupported) {
 		return nil, nil, fmt.Errorf("%w: %w", err, ErrUnsupported)
 	} else if err != nil {

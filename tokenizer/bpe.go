@@ -19,6 +19,7 @@ type bpe struct {
 	byteFallback bool
 	fuseUnknown  bool
 	wholeFirst   bool    // a piece that is a token needs no merges (ignore_merges)
+	wholeLines   bool    // the same, of pieces that begin with a line's end
 	spelled      [][]int // what ids from size on become: characters that merges know but that are no tokens
 	seams        *seams  // nil: long pieces stay whole
 	cache        *cache
@@ -71,7 +72,7 @@ func byteToken(b byte) string {
 const longPiece = 48
 
 func (m *bpe) tokenize(dst []int, piece string, s *scratch) []int {
-	if len(piece) < longPiece || m.seams == nil {
+	if len(piece) < longPiece || m.seams == nil || m.whole(piece) {
 		return m.tokenizeCached(dst, piece, s)
 	}
 	start := 0
@@ -124,7 +125,7 @@ type bpeScratch struct {
 
 // merge appends the ids of piece to dst.
 func (m *bpe) merge(dst []int, piece string, s *bpeScratch) []int {
-	if m.wholeFirst {
+	if m.whole(piece) {
 		if id, ok := m.ids[piece]; ok {
 			return append(dst, int(id))
 		}
@@ -174,6 +175,9 @@ func (m *bpe) merge(dst []int, piece string, s *bpeScratch) []int {
 	}
 	return dst
 }
+
+// whole tells whether the piece, if it is a token, needs no merges.
+func (m *bpe) whole(piece string) bool { return m.wholeFirst || m.wholeLines && piece[0] == '\n' }
 
 // spell takes piece apart into characters; unknown ones become their bytes or the unknown token.
 func (m *bpe) spell(piece string, s *bpeScratch) {

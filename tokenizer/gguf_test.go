@@ -137,12 +137,16 @@ func TestGGUFStories(t *testing.T) {
 	checkEnds(t, tok, 1, []int{2})
 }
 
-// TestLlamaCpp compares with files of llama.cpp's ids: NAME.gguf beside NAME.json, a list of {"text", "ids"} (without BOS).
+// TestLlamaCpp compares with files of llama.cpp's ids: NAME.gguf beside NAME.json, a list of {"text", "ids"} (without BOS). Of
+// testdata/gemma4.py's, and of those in HELIX_TOKENIZERS.
 func TestLlamaCpp(t *testing.T) {
-	dir := os.Getenv("HELIX_TOKENIZERS")
-	files, _ := filepath.Glob(filepath.Join(dir, "gguf", "*.json"))
-	if dir == "" || len(files) == 0 {
-		t.Skip("HELIX_TOKENIZERS is not set, or names no directory with gguf/*.json")
+	files, _ := filepath.Glob("testdata/gguf/*.json")
+	if len(files) == 0 {
+		t.Fatal("no testdata/gguf/*.json")
+	}
+	if dir := os.Getenv("HELIX_TOKENIZERS"); dir != "" {
+		more, _ := filepath.Glob(filepath.Join(dir, "gguf", "*.json"))
+		files = append(files, more...)
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -222,6 +226,79 @@ func TestGGUFPreTokenizers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGGUFGemma4: what begins and ends its texts, whatever the file says, and that an export has the same vocabulary.
+func TestGGUFGemma4(t *testing.T) {
+	v := readGGUF(t, "testdata/gguf/gemma4.gguf")
+	no := false
+	v.AddBOS = &no
+	v.Merges = append(v.Merges, v.Merges[0]) // of equal ones the first counts
+	tok, err := FromGGUF(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkEnds(t, tok, 2, []int{1, 5, 8}) // <eos>, <turn|>, <|tool_response>
+	if ids := encode(t, tok, "", true); !slices.Equal(ids, []int{2}) {
+		t.Errorf("the empty text is %v, want BOS", ids)
+	}
+	back, notes, err := tok.ToGGUF("gemma4", len(v.Tokens))
+	if err != nil || len(notes) > 0 {
+		t.Fatalf("%q, %v", notes, err)
+	}
+	if back.Model != v.Model || !slices.Equal(back.Tokens, v.Tokens) || !slices.Equal(back.Types, v.Types) || !slices.Equal(back.Merges, v.Merges[:len(v.Merges)-1]) || !*back.AddBOS {
+		t.Errorf("another vocabulary: %s, %d tokens, %d merges", back.Model, len(back.Tokens), len(back.Merges))
+	}
+	v.Model, v.Pre = "gpt2", "gemma4"
+	if same, err := FromGGUF(v); err != nil || !slices.Equal(encode(t, same, "a  b\n\n", false), encode(t, tok, "a  b\n\n", false)) {
+		t.Errorf("as a pre-tokenizer: %v", err)
+	}
+}
+
+// TestGGUFHarmony: a message's end is no text's where others end that.
+func TestGGUFHarmony(t *testing.T) {
+	v := GGUFVocabulary{Model: "gpt2", Pre: "gpt-4o", Tokens: []string{"a", "<|return|>", "<|end|>", "<|call|>"}, Types: []TokenType{1, 3, 3, 3}}
+	for ends, tokens := range map[string][]string{"[1 3]": v.Tokens, "[2 1]": {"a", "<|return|>", "<|end|>", "<|other|>"}} {
+		v.Tokens = tokens
+		tok, err := FromGGUF(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(tok.EOS()); got != ends {
+			t.Errorf("%q: ends %s, want %s", tokens, got, ends)
+		}
+	}
+}
+
+// TestGGUFPieces: pre-tokenizers whose patterns the models' files have, and cuts that set them apart.
+func TestGGUFPieces(t *testing.T) {
+	for name, want := range map[string]string{
+		"kimi-k2":  "Camel|Case's|中文|abc| naïve|123|4| !?\n\n|x",
+		"youtu":    "Camel|Case's|中文|abc| naïve|1|2|3|4| !?\n\n|x",
+		"tiny_aya": "Camel|Case's|中文abc| naïve|1|234| !?\n\n|x",
+		"minicpm5": "CamelCase|'s|中文abc| naïve|123|4| !?\n\n|x",
+		"glm4":     "CamelCase|'s|中文abc| naïve|123|4| !?\n\n|x",
+	} {
+		pre, err := ggufPreTokenizer(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps, err := pre.steps()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pieces, err := cut("CamelCase's中文abc naïve1234 !?\n\nx", steps)
+		for i, p := range pieces {
+			text := ""
+			for _, r := range p {
+				text += string([]byte{byte(slices.Index(byteAlphabet[:], string(r)))})
+			}
+			pieces[i] = text
+		}
+		if got := strings.Join(pieces, "|"); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, want)
+		}
 	}
 }
 

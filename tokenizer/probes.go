@@ -2,7 +2,7 @@ package tokenizer
 
 // preTokenizers are the names that ToGGUF tries for a byte-level BPE, the common ones first. Of those that cut alike, one is here.
 var preTokenizers = []string{"gpt-2", "llama-bpe", "qwen2", "smollm", "tekken", "gpt-4o", "deepseek-v3", "deepseek-llm", "deepseek-coder",
-	"dbrx", "qwen35", "falcon", "bloom", "viking", "bailingmoe", "seed-coder", "default"}
+	"dbrx", "qwen35", "falcon", "bloom", "viking", "bailingmoe", "seed-coder", "kimi-k2", "youtu", "tiny_aya", "minicpm5", "default"}
 
 // probes are texts that pre-tokenizers cut in different ways: words, contractions, digits, runs of white space, punctuation, code,
 // scripts, marks, and all of them side by side.

@@ -2,21 +2,18 @@ package tokenizer
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/text/unicode/norm"
 )
 
-// ToGGUF returns the vocabulary of a GGUF file for a model with as many rows of embeddings: llama.cpp wants a token for each. Rows
-// without one get tokens "[PAD…]" that no text contains; added tokens without a row are left out. What llama.cpp does differently is
-// told in words.
+// ToGGUF returns the vocabulary of a GGUF file of an architecture (general.architecture: vocabularies of gemma4 have a form of their
+// own) for a model with as many rows of embeddings: llama.cpp wants a token for each. Rows without one get tokens "[PAD…]" that no
+// text contains; added tokens without a row are left out. What llama.cpp does differently is told in words.
 //
 // The result is tried on a set of texts: what does not cut and encode them as t does is ErrUnsupported, as are models that GGUF does
 // not know. A model token without a row is ErrVocabulary.
-func (t *Tokenizer) ToGGUF(rows int) (v *GGUFVocabulary, notes []string, err error) {
+func (t *Tokenizer) ToGGUF(architecture string, rows int) (v *GGUFVocabulary, notes []string, err error) {
 	m, ok := t.model.(*bpe)
 	if !ok || m.prefix != "" || m.suffix != "" {
 		return nil, nil, fmt.Errorf("%w: a GGUF file for these models has byte-level BPE or SentencePiece's BPE, not this vocabulary", ErrUnsupported)
@@ -34,10 +31,14 @@ func (t *Tokenizer) ToGGUF(rows int) (v *GGUFVocabulary, notes []string, err err
 		return nil, nil, err
 	}
 	notes = slices.Concat(notes, ends, v.copySpace(t))
-	if m.byteFallback {
-		v.sentencePiece(t, m)
+	switch {
+	case m.byteFallback && architecture == "gemma4":
+		v.gemma4(t, m)
+		err = v.tryCharacters(t)
+	case m.byteFallback:
+		v.sentencePiece(m)
 		err = v.trySpaces(t)
-	} else {
+	default:
 		v.byteLevel(m)
 		err = v.tryPreTokenizers(t)
 	}
@@ -163,7 +164,13 @@ func (v *GGUFVocabulary) copySpace(t *Tokenizer) (notes []string) {
 
 // byteLevel sets what byte-level BPE needs.
 func (v *GGUFVocabulary) byteLevel(m *bpe) {
-	v.Model, v.Merges = "gpt2", []string{} // llama.cpp wants the list even if it is empty
+	v.Model = "gpt2"
+	v.copyMerges(m)
+}
+
+// copyMerges lists merges by rank.
+func (v *GGUFVocabulary) copyMerges(m *bpe) {
+	v.Merges = []string{} // llama.cpp wants the list even if it is empty
 	for _, e := range m.merges.byRank() {
 		left, right := e.pair()
 		if a, ok := m.spelling(left); ok {
@@ -176,7 +183,7 @@ func (v *GGUFVocabulary) byteLevel(m *bpe) {
 
 // sentencePiece sets what a vocabulary with byte tokens needs: pairs are merged by falling score, so scores follow the order of
 // merges.
-func (v *GGUFVocabulary) sentencePiece(t *Tokenizer, m *bpe) {
+func (v *GGUFVocabulary) sentencePiece(m *bpe) {
 	v.Model = "llama"
 	v.Scores = make([]float32, len(v.Tokens))
 	merges := m.merges.byRank()
@@ -194,7 +201,33 @@ func (v *GGUFVocabulary) sentencePiece(t *Tokenizer, m *bpe) {
 			v.Scores[id] = -lowest - float32(id)
 		}
 		if b, ok := byteOf(token); ok && m.bytes[b] == int32(id) {
-			v.Types[id], v.Scores[id] = ByteToken, 0
+			v.Scores[id] = 0
+		}
+	}
+	v.markBytes(m)
+}
+
+// shownTokens are special tokens of Gemma 4 that llama.cpp writes out, as it reads calls and thoughts by them.
+var shownTokens = []string{"<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", "<|tool_response>", "<tool_response|>", `<|"|>`}
+
+// gemma4 sets what a vocabulary of Gemma 4 needs: merges as they are, of characters.
+func (v *GGUFVocabulary) gemma4(t *Tokenizer, m *bpe) {
+	no := false
+	v.Model, v.AddSpacePrefix = "gemma4", &no
+	v.copyMerges(m)
+	v.markBytes(m)
+	for _, token := range shownTokens {
+		if id, ok := t.added[token]; ok && id < len(v.Types) && v.Types[id] == ControlToken {
+			v.Types[id] = UserDefinedToken
+		}
+	}
+}
+
+// markBytes gives the tokens of bytes, and of what is unknown, their types.
+func (v *GGUFVocabulary) markBytes(m *bpe) {
+	for _, id := range m.bytes {
+		if id >= 0 && int(id) < len(v.Types) {
+			v.Types[id] = ByteToken
 		}
 	}
 	if m.unknown >= 0 && int(m.unknown) < len(v.Tokens) {
@@ -210,124 +243,6 @@ func byteOf(token string) (byte, bool) {
 	return b, err == nil && n == 1 && token == byteToken(b)
 }
 
-// trySpaces finds out whether a space comes before a text, by texts that do not begin with one.
-func (v *GGUFVocabulary) trySpaces(t *Tokenizer) error {
-	texts := slices.DeleteFunc(slices.Clone(probes), func(text string) bool { return strings.HasPrefix(text, " ") })
-	for _, prefix := range []bool{true, false} {
-		v.AddSpacePrefix = &prefix
-		if v.encodesAs(t, texts) {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: SentencePiece as in GGUF files cuts texts in another way", ErrUnsupported)
-}
-
-// tryPreTokenizers finds the pre-tokenizer by how it cuts texts, whatever the vocabulary then does with the pieces; failing that,
-// one with which this vocabulary gives the same tokens, for every token's text too.
-func (v *GGUFVocabulary) tryPreTokenizers(t *Tokenizer) error {
-	if !composes(t.normalizer) && t.normalizer != nil {
-		return fmt.Errorf("%w: llama.cpp does not rewrite texts, as this normalizer does", ErrUnsupported)
-	}
-	var rest []string
-	for _, v.Pre = range preTokenizers {
-		pre, err := ggufPreTokenizer(v.Pre)
-		if err != nil {
-			return err
-		}
-		switch same, err := pre.cutsAs(t); {
-		case err != nil:
-			return err
-		case same && v.encodesAs(t, probes):
-			return nil
-		case !same:
-			rest = append(rest, v.Pre)
-		}
-	}
-	texts := slices.Clone(probes)
-	for id := range v.Tokens {
-		if v.Types[id] == NormalToken {
-			text := t.Decode([]int{id})
-			texts = append(texts, text, "a"+text+"1 ")
-		}
-	}
-	for _, v.Pre = range rest {
-		if v.encodesAs(t, texts) {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: no pre-tokenizer of GGUF cuts texts as this one does", ErrUnsupported)
-}
-
-// composes tells whether a normalizer is Unicode's NFC.
-func composes(n normalizer) bool {
-	if list, ok := n.(normalizers); ok && len(list) == 1 {
-		n = list[0]
-	}
-	form, ok := n.(normalForm)
-	return ok && form == nfc
-}
-
-// cutsAs tells whether a tokenizer takes texts apart into the same pieces, and treats pieces that are tokens alike.
-func (p ggufPre) cutsAs(t *Tokenizer) (bool, error) {
-	if p.wholeFirst != t.model.(*bpe).wholeFirst {
-		return false, nil
-	}
-	steps, err := p.steps()
-	if err != nil {
-		return false, err
-	}
-	for _, text := range probes {
-		got, err := cut(text, steps)
-		want, err2 := cut(text, t.pretokenizers)
-		if err := errors.Join(err, err2); err != nil {
-			return false, err
-		}
-		if !slices.Equal(got, want) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// cut returns the pieces that a model gets of a text without added tokens, if nothing normalizes it.
-func cut(text string, steps []preTokenizer) ([]string, error) {
-	pieces, s := []piece{{text, true}}, &scratch{work: allowance(len(text))}
-	for _, pre := range steps {
-		pieces = pre.split(nil, pieces, s)
-	}
-	var texts []string
-	for _, p := range pieces {
-		if p.text != "" {
-			texts = append(texts, p.text)
-		}
-	}
-	return texts, s.work.err
-}
-
-// encodesAs tries the vocabulary.
-func (v *GGUFVocabulary) encodesAs(original *Tokenizer, texts []string) bool {
-	t, err := FromGGUF(*v)
-	if err != nil {
-		return false
-	}
-	for _, text := range texts {
-		if original.normalizer != nil && v.Model == "gpt2" {
-			text = norm.NFC.String(text)
-		}
-		got, err := t.Encode(text, true)
-		want, err2 := original.Encode(text, true)
-		if err != nil || err2 != nil || !slices.Equal(v.known(got), v.known(want)) {
-			return false
-		}
-	}
-	return true
-}
-
-// known makes one of unknown tokens in a row, which only some vocabularies fuse.
-func (v *GGUFVocabulary) known(ids []int) []int {
-	return slices.CompactFunc(ids, func(a, b int) bool { return v.Unknown != nil && a == b && a == *v.Unknown })
-}
-
 // differences tells what llama.cpp does in its own way with texts that are rare.
 func (v *GGUFVocabulary) differences(t *Tokenizer) (notes []string) {
 	if v.Model == "gpt2" && t.normalizer != nil {
@@ -335,6 +250,9 @@ func (v *GGUFVocabulary) differences(t *Tokenizer) (notes []string) {
 	}
 	if v.Pre == "tekken" || v.Pre == "gpt-4o" {
 		notes = append(notes, "llama.cpp cuts some words with combining marks, as in Devanagari, otherwise")
+	}
+	if v.Model == "gemma4" && !v.encodesAs(t, v.everyToken(t)) {
+		notes = append(notes, "llama.cpp makes one token of line ends in a row where there is one, this tokenizer only where merges make it")
 	}
 	if v.Model == "llama" && !v.encodesAs(t, []string{"  two", " one"}) {
 		notes = append(notes, "llama.cpp puts a space before texts that begin with one too, this tokenizer does not")

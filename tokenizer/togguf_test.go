@@ -31,7 +31,7 @@ func TestToGGUF(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, notes, err := original.ToGGUF(original.VocabSize() + 13)
+		v, notes, err := original.ToGGUF("llama", original.VocabSize()+13)
 		if len(notes) > 0 != (kind == "llama") { // which has a note on spaces
 			t.Errorf("%s: %q", dir, notes)
 		}
@@ -92,7 +92,7 @@ func TestPreTokenizerByCuts(t *testing.T) {
 		"gpt-2": wordsPre, "qwen2": splitPre(t, qwen2GGUF), "gpt-4o": splitPre(t, o200kPattern), "dbrx": splitPre(t, llama3GGUF),
 		"smollm": `{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, ` + wordsPre + `]}`,
 	} {
-		v, notes, err := small(t, pre, "null", "").ToGGUF(258)
+		v, notes, err := small(t, pre, "null", "").ToGGUF("llama", 258)
 		if err != nil || v.Pre != want {
 			t.Errorf("%q, %v, want %q", v.Pre, err, want)
 		}
@@ -111,7 +111,7 @@ func TestToGGUFTokens(t *testing.T) {
 		{"id": 260, "content": "<image>", "special": true}`)
 	tok.bos, tok.eos = 259, []int{259, 258, 0, 1, 260}
 	tok.specialTokens = map[string]string{"pad_token": "<end>", "mask_token": "<image>", "sep_token": "[PAD262]"}
-	v, _, err := tok.ToGGUF(263)
+	v, _, err := tok.ToGGUF("llama", 263)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,11 +122,11 @@ func TestToGGUFTokens(t *testing.T) {
 		t.Errorf("types %v, want %v", v.Types[258:], want)
 	}
 	tok.eos = nil
-	if v, notes, err := tok.ToGGUF(263); err != nil || *v.EOS != 261 || len(notes) != 1 {
+	if v, notes, err := tok.ToGGUF("llama", 263); err != nil || *v.EOS != 261 || len(notes) != 1 {
 		t.Errorf("nothing ends a text: %v, %q, %v", v.EOS, notes, err)
 	}
 	tok.eos = []int{259, 258, 0, 1, 260}
-	v, notes, err := tok.ToGGUF(260)
+	v, notes, err := tok.ToGGUF("llama", 260)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestToGGUFTokens(t *testing.T) {
 			t.Errorf("notes %q", notes)
 		}
 	}
-	if _, _, err := tok.ToGGUF(257); !errors.Is(err, ErrVocabulary) {
+	if _, _, err := tok.ToGGUF("llama", 257); !errors.Is(err, ErrVocabulary) {
 		t.Errorf("a token without a row: %v", err)
 	}
 }
@@ -154,12 +154,12 @@ func TestToGGUFRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := tok.ToGGUF(8); !errors.Is(err, ErrUnsupported) {
+		if _, _, err := tok.ToGGUF("llama", 8); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, normalizer := range []string{`{"type": "NFKC"}`, `{"type": "Lowercase"}`} {
-		if _, _, err := small(t, wordsPre, normalizer, "").ToGGUF(300); !errors.Is(err, ErrUnsupported) {
+		if _, _, err := small(t, wordsPre, normalizer, "").ToGGUF("llama", 300); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("%s: %v", normalizer, err)
 		}
 	}

@@ -1,6 +1,6 @@
 package kernel
 
-// Where a level has routines for dense matrices but none for attention (NEON), attention's sums are products X·W: they
+// Where a level has routines for dense matrices but none for attention's sums (NEON), these are products X·W: they
 // are the same chains, with the queries or the weights as X, and with a tile's keys or values, as float32, as W.
 
 // scoresDense is scoresPortable.
@@ -21,9 +21,7 @@ func (k *Kernels) scoresDense(scores, queries []float32, t *tile) {
 func (k *Kernels) valuesDense(sums []float32, states []softmaxState, weights []float32, f KVForm, values []byte, padded, n int) {
 	for r := range states {
 		row := sums[r*padded:][:padded]
-		for d := range row {
-			row[d] *= states[r].factor
-		}
+		k.scale(row, row, states[r].factor)
 	}
 	k.dense(f, values, n*padded, func(values []float32) {
 		k.AccumulateRowsF32(sums, padded, weights, AttentionTile, len(states), values, padded, n, padded)
@@ -38,8 +36,12 @@ func (k *Kernels) dense(f KVForm, b []byte, n int, do func(x []float32)) {
 	}
 	s := k.scratch.Get().(*scratch)
 	x := resize(&s.weights, n)
-	for i := range x {
-		x[i] = f.at(b, i)
+	if a := k.attention(); a != nil && a.widen[f] != nil {
+		a.widen[f](&x[0], &b[0], n)
+	} else {
+		for i := range x {
+			x[i] = f.at(b, i)
+		}
 	}
 	do(x)
 	k.scratch.Put(s)

@@ -10,6 +10,8 @@ type attention struct {
 	values  [kvForms]valuesFunc
 	// scale multiplies n elements, a positive multiple of 16, by a factor; a NaN comes out as the canon's.
 	scale func(dst, src *float32, n int, factor float32)
+	// widen makes float32 of n elements, a positive multiple of 16, where scores and values are nil.
+	widen [kvForms]func(dst *float32, src *byte, n int)
 }
 
 type (
@@ -29,7 +31,7 @@ func (k *Kernels) attention() *attention {
 
 // scores is scoresPortable.
 func (k *Kernels) scores(scores, queries []float32, t *tile) {
-	if f := k.attention(); f != nil {
+	if f := k.attention(); f != nil && f.scores[t.form] != nil {
 		f.scores[t.form](&scores[0], &queries[0], len(scores)/AttentionTile, t.dim, &t.keys[0], unsafe.SliceData(t.keyScales))
 		return
 	}
@@ -51,7 +53,7 @@ func (k *Kernels) softmaxTile(scores []float32, states []softmaxState, scales []
 
 // values is valuesPortable, of n > 0 positions.
 func (k *Kernels) values(sums []float32, states []softmaxState, weights []float32, form KVForm, values []byte, padded, n int) {
-	if f := k.attention(); f != nil {
+	if f := k.attention(); f != nil && f.values[form] != nil {
 		f.values[form](&sums[0], len(states), padded, &states[0].largest, &weights[0], &values[0], n)
 		return
 	}

@@ -13,6 +13,19 @@
 // SCVTF Vd.4S, Vn.4S
 #define SCVTF(n, d) WORD $(0x4E21D800 | (n)<<5 | (d))
 
+// SDOT Vd.4S, Vn.16B, Vm.4B[i]
+#define SDOT(m, i, n, d) WORD $(0x4F80E000 | ((i)&1)<<21 | (m)<<16 | ((i)>>1)<<11 | (n)<<5 | (d))
+
+// SMULL Vd.8H, Vn.8B, Vm.8B: products of lower halves, or with SMULL2 of upper ones; SMLAL adds them.
+#define SMULL(m, n, d) WORD $(0x0E20C000 | (m)<<16 | (n)<<5 | (d))
+#define SMULL2(m, n, d) WORD $(0x4E20C000 | (m)<<16 | (n)<<5 | (d))
+#define SMLAL(m, n, d) WORD $(0x0E208000 | (m)<<16 | (n)<<5 | (d))
+#define SMLAL2(m, n, d) WORD $(0x4E208000 | (m)<<16 | (n)<<5 | (d))
+
+// SADDLP Vd.4S, Vn.8H adds neighbours up, and SADALP adds that to what is there.
+#define SADDLP(n, d) WORD $(0x4E602800 | (n)<<5 | (d))
+#define SADALP(n, d) WORD $(0x4E606800 | (n)<<5 | (d))
+
 #define INTEGER_ARGUMENTS \
 	MOVD y+0(FP), R0; \
 	MOVD values+8(FP), R2; \

@@ -7,9 +7,6 @@
 // Products in the integer canon with the dot-product instructions (FEAT_DotProd): one to four vectors of a panel.
 // Sums of vector b are in V(16+4b).. .
 
-// SDOT Vd.4S, Vn.16B, Vm.4B[i]
-#define SDOT(m, i, n, d) WORD $(0x4F80E000 | ((i)&1)<<21 | (m)<<16 | ((i)>>1)<<11 | (n)<<5 | (d))
-
 // SDOT4 adds the products of a line with a vector, whose quad is element i of register m.
 #define SDOT4(m, i, d) \
 	SDOT(m, i, 0, d); \

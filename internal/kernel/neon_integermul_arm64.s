@@ -8,15 +8,6 @@
 // the sum of two products, at most 2·128·127, fits 16 bits. A sum of 32 bits is a row's even or odd columns: those of
 // vector b, rows 2i and 2i+1, are in V(16+8b+i).
 
-// SMULL Vd.8H, Vn.8B, Vm.8B: products of lower halves, or with SMULL2 of upper ones; SMLAL adds them.
-#define SMULL(m, n, d) WORD $(0x0E20C000 | (m)<<16 | (n)<<5 | (d))
-#define SMULL2(m, n, d) WORD $(0x4E20C000 | (m)<<16 | (n)<<5 | (d))
-#define SMLAL(m, n, d) WORD $(0x0E208000 | (m)<<16 | (n)<<5 | (d))
-#define SMLAL2(m, n, d) WORD $(0x4E208000 | (m)<<16 | (n)<<5 | (d))
-
-// SADALP Vd.4S, Vn.8H adds neighbours.
-#define SADALP(n, d) WORD $(0x4E606800 | (n)<<5 | (d))
-
 // ROWS4 adds the products of four rows, codes of two quads in registers a and b, with those in V8 and V9 to d and d+1.
 #define ROWS4(a, b, d) \
 	SMULL(8, a, 10); \

@@ -55,7 +55,20 @@ var routinesNEON = routines{
 	outer:  [panelWidth + 1]outerFunc{1: outer1NEON, 2: outer2NEON, 3: outer3NEON, 4: outer4NEON, 5: outer5NEON, 6: outer6NEON},
 	reduce: reduceNEON,
 	read:   readNEON,
+	tiles: tileRoutines{
+		unpack:       [9]unpackFunc{0: unpackTiles0NEON, 2: unpackTiles2NEON, 3: unpackTiles3NEON, 4: unpackTiles4NEON, 5: unpackTiles5NEON, 6: unpackTiles6NEON, 7: unpackTiles7NEON, 8: unpackTiles8NEON},
+		deinterleave: deinterleaveNEON,
+		interleave:   interleaveTileNEON,
+		entries:      tileEntriesNEON,
+		outside:      tileOutsideNEON,
+		pack:         [8]packTileFunc{2: packTile2NEON, 3: packTile3NEON, 4: packTile4NEON, 5: packTile5NEON, 6: packTile6NEON, 7: packTile7NEON},
+	},
 	tile64: tile64{rows: 4, multiply: [tile64Widths + 1]tile64Func{1: tile64x1NEON, 2: tile64x2NEON, 3: tile64x3NEON}},
+
+	elementwise: elementwise{unit: 8, softcap: softcapNEON, exp: expNEON, siluMul: siluMulNEON, geluTanhMul: geluTanhMulNEON},
+	attention:   attention{softmax: softmaxTileNEON, scale: scaleByNEON, widen: [kvForms]func(dst *float32, src *byte, n int){KVF16: widenF16NEON, KVInt8: widenInt8NEON}},
+	delta:       delta{unit: 32, step: deltaStepNEON},
+	scan:        scan{unit: 32, step: scanStepNEON},
 
 	sparseDot:        [maxDirect + 1]sparseDotFunc{1: sparseDot1NEON, 2: sparseDot2NEON, 3: sparseDot3NEON, 4: sparseDot4NEON},
 	sparseAccumulate: sparseAccumulateNEON,

@@ -264,3 +264,95 @@ func tile64x2NEON(c *float64, ldc int, a *float64, lda, step int, b *float64, st
 
 //go:noescape
 func tile64x3NEON(c *float64, ldc int, a *float64, lda, step int, b *float64, steps int)
+
+// Tiles of lattice codes.
+
+//go:noescape
+func unpackTiles0NEON(dst, lines *byte, n int)
+
+//go:noescape
+func unpackTiles2NEON(dst, lines *byte, n int)
+
+//go:noescape
+func unpackTiles3NEON(dst, lines *byte, n int)
+
+//go:noescape
+func unpackTiles4NEON(dst, lines *byte, n int)
+
+//go:noescape
+func unpackTiles5NEON(dst, lines *byte, n int)
+
+//go:noescape
+func unpackTiles6NEON(dst, lines *byte, n int)
+
+//go:noescape
+func unpackTiles7NEON(dst, lines *byte, n int)
+
+//go:noescape
+func unpackTiles8NEON(dst, lines *byte, n int)
+
+//go:noescape
+func deinterleaveNEON(rows *byte, ld int, strip *byte, n int)
+
+//go:noescape
+func interleaveTileNEON(tile, rows *byte, ld int)
+
+//go:noescape
+func tileEntriesNEON(tile *byte) (a, b uint64)
+
+//go:noescape
+func tileOutsideNEON(outside *uint64, tile *byte, least, mask uint32)
+
+//go:noescape
+func packTile2NEON(lines, tile *byte)
+
+//go:noescape
+func packTile3NEON(lines, tile *byte)
+
+//go:noescape
+func packTile4NEON(lines, tile *byte)
+
+//go:noescape
+func packTile5NEON(lines, tile *byte)
+
+//go:noescape
+func packTile6NEON(lines, tile *byte)
+
+//go:noescape
+func packTile7NEON(lines, tile *byte)
+
+// The functions of activations, of a positive multiple of eight elements.
+
+//go:noescape
+func siluMulNEON(x, u *float32, n int)
+
+//go:noescape
+func geluTanhMulNEON(x, u *float32, n int)
+
+//go:noescape
+func softcapNEON(x *float32, n int, scale, cap float32)
+
+//go:noescape
+func expNEON(x *float32, n int, from, scale float32)
+
+// Attention, but for its sums.
+
+//go:noescape
+func softmaxTileNEON(scores *float32, rows int, states *float32, scales *float32)
+
+//go:noescape
+func scaleByNEON(dst, src *float32, n int, factor float32)
+
+//go:noescape
+func widenF16NEON(dst *float32, src *byte, n int)
+
+//go:noescape
+func widenInt8NEON(dst *float32, src *byte, n int)
+
+// A delta net's and a Mamba-2 layer's step, of a positive multiple of 32 columns.
+
+//go:noescape
+func deltaStepNEON(state *float32, ld int, query, key *float32, keys int, value, out *float32, columns int, keep, take float32)
+
+//go:noescape
+func scanStepNEON(state *float32, ld int, query, key *float32, keys int, value, out *float32, columns int, keep, take float32)

@@ -11,7 +11,7 @@ const panelTiles = 32
 
 // unpackStrip writes the next n tiles of a strip to dst, in strip order: whole groups, but at the strip's end.
 func (k *Kernels) unpackStrip(dst []byte, s *tiles.Strip, n int) {
-	if k.asm == nil || k.asm.tiles.correct == nil {
+	if k.asm == nil || k.asm.tiles.unpack[0] == nil {
 		s.Unpack(dst, n)
 		return
 	}
@@ -23,6 +23,10 @@ func (k *Kernels) unpackStrip(dst []byte, s *tiles.Strip, n int) {
 		size := (i - from) * int(width) * tiles.Line
 		k.asm.tiles.unpack[width](&dst[from*tiles.Bytes], unsafe.SliceData(s.Lines[:size]), i-from)
 		s.Lines = s.Lines[size:]
+	}
+	if k.asm.tiles.correct == nil {
+		s.Correct(dst, n)
+		return
 	}
 	if n > 0 {
 		groups := (n + tiles.GroupTiles - 1) / tiles.GroupTiles * tiles.CountsSize

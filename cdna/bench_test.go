@@ -44,7 +44,7 @@ func BenchmarkReadBlock(b *testing.B) {
 func trusted(f *File) *Verifier {
 	v := NewVerifier(TrustCached, f.NumBlocks(), 0)
 	for i := range f.NumBlocks() {
-		v.Done(i)
+		v.Done(i, nil)
 	}
 	return v
 }

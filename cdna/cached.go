@@ -24,7 +24,7 @@ type Cache interface {
 	Put(key CacheKey, p []byte)
 	// Ahead tells whether it has a block, which will be asked for soon.
 	Ahead(key CacheKey) bool
-	// Used says that a block was right.
+	// Used says that a block that Get gave was right.
 	Used(key CacheKey)
 	// Remove removes a block, which was wrong.
 	Remove(key CacheKey)
@@ -33,68 +33,67 @@ type Cache interface {
 // cached is a cache, with what is known of one file's blocks in it.
 type cached struct {
 	cache Cache
-	right []atomic.Uint64 // a bit for each block that was found right in it, or put there
+	given []atomic.Uint64 // a bit for each block that it gave the last time, or was given
+	right []atomic.Uint64 // and for each of these that was found right
 }
 
-// UseCache has blocks read from a cache where it has them, and kept there where it does not: verified ones alone, whatever the
-// policy of who reads. It has no effect where ExpectPacked did not say what packed bytes must be. It must be called before the first block is read.
+// UseCache has blocks read from a cache where it has them, and kept there where it does not, when they are right: see Keep.
+// It has no effect where ExpectPacked did not say what packed bytes must be. It must be called before the first block is read.
 func (f *Blocks) UseCache(c Cache) {
-	f.cache = &cached{c, make([]atomic.Uint64, (len(f.blocks)+63)/64)}
+	words := (len(f.blocks) + 63) / 64
+	f.cache = &cached{c, make([]atomic.Uint64, words), make([]atomic.Uint64, words)}
 }
 
-func (f *Blocks) caches() bool { return f.cache != nil && f.packedSums != nil }
+// Caches tells whether what is right is kept.
+func (f *Blocks) Caches() bool { return f.cache != nil && f.packedSums != nil }
 
 func (f *Blocks) cacheKey(i int) CacheKey {
 	b := &f.blocks[i]
 	return CacheKey{b.SHA256, f.packedSums[i], b.CompLen}
 }
 
-// fromCache fills dst with block i if the cache has it. The first time it is verified here, as its reader may do
-// later; what is wrong is removed, and missing.
+// fromCache fills dst with block i if the cache has it, with the packed bytes that are expected. What is wrong is removed, and missing.
 func (f *Blocks) fromCache(dst []byte, i int) bool {
-	if !f.caches() {
+	if !f.Caches() {
 		return false
 	}
-	key, word, bit := f.cacheKey(i), &f.cache.right[i/64], uint64(1)<<(i%64)
-	if !f.cache.cache.Get(key, dst) {
+	word, bit := i/64, uint64(1)<<(i%64)
+	if !f.cache.cache.Get(f.cacheKey(i), dst) {
+		f.cache.given[word].And(^bit)
+		f.cache.right[word].And(^bit)
 		return false
 	}
-	if f.CheckPacked(i, dst) != nil || word.Load()&bit == 0 && !f.verifies(i, dst) {
+	if f.CheckPacked(i, dst) != nil {
 		f.distrustCache(i)
 		return false
 	}
-	if word.Or(bit)&bit == 0 {
-		f.cache.cache.Used(key)
-	}
+	f.cache.given[word].Or(bit)
 	return true
 }
 
-// toCache keeps the packed bytes of block i, which were read from its file, if they are right.
-func (f *Blocks) toCache(comp []byte, i int) {
-	if f.caches() && f.verifies(i, comp) {
-		f.cache.cache.Put(f.cacheKey(i), comp)
-		f.cache.right[i/64].Or(1 << (i % 64))
+// Keep keeps the packed bytes of block i, whose hash has been found right, in the cache, if there is one and it has not given them.
+func (f *Blocks) Keep(i int, packed []byte) {
+	if !f.Caches() {
+		return
+	}
+	word, bit := i/64, uint64(1)<<(i%64)
+	if f.cache.right[word].Or(bit)&bit != 0 {
+		return
+	}
+	if f.cache.given[word].Or(bit)&bit != 0 {
+		f.cache.cache.Used(f.cacheKey(i))
+	} else {
+		f.cache.cache.Put(f.cacheKey(i), packed)
 	}
 }
 
-// distrustCache removes block i from the cache; the next time it is verified again.
+// distrustCache removes block i from the cache.
 func (f *Blocks) distrustCache(i int) {
-	if f.caches() {
+	if f.Caches() {
 		f.cache.cache.Remove(f.cacheKey(i))
+		f.cache.given[i/64].And(^(uint64(1) << (i % 64)))
 		f.cache.right[i/64].And(^(uint64(1) << (i % 64)))
 	}
-}
-
-// verifies tells whether packed bytes are those of block i, by its SHA-256.
-func (f *Blocks) verifies(i int, comp []byte) bool {
-	b := &f.blocks[i]
-	if f.codec == nil || f.InTiles() {
-		return sha256.Sum256(comp) == b.SHA256
-	}
-	buf := take(&f.plain, f.MaxBlockLen())
-	defer f.plain.Put(buf)
-	plain := (*buf)[:b.DecompLen]
-	return f.codec.Decode(plain, comp) == nil && sha256.Sum256(plain) == b.SHA256
 }
 
 // aheadOfCache is Ahead of those blocks [first, last) that the cache does not have.

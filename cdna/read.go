@@ -23,18 +23,14 @@ func (f *Blocks) ReadCompressed(ctx context.Context, dst []byte, i int) error {
 	if err := readAt(ctx, f.data, dst, f.blocks[i].Offset, "data"); err != nil {
 		return f.blockError(i, err)
 	}
-	if err := f.CheckPacked(i, dst); err != nil {
-		return err
-	}
-	f.toCache(dst, i)
-	return nil
+	return f.CheckPacked(i, dst)
 }
 
 // Ahead tells that blocks [first, last), as far as there are any, will be read soon: where the file is Uncached and lies on
 // a disk, that begins with reading them, and Ahead does not wait for it.
 func (f *Blocks) Ahead(first, last int) {
 	first, last = max(first, 0), min(last, len(f.blocks))
-	if first < last && f.caches() {
+	if first < last && f.Caches() {
 		f.aheadOfCache(first, last)
 		return
 	}
@@ -58,6 +54,7 @@ func (f *Blocks) Decompress(dst, comp []byte, i int) error {
 		return nil
 	}
 	if err := f.codec.Decode(dst, comp); err != nil {
+		f.distrustCache(i)
 		return f.blockError(i, fmt.Errorf("%w: %w", ErrCorrupt, err))
 	}
 	return nil
@@ -120,7 +117,7 @@ func (f *Blocks) ReadBlock(ctx context.Context, dst []byte, i int, v *Verifier) 
 		if err := f.ReadCompressed(ctx, dst, i); err != nil {
 			return false, err
 		}
-		return f.checkNeeded(i, dst, v)
+		return f.CheckNeeded(i, dst, dst, v)
 	}
 	if err := f.checkBuffer(i, len(dst), func(b *Block) int { return b.DecompLen }); err != nil {
 		return false, err
@@ -132,7 +129,7 @@ func (f *Blocks) ReadBlock(ctx context.Context, dst []byte, i int, v *Verifier) 
 		return false, err
 	}
 	if f.InTiles() {
-		if verified, err = f.checkNeeded(i, comp, v); err == nil {
+		if verified, err = f.CheckNeeded(i, comp, comp, v); err == nil {
 			err = f.Decompress(dst, comp, i)
 		}
 		return verified, err
@@ -140,19 +137,23 @@ func (f *Blocks) ReadBlock(ctx context.Context, dst []byte, i int, v *Verifier) 
 	if err := f.Decompress(dst, comp, i); err != nil {
 		return false, err
 	}
-	return f.checkNeeded(i, dst, v)
+	return f.CheckNeeded(i, comp, dst, v)
 }
 
-// checkNeeded is CheckBlock where v asks for it, and tells whether it does.
-func (f *Blocks) checkNeeded(i int, b []byte, v *Verifier) (verified bool, err error) {
-	if !v.Need(i) {
-		return false, nil
+// CheckNeeded is CheckBlock of block i, whose packed bytes are given too, where v asks for it, and tells whether it does. What is right
+// is kept, as by Keep.
+func (f *Blocks) CheckNeeded(i int, packed, b []byte, v *Verifier) (verified bool, err error) {
+	if v.Need(i, packed) {
+		if err := f.CheckBlock(i, b); err != nil {
+			return false, err
+		}
+		v.Done(i, packed)
+		verified = true
 	}
-	if err := f.CheckBlock(i, b); err != nil {
-		return false, err
+	if verified || v.Recognizes() {
+		f.Keep(i, packed)
 	}
-	v.Done(i)
-	return true, nil
+	return verified, nil
 }
 
 // ReadRows reads the indices, or in a lossless file the elements' bytes, of rows a to b-1 to dst, whose length must be

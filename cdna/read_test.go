@@ -122,17 +122,51 @@ func TestReadBlockVerifies(t *testing.T) {
 	}
 }
 
+// TestRecognized: a block is verified once, and what is read later must be the same bytes, whether or not it would be verified.
+func TestRecognized(t *testing.T) {
+	for _, encoding := range []string{"none", "zstd"} {
+		whole := sample(t, encoding)
+		f := mustOpen(t, whole)
+		v, buf := NewVerifier(Recognized, f.NumBlocks(), 0), make([]byte, f.MaxBlockLen())
+		last := f.NumBlocks() - 1
+		for pass := range 3 {
+			for i := range last + 1 {
+				if verified, err := f.ReadBlock(t.Context(), buf[:f.Block(i).DecompLen], i, v); err != nil || verified != (pass == 0) {
+					t.Fatalf("%s, pass %d, block %d: %v, %v", encoding, pass, i, verified, err)
+				}
+			}
+		}
+		b := f.Block(last)
+		for _, at := range []int64{b.Offset, b.Offset + int64(b.CompLen) - 1} {
+			whole[at] ^= 1 // below the open file
+			if _, err := f.ReadBlock(t.Context(), buf[:b.DecompLen], last, v); !errors.Is(err, ErrChecksum) && !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: byte %d changed: %v", encoding, at, err)
+			}
+			whole[at] ^= 1
+			if verified, err := f.ReadBlock(t.Context(), buf[:b.DecompLen], last, v); err != nil || verified {
+				t.Errorf("%s: %v, %v of the right bytes again", encoding, verified, err)
+			}
+		}
+		// A block of another one's right bytes is not recognized as it.
+		if !v.Need(0, whole[b.Offset:][:b.CompLen]) {
+			t.Error("another block's bytes are recognized")
+		}
+	}
+}
+
 func TestReadBlockDoesNotAllocate(t *testing.T) {
 	for _, encoding := range []string{"none", "zstd", "huff0"} {
 		f := mustOpen(t, writeV2(t, WriterOptions{Rows: 64, Cols: 500, Codec: encoding}, bell(32000), nil))
 		dst := make([]byte, f.MaxBlockLen())
-		n := testing.AllocsPerRun(100, func() {
-			if _, err := f.ReadBlock(context.Background(), dst, 0, nil); err != nil {
-				t.Fatal(err)
+		for _, v := range []*Verifier{nil, NewVerifier(Recognized, f.NumBlocks(), 0)} {
+			n := testing.AllocsPerRun(100, func() {
+				if _, err := f.ReadBlock(context.Background(), dst, 0, v); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if n >= 1 && !raceEnabled {
+				t.Errorf("%s: %v allocations a block", encoding, n)
 			}
-		})
-		if n >= 1 && !raceEnabled {
-			t.Errorf("%s: %v allocations a block", encoding, n)
 		}
 	}
 }

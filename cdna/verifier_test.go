@@ -16,7 +16,7 @@ func TestParsePolicy(t *testing.T) {
 func needed(v *Verifier, blocks int) (n int, which []bool) {
 	which = make([]bool, blocks)
 	for i := range which {
-		if which[i] = v.Need(i); which[i] {
+		if which[i] = v.Need(i, nil); which[i] {
 			n++
 		}
 	}
@@ -30,7 +30,7 @@ func TestSampled(t *testing.T) {
 	}
 	v := NewVerifier(Sampled, 10000, 7)
 	for i := range which {
-		v.Done(i) // a sample is checked every time
+		v.Done(i, nil) // a sample is checked every time
 	}
 	if _, again := needed(v, 10000); !equal(which, again) {
 		t.Error("the same seed chose otherwise")
@@ -61,11 +61,11 @@ func TestSampled(t *testing.T) {
 func TestTrustCached(t *testing.T) {
 	v := NewVerifier(TrustCached, 130, 0)
 	for _, i := range []int{0, 63, 64, 129} {
-		if !v.Need(i) {
+		if !v.Need(i, nil) {
 			t.Errorf("block %d: not needed at first", i)
 		}
-		v.Done(i)
-		if v.Need(i) {
+		v.Done(i, nil)
+		if v.Need(i, nil) {
 			t.Errorf("block %d: still needed", i)
 		}
 	}
@@ -73,14 +73,14 @@ func TestTrustCached(t *testing.T) {
 		t.Errorf("%d still needed, want 126", n)
 	}
 	for _, v := range []*Verifier{nil, v, NewVerifier(Always, 3, 0), NewVerifier("nonsense", 3, 0)} {
-		v.Done(1000) // out of range: nothing happens, and it is needed
-		if !v.Need(1000) || !v.Need(-1) {
+		v.Done(1000, nil) // out of range: nothing happens, and it is needed
+		if !v.Need(1000, nil) || !v.Need(-1, nil) {
 			t.Error("a block out of range is trusted")
 		}
 	}
 	var always *Verifier
-	always.Done(1)
-	if !always.Need(1) {
+	always.Done(1, nil)
+	if !always.Need(1, nil) {
 		t.Error("a nil verifier does not verify")
 	}
 }

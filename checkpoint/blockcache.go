@@ -19,12 +19,6 @@ type cachingPlace struct {
 // BlockCache is what package model asks for.
 func (p *cachingPlace) BlockCache() cdna.Cache { return p.cache }
 
-// verifying is what cached blocks are unpacked to, to be verified, at most.
-const verifying = 4 << 20
-
-// Buffer includes what verifying takes.
-func (p *cachingPlace) Buffer() int64 { return p.far.Buffer() + verifying }
-
 // WithBlockCache returns the location with blocks of its matrices kept in the directory dir, at most so many bytes of them (0:
 // DefaultBlockCache), which other processes may share; each is verified when it is read. "" is none. It has no effect on a model that lies here, nor on
 // one that was not converted, whose files have no hashes.

@@ -33,6 +33,7 @@ type far interface {
 	storage.Place
 	Fetched() int64 // bytes of content that have come
 	Buffer() int64  // the most that reading holds on the Go heap
+	Within(limit int64) int64
 }
 
 // findFar finds the model that a name means, far from here. The manifest of a model directory is read here, once: whatever
@@ -208,6 +209,9 @@ func (l *listed) Fetched() int64 { return Location{Place: l.Place}.Fetched() }
 // Buffer is the place's.
 func (l *listed) Buffer() int64 { return Location{Place: l.Place}.Buffer() }
 
+// Within is the place's.
+func (l *listed) Within(limit int64) int64 { return Location{Place: l.Place}.Within(limit) }
+
 // Fetched returns how many bytes have come from where the model lies, 0 where that is here.
 func (l Location) Fetched() int64 {
 	if p, ok := l.Place.(far); ok {
@@ -224,11 +228,22 @@ func (l Location) Buffer() int64 {
 	return 0
 }
 
+// Within has reading take no more than its share of what a process may take, 0 for any number of bytes, and returns what that is at most outside
+// the Go heap, beside Buffer: 0 where the model lies here.
+func (l Location) Within(limit int64) int64 {
+	if p, ok := l.Place.(far); ok {
+		return p.Within(limit)
+	}
+	return 0
+}
+
 // Policy returns the policy by which blocks are verified, of the one that is wanted: where each read may be answered
-// by another server, one that was verified on first use is verified each time.
+// by another server, one that was verified on first use must be recognized later; so must all that a cache of blocks has.
 func (l Location) Policy(verify cdna.Policy) cdna.Policy {
-	if _, ok := l.Place.(far); ok && (verify == "" || verify == cdna.TrustCached) {
-		return cdna.Always
+	_, isFar := l.Place.(far)
+	_, caches := l.Place.(*cachingPlace)
+	if isFar && (verify == "" || verify == cdna.TrustCached) || caches && verify != cdna.Always {
+		return cdna.Recognized
 	}
 	return verify
 }

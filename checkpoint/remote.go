@@ -20,8 +20,11 @@ type remotePlace struct {
 // Fetched returns how many bytes have come from the hub so far.
 func (p *remotePlace) Fetched() int64 { return p.window.Fetched() }
 
-// Buffer is the window.
-func (p *remotePlace) Buffer() int64 { return p.window.Bytes() }
+// Buffer returns what reading holds on the Go heap at most.
+func (p *remotePlace) Buffer() int64 { return ranges.Connections * ranges.ConnectionBytes }
+
+// Within is the window's.
+func (p *remotePlace) Within(limit int64) int64 { return p.window.Within(limit) }
 
 // Open asks for nothing yet.
 func (p *remotePlace) Open(_ context.Context, name string) (storage.File, error) {

@@ -43,8 +43,8 @@ func (b *blocks) read(ctx context.Context, w, i int, s *Stats) ([]byte, *atomic.
 	return packed, state, err
 }
 
-// unpack reads block i and unpacks it to dst, by way of worker w's buffer. It returns the bytes that the block's hash is of.
-func (b *blocks) unpack(ctx context.Context, dst []byte, w, i int, s *Stats) (hashed []byte, err error) {
+// unpack reads block i and unpacks it to dst, by way of worker w's buffer. It returns its packed bytes, and those that its hash is of.
+func (b *blocks) unpack(ctx context.Context, dst []byte, w, i int, s *Stats) (packed, hashed []byte, err error) {
 	clock := time.Now()
 	if b.file.Stored() {
 		stored, _, err := b.readTo(ctx, dst, i)
@@ -52,52 +52,61 @@ func (b *blocks) unpack(ctx context.Context, dst []byte, w, i int, s *Stats) (ha
 			copy(dst, stored)
 		}
 		lap(&clock, &s.Read)
-		return dst, err
+		return dst, dst, err
 	}
-	packed, _, err := b.read(ctx, w, i, s)
-	if err != nil {
-		return nil, err
+	if packed, _, err = b.read(ctx, w, i, s); err != nil {
+		return nil, nil, err
 	}
 	clock = time.Now()
 	err = b.file.Decompress(dst, packed, i)
 	lap(&clock, &s.Decompress)
 	if b.file.InTiles() {
-		return packed, err
+		return packed, packed, err
 	}
-	return dst, err
+	return packed, dst, err
 }
 
 // checkLoaded checks the hash of block i, which stays in memory, whatever the policy, unless
 // that is cdna.Off.
-func (b *blocks) checkLoaded(i int, hashed []byte) error {
+func (b *blocks) checkLoaded(i int, packed, hashed []byte) error {
 	if b.verifier.Off() {
 		return nil
 	}
 	if err := b.file.CheckBlock(i, hashed); err != nil {
 		return err
 	}
-	b.verifier.Done(i)
+	b.found(i, packed)
 	return nil
 }
 
+// found takes note that block i, of these packed bytes, is right.
+func (b *blocks) found(i int, packed []byte) {
+	b.verifier.Done(i, packed)
+	b.file.Keep(i, packed)
+}
+
+// remembers tells whether packed bytes matter when a block has been found right.
+func (b *blocks) remembers() bool { return b.verifier.Recognizes() || b.file.Caches() }
+
 // checkTwoLoaded is checkLoaded of blocks i and i+1.
-func (b *blocks) checkTwoLoaded(i int, hashed, next []byte) error {
+func (b *blocks) checkTwoLoaded(i int, packed, hashed [2][]byte) error {
 	if b.verifier.Off() {
 		return nil
 	}
-	if err := b.file.CheckTwoBlocks(i, hashed, next); err != nil {
+	if err := b.file.CheckTwoBlocks(i, hashed[0], hashed[1]); err != nil {
 		return err
 	}
-	b.verifier.Done(i)
-	b.verifier.Done(i + 1)
+	for k := range packed {
+		b.found(i+k, packed[k])
+	}
 	return nil
 }
 
 // fetch unpacks block i to dst and, where the policy asks, checks its hash.
 func (b *blocks) fetch(ctx context.Context, dst []byte, w, i int, s *Stats) error {
-	hashed, err := b.unpack(ctx, dst, w, i, s)
+	packed, hashed, err := b.unpack(ctx, dst, w, i, s)
 	if err == nil {
-		err = b.checkNeeded(i, hashed, s)
+		_, err = b.checkNeeded(i, packed, hashed, s)
 	}
 	return b.distrusted(i, err)
 }
@@ -120,8 +129,8 @@ func (b *blocks) fetchTiles(ctx context.Context, m *tiles.Matrix, w, i int, s *S
 	if state != nil && state.Load() == sound {
 		return m.Reopen(packed, b.file.Block(i).Rows, b.file.Cols())
 	}
-	compared := b.verifier.Need(i)
-	if err := b.checkNeeded(i, packed, s); err != nil {
+	compared, err := b.checkNeeded(i, packed, packed, s)
+	if err != nil {
 		return b.distrusted(i, err)
 	}
 	if b.formed[i/64].Load()>>(i%64)&1 != 0 {
@@ -154,19 +163,14 @@ func (b *blocks) noTiles(i int, err error) error {
 	return fmt.Errorf("%s: block %d: %w: %w", b.file.Name(), i, cdna.ErrCorrupt, err)
 }
 
-// checkNeeded checks the hash of block i where the policy asks.
-func (b *blocks) checkNeeded(i int, hashed []byte, s *Stats) error {
-	if !b.verifier.Need(i) {
-		return nil
-	}
+// checkNeeded checks the hash of block i where the policy asks, and tells whether it does.
+func (b *blocks) checkNeeded(i int, packed, hashed []byte, s *Stats) (verified bool, err error) {
 	clock := time.Now()
-	if err := b.file.CheckBlock(i, hashed); err != nil {
-		return err
+	if verified, err = b.file.CheckNeeded(i, packed, hashed, b.verifier); verified {
+		s.BlocksVerified++
 	}
-	b.verifier.Done(i)
-	s.BlocksVerified++
 	lap(&clock, &s.Verify)
-	return nil
+	return verified, err
 }
 
 // blockRange returns the blocks that hold rows [a, b), at least one.

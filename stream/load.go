@@ -129,11 +129,11 @@ func (l *loading) load(ctx context.Context, w int, p loadPart) error {
 	}
 	m := l.matrices[p.matrix]
 	room, _ := l.room(w, loadPart{p.matrix, p.first, 1})
-	hashed, err := l.fetch(ctx, w, m, p.first, room[0])
+	packed, hashed, err := l.fetch(ctx, w, m, p.first, room[0])
 	if err != nil {
 		return err
 	}
-	if err := m.checkLoaded(p.first, hashed); err != nil {
+	if err := m.checkLoaded(p.first, packed, hashed); err != nil {
 		return err
 	}
 	return l.keep(w, p.matrix, p.first, hashed)
@@ -141,14 +141,14 @@ func (l *loading) load(ctx context.Context, w int, p loadPart) error {
 
 func (l *loading) two(ctx context.Context, w int, p loadPart, room [2][]byte) error {
 	m := l.matrices[p.matrix]
-	var hashed [2][]byte
+	var packed, hashed [2][]byte
 	for k := range hashed {
 		var err error
-		if hashed[k], err = l.fetch(ctx, w, m, p.first+k, room[k]); err != nil {
+		if packed[k], hashed[k], err = l.fetch(ctx, w, m, p.first+k, room[k]); err != nil {
 			return err
 		}
 	}
-	if err := m.checkTwoLoaded(p.first, hashed[0], hashed[1]); err != nil {
+	if err := m.checkTwoLoaded(p.first, packed, hashed); err != nil {
 		return err
 	}
 	for k := range hashed {
@@ -179,18 +179,18 @@ func (l *loading) room(w int, p loadPart) (room [2][]byte, ok bool) {
 	if p.count == 1 {
 		return room, true
 	}
-	if !l.pairs {
+	if !l.pairs || l.matrices[p.matrix].remembers() { // the second one's packed bytes come where the first one's were
 		return room, false
 	}
 	room[1] = b.unpacked[l.workers+w].bytes[:f.Block(p.first+1).DecompLen]
 	return room, true
 }
 
-// fetch reads block i of m to dst: its codes, or its tiles.
-func (l *loading) fetch(ctx context.Context, w int, m *Lattice, i int, dst []byte) ([]byte, error) {
+// fetch reads block i of m to dst: its codes, or its tiles. It returns what unpack does.
+func (l *loading) fetch(ctx context.Context, w int, m *Lattice, i int, dst []byte) (packed, hashed []byte, err error) {
 	tellOf(m.file, i)
 	if m.file.InTiles() {
-		return dst, m.file.ReadCompressed(ctx, dst, i)
+		return dst, dst, m.file.ReadCompressed(ctx, dst, i)
 	}
 	return m.unpack(ctx, dst, w, i, new(Stats))
 }

@@ -267,10 +267,11 @@ func (m *Lossless) load(ctx context.Context, d *Dense) error {
 			raw = d.arena.bytes[from*kind.Size():][:block.DecompLen]
 		}
 		tellOf(&m.file.Blocks, i)
-		if _, err := m.blocks.unpack(ctx, raw, w, i, new(Stats)); err != nil {
+		packed, _, err := m.blocks.unpack(ctx, raw, w, i, new(Stats))
+		if err != nil {
 			return err
 		}
-		if err := m.blocks.checkLoaded(i, raw); err != nil {
+		if err := m.blocks.checkLoaded(i, packed, raw); err != nil {
 			return err
 		}
 		if widens(kind) {

@@ -190,11 +190,11 @@ func (m *indexed) fill(ctx context.Context, s store) error {
 			buf = plain.rows(b.FirstRow, b.FirstRow+b.Rows)
 		}
 		tellOf(m.file, i)
-		hashed, err := m.unpack(ctx, buf, w, i, new(Stats))
+		packed, hashed, err := m.unpack(ctx, buf, w, i, new(Stats))
 		if err != nil {
 			return err
 		}
-		if err := m.checkLoaded(i, hashed); err != nil {
+		if err := m.checkLoaded(i, packed, hashed); err != nil {
 			return err
 		}
 		m.learn(i, buf)

@@ -69,11 +69,11 @@ func Open(ctx context.Context, path string, o Options) (*Model, error) {
 // OpenAt is Open for a model wherever it lies, such as in an object store: checkpoint.At finds
 // it there.
 func OpenAt(ctx context.Context, at checkpoint.Location, o Options) (*Model, error) {
-	at, o, err := o.of(at)
+	limit := memory.Allowed(o.Memory)
+	at, o, err := o.of(at, limit)
 	if err != nil {
 		return nil, err
 	}
-	limit := memory.Allowed(o.Memory)
 	limited := limit.Begin()
 	src, err := openSource(ctx, at, o.Verify)
 	if err != nil {

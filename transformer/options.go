@@ -9,6 +9,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/cdna"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
+	"github.com/helix-substrate/helix-substrate/memory"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/stream"
 )
@@ -69,13 +70,15 @@ type Options struct {
 	BlockCache     string
 	BlockCacheSize int64
 
-	longest int // LayersOptions.Longest
+	longest int   // LayersOptions.Longest
+	window  int64 // Plan.Window
 }
 
-// of returns the options for a model: what reading it holds is reserved, and its root is fixed.
-func (o Options) of(at checkpoint.Location) (checkpoint.Location, Options, error) {
+// of returns the options for a model within a limit: what reading it holds is reserved, and its root is fixed.
+func (o Options) of(at checkpoint.Location, limit memory.Limit) (checkpoint.Location, Options, error) {
 	at, err := o.Locate(at)
-	o.Reserve += at.Buffer() + o.Draft.Buffer()
+	o.Reserve += at.Buffer()
+	o.window = at.Within(limit.Bytes)
 	return at, o, err
 }
 

@@ -27,6 +27,7 @@ type Plan struct {
 	Cache       int64         `json:"cache"`             // keys and values; states of layers without attention, and copies of them
 	Scratch     int64         `json:"scratch"`           // activations
 	Buffers     int64         `json:"buffers"`           // blocks in flight
+	Window      int64         `json:"window,omitempty"`  // through which a model far from here is read
 	Resident    int64         `json:"resident"`          // weights held
 	Experts     *ExpertPlan   `json:"experts,omitempty"` // nil where all experts are resident, or there are none
 	// Streamed is what is read from files for a token, or for every chunk of a
@@ -62,7 +63,7 @@ type Placement struct {
 
 // Total returns what the plan takes.
 func (p *Plan) Total() int64 {
-	sum := p.Program + p.Beside + p.Cache + p.Scratch + p.Buffers + p.Resident + p.draft()
+	sum := p.Program + p.Beside + p.Cache + p.Scratch + p.Buffers + p.Window + p.Resident + p.draft()
 	if p.Experts != nil {
 		sum += p.Experts.Bytes
 	}
@@ -81,7 +82,7 @@ func (p *Plan) draft() int64 {
 func (p *Plan) ReadsWeights() bool { return p.reads }
 
 // managed is the part of the limit that is accounted byte by byte.
-func (p *Plan) managed() int64 { return p.Limit - p.Program - p.Beside - p.draft() }
+func (p *Plan) managed() int64 { return p.Limit - p.Program - p.Beside - p.Window - p.draft() }
 
 // Outside is what the model takes outside the Go heap.
 func (p *Plan) Outside() int64 { return p.Total() - p.Program - p.Beside }
@@ -140,7 +141,7 @@ func planModel(ctx context.Context, c *arch.Config, src source, list []arch.Weig
 func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, error) {
 	layouts, cache := w.compressed(), wholeLayout(c)
 	p := &Plan{
-		Limit: limit.Bytes, LimitSource: limit.Source, Beside: o.Beside, Context: o.Context, CacheType: o.CacheType,
+		Limit: limit.Bytes, LimitSource: limit.Source, Beside: o.Beside, Window: o.window, Context: o.Context, CacheType: o.CacheType,
 		Sequences: o.Sequences, Contexts: max(1, o.Contexts), Draft: w.draft, use: w.use,
 		escaped: escaped(c, layouts),
 		heap: o.Reserve + o.ReservePerToken*int64(o.Context) + tokenBytes*int64(o.Context*o.Sequences) + pageHeap*int64(o.Sequences)*int64(o.Context/pageTokens+2) +
@@ -173,7 +174,7 @@ func (w *weights) plan(c *arch.Config, limit memory.Limit, o Options) (*Plan, er
 		e.chunk, e.workers = chunk, workers
 		return e.total(c)
 	}
-	least := p.Program + p.Beside + p.draft() + p.Cache + scratch(smallest, leastWorkers) + w.dense + buffers
+	least := p.Program + p.Beside + p.Window + p.draft() + p.Cache + scratch(smallest, leastWorkers) + w.dense + buffers
 	least = max(least, o.Opening)
 	p.least, p.Minimum = least, memory.Named(least)
 	if limit.Source != memory.None && limit.Bytes < least {
@@ -298,6 +299,9 @@ func (p *Plan) Totals() map[string]int64 {
 	if p.Beside > 0 {
 		sums["beside"] = p.Beside
 	}
+	if p.Window > 0 {
+		sums["window"] = p.Window
+	}
 	if p.Draft != nil {
 		sums["draft"] = p.draft()
 	}
@@ -315,11 +319,11 @@ func PlanFor(ctx context.Context, path string, o Options) (*Plan, error) {
 
 // PlanAt is PlanFor for a model wherever it lies, as OpenAt.
 func PlanAt(ctx context.Context, at checkpoint.Location, o Options) (*Plan, error) {
-	at, o, err := o.of(at)
+	limit := memory.Allowed(o.Memory)
+	at, o, err := o.of(at, limit)
 	if err != nil {
 		return nil, err
 	}
-	limit := memory.Allowed(o.Memory)
 	defer limit.Begin()()
 	src, err := openSource(ctx, at, o.Verify)
 	if err != nil {

@@ -68,6 +68,9 @@ func (c *planCommand) Run(env *environment) error {
 		{"resident weights", fmt.Sprintf("%s, %d of %d matrices", size(p.Resident), resident, len(p.Matrices))},
 	}, expertFields(p)...)
 	fields = append(fields, field{"streamed weights", fmt.Sprintf("%s of files, read for every token or chunk", size(p.Streamed))})
+	if p.Window > 0 {
+		fields = append(fields, field{"window", size(p.Window) + ", through which blocks come"})
+	}
 	if at, err := opening.Location(env.ctx); err == nil && at.Fetched() > 0 {
 		fields = append(fields, field{"fetched", fmt.Sprintf("%s for this plan; weights are fetched when they are used", size(at.Fetched()))})
 	}

@@ -64,7 +64,10 @@ func (p *Place) Path(name string) string {
 func (p *Place) Fetched() int64 { return p.window.Fetched() }
 
 // Buffer returns the most that reading holds on the Go heap.
-func (p *Place) Buffer() int64 { return p.window.Bytes() + ranges.Connections*ranges.ConnectionBytes }
+func (p *Place) Buffer() int64 { return ranges.Connections * ranges.ConnectionBytes }
+
+// Within has reading take a share of what a process may take, and returns how much that is outside the Go heap: see ranges.Window.
+func (p *Place) Within(limit int64) int64 { return p.window.Within(limit) }
 
 // Open opens a file; nothing is asked for yet. A missing one is fs.ErrNotExist.
 func (p *Place) Open(_ context.Context, name string) (storage.File, error) {

@@ -208,10 +208,19 @@ func (r *Reader) Ahead(off, n int64) {
 	if r.ctx.Err() != nil || r.failure.Load() != nil {
 		return
 	}
-	for i := max(0, off) / r.window.unit; i*r.window.unit < min(off+n, r.Size()); i++ {
-		if r.window.chunks[chunkKey{r, i}] == nil {
-			r.request(i, false)
+	unit := r.window.unit
+	i, end := max(0, off)/unit, (min(off+n, r.Size())-1)/unit+1
+	for i < end {
+		if r.window.chunks[chunkKey{r, i}] != nil {
+			i++
+			continue
 		}
+		fetch := r.window.reserve(r, i, min(end, i+r.window.longestRun()), false)
+		if len(fetch) == 0 {
+			return
+		}
+		go r.fetch(fetch)
+		i += int64(len(fetch))
 	}
 }
 

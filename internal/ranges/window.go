@@ -1,6 +1,7 @@
 package ranges
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -18,14 +19,15 @@ const mostRequests = 16
 // DefaultWindow is the size in bytes of the Window that New makes where it is given none.
 const DefaultWindow = 32 << 20
 
-// Window is the memory that remote files read through. Several files may share one.
+// Window is the memory, outside the Go heap, that remote files read through. Several files may share one.
 // It holds what was fetched lately and what readers that go forward will want next;
 // it never grows beyond its size. Safe for concurrent use.
 type Window struct {
 	mu      sync.Mutex
 	unit    int64 // bytes of a chunk
 	limit   int   // chunks
-	made    int   // buffers in existence
+	most    int64 // bytes, as it was made
+	made    *buffers
 	free    [][]byte
 	chunks  map[chunkKey]*chunk
 	clock   uint64        // counts fetched chunks
@@ -62,21 +64,57 @@ func NewWindow(bytes int64) *Window { return newWindow(bytes, coarse) }
 func NewFineWindow(bytes int64) *Window { return newWindow(bytes, fine) }
 
 func newWindow(bytes, unit int64) *Window {
-	return &Window{
+	w := &Window{
 		unit:    unit,
-		limit:   int(max(8, min(bytes/unit, 1<<20))),
+		most:    bytes,
+		made:    &buffers{all: map[*byte][]byte{}},
 		chunks:  map[chunkKey]*chunk{},
 		changed: make(chan struct{}),
 
 		requests: make(chan struct{}, mostRequests),
+	}
+	w.resize(bytes)
+	runtime.AddCleanup(w, (*buffers).freeAll, w.made)
+	return w
+}
+
+// A window is a share of what the process may take, if that is limited, but as large as it takes to keep a few requests under way.
+const (
+	share = 64
+	least = 1 << 20
+)
+
+// Within makes the window one for a process that may take so many bytes, 0 for any number, and returns how many of these the window takes at most.
+func (w *Window) Within(limit int64) int64 {
+	if limit > 0 {
+		w.resize(min(max(limit/share, least), w.most))
+	}
+	return w.Bytes()
+}
+
+// resize makes it a window of so many bytes, as NewWindow does. What it holds beyond that goes, some of it only when nobody uses it any more.
+func (w *Window) resize(bytes int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limit = int(max(8, min(bytes/w.unit, 1<<20)))
+	for len(w.made.all) > w.limit {
+		b := w.buffer(true)
+		if b == nil {
+			return
+		}
+		w.made.free(b)
 	}
 }
 
 // Fetched returns how many bytes have come into the window so far.
 func (w *Window) Fetched() int64 { return w.fetched.Load() }
 
-// Bytes returns the most that the window ever holds.
-func (w *Window) Bytes() int64 { return int64(w.limit) * w.unit }
+// Bytes returns the most that the window holds, all of it outside the Go heap.
+func (w *Window) Bytes() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return int64(w.limit) * w.unit
+}
 
 // longestRun is how many chunks one request may fetch: an eighth of the window, so
 // that a few readers and their read-ahead fit, and at most 4 MiB.
@@ -129,9 +167,8 @@ func (w *Window) buffer(urgent bool) []byte {
 		w.free = w.free[:n-1]
 		return b
 	}
-	if w.made < w.limit {
-		w.made++
-		return make([]byte, w.unit)
+	if len(w.made.all) < w.limit {
+		return w.made.alloc(w.unit)
 	}
 	var victim *chunk
 	for _, c := range w.chunks {
@@ -171,7 +208,11 @@ func (w *Window) settle(c *chunk, err error) {
 // lock is held.
 func (w *Window) recycle(c *chunk) {
 	if c.settled && c.pins == 0 && c.data != nil && w.chunks[c.key] != c {
-		w.free = append(w.free, c.data[:w.unit])
+		if len(w.made.all) > w.limit {
+			w.made.free(c.data[:w.unit])
+		} else {
+			w.free = append(w.free, c.data[:w.unit])
+		}
 		c.data = nil
 	}
 }

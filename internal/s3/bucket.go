@@ -63,7 +63,10 @@ func Open(bucket, prefix string, o Options) (*Bucket, error) {
 func (b *Bucket) Fetched() int64 { return b.window.Fetched() }
 
 // Buffer returns the most that reading holds on the Go heap.
-func (b *Bucket) Buffer() int64 { return b.window.Bytes() + ranges.Connections*ranges.ConnectionBytes }
+func (b *Bucket) Buffer() int64 { return ranges.Connections * ranges.ConnectionBytes }
+
+// Within has reading take a share of what a process may take, and returns how much that is outside the Go heap: see ranges.Window.
+func (b *Bucket) Within(limit int64) int64 { return b.window.Within(limit) }
 
 // Names lists the files, without those in folders. Names that could mean something else than a file of the place are left
 // out. Errors are ErrBucket, fs.ErrPermission and those of package ranges.

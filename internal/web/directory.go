@@ -71,9 +71,10 @@ func (d *Directory) Path(name string) string {
 func (d *Directory) Fetched() int64 { return d.window.Fetched() }
 
 // Buffer returns the most that reading holds on the Go heap.
-func (d *Directory) Buffer() int64 {
-	return d.window.Bytes() + ranges.Connections*ranges.ConnectionBytes
-}
+func (d *Directory) Buffer() int64 { return ranges.Connections * ranges.ConnectionBytes }
+
+// Within has reading take a share of what a process may take, and returns how much that is outside the Go heap: see ranges.Window.
+func (d *Directory) Within(limit int64) int64 { return d.window.Within(limit) }
 
 // Open opens a file. Its content's version is that of the first time. Errors are
 // fs.ErrNotExist, fs.ErrInvalid for a name that could lead out of the directory, fs.ErrPermission, and those of package

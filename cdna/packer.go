@@ -33,7 +33,8 @@ type packer struct {
 // A job is one block on its way.
 type job struct {
 	plain  []byte
-	want   int // length of plain when full
+	want   int    // length of plain when full
+	copied []byte // packed elsewhere, with its sum, in place of plain; empty if not
 	packed []byte
 	buffer []byte // the codec's; packed is this or plain
 	sum    [sha256.Size]byte
@@ -97,6 +98,10 @@ func (p *packer) packJobs() {
 }
 
 func (j *job) pack(c codec.Codec) {
+	if len(j.copied) > 0 {
+		j.packed, j.copied, j.err = j.copied, j.copied[:0], nil
+		return
+	}
 	j.packed, j.err = j.plain, nil
 	if c != nil {
 		j.buffer, j.err = c.Encode(j.buffer[:0], j.plain)
@@ -125,7 +130,7 @@ func (p *packer) write(j *job) error {
 	if j.err != nil {
 		return j.err
 	}
-	if err := p.grid.checkSizes(int64(len(j.packed)), len(j.plain)/p.grid.rowBytes(), p.codec); err != nil {
+	if err := p.grid.checkSizes(int64(len(j.packed)), j.want/p.grid.rowBytes(), p.codec); err != nil {
 		return err
 	}
 	if int64(len(j.packed)) > math.MaxUint32 {
@@ -136,7 +141,7 @@ func (p *packer) write(j *job) error {
 	}
 	p.table = binary.LittleEndian.AppendUint64(p.table, uint64(p.offset))
 	p.table = binary.LittleEndian.AppendUint32(p.table, uint32(len(j.packed)))
-	p.table = binary.LittleEndian.AppendUint32(p.table, uint32(len(j.plain)))
+	p.table = binary.LittleEndian.AppendUint32(p.table, uint32(j.want))
 	p.table = append(p.table, j.sum[:]...)
 	p.offset += int64(len(j.packed))
 	return nil

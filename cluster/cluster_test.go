@@ -28,9 +28,9 @@ func checkpoint(t *testing.T) string {
 	return dir
 }
 
-// fastJob is a conversion that takes next to no time.
+// fastJob is a conversion that takes next to no time, whose matrices are cut.
 func fastJob(source, output string) convert.Job {
-	return convert.Job{Source: source, Output: output, ModelID: "m", Options: convert.Options{Method: convert.Lossless}}
+	return convert.Job{Source: source, Output: output, ModelID: "m", Options: convert.Options{Method: convert.Lossless}, Piece: 100 << 10}
 }
 
 // alone converts on this machine.
@@ -88,14 +88,15 @@ func workers(t *testing.T, b *Broker, options ...WorkerOptions) {
 	t.Cleanup(func() { stop(); wg.Wait() })
 }
 
-// TestWorkers: what two workers make, exact ones and calibrated ones, has the root of one
-// machine; the broker keeps none of it.
+// TestWorkers: what two workers make, whole, in parts, and calibrated, has the root of one
+// machine.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	source, b := checkpoint(t), broker(t)
 	workers(t, b, WorkerOptions{Name: "a", Threads: 1}, WorkerOptions{Name: "b", Threads: 1})
 	for name, job := range map[string]convert.Job{
 		"lossless":   fastJob(source, ""),
+		"codebooks":  {Source: source, ModelID: "m", Options: convert.Options{Method: convert.Entropy, BlockRows: 16}, Piece: 100 << 10},
 		"calibrated": {Source: source, ModelID: "m", Allocate: convert.EqualRate, Calibration: convert.Calibration{Tokens: 1024}},
 	} {
 		job.Output = filepath.Join(t.TempDir(), "alone")
@@ -113,7 +114,7 @@ func TestWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Jobs) != 2 || s.Jobs[0].State != "done" || s.Jobs[0].Made != s.Jobs[0].Items || len(s.Workers) != 2 {
+	if len(s.Jobs) != 3 || s.Jobs[0].State != "done" || s.Jobs[0].Made != s.Jobs[0].Items || len(s.Workers) != 2 {
 		t.Errorf("status: %+v", s)
 	}
 }

@@ -55,17 +55,26 @@ func Convert(ctx context.Context, job convert.Job, o Options) (report *convert.R
 	if err != nil {
 		return nil, err
 	}
+	place, err := reserve(output)
+	if err != nil {
+		return nil, err
+	}
+	defer place.release()
 	c := newCoordinator(job, output, o)
 	if o.Servers == Embedded {
-		dir := filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+".broker")
+		dir, err := place.open()
+		if err != nil {
+			return nil, err
+		}
 		broker, err := Embed(dir, o.Listen)
 		if err != nil {
+			place.remove()
 			return nil, err
 		}
 		defer func() {
 			broker.Stop()
-			if err == nil && report != nil {
-				os.RemoveAll(dir)
+			if report != nil || !isThere(unfinished(output)) {
+				place.remove()
 			}
 		}()
 		c.o.Servers = broker.URL()
@@ -97,12 +106,19 @@ type coordinator struct {
 	sched    *scheduler
 	calls    map[string]*call
 	early    map[string][]outcome // results of items that are still to come
+	earlier  int                  // how many those are
 	expected int                  // items of all rounds so far
 	arrived  int
 	failed   error // ends the job
 	lines    []string
 	banned   bool // somebody new is
 }
+
+const (
+	// mostEarly bounds the results of items that have not come yet, mostLines what is told at once.
+	mostEarly = 1 << 20
+	mostLines = 100
+)
 
 // call is an item that convert waits for.
 type call struct {
@@ -124,7 +140,7 @@ func newCoordinator(job convert.Job, output string, o Options) *coordinator {
 		calls: map[string]*call{}, early: map[string][]outcome{},
 	}
 	c.status = JobStatus{
-		Job: checksum([]byte(hostName() + "\n" + output))[:16], Source: path, Output: output, Began: c.began, State: "converting",
+		Job: checksum([]byte(hostName() + "\n" + output))[:16], Source: withoutSecrets(path), Output: output, Began: c.began, State: "converting",
 	}
 	c.sched = newScheduler(o.Check, c.liar)
 	c.sched.lost = 4 * o.Lease
@@ -138,7 +154,9 @@ func isThere(path string) bool {
 
 // convert runs the job beside what hears the workers and gives work out.
 func (c *coordinator) convert(ctx context.Context, job convert.Job) (report *convert.Report, err error) {
-	if err := c.takeUp(ctx); err != nil {
+	if err := c.takeUp(ctx); errors.Is(err, ErrLiar) {
+		return nil, err
+	} else if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	g, running := errgroup.WithContext(ctx)
@@ -163,7 +181,7 @@ func (c *coordinator) convert(ctx context.Context, job convert.Job) (report *con
 	case report != nil:
 		err = nil
 		c.finish(end, "done", nil) // first, as clearing may take all the time there is
-		c.clear(end)
+		c.clear(context.WithoutCancel(ctx))
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 		c.finish(end, "stopped", nil)
@@ -189,11 +207,22 @@ func (c *coordinator) takeUp(ctx context.Context) error {
 		return err
 	}
 	var before JobStatus
-	if parse(entry.Value(), &before) == nil && before.State != "done" {
-		for _, name := range before.Liars {
-			c.sched.banned[name] = true
+	if parse(entry.Value(), &before) != nil || before.State == "done" {
+		return nil
+	}
+	for _, name := range before.Liars {
+		c.sched.banned[name] = true
+		c.tellLater(fmt.Sprintf("worker %s has made something else than others, as was found before: its work does not count", name))
+	}
+	c.status.Liars = before.Liars
+	if !isThere(unfinished(c.status.Output)) { // nothing is kept of what they have made
+		return nil
+	}
+	c.status.Trusted = before.Trusted
+	for _, name := range before.Liars {
+		if slices.Contains(before.Trusted, name) {
+			return fmt.Errorf("worker %s, whose work is in %s: %w; remove it", name, unfinished(c.status.Output), ErrLiar)
 		}
-		c.status.Liars = before.Liars
 	}
 	return nil
 }
@@ -210,8 +239,21 @@ func (c *coordinator) note(line string) {
 // liar names a worker whose results do not count any more.
 func (c *coordinator) liar(worker string) {
 	c.status.Liars = append(c.status.Liars, worker)
-	c.lines = append(c.lines, fmt.Sprintf("worker %s has made something else than others: its work does not count, and is done again", worker))
+	c.tellLater(fmt.Sprintf("worker %s has made something else than others: its work does not count, and is done again", worker))
 	c.banned = true
+}
+
+// tellLater has a line told by the goroutine that gives work out. The caller holds mu.
+func (c *coordinator) tellLater(line string) {
+	switch len(c.lines) {
+	case mostLines:
+		line = "and more"
+		fallthrough
+	default:
+		if len(c.lines) <= mostLines {
+			c.lines = append(c.lines, line)
+		}
+	}
 }
 
 // Statistics stores a file of statistics for the workers.
@@ -228,7 +270,6 @@ func (c *coordinator) Expect(items int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.expected += items
-	c.settle()
 }
 
 // Make gives an item out, and takes its files when its result counts.
@@ -239,15 +280,16 @@ func (c *coordinator) Make(ctx context.Context, item convert.Item, stage func(fi
 	if k == nil {
 		k = &call{item: item, records: map[string]*convert.Made{}, stored: map[string]string{}}
 		c.calls[key] = k
-		c.sched.add(key, float64(item.Bytes))
+		c.sched.add(duty{key: key, cost: item.Cost(), rank: float64(item.Whole()), whole: item.Tensor, decides: item.Decides()})
 		c.status.Items++
-		c.status.Bytes += item.Bytes
+		c.status.Bytes += int64(item.Cost())
 	}
 	k.ready, k.open = make(chan struct{}), true
 	c.arrived++
 	early := c.early[key]
 	delete(c.early, key)
-	c.settle()
+	c.earlier -= len(early)
+	c.settle(k)
 	ready := k.ready
 	c.mu.Unlock()
 	for _, o := range early {
@@ -260,7 +302,7 @@ func (c *coordinator) Make(ctx context.Context, item convert.Item, stage func(fi
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		made, worker, err := c.accepted(k)
+		made, worker, err := c.accepted(ctx, k)
 		if err != nil {
 			return nil, err
 		}
@@ -269,36 +311,69 @@ func (c *coordinator) Make(ctx context.Context, item convert.Item, stage func(fi
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
-		} else if !isWorkers(err) { // the disk is full, or the broker does not answer: no worker's fault
+		} else if !isWorkers(err) && !isLost(err) { // the disk is full, or the broker does not answer: no worker's fault
 			return nil, err
 		}
+		c.store.results.Purge(ctx, resultKey(worker, key)) // so that it can make it again
 		c.mu.Lock()
-		c.lines = append(c.lines, fmt.Sprintf("%s, by worker %s: %v", item.Tensor, worker, err))
+		c.tellLater(fmt.Sprintf("%s, by worker %s: %v", item.Tensor, worker, err))
 		k.returned, k.ready, k.open = "", make(chan struct{}), true
 		ready = k.ready
-		c.sched.ban(worker, time.Now())
-		c.settle()
+		if isLost(err) {
+			c.lost(k, worker, err)
+		} else {
+			c.sched.ban(worker, time.Now())
+			c.settleAll()
+		}
+		c.settle(k)
 		c.mu.Unlock()
 		c.awake()
 	}
 }
 
-// accepted returns the result of an item that counts, and who has made it.
-func (c *coordinator) accepted(k *call) (*convert.Made, string, error) {
+// lost takes back a result that the broker has not kept, which is no lie. The caller holds mu.
+func (c *coordinator) lost(k *call, worker string, err error) {
+	t := c.sched.tasks[k.item.Key]
+	c.sched.retract(t, worker, time.Now())
+	if t.failed++; t.failed >= mostFailures {
+		c.fail(fmt.Errorf("broker: tensor %q: %w", k.item.Tensor, err))
+	}
+}
+
+// accepted returns the result of an item that counts, and who has made it. The broker knows then whose work that nobody
+// else has done is counted, for the next coordinator.
+func (c *coordinator) accepted(ctx context.Context, k *call) (*convert.Made, string, error) {
+	made, worker, trusted, err := c.chosen(k)
+	if err == nil && trusted != nil {
+		if err = c.tell(ctx, *trusted); err != nil {
+			err = fmt.Errorf("broker: %w", err)
+		}
+	}
+	return made, worker, err
+}
+
+// chosen is accepted, and the state that is to be told first, if any.
+func (c *coordinator) chosen(k *call) (made *convert.Made, worker string, trusted *JobStatus, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failed != nil {
-		return nil, "", c.failed
+		return nil, "", nil, c.failed
 	}
 	t := c.sched.tasks[k.item.Key]
 	k.returned = t.accepted
 	for _, v := range t.votes {
-		if v.sum == t.accepted {
-			made := *k.records[v.sum]
-			return &made, v.worker, nil
+		if v.sum != t.accepted {
+			continue
 		}
+		if _, most := t.leading(); most == 1 && !slices.Contains(c.status.Trusted, v.worker) {
+			c.status.Trusted = append(c.status.Trusted, v.worker)
+			s := c.state(1)
+			trusted = &s
+		}
+		copied := *k.records[v.sum]
+		return &copied, v.worker, trusted, nil
 	}
-	return nil, "", fmt.Errorf("%s: nobody has its result: %w", k.item.Tensor, ErrWorkers)
+	return nil, "", nil, fmt.Errorf("%s: nobody has its result: %w", k.item.Tensor, ErrWorkers)
 }
 
 // fetch writes the files of a result to where convert wants them.
@@ -318,23 +393,25 @@ func (c *coordinator) fetch(ctx context.Context, k *call, made *convert.Made, wo
 	return made.CheckFiles(ctx, stage)
 }
 
-// settle lets go what counts: each item by itself; or, where some are checked, all of a round at once, when none is left to be checked. The
-// caller holds mu.
-func (c *coordinator) settle() {
-	together := c.o.Check > 0
-	if together && (c.arrived < c.expected || !c.sched.done()) && c.failed == nil {
+// settle lets an item go if its result counts: by itself; or, where some are checked and it decides about no others, with
+// all of a round at once, when none is left to be checked. The caller holds mu.
+func (c *coordinator) settle(k *call) {
+	accepted := c.sched.tasks[k.item.Key].accepted
+	if !k.open && k.returned != "" && accepted != "" && accepted != k.returned && c.failed == nil {
+		c.fail(fmt.Errorf("%s: other matrices were decided by what a worker has made of it; remove the unfinished directory: %w", k.item.Tensor, ErrLiar))
 		return
 	}
-	for key, k := range c.calls {
-		accepted := c.sched.tasks[key].accepted
-		if k.open && (accepted != "" || c.failed != nil) {
-			close(k.ready)
-			k.open = false
-		}
-		if !k.open && k.returned != "" && accepted != "" && accepted != k.returned && c.failed == nil {
-			c.fail(fmt.Errorf("%s: other matrices were decided by what a worker has made of it; remove the unfinished directory: %w", k.item.Tensor, ErrLiar))
-			return
-		}
+	waits := c.o.Check > 0 && !k.item.Decides() && (c.arrived < c.expected || !c.sched.done())
+	if k.open && (c.failed != nil || accepted != "" && !waits) {
+		close(k.ready)
+		k.open = false
+	}
+}
+
+// settleAll lets all items go whose results count. The caller holds mu.
+func (c *coordinator) settleAll() {
+	for _, k := range c.calls {
+		c.settle(k)
 	}
 }
 
@@ -342,7 +419,7 @@ func (c *coordinator) settle() {
 func (c *coordinator) fail(err error) {
 	if c.failed == nil {
 		c.failed = err
-		c.settle()
+		c.settleAll()
 	}
 }
 
@@ -354,21 +431,23 @@ func (c *coordinator) awake() {
 	}
 }
 
-// hear tells take of all that is in a bucket, and of all that changes.
-func (c *coordinator) hear(ctx context.Context, bucket jetstream.KeyValue, take func(ctx context.Context, e jetstream.KeyValueEntry)) error {
+// hear tells take of all that is in a bucket, which is old, and of all that changes.
+func (c *coordinator) hear(ctx context.Context, bucket jetstream.KeyValue, take func(ctx context.Context, e jetstream.KeyValueEntry, old bool)) error {
 	watcher, err := bucket.WatchAll(ctx)
 	if err != nil {
 		return err
 	}
 	defer watcher.Stop()
-	for {
+	for old := true; ; {
 		select {
 		case e, ok := <-watcher.Updates():
-			if !ok {
+			switch {
+			case !ok:
 				return errors.Join(ctx.Err(), errBroker)
-			}
-			if e != nil { // nil says that all that there was has come
-				take(ctx, e)
+			case e == nil: // all that there was has come
+				old = false
+			default:
+				take(ctx, e, old)
 				c.awake()
 			}
 		case <-ctx.Done():
@@ -377,8 +456,8 @@ func (c *coordinator) hear(ctx context.Context, bucket jetstream.KeyValue, take 
 	}
 }
 
-// heardWorker takes what a worker says of itself.
-func (c *coordinator) heardWorker(_ context.Context, e jetstream.KeyValueEntry) {
+// heardWorker takes what a worker says of itself. What it was at before this coordinator began says nothing.
+func (c *coordinator) heardWorker(_ context.Context, e jetstream.KeyValueEntry, old bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e.Operation() != jetstream.KeyValuePut {
@@ -386,23 +465,33 @@ func (c *coordinator) heardWorker(_ context.Context, e jetstream.KeyValueEntry) 
 		return
 	}
 	var s WorkerStatus
-	if err := parse(e.Value(), &s); err == nil && s.Worker == e.Key() && time.Since(e.Created()) < c.sched.lost {
-		c.sched.beat(s.Worker, s.Key, s.Copy, time.Now())
+	if err := parse(e.Value(), &s); err != nil || s.Worker != e.Key() {
+		return
+	}
+	if old {
+		s.Key = ""
+	}
+	c.sched.beat(s.Worker, s.Key, s.Copy, time.Now())
+	if t := c.sched.tasks[s.Key]; t != nil && t.begun > mostBegun && t.accepted == "" {
+		c.fail(fmt.Errorf("tensor %q: begun %d times, and none who has begun has ended it: %w", c.calls[s.Key].item.Tensor, t.begun, ErrWorkers))
 	}
 }
 
-// heardResult takes what a worker says of an item.
-func (c *coordinator) heardResult(ctx context.Context, e jetstream.KeyValueEntry) {
+// heardResult takes what a worker says of an item. Old errors are those that another coordinator was told.
+func (c *coordinator) heardResult(ctx context.Context, e jetstream.KeyValueEntry, old bool) {
 	name, failed := strings.CutPrefix(e.Key(), "failed.")
 	var o outcome
-	if e.Operation() != jetstream.KeyValuePut || failed && e.Created().Before(c.began) || parse(e.Value(), &o) != nil ||
-		resultKey(o.Worker, o.Key) != name || failed != (o.Error != "") || checkName(o.Worker) != nil {
+	if e.Operation() != jetstream.KeyValuePut || failed && old || parse(e.Value(), &o) != nil ||
+		resultKey(o.Worker, o.Key) != name || failed != (o.Error != "") || checkName(o.Worker) != nil || !isSum(o.Key) || !failed && !isSum(o.Record) {
 		return
 	}
 	c.mu.Lock()
 	known := c.calls[o.Key] != nil
-	if !known {
+	if !known && !failed && c.earlier < mostEarly {
 		c.early[o.Key] = append(c.early[o.Key], o)
+		c.earlier++
+	} else if !known && !failed {
+		c.fail(fmt.Errorf("the broker has more than %d results that nobody asked for: %w", mostEarly, ErrMessage))
 	}
 	c.mu.Unlock()
 	if known {
@@ -414,7 +503,8 @@ func (c *coordinator) heardResult(ctx context.Context, e jetstream.KeyValueEntry
 func (c *coordinator) result(ctx context.Context, o outcome) {
 	c.mu.Lock()
 	k := c.calls[o.Key]
-	known := c.sched.banned[o.Worker] || slices.ContainsFunc(c.sched.tasks[o.Key].votes, func(v vote) bool { return v.worker == o.Worker })
+	votes := c.sched.tasks[o.Key].votes
+	known := c.sched.banned[o.Worker] || len(votes) > mostVotes || slices.ContainsFunc(votes, func(v vote) bool { return v.worker == o.Worker })
 	c.mu.Unlock()
 	if known && o.Error == "" { // a second result of a worker's is not even read
 		return
@@ -435,7 +525,7 @@ func (c *coordinator) result(ctx context.Context, o outcome) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil && !isWorkers(err) {
+		if err != nil && !isWorkers(err) && !isLost(err) {
 			c.mu.Lock()
 			c.fail(fmt.Errorf("broker: %w", err))
 			c.mu.Unlock()
@@ -449,7 +539,7 @@ func (c *coordinator) result(ctx context.Context, o outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if o.Error = clip(o.Error); o.Error != "" {
-		c.lines = append(c.lines, fmt.Sprintf("%s, by worker %s: %s", k.item.Tensor, o.Worker, o.Error))
+		c.tellLater(fmt.Sprintf("%s, by worker %s: %s", k.item.Tensor, o.Worker, o.Error))
 		if c.sched.failure(o.Key, o.Worker, o.Error, time.Now()) {
 			c.fail(fmt.Errorf("tensor %q: %s: %w", k.item.Tensor, o.Error, ErrWorkers))
 		}
@@ -460,5 +550,8 @@ func (c *coordinator) result(ctx context.Context, o outcome) {
 	if t := c.sched.tasks[o.Key]; t.accepted == "" && len(t.votes) >= mostVotes {
 		c.fail(fmt.Errorf("tensor %q: %d workers made %d different results: %w", k.item.Tensor, len(t.votes), len(k.records), ErrWorkers))
 	}
-	c.settle()
+	if c.banned || c.o.Check > 0 && c.sched.done() {
+		c.settleAll()
+	}
+	c.settle(k)
 }

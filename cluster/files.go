@@ -66,8 +66,12 @@ const slowest = time.Microsecond
 
 // isWorkers tells errors of what a worker has stored from those of the broker and of this machine.
 func isWorkers(err error) bool {
-	return errors.Is(err, ErrMessage) || errors.Is(err, convert.ErrItem) || errors.Is(err, jetstream.ErrObjectNotFound) ||
-		errors.Is(err, jetstream.ErrBadObjectMeta) || errors.Is(err, jetstream.ErrDigestMismatch)
+	return errors.Is(err, ErrMessage) || errors.Is(err, convert.ErrItem) || errors.Is(err, jetstream.ErrBadObjectMeta)
+}
+
+// isLost tells errors of what the broker has not kept, or not as it was given.
+func isLost(err error) bool {
+	return errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, jetstream.ErrDigestMismatch)
 }
 
 // bounded is a reader of at most so many bytes; more are ErrMessage, whatever was announced.

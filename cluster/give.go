@@ -16,15 +16,19 @@ func (c *coordinator) give(ctx context.Context) error {
 	var told JobStatus
 	var last time.Time
 	for {
+		ticked := false
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.wake:
 		case <-tick.C:
+			ticked = true
 		}
 		c.mu.Lock()
 		now := time.Now()
-		c.sched.expire(now)
+		if ticked {
+			c.sched.expire(now)
+		}
 		orders := c.sched.give(now)
 		jobs := make([]work, len(orders))
 		for i, o := range orders {
@@ -81,30 +85,26 @@ func (c *coordinator) publish(ctx context.Context, job *work) error {
 // state is how far the job is. The caller holds mu.
 func (c *coordinator) state(given int) JobStatus {
 	s := &c.status
-	s.Made, s.Done, s.Waiting = 0, 0, ""
-	for key, k := range c.calls {
-		if c.sched.tasks[key].accepted != "" {
-			s.Made++
-			s.Done += k.item.Bytes
-		}
-	}
+	s.Made, s.Done, s.Waiting = s.Items-c.sched.open, max(0, s.Bytes-int64(c.sched.left)), ""
 	switch {
 	case s.Made == s.Items:
 	case len(c.sched.workers) == 0:
 		s.Waiting = "waiting for workers"
-	case given == 0 && len(c.sched.waiting) > 0 && c.sched.idle() == len(c.sched.workers) && c.sched.queued == 0:
+	case given == 0 && len(c.sched.waiting) > 0 && c.sched.idle == len(c.sched.workers) && c.sched.queued == 0:
 		s.Waiting = fmt.Sprintf("waiting for another worker to check what %d have made", len(c.sched.workers))
 	}
 	copied := *s
-	copied.Liars = slices.Clone(s.Liars)
+	copied.Liars, copied.Trusted = slices.Clone(s.Liars), slices.Clone(s.Trusted)
 	return copied
 }
 
-// tell keeps the job's state at the broker. That one cannot be told changes nothing.
-func (c *coordinator) tell(ctx context.Context, s JobStatus) {
-	if text, err := encode(s); err == nil {
-		c.store.jobs.Put(ctx, s.Job, text)
+// tell keeps the job's state at the broker.
+func (c *coordinator) tell(ctx context.Context, s JobStatus) error {
+	text, err := encode(s)
+	if err == nil {
+		_, err = c.store.jobs.Put(ctx, s.Job, text)
 	}
+	return err
 }
 
 // finish keeps how the job has ended.
@@ -120,13 +120,15 @@ func (c *coordinator) finish(ctx context.Context, state string, err error) {
 	if err != nil {
 		status.Error = clip(err.Error())
 	}
-	c.tell(ctx, status)
+	c.tell(ctx, status) // which changes nothing for this one
 }
 
 // clear removes what the broker has of the items. What cannot be removed in time goes with its age.
 func (c *coordinator) clear(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second+time.Duration(len(c.calls))*20*time.Millisecond)
+	defer cancel()
 	for name := range c.sched.banned { // what else would count in the next job
 		if s, err := c.store.js.Stream(ctx, "KV_"+resultBucket); err == nil {
 			s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+resultBucket+"."+name+".>"))

@@ -19,6 +19,8 @@ const (
 	slowerThan = 1.5
 	// mostRepeats is how often it is given out more than once.
 	mostRepeats = 2
+	// mostBegun is how often a task is begun without an end, such as by workers that die of it, until it is the job's error.
+	mostBegun = 20
 )
 
 // scheduler decides what is given out when, and which results count. It knows no broker and no clock: what
@@ -27,12 +29,17 @@ type scheduler struct {
 	share   float64 // of the items that two workers make
 	secret  string  // by which they are chosen, so that no worker knows which
 	tasks   map[string]*task
-	waiting taskHeap // those that want more copies than there are
+	waiting taskHeap           // those that want more copies than there are
+	given   map[*task]struct{} // those of which there are copies
 	workers map[string]*worker
+	idle    int // workers that are at nothing
 	banned  map[string]bool
-	queued  int     // copies that nobody has begun
-	copies  int     // given out so far, which numbers them
-	left    float64 // the cost of what is not accepted
+	queued  int       // copies that nobody has begun
+	copies  int       // given out so far, which numbers them
+	left    float64   // the cost of what is not accepted
+	open    int       // tasks that are not accepted
+	again   []*task   // what is to be given out once more,
+	looked  time.Time // as found then
 	// lost is how long nothing is heard of a worker before its work is given to others. The broker does that
 	// earlier, when the lease ends, where it still knows of the work.
 	lost      time.Duration
@@ -41,11 +48,23 @@ type scheduler struct {
 	liar func(worker string) // is told of each once
 }
 
+// duty is what a task is given out for.
+type duty struct {
+	key  string
+	cost float64 // in bytes of the source
+	// rank is the cost of the whole of which it may be a part: what is of more comes first, the parts of one whole after
+	// another's.
+	rank  float64
+	whole string
+	// decides says that other tasks come of its result, which counts where two workers have it if any are checked.
+	decides bool
+}
+
 // task is an item on its way.
 type task struct {
-	key      string
-	cost     float64 // in bytes of the source
-	wanted   int     // results that agree
+	duty
+	wanted   int // results that agree
+	begun    int // how often
 	copies   []copyOf
 	votes    []vote
 	failures map[string]string // errors by worker
@@ -79,20 +98,21 @@ type order struct {
 }
 
 func newScheduler(share float64, liar func(worker string)) *scheduler {
-	return &scheduler{share: share, secret: rand.Text(), tasks: map[string]*task{}, workers: map[string]*worker{}, banned: map[string]bool{}, lost: 4 * DefaultLease, liar: liar}
+	return &scheduler{share: share, secret: rand.Text(), tasks: map[string]*task{}, given: map[*task]struct{}{}, workers: map[string]*worker{}, banned: map[string]bool{}, lost: 4 * DefaultLease, liar: liar}
 }
 
 // add takes a task on.
-func (s *scheduler) add(key string, cost float64) {
-	if s.tasks[key] != nil {
+func (s *scheduler) add(d duty) {
+	if s.tasks[d.key] != nil {
 		return
 	}
-	t := &task{key: key, cost: cost, wanted: 1, failures: map[string]string{}, place: -1}
-	if s.isChecked(key) {
+	t := &task{duty: d, wanted: 1, failures: map[string]string{}, place: -1}
+	if s.isChecked(d.key) || d.decides && s.share > 0 {
 		t.wanted = 2
 	}
-	s.tasks[key] = t
-	s.left += cost
+	s.tasks[d.key] = t
+	s.left += d.cost
+	s.open++
 	s.update(t)
 }
 
@@ -101,8 +121,10 @@ func (s *scheduler) accept(t *task, sum string) {
 	switch {
 	case t.accepted == "" && sum != "":
 		s.left -= t.cost
+		s.open--
 	case t.accepted != "" && sum == "":
 		s.left += t.cost
+		s.open++
 	}
 	t.accepted = sum
 }
@@ -136,9 +158,28 @@ func (s *scheduler) knows(name string, now time.Time) *worker {
 	if w == nil {
 		w = &worker{}
 		s.workers[name] = w
+		s.idle++
 	}
 	w.heard = now
 	return w
+}
+
+// isAt says at which task a worker is; none if the key is empty.
+func (s *scheduler) isAt(w *worker, key string) {
+	if w.at == "" {
+		s.idle--
+	}
+	if w.at = key; key == "" {
+		s.idle++
+	}
+}
+
+// forget has no worker of that name.
+func (s *scheduler) forget(name string) {
+	if w := s.workers[name]; w != nil {
+		s.isAt(w, "-")
+		delete(s.workers, name)
+	}
 }
 
 // beat says that a worker is there, and at which copy of which task; none if the key is empty.
@@ -150,8 +191,7 @@ func (s *scheduler) beat(name, key string, id int, now time.Time) {
 		}
 		return
 	}
-	w := s.knows(name, now)
-	w.at = key
+	s.isAt(s.knows(name, now), key)
 	if t == nil {
 		return
 	}
@@ -168,13 +208,14 @@ func (s *scheduler) beat(name, key string, id int, now time.Time) {
 			s.queued--
 		}
 		c.worker, c.since = name, now // given again, where its lease had ended
+		t.begun++
 	}
 }
 
 // gone says that a worker has left: what it was at lies at the broker again, which gives it to another.
 func (s *scheduler) gone(name string, now time.Time) {
-	delete(s.workers, name)
-	for _, t := range s.tasks {
+	s.forget(name)
+	for t := range s.given {
 		for i := range t.copies {
 			if c := &t.copies[i]; c.worker == name {
 				c.worker, c.since = "", now
@@ -198,6 +239,9 @@ func (s *scheduler) drop(t *task, lost func(c *copyOf) bool) {
 		}
 		return true
 	})
+	if len(t.copies) == 0 {
+		delete(s.given, t)
+	}
 	s.update(t)
 }
 
@@ -209,8 +253,8 @@ func (s *scheduler) expire(now time.Time) {
 			s.gone(name, now)
 		}
 	}
-	idle := s.idle() > 0
-	for _, t := range s.tasks {
+	idle := s.idle > 0
+	for t := range s.given {
 		s.drop(t, func(c *copyOf) bool {
 			if now.Sub(c.since) <= s.lost {
 				return false
@@ -222,21 +266,4 @@ func (s *scheduler) expire(now time.Time) {
 }
 
 // done tells whether all tasks have results that count.
-func (s *scheduler) done() bool {
-	for _, t := range s.tasks {
-		if t.accepted == "" {
-			return false
-		}
-	}
-	return true
-}
-
-// idle counts the workers that are at nothing.
-func (s *scheduler) idle() (n int) {
-	for _, w := range s.workers {
-		if w.at == "" {
-			n++
-		}
-	}
-	return n
-}
+func (s *scheduler) done() bool { return s.open == 0 }

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// What is given out next: the task that costs most, to whom it may go; and again where one worker is slow at the last.
+// What is given out next: a task of the whole that costs most, to whom it may go; and again where one worker is slow at the last.
 
 // give says what is to be given out now. No more copies lie waiting at the broker than workers will soon take, so that the
 // decision what is next is made late.
 func (s *scheduler) give(now time.Time) []order {
 	var orders []order
 	room := len(s.workers) + 4 - s.queued
-	again := s.slow(now)
-	free := s.idle() - s.queued // workers that nothing waits for
-	var later []*task           // whose only workers left are those that have made it, or whose last copy nobody has begun
+	free := s.idle - s.queued // workers that nothing waits for
+	again := s.repeats(now, free > 0)
+	var later []*task // whose only workers left are those that have made it, or whose last copy nobody has begun
 	for room > 0 && len(s.waiting)+len(again) > 0 {
 		if len(again) > 0 && (len(s.waiting) == 0 || again[0].cost >= s.waiting[0].cost) {
 			if len(s.waiting) > 0 || free > 0 {
@@ -43,6 +43,7 @@ func (s *scheduler) give(now time.Time) []order {
 	for _, t := range later {
 		heap.Push(&s.waiting, t)
 	}
+	s.again = again
 	return orders
 }
 
@@ -61,6 +62,7 @@ func (s *scheduler) out(t *task, now time.Time) order {
 	s.copies++
 	o := order{t.key, s.copies, s.refused(t)}
 	t.copies = append(t.copies, copyOf{id: s.copies, since: now})
+	s.given[t] = struct{}{}
 	s.queued++
 	s.update(t)
 	return o
@@ -83,6 +85,15 @@ func (s *scheduler) refused(t *task) []string {
 	return not
 }
 
+// repeats is slow, which takes long where there are many workers: found anew if some have nothing to do, else once a second.
+func (s *scheduler) repeats(now time.Time, free bool) []*task {
+	if elapsed := now.Sub(s.looked); free || elapsed < 0 || elapsed >= time.Second {
+		s.looked = now
+		return s.slow(now)
+	}
+	return slices.DeleteFunc(s.again, func(t *task) bool { return t.accepted != "" || len(t.copies) == 0 || len(t.copies) > mostRepeats })
+}
+
 // slow are the tasks that all would wait for in the end, as one worker is slow at them, and that another may be done with earlier; those
 // first that cost most. The first result counts.
 func (s *scheduler) slow(now time.Time) []*task {
@@ -94,7 +105,7 @@ func (s *scheduler) slow(now time.Time) []*task {
 	var list []*task
 	for name, w := range s.workers {
 		t := s.tasks[w.at]
-		if t == nil || t.accepted != "" || t.wanted > 1 || len(t.copies) == 0 || len(t.copies) > mostRepeats || t.copies[0].worker != name {
+		if t == nil || t.accepted != "" || len(t.copies) == 0 || len(t.copies) > mostRepeats || t.copies[0].worker != name {
 			continue
 		}
 		if s.remaining(t, usual, now) > max(slowerThan*t.cost/usual, end) {
@@ -147,7 +158,8 @@ type taskHeap []*task
 
 func (h taskHeap) Len() int { return len(h) }
 func (h taskHeap) Less(a, b int) bool {
-	return h[a].cost > h[b].cost || h[a].cost == h[b].cost && h[a].key < h[b].key
+	x, y := h[a], h[b]
+	return cmp.Or(cmp.Compare(y.rank, x.rank), cmp.Compare(x.whole, y.whole), cmp.Compare(y.cost, x.cost), cmp.Compare(x.key, y.key)) < 0
 }
 
 func (h taskHeap) Swap(a, b int) {

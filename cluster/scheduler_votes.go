@@ -38,7 +38,7 @@ func (s *scheduler) result(key, name, sum string, now time.Time) {
 		}
 	}
 	if w.at == key {
-		w.at = ""
+		s.isAt(w, "")
 	}
 	t.votes = append(t.votes, vote{name, sum})
 	if t.disagree() {
@@ -91,20 +91,25 @@ func (s *scheduler) ban(name string, now time.Time) {
 		return
 	}
 	s.banned[name] = true
-	delete(s.workers, name)
+	s.forget(name)
 	for _, key := range slices.Sorted(maps.Keys(s.tasks)) {
 		t := s.tasks[key]
 		s.drop(t, func(c *copyOf) bool { return c.worker == name })
-		before := len(t.votes)
-		if t.votes = slices.DeleteFunc(t.votes, func(v vote) bool { return v.worker == name }); len(t.votes) == before {
-			continue
-		}
-		if !slices.ContainsFunc(t.votes, func(v vote) bool { return v.sum == t.accepted }) {
-			s.accept(t, "")
-		}
-		s.decide(t, now)
+		s.retract(t, name, now)
 	}
 	s.liar(name)
+}
+
+// retract takes a worker's result of a task back.
+func (s *scheduler) retract(t *task, name string, now time.Time) {
+	before := len(t.votes)
+	if t.votes = slices.DeleteFunc(t.votes, func(v vote) bool { return v.worker == name }); len(t.votes) == before {
+		return
+	}
+	if !slices.ContainsFunc(t.votes, func(v vote) bool { return v.sum == t.accepted }) {
+		s.accept(t, "")
+	}
+	s.decide(t, now)
 }
 
 // failure takes a worker's error; it returns true where it is the job's.

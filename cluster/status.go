@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -14,6 +15,7 @@ import (
 type Status struct {
 	Jobs    []JobStatus    `json:"jobs"`    // those that began last first
 	Workers []WorkerStatus `json:"workers"` // by name
+	Now     time.Time      `json:"now"`     // by the broker's clock, which Heard is of, too
 }
 
 // Look asks a broker how far conversions are, and what the workers are at. Errors: those of the broker.
@@ -27,7 +29,11 @@ func Look(ctx context.Context, c Connection) (*Status, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broker %s has no conversions: %w", redacted(c.Servers), err)
 	}
-	s := &Status{Jobs: []JobStatus{}, Workers: []WorkerStatus{}}
+	stream, err := js.Stream(ctx, itemStream)
+	if err != nil {
+		return nil, fmt.Errorf("broker %s: %w", redacted(c.Servers), err)
+	}
+	s := &Status{Jobs: []JobStatus{}, Workers: []WorkerStatus{}, Now: stream.CachedInfo().TimeStamp}
 	err = all(ctx, st.jobs, func(e jetstream.KeyValueEntry) {
 		j := JobStatus{Heard: e.Created()}
 		if parse(e.Value(), &j) == nil {

@@ -71,15 +71,15 @@ type outcome struct {
 
 // WorkerStatus says what a worker is at.
 type WorkerStatus struct {
-	Worker string    `json:"worker"`
-	Key    string    `json:"key,omitempty"` // of the item; empty: none
-	Copy   int       `json:"copy,omitempty"`
-	Tensor string    `json:"tensor,omitempty"`
-	Since  time.Time `json:"since"`
-	Made   int       `json:"made"`
-	Failed int       `json:"failed"`
-	Error  string    `json:"error,omitempty"` // the last
-	Heard  time.Time `json:"-"`
+	Worker  string    `json:"worker"`
+	Key     string    `json:"key,omitempty"` // of the item; empty: none
+	Copy    int       `json:"copy,omitempty"`
+	Tensor  string    `json:"tensor,omitempty"`
+	Seconds float64   `json:"seconds"` // at the item
+	Made    int       `json:"made"`
+	Failed  int       `json:"failed"`
+	Error   string    `json:"error,omitempty"` // the last
+	Heard   time.Time `json:"-"`
 }
 
 // JobStatus says how far a conversion is.
@@ -92,6 +92,7 @@ type JobStatus struct {
 	Bytes   int64     `json:"bytes"` // of these items' source, and of those that are made
 	Done    int64     `json:"done"`
 	Liars   []string  `json:"liars,omitempty"`
+	Trusted []string  `json:"trusted,omitempty"` // workers whose work counts though nobody else has done it
 	Began   time.Time `json:"began"`
 	State   string    `json:"state"` // converting, done, failed, stopped
 	Error   string    `json:"error,omitempty"`
@@ -151,3 +152,9 @@ func resultKey(worker, key string) string  { return worker + "." + key }
 func objectName(worker, sum string) string { return worker + "/" + sum }
 func statisticsName(sum string) string     { return "statistics/" + sum }
 func clip(text string) string              { return text[:min(len(text), 1000)] }
+
+// isSum tells a SHA-256 in hex.
+func isSum(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == sha256.Size
+}

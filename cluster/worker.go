@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -102,6 +103,7 @@ type workerState struct {
 
 	mu     sync.Mutex // guards what follows
 	status WorkerStatus
+	since  time.Time          // it is at the item
 	cancel context.CancelFunc // of the item at hand
 }
 
@@ -190,6 +192,9 @@ func (w *workerState) stop(key string) {
 // tell says what the worker is at.
 func (w *workerState) tell(ctx context.Context) error {
 	w.mu.Lock()
+	if w.status.Seconds = 0; w.status.Key != "" {
+		w.status.Seconds = time.Since(w.since).Seconds()
+	}
 	text, err := encode(w.status)
 	w.mu.Unlock()
 	if err == nil {
@@ -219,7 +224,7 @@ func (w *workerState) take(ctx context.Context, m jetstream.Msg) {
 	defer cancel()
 	w.mu.Lock()
 	w.cancel = cancel
-	w.status.Key, w.status.Copy, w.status.Tensor, w.status.Since = key, job.Copy, job.Item.Tensor, time.Now()
+	w.status.Key, w.status.Copy, w.status.Tensor, w.since = key, job.Copy, job.Item.Tensor, time.Now()
 	w.mu.Unlock()
 	var renewing sync.WaitGroup
 	renewing.Go(func() { w.renew(item, m) })
@@ -228,6 +233,11 @@ func (w *workerState) take(ctx context.Context, m jetstream.Msg) {
 	stopped := item.Err() != nil
 	cancel()
 	renewing.Wait()
+	if errors.Is(err, syscall.ENOSPC) { // no fault of the item's: another may make it
+		w.note(fmt.Sprintf("%s: %v", job.Item.Tensor, err))
+		err = fmt.Errorf("%w: %w", errBroker, err)
+		defer pause(ctx, w.lease)
+	}
 	said := !errors.Is(err, errBroker)
 	if said && (err == nil || !stopped) {
 		said = w.put(ctx, result, err) == nil

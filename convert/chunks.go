@@ -20,13 +20,22 @@ type chunk struct {
 	ready   chan struct{}
 }
 
+// chunkRows is how many rows a chunk has; chunks begin at multiples of it.
+func chunkRows(cols int) int { return max(1, chunkWeights/cols) }
+
 // forChunks reads src in chunks and calls work on each, on the given number of
 // workers at once, then collect in the order of rows on the calling goroutine. It
 // holds at most threads+1 chunks. The first error in the order of rows stops it
 // and is returned, so that errors repeat.
 func forChunks(ctx context.Context, src matrix.Source, threads int, work func(worker int, c *chunk) error, collect func(c *chunk) error) error {
-	rows, cols := src.Rows(), src.Cols()
-	step := max(1, chunkWeights/cols)
+	return forChunksOf(ctx, src, 0, src.Rows(), threads, work, collect)
+}
+
+// forChunksOf is forChunks of so many rows of src, whose first is row first of a matrix that is cut into chunks: the
+// chunk that begins before it lacks the rows before.
+func forChunksOf(ctx context.Context, src matrix.Source, first, rows, threads int, work func(worker int, c *chunk) error, collect func(c *chunk) error) error {
+	cols := src.Cols()
+	step := chunkRows(cols)
 	free := make(chan *chunk, threads+1)
 	for range cap(free) {
 		n := min(step, rows) * cols
@@ -42,14 +51,14 @@ func forChunks(ctx context.Context, src matrix.Source, threads int, work func(wo
 	wg.Go(func() {
 		defer close(jobs)
 		defer close(inOrder)
-		for a := 0; a < rows; a += step {
+		for a, b := 0, 0; a < rows; a = b {
 			var c *chunk
 			select {
 			case c = <-free:
 			case <-ctx.Done():
 				return
 			}
-			b := min(a+step, rows)
+			b = min(((first+a)/step+1)*step-first, rows)
 			n := (b - a) * cols
 			*c = chunk{a: a, b: b, weights: c.weights[:n], indices: c.indices[:n], ready: make(chan struct{})}
 			inOrder <- c

@@ -444,8 +444,7 @@ func (c *conversion) progress(t *plannedTensor) {
 // tensor converts or copies one tensor and describes it for the manifest.
 func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor, TensorReport, error) {
 	start := time.Now()
-	report := TensorReport{Name: t.Name, Shape: t.Shape, DType: t.DType, SourceBytes: t.Size}
-	entry := model.Tensor{Name: t.Name, Format: t.storage.format(), File: t.file, OriginalBytes: t.Size, SourceDType: t.DType}
+	entry, report := t.describe()
 	release, err := c.src.Pin(ctx, t.Tensor, c.stage(t.file+".fetched"))
 	if err != nil {
 		return entry, report, fmt.Errorf("tensor %q: %w", t.Name, err)
@@ -457,17 +456,30 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 	if t.sha256 != "" && entry.SourceSHA256 != t.sha256 {
 		return entry, report, fmt.Errorf("tensor %q has sha256 %s, not %s: %w", t.Name, entry.SourceSHA256, t.sha256, ErrSource)
 	}
-	report.Matrix, err = t.storage.store(ctx, c, t, &entry)
+	err = c.store(ctx, t, &entry, &report)
+	report.Seconds = time.Since(start).Seconds()
+	return entry, report, err
+}
+
+// describe says of a tensor what is known before it is converted.
+func (p *plannedTensor) describe() (model.Tensor, TensorReport) {
+	return model.Tensor{Name: p.Name, Format: p.storage.format(), File: p.file, OriginalBytes: p.Size, SourceDType: p.DType},
+		TensorReport{Name: p.Name, Shape: p.Shape, DType: p.DType, SourceBytes: p.Size}
+}
+
+// store writes a tensor's files and says of them what a manifest and a report say.
+func (c *conversion) store(ctx context.Context, t *plannedTensor, entry *model.Tensor, report *TensorReport) (err error) {
+	report.Matrix, err = t.storage.store(ctx, c, t, entry)
 	report.NonFinite = t.damaged
 	if err == nil && c.job.Entropy {
 		entry.Entropy, err = c.entropy(ctx, t)
 	}
 	if err != nil {
-		return entry, report, err
+		return err
 	}
 	sum, n, err := model.HashFile(ctx, c.stage(t.file))
 	if err != nil {
-		return entry, report, err
+		return err
 	}
 	entry.SHA256 = sum
 	if report.Bytes = n; report.Matrix == nil {
@@ -476,6 +488,5 @@ func (c *conversion) tensor(ctx context.Context, t *plannedTensor) (model.Tensor
 	if entry.Sidecar != nil {
 		report.Bytes += entry.Sidecar.Bytes
 	}
-	report.Seconds = time.Since(start).Seconds()
-	return entry, report, nil
+	return nil
 }

@@ -26,7 +26,7 @@ type Item struct {
 	Tensor     string        `json:"tensor"`
 	DType      string        `json:"dtype"`
 	Shape      []int         `json:"shape"`
-	Bytes      int64         `json:"bytes"`  // in the source
+	Bytes      int64         `json:"bytes"`  // in the source; of rows those of them
 	SHA256     string        `json:"sha256"` // of these
 	Exact      bool          `json:"exact,omitempty"`
 	Options    Options       `json:"options"`
@@ -34,6 +34,7 @@ type Item struct {
 	Sidecar    string        `json:"sidecar,omitempty"`
 	Policy     *route.Policy `json:"policy,omitempty"`     // of Structural Entropy, where that is measured
 	Statistics string        `json:"statistics,omitempty"` // SHA-256 of the file, where they are needed
+	Part       *Part         `json:"part,omitempty"`       // nil: all of the tensor
 }
 
 // Sum is what Key must be.
@@ -49,6 +50,13 @@ func (c *conversion) item(ctx context.Context, t *plannedTensor) (Item, error) {
 	if err != nil {
 		return Item{}, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
+	w := c.itemOf(t, sum)
+	w.Key, err = w.Sum()
+	return w, err
+}
+
+// itemOf is the item of a tensor of that SHA-256, without its key.
+func (c *conversion) itemOf(t *plannedTensor, sum string) Item {
 	w := Item{
 		Tool: fmt.Sprintf("%s %d", model.Tool, model.RootScheme), Tensor: t.Name, DType: t.DType, Shape: t.Shape, Bytes: t.Size, SHA256: sum,
 		Exact: !t.compress(), Options: t.options, File: t.file, Sidecar: t.sidecar,
@@ -61,8 +69,7 @@ func (c *conversion) item(ctx context.Context, t *plannedTensor) (Item, error) {
 	if t.calibrated() {
 		w.Statistics = c.calibration.sum
 	}
-	w.Key, err = w.Sum()
-	return w, err
+	return w
 }
 
 // check refuses an item that its key does not fit, of another version of the program, or whose files would be
@@ -93,7 +100,7 @@ func (w *Item) Check(m *Made) error {
 		m.Report.SourceBytes != w.Bytes || !slices.Equal(m.Report.Shape, w.Shape) {
 		return fmt.Errorf("tensor %.80q: the result is of other work: %w", w.Tensor, ErrItem)
 	}
-	return nil
+	return w.checkPart(m.Part)
 }
 
 // storage is how the tensor is stored; the options have been checked.
@@ -119,7 +126,7 @@ func (w *Item) plan(c *conversion) (*plannedTensor, error) {
 		return nil, fmt.Errorf("%s has no tensor %.80q: %w", c.job.Source, w.Tensor, ErrSource)
 	}
 	t := tensors[i]
-	if t.DType != w.DType || !slices.Equal(t.Shape, w.Shape) || t.Size != w.Bytes {
+	if t.DType != w.DType || !slices.Equal(t.Shape, w.Shape) || w.Part == nil && t.Size != w.Bytes {
 		return nil, fmt.Errorf("%s: tensor %q is %s %v, not %.20q %v: %w", c.job.Source, t.Name, t.DType, t.Shape, w.DType, w.Shape, ErrSource)
 	}
 	options.Threads = c.options.Threads
@@ -127,5 +134,8 @@ func (w *Item) plan(c *conversion) (*plannedTensor, error) {
 	if w.Exact {
 		p.reason, p.storage = "as the plan says", exactly{}
 	}
-	return p, nil
+	if w.Part == nil {
+		return p, nil
+	}
+	return p, w.Part.check(p, w)
 }

@@ -72,6 +72,8 @@ type Job struct {
 	Policy  *route.Policy // nil: route.DefaultPolicy
 	// Maker, if not nil, has the tensors converted elsewhere. What is written is the same.
 	Maker Maker
+	// Piece is about how many bytes of a matrix Maker is given as an item, where they can be made by themselves; 0: 16 MiB.
+	Piece int64
 	// SourceKey, if not nil, is the key that the source's model.sig (OpenSSF Model Signing) must be of, and
 	// hold for all that is read of the source; else ErrSignature, or an error of package attest, before
 	// anything is converted.

@@ -13,7 +13,8 @@ import (
 type Maker interface {
 	// Statistics is called before items that need them: the file, and its SHA-256.
 	Statistics(ctx context.Context, path, sum string) error
-	// Expect is called before a round of so many items, of which the last are made before the next round begins.
+	// Expect is called before so many items: those of a round, of which the last are made before the next round begins;
+	// and what has to be made once more in it.
 	Expect(items int)
 	// Make has an item made, and its files written to the paths that stage gives their names. It may take
 	// as long as it takes; an error ends the conversion. It is called for all items at once.
@@ -36,15 +37,27 @@ func (c *conversion) passOn(ctx context.Context) error {
 	return nil
 }
 
-// elsewhere has a tensor made by the maker, after one of the machine's own turns has read what it is of.
-func (c *conversion) elsewhere(ctx context.Context, t *plannedTensor) (entry model.Tensor, report TensorReport, err error) {
+// turn waits for one of the machine's own turns, of as many as there are workers, which ends with the function returned.
+func (c *conversion) turn(ctx context.Context) (end func(), err error) {
 	select {
 	case c.turns <- struct{}{}:
+		return func() { <-c.turns }, nil
 	case <-ctx.Done():
-		return entry, report, ctx.Err()
+		return nil, ctx.Err()
+	}
+}
+
+// elsewhere has a tensor made by the maker, after one of the machine's own turns has read what it is of.
+func (c *conversion) elsewhere(ctx context.Context, t *plannedTensor) (entry model.Tensor, report TensorReport, err error) {
+	if c.cut(t) != nil {
+		return c.inParts(ctx, t)
+	}
+	end, err := c.turn(ctx)
+	if err != nil {
+		return entry, report, err
 	}
 	item, err := c.item(ctx, t)
-	<-c.turns
+	end()
 	if err != nil {
 		return entry, report, err
 	}
@@ -86,7 +99,7 @@ func (c *conversion) limitTensors(g *errgroup.Group) {
 	items := 0
 	for i, t := range c.plan {
 		if t.sameAs == nil && !c.ready[i] {
-			items++
+			items += c.items(t)
 		}
 	}
 	c.job.Maker.Expect(items)

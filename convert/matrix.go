@@ -81,13 +81,23 @@ func Matrix(ctx context.Context, src matrix.Source, target Target, o Options) (*
 	if o.NonFinite && target.Sidecar == "" {
 		return nil, fmt.Errorf("tensor %q: non-finite weights need a sidecar: %w", target.Name, ErrOption)
 	}
+	return newEncoder(ctx, src, target, o).matrix()
+}
+
+// newEncoder starts on a matrix; o is normalized.
+func newEncoder(ctx context.Context, src matrix.Source, target Target, o Options) *encoder {
 	e := &encoder{ctx: ctx, src: src, target: target, o: o}
 	if e.o.BlockRows == 0 {
 		e.o.BlockRows = cdna.AutoBlockRows(src.Rows(), src.Cols())
 	}
+	return e
+}
+
+// matrix compresses all of it.
+func (e *encoder) matrix() (*MatrixReport, error) {
 	report, err := e.encode()
 	if err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", target.Name, err)
+		return nil, fmt.Errorf("tensor %q: %w", e.target.Name, err)
 	}
 	return report, nil
 }
@@ -98,6 +108,7 @@ type encoder struct {
 	src    matrix.Source
 	target Target
 	o      Options
+	parts  *parts // nil: here; else other machines read the weights
 
 	book     *codebook.Codebook
 	errors   codebook.ErrorSum
@@ -112,9 +123,12 @@ const maxDesigns = 4
 // of the wanted one by a few thousandths of a decibel, or the rate exceed it by as
 // many of a bit. Then it aims by that much beyond and writes again.
 func (e *encoder) encode() (*MatrixReport, error) {
-	h, err := e.histogram()
-	if err != nil {
-		return nil, err
+	var h *codebook.Histogram
+	if e.parts == nil {
+		var err error
+		if h, err = e.histogram(); err != nil {
+			return nil, err
+		}
 	}
 	report, err := e.meetTarget(h)
 	for range maxDesigns {
@@ -206,7 +220,11 @@ func (e *encoder) histogram() (*codebook.Histogram, error) {
 }
 
 // design chooses the codebook, aiming at the given ratio or rate if that is not 0.
-func (e *encoder) design(h *codebook.Histogram, snr, bits float64) error {
+func (e *encoder) design(h *codebook.Histogram, snr, bits float64) (err error) {
+	if e.parts != nil {
+		e.book, err = e.parts.design(e.ctx, e.o, snr, bits)
+		return err
+	}
 	options := codebook.Options{
 		Method: codebook.Method(e.o.Method), Entries: e.o.Entries, SNR: snr, Bits: bits, FullPrecision: e.o.FullPrecision,
 		LongestCode: longestCode(e.o.Codec),
@@ -221,7 +239,6 @@ func (e *encoder) design(h *codebook.Histogram, snr, bits float64) error {
 		}
 		options.Rate = rate
 	}
-	var err error
 	e.book, err = codebook.Design(h, options)
 	return err
 }
@@ -249,39 +266,59 @@ type indexSink interface {
 // shortfall when the wanted ratio is missed, unless last says to be content.
 func (e *encoder) write(last bool) (*MatrixReport, error) {
 	e.errors, e.outliers = codebook.ErrorSum{}, nil
+	var made []*Made
+	if e.parts != nil {
+		var err error
+		if made, err = e.parts.make(e.ctx, e.o, e.book); err != nil {
+			return nil, err
+		}
+	}
 	sink, err := e.newSink()
 	if err != nil {
 		return nil, err
 	}
 	defer sink.abort()
-	quantizer := e.book.Quantizer()
-	type result struct {
-		sum      codebook.ErrorSum
-		outliers []codebook.Outlier
+	if e.parts == nil {
+		err = e.quantize(sink, 0, e.src.Rows(), func(sum *codebook.ErrorSum, _ bool) { e.errors.Merge(sum) })
+	} else {
+		err = e.join(sink, made)
 	}
-	quantize := func(_ int, c *chunk) error {
-		r := new(result)
-		quantizer.Quantize(c.indices, c.weights, &r.sum)
-		if e.target.Sidecar != "" {
-			r.outliers = quantizer.AppendOutliers(nil, c.weights, uint64(c.a)*uint64(e.src.Cols()))
-		}
-		c.result = r
-		return nil
-	}
-	collect := func(c *chunk) error {
-		r := c.result.(*result)
-		e.errors.Merge(&r.sum)
-		e.outliers = append(e.outliers, r.outliers...)
-		_, err := sink.Write(c.indices)
-		return err
-	}
-	if err := forChunks(e.ctx, e.src, e.o.Threads, quantize, collect); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if snr := e.errors.Fidelity().SNR; snr < e.o.SNR && !last && len(e.book.Values) < e.maxEntries() {
 		return nil, shortfall(e.o.SNR - snr)
 	}
 	return e.publish(sink)
+}
+
+// quantize writes the indices of the matrix, which begins at row first of another that is cut into chunks. It reads so
+// many rows, which may be more than it has: those that the last chunk has besides. sums gets what chunks sum up, and
+// whether they are whole.
+func (e *encoder) quantize(sink indexSink, first, read int, sums func(sum *codebook.ErrorSum, whole bool)) error {
+	quantizer, cols := e.book.Quantizer(), e.src.Cols()
+	type result struct {
+		sum      codebook.ErrorSum
+		outliers []codebook.Outlier
+	}
+	own := func(c *chunk) int { return max(0, min(c.b, e.src.Rows())-c.a) * cols }
+	quantize := func(_ int, c *chunk) error {
+		r := new(result)
+		quantizer.Quantize(c.indices, c.weights, &r.sum)
+		if e.target.Sidecar != "" {
+			r.outliers = quantizer.AppendOutliers(nil, c.weights[:own(c)], uint64(c.a)*uint64(cols))
+		}
+		c.result = r
+		return nil
+	}
+	collect := func(c *chunk) error {
+		r := c.result.(*result)
+		sums(&r.sum, (first+c.a)%chunkRows(cols) == 0)
+		e.outliers = append(e.outliers, r.outliers...)
+		_, err := sink.Write(c.indices[:own(c)])
+		return err
+	}
+	return forChunksOf(e.ctx, e.src, first, read, e.o.Threads, quantize, collect)
 }
 
 // maxEntries is the size of the largest codebook allowed: when a design uses it

@@ -16,11 +16,14 @@ import (
 // sidecar. Options.Method says how the codebook is designed.
 type inCodebook struct{}
 
+// sidecarEnding is that of files of outliers.
+const sidecarEnding = ".hxzo"
+
 func (inCodebook) format() string { return model.FormatCDNA2 }
 
 func (inCodebook) files(t *checkpoint.Tensor, names fileNames, _ bool) (file, sidecar string, err error) {
 	name := names.matrix(t.Name)
-	return name + ".cdna2.hxz", name + ".hxzo", nil
+	return name + ".cdna2.hxz", name + sidecarEnding, nil
 }
 
 func (inCodebook) memory(t *plannedTensor, sized bool) int64 {
@@ -58,20 +61,28 @@ func blockFileOverhead(t *plannedTensor) float64 {
 
 func (inCodebook) store(ctx context.Context, c *conversion, t *plannedTensor, entry *model.Tensor) (*MatrixReport, error) {
 	rows, cols := model.MatrixShape(t.Shape)
-	target := Target{Name: t.Name, File: c.stage(t.file), Sidecar: c.stage(t.sidecar)}
-	src, o := matrix.Of(t, rows, cols), t.options
+	target, src, o := c.target(t), matrix.Of(t, rows, cols), t.options
 	o.Threads = c.threadsEach()
-	r, err := Matrix(ctx, src, target, o)
+	encode := func() (*MatrixReport, error) {
+		o, err := o.normalize()
+		if err != nil {
+			return nil, err
+		}
+		e := newEncoder(ctx, src, target, o)
+		e.parts = t.parts
+		return e.matrix()
+	}
+	r, err := encode()
 	if errors.Is(err, codebook.ErrUnreachable) {
 		// So small that the file's overhead alone exceeds the bits: spend them on the
 		// indices, as in the other matrices. The report tells.
 		o.withoutOverhead = true
-		r, err = Matrix(ctx, src, target, o)
+		r, err = encode()
 	}
 	if errors.Is(err, codebook.ErrUnreachable) {
 		// A handful of weights, which a codec cannot shrink at all.
 		o.Bits, o.SNR = 0, DefaultSNR
-		r, err = Matrix(ctx, src, target, o)
+		r, err = encode()
 	}
 	if err != nil {
 		return nil, err

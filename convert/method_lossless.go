@@ -24,6 +24,27 @@ type RawMatrix struct {
 // context's included, no file is left behind. Other errors are ErrOption, ErrDType
 // and those of reading and writing.
 func LosslessMatrix(ctx context.Context, m RawMatrix, name, file string, o Options) (*MatrixReport, error) {
+	return losslessFile(m, name, file, o, func(w *cdna.LosslessWriter) error {
+		size := int64(m.Rows) * int64(m.Cols) * int64(m.DType.Size())
+		buf := make([]byte, min(size, 4*chunkWeights))
+		for at := int64(0); at < size; at += int64(len(buf)) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			buf := buf[:min(int64(len(buf)), size-at)]
+			if err := m.ReadRaw(ctx, buf, at); err != nil {
+				return err
+			}
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// losslessFile writes m to a lossless file, whose blocks come from fill.
+func losslessFile(m RawMatrix, name, file string, o Options, fill func(w *cdna.LosslessWriter) error) (*MatrixReport, error) {
 	o, err := o.normalize()
 	if err != nil {
 		return nil, err
@@ -38,19 +59,8 @@ func LosslessMatrix(ctx context.Context, m RawMatrix, name, file string, o Optio
 		return nil, fmt.Errorf("tensor %q: %w", name, err)
 	}
 	defer w.Abort()
-	size := int64(m.Rows) * int64(m.Cols) * int64(m.DType.Size())
-	buf := make([]byte, min(size, 4*chunkWeights))
-	for at := int64(0); at < size; at += int64(len(buf)) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		buf := buf[:min(int64(len(buf)), size-at)]
-		if err := m.ReadRaw(ctx, buf, at); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-		if _, err := w.Write(buf); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
+	if err := fill(w); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", name, err)
 	}
 	stats, err := w.Finish()
 	if err != nil {
@@ -97,7 +107,13 @@ func (inLossless) store(ctx context.Context, c *conversion, t *plannedTensor, en
 	o := t.options
 	o.Threads = c.threadsEach()
 	m := RawMatrix{DType: t.Type, Rows: rows, Cols: cols, ReadRaw: t.ReadRaw}
-	r, err := LosslessMatrix(ctx, m, t.Name, c.stage(t.file), o)
+	var r *MatrixReport
+	var err error
+	if t.parts == nil {
+		r, err = LosslessMatrix(ctx, m, t.Name, c.stage(t.file), o)
+	} else {
+		r, err = t.parts.lossless(ctx, m, c.stage(t.file), o)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,8 @@ type plannedTensor struct {
 	damaged bool   // kept exact it was found to hold NaN or infinities
 	// correction is what its drift asks for, while it is converted.
 	correction *correction
+	// parts are what other machines make it of, while it is converted; nil: it is made in one.
+	parts *parts
 	// sameAs is the tensor of the same bytes whose files this one shares.
 	sameAs *plannedTensor
 }
@@ -153,6 +155,14 @@ func (p *plannedTensor) rowsOfBlock() int {
 		return min(cdna.AutoBlockRows(rows, cols), rows)
 	}
 	return min(p.options.BlockRows, rows)
+}
+
+// rowsOfPart is what rows that are made by themselves are a multiple of: those of a block of the file.
+func (p *plannedTensor) rowsOfPart() int {
+	if rows, cols := model.MatrixShape(p.Shape); p.options.Method == Lossless && p.options.BlockRows == 0 {
+		return cdna.AutoBlockRows(rows, cols*p.Type.Size())
+	}
+	return p.rowsOfBlock()
 }
 
 // keepExact says why a tensor is not compressed, empty if it is.

@@ -81,6 +81,9 @@ func (w *Worker) Make(ctx context.Context, item Item, dir string) (*Made, error)
 	if t.calibrated() { // which shares its threads out itself
 		c.workers = 1
 	}
+	if item.Part != nil {
+		return c.part(ctx, t, &item)
+	}
 	entry, report, err := c.tensor(ctx, t)
 	if err != nil {
 		return nil, err

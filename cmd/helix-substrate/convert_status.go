@@ -27,7 +27,7 @@ func (c *statusCommand) Run(env *environment) error {
 		return writeJSON(env.stdout, s)
 	}
 	for _, j := range s.Jobs {
-		fmt.Fprintf(env.stdout, "%s → %s: %s, %d of %d tensors, %s of %s\n", j.Source, j.Output, j.State, j.Made, j.Items, size(j.Done), size(j.Bytes))
+		fmt.Fprintf(env.stdout, "%s → %s: %s, %d of %d items, %s of %s\n", j.Source, j.Output, j.State, j.Made, j.Items, size(j.Done), size(j.Bytes))
 		for _, line := range []string{j.Waiting, j.Error} {
 			if line != "" {
 				fmt.Fprintf(env.stdout, "  %s\n", line)
@@ -43,7 +43,7 @@ func (c *statusCommand) Run(env *environment) error {
 		if w.Tensor != "" {
 			at = w.Tensor
 		}
-		rows[i] = []string{w.Worker, at, fmt.Sprint(w.Made), fmt.Sprint(w.Failed), time.Since(w.Heard).Round(time.Second).String(), w.Error}
+		rows[i] = []string{w.Worker, at, fmt.Sprint(w.Made), fmt.Sprint(w.Failed), max(0, s.Now.Sub(w.Heard)).Round(time.Second).String(), w.Error}
 	}
 	writeTable(env.stdout, []string{"worker", "at", "made", "failed", "heard ago", "last error"}, rows)
 	return nil

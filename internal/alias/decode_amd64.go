@@ -6,29 +6,10 @@ import "golang.org/x/sys/cpu"
 
 //go:generate sh -c "cd ../kernel/_gen && go run . -alias -out ../../alias/decode_amd64.s -stubs ../../alias/stubs_amd64.go -pkg alias"
 
-var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasPOPCNT
+// hasVector says whether decodeVector can run.
+var hasVector = cpu.X86.HasAVX2 && cpu.X86.HasPOPCNT
 
-// quads decodes as many steps, four at a time, as there are words for all states, and returns how many.
-func (d *decoder) quads(dst []byte, tables []Table, plan []byte) int {
-	if !hasAVX2 || len(plan) < quad || len(d.words) < 2*lanes {
-		return 0
-	}
-	done, taken, raw := decodeAVX2(&dst[0], len(plan)/quad, &d.words[0], len(d.words)/2, &d.states, &tables[0].divider[0], &plan[0], &d.raw[0], &spread)
-	d.words, d.raw = d.words[2*taken:], d.raw[raw:]
-	return done * quad
+// decodeVector is decodeAVX2.
+func decodeVector(dst *byte, quads int, words *byte, left int, states *[lanes]uint32, tables, plan, raw *byte) (done, taken, rawTaken int) {
+	return decodeAVX2(dst, quads, words, left, states, tables, plan, raw, &spread)
 }
-
-// spread is, for eight bits that say which states need a word, the order of bytes that gives each its own of the next words.
-var spread = func() (s [256][16]byte) {
-	for mask := range s {
-		next := byte(0)
-		for i := range 8 {
-			s[mask][2*i], s[mask][2*i+1] = 0x80, 0x80
-			if mask>>i&1 == 1 {
-				s[mask][2*i], s[mask][2*i+1] = next, next+1
-				next += 2
-			}
-		}
-	}
-	return s
-}()

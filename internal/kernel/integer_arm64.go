@@ -22,6 +22,12 @@ var (
 		tileSums: [integerHalfStripWidth + 1]stripTilesFunc{1: stripTiles1SDOT, 2: stripTiles2SDOT, 3: stripTiles3SDOT, 4: stripTiles4SDOT},
 		quantize: quantizeNEON, interleave: interleaveNEON,
 	}
+	integerI8MM = integerRoutines{
+		features: "i8mm", width: 6,
+		dot:    [integerTileWidth + 1]integerDotFunc{1: integerDot1SDOT, 2: integerDot2I8MM, 3: integerDot3I8MM, 4: integerDot4I8MM, 5: integerDot5I8MM, 6: integerDot6I8MM},
+		starts: integerSDOT.starts, tileSums: integerSDOT.tileSums,
+		quantize: quantizeNEON, interleave: interleaveNEON,
+	}
 )
 
 // integerSets returns the assembly of the integer canon that this machine can run, the best last.
@@ -29,6 +35,9 @@ func integerSets() []*integerRoutines {
 	sets := []*integerRoutines{&integerNEON}
 	if cpu.ARM64.HasASIMDDP {
 		sets = append(sets, &integerSDOT)
+		if cpu.ARM64.HasI8MM {
+			sets = append(sets, &integerI8MM)
+		}
 	}
 	return sets
 }
@@ -63,6 +72,23 @@ func integerDot3SDOT(y *float32, values, biases *byte, width int, codes *byte, g
 
 //go:noescape
 func integerDot4SDOT(y *float32, values, biases *byte, width int, codes *byte, groups int)
+
+// Those of two to six, with matrix instructions.
+
+//go:noescape
+func integerDot2I8MM(y *float32, values, biases *byte, width int, codes *byte, groups int)
+
+//go:noescape
+func integerDot3I8MM(y *float32, values, biases *byte, width int, codes *byte, groups int)
+
+//go:noescape
+func integerDot4I8MM(y *float32, values, biases *byte, width int, codes *byte, groups int)
+
+//go:noescape
+func integerDot5I8MM(y *float32, values, biases *byte, width int, codes *byte, groups int)
+
+//go:noescape
+func integerDot6I8MM(y *float32, values, biases *byte, width int, codes *byte, groups int)
 
 // What the sums of packed strips begin with, for as many vectors as width says, and products with their tiles.
 

@@ -4,6 +4,8 @@ package kernel
 
 // spreadEntries has for each byte of counts, those of two rows, by which table look-up the first entries of both, up to four of each, go
 // from a list to four bytes of each row, 0xFF where there is none; and behind all of them how many these are.
+//
+//lint:ignore U1000 stripStartsNEON reads it.
 var spreadEntries = func() (spread [256 * (8 + 1)]byte) {
 	for counts := range 256 {
 		n := byte(0)

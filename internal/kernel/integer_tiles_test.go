@@ -52,7 +52,8 @@ func testIntegerTiles(t *testing.T, place func(b []byte, atEnd bool) []byte) {
 func TestIntegerTileWidths(t *testing.T) {
 	widths := []int{0, 2, 3, 4, 5, 6, 7, 8}
 	oracle := generic(t)
-	eachLevel(t, func(t *testing.T, k *Kernels) {
+	eachIntegerSet(t, func(t *testing.T, k *Kernels) {
+		k.asm = Best().asm
 		for i := range 3 * len(widths) * len(widths) {
 			r := rand.New(rand.NewPCG(uint64(i), 43))
 			m := tilesCase{Shape: tiles.Shape{Rows: 32, Cols: 160 + r.IntN(32), BlockRows: 32}}
@@ -84,7 +85,8 @@ func TestIntegerTileWidths(t *testing.T) {
 func TestIntegerTileExtremes(t *testing.T) {
 	const cols = 128
 	c := integerCase{columns: NewColumns(make([]uint32, cols), slices.Repeat([]float32{1}, cols)), x: []float32{1}}
-	eachLevel(t, func(t *testing.T, k *Kernels) {
+	eachIntegerSet(t, func(t *testing.T, k *Kernels) {
+		k.asm = Best().asm
 		for width := 1; width <= 8; width++ {
 			for _, z := range []int{-1 << width >> 1, 1<<width>>1 - 1} {
 				m := tilesCase{Shape: tiles.Shape{Rows: 16, Cols: cols, BlockRows: 16}, idx: bytes.Repeat([]byte{byte(z + tiles.Zero)}, 16*cols)}

@@ -20,11 +20,19 @@
 #define LD R9
 #define TABLE R10
 
-// FADD Vd.4S, Vn.4S, Vm.4S
+// FADD, FSUB and FMUL Vd.4S, Vn.4S, Vm.4S
 #define FADD(m, n, d) WORD $(0x4E20D400 | (m)<<16 | (n)<<5 | (d))
+#define FSUB(m, n, d) WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d))
+#define FMUL(m, n, d) WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d))
 
 // FCMEQ Vd.4S, Vn.4S, Vm.4S
 #define FCMEQ(m, n, d) WORD $(0x4E20E400 | (m)<<16 | (n)<<5 | (d))
+
+// SCVTF Vd.4S, Vn.4S
+#define SCVTF(n, d) WORD $(0x4E21D800 | (n)<<5 | (d))
+
+// CMLT0 Vd.16B, Vn.16B, #0
+#define CMLT0(n, d) WORD $(0x4E20A800 | (n)<<5 | (d))
 
 #define ZERO(v) VEOR v.B16, v.B16, v.B16
 #define ZERO4(a, b, c, d) ZERO(a); ZERO(b); ZERO(c); ZERO(d)

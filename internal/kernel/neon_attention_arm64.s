@@ -5,9 +5,7 @@
 
 // Attention at a tile, but for its sums: those are AccumulateRowsF32.
 
-// FMUL, FSUB and FMAXNM Vd.4S, Vn.4S, Vm.4S; FCMGT, where n > m; BIC Vd.16B, Vn.16B, Vm.16B
-#define FMUL(m, n, d) WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d))
-#define FSUB(m, n, d) WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d))
+// FMAXNM Vd.4S, Vn.4S, Vm.4S; FCMGT, where n > m; BIC Vd.16B, Vn.16B, Vm.16B
 #define FMAXNM(m, n, d) WORD $(0x4E20C400 | (m)<<16 | (n)<<5 | (d))
 #define FCMGT(m, n, d) WORD $(0x6EA0E400 | (m)<<16 | (n)<<5 | (d))
 #define BIC(m, n, d) WORD $(0x4E601C00 | (m)<<16 | (n)<<5 | (d))
@@ -23,9 +21,6 @@
 #define SXTL82(n, d) WORD $(0x4F08A400 | (n)<<5 | (d))
 #define SXTL4(n, d) WORD $(0x0F10A400 | (n)<<5 | (d))
 #define SXTL42(n, d) WORD $(0x4F10A400 | (n)<<5 | (d))
-
-// SCVTF Vd.4S, Vn.4S
-#define SCVTF(n, d) WORD $(0x4E21D800 | (n)<<5 | (d))
 
 DATA exp32<>+0(SB)/4, $0x3FB8AA3B  // log2 e, V20
 DATA exp32<>+4(SB)/4, $0x4B40007F  // 1.5·2^23 + 127, V21

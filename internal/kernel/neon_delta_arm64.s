@@ -13,10 +13,6 @@
 //	V0..V7       a row, V8..V15 value, V16..V23 sums
 //	V24..V27     keep, take, key, query
 
-// FMUL Vd.4S, Vn.4S, Vm.4S; FSUB Vd.4S, Vn.4S, Vm.4S
-#define FMUL(m, n, d) WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d))
-#define FSUB(m, n, d) WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d))
-
 #define STEP_ARGUMENTS \
 	MOVD state+0(FP), R0; \
 	MOVD ld+8(FP), R1; \

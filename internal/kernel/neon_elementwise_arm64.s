@@ -29,9 +29,7 @@
 #define FCVTN(n, d) WORD $(0x0E616800 | (n)<<5 | (d))
 #define FCVTN2(n, d) WORD $(0x4E616800 | (n)<<5 | (d))
 
-// FMUL, FSUB and FDIV Vd.4S, Vn.4S, Vm.4S
-#define FMUL(m, n, d) WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d))
-#define FSUB(m, n, d) WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d))
+// FDIV Vd.4S, Vn.4S, Vm.4S
 #define FDIV(m, n, d) WORD $(0x6E20FC00 | (m)<<16 | (n)<<5 | (d))
 
 DATA exponential<>+0(SB)/8, $0xC085E00000000000   // -700, V16

@@ -10,9 +10,6 @@
 // int8, are integers, so that the biases of a panel are of no use. Sums fill the registers, and outputs stay in memory.
 // No NaN but 0x7FC00000 can come out: it is the one in scales, and the one that the CPU makes.
 
-// SCVTF Vd.4S, Vn.4S
-#define SCVTF(n, d) WORD $(0x4E21D800 | (n)<<5 | (d))
-
 // SDOT Vd.4S, Vn.16B, Vm.4B[i]
 #define SDOT(m, i, n, d) WORD $(0x4F80E000 | ((i)&1)<<21 | (m)<<16 | ((i)>>1)<<11 | (n)<<5 | (d))
 

@@ -10,8 +10,7 @@
 //	R6, R7       groups left, bytes to the next of the panel
 //	V16..V31     the group
 
-// FMUL Vd.4S, Vn.4S, Vm.4S; FMULE is FMUL Vd.4S, Vn.4S, Vm.S[0]; FCVTNS Vd.4S, Vn.4S; UMAXV Sd, Vn.4S
-#define FMUL(m, n, d) WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d))
+// FMULE is FMUL Vd.4S, Vn.4S, Vm.S[0]; FCVTNS Vd.4S, Vn.4S; UMAXV Sd, Vn.4S
 #define FMULE(m, n, d) WORD $(0x4F809000 | (m)<<16 | (n)<<5 | (d))
 #define FCVTNS(n, d) WORD $(0x4E21A800 | (n)<<5 | (d))
 #define UMAXV(n, d) WORD $(0x6EB0A800 | (n)<<5 | (d))

@@ -10,9 +10,6 @@
 #define ABS(n, d) WORD $(0x4E20B800 | (n)<<5 | (d))
 #define CMTST(m, n, d) WORD $(0x4E208C00 | (m)<<16 | (n)<<5 | (d))
 
-// CMLT0 Vd.16B, Vn.16B, #0
-#define CMLT0(n, d) WORD $(0x4E20A800 | (n)<<5 | (d))
-
 // SIZES counts entries of sixteen codes, at most 32 a byte and width: in V2 .. V7 those of 2 to 7 bits, in V23 of none.
 // V8 .. V13 have half of each width's step, V15 bytes of 0x80.
 #define SIZES(v) \

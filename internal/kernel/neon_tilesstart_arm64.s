@@ -19,8 +19,7 @@
 //	V14, V15     of the widths, as shifts
 //	V16..V19     columns of entries, V24..V27 their signs
 
-// CMLT0 Vd.16B, Vn.16B, #0; SSHL Vd.4S, Vn.4S, Vm.4S; SADDLV Hd, Vn.16B; ADDP8 is ADDP Vd.8H, Vn.8H, Vm.8H
-#define CMLT0(n, d) WORD $(0x4E20A800 | (n)<<5 | (d))
+// SSHL Vd.4S, Vn.4S, Vm.4S; SADDLV Hd, Vn.16B; ADDP8 is ADDP Vd.8H, Vn.8H, Vm.8H
 #define SSHL(m, n, d) WORD $(0x4EA04400 | (m)<<16 | (n)<<5 | (d))
 #define SADDLV(n, d) WORD $(0x4E303800 | (n)<<5 | (d))
 #define ADDP8(m, n, d) WORD $(0x4E60BC00 | (m)<<16 | (n)<<5 | (d))

@@ -134,7 +134,7 @@ func pedigree(made *convert.Finished) *cdx.Pedigree {
 	}
 	if s := made.Signature; s != nil {
 		source.ExternalReferences = &[]cdx.ExternalReference{{
-			Type: cdx.ERTypeDigitalSignature, URL: attest.ModelSignatureName, Hashes: hashes(s.SHA256), Comment: "verified by the key with id " + s.KeyID,
+			Type: cdx.ERTypeDigitalSignature, URL: attest.ModelSignatureName, Hashes: hashes(s.SHA256), Comment: signedBy + s.KeyID,
 		}}
 	}
 	return &cdx.Pedigree{Ancestors: &[]cdx.Component{source}, Notes: "converted by " + m.Tool}

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"time"
 
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/model"
-	"github.com/helix-substrate/helix-substrate/receipt"
 	"github.com/helix-substrate/helix-substrate/receipt/attest"
 )
 
@@ -27,60 +25,100 @@ const maxDocument = 32 << 20
 
 // Check compares the provenance and the bill of materials that lie in a model directory with those
 // that its manifest and the builder named in them give, to the last byte. Every one of the keys must
-// have signed the provenance. It returns a check of each of the two that is there; without keys, none
-// is where none is there. That the manifest and the files agree is for model.Model.Verify to find, that the
-// source gives them for convert.Rebuild.
+// have signed the provenance. It returns a check of each of the two that is there, and of the provenance where there are keys;
+// a bill that lies there alone is held to the builder that it names itself. A model.sig is verified by that of the keys which made it, and
+// its check has a note where none did. That the manifest and the files agree is for
+// model.Model.Verify to find, that the source gives them for convert.Rebuild.
 //
-// Errors of checks: ErrMismatch, ErrUnsigned, fs.ErrNotExist, those of attest.Open and
-// attest.ParseStatement. The error is for what kept it from looking, such as the context.
+// Errors of checks: ErrMismatch, ErrUnsigned, fs.ErrNotExist, those of attest.Open,
+// attest.ParseStatement and attest.OpenModelSignature. The error is for what kept it from looking, such as the context.
 func Check(ctx context.Context, m *model.Model, keys ...*attest.PublicKey) ([]model.Check, error) {
+	made := &convert.Finished{Manifest: m.Manifest}
+	made.ManifestFile.File = model.ManifestName
+	var checks []model.Check
+	var said *parsed // by the provenance
 	document, err := m.ReadBeside(ctx, Name, maxDocument)
-	if errors.Is(err, fs.ErrNotExist) && len(keys) == 0 {
-		return nil, nil
-	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	check := model.Check{Name: Name, Bytes: int64(len(document)), Err: err}
-	if err != nil {
-		return []model.Check{check}, nil
+	if !errors.Is(err, fs.ErrNotExist) || len(keys) > 0 {
+		check := model.Check{Name: Name, Bytes: int64(len(document)), Err: err}
+		if err == nil {
+			if said, err = parse(ctx, document, keys); err != nil {
+				check.Err = fmt.Errorf("%s: %w", m.Path(Name), err)
+			} else if err := said.compareStatement(ctx, m, made, &check); err != nil {
+				return nil, err
+			}
+		}
+		checks = append(checks, check)
 	}
-	p, err := parse(ctx, document, keys)
-	if err != nil {
-		check.Err = fmt.Errorf("%s: %w", m.Path(Name), err)
-		return []model.Check{check}, nil
+	document, err = m.ReadBeside(ctx, BOMName, maxDocument)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	made := &convert.Finished{Manifest: m.Manifest, Signature: p.signature}
-	made.ManifestFile.File = model.ManifestName
-	made.ManifestFile.SHA256, made.ManifestFile.Bytes, err = m.Hash(ctx, model.ManifestName)
-	if err != nil {
-		return nil, err
+	if !errors.Is(err, fs.ErrNotExist) {
+		check := model.Check{Name: BOMName, Bytes: int64(len(document)), Err: err}
+		if err == nil {
+			if err := said.checkBOM(ctx, m, made, &check, document); err != nil {
+				return nil, err
+			}
+		}
+		checks = append(checks, check)
+	}
+	signature, err := checkSignature(ctx, m, keys)
+	return append(checks, signature...), err
+}
+
+// complete gives what was made its manifest's hash, and the signature that a document tells of.
+func (p *parsed) complete(ctx context.Context, m *model.Model, made *convert.Finished) (err error) {
+	made.Signature = p.signature
+	if made.ManifestFile.SHA256 == "" {
+		made.ManifestFile.SHA256, made.ManifestFile.Bytes, err = m.Hash(ctx, model.ManifestName)
+	}
+	return err
+}
+
+// compareStatement compares provenance with what the manifest gives.
+func (p *parsed) compareStatement(ctx context.Context, m *model.Model, made *convert.Finished, check *model.Check) error {
+	if err := p.complete(ctx, m, made); err != nil {
+		return err
 	}
 	want, err := statement(made, &p.builder)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	text, err := want.Canonical()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if p.compare(m, &check, p.payload, text); check.Err == nil && !maps.Equal(digests(p.subjects), digests(want.Subject)) {
+	if p.compare(m, check, p.payload, text); check.Err == nil && !maps.Equal(digests(p.subjects), digests(want.Subject)) {
 		check.Err = fmt.Errorf("%s: %w", m.Path(Name), ErrMismatch) // of whatever release: it is about other files
 	}
-	checks := []model.Check{check}
+	return nil
+}
 
-	document, err = m.ReadBeside(ctx, BOMName, maxDocument)
-	if errors.Is(err, fs.ErrNotExist) {
-		return checks, ctx.Err()
-	}
-	check = model.Check{Name: BOMName, Bytes: int64(len(document)), Err: err}
-	if err == nil {
-		if text, err = billOfMaterials(made, &p.builder); err != nil {
-			return nil, err
+// checkBOM compares a bill of materials with what the manifest gives; one that lies there without provenance, with what that gives for
+// the builder that it names itself, if it is this program's.
+func (p *parsed) checkBOM(ctx context.Context, m *model.Model, made *convert.Finished, check *model.Check, document []byte) error {
+	if p == nil {
+		var err error
+		if p, err = parseBOM(document); errors.Is(err, errForeign) {
+			check.Note = check.Name + ": another program's: not compared"
+			return nil
+		} else if err != nil {
+			check.Err = fmt.Errorf("%s: %w: %w", m.Path(BOMName), ErrMismatch, err)
+			return nil
 		}
-		p.compare(m, &check, document, text)
 	}
-	return append(checks, check), ctx.Err()
+	if err := p.complete(ctx, m, made); err != nil {
+		return err
+	}
+	text, err := billOfMaterials(made, &p.builder)
+	if err != nil {
+		return err
+	}
+	p.compare(m, check, document, text)
+	return nil
 }
 
 // compare compares a document with what this release would have written.
@@ -101,63 +139,4 @@ func digests(list []attest.Subject) map[string]string {
 		sums[s.Name] = s.Digest["sha256"]
 	}
 	return sums
-}
-
-// parsed is what provenance says that the directory it lies in does not.
-type parsed struct {
-	payload   []byte // the statement, in canonical form
-	subjects  []attest.Subject
-	builder   Builder
-	signature *convert.SourceSignature
-}
-
-// parse reads provenance, signed or not.
-func parse(ctx context.Context, document []byte, keys []*attest.PublicKey) (*parsed, error) {
-	s, payload, err := open(ctx, document, keys)
-	if err != nil {
-		return nil, err
-	}
-	if s.PredicateType != PredicateType {
-		return nil, fmt.Errorf("%w: the predicate is %.80q", attest.ErrStatement, s.PredicateType)
-	}
-	var said predicate
-	if err := receipt.Unmarshal(s.Predicate, &said); err != nil {
-		return nil, fmt.Errorf("%w: %w", attest.ErrStatement, err)
-	}
-	if said.BuildDefinition.BuildType != BuildType || said.RunDetails.Builder.ID != BuilderID {
-		return nil, fmt.Errorf("%w: the build is %.80q by %.80q", attest.ErrStatement, said.BuildDefinition.BuildType, said.RunDetails.Builder.ID)
-	}
-	p := &parsed{payload: payload, subjects: s.Subject, builder: Builder{Version: said.RunDetails.Builder.Version[program]}}
-	if list := said.RunDetails.Builder.Dependencies; len(list) == 1 {
-		p.builder.SHA256 = list[0].Digest["sha256"]
-	}
-	if at := said.RunDetails.Metadata; at != nil {
-		if p.builder.Time, err = time.Parse(time.RFC3339, at.StartedOn); err != nil {
-			return nil, fmt.Errorf("%w: %.40q is no time", attest.ErrStatement, at.StartedOn)
-		}
-	}
-	for _, d := range said.BuildDefinition.ResolvedDependencies {
-		if key, ok := d.Annotations[keyAnnotation]; ok {
-			p.signature = &convert.SourceSignature{SHA256: d.Digest["sha256"], KeyID: key}
-		}
-	}
-	return p, nil
-}
-
-// open reads a statement and, if it is in an envelope, compares its signatures.
-func open(ctx context.Context, document []byte, keys []*attest.PublicKey) (*attest.Statement, []byte, error) {
-	if bytes.HasPrefix(document, []byte(`{"payloadType":`)) {
-		e, err := attest.Open(ctx, document, false, keys...)
-		if err != nil {
-			return nil, nil, err
-		}
-		s, err := e.Statement()
-		return s, e.Payload, err
-	}
-	if len(keys) > 0 {
-		return nil, nil, ErrUnsigned
-	}
-	payload, _ := bytes.CutSuffix(document, []byte("\n"))
-	s, err := attest.ParseStatement(payload)
-	return s, payload, err
 }

@@ -56,4 +56,5 @@ func Example() {
 	// Output:
 	// provenance.json <nil>
 	// bom.cdx.json <nil>
+	// model.sig <nil>
 }

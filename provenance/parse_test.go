@@ -8,7 +8,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/model"
 )
 
-// FuzzParse: nothing ends the program, and what is read is what would be written.
+// FuzzParse: nothing ends the program, and what is read, of provenance or a bill of materials, can be written.
 func FuzzParse(f *testing.F) {
 	m := &model.Manifest{
 		Repository: "owner/a name@ABCDEF", Options: map[string]any{"method": "entropy", "snr": 35.0}, Sources: []model.File{{File: "model.safetensors", SHA256: strings.Repeat("cd", 32)}},
@@ -19,9 +19,13 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(files[Name])
+	f.Add(files[BOMName])
 	f.Add([]byte(`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"","sig":"AAAA"}]}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		p, err := parse(t.Context(), document, nil)
+		if err != nil {
+			p, err = parseBOM(document)
+		}
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v", err)

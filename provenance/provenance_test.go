@@ -195,8 +195,71 @@ func TestAnother(t *testing.T) {
 	if err := check(t, dir, key.PublicHalf()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("none: %v", err)
 	}
-	if err := check(t, dir); err != nil {
+	if err := check(t, dir); err == nil || err.Error() != "model.sig: not verified: no key says whose it must be" {
 		t.Errorf("none, and no key: %v", err)
+	}
+}
+
+// A bill of materials that lies there alone is made again like one beside provenance.
+func TestBillAlone(t *testing.T) {
+	src, key := checkpoint(t), must(attest.GenerateKey(attest.P256))
+	if err := attest.SignModel(t.Context(), src, filepath.Join(src, attest.ModelSignatureName), key); err != nil {
+		t.Fatal(err)
+	}
+	dir := made(t, convert.Job{Source: src, SourceKey: key.PublicHalf()})
+	if err := os.Remove(filepath.Join(dir, provenance.Name)); err != nil {
+		t.Fatal(err)
+	}
+	m := must(model.Open(dir))
+	if list := must(provenance.Check(t.Context(), m)); len(list) != 1 || list[0].Name != provenance.BOMName || list[0].Err != nil || list[0].Note != "" {
+		t.Errorf("%+v", list)
+	}
+	text := read(t, dir, provenance.BOMName)
+	for _, change := range [][2]string{{m.Manifest.RootSHA256, strings.Repeat("0", 64)}, {"verified by", "signed by"}, {`"bomFormat"`, `"form"`}, {"{", "["}} {
+		write(t, dir, provenance.BOMName, bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1))
+		if err := check(t, dir); !errors.Is(err, provenance.ErrMismatch) {
+			t.Errorf("%q: %v", change, err)
+		}
+	}
+	write(t, dir, provenance.BOMName, []byte(`{"bomFormat": "CycloneDX", "specVersion": "1.6"}`))
+	if err := check(t, dir); err == nil || err.Error() != "bom.cdx.json: another program's: not compared" {
+		t.Errorf("another program's: %v", err)
+	}
+}
+
+// A model.sig is verified by whichever key made it, or it is said that it was not.
+func TestSignature(t *testing.T) {
+	one, other := must(attest.GenerateKey(attest.P256)), must(attest.GenerateKey(attest.Ed25519))
+	dir := made(t, convert.Job{Source: matrix(t)}, one, other)
+	if err := check(t, dir, other.PublicHalf(), one.PublicHalf()); err != nil {
+		t.Error(err)
+	}
+	if err := check(t, dir, other.PublicHalf()); err == nil || err.Error() != "model.sig: not verified: it is of none of the keys" {
+		t.Errorf("the other key: %v", err)
+	}
+	sign := func() {
+		t.Helper()
+		if err := attest.SignModel(t.Context(), dir, filepath.Join(dir, attest.ModelSignatureName), one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, dir, "more.txt", []byte("more"))
+	sign()
+	if err := check(t, dir, one.PublicHalf(), other.PublicHalf()); err != nil {
+		t.Errorf("with a file more: %v", err)
+	}
+	write(t, dir, "more.txt", []byte("less"))
+	if err := check(t, dir, one.PublicHalf(), other.PublicHalf()); !errors.Is(err, provenance.ErrMismatch) {
+		t.Errorf("changed: %v", err)
+	}
+	manifest := read(t, dir, model.ManifestName)
+	if err := os.Remove(filepath.Join(dir, model.ManifestName)); err != nil {
+		t.Fatal(err)
+	}
+	sign()
+	write(t, dir, model.ManifestName, manifest)
+	if err := check(t, dir, one.PublicHalf(), other.PublicHalf()); !errors.Is(err, provenance.ErrMismatch) {
+		t.Errorf("without the manifest: %v", err)
 	}
 }
 
@@ -206,7 +269,7 @@ func TestAnotherRelease(t *testing.T) {
 	old := &provenance.Builder{Version: "0.0.0", SHA256: builder.SHA256}
 	dir, other := madeBy(t, old, convert.Job{Source: src}, key), madeBy(t, old, convert.Job{Source: src, Options: convert.Options{Bits: 3}}, key)
 	list := must(provenance.Check(t.Context(), must(model.OpenUnverified(dir)), key.PublicHalf()))
-	if len(list) != 2 || list[0].Err != nil {
+	if len(list) != 3 || list[0].Err != nil {
 		t.Errorf("%+v", list)
 	}
 	write(t, dir, provenance.Name, read(t, other, provenance.Name))

@@ -109,7 +109,7 @@ func (l *layout) addJSON(mediaType string, v any) (descriptor, error) {
 // addImage keeps the image of one platform and returns its manifest.
 func (l *layout) addImage(p program) (descriptor, error) {
 	var raw, packed bytes.Buffer
-	files := []file{{"NOTICES.txt", 0o644, p.notices}, {"helix-substrate", 0o755, p.data}}
+	files := []file{{"NOTICES.txt", 0o644, p.notices}, {authoritiesPath, 0o644, authorities()}, {"helix-substrate", 0o755, p.data}}
 	if err := writeTar(&raw, files); err != nil {
 		return descriptor{}, err
 	}

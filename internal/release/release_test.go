@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -201,6 +202,9 @@ func TestImage(t *testing.T) {
 		}
 		blobs[f.name] = f.data
 	}
+	container := string(read(t, "../../deploy/Containerfile"))
+	whom := container[strings.LastIndex(container, "/etc/ssl/"):]
+	whom, _, _ = strings.Cut(whom, "\n")
 	follow := func(d descriptor, v any) []byte {
 		b := blobs["blobs/sha256/"+strings.TrimPrefix(d.Digest, "sha256:")]
 		if len(b) != d.Size {
@@ -233,6 +237,10 @@ func TestImage(t *testing.T) {
 		files := unpack(t, bytes.NewReader(layer))
 		if last := files[len(files)-1]; last.name != "helix-substrate" || last.mode != 0o755 || string(last.data) != "program of linux/"+config.Architecture {
 			t.Errorf("%+v", files)
+		}
+		i := slices.IndexFunc(files, func(f file) bool { return "/"+f.name == whom })
+		if i < 0 || !x509.NewCertPool().AppendCertsFromPEM(files[i].data) || bytes.Count(files[i].data, []byte("BEGIN CERTIFICATE")) < 100 {
+			t.Errorf("authorities: %s", names(files))
 		}
 	}
 }

@@ -29,7 +29,6 @@ const wholeName = "model.safetensors"
 type companion struct {
 	name string // with slashes, in the directory
 	path string
-	text []byte
 }
 
 // Companions returns the paths that File may write besides output: none, unless that
@@ -46,7 +45,7 @@ func Companions(output string) []string {
 }
 
 // companions returns what lies beside the source's weights, for an output that becomes
-// a directory of its own. ErrExists: something else has such a name there.
+// a directory of its own. One of them is held at a time, here and when they are written. ErrExists: something else has such a name there.
 func (e *exporter) companions(output string) ([]companion, error) {
 	paths := Companions(output)
 	if paths == nil || !e.src.Whole() {
@@ -63,19 +62,16 @@ func (e *exporter) companions(output string) ([]companion, error) {
 	var list []companion
 	for _, name := range slices.Concat(convert.Companions(), modules) {
 		path := filepath.Join(filepath.Dir(output), filepath.FromSlash(name))
-		text, err := e.beside(name)
+		text, err := e.text(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
 			return nil, err
 		}
-		if name == "config.json" {
-			text = e.exported(text)
-		}
 		there, err := regularfile.ReadAll(path, maxModule)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			list = append(list, companion{name, path, text})
+			list = append(list, companion{name, path})
 		case err != nil:
 			return nil, err
 		case !bytes.Equal(there, text):
@@ -116,13 +112,26 @@ func (e *exporter) beside(name string) ([]byte, error) {
 	return text, err
 }
 
-// write writes the file.
-func (c companion) write() error {
+// text is that of a companion.
+func (e *exporter) text(name string) ([]byte, error) {
+	text, err := e.beside(name)
+	if err == nil && name == "config.json" {
+		text = e.exported(text)
+	}
+	return text, err
+}
+
+// writeCompanion writes a companion.
+func (e *exporter) writeCompanion(c companion) error {
+	text, err := e.text(c.name)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(c.path), 0o777); err != nil {
 		return err
 	}
 	return atomicfile.Write(c.path, func(w io.Writer) error {
-		_, err := w.Write(c.text)
+		_, err := w.Write(text)
 		return err
 	})
 }

@@ -134,7 +134,7 @@ func (e *exporter) run(output string, write func(*exporter, io.Writer) error) er
 	}
 	written := []string{output}
 	for _, c := range along {
-		if err := c.write(); err != nil {
+		if err := e.writeCompanion(c); err != nil {
 			for _, path := range written {
 				err = errors.Join(err, os.Remove(path))
 			}

@@ -62,7 +62,7 @@ func (b *Batch) Run(ctx context.Context, requests iter.Seq[*Request], done func(
 	defer stop()
 	places := max(1, b.Parallel)
 	pool := NewPool(b.Model, places)
-	g := &group{batch: b, pool: pool, weigher: newWeigher()}
+	g := &group{batch: b, pool: pool, weigher: newWeigher(b.Model.CPU())}
 	defer func() {
 		g.abandon()
 		if closed := pool.Close(); err == nil {

@@ -37,7 +37,7 @@ func TestChooseIsSorting(t *testing.T) {
 			TopP:        rapid.Float32Range(0, 1).Draw(t, "p"),
 			MinP:        rapid.SampledFrom([]float32{0, 0, 1e-4, 0.05, 0.5, 1}).Draw(t, "min-p"),
 		}
-		w := newWeigher().take()
+		w := newWeigher("").take()
 		want, wantSum := chooseBySorting(o, logits)
 		if o.keepsAll(len(logits)) {
 			w.weigh(o, logits)

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
+
+	"github.com/helix-substrate/helix-substrate/internal/kernel"
 )
 
 var (
@@ -53,7 +56,8 @@ type Sampler struct {
 	weigher *weigher
 }
 
-// NewSampler returns a sampler, or ErrOption.
+// NewSampler returns a sampler, or ErrOption. It computes with the kernels of the model that it draws for, and before it is given to
+// a [Generator] with those that HELIX_CPU names, or the best.
 func NewSampler(o Options) (*Sampler, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -62,7 +66,14 @@ func NewSampler(o Options) (*Sampler, error) {
 		o.RepeatLast = 64
 	}
 	state := rand.NewPCG(o.Seed, 0x9e3779b97f4a7c15)
-	return &Sampler{options: o, state: state, random: rand.New(state), weigher: newWeigher()}, nil
+	return &Sampler{options: o, state: state, random: rand.New(state), weigher: newWeigher(os.Getenv(kernel.EnvLevel))}, nil
+}
+
+// computeWith changes the kernels to those of a level.
+func (s *Sampler) computeWith(level string) {
+	if string(s.weigher.kernels.Level()) != level {
+		s.weigher = newWeigher(level)
+	}
 }
 
 // Accept tells the sampler of a token that it did not draw itself.

@@ -41,7 +41,7 @@ type Scheduler struct {
 // Up to waiting texts more wait for a place.
 func NewScheduler(b *Batch, waiting int) *Scheduler {
 	s := &Scheduler{places: max(1, b.Parallel), waiting: queue{most: waiting}, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
-	s.group = group{batch: b, pool: NewPool(b.Model, s.places), weigher: newWeigher()}
+	s.group = group{batch: b, pool: NewPool(b.Model, s.places), weigher: newWeigher(b.Model.CPU())}
 	s.open, s.end = context.WithCancelCause(context.Background())
 	go s.loop()
 	return s

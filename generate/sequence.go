@@ -64,6 +64,7 @@ func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emi
 	case g.Draft != nil && g.Lookup > 0:
 		q.source = &drafting{of: q}
 	}
+	g.Sampler.computeWith(s.CPU())
 	for _, id := range prompt {
 		g.Sampler.Accept(id)
 	}

@@ -16,7 +16,14 @@ type weigher struct {
 	free []*weighing
 }
 
-func newWeigher() *weigher { return &weigher{kernels: kernel.Best()} }
+// newWeigher returns one whose kernels are of a level that this machine has, such as a model's.
+func newWeigher(level string) *weigher {
+	k, err := kernel.ForLevel(kernel.Level(level))
+	if err != nil {
+		k = kernel.Best()
+	}
+	return &weigher{kernels: k}
+}
 
 // take returns memory that nobody else has until it is put back.
 func (w *weigher) take() *weighing {

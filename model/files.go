@@ -179,7 +179,10 @@ func (a *Array) ReadFloat32(ctx context.Context, dst []float32, off int) error {
 	return a.elements.ReadFloat32(ctx, dst, off)
 }
 
-// ReadRaw fills dst with the elements' bytes from byte off on, row-major and little-endian.
+// RowMajor tells whether a row's elements lie together. Where they do not, take many whole rows at a time.
+func (a *Array) RowMajor() bool { return !a.elements.Header().Fortran }
+
+// ReadRaw fills dst with the elements' bytes from byte off on, in the file's own order and byte order.
 func (a *Array) ReadRaw(ctx context.Context, dst []byte, off int64) error {
 	return a.elements.ReadRaw(ctx, dst, off)
 }

@@ -80,6 +80,7 @@ const (
 	empty   uint32 = iota
 	filling        // by a worker
 	coming         // by expertReads
+	lost           // for good: a read that nobody can wait for may still write there
 	damaged        // until the next Route, as other workers may look at it now
 	here           // what expertReads has brought
 	full           // and it is what was expected, packed
@@ -282,11 +283,13 @@ func (c *ExpertCache) Close() error {
 // states are those of an expert's blocks in a slot.
 func (p *expertBlocksOf) states(slot int) []atomic.Uint32 { return p.state[slot*p.per:][:p.per] }
 
-// mark sets them all.
+// mark sets them all, but for those that are lost.
 func (p *expertBlocksOf) mark(slot int, to uint32) {
 	states := p.states(slot)
 	for i := range states {
-		states[i].Store(to)
+		if states[i].Load() != lost {
+			states[i].Store(to)
+		}
 	}
 }
 
@@ -323,7 +326,7 @@ func (p *expertBlocksOf) distrust(i int) {
 }
 
 // read returns the packed bytes of block i, from their place where there is one, with its state, else in dst, which has room for
-// them. Several workers may want the same block at a time.
+// them; where it is nil, as only the place is to be filled, nothing is read then. Several workers may want the same block at a time.
 func (p *expertBlocksOf) read(ctx context.Context, dst []byte, i int) ([]byte, *atomic.Uint32, error) {
 	if s := int(p.cache.holding.slot[i/p.per]); s != nowhere {
 		state, place := &p.states(s)[i%p.per], p.place(s, i)
@@ -345,7 +348,10 @@ func (p *expertBlocksOf) read(ctx context.Context, dst []byte, i int) ([]byte, *
 			}
 			state.Store(full)
 			return place, state, nil
-		} // else another worker reads it, or it is damaged there
+		} // else another worker reads it, or it is damaged there, or lost
+	}
+	if dst == nil {
+		return nil, nil, nil
 	}
 	return dst, nil, p.readBlock(ctx, dst, i)
 }

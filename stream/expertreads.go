@@ -127,13 +127,18 @@ func (r *expertReads) end() {
 }
 
 // abandon ends the queue, whose close waits for what is under way: everything is read in the ordinary way from now on. The error is told at the end,
-// as no result is wrong for it.
+// as no result is wrong for it: where closing fails too, what is under way may still be written, and its places are lost.
 func (r *expertReads) abandon(err error) {
-	r.failure = errors.Join(err, r.queue.Close())
+	closed := r.queue.Close()
+	r.failure = errors.Join(err, closed)
 	r.queue, r.running = nil, 0
+	left := empty
+	if closed != nil {
+		left = lost
+	}
 	for _, at := range r.list[:r.begun] {
 		if at.of.any(int(at.slot), coming) {
-			at.of.mark(int(at.slot), empty)
+			at.of.mark(int(at.slot), left)
 		}
 	}
 	r.forget()

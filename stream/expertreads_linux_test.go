@@ -121,6 +121,18 @@ func TestExpertReadsWithoutQueue(t *testing.T) {
 		}
 		c.Route(endsOf(experts, 4, next))
 	}
+	var kept int
+	for i := range c.parts[0].state {
+		if c.parts[0].state[i].Load() == lost {
+			kept++
+		}
+	}
+	if kept != 2*c.parts[0].per { // of the two reads that could not be waited for
+		t.Errorf("%d blocks are lost", kept)
+	}
+	if err := c.Fill(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if err := errors.Join(c.Close(), m.Close()); err != nil {
 		t.Error(err)
 	}

@@ -42,6 +42,9 @@ type Session struct {
 	alone  [1]Step     // for Forward
 }
 
+// CPU returns the level of the kernels that its model computes with, such as "avx2".
+func (s *Session) CPU() string { return s.model.CPU() }
+
 // NewSession starts a sequence. Close gives back the memory of its keys and values; while there is another session, those of
 // beginnings that it has read may stay for [Session.Start].
 // Under a limit there is room for as many sessions as [Options.Sequences] says, and more

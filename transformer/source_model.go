@@ -289,9 +289,13 @@ func (s *compressed) exact(ctx context.Context, e *stream.Engine, t model.Tensor
 // errNotBF16 reports values that bfloat16 does not have.
 var errNotBF16 = errors.New("values that are no bfloat16")
 
-// readBF16 reads values of an array from one on; errNotBF16 if one of them is none.
+// readBF16 reads values of an array from one on; errNotBF16 if one of them is none. Those of an array by columns are read all at once.
 func readBF16(ctx context.Context, dst []uint16, r *model.Array, from int) error {
-	var some [4 << 10]float32
+	step := len(dst)
+	if r.RowMajor() {
+		step = min(step, 4<<10)
+	}
+	some := make([]float32, step)
 	for len(dst) > 0 {
 		part := some[:min(len(some), len(dst))]
 		if err := r.ReadFloat32(ctx, part, from); err != nil {

@@ -62,8 +62,8 @@ func unfit(segment string) string {
 		return "not a plain relative path"
 	case len(segment) > longest:
 		return "a part is longer than 255 bytes"
-	case strings.ContainsAny(segment, `\:`):
-		return "backslash or colon"
+	case strings.ContainsAny(segment, `\:<>"|?*`):
+		return "a character that Windows has no files with"
 	case strings.IndexFunc(segment, unicode.IsControl) >= 0:
 		return "control character"
 	case strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " "):

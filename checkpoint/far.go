@@ -48,7 +48,7 @@ func findFar(ctx context.Context, name, token string) (l Location, err error) {
 	} else if s3.Is(name) {
 		l, err = findObjects(ctx, name)
 	} else {
-		err = fmt.Errorf("%s: %w", name, hub.ErrRepo)
+		err = fmt.Errorf("%s: %w", ranges.Shown(name), hub.ErrRepo)
 	}
 	if err != nil || !l.converted {
 		return l, err

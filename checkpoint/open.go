@@ -52,6 +52,9 @@ func Open(ctx context.Context, name string, o Options) (*Checkpoint, error) {
 func OpenSource(ctx context.Context, name string, o Options) (*Checkpoint, error) {
 	repo, file, ok := repository(name)
 	if !ok {
+		if IsFar(name) {
+			return nil, fmt.Errorf("%s: only paths and repositories of the hub are converted: %w", ranges.Shown(name), hub.ErrRepo)
+		}
 		if o.Remote {
 			return nil, fmt.Errorf("%s: only a repository can be read remotely: %w", name, hub.ErrRepo)
 		}

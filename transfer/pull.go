@@ -343,6 +343,9 @@ func (d *download) run(ctx context.Context) error {
 		if !again {
 			return fmt.Errorf("%s: sha256 is %s, the manifest says %s: %w", d.from.Path(d.want.File), got, d.want.SHA256, model.ErrMismatch)
 		}
+		if f, ok := from.(interface{ Forget() }); ok { // what a window still has of it
+			f.Forget()
+		}
 		from.Close()
 		if from, err = d.from.Open(ctx, d.want.File); err != nil {
 			return err

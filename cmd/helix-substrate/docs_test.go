@@ -1,12 +1,15 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	helix "github.com/helix-substrate/helix-substrate"
 	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
 )
@@ -31,6 +34,35 @@ func testDocumented(t *testing.T, document string, least int) {
 		}
 	}
 	if len(lines) < least {
+		t.Errorf("%d commands", len(lines))
+	}
+}
+
+// TestDocumentedRemote runs the first ten minutes of docs/REMOTE.md, with the working directory at a web server of this machine; the limit of
+// memory, which is a process's, is left out.
+func TestDocumentedRemote(t *testing.T) {
+	lines := documented(t, "docs/REMOTE.md", "## The first ten minutes")
+	t.Chdir(t.TempDir())
+	if err := demo.Extract("TinyStories-656K"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(".")))
+	defer server.Close()
+	root := "none yet"
+	for _, line := range lines {
+		line = strings.NewReplacer("https://host", server.URL, "SHA256", root, "--memory 64MiB ", "").Replace(line)
+		if code, output := invoke(words(line)...); code != 0 {
+			t.Fatalf("%s: exit code %d\n%s", line, code, output)
+		}
+		if strings.HasPrefix(line, "convert ") {
+			d, err := helix.Inspect(t.Context(), "tinystories", helix.InspectOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			root = d.Model.Root()
+		}
+	}
+	if len(lines) < 6 {
 		t.Errorf("%d commands", len(lines))
 	}
 }

@@ -91,7 +91,7 @@ func (c *Client) endpoint() (*url.URL, error) {
 		return nil, fmt.Errorf("%w: not an address", ErrEndpoint)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("%q: %w", u.Redacted(), ErrEndpoint)
+		return nil, fmt.Errorf("%s: %w", ranges.Shown(u.String()), ErrEndpoint)
 	}
 	return u, nil
 }

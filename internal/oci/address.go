@@ -9,7 +9,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/registry"
 
-	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -36,23 +35,23 @@ func Parse(name string) (a Address, err error) {
 	rest, plain := strings.CutPrefix(name, ranges.Insecure)
 	rest, ok := strings.CutPrefix(rest, scheme)
 	if !ok || len(rest) > 1024 || strings.ContainsAny(rest, "?#") || strings.Contains(rest[:strings.IndexByte(rest+"/", '/')], "@") {
-		return a, fmt.Errorf("%s: %w", filename.Quote(name), ErrAddress)
+		return a, fmt.Errorf("%s: %w", ranges.Shown(name), ErrAddress)
 	}
 	if a.Reference, err = registry.ParseReference(rest); err != nil {
-		return a, fmt.Errorf("%s: %w", filename.Quote(name), ErrAddress)
+		return a, fmt.Errorf("%s: %w", ranges.Shown(name), ErrAddress)
 	}
 	named, _, digested := strings.Cut(rest, "@")
 	if _, tag, tagged := strings.Cut(named[strings.IndexByte(named, '/'):], ":"); tagged {
 		a.Tag = tag
 		if err := (registry.Reference{Registry: a.Registry, Repository: a.Repository, Reference: tag}).ValidateReferenceAsTag(); err != nil {
-			return a, fmt.Errorf("%s: %w", filename.Quote(name), ErrAddress)
+			return a, fmt.Errorf("%s: %w", ranges.Shown(name), ErrAddress)
 		}
 	}
 	switch {
 	case a.Reference.Reference == "":
 		a.Tag, a.Reference.Reference = "latest", "latest"
 	case digested && digest.Digest(a.Reference.Reference).Algorithm() != digest.SHA256:
-		return a, fmt.Errorf("%s: a digest that is no sha256: %w", filename.Quote(name), ErrAddress)
+		return a, fmt.Errorf("%s: a digest that is no sha256: %w", ranges.Shown(name), ErrAddress)
 	}
 	a.Plain = plain || loopback(a.Registry)
 	return a, nil

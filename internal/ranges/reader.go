@@ -68,6 +68,9 @@ func (r *Reader) Close() error {
 	return nil
 }
 
+// Forget has what the window holds of the file fetched again when it is read next, by who found it wrong.
+func (r *Reader) Forget() { r.window.drop(r) }
+
 // ReadAt is ReadAtContext with context.Background().
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return r.ReadAtContext(context.Background(), p, off)

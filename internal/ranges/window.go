@@ -217,8 +217,7 @@ func (w *Window) recycle(c *chunk) {
 	}
 }
 
-// drop removes what the window holds of a file whose context has ended; chunks on
-// their way are dropped when they settle.
+// drop removes what the window holds of a file; where its context has ended, chunks on their way are dropped when they settle.
 func (w *Window) drop(file *Reader) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

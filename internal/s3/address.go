@@ -6,7 +6,6 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
-	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -22,7 +21,7 @@ func Parse(name string) (bucket, prefix string, err error) {
 	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(name, scheme), "/")
 	prefix = strings.TrimSuffix(prefix, "/")
 	if !Is(name) || s3utils.CheckValidBucketNameStrict(bucket) != nil || prefix != "" && ranges.CheckName(prefix) != nil {
-		return "", "", fmt.Errorf("%s: %w; write s3://bucket/prefix", filename.Quote(name), ranges.ErrAddress)
+		return "", "", fmt.Errorf("%s: %w; write s3://bucket/prefix", ranges.Shown(name), ranges.ErrAddress)
 	}
 	return bucket, prefix, nil
 }

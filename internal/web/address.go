@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/helix-substrate/helix-substrate/internal/filename"
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
 )
 
@@ -32,13 +31,13 @@ func parse(name string) (a address, last string, err error) {
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
-		return a, "", fmt.Errorf("%s: %w; write https://host/path", filename.Quote(u.Redacted()), ranges.ErrAddress)
+		return a, "", fmt.Errorf("%s: %w; write https://host/path", ranges.Shown(name), ranges.ErrAddress)
 	case u.User != nil:
-		return a, "", fmt.Errorf("%s: %w: without a name and password", filename.Quote(u.Redacted()), ranges.ErrAddress)
+		return a, "", fmt.Errorf("%s: %w: without a name and password", ranges.Shown(name), ranges.ErrAddress)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return a, "", fmt.Errorf("%s: %w: without a query", filename.Quote(u.Redacted()), ranges.ErrAddress)
+		return a, "", fmt.Errorf("%s: %w: without a query", ranges.Shown(name), ranges.ErrAddress)
 	case u.Scheme == "http" && !plain && !ranges.Loopback(u.Hostname()):
-		return a, "", fmt.Errorf("%s: %w: %shttp:// reads another machine without encryption", filename.Quote(name), ranges.ErrAddress, ranges.Insecure)
+		return a, "", fmt.Errorf("%s: %w: %shttp:// reads another machine without encryption", ranges.Shown(name), ranges.ErrAddress, ranges.Insecure)
 	}
 	escaped := u.EscapedPath()
 	part := escaped[strings.LastIndex(escaped, "/")+1:]
@@ -47,7 +46,7 @@ func parse(name string) (a address, last string, err error) {
 	}
 	last, err = url.PathUnescape(part)
 	if err != nil || strings.Contains(last, "/") { // %2F is no slash: what lies there is no file of a directory
-		return a, "", fmt.Errorf("%s: %w: without a %%2F at its end", filename.Quote(name), ranges.ErrAddress)
+		return a, "", fmt.Errorf("%s: %w: without a %%2F at its end", ranges.Shown(name), ranges.ErrAddress)
 	}
 	if err := ranges.CheckName(last); err != nil {
 		return a, "", err

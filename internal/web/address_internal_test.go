@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/internal/ranges"
@@ -18,6 +19,11 @@ func TestParse(t *testing.T) {
 	}
 	for _, name := range []string{"https://h/x%2Fmodel", "https://h/x%2F", "https://h/m?q", "https://h/m#f", "https://u:p@h/m", "http://h/m"} {
 		if _, _, err := parse(name); !errors.Is(err, ranges.ErrAddress) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"https://h/m?sig=secret", "https://h/m#secret", "https://u:secret@h/m", "https://secret@h", "http://h:secret@x:y@h/a@b?secret"} {
+		if _, _, err := parse(name); !errors.Is(err, ranges.ErrAddress) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

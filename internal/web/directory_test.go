@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,5 +84,39 @@ func TestRequestsEnd(t *testing.T) {
 	defer f.Close()
 	if _, err := f.ReadAt(make([]byte, 1), 0); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestForget: a small file stays in the window for who opens it again, until somebody has found it wrong.
+func TestForget(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		w.Header().Set("ETag", `"1"`)
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(strings.Repeat(strconv.Itoa(asked), 100)))
+	}))
+	defer server.Close()
+	d, _, err := web.Open(server.URL+"/", web.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(forget bool) string {
+		t.Helper()
+		f, err := d.Open(t.Context(), "small")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		p := make([]byte, 2)
+		if _, err := f.ReadAt(p, 50); err != nil {
+			t.Fatal(err)
+		}
+		if forget {
+			f.(interface{ Forget() }).Forget()
+		}
+		return string(p)
+	}
+	if a, b, c := read(false), read(true), read(false); a != "11" || b != "11" || c != "22" {
+		t.Errorf("%q, %q, and %q of one that was to be forgotten", a, b, c)
 	}
 }

@@ -6,31 +6,28 @@ import (
 	"image/color"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
-
 	"github.com/helix-substrate/helix-substrate/internal/atomicfile"
-	"github.com/helix-substrate/helix-substrate/se/route"
 )
 
 // ErrPlot reports a file name that is neither .png nor .svg.
 var ErrPlot = errors.New("a plot is a .png or .svg file")
 
 const (
-	width  = 12 * vg.Inch
-	height = 5 * vg.Inch
+	width  = 1152
+	height = 480
+	radius = 3 // of a tensor's disc
 )
 
-// zoneColors are those of zones 1 to 4, told apart by most eyes (Okabe and Ito).
-var zoneColors = [5]color.NRGBA{
-	{A: 255}, {0x99, 0x99, 0x99, 0xff}, {0x56, 0xb4, 0xe9, 0xff}, {0xe6, 0x9f, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff},
-}
+var (
+	black = color.NRGBA{A: 0xff}
+	grey  = color.NRGBA{0x80, 0x80, 0x80, 0xff}
+	white = color.NRGBA{0xff, 0xff, 0xff, 0xff}
+	// zoneColors are those of zones 1 to 4, told apart by most eyes (Okabe and Ito).
+	zoneColors = [5]color.NRGBA{black, {0x99, 0x99, 0x99, 0xff}, {0x56, 0xb4, 0xe9, 0xff}, {0xe6, 0x9f, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff}}
+)
 
 // CheckPlot tells whether path names a kind of plot, before work is spent on it.
 func CheckPlot(path string) error {
@@ -47,40 +44,56 @@ func (r *Report) Plot(path string) error {
 	if err := CheckPlot(path); err != nil {
 		return err
 	}
-	plane, err := r.plane()
-	if err != nil {
-		return err
+	var c canvas = &vectors{}
+	if strings.EqualFold(filepath.Ext(path), ".png") {
+		c = newPixels()
 	}
-	layers, err := r.layers()
-	if err != nil {
-		return err
-	}
-	paint := func(c vg.CanvasSizer) {
-		all := draw.New(c)
-		half := (width - vg.Inch/4) / 2
-		plane.Draw(draw.Crop(all, 0, half-width, 0, 0))
-		layers.Draw(draw.Crop(all, width-half, 0, 0, 0))
-	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		if strings.EqualFold(filepath.Ext(path), ".svg") {
-			c := vgsvg.New(width, height)
-			paint(c)
-			_, err := c.WriteTo(w)
-			return err
-		}
-		c := vgimg.New(width, height)
-		paint(c)
-		_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
-		return err
-	})
+	c.rectangle(0, 0, width, height, white)
+	const top, bottom = 60, height - 60
+	r.drawPlane(&panel{c, 60, top, width/2 - 30, bottom, 1})
+	r.drawLayers(&panel{c, width/2 + 60, top, width - 30, bottom, float64(max(1, len(r.Tensors)))})
+	return atomicfile.Write(path, func(w io.Writer) error { return c.encode(w) })
 }
 
-// plane draws Se against C_struct.
-func (r *Report) plane() (*plot.Plot, error) {
-	p := plot.New()
-	p.Title.Text = "Structural Entropy and coherence"
-	p.X.Label.Text, p.Y.Label.Text = "Se = H·U·D", "C_struct"
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+// panel is a part of a canvas with axes: from 0 to most, and from 0 to 1.
+type panel struct {
+	canvas
+	left, top, right, bottom float64 // in pixels
+	most                     float64
+}
+
+// at is where a point lies; one beyond the axes at their end.
+func (p *panel) at(x, y float64) (float64, float64) {
+	x, y = max(0, min(1, x/p.most)), max(0, min(1, y))
+	return p.left + x*(p.right-p.left), p.bottom - y*(p.bottom-p.top)
+}
+
+// axes draws the axes, marked in steps of stepX and of 0.2, and what they are.
+func (p *panel) axes(title, nameX, nameY string, stepX float64) {
+	p.line(p.left, p.bottom, p.right, p.bottom, black, false)
+	p.line(p.left, p.top, p.left, p.bottom, black, false)
+	for i := 0; float64(i)*stepX <= p.most*(1+1e-9); i++ {
+		x, y := p.at(float64(i)*stepX, 0)
+		p.line(x, y, x, y+4, black, false)
+		p.text(x, y+18, 0.5, strconv.FormatFloat(float64(i)*stepX, 'g', 3, 64))
+	}
+	for i := range 6 {
+		x, y := p.at(0, float64(i)/5)
+		p.line(x-4, y, x, y, black, false)
+		p.text(x-8, y+4, 1, strconv.FormatFloat(float64(i)/5, 'f', 1, 64))
+	}
+	p.text((p.left+p.right)/2, p.top-36, 0.5, title)
+	p.text((p.left+p.right)/2, p.bottom+40, 0.5, nameX)
+	p.text(p.left-8, p.top-14, 0.5, nameY)
+	for zone := 1; zone <= 4; zone++ {
+		x := p.right - float64(4-zone)*64
+		p.text(x, p.top-14, 1, fmt.Sprintf("zone %d", zone))
+		p.disc(x-50, p.top-18, radius, zoneColors[zone])
+	}
+}
+
+// drawPlane draws Se against C_struct.
+func (r *Report) drawPlane(p *panel) {
 	for _, z := range []struct {
 		zone           int
 		x0, x1, y0, y1 float64
@@ -88,55 +101,40 @@ func (r *Report) plane() (*plot.Plot, error) {
 		{1, 0, r.Policy.Low, 0, 1}, {2, r.Policy.Low, r.Policy.High, 0, 1},
 		{3, r.Policy.High, 1, 0, r.Policy.Coherent}, {4, r.Policy.High, 1, r.Policy.Coherent, 1},
 	} {
-		area, err := plotter.NewPolygon(plotter.XYs{{X: z.x0, Y: z.y0}, {X: z.x1, Y: z.y0}, {X: z.x1, Y: z.y1}, {X: z.x0, Y: z.y1}})
-		if err != nil {
-			return nil, err
-		}
 		pale := zoneColors[z.zone]
 		pale.A = 0x30
-		area.Color, area.LineStyle.Width = pale, 0
-		p.Add(area)
+		left, top := p.at(z.x0, z.y1)
+		right, bottom := p.at(z.x1, z.y0)
+		p.rectangle(left, top, right, bottom, pale)
 	}
-	return p, r.scatter(p, func(_ int, m *route.Result) plotter.XY { return plotter.XY{X: m.Se, Y: m.Structure} })
+	p.axes("Structural Entropy and coherence", "Se = H U D", "C_struct", 0.2)
+	for _, t := range r.Tensors {
+		x, y := p.at(t.Measured.Se, t.Measured.Structure)
+		p.disc(x, y, radius, zoneColors[t.Decision.Zone])
+	}
 }
 
-// layers draws Se in the model's order.
-func (r *Report) layers() (*plot.Plot, error) {
-	p := plot.New()
-	p.Title.Text = "Structural Entropy by tensor"
-	p.X.Label.Text, p.Y.Label.Text = "tensor, in the model's order", "Se"
-	p.Y.Min, p.Y.Max = 0, 1
-	p.X.Min, p.X.Max = 0, float64(max(1, len(r.Tensors)))
+// drawLayers draws Se in the model's order.
+func (r *Report) drawLayers(p *panel) {
 	for _, limit := range []float64{r.Policy.Low, r.Policy.High} {
-		line, err := plotter.NewLine(plotter.XYs{{X: 0, Y: limit}, {X: p.X.Max, Y: limit}})
-		if err != nil {
-			return nil, err
-		}
-		line.Color, line.Dashes = color.Gray{0x80}, []vg.Length{4, 3}
-		p.Add(line)
+		x0, y := p.at(0, limit)
+		x1, _ := p.at(p.most, limit)
+		p.line(x0, y, x1, y, grey, true)
 	}
-	return p, r.scatter(p, func(i int, m *route.Result) plotter.XY { return plotter.XY{X: float64(i) + 0.5, Y: m.Se} })
+	p.axes("Structural Entropy by tensor", "tensor, in the model's order", "Se", step(len(r.Tensors)))
+	for i, t := range r.Tensors {
+		x, y := p.at(float64(i)+0.5, t.Measured.Se)
+		p.disc(x, y, radius, zoneColors[t.Decision.Zone])
+	}
 }
 
-// scatter adds the tensors, in the colours of their zones.
-func (r *Report) scatter(p *plot.Plot, at func(i int, r *route.Result) plotter.XY) error {
-	var zones [5]plotter.XYs
-	for i, t := range r.Tensors {
-		zone := t.Decision.Zone
-		zones[zone] = append(zones[zone], at(i, t.Measured))
-	}
-	for zone, xys := range zones {
-		if len(xys) == 0 {
-			continue
+// step is 1, 2 or 5, or ten times as much and so on: n has ten such steps at most.
+func step(n int) float64 {
+	for unit := 1.0; ; unit *= 10 {
+		for _, step := range []float64{1, 2, 5} {
+			if step*unit*10 >= float64(n) {
+				return step * unit
+			}
 		}
-		s, err := plotter.NewScatter(xys)
-		if err != nil {
-			return err
-		}
-		s.GlyphStyle = draw.GlyphStyle{Color: zoneColors[zone], Radius: vg.Points(2.5), Shape: draw.CircleGlyph{}}
-		p.Add(s)
-		p.Legend.Add(fmt.Sprintf("zone %d", zone), s)
 	}
-	p.Legend.Top = true
-	return nil
 }

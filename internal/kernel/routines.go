@@ -75,7 +75,7 @@ type formRoutines struct {
 	decodeColumns decodeColumnsFunc
 }
 
-// tileRoutines read package tiles' form; all are nil where that does it itself.
+// tileRoutines read package tiles' form; all are nil where that does it itself, correct alone where only that does.
 type tileRoutines struct {
 	unpack       [9]unpackFunc // by bits
 	correct      correctFunc

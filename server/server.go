@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/helix-substrate/helix-substrate/generate"
+	"github.com/helix-substrate/helix-substrate/internal/anthropic"
 	"github.com/helix-substrate/helix-substrate/internal/openai"
 	"github.com/helix-substrate/helix-substrate/receipt/chain"
 )
@@ -120,6 +122,9 @@ func NewOf(l *Library, o Options) (*Server, error) {
 	mux := http.NewServeMux()
 	for pattern, serve := range s.routes() {
 		mux.HandleFunc(pattern, serve)
+		if short := strings.Replace(pattern, " "+version, " ", 1); short != pattern && !strings.Contains(pattern, anthropic.Messages) {
+			mux.HandleFunc(short, versioned(serve))
+		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refusalIn(r)(w, notFound("there is no %s %.100s here", r.Method, r.URL.Path))
@@ -152,6 +157,19 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"GET /health":                    s.health,
 		"GET /props":                     s.properties,
 		"GET /metrics":                   s.metrics,
+	}
+}
+
+// version begins the paths of OpenAI's API. Clients that are told an address without it ask for what follows.
+const version = "/v1"
+
+// versioned has a request answered as if its path began with the version.
+func versioned(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		whole, url := *r, *r.URL
+		url.Path = version + url.Path
+		whole.URL = &url
+		serve(w, &whole)
 	}
 }
 

@@ -571,3 +571,23 @@ func TestServe(t *testing.T) {
 		http.DefaultClient.CloseIdleConnections()
 	}
 }
+
+// TestWithoutVersion: clients that are told an address without /v1 are answered.
+func TestWithoutVersion(t *testing.T) {
+	h, _ := start(t, ModelOptions{Name: "demo"}, Options{})
+	for path, want := range map[string]string{"/models": `"id":"demo"`, "/models/demo": `"id":"demo"`, "/responses/none": "no response"} {
+		if _, text := fetch(t, "GET", h.URL+path, ""); !bytes.Contains(text, []byte(want)) {
+			t.Errorf("%s: %s", path, text)
+		}
+	}
+	for path, c := range map[string][2]string{
+		"/chat/completions": {`{"model": "demo", "max_tokens": 2, "messages": [{"role": "user", "content": "x"}]}`, "chat.completion"},
+		"/completions":      {`{"model": "demo", "max_tokens": 2, "prompt": "x"}`, "text_completion"},
+		"/embeddings":       {`{"model": "demo", "input": "x"}`, "list"},
+		"/responses":        {`{"model": "demo", "max_output_tokens": 2, "input": "x"}`, "response"},
+	} {
+		if status, v := post(t, h.URL+path, c[0]); status != 200 || at(v, "object") != c[1] {
+			t.Errorf("%s: %d, %v", path, status, v)
+		}
+	}
+}

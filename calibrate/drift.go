@@ -139,7 +139,7 @@ func (f *follower) longest() (n int64) {
 }
 
 func (f *follower) windowBytes() int64 {
-	return 4 * int64(f.walk.layers.Context()) * int64(f.walk.layers.Config.Hidden)
+	return 4 * int64(f.walk.layers.Context()) * int64(f.walk.layers.Width())
 }
 
 // width is the length of what is compared of an input.
@@ -195,7 +195,7 @@ func (f *follower) place(successor bool, window int) int64 {
 // embed writes the embeddings of all windows.
 func (f *follower) embed(ctx context.Context) error {
 	l, to := f.walk.layers, f.work.activations[0]
-	n := 4 * int64(l.Config.Hidden)
+	n := 4 * int64(l.Width())
 	ids, places := tokenPlaces(f.windows)
 	write := func(successor bool) func(id int, x []float32) error {
 		return func(id int, x []float32) error {

@@ -54,7 +54,7 @@ func planMemory(l *transformer.Layers, limit memory.Limit, d demand) (*plan, err
 		}
 		layer = max(layer, n)
 	}
-	besides := 4*int64(l.Context())*int64(l.Config.Hidden) + 4*d.other // the first is a window
+	besides := 4*int64(l.Context())*int64(l.Width()) + 4*d.other // the first is a window
 	layer += besides
 	held := memory.Held()
 	need := func(chunk int) (share, all int64) {

@@ -145,8 +145,8 @@ func (r *Reference) open(ctx context.Context, at checkpoint.Location, what part)
 		return nil, errors.Join(fmt.Errorf("%s: %w", at.Name, transformer.ErrNoHead), l.Close())
 	}
 	// All windows' vectors, what is scored of them twice, and parts of the logits of two models.
-	heap := 4*tokens*int64(c.Hidden)*2 + 4*logitRows*(tokens+2*int64(c.Hidden))
-	heap += int64(r.copies) * 4 * tokens * (2*int64(c.Hidden) + probeRows)
+	heap := 4*tokens*int64(l.Width()+c.Hidden) + 4*logitRows*(tokens+2*int64(c.Hidden))
+	heap += int64(r.copies) * 4 * tokens * (int64(l.Width()+c.Hidden) + probeRows)
 	d := demand{heap: heap, what: "to measure a divergence"}
 	if r.copies > 0 {
 		d.other = l.LargestMatrix()
@@ -180,7 +180,7 @@ func (w *walk) run(ctx context.Context) ([]float32, error) {
 	var states []float32
 	for i, x := range xs {
 		tokens := len(w.windows[i])
-		states = append(states, x[scored(tokens)*n:(tokens-1)*n]...)
+		states = append(states, l.Vectors(x)[scored(tokens)*n:(tokens-1)*n]...)
 	}
 	l.Norm(states)
 	return states, nil
@@ -188,7 +188,7 @@ func (w *walk) run(ctx context.Context) ([]float32, error) {
 
 // embed returns the embeddings of each window's tokens.
 func (w *walk) embed(ctx context.Context) ([][]float32, error) {
-	n := w.layers.Config.Hidden
+	n := w.layers.Width()
 	xs := make([][]float32, len(w.windows))
 	var ids []int
 	for i, window := range w.windows {

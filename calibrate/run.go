@@ -231,7 +231,7 @@ func (c *calibration) key() string {
 }
 
 func (c *calibration) windowBytes() int64 {
-	return 4 * int64(c.head.Context) * int64(c.layers.Config.Hidden)
+	return 4 * int64(c.head.Context) * int64(c.layers.Width())
 }
 
 // passLayers takes all windows through one layer after the other.
@@ -274,7 +274,7 @@ func (c *calibration) sizes() [][]int64 {
 // embed writes the embeddings of all windows, each token's wherever it stands.
 func (c *calibration) embed(ctx context.Context) error {
 	ids, places := tokenPlaces(c.windows)
-	to, n := c.work.activations[0], c.layers.Config.Hidden
+	to, n := c.work.activations[0], c.layers.Width()
 	err := c.layers.Embed(ctx, ids, func(id int, x []float32) error {
 		copy(offheap.Float32s(c.x.bytes), x)
 		for _, at := range places[id] {
@@ -315,6 +315,7 @@ func (c *calibration) layer(ctx context.Context, i int) (err error) {
 	defer func() { err = errors.Join(err, sums.free()) }()
 	uses := func() []int64 { return nil }
 	step := func(x []float32, see func(in *transformer.Input, x []float32) error) error {
+		x = c.layers.Vectors(x)
 		c.layers.Norm(x)
 		return see(sums.inputs[0], x)
 	}

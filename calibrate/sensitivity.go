@@ -167,7 +167,7 @@ func (s *sensitivity) changed(ctx context.Context, y *transformer.Layer, tensor 
 func (s *sensitivity) compare(ctx context.Context, next []int) (err error) {
 	n, vocab := s.layers.Config.Hidden, s.layers.Config.Vocab
 	tokens := len(s.windows[0])
-	part := func(x []float32) []float32 { return x[scored(tokens)*n : (tokens-1)*n] }
+	part := func(x []float32) []float32 { return s.layers.Vectors(x)[scored(tokens)*n : (tokens-1)*n] }
 	states := slices.Clone(part(s.x))
 	var inside []int
 	for k := range s.probes {

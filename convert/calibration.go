@@ -300,7 +300,7 @@ func (c *conversion) planLayers(ctx context.Context, k *calibration) error {
 	if k.options.Tokens == 0 {
 		k.options.Tokens = calibrate.DefaultTokens(layers.Parameters())
 	}
-	k.bytes += 2 * 4 * int64(k.options.Tokens) * int64(layers.Config.Hidden)
+	k.bytes += 2 * 4 * int64(k.options.Tokens) * int64(layers.Width())
 	if c.job.CorrectDrift {
 		k.time += driftTime * k.time
 		k.bytes += driftBytes(layers, k.options.Tokens)

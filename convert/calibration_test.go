@@ -211,7 +211,6 @@ func TestUncalibrated(t *testing.T) {
 		{"no configuration", Job{Source: bare}, 1},
 		{"no tokenizer", Job{Source: broken}, 1},
 		{"a family that is not known", Job{Source: unknown}, 1},
-		{"layers that do not run one by one", Job{Source: "../transformer/testdata/fixtures/gemma4-layers"}, 1},
 		{"off", Job{Source: bare, Calibration: Calibration{Off: true}}, 0},
 		{"a ratio", Job{Source: bare, Options: Options{SNR: 35}}, 0},
 		{"a floor", Job{Source: bare, Options: Options{MinSNR: 1}}, 0},

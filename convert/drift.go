@@ -164,7 +164,7 @@ func driftBytes(l *transformer.Layers, tokens int) int64 {
 		}
 		most = max(most, n)
 	}
-	return 4 * int64(tokens) * int64(4*l.Config.Hidden+most)
+	return 4 * int64(tokens) * int64(4*l.Width()+most)
 }
 
 // correction solves for the weights' difference by which an input's drift is made up for best, in place of d.Lost.

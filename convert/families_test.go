@@ -17,7 +17,7 @@ import (
 // a weight. Calibrated with a few letters they have not, as no model so small would; but they run.
 func TestConvertedFamilies(t *testing.T) {
 	const fixtures = "../transformer/testdata/fixtures"
-	for _, name := range []string{"gpt_oss-mxfp4", "deepseek_v2", "deepseek_v3", "glm4_moe_lite-tied", "cohere-heads", "granitemoehybrid", "falcon_h1-norm", "nemotron_h", "llama4_text-dense", "ministral3-tied", "mistral4-tied"} {
+	for _, name := range []string{"gpt_oss-mxfp4", "deepseek_v2", "deepseek_v3", "glm4_moe_lite-tied", "cohere-heads", "granitemoehybrid", "falcon_h1-norm", "nemotron_h", "llama4_text-dense", "ministral3-tied", "mistral4-tied", "gemma4-layers"} {
 		t.Run(name, func(t *testing.T) {
 			src, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 			for _, file := range []string{"config.json", "model.safetensors"} {
@@ -63,7 +63,11 @@ func TestConvertedFamilies(t *testing.T) {
 				return nil
 			}))
 			// Some tokens of a model so small get other experts.
-			if noise := math.Sqrt(wrong / all); !(noise < 0.15) || at != len(want) {
+			most := 0.15
+			if name == "gemma4-layers" { // the most sensitive of them: embeddings go into every layer
+				most = 0.3
+			}
+			if noise := math.Sqrt(wrong / all); !(noise < most) || at != len(want) {
 				t.Errorf("%d logits with %.2g of noise", at, noise)
 			} else {
 				t.Logf("noise %.2g", noise)

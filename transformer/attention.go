@@ -162,6 +162,9 @@ func (t *rotating) Do(_, i int) error {
 	}
 	r := &p.rows[i]
 	r.cache.put(t.layer, r.position, k, v)
+	if p.kept != nil {
+		p.kept(i, k, v)
+	}
 	return nil
 }
 

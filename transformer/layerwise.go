@@ -21,8 +21,9 @@ var ErrOverflow = errors.New("activations are not finite numbers")
 // memory of its largest layer. It is for one goroutine.
 //
 // [OpenLayers] reads headers only; [Layers.Begin] takes the memory of passes; then come
-// [Layers.Embed], each layer from [Layers.Layer], and [Layers.Norm]. Vectors have the bits that
-// they have in [Model.Forward].
+// [Layers.Embed], each layer from [Layers.Layer], [Layers.Vectors] and [Layers.Norm]. Vectors have the bits that
+// they have in [Model.Forward]. What goes from layer to layer is [Layers.Width] values of each token: its vector
+// and, where layers see more than that, what they see (layerwise_carried.go).
 type Layers struct {
 	Config *arch.Config
 	Notes  []string // as Model has
@@ -35,6 +36,7 @@ type Layers struct {
 	heap    int64     // of the tables of the largest
 	escaped int64     // of what a token is multiplied by in the one where escapes ask for most
 	cache   *cache    // of one layer
+	carried carried
 }
 
 // Input is what one matrix of a layer or several are multiplied by.
@@ -82,10 +84,7 @@ func openLayers(ctx context.Context, src source, o Options) (*Layers, error) {
 		return nil, err
 	}
 	c := m.Config
-	if !c.LayersAlone() {
-		return nil, fmt.Errorf("layers of this %s do not run one after the other yet, as keys and values are shared or tokens are seen by each: %w", c.Architecture, ErrLayer)
-	}
-	l := &Layers{Config: c, Notes: m.Notes, model: m, options: o, weights: c.Weights(src.has)}
+	l := &Layers{Config: c, Notes: m.Notes, model: m, options: o, weights: c.Weights(src.has), carried: newCarried(c)}
 	m.blocks = make([]block, c.Layers)
 	for i := range c.Layers {
 		l.inputs = append(l.inputs, l.layerInputs(i))
@@ -168,6 +167,9 @@ func (l *Layers) survey(ctx context.Context, i int) error {
 		if !w.IsVector() {
 			list = append(list, *w)
 		}
+	}
+	if w := l.projection(); w != nil {
+		list = append(list, *w)
 	}
 	w, err := survey(ctx, l.Config, l.model.source, list)
 	if err != nil {
@@ -269,7 +271,7 @@ func (l *Layers) Begin(ctx context.Context, b *memory.Ledger, chunk int) (err er
 	return err
 }
 
-// Embed calls visit with the embedding of each of the ids, ascending and each once, which is
+// Embed calls visit with what the first layer is given of each of the ids, ascending and each once: Width values, which are
 // valid until visit returns. Errors are ErrToken, those of reading, visit's and the context's.
 func (l *Layers) Embed(ctx context.Context, ids []int, visit func(id int, x []float32) error) (err error) {
 	m := l.model
@@ -301,14 +303,15 @@ func (r otherRows) Close() error { return nil }
 func (l *Layers) embed(ctx context.Context, from rows, ids []int, visit func(id int, x []float32) error) error {
 	m, c := l.model, l.Config
 	m.embeddings = from
-	x := make([]float32, c.Hidden)
+	x := make([]float32, l.Width())
 	for _, id := range ids {
 		if id < 0 || id >= c.Vocab {
 			return fmt.Errorf("token %d of a vocabulary of %d: %w", id, c.Vocab, ErrToken)
 		}
-		if err := m.embed(ctx, x, id); err != nil {
+		if err := m.embed(ctx, x[:c.Hidden], id); err != nil {
 			return err
 		}
+		l.carried.begin(x, id)
 		if err := visit(id, x); err != nil {
 			return err
 		}
@@ -337,6 +340,8 @@ type Layer struct {
 	layers *Layers
 	index  int
 	see    func(in *Input, x []float32) error
+
+	embeddings rows // where the layer is given something of tokens besides their vectors
 
 	added func(sum []float32) error // is shown the residual stream after attention and after the feed-forward layer
 }
@@ -373,16 +378,16 @@ func (y *Layer) open(ctx context.Context) error {
 		}
 	}
 	y.watch()
-	return nil
+	return y.openPerLayer(ctx)
 }
 
-// Run takes a sequence's vectors x [tokens, hidden], at positions 0, 1, …, through the layer, in
+// Run takes what a sequence's tokens, at positions 0, 1, …, have before the layer, x [tokens, Width], through it, in
 // place. see, if not nil, is called with every input of [Layers.Inputs], as many vectors at
 // a time as go together, from the first token to the last; x is valid until it returns. Errors
 // are stream.ErrShape, ErrContext, ErrOverflow, which names the matrix, those of streaming, see's
 // and the context's.
 func (y *Layer) Run(ctx context.Context, x []float32, see func(in *Input, x []float32) error) error {
-	l, n := y.layers, y.layers.Config.Hidden
+	l, n := y.layers, y.layers.Width()
 	tokens := len(x) / n
 	switch {
 	case tokens < 1 || tokens*n != len(x):
@@ -399,7 +404,7 @@ func (y *Layer) Run(ctx context.Context, x []float32, see func(in *Input, x []fl
 				p.add(l.cache, i, i)
 			}
 			p.added = y.added
-			return seenAll(p.block(ctx, y.index, x[at*n:last*n]))
+			return y.runRows(ctx, p, x[at*n:last*n])
 		})
 		if err != nil {
 			return fmt.Errorf("layer %d: %w", y.index, err)
@@ -456,7 +461,7 @@ func (y *Layer) ExpertUses() []int64 { return y.layers.model.blocks[y.index].Exp
 // Close frees the layer's weights.
 func (y *Layer) Close() error {
 	m := y.layers.model
-	var errs []error
+	errs := []error{y.closePerLayer()}
 	for name, w := range m.matrices {
 		errs = append(errs, w.Close())
 		delete(m.matrices, name)

@@ -17,12 +17,6 @@ func TestLayersAreTheModel(t *testing.T) {
 	for _, name := range fixtureNames(t) {
 		t.Run(name, func(t *testing.T) {
 			f := openFixture(t, name)
-			if !f.config.LayersAlone() {
-				if _, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{}); !errors.Is(err, ErrLayer) {
-					t.Errorf("layer by layer: %v", err)
-				}
-				return
-			}
 			m := openModel(t, f.dir, Options{Context: f.Context})
 			want := states(t, m, f.Tokens)
 			var whole map[string][]float32
@@ -71,6 +65,9 @@ func TestLayersAreTheModel(t *testing.T) {
 					}
 					if f.config.HasExperts(l) && f.config.Experts.Beside {
 						wanted += 3 // the router's, and the experts' two
+					}
+					if f.config.PerLayer.Len > 0 {
+						wanted += 2
 					}
 				}
 				for in, n := range seen {
@@ -126,7 +123,7 @@ func statesByLayer(t *testing.T, f *fixture, chunk int) (x, logits []float32, se
 	if err := l.Begin(t.Context(), ledger, chunk); err != nil {
 		t.Fatal(err)
 	}
-	n := l.Config.Hidden
+	n := l.Width()
 	x, seen = make([]float32, len(f.Tokens)*n), map[string][]float32{}
 	lengths = map[string]int{}
 	ids := slices.Clone(f.Tokens)
@@ -158,6 +155,7 @@ func statesByLayer(t *testing.T, f *fixture, chunk int) (x, logits []float32, se
 			t.Fatal(err)
 		}
 	}
+	x = l.Vectors(x)
 	l.Norm(x)
 	logits = logitsByPart(t, l, x)
 	if err := l.Close(); err != nil {
@@ -201,15 +199,24 @@ func logitsByPart(t *testing.T, l *Layers, x []float32) []float32 {
 	return logits
 }
 
+// invented is something that a layer can be given of a fixture's tokens.
+func invented(f *fixture, l *Layers) []float32 {
+	x := make([]float32, len(f.Tokens)*l.Width())
+	for i := range x {
+		x[i] = float32(i%37)/16 - 1
+	}
+	for i, id := range f.Tokens {
+		l.carried.begin(x[i*l.Width():], id)
+	}
+	return x
+}
+
 // TestRunTo: every family's inputs are those that Run shows, what is added to the residual stream is told as it is
 // then, in passes of any length, and a run ends behind the input that it is to go to.
 func TestRunTo(t *testing.T) {
 	adding := 0
 	for _, name := range fixtureNames(t) {
 		f := openFixture(t, name)
-		if !f.config.LayersAlone() {
-			continue
-		}
 		for _, chunk := range []int{len(f.Tokens), 3} {
 			l, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{Context: f.Context})
 			if err != nil {
@@ -222,10 +229,7 @@ func TestRunTo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			start := make([]float32, len(f.Tokens)*l.Config.Hidden)
-			for i := range start {
-				start[i] = float32(i%37)/16 - 1
-			}
+			start := invented(f, l)
 			seen := map[string][]float32{}
 			whole := slices.Clone(start)
 			if err := y.Run(t.Context(), whole, func(in *Input, v []float32) error {
@@ -283,9 +287,6 @@ func TestRunTo(t *testing.T) {
 func TestAdds(t *testing.T) {
 	for _, name := range fixtureNames(t) {
 		f := openFixture(t, name)
-		if !f.config.LayersAlone() {
-			continue
-		}
 		l, err := OpenLayers(t.Context(), located(t, f.dir), LayersOptions{Context: f.Context})
 		if err != nil {
 			t.Fatal(err)
@@ -313,10 +314,7 @@ func TestAdds(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				x := make([]float32, len(f.Tokens)*l.Config.Hidden)
-				for i := range x {
-					x[i] = float32(i%37)/16 - 1
-				}
+				x := invented(f, l)
 				err = y.RunTo(t.Context(), x, in, func(seen *Input, z, s []float32) error {
 					if seen == in {
 						v, sum = slices.Clone(z), slices.Clone(s)

@@ -14,9 +14,10 @@ type pass struct {
 	under chan struct{} // has one element while a pass is under way
 	scratch
 	rows   []row
-	wanted []int                   // rows that get logits; their states lie together in normed
-	firsts []int                   // which of those that get them together are the first of a step
-	added  func(x []float32) error // is shown the residual stream after attention and after the feed-forward layer; nil: nobody looks
+	wanted []int                                 // rows that get logits; their states lie together in normed
+	firsts []int                                 // which of those that get them together are the first of a step
+	added  func(x []float32) error               // is shown the residual stream after attention and after the feed-forward layer; nil: nobody looks
+	kept   func(row int, keys, values []float32) // is shown each row's, from several goroutines; nil: nobody looks
 	tasks
 }
 
@@ -59,7 +60,7 @@ func (m *Model) inPass(ctx context.Context, do func(p *pass) error) error {
 // end lets the next pass begin.
 func (p *pass) end() {
 	clear(p.rows) // nothing of the sessions is kept
-	p.tasks, p.added = tasks{}, nil
+	p.tasks, p.added, p.kept = tasks{}, nil, nil
 	p.rows = p.rows[:0]
 	<-p.under
 }

@@ -125,8 +125,8 @@ func (m *simulation) free(w *simulated) {
 	m.idle = append(m.idle, w)
 }
 
-// add has a tensor made: whole, or in parts of at most so many bytes, after a design.
-func (m *simulation) add(name string, bytes, piece float64) (cost float64) {
+// add has a tensor made: whole, or in parts of at most so many bytes, after a design if it has one.
+func (m *simulation) add(name string, bytes, piece float64, design bool) (cost float64) {
 	key := func(i int) string { return fmt.Sprintf("%s.%d", name, i) }
 	add := func(i int, cost float64, decides bool) {
 		m.cost[key(i)] = cost
@@ -137,26 +137,31 @@ func (m *simulation) add(name string, bytes, piece float64) (cost float64) {
 		return bytes
 	}
 	n := int(math.Ceil(bytes / piece))
-	m.made[key(0)] = func() {
+	rows := func() {
 		for i := range n {
 			add(1+i, bytes/float64(n), false)
 		}
 	}
-	design := convert.Item{Bytes: int64(bytes), Part: &convert.Part{}}
-	add(0, design.Cost(), true)
-	return bytes + design.Cost()
+	if !design {
+		rows()
+		return bytes
+	}
+	m.made[key(0)] = rows
+	item := convert.Item{Bytes: int64(bytes), Part: &convert.Part{}}
+	add(0, item.Cost(), true)
+	return bytes + item.Cost()
 }
 
 // run simulates until all is done, and returns which share of what the workers could have done counts. Of the tasks, a share is
 // made twice.
-func run(t *testing.T, tensors []float64, piece, share float64, speeds []float64) float64 {
+func run(t *testing.T, tensors []float64, piece, share float64, designs bool, speeds []float64) float64 {
 	t.Helper()
 	m := &simulation{cost: map[string]float64{}, made: map[string]func(){}}
 	m.s = newScheduler(share, func(string) { t.Error("nobody lies") })
 	m.s.secret = "" // the same each time
 	total, power := 0.0, 0.0
 	for i, bytes := range tensors {
-		total += m.add(fmt.Sprintf("%08x", i*2654435761%(1<<32)), bytes, piece)
+		total += m.add(fmt.Sprintf("%08x", i*2654435761%(1<<32)), bytes, piece, designs)
 	}
 	for i, speed := range speeds {
 		w := &simulated{name: fmt.Sprintf("w%d", i), speed: speed}
@@ -193,20 +198,21 @@ func run(t *testing.T, tensors []float64, piece, share float64, speeds []float64
 }
 
 // TestSimulation: with 400 GB in 800 tensors of the sizes that models have, workers are busy nearly all of the time, a hundred
-// of them as a thousand, though some are slow, and some of the work is checked. Where tensors are not cut, a thousand wait for the largest.
+// of them as a thousand, though some are slow, and some of the work is checked. A thousand wait for the codebooks of the largest, where there are any.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	const bytes = 400e9
 	for _, c := range []struct {
 		workers, tensors    int
 		piece, share, least float64
-		long                bool
+		designs, long       bool
 	}{
-		{100, 800, 16 << 20, 0, 0.95, false},
-		{1000, 800, 16 << 20, 0, 0.95, true},
-		{1000, 800, 16 << 20, 0.05, 0.93, true},
-		{100, 800, 0, 0, 0.95, false},
-		{1000, 800, 0, 0, 0.09, true},
+		{100, 800, 16 << 20, 0, 0.95, false, false},
+		{100, 800, 16 << 20, 0, 0.95, true, true},
+		{1000, 800, 16 << 20, 0, 0.95, false, true},
+		{1000, 800, 16 << 20, 0.05, 0.93, false, true},
+		{1000, 800, 16 << 20, 0, 0.5, true, true},
+		{100, 800, 0, 0, 0.95, false, false},
 	} {
 		if c.long && testing.Short() {
 			continue
@@ -230,10 +236,10 @@ func TestSimulation(t *testing.T) {
 			}
 			speeds = append(speeds, speed)
 		}
-		busy := run(t, tensors, c.piece, c.share, speeds)
-		t.Logf("%d workers, %d tensors in pieces of %.0f, %.0f%% checked: %.3f", c.workers, c.tensors, c.piece, 100*c.share, busy)
+		busy := run(t, tensors, c.piece, c.share, c.designs, speeds)
+		t.Logf("%d workers, %d tensors in pieces of %.0f, designs %v, %.0f%% checked: %.3f", c.workers, c.tensors, c.piece, c.designs, 100*c.share, busy)
 		if busy < c.least {
-			t.Errorf("%d workers, %d tensors in pieces of %.0f, %.0f%% checked: busy %.3f of the time", c.workers, c.tensors, c.piece, 100*c.share, busy)
+			t.Errorf("%d workers, %d tensors in pieces of %.0f, designs %v, %.0f%% checked: busy %.3f of the time", c.workers, c.tensors, c.piece, c.designs, 100*c.share, busy)
 		}
 	}
 }

@@ -38,8 +38,8 @@ func (m *MadePart) isDesign() bool { return m.Book != nil || m.Unreachable }
 // Decides tells whether further items depend on what is made of this one.
 func (w *Item) Decides() bool { return w.Part != nil && w.Part.Rows == 0 }
 
-// designCost is what a design takes beside what its rows take, as measured.
-const designCost = 0.1
+// designCost is what a design takes beside what its rows take: it reads, hashes and counts all of them.
+const designCost = 0.35
 
 // Cost is about how much work the item is, in bytes of the source that are compressed meanwhile.
 func (w *Item) Cost() float64 {

@@ -53,6 +53,7 @@ type Generator struct {
 // Result tells what a run did.
 type Result struct {
 	PromptIDs    []int  // those that the model read: all, unless something went wrong
+	Kept         int    // of PromptIDs: their keys and values were there from a text before
 	OutputIDs    []int  // without the token that stopped it
 	Text         string // of OutputIDs
 	Stop         StopReason

@@ -52,7 +52,7 @@ type Piece struct {
 // begin begins to continue a prompt, of which the session has the first kept tokens.
 func (g *Generator) begin(s *transformer.Session, prompt []int, kept, n int, emit func(Piece) error) *sequence {
 	q := &sequence{
-		Generator: g, session: s, n: n, emit: emit, result: &Result{Stop: StopLength},
+		Generator: g, session: s, n: n, emit: emit, result: &Result{Kept: kept, Stop: StopLength},
 		prompt: prompt, before: s.Position() - kept, pending: prompt[kept:],
 		stop: g.StopIDs(), decoder: g.Tokenizer.StreamShow(g.Show), until: stopTexts{texts: g.StopTexts}, since: time.Now(),
 	}

@@ -75,7 +75,7 @@ func (s *Server) response(w http.ResponseWriter, ctx context.Context, q *asked, 
 	}
 	end, err := s.say(ctx, q, 0, writer.add)
 	if err == nil && end.Stop != generate.StopCancel {
-		if err = writer.end(end.reason, openai.ResponseUsage{Input: len(q.prompt), Output: len(end.OutputIDs)}); err == nil {
+		if err = writer.end(end.reason, openai.ResponseUsage{Input: len(q.prompt), InputDetails: openai.PromptDetails{Cached: end.Kept}, Output: len(end.OutputIDs)}); err == nil {
 			keep()
 			err = writer.ended()
 		}

@@ -337,6 +337,35 @@ func TestIgnoreEnd(t *testing.T) {
 	}
 }
 
+// TestCached: of a prompt that was read before, or begins as one, the tokens are told that were not read again.
+func TestCached(t *testing.T) {
+	h, _ := start(t, ModelOptions{}, Options{})
+	prompt := strings.Repeat("Once upon a time ", 40)
+	ask := func(path, body string) any {
+		t.Helper()
+		status, v := post(t, h.URL+path, body)
+		if status != 200 {
+			t.Fatalf("%d %v", status, v)
+		}
+		return at(v, "usage")
+	}
+	completion := fmt.Sprintf(`{"model": "demo", "max_tokens": 1, "prompt": %q}`, prompt)
+	first, again := ask("/v1/completions", completion), ask("/v1/completions", completion)
+	n := at(again, "prompt_tokens").(float64)
+	if was, is := at(first, "prompt_tokens_details", "cached_tokens").(float64), at(again, "prompt_tokens_details", "cached_tokens").(float64); was != 0 || is < n-transformer.CachePage || is >= n {
+		t.Errorf("of %v tokens %v, then %v", n, was, is)
+	}
+	response := fmt.Sprintf(`{"model": "demo", "max_output_tokens": 1, "input": %q}`, prompt)
+	ask("/v1/responses", response)
+	if is := at(ask("/v1/responses", response), "input_tokens_details", "cached_tokens").(float64); is < n-transformer.CachePage {
+		t.Errorf("a response: %v", is)
+	}
+	events, _ := stream(t, h.URL+"/v1/completions", strings.Replace(completion, "{", `{"stream": true, "stream_options": {"include_usage": true}, `, 1))
+	if is := at(events[len(events)-1], "usage", "prompt_tokens_details", "cached_tokens").(float64); is < n-transformer.CachePage {
+		t.Errorf("a stream: %v", is)
+	}
+}
+
 // TestEmbeddings: vectors of length 1, as numbers and in base64, of texts and of tokens.
 func TestEmbeddings(t *testing.T) {
 	h, _ := start(t, ModelOptions{}, Options{})

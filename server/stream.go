@@ -92,7 +92,7 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 		c.Created, c.Model = q.created, q.model.Name
 		return c
 	}
-	tokens := make([]int, q.N)
+	tokens, kept := make([]int, q.N), 0 // of the answers, of the first's prompt
 	err := q.each(ctx, func(ctx context.Context, i int) error {
 		role, offset := "assistant", 0
 		end, err := s.say(ctx, q, i, func(e said) error {
@@ -109,6 +109,9 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 			return err
 		}
 		tokens[i] = len(end.OutputIDs)
+		if i == 0 {
+			kept = end.Kept
+		}
 		c := chunk()
 		c.Add(q.Kind, i, role, string(end.reason), nil).SetText("")
 		c.Receipt = q.receipts[i]
@@ -119,7 +122,7 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 	}
 	if q.IncludeUsage {
 		c := chunk()
-		c.Usage = &openai.Usage{Prompt: len(q.prompt)}
+		c.Usage = &openai.Usage{Prompt: len(q.prompt), PromptDetails: openai.PromptDetails{Cached: kept}}
 		for _, n := range tokens {
 			c.Usage.Completion += n
 		}

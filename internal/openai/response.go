@@ -53,9 +53,15 @@ func (r *Reply) AddCall(c Call) {
 
 // Usage counts tokens.
 type Usage struct {
-	Prompt     int `json:"prompt_tokens"`
-	Completion int `json:"completion_tokens"`
-	Total      int `json:"total_tokens"`
+	Prompt        int           `json:"prompt_tokens"`
+	Completion    int           `json:"completion_tokens"`
+	Total         int           `json:"total_tokens"`
+	PromptDetails PromptDetails `json:"prompt_tokens_details"`
+}
+
+// PromptDetails says of how many of a prompt's tokens keys and values were there already.
+type PromptDetails struct {
+	Cached int `json:"cached_tokens"`
 }
 
 // NewCompletion returns the answer to a request of a kind, without choices. id is what makes it unique.

@@ -39,11 +39,9 @@ type Incomplete struct {
 
 // ResponseUsage counts tokens.
 type ResponseUsage struct {
-	Input        int `json:"input_tokens"`
-	InputDetails struct {
-		Cached int `json:"cached_tokens"`
-	} `json:"input_tokens_details"`
-	Output        int `json:"output_tokens"`
+	Input         int           `json:"input_tokens"`
+	InputDetails  PromptDetails `json:"input_tokens_details"`
+	Output        int           `json:"output_tokens"`
 	OutputDetails struct {
 		Reasoning int `json:"reasoning_tokens"`
 	} `json:"output_tokens_details"`

@@ -41,8 +41,8 @@ const (
 )
 
 // FromGGUF returns the tokenizer of a GGUF file, which works as llama.cpp's with special tokens parsed. Only for the pre-tokenizers
-// "tekken", "gpt-4o" and "kimi-k2" it takes the models' own patterns where llama.cpp has approximations, and "</s>" is a token of
-// Gemma 4's texts, where it ends what is struck out. Errors wrap ErrFormat, ErrUnsupported
+// "tekken", "gpt-4o", "kimi-k2", "youtu" and "tiny_aya" it takes the models' own patterns where llama.cpp has approximations, and
+// "</s>" is a token of Gemma 4's texts, where it ends what is struck out. Errors wrap ErrFormat, ErrUnsupported
 // (naming the model or pre-tokenizer) or ErrVocabulary, or are memory.ErrLimit where the process has no room for it.
 func FromGGUF(meta GGUFVocabulary) (*Tokenizer, error) {
 	n := len(meta.Tokens)

@@ -248,8 +248,14 @@ func (v *GGUFVocabulary) differences(t *Tokenizer) (notes []string) {
 	if v.Model == "gpt2" && t.normalizer != nil {
 		notes = append(notes, "llama.cpp does not compose characters (NFC) as this tokenizer does")
 	}
-	if v.Pre == "tekken" || v.Pre == "gpt-4o" {
+	switch v.Pre {
+	case "tekken", "gpt-4o", "kimi-k2":
 		notes = append(notes, "llama.cpp cuts some words with combining marks, as in Devanagari, otherwise")
+	case "tiny_aya":
+		notes = append(notes, "llama.cpp groups digits beside a letter from their end, this tokenizer from their beginning")
+	}
+	if slices.Contains([]string{"kimi-k2", "youtu", "tiny_aya"}, v.Pre) {
+		notes = append(notes, "llama.cpp does not cut words before capitals, as in CamelCase, where this tokenizer does")
 	}
 	if v.Model == "gemma4" && !v.encodesAs(t, v.everyToken(t)) {
 		notes = append(notes, "llama.cpp makes one token of line ends in a row where there is one, this tokenizer only where merges make it")

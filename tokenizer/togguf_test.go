@@ -90,13 +90,17 @@ func splitPre(t *testing.T, pattern string) string {
 func TestPreTokenizerByCuts(t *testing.T) {
 	for want, pre := range map[string]string{
 		"gpt-2": wordsPre, "qwen2": splitPre(t, qwen2GGUF), "gpt-4o": splitPre(t, o200kPattern), "dbrx": splitPre(t, llama3GGUF),
-		"smollm": `{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, ` + wordsPre + `]}`,
+		"smollm":  `{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, ` + wordsPre + `]}`,
+		"kimi-k2": splitPre(t, kimiPattern),
 	} {
 		v, notes, err := small(t, pre, "null", "").ToGGUF("llama", 258)
 		if err != nil || v.Pre != want {
 			t.Errorf("%q, %v, want %q", v.Pre, err, want)
 		}
 		if len(notes) == 0 || !strings.Contains(notes[0], "ends a text") {
+			t.Errorf("%s: %q", want, notes)
+		}
+		if capitals := strings.Contains(strings.Join(notes, " "), "CamelCase"); capitals != (want == "kimi-k2") {
 			t.Errorf("%s: %q", want, notes)
 		}
 		if !slices.Equal(v.Merges, []string{"h e", "Ġ t"}) {

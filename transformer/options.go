@@ -77,8 +77,8 @@ type Options struct {
 // of returns the options for a model within a limit: what reading it holds is reserved, and its root is fixed.
 func (o Options) of(at checkpoint.Location, limit memory.Limit) (checkpoint.Location, Options, error) {
 	at, err := o.Locate(at)
-	o.Reserve += at.Buffer()
-	o.window = at.Within(limit.Bytes)
+	o.Reserve += at.Buffer() + o.Draft.Buffer()
+	o.window = at.Within(limit.Bytes) + o.Draft.Within(limit.Bytes)
 	return at, o, err
 }
 

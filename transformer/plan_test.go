@@ -47,6 +47,28 @@ func planWith(t *testing.T, dir string, o Options, cgroup int64) (*Plan, error) 
 	return planModel(t.Context(), c, src, matrices(c, src), limit, o, nil)
 }
 
+// TestPlanWindow: what a model far from here is read through counts, also for the smallest limit.
+func TestPlanWindow(t *testing.T) {
+	dir, o := convertDemo(t), Options{Context: 256, Threads: 2}
+	near, err := planWith(t, dir, o, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.window = 64 << 20
+	o.Memory = near.least + o.window/2
+	if _, err := planWith(t, dir, o, 0); !errors.Is(err, memory.ErrLimit) {
+		t.Errorf("without room for the window: %v", err)
+	}
+	o.Memory = near.least + o.window + 16<<20
+	p, err := planWith(t, dir, o, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Window != o.window || p.Totals()["window"] != o.window || p.Total() > p.Limit || p.managed() != p.Limit-p.Program-o.window || p.Outside() < o.window {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestPlanLimits(t *testing.T) {
 	dir := convertDemo(t)
 	o := Options{Context: 256, Threads: 5000, Chunk: 9999}

@@ -47,13 +47,25 @@ func testIntegerTiles(t *testing.T, place func(b []byte, atEnd bool) []byte) {
 	eachLevel(t, test)
 }
 
+// eachTileSet runs a test with each level's routines, and those for integers that no level takes here with the best one's others.
+func eachTileSet(t *testing.T, f func(t *testing.T, k *Kernels)) {
+	eachLevel(t, f)
+	best := Best()
+	eachIntegerSet(t, func(t *testing.T, k *Kernels) {
+		if k.integer.features == best.integer.features {
+			t.Skip("the best level's")
+		}
+		k.asm = best.asm
+		f(t, k)
+	})
+}
+
 // TestIntegerTileWidths has tiles of each pair of widths side by side, filled with all codes that they hold and some that are
 // exceptions: a few, or many in one row.
 func TestIntegerTileWidths(t *testing.T) {
 	widths := []int{0, 2, 3, 4, 5, 6, 7, 8}
 	oracle := generic(t)
-	eachIntegerSet(t, func(t *testing.T, k *Kernels) {
-		k.asm = Best().asm
+	eachTileSet(t, func(t *testing.T, k *Kernels) {
 		for i := range 3 * len(widths) * len(widths) {
 			r := rand.New(rand.NewPCG(uint64(i), 43))
 			m := tilesCase{Shape: tiles.Shape{Rows: 32, Cols: 160 + r.IntN(32), BlockRows: 32}}
@@ -85,8 +97,7 @@ func TestIntegerTileWidths(t *testing.T) {
 func TestIntegerTileExtremes(t *testing.T) {
 	const cols = 128
 	c := integerCase{columns: NewColumns(make([]uint32, cols), slices.Repeat([]float32{1}, cols)), x: []float32{1}}
-	eachIntegerSet(t, func(t *testing.T, k *Kernels) {
-		k.asm = Best().asm
+	eachTileSet(t, func(t *testing.T, k *Kernels) {
 		for width := 1; width <= 8; width++ {
 			for _, z := range []int{-1 << width >> 1, 1<<width>>1 - 1} {
 				m := tilesCase{Shape: tiles.Shape{Rows: 16, Cols: cols, BlockRows: 16}, idx: bytes.Repeat([]byte{byte(z + tiles.Zero)}, 16*cols)}

@@ -203,6 +203,9 @@ func (l *listed) Open(ctx context.Context, name string) (storage.File, error) {
 	return l.Place.Open(ctx, name)
 }
 
+// Around is the place itself, for what is said beside the model about it.
+func (l *listed) Around() storage.Place { return l.Place }
+
 // Fetched is the place's.
 func (l *listed) Fetched() int64 { return Location{Place: l.Place}.Fetched() }
 

@@ -136,7 +136,7 @@ func (m *Model) Has(ctx context.Context, name string) bool {
 // Hash returns the SHA-256, in hex, and the size of a file of the directory as it is now.
 // It compares nothing, and hashes the bytes whatever their place says of them. Errors: ErrMissing, ErrOutside.
 func (m *Model) Hash(ctx context.Context, name string) (string, int64, error) {
-	f, err := storage.Open(ctx, m.place, name)
+	f, err := storage.Open(ctx, m.around(name), name)
 	if err != nil {
 		return "", 0, m.missing(name, err)
 	}
@@ -152,7 +152,16 @@ func (m *Model) ReadBeside(ctx context.Context, name string, limit int64) ([]byt
 	if _, listed := m.files[name]; listed {
 		return nil, fmt.Errorf("%s: it is one of the model's own files: %w", m.Path(name), ErrMismatch)
 	}
-	return storage.ReadFile(ctx, m.place, name, limit)
+	return storage.ReadFile(ctx, m.around(name), name, limit)
+}
+
+// around is where a file lies: one that the manifest does not list may be asked for nowhere but here.
+func (m *Model) around(name string) storage.Place {
+	_, listed := m.files[name]
+	if p, ok := m.place.(interface{ Around() storage.Place }); ok && !listed && name != ManifestName {
+		return p.Around()
+	}
+	return m.place
 }
 
 // Array is the open file of an exact tensor. Its methods, but for Close, are safe for

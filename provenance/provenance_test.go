@@ -5,15 +5,20 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
+	"github.com/helix-substrate/helix-substrate/cdna"
+	place "github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/convert"
 	"github.com/helix-substrate/helix-substrate/demo"
 	"github.com/helix-substrate/helix-substrate/internal/npy"
@@ -237,6 +242,12 @@ func TestSignature(t *testing.T) {
 	if err := check(t, dir, other.PublicHalf()); err == nil || err.Error() != "model.sig: not verified: it is of none of the keys" {
 		t.Errorf("the other key: %v", err)
 	}
+	text := read(t, dir, attest.ModelSignatureName)
+	at := bytes.Index(text, []byte(`"payload":"`)) + 60
+	write(t, dir, attest.ModelSignatureName, slices.Concat(text[:at], []byte{text[at] ^ 1}, text[at+1:]))
+	if err := check(t, dir, other.PublicHalf(), one.PublicHalf()); !errors.Is(err, attest.ErrSignature) {
+		t.Errorf("a changed signature: %v", err)
+	}
 	sign := func() {
 		t.Helper()
 		if err := attest.SignModel(t.Context(), dir, filepath.Join(dir, attest.ModelSignatureName), one); err != nil {
@@ -260,6 +271,25 @@ func TestSignature(t *testing.T) {
 	write(t, dir, model.ManifestName, manifest)
 	if err := check(t, dir, one.PublicHalf(), other.PublicHalf()); !errors.Is(err, provenance.ErrMismatch) {
 		t.Errorf("without the manifest: %v", err)
+	}
+}
+
+// Far away, too, what lies beside a model is compared.
+func TestFarDocuments(t *testing.T) {
+	key := must(attest.GenerateKey(attest.P256))
+	dir := made(t, convert.Job{Source: matrix(t)}, key)
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer server.Close()
+	far := func() error {
+		at := must(place.Find(t.Context(), server.URL))
+		return checkModel(t, must(at.Model(t.Context(), cdna.Off)), key.PublicHalf())
+	}
+	if err := far(); err != nil {
+		t.Error(err)
+	}
+	write(t, dir, provenance.BOMName, []byte("{}"))
+	if err := far(); !errors.Is(err, provenance.ErrMismatch) {
+		t.Errorf("another bill: %v", err)
 	}
 }
 

@@ -50,12 +50,16 @@ func (b *received) park() error {
 	if b.parked != 0 {
 		return nil
 	}
-	if b.server.parked.Add(b.bytes) > b.server.mostArriving/2 {
-		b.server.parked.Add(-b.bytes)
-		return errParked
+	for { // not added first and looked at then: another, which has room, would be refused meanwhile
+		parked := b.server.parked.Load()
+		if parked+b.bytes > b.server.mostArriving/2 {
+			return errParked
+		}
+		if b.server.parked.CompareAndSwap(parked, parked+b.bytes) {
+			b.parked = b.bytes
+			return nil
+		}
 	}
-	b.parked = b.bytes
-	return nil
 }
 
 // done ends the body's use, also if that has ended.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"encoding/json"
 	"io"
 	"net/http"
 	"unicode/utf8"
@@ -16,30 +17,29 @@ import (
 // tokenize answers with a text's tokens.
 func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 	var q struct {
-		Model   *string `json:"model"`
-		Content string  `json:"content"`
-		Special bool    `json:"add_special"`
-		Pieces  bool    `json:"with_pieces"`
+		Content string `json:"content"`
+		Special bool   `json:"add_special"`
+		Pieces  bool   `json:"with_pieces"`
 	}
-	m, release := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
-	if m == nil {
-		return
-	}
-	defer release()
-	ids, err := generate.Encode(r.Context(), m.batch.Tokenizer, q.Content, q.Special)
-	if err != nil {
-		refuse(w, failure(err, "content"))
-		return
-	}
-	if q.Pieces {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusOK)
-		if m.writePieces(w, ids) != nil {
-			gone()
+	s.simple(w, r, func(m *Model, body []byte) (reply func(), refused *openai.Error) {
+		if refused := members(&q, body); refused != nil {
+			return nil, refused
 		}
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{"tokens": append([]int{}, ids...)})
+		ids, err := generate.Encode(r.Context(), m.batch.Tokenizer, q.Content, q.Special)
+		if err != nil {
+			return nil, failure(err, "content")
+		}
+		if !q.Pieces {
+			return func() { answer(w, http.StatusOK, map[string]any{"tokens": append([]int{}, ids...)}) }, nil
+		}
+		return func() {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusOK)
+			if m.writePieces(w, ids) != nil {
+				gone()
+			}
+		}, nil
+	})
 }
 
 // tokenPiece is a token and what it writes: a text, or its bytes where they are none.
@@ -79,49 +79,40 @@ func (m *Model) writePieces(w io.Writer, ids []int) error {
 // detokenize answers with the text of tokens.
 func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) {
 	var q struct {
-		Model  *string `json:"model"`
-		Tokens []int   `json:"tokens"`
+		Tokens []int `json:"tokens"`
 	}
-	m, release := s.simple(w, r, func(body []byte) (*string, *openai.Error) { refused := members(&q, body); return q.Model, refused })
-	if m == nil {
-		return
-	}
-	defer release()
-	t := m.batch.Tokenizer
-	for _, id := range q.Tokens {
-		if id < 0 || id >= t.VocabSize() {
-			refuse(w, openai.Invalid("tokens", openai.CodeInvalid, "tokens: %d of a vocabulary of %d", id, t.VocabSize()))
-			return
+	s.simple(w, r, func(m *Model, body []byte) (reply func(), refused *openai.Error) {
+		if refused := members(&q, body); refused != nil {
+			return nil, refused
 		}
-	}
-	answer(w, http.StatusOK, map[string]any{"content": t.Decode(q.Tokens)})
+		t := m.batch.Tokenizer
+		for _, id := range q.Tokens {
+			if id < 0 || id >= t.VocabSize() {
+				return nil, openai.Invalid("tokens", openai.CodeInvalid, "tokens: %d of a vocabulary of %d", id, t.VocabSize())
+			}
+		}
+		text := t.Decode(q.Tokens)
+		return func() { answer(w, http.StatusOK, map[string]any{"content": text}) }, nil
+	})
 }
 
 // applyTemplate answers with the text that the model's chat template makes of a request for a chat.
 func (s *Server) applyTemplate(w http.ResponseWriter, r *http.Request) {
-	var q *openai.Request
-	m, release := s.simple(w, r, func(body []byte) (*string, *openai.Error) {
-		var refused *openai.Error
-		if q, refused = openai.ParseConversation(body); refused != nil || q.Model == "" {
+	s.simple(w, r, func(m *Model, body []byte) (reply func(), refused *openai.Error) {
+		q, refused := openai.ParseConversation(body)
+		if refused != nil {
 			return nil, refused
 		}
-		return &q.Model, nil
+		request, refused := m.conversation(q)
+		if refused != nil {
+			return nil, refused
+		}
+		text, err := m.promptsNow().RenderRequest(r.Context(), request)
+		if err != nil {
+			return nil, failure(err, "messages")
+		}
+		return func() { answer(w, http.StatusOK, map[string]any{"prompt": text}) }, nil
 	})
-	if m == nil {
-		return
-	}
-	defer release()
-	request, refused := m.conversation(q)
-	if refused != nil {
-		refuse(w, refused)
-		return
-	}
-	text, err := m.promptsNow().RenderRequest(r.Context(), request)
-	if err != nil {
-		refuse(w, failure(err, "messages"))
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{"prompt": text})
 }
 
 // members reads a body into q, whose other members do not matter.
@@ -135,30 +126,35 @@ func members(q any, body []byte) *openai.Error {
 // simpleCost is what a byte of a request's body comes to, its text, tokens and the JSON of these.
 const simpleCost = 24
 
-// simple reads a body, finds the model that it names, the first one where that is nil, and takes room for what becomes of the body: call release when that
-// is answered. The model is nil where the request is answered already.
-func (s *Server) simple(w http.ResponseWriter, r *http.Request, read func(body []byte) (name *string, refused *openai.Error)) (m *Model, release func()) {
+// simple reads a body and opens the model that it names, the first one where it names none. Then it takes room for what becomes of the body, and when there is
+// memory for making it, has do make it, and replies.
+func (s *Server) simple(w http.ResponseWriter, r *http.Request, do func(m *Model, body []byte) (reply func(), refused *openai.Error)) {
 	body, refused := s.body(w, r, s.longest)
-	wanted := s.library.Names()[0]
+	if refused != nil {
+		refuse(w, refused)
+		return
+	}
+	defer body.done()
+	var named struct{ Model string }
+	if json.Unmarshal(body.text, &named) != nil || named.Model == "" { // what is wrong with it is do's to say
+		named.Model = s.library.Names()[0]
+	}
+	var reply func()
+	m, refused := s.use(r, named.Model, body.park)
 	if refused == nil {
-		defer body.done()
-		busy := s.parsing(r.Context(), body, func(text []byte) {
-			var name *string
-			if name, refused = read(text); name != nil {
-				wanted = *name
-			}
-		})
+		var release func()
+		if release, refused = s.hold(r.Context(), m, body, min(simpleCost*int64(len(body.text)), s.mostHeld)); refused == nil {
+			defer release()
+		}
+	}
+	if refused == nil {
+		busy := s.parsing(r.Context(), body, func(text []byte) { reply, refused = do(m, text) })
 		refused = cmp.Or(busy, refused)
-	}
-	if refused == nil {
-		m, refused = s.use(r, wanted, body.park)
-	}
-	if refused == nil {
-		release, refused = s.hold(r.Context(), m, body, min(simpleCost*int64(len(body.text)), s.mostHeld))
 	}
 	if refused != nil {
 		refuse(w, refused)
-		return nil, nil
+		return
 	}
-	return m, release
+	body.done()
+	reply()
 }

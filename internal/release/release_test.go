@@ -334,6 +334,13 @@ func TestEnvironment(t *testing.T) {
 		}
 		return said
 	}
+	if runtime.GOOS == "darwin" {
+		t.Skip("no variable moves the folder of settings alone")
+	}
+	dir := t.TempDir() // without settings, also of telemetry
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	t.Setenv("AppData", dir)
+	t.Setenv("GOENV", "")
 	want := settings()
 	hostile := map[string]string{
 		"GOFLAGS": "-tags=noasm", "GOAMD64": "v3", "GOARM64": "v9.0", "GOEXPERIMENT": "arenas", "GODEBUG": "gotypesalias=0", "GOFIPS140": "latest",
@@ -343,13 +350,7 @@ func TestEnvironment(t *testing.T) {
 	for name, value := range hostile {
 		fmt.Fprintf(&written, "%s=%s\n", name, value)
 	}
-	if runtime.GOOS == "darwin" {
-		t.Skip("no variable moves the folder of settings alone")
-	}
-	dir := t.TempDir()
-	t.Setenv("XDG_CONFIG_HOME", dir)
-	t.Setenv("AppData", dir)
-	if err := os.Mkdir(filepath.Join(dir, "go"), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "go"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "go", "env"), []byte(written.String()+"GOPROXY=https://proxy.example\n"), 0o666); err != nil {
@@ -357,7 +358,6 @@ func TestEnvironment(t *testing.T) {
 	}
 	want["GOPROXY"] = "https://proxy.example"
 	t.Setenv("GOPROXY", "")
-	t.Setenv("GOENV", "")
 	t.Setenv("GOWORK", filepath.Join(dir, "go.work"))
 	if got := settings(); !maps.Equal(got, want) {
 		t.Errorf("written: %v\nwant %v", got, want)

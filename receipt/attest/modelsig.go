@@ -42,6 +42,9 @@ type bundle struct {
 	Envelope dsse.Envelope `json:"dsseEnvelope"`
 }
 
+// ErrOtherKey is the ErrSignature of a model's signature that does not say that it is of the key.
+var ErrOtherKey = fmt.Errorf("%w: it was made with another key", ErrSignature)
+
 // modelPredicate lists a model's files and says how they were hashed.
 type modelPredicate struct {
 	Serialization serialization `json:"serialization"`
@@ -214,9 +217,12 @@ func openBundle(ctx context.Context, text []byte, key *PublicKey, anyLayout bool
 		return nil, err
 	}
 	if h := b.Material.PublicKey.Hint; h != "" && h != hint(key) {
-		return nil, fmt.Errorf("%w: it was made with another key", ErrSignature)
+		return nil, ErrOtherKey
 	}
 	e, err := check(ctx, &b.Envelope, payload, []*PublicKey{key})
+	if b.Material.PublicKey.Hint == "" && errors.Is(err, ErrSignature) { // nothing tells it from another key's
+		return nil, fmt.Errorf("%w: %w", ErrOtherKey, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (p *panel) axes(title, nameX, nameY string, stepX float64) {
 	for i := 0; float64(i)*stepX <= p.most*(1+1e-9); i++ {
 		x, y := p.at(float64(i)*stepX, 0)
 		p.line(x, y, x, y+4, black, false)
-		p.text(x, y+18, 0.5, strconv.FormatFloat(float64(i)*stepX, 'g', 3, 64))
+		p.text(x, y+18, 0.5, strconv.FormatFloat(float64(i)*stepX, 'g', 6, 64))
 	}
 	for i := range 6 {
 		x, y := p.at(0, float64(i)/5)

@@ -26,7 +26,7 @@ func ParsePolicy(s string) (Policy, error) {
 	case "trust_cached":
 		return TrustCached, nil
 	}
-	return "", fmt.Errorf("unknown verification policy %q: choose %s, %s, %s or %s", s, Always, Sampled, TrustCached, Off)
+	return "", fmt.Errorf("unknown verification policy %q: choose %s, %s, %s, %s or %s", s, Always, Sampled, TrustCached, Recognized, Off)
 }
 
 // A Verifier carries out a Policy for the blocks of one file. It is safe for concurrent use. A nil *Verifier is the

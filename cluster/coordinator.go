@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -77,7 +75,7 @@ func Convert(ctx context.Context, job convert.Job, o Options) (report *convert.R
 				place.remove()
 			}
 		}()
-		c.o.Servers = broker.URL()
+		c.o.Servers, c.own = broker.URL(), true
 		c.note("listening at " + redacted(broker.URL()))
 	}
 	nc, js, err := c.o.connect(ctx, "helix-substrate coordinator")
@@ -94,6 +92,7 @@ func Convert(ctx context.Context, job convert.Job, o Options) (report *convert.R
 // coordinator has the items of a job made by workers: a convert.Maker.
 type coordinator struct {
 	o      Options
+	own    bool // the broker, with whose end its store goes
 	store  *store
 	source source
 	began  time.Time
@@ -181,7 +180,10 @@ func (c *coordinator) convert(ctx context.Context, job convert.Job) (report *con
 	case report != nil:
 		err = nil
 		c.finish(end, "done", nil) // first, as clearing may take all the time there is
-		c.clear(context.WithoutCancel(ctx))
+		if !c.own {
+			c.forget(end)
+			c.clear(ctx)
+		}
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 		c.finish(end, "stopped", nil)
@@ -254,304 +256,4 @@ func (c *coordinator) tellLater(line string) {
 			c.lines = append(c.lines, line)
 		}
 	}
-}
-
-// Statistics stores a file of statistics for the workers.
-func (c *coordinator) Statistics(ctx context.Context, path, sum string) error {
-	name := statisticsName(sum)
-	if there, err := c.store.has(ctx, name); there || err != nil {
-		return err
-	}
-	return c.store.upload(ctx, name, path)
-}
-
-// Expect says that so many items come.
-func (c *coordinator) Expect(items int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.expected += items
-}
-
-// Make gives an item out, and takes its files when its result counts.
-func (c *coordinator) Make(ctx context.Context, item convert.Item, stage func(file string) string) (*convert.Made, error) {
-	key := item.Key
-	c.mu.Lock()
-	k := c.calls[key]
-	if k == nil {
-		k = &call{item: item, records: map[string]*convert.Made{}, stored: map[string]string{}}
-		c.calls[key] = k
-		c.sched.add(duty{key: key, cost: item.Cost(), rank: float64(item.Whole()), whole: item.Tensor, decides: item.Decides()})
-		c.status.Items++
-		c.status.Bytes += int64(item.Cost())
-	}
-	k.ready, k.open = make(chan struct{}), true
-	c.arrived++
-	early := c.early[key]
-	delete(c.early, key)
-	c.earlier -= len(early)
-	c.settle(k)
-	ready := k.ready
-	c.mu.Unlock()
-	for _, o := range early {
-		c.result(ctx, o)
-	}
-	c.awake()
-	for {
-		select {
-		case <-ready:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		made, worker, err := c.accepted(ctx, k)
-		if err != nil {
-			return nil, err
-		}
-		if err = c.fetch(ctx, k, made, worker, stage); err == nil {
-			return made, nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		} else if !isWorkers(err) && !isLost(err) { // the disk is full, or the broker does not answer: no worker's fault
-			return nil, err
-		}
-		c.store.results.Purge(ctx, resultKey(worker, key)) // so that it can make it again
-		c.mu.Lock()
-		c.tellLater(fmt.Sprintf("%s, by worker %s: %v", item.Tensor, worker, err))
-		k.returned, k.ready, k.open = "", make(chan struct{}), true
-		ready = k.ready
-		if isLost(err) {
-			c.lost(k, worker, err)
-		} else {
-			c.sched.ban(worker, time.Now())
-			c.settleAll()
-		}
-		c.settle(k)
-		c.mu.Unlock()
-		c.awake()
-	}
-}
-
-// lost takes back a result that the broker has not kept, which is no lie. The caller holds mu.
-func (c *coordinator) lost(k *call, worker string, err error) {
-	t := c.sched.tasks[k.item.Key]
-	c.sched.retract(t, worker, time.Now())
-	if t.failed++; t.failed >= mostFailures {
-		c.fail(fmt.Errorf("broker: tensor %q: %w", k.item.Tensor, err))
-	}
-}
-
-// accepted returns the result of an item that counts, and who has made it. The broker knows then whose work that nobody
-// else has done is counted, for the next coordinator.
-func (c *coordinator) accepted(ctx context.Context, k *call) (*convert.Made, string, error) {
-	made, worker, trusted, err := c.chosen(k)
-	if err == nil && trusted != nil {
-		if err = c.tell(ctx, *trusted); err != nil {
-			err = fmt.Errorf("broker: %w", err)
-		}
-	}
-	return made, worker, err
-}
-
-// chosen is accepted, and the state that is to be told first, if any.
-func (c *coordinator) chosen(k *call) (made *convert.Made, worker string, trusted *JobStatus, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.failed != nil {
-		return nil, "", nil, c.failed
-	}
-	t := c.sched.tasks[k.item.Key]
-	k.returned = t.accepted
-	for _, v := range t.votes {
-		if v.sum != t.accepted {
-			continue
-		}
-		if _, most := t.leading(); most == 1 && !slices.Contains(c.status.Trusted, v.worker) {
-			c.status.Trusted = append(c.status.Trusted, v.worker)
-			s := c.state(1)
-			trusted = &s
-		}
-		copied := *k.records[v.sum]
-		return &copied, v.worker, trusted, nil
-	}
-	return nil, "", nil, fmt.Errorf("%s: nobody has its result: %w", k.item.Tensor, ErrWorkers)
-}
-
-// fetch writes the files of a result to where convert wants them.
-func (c *coordinator) fetch(ctx context.Context, k *call, made *convert.Made, worker string, stage func(string) string) error {
-	select {
-	case c.fetching <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-c.fetching }()
-	files := made.Files()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := c.store.download(ctx, objectName(worker, files[name]), stage(name), 16*k.item.Bytes+64<<20); err != nil {
-			return err
-		}
-	}
-	return made.CheckFiles(ctx, stage)
-}
-
-// settle lets an item go if its result counts: by itself; or, where some are checked and it decides about no others, with
-// all of a round at once, when none is left to be checked. The caller holds mu.
-func (c *coordinator) settle(k *call) {
-	accepted := c.sched.tasks[k.item.Key].accepted
-	if !k.open && k.returned != "" && accepted != "" && accepted != k.returned && c.failed == nil {
-		c.fail(fmt.Errorf("%s: other matrices were decided by what a worker has made of it; remove the unfinished directory: %w", k.item.Tensor, ErrLiar))
-		return
-	}
-	waits := c.o.Check > 0 && !k.item.Decides() && (c.arrived < c.expected || !c.sched.done())
-	if k.open && (c.failed != nil || accepted != "" && !waits) {
-		close(k.ready)
-		k.open = false
-	}
-}
-
-// settleAll lets all items go whose results count. The caller holds mu.
-func (c *coordinator) settleAll() {
-	for _, k := range c.calls {
-		c.settle(k)
-	}
-}
-
-// fail ends the job. The caller holds mu.
-func (c *coordinator) fail(err error) {
-	if c.failed == nil {
-		c.failed = err
-		c.settleAll()
-	}
-}
-
-// awake has give look for something to give out.
-func (c *coordinator) awake() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// hear tells take of all that is in a bucket, which is old, and of all that changes.
-func (c *coordinator) hear(ctx context.Context, bucket jetstream.KeyValue, take func(ctx context.Context, e jetstream.KeyValueEntry, old bool)) error {
-	watcher, err := bucket.WatchAll(ctx)
-	if err != nil {
-		return err
-	}
-	defer watcher.Stop()
-	for old := true; ; {
-		select {
-		case e, ok := <-watcher.Updates():
-			switch {
-			case !ok:
-				return errors.Join(ctx.Err(), errBroker)
-			case e == nil: // all that there was has come
-				old = false
-			default:
-				take(ctx, e, old)
-				c.awake()
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// heardWorker takes what a worker says of itself. What it was at before this coordinator began says nothing.
-func (c *coordinator) heardWorker(_ context.Context, e jetstream.KeyValueEntry, old bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e.Operation() != jetstream.KeyValuePut {
-		c.sched.gone(e.Key(), time.Now())
-		return
-	}
-	var s WorkerStatus
-	if err := parse(e.Value(), &s); err != nil || s.Worker != e.Key() {
-		return
-	}
-	if old {
-		s.Key = ""
-	}
-	c.sched.beat(s.Worker, s.Key, s.Copy, time.Now())
-	if t := c.sched.tasks[s.Key]; t != nil && t.begun > mostBegun && t.accepted == "" {
-		c.fail(fmt.Errorf("tensor %q: begun %d times, and none who has begun has ended it: %w", c.calls[s.Key].item.Tensor, t.begun, ErrWorkers))
-	}
-}
-
-// heardResult takes what a worker says of an item. Old errors are those that another coordinator was told.
-func (c *coordinator) heardResult(ctx context.Context, e jetstream.KeyValueEntry, old bool) {
-	name, failed := strings.CutPrefix(e.Key(), "failed.")
-	var o outcome
-	if e.Operation() != jetstream.KeyValuePut || failed && old || parse(e.Value(), &o) != nil ||
-		resultKey(o.Worker, o.Key) != name || failed != (o.Error != "") || checkName(o.Worker) != nil || !isSum(o.Key) || !failed && !isSum(o.Record) {
-		return
-	}
-	c.mu.Lock()
-	known := c.calls[o.Key] != nil
-	if !known && !failed && c.earlier < mostEarly {
-		c.early[o.Key] = append(c.early[o.Key], o)
-		c.earlier++
-	} else if !known && !failed {
-		c.fail(fmt.Errorf("the broker has more than %d results that nobody asked for: %w", mostEarly, ErrMessage))
-	}
-	c.mu.Unlock()
-	if known {
-		c.result(ctx, o)
-	}
-}
-
-// result reads what a worker says it has made, and lets the scheduler decide. What cannot have come of the item is an error of the worker's.
-func (c *coordinator) result(ctx context.Context, o outcome) {
-	c.mu.Lock()
-	k := c.calls[o.Key]
-	votes := c.sched.tasks[o.Key].votes
-	known := c.sched.banned[o.Worker] || len(votes) > mostVotes || slices.ContainsFunc(votes, func(v vote) bool { return v.worker == o.Worker })
-	c.mu.Unlock()
-	if known && o.Error == "" { // a second result of a worker's is not even read
-		return
-	}
-	var made convert.Made
-	var sum string
-	if o.Error == "" {
-		text, err := c.store.record(ctx, o.Worker, o.Record)
-		if err == nil {
-			err = parse(text, &made)
-		}
-		if err == nil {
-			err = k.item.Check(&made)
-		}
-		if err == nil {
-			sum, err = made.Sum()
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && !isWorkers(err) && !isLost(err) {
-			c.mu.Lock()
-			c.fail(fmt.Errorf("broker: %w", err))
-			c.mu.Unlock()
-			return
-		}
-		if err != nil {
-			o.Error = err.Error()
-			c.store.results.Purge(ctx, resultKey(o.Worker, o.Key)) // so that it can make it again
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if o.Error = clip(o.Error); o.Error != "" {
-		c.tellLater(fmt.Sprintf("%s, by worker %s: %s", k.item.Tensor, o.Worker, o.Error))
-		if c.sched.failure(o.Key, o.Worker, o.Error, time.Now()) {
-			c.fail(fmt.Errorf("tensor %q: %s: %w", k.item.Tensor, o.Error, ErrWorkers))
-		}
-		return
-	}
-	k.records[sum], k.stored[o.Worker] = &made, o.Record
-	c.sched.result(o.Key, o.Worker, sum, time.Now())
-	if t := c.sched.tasks[o.Key]; t.accepted == "" && len(t.votes) >= mostVotes {
-		c.fail(fmt.Errorf("tensor %q: %d workers made %d different results: %w", k.item.Tensor, len(t.votes), len(k.records), ErrWorkers))
-	}
-	if c.banned || c.o.Check > 0 && c.sched.done() {
-		c.settleAll()
-	}
-	c.settle(k)
 }

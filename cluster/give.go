@@ -123,17 +123,23 @@ func (c *coordinator) finish(ctx context.Context, state string, err error) {
 	c.tell(ctx, status) // which changes nothing for this one
 }
 
-// clear removes what the broker has of the items. What cannot be removed in time goes with its age.
+// forget removes the results of those who are banned, which would count in the next job.
+func (c *coordinator) forget(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range c.sched.banned {
+		if s, err := c.store.js.Stream(ctx, "KV_"+resultBucket); err == nil {
+			s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+resultBucket+"."+name+".>"))
+		}
+	}
+}
+
+// clear removes what the broker has of the items. What cannot be removed in time, or before ctx ends, goes with its age.
 func (c *coordinator) clear(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second+time.Duration(len(c.calls))*20*time.Millisecond)
 	defer cancel()
-	for name := range c.sched.banned { // what else would count in the next job
-		if s, err := c.store.js.Stream(ctx, "KV_"+resultBucket); err == nil {
-			s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+resultBucket+"."+name+".>"))
-		}
-	}
 	for key, k := range c.calls {
 		for _, v := range c.sched.tasks[key].votes {
 			c.store.results.Purge(ctx, resultKey(v.worker, key)) // before what it refers to

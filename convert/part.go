@@ -100,6 +100,50 @@ func (w *Item) checkPart(m *MadePart) error {
 	return nil
 }
 
+// CheckFiles is Made.CheckFiles of what Check has let pass, and refuses files that cannot be the part's, too, which would not
+// go together with others: ErrItem.
+func (w *Item) CheckFiles(ctx context.Context, m *Made, path func(file string) string) error {
+	if err := m.CheckFiles(ctx, path); err != nil || w.Part == nil || w.Decides() {
+		return err
+	}
+	f, err := openPart(path(m.Entry.File), w.storage())
+	if err != nil {
+		return fmt.Errorf("tensor %.80q: %w: %w", w.Tensor, err, ErrItem)
+	}
+	defer f.Close()
+	_, cols := model.MatrixShape(w.Shape)
+	if h := f.Header(); f.Rows() != w.Part.Rows || f.Cols() != cols || h.BlockRows != w.Options.BlockRows || h.Encoding != w.Options.Codec {
+		return fmt.Errorf("tensor %.80q: [%d, %d] in blocks of %d rows by %.20q: %w", w.Tensor, f.Rows(), f.Cols(), h.BlockRows, h.Encoding, ErrItem)
+	}
+	if m.Entry.Sidecar == nil {
+		return nil
+	}
+	s, err := cdna.OpenSidecar(path(m.Entry.Sidecar.File))
+	if err == nil && (s.Header.Rows != w.Part.Rows || s.Header.Cols != cols) {
+		err = fmt.Errorf("outliers of [%d, %d], in %d rows", s.Header.Rows, s.Header.Cols, w.Part.Rows)
+	}
+	if err != nil {
+		return fmt.Errorf("tensor %.80q: %w: %w", w.Tensor, err, ErrItem)
+	}
+	return nil
+}
+
+// openPart opens the file of rows.
+func openPart(path string, s storage) (*cdna.Blocks, error) {
+	if _, ok := s.(inLossless); ok {
+		f, err := cdna.OpenLossless(path)
+		if err != nil {
+			return nil, err
+		}
+		return &f.Blocks, nil
+	}
+	f, err := cdna.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &f.Blocks, nil
+}
+
 // sums is how many chunks begin in the part.
 func (p *Part) sums(shape []int, s storage) int {
 	if _, ok := s.(inCodebook); !ok {
@@ -213,6 +257,11 @@ func (w *rowWindow) ReadRows(ctx context.Context, dst []float32, a, b int) error
 
 // join puts a matrix together of the parts that were made of it.
 func (e *encoder) join(sink indexSink, made []*Made) error {
+	end, err := e.parts.c.turn(e.ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	w, ok := sink.(version2Sink)
 	if !ok {
 		return fmt.Errorf("parts are of version 2: %w", ErrItem)
@@ -256,6 +305,11 @@ func (p *parts) lossless(ctx context.Context, m RawMatrix, file string, o Option
 	if err != nil {
 		return nil, err
 	}
+	end, err := p.c.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	return losslessFile(m, p.whole.Tensor, file, o, func(w *cdna.LosslessWriter) error {
 		for _, m := range made {
 			f, err := cdna.OpenLossless(p.path(m.Entry.File))

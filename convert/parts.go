@@ -194,7 +194,7 @@ func (p *parts) make(ctx context.Context, o Options, book *codebook.Codebook) (m
 				err = item.Check(made[i])
 			}
 			if err == nil {
-				err = made[i].CheckFiles(ctx, p.c.stage)
+				err = item.CheckFiles(ctx, made[i], p.c.stage)
 			}
 			return err
 		})

@@ -38,12 +38,14 @@ func cutCheckpoint(t *testing.T) string {
 func TestParts(t *testing.T) {
 	source := cutCheckpoint(t)
 	for name, o := range map[string]Options{
-		"snr":      {Method: Entropy, SNR: 30},
-		"bits":     {Method: Entropy, Bits: 3},
-		"floor":    {Method: Entropy, Bits: 2, MinSNR: 20},
-		"kmeans":   {Method: KMeans, Entries: 16},
-		"uniform":  {Method: Uniform, Codec: "huff0", BlockRows: 100},
-		"lossless": {Method: Lossless},
+		"snr":            {Method: Entropy, SNR: 30},
+		"bits":           {Method: Entropy, Bits: 3},
+		"floor":          {Method: Entropy, Bits: 2, MinSNR: 20},
+		"kmeans":         {Method: KMeans, Entries: 16},
+		"uniform":        {Method: Uniform, Codec: "huff0", BlockRows: 100},
+		"lossless":       {Method: Lossless},
+		"short":          {Method: Entropy, BlockRows: 224}, // the last part is of fewer rows than a block
+		"short as it is": {Method: Lossless, BlockRows: 224},
 	} {
 		t.Run(name, func(t *testing.T) {
 			job := Job{Source: source, ModelID: "m", Options: o, Calibration: Calibration{Off: true}, Output: filepath.Join(t.TempDir(), "whole")}

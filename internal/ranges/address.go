@@ -17,20 +17,17 @@ func Loopback(host string) bool {
 }
 
 // Shown is what messages have of an address that is not read, quoted: less what may be a secret, which is a name and password before the
-// host, and a query or fragment, such as a signature.
+// host, in which any character may stand where it is not written as it should be, and a query or fragment, such as a signature.
 func Shown(address string) string {
-	if i := strings.IndexAny(address, "?#"); i >= 0 {
-		address = address[:i] + "?…"
-	}
-	if scheme, rest, ok := strings.Cut(address, "://"); ok {
-		host, path, slash := strings.Cut(rest, "/")
-		if i := strings.LastIndexByte(host, '@'); i >= 0 {
-			host = "…" + host[i:]
+	scheme, rest := "", address
+	if i := strings.Index(address, "://"); i >= 0 {
+		scheme, rest = address[:i+3], address[i+3:]
+		if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+			rest = "…" + rest[i:]
 		}
-		if slash {
-			host += "/"
-		}
-		address = scheme + "://" + host + path
 	}
-	return filename.Quote(address)
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		rest = rest[:i] + "?…"
+	}
+	return filename.Quote(scheme + rest)
 }

@@ -208,7 +208,7 @@ func (r *Reader) readAhead(index int64) {
 func (r *Reader) Ahead(off, n int64) {
 	r.window.mu.Lock()
 	defer r.window.mu.Unlock()
-	if r.ctx.Err() != nil || r.failure.Load() != nil {
+	if n <= 0 || off >= r.Size() || r.ctx.Err() != nil || r.failure.Load() != nil {
 		return
 	}
 	unit := r.window.unit

@@ -440,24 +440,8 @@ func (c *Config) CheckWeights(shape func(name string) ([]int, bool)) error {
 	return nil
 }
 
-// PredictsAhead tells whether layers behind the model's own are stored that predict several
-// tokens at once. Nothing here makes use of them.
-func (c *Config) PredictsAhead(has func(name string) bool) bool {
-	return has(c.aheadName()) || has("mtp.fc.weight")
-}
-
 // aheadName is of the layer behind the last one, where there is one that predicts several tokens.
 func (c *Config) aheadName() string { return LayerName(c.Layers, "eh_proj.weight") }
-
-// SeesPictures tells whether a part that sees pictures is stored beside the language model. Nothing here makes use of it.
-func (c *Config) SeesPictures(has func(name string) bool) bool {
-	for _, first := range []string{"visual.patch_embed.proj.weight", "vision_tower.patch_embedder.input_proj.weight"} { // Qwen's, Gemma 4's
-		if has("model."+first) || has(first) {
-			return true
-		}
-	}
-	return false
-}
 
 // check compares a tensor's shape, if it is there, with the one wanted.
 func (w *Weight) check(shape []int, ok bool) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,6 +213,17 @@ func (c *Checkpoint) Whole() bool { return c.whole }
 
 // Tensors returns the tensors sorted by name.
 func (c *Checkpoint) Tensors() []*Tensor { return slices.Clone(c.tensors) }
+
+// Names are the tensors' names.
+func (c *Checkpoint) Names() iter.Seq[string] {
+	return func(yield func(name string) bool) {
+		for _, t := range c.tensors {
+			if !yield(t.Name) {
+				return
+			}
+		}
+	}
+}
 
 // Metadata returns the metadata of a GGUF model, or of a model directory that was converted
 // from one; nil for other kinds. They can be asked for until the checkpoint is closed.

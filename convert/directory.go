@@ -236,7 +236,11 @@ func prepare(ctx context.Context, job Job) (c *conversion, err error) {
 	if err = c.planCalibration(ctx, limit); err != nil {
 		return nil, err
 	}
-	if c.plan, err = planTensors(c.src, &c.job, c.options, c.calibration.covers); err != nil {
+	tensors, err := c.leaveOut(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.plan, err = planTensors(c.src, tensors, &c.job, c.options, c.calibration.covers); err != nil {
 		return nil, err
 	}
 	if err = c.needCalibration(); err != nil {

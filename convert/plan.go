@@ -40,8 +40,7 @@ type plannedTensor struct {
 
 // planTensors decides for every tensor and gives it its files. covered tells which there are
 // statistics for.
-func planTensors(c *checkpoint.Checkpoint, job *Job, options Options, covered func(tensor string) bool) ([]*plannedTensor, error) {
-	tensors := c.Tensors()
+func planTensors(c *checkpoint.Checkpoint, tensors []*checkpoint.Tensor, job *Job, options Options, covered func(tensor string) bool) ([]*plannedTensor, error) {
 	if len(tensors) == 0 {
 		return nil, fmt.Errorf("%s: %w", job.Source, ErrNoTensors)
 	}

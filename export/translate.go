@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -104,7 +105,7 @@ func (e *exporter) rename(to *arch.GGUF, c *arch.Config) ([]*tensor, error) {
 		}
 	}
 	slices.SortFunc(tensors, func(a, b *tensor) int { return strings.Compare(a.name, b.name) })
-	return tensors, e.leave(used, stored(arch.HeadName))
+	return tensors, e.leave(c, used, stored(arch.HeadName))
 }
 
 // laid is a tensor as a layout has it.
@@ -141,19 +142,19 @@ func (e *exporter) tied(config bool) (bool, error) {
 // leave accounts for the tensors that are not written: tables that are computed, a head
 // that is the embeddings, and the parts of a model that do not make its text. Others are
 // refused.
-func (e *exporter) leave(used map[string]bool, head *checkpoint.Tensor) error {
-	others := 0
+func (e *exporter) leave(c *arch.Config, used map[string]bool, head *checkpoint.Tensor) error {
+	beside, left := c.Beside(e.src.Names()), map[arch.Component]int{}
 	for _, t := range e.src.Tensors() {
-		switch {
+		switch component := beside[t.Name]; {
 		case used[t.Name], t == head, !t.IsFloat(), isRotaryTable(t.Name):
-		case strings.Contains(t.Name, "vision_tower.") || strings.Contains(t.Name, "multi_modal_projector."):
-			others++
+		case component != "":
+			left[component]++
 		default:
 			return fmt.Errorf("tensor %q has no name in GGUF: %w", t.Name, ErrUnsupported)
 		}
 	}
-	if others > 0 {
-		e.note("%d tensors that see images are left out", others)
+	for _, component := range slices.Sorted(maps.Keys(left)) {
+		e.note("%s is left out: %d tensors", component, left[component])
 	}
 	return nil
 }

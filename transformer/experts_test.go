@@ -299,7 +299,7 @@ func TestPredictsAhead(t *testing.T) {
 	if got := allLogits(t, m, f.Tokens, len(f.Tokens)); !slices.Equal(got, want) {
 		t.Error("other logits")
 	}
-	if len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "from 2 on") {
+	if len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "predicts several tokens") {
 		t.Errorf("%q", m.Notes)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -94,11 +95,12 @@ func OpenAt(ctx context.Context, at checkpoint.Location, o Options) (*Model, err
 // differs from them is one of its own whatever config.json says, as in transformers 5; 4 tied them.
 func configure(ctx context.Context, src source) (c *arch.Config, notes []string, err error) {
 	defer func() {
-		if err == nil && c.PredictsAhead(src.has) {
-			notes = append(notes, fmt.Sprintf("layers from %d on predict several tokens at once; they are left out", c.Layers))
+		if err != nil {
+			return
 		}
-		if c.SeesPictures(src.has) {
-			notes = append(notes, "what sees pictures is left out: text only")
+		there := slices.Sorted(maps.Values(c.Beside(src.names())))
+		for _, component := range slices.Compact(there) {
+			notes = append(notes, string(component)+" is left out: text only")
 		}
 	}()
 	if c, err = src.config(ctx); err == nil && c.SavedBare(src.has, src.stored) {

@@ -3,6 +3,8 @@ package transformer
 import (
 	"context"
 	"fmt"
+	"iter"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -32,6 +34,8 @@ type made struct {
 func (s *inMemory) config(context.Context) (*arch.Config, error) { return s.c, nil }
 func (s *inMemory) experts() (string, *model.ExpertUse)          { return "", nil }
 func (s *inMemory) close() error                                 { return nil }
+
+func (s *inMemory) names() iter.Seq[string] { return maps.Keys(s.tensors) }
 
 func (s *inMemory) has(name string) bool {
 	_, ok := s.tensors[name]

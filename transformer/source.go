@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/arch"
@@ -17,6 +18,8 @@ import (
 type source interface {
 	config(ctx context.Context) (*arch.Config, error)
 	has(name string) bool
+	// names are those that the files have of all tensors.
+	names() iter.Seq[string]
 	// stored is what the files call a tensor.
 	stored(name string) string
 	// shape returns a tensor's shape, false if there is none of this name. What the
@@ -81,8 +84,11 @@ type described struct {
 	metadata checkpoint.Metadata // of a GGUF file; nil: config.json says it all
 	read     func(ctx context.Context, name string, limit int64) ([]byte, error)
 	there    func(stored string) bool
-	gguf     *arch.Config // of a GGUF file, once it is read
+	all      iter.Seq[string] // tensors, as they are stored
+	gguf     *arch.Config     // of a GGUF file, once it is read
 }
+
+func (s *described) names() iter.Seq[string] { return s.all }
 
 // parse reads the configuration; tensors have the names of the files. Callers name the source in errors.
 func (s *described) parse(ctx context.Context, tensors arch.Tensors) (*arch.Config, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
@@ -29,7 +30,7 @@ func openDense(ctx context.Context, at checkpoint.Location) (*dense, error) {
 	s := &dense{file: c, tensors: map[string]*checkpoint.Tensor{}}
 	s.described = described{
 		name: c.Name(), metadata: c.Metadata(), read: c.ReadFile,
-		there: func(name string) bool { return s.tensors[name] != nil },
+		there: func(name string) bool { return s.tensors[name] != nil }, all: maps.Keys(s.tensors),
 	}
 	for _, t := range c.Tensors() {
 		s.tensors[t.Name] = t

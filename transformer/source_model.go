@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 
 	"github.com/helix-substrate/helix-substrate/arch"
@@ -46,6 +47,7 @@ func openCompressed(ctx context.Context, at checkpoint.Location, verify cdna.Pol
 			_, ok := m.Manifest.Tensors[name]
 			return ok
 		},
+		all: maps.Keys(m.Manifest.Tensors),
 	}
 	return s, nil
 }

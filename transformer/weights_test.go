@@ -136,10 +136,14 @@ func TestWrappedModel(t *testing.T) {
 			renamed[rename(name)] = x
 		}
 		renamed["vision_tower.patch.weight"] = made{[]int{3}, []float32{1, 2, 3}}
+		renamed["model.embed_audio.weight"] = made{[]int{3}, []float32{1, 2, 3}}
 		writeSafetensors(t, filepath.Join(dir, "model.safetensors"), renamed)
-		got := allLogits(t, openModel(t, dir, Options{Context: f.Context}), f.Tokens, len(f.Tokens))
-		if !slices.Equal(got, want) {
+		m := openModel(t, dir, Options{Context: f.Context})
+		if got := allLogits(t, m, f.Tokens, len(f.Tokens)); !slices.Equal(got, want) {
 			t.Error("other logits under other names")
+		}
+		if !slices.Equal(m.Notes, []string{"what hears is left out: text only", "what sees pictures is left out: text only"}) {
+			t.Errorf("notes: %q", m.Notes)
 		}
 	}
 }

@@ -212,6 +212,7 @@ CASES = {
     "granitemoehybrid-unturned": (hf.GraniteMoeHybridConfig, dict(GRANITE, layer_types=[FULL] * 3, num_local_experts=0), llama3, 0),
     "glm4_moe": (hf.Glm4MoeConfig, dict(ROUTED, head_dim=24, use_qk_norm=True, n_shared_experts=2), qwen, 0),
     "glm4_moe-groups": (hf.Glm4MoeConfig, dict(ROUTED, n_group=3, topk_group=2, attention_bias=True), qwen, 0),
+    "lfm2": (hf.Lfm2Config, dict(layer_types=["conv", FULL, "conv"], block_auto_adjust_ff_dim=False), qwen, 0),
     "lfm2_moe": (hf.Lfm2MoeConfig, dict(layer_types=["conv", FULL, "conv"], num_experts=6, num_experts_per_tok=3, moe_intermediate_size=32, num_dense_layers=1,
                                         use_expert_bias=True, norm_topk_prob=True, routed_scaling_factor=1.0), qwen, 0),
     "qwen3_next": (hf.Qwen3NextConfig, dict(DELTA, **QWEN_EXPERTS), qwen, 0),

@@ -45,6 +45,8 @@ SMALL = dict(
     eos_token_id=2,
 )
 
+ODD = {**SMALL, "hidden_size": 39, "intermediate_size": 45, "num_hidden_layers": 3, "num_attention_heads": 3, "num_key_value_heads": 1, "vocab_size": 67}
+
 
 def zero_centred(model, name):
     """Whether a norm multiplies by 1 + w."""
@@ -226,9 +228,14 @@ def main():
         **SMALL, "hidden_size": 36, "intermediate_size": 44, "num_attention_heads": 3, "num_key_value_heads": 1, "vocab_size": 67,
         "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "rms_norm_eps": 1e-2}))
     fixture("mistral", hf.MistralConfig(**SMALL, head_dim=8, sliding_window=7, rms_norm_eps=1e-5))
+    fixture("mistral-whole", hf.MistralConfig(**ODD, head_dim=10, sliding_window=None))
+    fixture("mistral-tied", hf.MistralConfig(**ODD, head_dim=14, sliding_window=4, tie_word_embeddings=True, rope_parameters=dict(rope_theta=500.0, rope_type="linear", factor=4.0)), seed=3)
     fixture("qwen2", qwen2())
     fixture("qwen2-window", qwen2(use_sliding_window=True, sliding_window=6, max_window_layers=1), weights="qwen2")
+    fixture("qwen2-untied", qwen2(**{**ODD, "hidden_size": 30}, tie_word_embeddings=False))
     fixture("qwen3", hf.Qwen3Config(**SMALL, head_dim=12, tie_word_embeddings=True))
+    fixture("qwen3-untied", hf.Qwen3Config(**ODD, head_dim=14, attention_bias=True))
+    fixture("qwen3-window", hf.Qwen3Config(**ODD, head_dim=10, tie_word_embeddings=True, use_sliding_window=True, sliding_window=5, max_window_layers=1, rms_norm_eps=1e-2), seed=3)
     # Experts: in transformers' words one by one (save_pretrained writes them so); sizes are odd.
     fixture("mixtral", mixtral())
     fixture("mixtral-3", mixtral(num_experts_per_tok=3), weights="mixtral")
@@ -313,6 +320,7 @@ def main():
         hf.DeepseekV2Config, topk_method="group_limited_greedy", n_group=3, topk_group=2, first_k_dense_replace=1, num_hidden_layers=3, attention_bias=True))
     fixture("deepseek_v2-yarn", deepseek(hf.DeepseekV2Config, q_lora_rank=None, n_routed_experts=5, routed_scaling_factor=1.0, rope_parameters=dict(
         rope_theta=500.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=16, mscale=0.7, mscale_all_dim=0.7)), weights="deepseek_v2")
+    fixture("deepseek_v2-tied", deepseek(hf.DeepseekV2Config, n_routed_experts=3, num_experts_per_tok=2, tie_word_embeddings=True))
     fixture("deepseek_v3", deepseek(hf.DeepseekV3Config, n_group=3, topk_group=2, first_k_dense_replace=1, num_hidden_layers=3))
     fixture("deepseek_v3-yarn", deepseek(
         hf.DeepseekV3Config, n_group=1, topk_group=1, first_k_dense_replace=1, num_hidden_layers=3, norm_topk_prob=False, rope_interleave=False, rope_parameters=dict(
@@ -368,7 +376,12 @@ def main():
     fixture("lfm2_moe-untied", lfm2_moe(use_expert_bias=False, tie_word_embeddings=False, num_dense_layers=2, num_experts=3, routed_scaling_factor=1.0))
     fixture("gemma2", hf.Gemma2Config(
         **SMALL, head_dim=12, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=1.5, final_logit_softcapping=2.5))
+    fixture("gemma2-untied", hf.Gemma2Config(
+        **ODD, head_dim=14, sliding_window=4, query_pre_attn_scalar=11, attn_logit_softcapping=3.0, final_logit_softcapping=None, tie_word_embeddings=False))
+    fixture("gemma2-capped", hf.Gemma2Config(
+        **ODD, head_dim=10, sliding_window=7, query_pre_attn_scalar=10, attn_logit_softcapping=None), seed=3)
     fixture("gemma3", gemma3())
+    fixture("gemma3-untied", gemma3(**ODD, head_dim=14, tie_word_embeddings=False, final_logit_softcapping=2.5))
     fixture("gemma3-linear", gemma3(rope_scaling=dict(rope_type="linear", factor=8.0)), weights="gemma3")
     fixture("gemma4", gemma4(attention_k_eq_v=True, num_global_key_value_heads=1, final_logit_softcapping=30.0))
     fixture("gemma4-rope", gemma4(attention_k_eq_v=True, num_global_key_value_heads=1, sliding_window=3, rope_parameters={
@@ -384,6 +397,7 @@ def main():
     fixture("gemma4-experts-1", gemma4(**{**experts, "top_k_experts": 1}, attention_k_eq_v=True, num_global_key_value_heads=1), weights="gemma4-experts")
     fixture("gemma4-experts-all", gemma4(**{**experts, "num_experts": 3}, **shared, tie_word_embeddings=False))
     fixture("phi3", phi3(sliding_window=9))
+    fixture("phi3-odd", phi3(**{**ODD, "hidden_size": 30}, tie_word_embeddings=True))
     fixture("phi3-partial", phi3(partial_rotary_factor=0.75), weights="phi3")
     factors = dict(
         rope_type="longrope",

@@ -54,7 +54,7 @@ func TestEveryOptionIsDeclared(t *testing.T) {
 		inJob[p.field(&j)] = true
 	}
 	// Of Calibration, what was calibrated is recorded.
-	for _, name := range []string{"Source", "Place", "File", "Remote", "Token", "Output", "ModelID", "Options", "Memory", "Maker", "Progress", "Download", "Calibration", "SourceKey", "Attest"} {
+	for _, name := range []string{"Source", "Place", "File", "Remote", "Token", "Output", "ModelID", "Options", "Memory", "Maker", "Piece", "Progress", "Download", "Calibration", "SourceKey", "Attest"} {
 		f, ok := reflect.TypeFor[Job]().FieldByName(name)
 		if !ok {
 			t.Fatal(name)

@@ -221,7 +221,7 @@ func (s *Server) whole(w http.ResponseWriter, ctx context.Context, q *asked) {
 	if out := (&events{w: w}); out.failed(ctx, err, q.field, refuse, nil) {
 		return
 	}
-	usage := openai.Usage{Prompt: len(q.prompt), PromptDetails: openai.PromptDetails{Cached: texts[0].Kept}}
+	usage := openai.Usage{Prompt: len(q.prompt), PromptDetails: &openai.PromptDetails{Cached: texts[0].Kept}}
 	for i := range texts {
 		usage.Completion += len(texts[i].OutputIDs)
 	}

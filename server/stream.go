@@ -122,7 +122,7 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 	}
 	if q.IncludeUsage {
 		c := chunk()
-		c.Usage = &openai.Usage{Prompt: len(q.prompt), PromptDetails: openai.PromptDetails{Cached: kept}}
+		c.Usage = &openai.Usage{Prompt: len(q.prompt), PromptDetails: &openai.PromptDetails{Cached: kept}}
 		for _, n := range tokens {
 			c.Usage.Completion += n
 		}

@@ -62,8 +62,8 @@ func unfit(segment string) string {
 		return "not a plain relative path"
 	case len(segment) > longest:
 		return "a part is longer than 255 bytes"
-	case strings.ContainsAny(segment, `\:<>"|?*`):
-		return "a character that Windows has no files with"
+	case strings.ContainsAny(segment, `\:`): // others that Windows has no files with are refused by it
+		return "backslash or colon"
 	case strings.IndexFunc(segment, unicode.IsControl) >= 0:
 		return "control character"
 	case strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " "):

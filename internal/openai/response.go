@@ -53,13 +53,13 @@ func (r *Reply) AddCall(c Call) {
 
 // Usage counts tokens.
 type Usage struct {
-	Prompt        int           `json:"prompt_tokens"`
-	Completion    int           `json:"completion_tokens"`
-	Total         int           `json:"total_tokens"`
-	PromptDetails PromptDetails `json:"prompt_tokens_details"`
+	Prompt        int            `json:"prompt_tokens"`
+	Completion    int            `json:"completion_tokens"`
+	Total         int            `json:"total_tokens"`
+	PromptDetails *PromptDetails `json:"prompt_tokens_details,omitempty"`
 }
 
-// PromptDetails says of how many of a prompt's tokens keys and values were there already.
+// PromptDetails, of answers of a server alone, says of how many of a prompt's tokens keys and values were there already.
 type PromptDetails struct {
 	Cached int `json:"cached_tokens"`
 }

@@ -53,7 +53,7 @@ func (v *vectors) text(x, y, anchor float64, s string) {
 }
 
 func (v *vectors) encode(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %[1]d %[2]d\" font-family=\"sans-serif\" font-size=\"12\">\n%s</svg>\n",
+	_, err := fmt.Fprintf(w, "<?xml version=\"1.0\"?>\n<!-- Structural Entropy -->\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %[1]d %[2]d\" font-family=\"sans-serif\" font-size=\"12\">\n%s</svg>\n",
 		width, height, v.body.Bytes())
 	return err
 }

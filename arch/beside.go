@@ -1,7 +1,10 @@
 package arch
 
 import (
+	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,4 +54,12 @@ func (c *Config) Beside(names iter.Seq[string]) map[string]Component {
 		}
 	}
 	return beside
+}
+
+// LeftOut says of so many tensors of each component that they are left out, a line for each component.
+func LeftOut(tensors map[Component]int) (lines []string) {
+	for _, component := range slices.Sorted(maps.Keys(tensors)) {
+		lines = append(lines, fmt.Sprintf("%s is left out: %d tensors", component, tensors[component]))
+	}
+	return lines
 }

@@ -86,6 +86,9 @@ type hfConfig struct {
 // defaults are the values of missing keys; families have more of them.
 const defaults = `{"rms_norm_eps": 1e-6, "max_position_embeddings": 2048, "rope_theta": 10000}`
 
+// MaxConfig is how many bytes a config.json may have that is read: real ones have a few kB.
+const MaxConfig = 1 << 24
+
 // ParseConfig reads a Hugging Face config.json, as transformers 4 or 5 writes it.
 // Errors: ErrArchitecture, with the list of known ones, and ErrConfig.
 func ParseConfig(text []byte) (*Config, error) {

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 )
-
-// maxConfig bounds config.json, as package transformer does.
-const maxConfig = 1 << 24
 
 // SourceSum tells a model from every other: the SHA-256 of those of its weights' files, which
 // the hub vouches for and others are read for, and of config.json; of a model directory that of its
@@ -44,7 +42,7 @@ func SourceSum(ctx context.Context, at checkpoint.Location) (string, error) {
 		fmt.Fprintln(h, sum, n)
 	}
 	if c.Metadata() == nil {
-		config, err := c.ReadFile(ctx, "config.json", maxConfig)
+		config, err := c.ReadFile(ctx, "config.json", arch.MaxConfig)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}

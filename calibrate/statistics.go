@@ -19,6 +19,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 	"github.com/helix-substrate/helix-substrate/lattice"
 	"github.com/helix-substrate/helix-substrate/model"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // format is what the metadata of statistics say they are.
@@ -161,7 +162,7 @@ func (s *Statistics) parse() error {
 		to  *string
 	}{{"source_sha256", &h.Source}, {"text_sha256", &h.Text}, {"tokens_sha256", &h.tokens}} {
 		*v.to = m[v.key]
-		if !isSum(*v.to) {
+		if !storage.IsSum(*v.to) {
 			return bad("%s is %.80q, no SHA-256", v.key, m[v.key])
 		}
 	}
@@ -206,7 +207,7 @@ func (s *Statistics) compare() error {
 	for i := range s.inputs {
 		e := &s.inputs[i]
 		switch t, ok := s.file.Tensor(e.Key); {
-		case seen[e.Key] || !isSum(e.SHA256) || len(e.Tensors) == 0:
+		case seen[e.Key] || !storage.IsSum(e.SHA256) || len(e.Tensors) == 0:
 			return bad("input %d, %.80q, is not described", i, e.Key)
 		case e.Each < 0 || e.Each > maxEach:
 			return bad("%s: %d vectors of a token are not in 1..%d", e.Key, e.Each, maxEach)
@@ -224,11 +225,6 @@ func (s *Statistics) compare() error {
 		}
 	}
 	return nil
-}
-
-func isSum(text string) bool {
-	sum, err := hex.DecodeString(text)
-	return err == nil && len(sum) == sha256.Size && hex.EncodeToString(sum) == text
 }
 
 // For returns what a matrix of the checkpoint is multiplied by; false where nothing is known of

@@ -181,29 +181,36 @@ func TestForeignSource(t *testing.T) {
 
 }
 
+// openStore opens what a broker keeps for conversions, until the test ends.
+func openStore(t *testing.T, c Connection) *store {
+	t.Helper()
+	nc, js, err := c.connect(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	st, err := create(t.Context(), nc, js, testLease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
 // TestHostileMessages: what is no item is thrown away, and changes nothing.
 func TestHostileMessages(t *testing.T) {
 	t.Parallel()
 	source, b := checkpoint(t), broker(t)
 	want := alone(t, fastJob(source, filepath.Join(t.TempDir(), "alone")))
 	c := Connection{Servers: b.URL()}
-	nc, js, err := c.connect(t.Context(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	st, err := create(t.Context(), nc, js, testLease)
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := openStore(t, c)
 	for _, text := range []string{"", "null", "[]", "{", `{"item":{"key":"x","file":"../../x"}}`, `{"job":1}`, strings.Repeat("[", 100_000)} {
-		if _, err := js.Publish(t.Context(), itemSubject+".x", []byte(text)); err != nil {
+		if _, err := st.js.Publish(t.Context(), itemSubject+".x", []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		st.results.Put(t.Context(), "a.b", []byte(text))
 		st.workers.Put(t.Context(), "x", []byte(text))
 		st.jobs.Put(t.Context(), "x", []byte(text))
-		nc.Publish(cancelled, []byte(text))
+		st.nc.Publish(cancelled, []byte(text))
 	}
 	workers(t, b, WorkerOptions{Name: "a", Threads: 1})
 	got, err := Convert(t.Context(), fastJob(source, filepath.Join(t.TempDir(), "out")), Options{Connection: c, Lease: testLease})

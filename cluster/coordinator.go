@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Options struct {
 	// Connection is that to the broker. Servers "embedded" starts one in the process, which listens at Listen and ends
 	// with it; its files lie beside the output, and are removed with the end of the conversion.
 	Connection
+	// Listen is that address, HOST:PORT or USER:PASSWORD@HOST:PORT; "": DefaultListen.
 	Listen string
 	// Check is the share of items, 0 to 1, that two workers make each.
 	Check float64
@@ -29,6 +31,9 @@ type Options struct {
 	// Note, if not nil, is told in a line what happens, such as which worker has lied. Calls do not overlap.
 	Note func(line string)
 }
+
+// DefaultListen is where the embedded broker listens unless Options.Listen says otherwise.
+const DefaultListen = "127.0.0.1:4222"
 
 // Embedded is the Servers of a broker in the process.
 const Embedded = "embedded"
@@ -64,14 +69,14 @@ func Convert(ctx context.Context, job convert.Job, o Options) (report *convert.R
 		if err != nil {
 			return nil, err
 		}
-		broker, err := Embed(dir, o.Listen)
+		broker, err := Embed(dir, cmp.Or(o.Listen, DefaultListen))
 		if err != nil {
 			place.remove()
 			return nil, err
 		}
 		defer func() {
 			broker.Stop()
-			if report != nil || !isThere(unfinished(output)) {
+			if report != nil || !isThere(convert.Unfinished(output)) {
 				place.remove()
 			}
 		}()
@@ -217,13 +222,13 @@ func (c *coordinator) takeUp(ctx context.Context) error {
 		c.tellLater(fmt.Sprintf("worker %s has made something else than others, as was found before: its work does not count", name))
 	}
 	c.status.Liars = before.Liars
-	if !isThere(unfinished(c.status.Output)) { // nothing is kept of what they have made
+	if !isThere(convert.Unfinished(c.status.Output)) { // nothing is kept of what they have made
 		return nil
 	}
 	c.status.Trusted = before.Trusted
 	for _, name := range before.Liars {
 		if slices.Contains(before.Trusted, name) {
-			return fmt.Errorf("worker %s, whose work is in %s: %w; remove it", name, unfinished(c.status.Output), ErrLiar)
+			return fmt.Errorf("worker %s, whose work is in %s: %w; remove it", name, convert.Unfinished(c.status.Output), ErrLiar)
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ func TestTwice(t *testing.T) {
 // TestForeignDirectory: what has the name of the broker's directory and is none stays, and what else is in one stays, too.
 func TestForeignDirectory(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "out")
-	dir := beside(output, "broker")
+	dir := brokerDir(output)
 	own := filepath.Join(dir, "own")
 	if err := errors.Join(os.Mkdir(dir, 0o777), os.WriteFile(own, nil, 0o666)); err != nil {
 		t.Fatal(err)
@@ -78,20 +78,13 @@ func TestTrustedLiar(t *testing.T) {
 	b := broker(t)
 	job := fastJob(checkpoint(t), filepath.Join(t.TempDir(), "out"))
 	conn := Connection{Servers: b.URL()}
-	nc, js, err := conn.connect(t.Context(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
 	c := newCoordinator(job, job.Output, Options{Connection: conn, Lease: testLease})
-	if c.store, err = create(t.Context(), nc, js, testLease); err != nil {
-		t.Fatal(err)
-	}
+	c.store = openStore(t, conn)
 	c.status.State, c.status.Liars, c.status.Trusted = "converting", []string{"liar"}, []string{"a", "liar"}
-	if err := errors.Join(c.tell(t.Context(), c.status), os.Mkdir(unfinished(job.Output), 0o777)); err != nil {
+	if err := errors.Join(c.tell(t.Context(), c.status), os.Mkdir(convert.Unfinished(job.Output), 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Convert(t.Context(), job, Options{Connection: conn, Lease: testLease}); !errors.Is(err, ErrLiar) || !strings.Contains(err.Error(), unfinished(job.Output)) {
+	if _, err := Convert(t.Context(), job, Options{Connection: conn, Lease: testLease}); !errors.Is(err, ErrLiar) || !strings.Contains(err.Error(), convert.Unfinished(job.Output)) {
 		t.Errorf("with its work: %v", err)
 	}
 	c.status.Trusted = []string{"a"}
@@ -115,15 +108,7 @@ func TestLost(t *testing.T) {
 	source := checkpoint(t)
 	want := alone(t, fastJob(source, filepath.Join(t.TempDir(), "alone")))
 	conn := Connection{Servers: b.URL()}
-	nc, js, err := conn.connect(t.Context(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	st, err := create(t.Context(), nc, js, testLease)
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := openStore(t, conn)
 	taken := make(chan error, 1)
 	go func() { // says that it has made the first item, whose record is nowhere
 		m, err := st.items.Next(jetstream.FetchContext(t.Context()))

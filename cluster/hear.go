@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/helix-substrate/helix-substrate/convert"
+	"github.com/helix-substrate/helix-substrate/storage"
 )
 
 // What workers tell the coordinator.
@@ -66,7 +67,7 @@ func (c *coordinator) heardResult(ctx context.Context, e jetstream.KeyValueEntry
 	name, failed := strings.CutPrefix(e.Key(), "failed.")
 	var o outcome
 	if e.Operation() != jetstream.KeyValuePut || failed && old || parse(e.Value(), &o) != nil ||
-		resultKey(o.Worker, o.Key) != name || failed != (o.Error != "") || checkName(o.Worker) != nil || !isSum(o.Key) || !failed && !isSum(o.Record) {
+		resultKey(o.Worker, o.Key) != name || failed != (o.Error != "") || checkName(o.Worker) != nil || !storage.IsSum(o.Key) || !failed && !storage.IsSum(o.Record) {
 		return
 	}
 	c.mu.Lock()

@@ -26,9 +26,13 @@ const (
 	storeName = "jetstream"
 )
 
+func brokerDir(output string) string {
+	return filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+".broker")
+}
+
 // reserve takes the lock. Errors: convert.ErrBusy, convert.ErrForeign.
 func reserve(output string) (*place, error) {
-	p := &place{dir: beside(output, "broker")}
+	p := &place{dir: brokerDir(output)}
 	if _, err := os.Stat(filepath.Dir(output)); err != nil { // else the lock's name would be in the message
 		return nil, err
 	}
@@ -73,13 +77,6 @@ func (p *place) remove() {
 }
 
 func (p *place) release() { p.lock.Release() }
-
-// unfinished is where convert builds an output.
-func unfinished(output string) string { return beside(output, "partial") }
-
-func beside(output, ending string) string {
-	return filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+"."+ending)
-}
 
 // withoutSecrets is the address of a source without what lets in: a user, a password, a signed query.
 func withoutSecrets(source string) string {

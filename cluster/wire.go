@@ -152,9 +152,3 @@ func resultKey(worker, key string) string  { return worker + "." + key }
 func objectName(worker, sum string) string { return worker + "/" + sum }
 func statisticsName(sum string) string     { return "statistics/" + sum }
 func clip(text string) string              { return text[:min(len(text), 1000)] }
-
-// isSum tells a SHA-256 in hex.
-func isSum(s string) bool {
-	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == sha256.Size
-}

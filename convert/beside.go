@@ -3,17 +3,12 @@ package convert
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/arch"
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 )
-
-// maxConfig bounds config.json, as it does where models run.
-const maxConfig = 1 << 24
 
 // leaveOut returns the source's tensors without those of components beside a language model that runs here, such as what sees pictures: nothing
 // would make use of them. The report says so. All of a source that is no such model are there.
@@ -22,7 +17,7 @@ func (c *conversion) leaveOut(ctx context.Context) ([]*checkpoint.Tensor, error)
 	if c.src.Metadata() != nil || !c.src.Whole() { // a GGUF file has the language model alone
 		return tensors, nil
 	}
-	text, err := c.src.ReadFile(ctx, "config.json", maxConfig)
+	text, err := c.src.ReadFile(ctx, "config.json", arch.MaxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return tensors, nil
 	} else if err != nil {
@@ -39,8 +34,6 @@ func (c *conversion) leaveOut(ctx context.Context) ([]*checkpoint.Tensor, error)
 		return component != ""
 	})
 	delete(left, "")
-	for _, component := range slices.Sorted(maps.Keys(left)) {
-		c.report.Notes = append(c.report.Notes, fmt.Sprintf("%s is left out: %d tensors", component, left[component]))
-	}
+	c.report.Notes = append(c.report.Notes, arch.LeftOut(left)...)
 	return tensors, nil
 }

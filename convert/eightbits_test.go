@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -11,9 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/helix-substrate/helix-substrate/internal/npy"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
-	"github.com/helix-substrate/helix-substrate/transformer"
 )
 
 // TestEightBits: models converted with the 48 dB of 8 bits a weight (of matrices so small, more is headers) are about as far from transformers'
@@ -31,34 +28,12 @@ func TestEightBits(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			src, out := filepath.Join(fixtures, name), filepath.Join(t.TempDir(), "out")
-			var c struct {
-				Tokens []int `json:"tokens"`
-			}
-			b, err := os.ReadFile(filepath.Join(src, "case.json"))
-			must(t, err)
-			must(t, json.Unmarshal(b, &c))
-			want, _, err := npy.ReadFloat32(filepath.Join(src, "logits.npy"))
-			must(t, err)
-			distance := func(dir string) float64 {
-				t.Helper()
-				m, err := transformer.Open(t.Context(), dir, transformer.Options{Context: 64})
-				must(t, err)
-				defer m.Close()
-				wrong, all, at := 0.0, 0.0, 0
-				must(t, m.Logits(t.Context(), c.Tokens, func(_ int, row []float32) error {
-					for _, v := range row {
-						d := float64(v - want[at])
-						wrong, all, at = wrong+d*d, all+float64(want[at])*float64(want[at]), at+1
-					}
-					return nil
-				}))
-				return math.Sqrt(wrong / all)
-			}
+			c := fixtureCase(t, src)
 			report, err := Directory(t.Context(), Job{Source: src, Output: out, Options: Options{Method: Entropy, SNR: 48}, Calibration: Calibration{Off: true}})
 			must(t, err)
-			got, noise := distance(out), 0.0
+			got, noise := c.distance(t, out), 0.0
 			for seed := range uint64(4) {
-				noise = max(noise, distance(noisy(t, src, report, seed)))
+				noise = max(noise, c.distance(t, noisy(t, src, report, seed)))
 			}
 			if t.Logf("%.2g, with noise %.2g", got, noise); !(got < 2*noise) {
 				t.Errorf("converted it is %.2g from transformers' logits, with noise of the same size at most %.2g", got, noise)

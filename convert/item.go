@@ -10,6 +10,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/checkpoint"
 	"github.com/helix-substrate/helix-substrate/model"
 	"github.com/helix-substrate/helix-substrate/se/route"
+	place "github.com/helix-substrate/helix-substrate/storage"
 )
 
 // ErrItem reports an item of work, or what came of one, that cannot be what it says.
@@ -83,7 +84,7 @@ func (w *Item) check() error {
 		return fmt.Errorf("tensor %.80q: the key is another's: %w", w.Tensor, ErrItem)
 	case w.Tool != tool:
 		return fmt.Errorf("tensor %.80q: for %.80q, this is %s: %w", w.Tensor, w.Tool, tool, ErrItem)
-	case !isTensorFile(w.File) || w.Sidecar != "" && (!isTensorFile(w.Sidecar) || w.Sidecar == w.File) || !isSum(w.SHA256):
+	case !isTensorFile(w.File) || w.Sidecar != "" && (!isTensorFile(w.Sidecar) || w.Sidecar == w.File) || !place.IsSum(w.SHA256):
 		return fmt.Errorf("tensor %.80q: file %.80q: %w", w.Tensor, w.File, ErrItem)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/helix-substrate/helix-substrate/model"
+	place "github.com/helix-substrate/helix-substrate/storage"
 )
 
 // Made is what became of one tensor: what a manifest and a report say of it. Its files lie
@@ -43,11 +44,11 @@ func (m *Made) Sum() (string, error) {
 // check refuses what cannot have come of a tensor: ErrItem.
 func (m *Made) check() error {
 	for file, sum := range m.Files() {
-		if !isTensorFile(file) || !isSum(sum) {
+		if !isTensorFile(file) || !place.IsSum(sum) {
 			return fmt.Errorf("tensor %.80q: file %.80q of sha256 %.80q: %w", m.Name, file, sum, ErrItem)
 		}
 	}
-	if r := m.Report; r.Name != m.Name || m.Entry.SameAs != "" || r.SameAs != "" || r.Bytes < 0 || !isSum(m.Entry.SourceSHA256) {
+	if r := m.Report; r.Name != m.Name || m.Entry.SameAs != "" || r.SameAs != "" || r.Bytes < 0 || !place.IsSum(m.Entry.SourceSHA256) {
 		return fmt.Errorf("tensor %.80q: no description of a conversion: %w", m.Name, ErrItem)
 	}
 	if r := m.Report.Matrix; r != nil && (r.Rows < 1 || r.Cols < 1 || r.Bytes < 0) {
@@ -67,17 +68,4 @@ func isTensorFile(name string) bool { return isFileName(name) && !slices.Contain
 
 func isFileName(name string) bool {
 	return name != "" && name != "." && name != journalName && len(name) <= 255 && name == filepath.Base(name) && filepath.IsLocal(name)
-}
-
-// isSum tells a SHA-256 in hex.
-func isSum(s string) bool {
-	if len(s) != 64 {
-		return false
-	}
-	for _, c := range s {
-		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
-			return false
-		}
-	}
-	return true
 }

@@ -97,22 +97,12 @@ func TestPartsWrong(t *testing.T) {
 // TestForgedPart: a worker makes no part that its tensor has not.
 func TestForgedPart(t *testing.T) {
 	source := cutCheckpoint(t)
-	c, err := prepare(t.Context(), Job{Source: source, Output: filepath.Join(t.TempDir(), "out"), Options: Options{Method: Entropy}, Calibration: Calibration{Off: true}, Piece: 700 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.src.Close()
-	defer c.limited()
+	c, w := preparedWith(t, Job{Source: source, Output: filepath.Join(t.TempDir(), "out"), Options: Options{Method: Entropy}, Calibration: Calibration{Off: true}, Piece: 700 << 10})
 	c.turns = make(chan struct{}, 1)
 	p, err := c.parts(t.Context(), c.plan[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := OpenWorker(t.Context(), Job{Source: source})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
 	for name, part := range map[string]Part{
 		"before":        {First: -p.rows[1].First, Rows: 1},
 		"beyond":        {First: 0, Rows: math.MaxInt},

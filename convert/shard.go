@@ -16,6 +16,7 @@ import (
 	"github.com/helix-substrate/helix-substrate/internal/regularfile"
 	"github.com/helix-substrate/helix-substrate/internal/strictjson"
 	"github.com/helix-substrate/helix-substrate/model"
+	place "github.com/helix-substrate/helix-substrate/storage"
 )
 
 // ErrShard reports directories that are not the shards of one conversion.
@@ -269,7 +270,7 @@ func readShard(dir string) (*shardFile, error) {
 		}
 	}
 	for _, file := range f.Files {
-		if !isFileName(file.File) || file.File == model.ManifestName || file.File == shardName || file.Bytes < 0 || !isSum(file.SHA256) {
+		if !isFileName(file.File) || file.File == model.ManifestName || file.File == shardName || file.Bytes < 0 || !place.IsSum(file.SHA256) {
 			return nil, fmt.Errorf("%s: file %.80q: %w", path, file.File, ErrShard)
 		}
 	}

@@ -143,24 +143,33 @@ func TestElsewhereWrong(t *testing.T) {
 	}
 }
 
-// TestForgedItem: a worker does not make what its key does not fit, or what would be written elsewhere.
-func TestForgedItem(t *testing.T) {
-	source := halfCheckpoint(t)
-	c, err := prepare(t.Context(), Job{Source: source, Output: filepath.Join(t.TempDir(), "out"), Calibration: Calibration{Off: true}})
+// preparedWith prepares a conversion, and a worker for its source.
+func preparedWith(t *testing.T, job Job) (*conversion, *Worker) {
+	t.Helper()
+	c, err := prepare(t.Context(), job)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.src.Close()
-	defer c.limited()
+	t.Cleanup(func() {
+		c.limited()
+		c.src.Close()
+	})
+	w, err := OpenWorker(t.Context(), Job{Source: job.Source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return c, w
+}
+
+// TestForgedItem: a worker does not make what its key does not fit, or what would be written elsewhere.
+func TestForgedItem(t *testing.T) {
+	source := halfCheckpoint(t)
+	c, w := preparedWith(t, Job{Source: source, Output: filepath.Join(t.TempDir(), "out"), Calibration: Calibration{Off: true}})
 	item, err := c.item(t.Context(), c.plan[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := OpenWorker(t.Context(), Job{Source: source})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
 	for name, forge := range map[string]func(*Item){
 		"key":    func(i *Item) { i.Bytes++ },
 		"tool":   func(i *Item) { i.Tool = "another"; i.Key, _ = i.Sum() },

@@ -36,6 +36,12 @@ type workplace struct {
 	file    *os.File // the journal's
 }
 
+// Unfinished is where a conversion to output is built, until it is complete.
+func Unfinished(output string) string {
+	parent, base := filepath.Split(output)
+	return filepath.Join(parent, "."+base+".partial")
+}
+
 // reserveWorkplace keeps other conversions to output out. It makes nothing but a lock.
 // Errors: ErrExists, ErrBusy, ErrForeign.
 func reserveWorkplace(output string) (w *workplace, err error) {
@@ -43,7 +49,7 @@ func reserveWorkplace(output string) (w *workplace, err error) {
 		return nil, err
 	}
 	parent, base := filepath.Split(output)
-	w = &workplace{output: output, dir: filepath.Join(parent, "."+base+".partial")}
+	w = &workplace{output: output, dir: Unfinished(output)}
 	if _, err := os.Stat(parent); err != nil { // else the lock's name would be in the message
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 
@@ -153,8 +152,6 @@ func (e *exporter) leave(c *arch.Config, used map[string]bool, head *checkpoint.
 			return fmt.Errorf("tensor %q has no name in GGUF: %w", t.Name, ErrUnsupported)
 		}
 	}
-	for _, component := range slices.Sorted(maps.Keys(left)) {
-		e.note("%s is left out: %d tensors", component, left[component])
-	}
+	e.report.Notes = append(e.report.Notes, arch.LeftOut(left)...)
 	return nil
 }

@@ -104,8 +104,8 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, most int) (*rec
 	if refused != nil {
 		return nil, nil, refused
 	}
-	var named struct{ Model string }
-	if err := json.Unmarshal(body.text, &named); err != nil || s.library.entry(named.Model) == nil {
+	name := named(body.text)
+	if s.library.entry(name) == nil {
 		return body, nil, nil
 	}
 	var m *Model
@@ -114,8 +114,17 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, most int) (*rec
 			body.done()
 		}
 	}()
-	m, refused = s.use(r, named.Model, body.park)
+	m, refused = s.use(r, name, body.park)
 	return body, m, refused
+}
+
+// named is the model that a request's body names; "" where it names none or cannot be read, which is its parser's to say.
+func named(text []byte) string {
+	var q struct{ Model string }
+	if json.Unmarshal(text, &q) != nil {
+		return ""
+	}
+	return q.Model
 }
 
 // parsing has do made of a body when there is memory for that: what is made of all at a time takes no more than what is made of the

@@ -2,7 +2,6 @@ package server
 
 import (
 	"cmp"
-	"encoding/json"
 	"io"
 	"net/http"
 	"unicode/utf8"
@@ -135,12 +134,8 @@ func (s *Server) simple(w http.ResponseWriter, r *http.Request, do func(m *Model
 		return
 	}
 	defer body.done()
-	var named struct{ Model string }
-	if json.Unmarshal(body.text, &named) != nil || named.Model == "" { // what is wrong with it is do's to say
-		named.Model = s.library.Names()[0]
-	}
 	var reply func()
-	m, refused := s.use(r, named.Model, body.park)
+	m, refused := s.use(r, cmp.Or(named(body.text), s.library.Names()[0]), body.park)
 	if refused == nil {
 		var release func()
 		if release, refused = s.hold(r.Context(), m, body, min(simpleCost*int64(len(body.text)), s.mostHeld)); refused == nil {

@@ -153,6 +153,12 @@ func Sum(ctx context.Context, r io.ReaderAt, size int64) (string, error) {
 	})
 }
 
+// IsSum tells a SHA-256 as Sum has it: in hex, in small letters.
+func IsSum(text string) bool {
+	sum, err := hex.DecodeString(text)
+	return err == nil && len(sum) == sha256.Size && hex.EncodeToString(sum) == text
+}
+
 // SumBy is Sum of what read fills p with, from byte off on, a piece after the other.
 func SumBy(size int64, read func(p []byte, off int64) error) (string, error) {
 	h := sha256.New()

@@ -74,9 +74,6 @@ func openSource(ctx context.Context, at checkpoint.Location, verify cdna.Policy)
 	return openDense(ctx, at)
 }
 
-// maxConfig bounds config.json: real ones have a few kB.
-const maxConfig = 1 << 24
-
 // described is what sources have in common: how the files say what the model is, and what they
 // call its tensors.
 type described struct {
@@ -93,7 +90,7 @@ func (s *described) names() iter.Seq[string] { return s.all }
 // parse reads the configuration; tensors have the names of the files. Callers name the source in errors.
 func (s *described) parse(ctx context.Context, tensors arch.Tensors) (*arch.Config, error) {
 	if s.metadata == nil {
-		text, err := s.read(ctx, "config.json", maxConfig)
+		text, err := s.read(ctx, "config.json", arch.MaxConfig)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"strconv"
 	"strings"
 
@@ -66,5 +65,5 @@ func (f *workersFlags) byWorkers(env *environment, job convert.Job) (*convert.Re
 	if err != nil {
 		return nil, err
 	}
-	return cluster.Convert(env.ctx, job, cluster.Options{Connection: f.connection(f.Workers), Listen: cmp.Or(f.Listen, "127.0.0.1:4222"), Check: check, Note: env.tell})
+	return cluster.Convert(env.ctx, job, cluster.Options{Connection: f.connection(f.Workers), Listen: f.Listen, Check: check, Note: env.tell})
 }

@@ -153,12 +153,15 @@ func (s *scheduler) usual() float64 {
 	return speeds[len(speeds)/2]
 }
 
-// taskHeap has the task first that costs most.
+// taskHeap has the tasks first that decide about others, then those of what costs most.
 type taskHeap []*task
 
 func (h taskHeap) Len() int { return len(h) }
 func (h taskHeap) Less(a, b int) bool {
 	x, y := h[a], h[b]
+	if x.decides != y.decides { // others come of it, for which somebody would wait in the end
+		return x.decides
+	}
 	return cmp.Or(cmp.Compare(y.rank, x.rank), cmp.Compare(x.whole, y.whole), cmp.Compare(y.cost, x.cost), cmp.Compare(x.key, y.key)) < 0
 }
 

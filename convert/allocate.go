@@ -190,7 +190,7 @@ func (t *plannedTensor) choices(ctx context.Context, snrs []float64) ([]choice, 
 	o := t.options
 	o.Threads = 1
 	e := &encoder{ctx: ctx, src: matrix.Of(t, rows, cols), o: o}
-	h, err := e.histogram()
+	h, err := e.histogram(0)
 	if err != nil {
 		return nil, err
 	}

@@ -20,11 +20,8 @@ type Made struct {
 	Part   *MadePart    `json:"part,omitempty"` // of an item that is a part
 }
 
-// Files are the names of the tensor's files and their SHA-256, in hex. A design has none.
+// Files are the names of the tensor's files and their SHA-256, in hex.
 func (m *Made) Files() map[string]string {
-	if m.Part != nil && m.Part.isDesign() {
-		return nil
-	}
 	files := map[string]string{m.Entry.File: m.Entry.SHA256}
 	if s := m.Entry.Sidecar; s != nil {
 		files[s.File] = s.SHA256

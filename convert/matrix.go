@@ -123,12 +123,15 @@ const maxDesigns = 4
 // of the wanted one by a few thousandths of a decibel, or the rate exceed it by as
 // many of a bit. Then it aims by that much beyond and writes again.
 func (e *encoder) encode() (*MatrixReport, error) {
-	var h *codebook.Histogram
+	var h *codebook.Histogram // nil: that of parts lies on disk
+	var err error
 	if e.parts == nil {
-		var err error
-		if h, err = e.histogram(); err != nil {
-			return nil, err
-		}
+		h, err = e.histogram(0)
+	} else {
+		err = e.parts.count(e.ctx, e.o)
+	}
+	if err != nil {
+		return nil, err
 	}
 	report, err := e.meetTarget(h)
 	for range maxDesigns {
@@ -189,8 +192,8 @@ type shortfall float64
 
 func (s shortfall) Error() string { return fmt.Sprintf("%.4f dB short", float64(s)) }
 
-// histogram makes the first pass over the weights.
-func (e *encoder) histogram() (*codebook.Histogram, error) {
+// histogram makes the first pass over the weights, whose first row is so in the tensor.
+func (e *encoder) histogram(first int) (*codebook.Histogram, error) {
 	if e.src.Rows() < 1 || e.src.Cols() < 1 {
 		return nil, fmt.Errorf("shape [%d, %d] has no weights: %w", e.src.Rows(), e.src.Cols(), cdna.ErrShape)
 	}
@@ -205,7 +208,7 @@ func (e *encoder) histogram() (*codebook.Histogram, error) {
 		}
 		err := histograms[worker].Add(c.weights)
 		if bad := new(codebook.NonFiniteError); errors.As(err, &bad) {
-			row, col := c.a+bad.Index/e.src.Cols(), bad.Index%e.src.Cols()
+			row, col := first+c.a+bad.Index/e.src.Cols(), bad.Index%e.src.Cols()
 			return fmt.Errorf("%v at row %d, column %d: %w", bad.Value, row, col, codebook.ErrNonFinite)
 		}
 		return err
@@ -222,8 +225,14 @@ func (e *encoder) histogram() (*codebook.Histogram, error) {
 // design chooses the codebook, aiming at the given ratio or rate if that is not 0.
 func (e *encoder) design(h *codebook.Histogram, snr, bits float64) (err error) {
 	if e.parts != nil {
-		e.book, err = e.parts.design(e.ctx, e.o, snr, bits)
-		return err
+		end, err := e.parts.c.turn(e.ctx)
+		if err != nil {
+			return err
+		}
+		defer end()
+		if h, err = e.parts.histogram(); err != nil {
+			return err
+		}
 	}
 	options := codebook.Options{
 		Method: codebook.Method(e.o.Method), Entries: e.o.Entries, SNR: snr, Bits: bits, FullPrecision: e.o.FullPrecision,

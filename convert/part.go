@@ -2,7 +2,6 @@ package convert
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -14,44 +13,38 @@ import (
 )
 
 // Part is a part of a tensor's conversion that a machine makes by itself: some of its rows, which become a file like the
-// tensor's; or, of a matrix that is stored by a codebook, the codebook, which all rows decide about together.
+// tensor's; or, before those of a matrix that is stored by a codebook, a histogram of them, as all rows decide about the codebook together.
 type Part struct {
 	First int `json:"first,omitempty"` // row, the first of a block
-	Rows  int `json:"rows,omitempty"`  // 0: the codebook is to be designed
-	// SNR and Bits are what the design aims at, Bare that Bits are of blocks alone.
-	SNR  float64 `json:"snr,omitempty"`
-	Bits float64 `json:"bits,omitempty"`
-	Bare bool    `json:"bare,omitempty"`
-	// Book is what a design has come to, for rows.
+	Rows  int `json:"rows"`
+	// Count says that the weights are to be counted.
+	Count bool `json:"count,omitempty"`
+	// Book is the codebook of rows that are stored by one.
 	Book []byte `json:"book,omitempty"`
 }
 
-// MadePart is what became of a Part, beside a file of rows.
+// MadePart is what became of a Part, beside a file of rows, or of a histogram.
 type MadePart struct {
-	Book        []byte              `json:"book,omitempty"`        // of a design
-	Unreachable bool                `json:"unreachable,omitempty"` // a design's bits are too few
-	Sums        []codebook.ErrorSum `json:"sums,omitempty"`        // of rows: of the chunks that begin in them, in order
+	Sums []codebook.ErrorSum `json:"sums,omitempty"` // of rows: of the chunks that begin in them, in order
 }
 
-func (m *MadePart) isDesign() bool { return m.Book != nil || m.Unreachable }
-
 // Decides tells whether further items depend on what is made of this one.
-func (w *Item) Decides() bool { return w.Part != nil && w.Part.Rows == 0 }
+func (w *Item) Decides() bool { return w.Part != nil && w.Part.Count }
 
-// designCost is what a design takes beside what its rows take: it reads, hashes and counts all of them.
-const designCost = 0.35
+// countCost is what counting takes beside what the same rows take: it reads and hashes them, too.
+const countCost = 0.35
 
 // Cost is about how much work the item is, in bytes of the source that are compressed meanwhile.
 func (w *Item) Cost() float64 {
 	if w.Decides() {
-		return designCost * float64(w.Bytes)
+		return countCost * float64(w.Bytes)
 	}
 	return float64(w.Bytes)
 }
 
 // Whole is how many bytes the tensor has of which the item may be a part.
 func (w *Item) Whole() int64 {
-	if w.Part == nil || w.Part.Rows == 0 {
+	if w.Part == nil {
 		return w.Bytes
 	}
 	rows, cols := model.MatrixShape(w.Shape)
@@ -59,11 +52,8 @@ func (w *Item) Whole() int64 {
 }
 
 // reads is how many rows of the matrix [rows, cols] an item is of: its own, and with a codebook those that the last chunk
-// has besides, which sums up what all of it loses; or all, of a design.
+// has besides, which sums up what all of it loses.
 func (p *Part) reads(rows, cols int, s storage) int {
-	if p.Rows == 0 {
-		return rows
-	}
 	end := p.First + p.Rows
 	if _, ok := s.(inCodebook); ok {
 		step := chunkRows(cols)
@@ -77,9 +67,8 @@ func (p *Part) check(t *plannedTensor, w *Item) error {
 	rows, cols := model.MatrixShape(t.Shape)
 	_, codebooks := t.storage.(inCodebook)
 	_, lossless := t.storage.(inLossless)
-	design := p.Rows == 0 && p.First == 0 && codebooks
 	some := p.First >= 0 && p.Rows > 0 && p.First < rows && p.Rows <= rows-p.First && p.First%t.rowsOfPart() == 0
-	if (codebooks || lossless) && t.Type != "" && rows > 0 && cols > 0 && (design || some) && w.Bytes == int64(p.reads(rows, cols, t.storage))*(t.Size/int64(rows)) {
+	if (codebooks || lossless) && t.Type != "" && rows > 0 && cols > 0 && some && (codebooks || !p.Count) && w.Bytes == int64(p.reads(rows, cols, t.storage))*(t.Size/int64(rows)) {
 		return nil
 	}
 	return fmt.Errorf("tensor %q: no part of rows %d and %d after them: %w", t.Name, p.First, p.Rows, ErrItem)
@@ -90,12 +79,8 @@ func (w *Item) checkPart(m *MadePart) error {
 	switch {
 	case m == nil && w.Part == nil:
 		return nil
-	case m == nil || w.Part == nil || m.isDesign() != w.Decides() || len(m.Sums) != w.Part.sums(w.Shape, w.storage()):
+	case m == nil || w.Part == nil || len(m.Sums) != w.Part.sums(w.Shape, w.storage()):
 		return fmt.Errorf("tensor %.80q: the result is of another part: %w", w.Tensor, ErrItem)
-	case w.Decides() && !m.Unreachable:
-		if err := new(codebook.Codebook).UnmarshalBinary(m.Book); err != nil {
-			return fmt.Errorf("tensor %.80q: %w: %w", w.Tensor, err, ErrItem)
-		}
 	}
 	return nil
 }
@@ -103,8 +88,11 @@ func (w *Item) checkPart(m *MadePart) error {
 // CheckFiles is Made.CheckFiles of what Check has let pass, and refuses files that cannot be the part's, too, which would not
 // go together with others: ErrItem.
 func (w *Item) CheckFiles(ctx context.Context, m *Made, path func(file string) string) error {
-	if err := m.CheckFiles(ctx, path); err != nil || w.Part == nil || w.Decides() {
+	if err := m.CheckFiles(ctx, path); err != nil || w.Part == nil {
 		return err
+	}
+	if w.Decides() {
+		return w.checkCount(path(m.Entry.File))
 	}
 	f, err := openPart(path(m.Entry.File), w.storage())
 	if err != nil {
@@ -146,7 +134,7 @@ func openPart(path string, s storage) (*cdna.Blocks, error) {
 
 // sums is how many chunks begin in the part.
 func (p *Part) sums(shape []int, s storage) int {
-	if _, ok := s.(inCodebook); !ok {
+	if _, ok := s.(inCodebook); !ok || p.Count {
 		return 0
 	}
 	_, cols := model.MatrixShape(shape)
@@ -168,10 +156,10 @@ func (c *conversion) part(ctx context.Context, t *plannedTensor, w *Item) (*Made
 	if err == nil {
 		window := &rowWindow{matrix.Of(t, rows, cols), w.Part.First, w.Part.Rows}
 		o := t.options
-		o.Threads, o.withoutOverhead = c.threadsEach(), w.Part.Bare
+		o.Threads = c.threadsEach()
 		switch _, codebooks := t.storage.(inCodebook); {
 		case w.Decides():
-			err = m.Part.design(newEncoder(ctx, window.Source, c.target(t), o), w.Part)
+			err = newEncoder(ctx, window, c.target(t), o).countTo(c.stage(t.file), w.Part.First)
 		case codebooks:
 			err = m.Part.quantize(newEncoder(ctx, window, c.target(t), o), w.Part, w.Part.reads(rows, cols, t.storage), &entry)
 		default:
@@ -182,14 +170,12 @@ func (c *conversion) part(ctx context.Context, t *plannedTensor, w *Item) (*Made
 	if err != nil {
 		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
-	if !m.Part.isDesign() {
-		if entry.SHA256, report.Bytes, err = model.HashFile(ctx, c.stage(t.file)); err != nil {
+	if entry.SHA256, report.Bytes, err = model.HashFile(ctx, c.stage(t.file)); err != nil {
+		return nil, err
+	}
+	if s := entry.Sidecar; s != nil {
+		if s.SHA256, s.Bytes, err = model.HashFile(ctx, c.stage(s.File)); err != nil {
 			return nil, err
-		}
-		if s := entry.Sidecar; s != nil {
-			if s.SHA256, s.Bytes, err = model.HashFile(ctx, c.stage(s.File)); err != nil {
-				return nil, err
-			}
 		}
 	}
 	m.Entry, m.Report = entry, report
@@ -199,22 +185,6 @@ func (c *conversion) part(ctx context.Context, t *plannedTensor, w *Item) (*Made
 // target is where the files of a matrix stored by a codebook are written.
 func (c *conversion) target(t *plannedTensor) Target {
 	return Target{Name: t.Name, File: c.stage(t.file), Sidecar: c.stage(t.sidecar)}
-}
-
-// design designs the codebook of e's matrix.
-func (m *MadePart) design(e *encoder, p *Part) error {
-	h, err := e.histogram()
-	if err == nil {
-		err = e.design(h, p.SNR, p.Bits)
-	}
-	if errors.Is(err, codebook.ErrUnreachable) {
-		m.Unreachable = true
-		return nil
-	}
-	if err == nil {
-		m.Book, err = e.book.MarshalBinary()
-	}
-	return err
 }
 
 // quantize writes the files of e's rows, of a codebook that has been designed.

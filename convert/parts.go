@@ -49,11 +49,11 @@ func (c *conversion) cut(t *plannedTensor) []Part {
 
 // items is how many items a tensor is.
 func (c *conversion) items(t *plannedTensor) int {
-	n := max(1, len(c.cut(t)))
-	if _, ok := t.storage.(inCodebook); ok && n > 1 {
-		n++ // the design
+	n := len(c.cut(t))
+	if _, ok := t.storage.(inCodebook); ok {
+		n *= 2 // their histograms
 	}
-	return n
+	return max(1, n)
 }
 
 // inParts has a tensor's parts made by the maker, and puts them together.
@@ -67,20 +67,22 @@ func (c *conversion) inParts(ctx context.Context, t *plannedTensor) (entry model
 	entry.SourceSHA256 = p.whole.SHA256
 	joined := *t
 	joined.parts = p
-	err = c.store(ctx, &joined, &entry, &report)
+	if err = c.store(ctx, &joined, &entry, &report); err == nil {
+		err = p.clear(p.counts)
+	}
 	report.Seconds = time.Since(start).Seconds()
 	return entry, report, err
 }
 
 // parts are those of a tensor, on their way to other machines and back. One goroutine uses them.
 type parts struct {
-	c       *conversion
-	whole   Item // of all of it, but for the key
-	rows    []Part
-	sums    []string // of what each reads
-	block   int      // rows
-	begun   bool     // the items that were announced are out
-	designs int
+	c      *conversion
+	whole  Item // of all of it, but for the key
+	rows   []Part
+	sums   []string // of what each reads
+	block  int      // rows
+	begun  bool     // the items that were announced are out
+	counts []*Made  // the rows' histograms, nil: not made yet
 }
 
 // parts reads the tensor once, for the SHA-256 of all of it and of each part.
@@ -131,40 +133,22 @@ func (s *span) add(b []byte, off int64) {
 	}
 }
 
-// item is that of a part, whose source has so many bytes of that sum.
-func (p *parts) item(part Part, o Options, bytes int64, sum string) (w Item, err error) {
+// item is that of the part i, which is some of the rows.
+func (p *parts) item(i int, part Part, o Options) (w Item, err error) {
+	rows, cols := model.MatrixShape(p.whole.Shape)
 	w = p.whole
-	w.Part, w.Options, w.Bytes, w.SHA256 = &part, o, bytes, sum
+	w.Part, w.Options, w.SHA256 = &part, o, p.sums[i]
+	w.Bytes = int64(part.reads(rows, cols, p.whole.storage())) * (p.whole.Bytes / int64(rows))
 	w.Options.Threads, w.Options.withoutOverhead = 0, false
 	w.File = fmt.Sprintf("%s.%d.part", checksum([]byte(w.Tensor))[:32], part.First)
 	if w.Sidecar != "" {
 		w.Sidecar = w.File + sidecarEnding
 	}
+	if part.Count {
+		w.File, w.Sidecar = w.File+".counts", ""
+	}
 	w.Key, err = w.Sum()
 	return w, err
-}
-
-// design has the codebook designed.
-func (p *parts) design(ctx context.Context, o Options, snr, bits float64) (*codebook.Codebook, error) {
-	if p.designs++; p.designs > 1 {
-		p.c.job.Maker.Expect(1)
-	}
-	item, err := p.item(Part{SNR: snr, Bits: bits, Bare: o.withoutOverhead}, o, p.whole.Bytes, p.whole.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	made, err := p.c.job.Maker.Make(ctx, item, p.c.stage)
-	if err == nil {
-		err = item.Check(made)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if made.Part.Unreachable {
-		return nil, codebook.ErrUnreachable
-	}
-	book := &codebook.Codebook{}
-	return book, book.UnmarshalBinary(made.Part.Book)
 }
 
 // make has all rows made, of a codebook where there is one, and their files compared with their hashes. join or lossless clears them.
@@ -179,13 +163,16 @@ func (p *parts) make(ctx context.Context, o Options, book *codebook.Codebook) (m
 			return nil, err
 		}
 	}
-	rows, cols := model.MatrixShape(p.whole.Shape)
-	width := p.whole.Bytes / int64(rows)
-	made = make([]*Made, len(p.rows))
+	return p.each(ctx, o, func(part *Part) { part.Book = text })
+}
+
+// each has what becomes of all rows made elsewhere; as says of each what that is.
+func (p *parts) each(ctx context.Context, o Options, as func(part *Part)) ([]*Made, error) {
+	made := make([]*Made, len(p.rows))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, part := range p.rows {
-		part.Book = text
-		item, err := p.item(part, o, int64(part.reads(rows, cols, p.whole.storage()))*width, p.sums[i])
+		as(&part)
+		item, err := p.item(i, part, o)
 		if err != nil {
 			return nil, err
 		}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/helix-substrate/helix-substrate/codebook"
 	"github.com/helix-substrate/helix-substrate/dtype"
 	"github.com/helix-substrate/helix-substrate/internal/safetensors"
 )
@@ -15,18 +18,29 @@ import (
 // cutCheckpoint is a file of a matrix whose blocks and chunks begin at different rows, with outliers in most of them.
 func cutCheckpoint(t *testing.T) string {
 	t.Helper()
-	const rows, cols = 900, 1000
-	random := rand.New(rand.NewPCG(3, 4))
 	var data []byte
-	for i := range rows * cols {
-		v := float32(random.NormFloat64() * 0.02)
-		if i%5003 == 0 {
-			v *= 300
-		}
+	for _, v := range cutWeights(900, 1000) {
 		data = binary.LittleEndian.AppendUint16(data, dtype.ToBF16(v))
 	}
+	return fileOf(t, safetensors.Entry{Name: "wide.weight", DType: "BF16", Shape: []int{900, 1000}, Data: data})
+}
+
+// cutWeights are of about a size, but for outliers.
+func cutWeights(rows, cols int) []float32 {
+	random := rand.New(rand.NewPCG(3, 4))
+	w := make([]float32, rows*cols)
+	for i := range w {
+		if w[i] = float32(random.NormFloat64() * 0.02); i%5003 == 0 {
+			w[i] *= 300
+		}
+	}
+	return w
+}
+
+// fileOf is a file of one tensor.
+func fileOf(t *testing.T, e safetensors.Entry) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "wide.safetensors")
-	e := safetensors.Entry{Name: "wide.weight", DType: "BF16", Shape: []int{rows, cols}, Data: data}
 	if err := safetensors.Create(path, []safetensors.Entry{e}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -61,24 +75,84 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestPartsCounted: float32 weights, whose histogram has bins or, of a few, the weights themselves, and such with numbers
+// that are not finite, are counted by rows as they are whole; an error names the row of the tensor.
+func TestPartsCounted(t *testing.T) {
+	for _, rows := range []int{64, 300} {
+		for _, bad := range []bool{false, true} {
+			weights := cutWeights(rows, 1000)
+			if bad {
+				weights[50*1000+7] = float32(math.NaN())
+			}
+			var data []byte
+			for _, v := range weights {
+				data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+			}
+			source := fileOf(t, safetensors.Entry{Name: "wide.weight", DType: "F32", Shape: []int{rows, 1000}, Data: data})
+			job := Job{Source: source, ModelID: "m", Options: Options{Method: Entropy, BlockRows: 8}, Calibration: Calibration{Off: true}}
+			together := func() (*Report, error) {
+				job := job
+				job.Output, job.Maker, job.Piece = filepath.Join(t.TempDir(), "parts"), &otherMachine{t: t, source: source}, 16*4000
+				return Directory(t.Context(), job)
+			}
+			if _, err := together(); bad && (err == nil || !strings.Contains(err.Error(), "row 50, column 7")) {
+				t.Errorf("%d rows: %v", rows, err)
+			}
+			job.Options.NonFinite = bad
+			job.Output = filepath.Join(t.TempDir(), "whole")
+			whole := convertAll(t, job)
+			if cut, err := together(); err != nil || cut.Root != whole.Root {
+				t.Errorf("%d rows, not finite %v: %v; root %v, whole %s", rows, bad, err, cut, whole.Root)
+			}
+		}
+	}
+}
+
+// replaceCount has a machine say that it has counted h, replaceFile that its file is another.
+func replaceCount(t *testing.T, made *Made, dir string, h *codebook.Histogram) {
+	t.Helper()
+	text, err := h.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	replaceFile(t, made, dir, text)
+}
+
+func replaceFile(t *testing.T, made *Made, dir string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, made.Entry.File), text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	made.Entry.SHA256 = checksum(text)
+}
+
 // TestPartsWrong: parts that cannot have come of their items end the conversion with an error.
 func TestPartsWrong(t *testing.T) {
 	source := cutCheckpoint(t)
 	for name, wrong := range map[string]func(item *Item, made *Made, dir string){
-		"no part": func(item *Item, made *Made, _ string) {
-			if !item.Decides() {
-				made.Part = nil
-			}
-		},
-		"no sums": func(item *Item, made *Made, _ string) { made.Part.Sums = nil },
-		"a design": func(item *Item, made *Made, _ string) {
-			if !item.Decides() {
-				made.Part.Unreachable = true
-			}
-		},
-		"book": func(item *Item, made *Made, _ string) {
+		"no part": func(_ *Item, made *Made, _ string) { made.Part = nil },
+		"no sums": func(_ *Item, made *Made, _ string) { made.Part.Sums = nil },
+		"sums of what is counted": func(item *Item, made *Made, _ string) {
 			if item.Decides() {
-				made.Part.Book = made.Part.Book[:8]
+				made.Part.Sums = make([]codebook.ErrorSum, 1)
+			}
+		},
+		"fewer counted": func(item *Item, made *Made, dir string) {
+			if h := codebook.NewHistogram(); item.Decides() {
+				replaceCount(t, made, dir, h)
+			}
+		},
+		"more counted": func(item *Item, made *Made, dir string) {
+			if h := codebook.NewHistogram(); item.Decides() {
+				if err := h.Add(make([]float32, 1<<20)); err != nil {
+					t.Fatal(err)
+				}
+				replaceCount(t, made, dir, h)
+			}
+		},
+		"no histogram": func(item *Item, made *Made, dir string) {
+			if item.Decides() {
+				replaceFile(t, made, dir, []byte("none"))
 			}
 		},
 		"key": func(_ *Item, made *Made, _ string) { made.Key = "another" },
@@ -108,11 +182,9 @@ func TestForgedPart(t *testing.T) {
 		"beyond":        {First: 0, Rows: math.MaxInt},
 		"within blocks": {First: 1, Rows: 1},
 		"no book":       {First: p.rows[0].First, Rows: p.rows[0].Rows},
+		"no rows":       {Count: true},
 	} {
-		item, err := p.item(part, c.plan[0].options, 2000*900, p.sums[0])
-		if name == "no book" {
-			item, err = p.item(part, c.plan[0].options, int64(part.reads(900, 1000, inCodebook{}))*2000, p.sums[0])
-		}
+		item, err := p.item(0, part, c.plan[0].options)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,62 +47,80 @@ func Divergences(ctx context.Context, sessions []*transformer.Session, reference
 	if err != nil {
 		return nil, err
 	}
-	comparisons := make([]*comparison, len(sessions))
-	truth := newPredictions(stride, vocab)
-	for k := range comparisons {
-		comparisons[k] = &comparison{truth: truth, vocab: vocab}
-	}
+	comparer := NewComparer(sessions, reference, vocab)
+	sums := make([]divergenceSum, len(sessions))
 	for i := range list.count() {
-		reference.Reset(0)
-		for _, s := range sessions {
-			s.Reset(0)
-		}
-		if err := compare(ctx, comparisons, sessions, reference, list.at(i)); err != nil {
+		differences, err := comparer.Window(ctx, list.at(i))
+		if err != nil {
 			return nil, err
 		}
-		if progress != nil && len(comparisons) > 0 {
-			progress(i+1, list.count(), comparisons[0].mean())
+		for k := range sums {
+			sums[k].add(differences[k])
+		}
+		if progress != nil && len(sums) > 0 {
+			progress(i+1, list.count(), sums[0].mean())
 		}
 	}
 	results := make([]*DivergenceResult, len(sessions))
-	for k, d := range comparisons {
-		results[k] = d.result()
+	for k := range sums {
+		results[k] = sums[k].result()
 	}
 	return results, nil
 }
 
-// comparison sums up how far predictions are from a reference's, window by window.
-type comparison struct {
-	vocab         int
-	truth         []prediction // the reference's, of a stride
-	klds          []float64
-	sum           float64
-	nll, truthNLL float64
-	same          int
-	squares       float64
+// Difference is how a model's predictions of one token differ from a reference's.
+type Difference struct {
+	KLD     float64 `json:"kld"` // Σ p·ln(p/q), nats
+	SameTop bool    `json:"same_top"`
+	P       float64 `json:"p"` // ln of the probability that the reference gives to the text's own token
+	Q       float64 `json:"q"` // and the model
 }
 
-// compare gives a window of tokens to a reference and to models with a comparison each, none of which has had any of the
-// sequence, and compares what they predict of its second half. The comparisons share what the reference predicts.
-func compare(ctx context.Context, ds []*comparison, sessions []*transformer.Session, reference *transformer.Session, window []int) error {
+// Comparer compares models with a reference, window by window. It is for one goroutine.
+type Comparer struct {
+	sessions  []*transformer.Session
+	reference *transformer.Session
+	vocab     int
+	truth     []prediction // the reference's, of a stride
+}
+
+// NewComparer compares the models of sessions, which the caller closes, with the reference's. All have so many tokens in their vocabularies.
+func NewComparer(sessions []*transformer.Session, reference *transformer.Session, vocab int) *Comparer {
+	return &Comparer{sessions, reference, vocab, newPredictions(stride, vocab)}
+}
+
+// Window gives a window of tokens to all, from its beginning, and returns, for each model in order, the differences in what is predicted of
+// the scored tokens. Errors are those of [Divergence].
+func (c *Comparer) Window(ctx context.Context, window []int) ([][]Difference, error) {
+	c.reference.Reset(0)
+	all := make([][]Difference, len(c.sessions))
+	for k, s := range c.sessions {
+		s.Reset(0)
+		all[k] = make([]Difference, 0, Scored(len(window)))
+	}
 	for at := 0; at < len(window)-1; at += stride {
 		part, first := window[at:min(at+stride, len(window)-1)], max(0, len(window)/2-at)
-		for k, d := range ds {
-			if k == 0 {
-				if err := d.ask(ctx, reference, part, first); err != nil {
-					return err
-				}
-			}
-			if err := d.judge(ctx, sessions[k], part, window[at+1:], first); err != nil {
-				return err
+		if err := c.ask(ctx, part, first); err != nil {
+			return nil, err
+		}
+		for k, s := range c.sessions {
+			var err error
+			if all[k], err = c.judge(ctx, all[k], s, part, window[at+1:], first); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return all, nil
 }
 
-// mean is the mean divergence so far, in nats a token.
-func (d *comparison) mean() float64 { return d.sum / float64(max(1, len(d.klds))) }
+// DivergenceOf sums up tokens, of which there is one at least: those of all windows of a text, in order, are [Divergence] to the bit.
+func DivergenceOf(windows [][]Difference) *DivergenceResult {
+	var sum divergenceSum
+	for _, list := range windows {
+		sum.add(list)
+	}
+	return sum.result()
+}
 
 // prediction is what a reference predicts of one token, worked out once for all models.
 type prediction struct {
@@ -139,12 +157,12 @@ func (p *prediction) set(logits []float32) error {
 
 // ask runs the next tokens through the reference and keeps what it predicts from the token numbered
 // first on.
-func (d *comparison) ask(ctx context.Context, reference *transformer.Session, ids []int, first int) error {
-	err := reference.Forward(ctx, ids, first, func(i int, logits []float32) error {
-		if len(logits) != d.vocab {
-			return fmt.Errorf("%d tokens, not %d: %w", len(logits), d.vocab, ErrVocabulary)
+func (c *Comparer) ask(ctx context.Context, ids []int, first int) error {
+	err := c.reference.Forward(ctx, ids, first, func(i int, logits []float32) error {
+		if len(logits) != c.vocab {
+			return fmt.Errorf("%d tokens, not %d: %w", len(logits), c.vocab, ErrVocabulary)
 		}
-		return d.truth[i].set(logits)
+		return c.truth[i].set(logits)
 	})
 	if err != nil {
 		return fmt.Errorf("reference: %w", err)
@@ -152,25 +170,28 @@ func (d *comparison) ask(ctx context.Context, reference *transformer.Session, id
 	return nil
 }
 
-// judge runs the same tokens through the model and compares its logits; next are the tokens that
+// judge runs the same tokens through a model and appends how its logits differ; next are the tokens that
 // follow each.
-func (d *comparison) judge(ctx context.Context, s *transformer.Session, ids, next []int, first int) error {
-	return s.Forward(ctx, ids, first, func(i int, logits []float32) error {
-		if len(logits) != d.vocab {
-			return fmt.Errorf("%d tokens, not %d: %w", len(logits), d.vocab, ErrVocabulary)
+func (c *Comparer) judge(ctx context.Context, list []Difference, s *transformer.Session, ids, next []int, first int) ([]Difference, error) {
+	err := s.Forward(ctx, ids, first, func(i int, logits []float32) error {
+		if len(logits) != c.vocab {
+			return fmt.Errorf("%d tokens, not %d: %w", len(logits), c.vocab, ErrVocabulary)
 		}
 		if err := check(next[i], logits); err != nil {
 			return err
 		}
-		return d.add(&d.truth[i], logits, next[i])
+		d, err := c.truth[i].differ(logits, next[i])
+		list = append(list, d)
+		return err
 	})
+	return list, err
 }
 
-// add compares the predictions of one token, p the reference's.
-func (d *comparison) add(p *prediction, logits []float32, next int) error {
+// differ compares a model's predictions of the token next with the reference's.
+func (p *prediction) differ(logits []float32, next int) (Difference, error) {
 	log := logSumExp(logits)
 	if math.IsNaN(log) || math.IsInf(log, 0) {
-		return ErrLogits
+		return Difference{}, ErrLogits
 	}
 	kld, top := 0.0, 0
 	for i, share := range p.shares {
@@ -180,27 +201,37 @@ func (d *comparison) add(p *prediction, logits []float32, next int) error {
 			top = i
 		}
 	}
-	d.take(kld, p.top == top, float64(p.logits[next])-p.log, float64(logits[next])-log)
-	return nil
+	return Difference{max(0, kld), p.top == top, float64(p.logits[next]) - p.log, float64(logits[next]) - log}, nil
 }
 
-// take notes one token: the divergence of its predictions, whether both think the same most likely,
-// and the logarithms of the probabilities that they give to the text's own token.
-func (d *comparison) take(kld float64, same bool, p, q float64) {
-	kld = max(0, kld)
-	d.klds = append(d.klds, kld)
-	d.sum += kld
-	if same {
-		d.same++
-	}
-	d.truthNLL -= p
-	d.nll -= q
-	delta := detmath.Exp64(q) - detmath.Exp64(p)
-	d.squares += float64(delta * delta)
+// divergenceSum sums differences up, token by token.
+type divergenceSum struct {
+	klds          []float64
+	sum           float64
+	nll, truthNLL float64
+	same          int
+	squares       float64
 }
+
+func (d *divergenceSum) add(list []Difference) {
+	for _, t := range list {
+		d.klds = append(d.klds, t.KLD)
+		d.sum += t.KLD
+		if t.SameTop {
+			d.same++
+		}
+		d.truthNLL -= t.P
+		d.nll -= t.Q
+		delta := detmath.Exp64(t.Q) - detmath.Exp64(t.P)
+		d.squares += float64(delta * delta)
+	}
+}
+
+// mean is the mean divergence so far, in nats a token.
+func (d *divergenceSum) mean() float64 { return d.sum / float64(max(1, len(d.klds))) }
 
 // result sums the windows up, of which there was one at least.
-func (d *comparison) result() *DivergenceResult {
+func (d *divergenceSum) result() *DivergenceResult {
 	n := float64(len(d.klds))
 	klds := slices.Sorted(slices.Values(d.klds))
 	at := func(share float64) float64 { return klds[int(share*(n-1))] }

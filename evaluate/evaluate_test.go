@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/helix-substrate/helix-substrate/demo"
@@ -134,8 +135,48 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+// TestWindowByWindow: windows that are scored by themselves sum up to the bits of all.
+func TestWindowByWindow(t *testing.T) {
+	dir := t.TempDir()
+	if err := demo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("One day, Lily went to the park with her mom. She saw a big red ball. ", 9)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	m, s, ids, bos := open(t, dir, text)
+	_, reference, _, _ := open(t, dir, text)
+	list, err := Windows(ids, 24, bos)
+	if err != nil || len(list) != len(ids)/24 || len(list) < 4 {
+		t.Fatalf("%d windows, %v", len(list), err)
+	}
+	nats, differences := make([][]float64, len(list)), make([][]Difference, len(list))
+	comparer := NewComparer([]*transformer.Session{s}, reference, m.Config.Vocab)
+	for i := range slices.Backward(list) { // in any order
+		if nats[i], err = Nats(t.Context(), s, list[i]); err != nil {
+			t.Fatal(err)
+		}
+		d, err := comparer.Window(t.Context(), list[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if differences[i] = d[0]; len(d[0]) != Scored(24) || len(nats[i]) != Scored(24) {
+			t.Fatalf("%d and %d tokens of a window, not %d", len(nats[i]), len(d[0]), Scored(24))
+		}
+	}
+	want, err := Perplexity(t.Context(), s, ids, 24, bos, nil)
+	if got := PerplexityOf(nats); err != nil || *got != *want {
+		t.Errorf("%+v, of all %+v (%v)", got, want, err)
+	}
+	all, err := Divergence(t.Context(), s, reference, m.Config.Vocab, ids, 24, bos, nil)
+	if got := DivergenceOf(differences); err != nil || *got != *all {
+		t.Errorf("%+v, of all %+v (%v)", got, all, err)
+	}
+}
+
 func TestNotNumbers(t *testing.T) {
-	d, p := &comparison{vocab: 2}, &newPredictions(1, 2)[0]
+	p := &newPredictions(1, 2)[0]
 	nan := float32(math.NaN())
 	if err := p.set([]float32{nan, 2}); !errors.Is(err, ErrLogits) {
 		t.Errorf("the reference's NaN: %v", err)
@@ -143,10 +184,10 @@ func TestNotNumbers(t *testing.T) {
 	if err := p.set([]float32{1, 2}); err != nil {
 		t.Errorf("the reference's numbers: %v", err)
 	}
-	if err := d.add(p, []float32{1, nan}, 0); !errors.Is(err, ErrLogits) {
+	if _, err := p.differ([]float32{1, nan}, 0); !errors.Is(err, ErrLogits) {
 		t.Errorf("NaN: %v", err)
 	}
-	if err := d.add(p, []float32{1, 3}, 0); err != nil || len(d.klds) != 1 {
+	if _, err := p.differ([]float32{1, 3}, 0); err != nil {
 		t.Errorf("numbers: %v", err)
 	}
 }
@@ -154,8 +195,12 @@ func TestNotNumbers(t *testing.T) {
 // TestPredictions: what is kept of a reference's predictions gives the bits of the formula Σ p·ln(p/q).
 func TestPredictions(t *testing.T) {
 	logits, q := someLogits(5000)
-	d, p := &comparison{vocab: len(q)}, &newPredictions(2, len(q))[1]
-	if err := errors.Join(p.set(logits), d.add(p, q, 7)); err != nil {
+	p := &newPredictions(2, len(q))[1]
+	if err := p.set(logits); err != nil {
+		t.Fatal(err)
+	}
+	d, err := p.differ(q, 7)
+	if err != nil {
 		t.Fatal(err)
 	}
 	lp, lq, kld := logSumExp(logits), logSumExp(q), 0.0
@@ -164,7 +209,7 @@ func TestPredictions(t *testing.T) {
 		kld += float64(detmath.Exp64(a) * (a - b))
 	}
 	top := func(x []float32) int { return slices.Index(x, slices.Max(x)) }
-	if d.klds[0] != kld || d.truthNLL != lp-float64(logits[7]) || d.nll != lq-float64(q[7]) || d.same == 1 != (top(logits) == top(q)) {
+	if d.KLD != kld || d.P != float64(logits[7])-lp || d.Q != float64(q[7])-lq || d.SameTop != (top(logits) == top(q)) {
 		t.Errorf("%+v, want a divergence of %v", d, kld)
 	}
 }

@@ -80,7 +80,7 @@ func (s *peak) log() float64 { return s.most + float64(detmath.Log2(s.sum)*math.
 // Result sums up the tokens, of which there was one at least. Predictions that are no numbers are
 // ErrLogits.
 func (c *Parts) Result() (*DivergenceResult, error) {
-	d := &comparison{}
+	list := make([]Difference, len(c.tokens))
 	for i := range c.tokens {
 		t := &c.tokens[i]
 		lp, lq := t.p.log(), t.q.log()
@@ -89,7 +89,7 @@ func (c *Parts) Result() (*DivergenceResult, error) {
 		if s := kld + t.nextP + t.nextQ; math.IsNaN(s) || math.IsInf(s, 0) {
 			return nil, ErrLogits
 		}
-		d.take(kld, t.p.top == t.q.top, t.nextP-lp, t.nextQ-lq)
+		list[i] = Difference{max(0, kld), t.p.top == t.q.top, t.nextP - lp, t.nextQ - lq}
 	}
-	return d.result(), nil
+	return DivergenceOf([][]Difference{list}), nil
 }

@@ -16,14 +16,18 @@ func TestParts(t *testing.T) {
 		p[i] = float32(3 * r.NormFloat64())
 		q[i] = p[i] + float32(0.1*r.NormFloat64())
 	}
-	whole, truth := &comparison{vocab: vocab}, &newPredictions(1, vocab)[0]
+	whole, truth := make([]Difference, tokens), &newPredictions(1, vocab)[0]
 	for i := range next {
 		next[i] = r.IntN(vocab)
-		if err := errors.Join(truth.set(p[i*vocab:][:vocab]), whole.add(truth, q[i*vocab:][:vocab], next[i])); err != nil {
+		err := truth.set(p[i*vocab:][:vocab])
+		if err == nil {
+			whole[i], err = truth.differ(q[i*vocab:][:vocab], next[i])
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := whole.result()
+	want := DivergenceOf([][]Difference{whole})
 	for _, size := range []int{1, 7, 128, vocab} {
 		c := NewParts(next)
 		for first := 0; first < vocab; first += size {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/helix-substrate/helix-substrate/internal/detmath"
 	"github.com/helix-substrate/helix-substrate/transformer"
@@ -18,6 +19,23 @@ var ErrVocabulary = errors.New("another vocabulary")
 
 // ErrLogits reports predictions that are no numbers.
 var ErrLogits = errors.New("the model's predictions are not numbers")
+
+// Windows cuts ids into windows of c tokens, each with bos first unless that is negative. The last tokens that fill no window are left
+// out. Errors are ErrText, and transformer.ErrOption for windows of less than 4 tokens.
+func Windows(ids []int, c, bos int) ([][]int, error) {
+	w, err := newWindows(ids, c, bos)
+	if err != nil {
+		return nil, err
+	}
+	list := make([][]int, w.count())
+	for i := range list {
+		list[i] = slices.Clone(w.at(i))
+	}
+	return list, nil
+}
+
+// Scored is how many tokens of a window of c are scored: those of its second half.
+func Scored(c int) int { return c - 1 - c/2 }
 
 // windows are whole windows of c tokens, each with bos first unless it is negative.
 // The last tokens that fill no window are left out.

@@ -2,11 +2,10 @@ package offheap
 
 import "golang.org/x/sys/unix"
 
-// leastWhole is how many bytes may be worth large pages, of 2 MiB mostly, at whose multiples systems place such buffers.
-const leastWhole = 2 << 20
-
+// whole asks for large pages whatever b's size is: neighbours that all asked become one mapping, and a page may lie across
+// their borders.
 func whole(b []byte) {
-	if len(b) >= leastWhole {
+	if len(b) > 0 {
 		_ = unix.Madvise(b, unix.MADV_HUGEPAGE) // a system without them has small ones
 	}
 }

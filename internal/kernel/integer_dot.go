@@ -61,12 +61,13 @@ func (k *Kernels) DotIntegersTiles(y []float32, ldy int, x *QuantizedActivations
 	})
 }
 
-// takesStrips tells whether there are routines for packed strips times so many vectors, and nothing faster.
+// takesStrips tells whether there are routines for packed strips times so many vectors. They are faster than tile registers too,
+// for which codes are unpacked first.
 func (f *integerRoutines) takesStrips(batch int) bool {
 	if f == nil {
 		return false
 	}
-	return batch < len(f.strips) && f.strips[batch] != nil && f.tiles[batch] == nil || batch < len(f.starts) && f.starts[batch] != nil
+	return batch < len(f.strips) && f.strips[batch] != nil || batch < len(f.starts) && f.starts[batch] != nil
 }
 
 // dotPackedStrips multiplies packed strips by all vectors, a panel, at once.

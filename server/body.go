@@ -147,11 +147,36 @@ func (s *Server) hold(ctx context.Context, m *Model, body *received, bytes int64
 		}
 		patient, cancel := within(ctx, m.scheduler.MaxWait)
 		defer cancel()
+		s.wanting.Add(1)
+		defer s.wanting.Add(-1)
 		if s.holding.Acquire(patient, bytes) != nil {
 			return nil, failure(context.Cause(patient), "")
 		}
 	}
 	return func() { s.holding.Release(bytes) }, nil
+}
+
+// errSlow reports a client that takes its answer slowly, while others wait for the room that this holds.
+var errSlow = errors.New("others wait for the room that the answer takes")
+
+// holder writes an answer that holds room. A client may take as long as it likes over all of it, piece by piece, but once others wait for room no longer
+// than its patience.
+type holder struct {
+	io.Writer
+	server *Server
+	until  time.Time
+}
+
+func (s *Server) holder(w io.Writer) *holder {
+	return &holder{w, s, time.Now().Add(s.options.Patience)}
+}
+
+// Write is the writer's, or errSlow.
+func (h *holder) Write(p []byte) (int, error) {
+	if h.server.wanting.Load() > 0 && time.Now().After(h.until) {
+		return 0, errSlow
+	}
+	return h.Writer.Write(p)
 }
 
 // within returns a context that ends with generate.ErrBusy after the longest time to wait, if that is more than 0.

@@ -75,7 +75,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
-	if writeEmbeddings(w, list, vectors, q.Base64) != nil {
+	if writeEmbeddings(s.holder(w), list, vectors, q.Base64) != nil {
 		gone()
 	}
 }

@@ -65,22 +65,20 @@ type waiter struct {
 	refused bool // it has lost its place
 }
 
-// NewLibrary returns a library of models, of which it reads the configurations. Their limits (Engine.Memory) are to be the
-// same: that of the process. Errors are ErrOption and those of transformer.PlanFor and generate.OpenTokenizer.
+// NewLibrary returns a library of models, each of which it plans as if it were alone: one that the limit has no room for is refused
+// now, not when it is asked for. Their limits (Engine.Memory) are to be the same: that of the process. Errors are ErrOption and those of Open.
 func NewLibrary(ctx context.Context, models []Entry) (*Library, error) {
 	l := newLibrary()
 	for _, e := range models {
-		o := e.Engine
-		o.Memory = 0 // limits come with opening
-		p, err := transformer.PlanFor(ctx, e.Path, o)
+		o := e.ModelOptions
+		o.Engine.Beside, o.Engine.Reserve = 0, 0
+		d, err := design(ctx, e.Path, o)
 		if err != nil {
 			return nil, err
 		}
-		t, err := generate.OpenTokenizer(e.Path)
-		if err != nil {
-			return nil, err
-		}
-		if err := l.add(&entry{Entry: e, name: e.name(e.Path), context: p.Context, chat: t.ChatTemplate() != "", added: time.Now()}); err != nil {
+		one := &entry{Entry: e, name: e.name(e.Path), context: d.plan.Context, chat: d.opening.Tokenizer.ChatTemplate() != "", added: time.Now()}
+		d.opening.Close()
+		if err := l.add(one); err != nil {
 			return nil, err
 		}
 	}

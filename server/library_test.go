@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -285,4 +286,26 @@ func TestLibraryPanic(t *testing.T) {
 		})
 	}()
 	l.mu.Unlock()
+}
+
+// TestLibraryTooSmall: a limit that one of the models has no room in, be it alone, is refused before any is asked for, with both sizes.
+func TestLibraryTooSmall(t *testing.T) {
+	one := newDemos(t, 0, "one")
+	m, release, err := one.Use(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	fits := Entry{one.entries[0].Path, ModelOptions{Name: "a", Parallel: 1, Waiting: 20, Engine: transformer.Options{Memory: m.Plan().Minimum + 1<<20, Context: 128, Threads: 2}}}
+	small := fits
+	small.Name, small.Engine.Context = "b", 2048
+	if l, err := NewLibrary(t.Context(), []Entry{fits}); err != nil {
+		t.Error(err)
+	} else {
+		l.Close()
+	}
+	_, err = NewLibrary(t.Context(), []Entry{fits, small})
+	if !errors.Is(err, memory.ErrLimit) || !strings.Contains(err.Error(), small.Path) || !strings.Contains(err.Error(), "at least") || !strings.Contains(err.Error(), memory.FormatSize(m.Plan().Minimum+1<<20)) {
+		t.Errorf("%v", err)
+	}
 }

@@ -78,44 +78,20 @@ func Open(ctx context.Context, path string, o ModelOptions) (*Model, error) {
 
 // open is Open unless there is something against the plan. The options may reserve memory for others.
 func open(ctx context.Context, path string, o ModelOptions, against func(*transformer.Plan) error) (*Model, error) {
-	if o.Parallel == 0 {
-		o.Parallel = 4
-	}
-	if o.Waiting == 0 {
-		o.Waiting = 64
-	}
-	waiting := max(0, o.Waiting)
-	o.Engine.Reserve += serverMemory + int64(o.Parallel+1)*(grammar.Memory+formedPerPlace*grammar.GrammarMemory) + formsKept*(grammar.Memory+grammar.GrammarMemory)
-	o.Engine.ReservePerToken = serverMemoryPerToken + receiptPerToken + 8*int64(waiting)
-	opening, err := generate.Begin(ctx, path, o.Engine)
+	d, err := design(ctx, path, o)
 	if err != nil {
 		return nil, err
 	}
-	forms := int64(o.Parallel + 1 + formsKept) // of which masks may be kept
-	opening.Reserve((grammar.VocabularyMemory + grammar.MaskMemory*forms) * int64(opening.Tokenizer.VocabSize()))
-	embedder, err := opening.Embedder(ctx)
-	if err != nil {
-		opening.Close()
-		return nil, err
-	}
-	parallel, contexts, err := opening.Sharing(ctx, o.Parallel)
+	at, err := d.opening.Location(ctx)
 	if err == nil {
-		var p *transformer.Plan
-		if p, err = opening.Plan(ctx); err == nil {
-			err = against(p)
-		}
+		err = against(d.plan)
 	}
 	if err != nil {
-		opening.Close()
+		d.opening.Close()
 		return nil, err
 	}
-	t := opening.Tokenizer
-	at, err := opening.Location(ctx)
-	if err != nil {
-		opening.Close()
-		return nil, err
-	}
-	engine, err := opening.Load(ctx)
+	t, embedder, parallel, contexts := d.opening.Tokenizer, d.embedder, d.parallel, d.contexts
+	engine, err := d.opening.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -125,12 +101,12 @@ func open(ctx context.Context, path string, o ModelOptions, against func(*transf
 		return nil, err
 	}
 	embedder.Fit(engine.Config)
-	m := &Model{Name: o.name(path), embedder: embedder, Parallel: parallel, Notes: engine.Notes, opened: time.Now(), engine: o.Engine, of: of}
+	m := &Model{Name: o.name(path), embedder: embedder, Parallel: parallel, Notes: engine.Notes, opened: time.Now(), engine: d.engine, of: of}
 	m.batch = &generate.Batch{Model: engine, Tokenizer: t, Parallel: parallel, Lookup: generate.DefaultLookup(engine.Plan)}
 	if contexts < parallel {
 		m.Notes = append(slices.Clone(m.Notes), fmt.Sprintf("%d texts at a time share the keys and values of %d whole contexts; where these are full, the last to begin wait", parallel, contexts))
 	}
-	m.scheduler = generate.NewScheduler(m.batch, waiting)
+	m.scheduler = generate.NewScheduler(m.batch, d.waiting)
 	m.scheduler.MaxWait = cmp.Or(o.MaxWait, maxWait)
 	m.prompts = generate.NewPrompts(t, engine.Plan.Context, m.opened)
 	m.vocabulary = sync.OnceValue(func() *grammar.Vocabulary { return grammar.NewVocabulary(t) })

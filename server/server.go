@@ -56,6 +56,7 @@ type Server struct {
 	replaying    *semaphore.Weighted // one at a time
 	holding      *semaphore.Weighted // bytes of what is made of requests that are no texts under way, until they are answered
 	mostHeld     int64
+	wanting      atomic.Int64 // requests that wait for such bytes
 	counts       counts
 	pages        map[string]pageFile
 	handler      http.Handler

@@ -34,7 +34,7 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 		return func() {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusOK)
-			if m.writePieces(w, ids) != nil {
+			if m.writePieces(s.holder(w), ids) != nil {
 				gone()
 			}
 		}, nil

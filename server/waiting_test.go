@@ -1,15 +1,21 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/helix-substrate/helix-substrate/internal/openai"
 )
 
 // waits are the kinds of requests that wait for what may take its time.
@@ -119,3 +125,87 @@ func TestWaitingEnds(t *testing.T) {
 		t.Error("something is held")
 	}
 }
+
+// TestSlowReaders: who takes a large answer slowly loses it once others wait for the room that it holds, and they get it.
+func TestSlowReaders(t *testing.T) {
+	const patience = 500 * time.Millisecond
+	s, err := New([]*Model{openDemo(t, ModelOptions{})}, Options{Patience: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := s.holder(io.Discard)
+	h.until = time.Now().Add(-time.Hour)
+	if _, err := h.Write([]byte("x")); err != nil {
+		t.Errorf("nobody waits: %v", err)
+	}
+	dial := pipes(t, s)
+	m := s.library.entries[0].model
+	body := `{"model": "demo", "input": [` + strings.Repeat(`"a", `, 999) + `"a"]}`
+	s.mostHeld = m.embeddingCost(&openai.Embeddings{Texts: make([]string, 1000)}, len(body))
+	s.holding = semaphore.NewWeighted(s.mostHeld)
+
+	slow := dial()
+	slow.SetDeadline(time.Now().Add(giveUp))
+	fmt.Fprintf(slow, "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	answer := bufio.NewReaderSize(slow, 16)
+	if line, err := answer.ReadString('\n'); err != nil || !strings.Contains(line, "200") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	other := make(chan string)
+	go func() {
+		c := dial()
+		const small = `{"model": "demo", "input": "a"}`
+		fmt.Fprintf(c, "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(small), small)
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		other <- line
+	}()
+	whole := 0
+	for buffer := make([]byte, 1024); ; time.Sleep(time.Millisecond) { // 64 KiB are taken in far less than the patience
+		n, err := answer.Read(buffer)
+		if whole += n; err != nil {
+			break
+		}
+	}
+	if line := <-other; !strings.Contains(line, "200") {
+		t.Errorf("%q", line)
+	}
+	if vectors := 1000 * m.embedder.Width(); whole > 5*vectors {
+		t.Errorf("%d bytes were taken, of %d values", whole, vectors)
+	}
+}
+
+// pipes serves connections without buffers, which what it returns makes.
+func pipes(t *testing.T, s *Server) (dial func() net.Conn) {
+	l := &pipeListener{make(chan net.Conn), t.Context()}
+	h := &http.Server{Handler: s}
+	go h.Serve(l)
+	t.Cleanup(func() { h.Close() })
+	return func() net.Conn {
+		here, there := net.Pipe()
+		l.connections <- there
+		return here
+	}
+}
+
+// pipeListener has the ends of pipes.
+type pipeListener struct {
+	connections chan net.Conn
+	ctx         context.Context
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.connections:
+		return c, nil
+	case <-l.ctx.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { return nil }
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,11 +101,16 @@ func tooLarge(most int) *openai.Error {
 // receive reads the body of a request, which may have so many bytes, and opens the model that it names, for which it may wait: while it holds no memory that others
 // wait for. The model is nil where the body names none that is here; what is wrong with it is its parser's to say. Call the body's done after use.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, most int) (*received, *Model, *openai.Error) {
+	return s.receiveFor(w, r, most, "")
+}
+
+// receiveFor is receive for a body that may name no model, which is then this one.
+func (s *Server) receiveFor(w http.ResponseWriter, r *http.Request, most int, model string) (*received, *Model, *openai.Error) {
 	body, refused := s.body(w, r, most)
 	if refused != nil {
 		return nil, nil, refused
 	}
-	name := named(body.text)
+	name := cmp.Or(named(body.text), model)
 	if s.library.entry(name) == nil {
 		return body, nil, nil
 	}

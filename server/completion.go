@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
@@ -99,13 +101,15 @@ func (q *asked) prepare(ctx context.Context, m *Model) *openai.Error {
 		q.opening = strings.Clone(q.opening[max(0, len(q.opening)-openingBytes):])
 	case q.PromptIDs != nil:
 		q.prompt = q.PromptIDs
+	case q.Kind == openai.LlamaCompletions:
+		q.prompt, err = q.model.parts(ctx, q.Parts)
 	default:
 		q.prompt, err = prompts.Text(ctx, q.Prompt)
 	}
 	if err != nil {
 		return failure(err, q.field)
 	}
-	q.Messages, q.Prompt = nil, "" // not held while the text waits
+	q.Messages, q.Prompt, q.Parts = nil, "", nil // not held while the text waits
 	if q.IgnoreEnd {
 		q.excludeEnd()
 	}
@@ -226,7 +230,11 @@ func (s *Server) whole(w http.ResponseWriter, ctx context.Context, q *asked) {
 		usage.Completion += len(texts[i].OutputIDs)
 	}
 	c := openai.NewCompletion(q.Kind, q.id, usage)
-	c.Created, c.Model = q.created, q.model.Name
+	fingerprint := s.fingerprint(q.model)
+	c.Created, c.Model, c.Fingerprint = q.created, q.model.Name, &fingerprint
+	if q.N == 1 {
+		c.Timings = texts[0].timings(q)
+	}
 	for i := range texts {
 		t := &texts[i]
 		message := t.message.Message()
@@ -278,6 +286,12 @@ func (q *asked) logProbs(list []generate.LogProb, offset int) any {
 		c.Content = append(c.Content, t)
 	}
 	return c
+}
+
+// fingerprint tells which program and which model answer: with the same, a request with a seed has the same answer.
+func (s *Server) fingerprint(m *Model) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %s", s.options.Version, m.of.Claim.RootSHA256, m.of.Claim.ContentSHA256, m.of.Claim.TokenizerSHA256))
+	return "fp_" + hex.EncodeToString(sum[:6])
 }
 
 // newID returns what makes an answer unique.

@@ -139,6 +139,7 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"POST /v1/chat/completions":      s.completions,
 		"POST /v1/completions":           s.completions,
+		"POST /completion":               s.llamaCompletion,
 		"POST /v1/responses":             s.respond,
 		"GET /v1/responses/{id}":         s.storedResponse,
 		"DELETE /v1/responses/{id}":      s.deleteResponse,

@@ -87,25 +87,40 @@ func (e *events) failed(ctx context.Context, err error, field string, refuse fun
 // is still an ordinary error.
 func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 	out := &events{w: w, control: http.NewResponseController(w)}
+	fingerprint := s.fingerprint(q.model)
 	chunk := func() *openai.Chunk {
 		c := openai.NewChunk(q.Kind, q.id)
-		c.Created, c.Model = q.created, q.model.Name
+		c.Created, c.Model, c.Fingerprint = q.created, q.model.Name, &fingerprint
 		return c
 	}
 	tokens, kept := make([]int, q.N), 0 // of the answers, of the first's prompt
+	var timings *openai.Timings         // of the only one
 	err := q.each(ctx, func(ctx context.Context, i int) error {
-		role, offset := "assistant", 0
+		offset := 0
+		begin := sync.OnceValue(func() error { // a piece of its own, as clients of the API expect
+			if q.Kind != openai.ChatCompletions {
+				return nil
+			}
+			c := chunk()
+			c.Add(q.Kind, i, "", nil).Delta.Begin()
+			return out.send(c)
+		})
 		end, err := s.say(ctx, q, i, func(e said) error {
+			if err := begin(); err != nil {
+				return err
+			}
 			if (e.Kind == toolcall.CallEnd || e.Kind == toolcall.CallFailed) && e.chances == nil {
 				return nil
 			}
 			c := chunk()
-			tell(c.Add(q.Kind, i, role, "", q.logProbs(e.chances, offset)), e)
-			role = ""
+			tell(c.Add(q.Kind, i, "", q.logProbs(e.chances, offset)), e)
 			offset += utf8.RuneCountInString(e.Text)
 			return out.send(c)
 		})
 		if err != nil || end.Stop == generate.StopCancel {
+			return err
+		}
+		if err := begin(); err != nil {
 			return err
 		}
 		tokens[i] = len(end.OutputIDs)
@@ -113,8 +128,16 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 			kept = end.Kept
 		}
 		c := chunk()
-		c.Add(q.Kind, i, role, string(end.reason), nil).SetText("")
-		c.Receipt = q.receipts[i]
+		last := c.Add(q.Kind, i, string(end.reason), nil)
+		if q.Kind != openai.ChatCompletions {
+			last.SetText("")
+		}
+		if c.Receipt = q.receipts[i]; q.N == 1 {
+			timings = end.timings(q)
+		}
+		if !q.IncludeUsage {
+			c.Timings = timings
+		}
 		return out.send(c)
 	})
 	if out.failed(ctx, err, q.field, refuse, func(e *openai.Error) error { return out.send(openai.ErrorBody{Error: e}) }) {
@@ -122,6 +145,7 @@ func (s *Server) stream(w http.ResponseWriter, ctx context.Context, q *asked) {
 	}
 	if q.IncludeUsage {
 		c := chunk()
+		c.Timings = timings
 		c.Usage = &openai.Usage{Prompt: len(q.prompt), PromptDetails: &openai.PromptDetails{Cached: kept}}
 		for _, n := range tokens {
 			c.Usage.Completion += n

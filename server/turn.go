@@ -26,6 +26,11 @@ type spoken struct {
 	reason reason
 }
 
+// timings says how long it took.
+func (e *spoken) timings(q *asked) *openai.Timings {
+	return openai.NewTimings(e.Kept, len(q.prompt), len(e.OutputIDs), e.PromptTime, e.GenerateTime)
+}
+
 // reason is why an answer ended, in the words of chat completions.
 type reason string
 

@@ -27,6 +27,7 @@ type Request struct {
 	Messages  []Message // of ChatCompletions
 	Prompt    string    // of Completions, or
 	PromptIDs []int     // the same as tokens
+	Parts     []Part    // of LlamaCompletions
 	MaxTokens int       // 0: none was said
 	Stop      []string
 	// Temperature and TopP are 1 unless the request says otherwise, Seed 0.
@@ -47,6 +48,8 @@ type Request struct {
 	RepeatPenalty                     float32 // 0 or 1: none
 	RepeatLast                        int     // of how many tokens; 0: as the server has it
 	IgnoreEnd                         bool    // the text ends by its length or a text of Stop alone
+
+	ReturnTokens bool // of LlamaCompletions: the answer has its tokens, too
 
 	// The form that the answer is to have: at most one of them.
 
@@ -124,6 +127,15 @@ func parse(kind Kind, body []byte, fields map[string]field, unknown func(name st
 
 // read reads a body by a table of fields.
 func read(kind Kind, body []byte, fields map[string]field, unknown func(name string) *Error) (*Request, *Error) {
+	r := &Request{Kind: kind, Temperature: 1, TopP: 1, N: 1}
+	if err := r.read(body, fields, unknown); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// read sets what a body says.
+func (r *Request) read(body []byte, fields map[string]field, unknown func(name string) *Error) *Error {
 	d := strictjson.NewDecoder(body, errJSON)
 	v, err := d.Value()
 	if err == nil {
@@ -134,25 +146,24 @@ func read(kind Kind, body []byte, fields map[string]field, unknown func(name str
 		err = fmt.Errorf("it is not an object: %w", errJSON)
 	}
 	if err != nil {
-		return nil, Invalid("", "", "%v", err)
+		return Invalid("", "", "%v", err)
 	}
-	r := &Request{Kind: kind, Temperature: 1, TopP: 1, N: 1}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		v := object[name]
 		field, known := fields[name]
 		switch {
 		case !known:
 			if err := unknown(name); err != nil {
-				return nil, err
+				return err
 			}
 		case v == nil:
 		default:
 			if err := field(r, v); err != nil {
-				return nil, inField(name, err)
+				return inField(name, err)
 			}
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // passOver lets fields pass that are not among the known ones, in whatever case.

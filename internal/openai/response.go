@@ -8,7 +8,8 @@ type Completion struct {
 	Model       string   `json:"model"`
 	Choices     []Choice `json:"choices"`
 	Usage       Usage    `json:"usage"`
-	Fingerprint *string  `json:"system_fingerprint"` // always null
+	Timings     *Timings `json:"timings,omitempty"`  // of a server's only answer
+	Fingerprint *string  `json:"system_fingerprint"` // of a server: null in batches
 }
 
 // Choice is a text that answers: Message in a chat, Text elsewhere.
@@ -94,6 +95,7 @@ type Chunk struct {
 	Model       string        `json:"model"`
 	Choices     []ChunkChoice `json:"choices"`
 	Usage       *Usage        `json:"usage,omitempty"` // of the last, if it was asked for
+	Timings     *Timings      `json:"timings,omitempty"`
 	Fingerprint *string       `json:"system_fingerprint"`
 	Receipt     string        `json:"helix_receipt,omitempty"` // of the text whose last piece this is
 }
@@ -109,11 +111,14 @@ type ChunkChoice struct {
 
 // Delta is what is new of a message.
 type Delta struct {
-	Role      string      `json:"role,omitempty"` // in the first
-	Content   *string     `json:"content,omitempty"`
+	Role      string      `json:"role,omitempty"`    // in the first
+	Content   any         `json:"content,omitempty"` // a *string; of the first null
 	Reasoning string      `json:"reasoning_content,omitempty"`
 	Calls     []ReplyCall `json:"tool_calls,omitempty"`
 }
+
+// Begin says that a message of the assistant's begins.
+func (d *Delta) Begin() { d.Role, d.Content = "assistant", (*string)(nil) }
 
 // BeginCall says that the call with this number begins.
 func (d *Delta) BeginCall(index int, id, name string) {
@@ -134,10 +139,10 @@ func NewChunk(kind Kind, id string) *Chunk {
 }
 
 // Add adds a piece of the answer with this number, and returns it, until the next is added; finish is empty but for its last.
-func (c *Chunk) Add(kind Kind, number int, role, finish string, logprobs any) *ChunkChoice {
+func (c *Chunk) Add(kind Kind, number int, finish string, logprobs any) *ChunkChoice {
 	choice := ChunkChoice{Index: number, Logprobs: logprobs}
 	if kind == ChatCompletions {
-		choice.Delta = &Delta{Role: role}
+		choice.Delta = &Delta{}
 	}
 	if finish != "" {
 		choice.FinishReason = &finish

@@ -37,6 +37,9 @@ func (f *Blocks) Ahead(first, last int) {
 	f.aheadInFile(first, last)
 }
 
+// AheadRoom returns how many bytes it is worth to be Ahead by where the file lies far away, 0 where it does not.
+func (f *Blocks) AheadRoom() int64 { return storage.AheadRoom(f.data) }
+
 // Disk returns the open file in which each block lies at its Offset, where the file is Uncached and lies on a disk; else nil.
 func (f *Blocks) Disk() *os.File { return storage.Disk(f.data) }
 

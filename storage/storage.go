@@ -125,6 +125,15 @@ func Ahead(r io.ReaderAt, off, n int64) {
 	}
 }
 
+// AheadRoom returns how many bytes r, which [Uncached] has returned, has room for of what it is told of by Ahead and all files of its
+// place are; 0 where it does not say.
+func AheadRoom(r io.ReaderAt) int64 {
+	if a, ok := r.(interface{ AheadRoom() int64 }); ok {
+		return a.AheadRoom()
+	}
+	return 0
+}
+
 // Disk returns the open file that r, which [Uncached] has returned, reads ranges of as they lie in it; nil if that is none on a disk.
 func Disk(r io.ReaderAt) *os.File {
 	if d, ok := r.(interface{ Disk() *os.File }); ok {

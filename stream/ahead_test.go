@@ -36,6 +36,65 @@ func (f *toldFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.Reader.ReadAt(p, off)
 }
 
+// farFile is one that lies far away, with room for so many bytes.
+type farFile struct {
+	*toldFile
+	room int64
+}
+
+func (f farFile) Uncached() io.ReaderAt { return f }
+func (f farFile) AheadRoom() int64      { return f.room }
+
+// TestAheadOfFar: a place far away is told of as many bytes as it has room for, across products and around to the first again.
+func TestAheadOfFar(t *testing.T) {
+	e, err := NewEngine(EngineOptions{Threads: 1, Budget: memory.NewLedger(1 << 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	const rows, cols, count = 64, 50, 12
+	var files [count]*toldFile
+	var matrices [count]*Quantized
+	var packed int64
+	for i := range files {
+		content, err := os.ReadFile(newMatrix(rows, cols, 0, uint64(i)).write(t, "none", 32)) // two blocks
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[i] = &toldFile{Reader: bytes.NewReader(content), told: map[int64]bool{}}
+		f, err := cdna.NewFile(t.Context(), farFile{files[i], 18 * 32 * cols}, int64(len(content)), "far")
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed = int64(f.Block(0).CompLen)
+		if matrices[i], err = e.New(f, MatrixOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		defer matrices[i].Close()
+	}
+	x, y := vectors(1, cols, 1).Data, make([]float32, rows)
+	waiting := func() (bytes int64) {
+		for _, f := range files {
+			bytes += int64(len(f.told))
+		}
+		return bytes
+	}
+	for pass := range 3 {
+		for i, m := range matrices {
+			files[i].untold = 0
+			if _, err := m.RowsDot(t.Context(), y, x, 0, rows); err != nil {
+				t.Fatal(err)
+			}
+			if pass < 2 { // the last matrix's follower is known only then
+				continue
+			}
+			if got := waiting(); files[i].untold > 0 || got < 13*packed || got > 18*packed {
+				t.Errorf("product %d: %d bytes are on their way, want %d to %d; of %d blocks it was not told", i, got, 13*packed, 18*packed, files[i].untold)
+			}
+		}
+	}
+}
+
 // TestAhead: the system is told of every block of streamed matrices before it is read, of the first ones too, once it is known
 // which product follows another; of a file that is closed it is told no more.
 func TestAhead(t *testing.T) {
@@ -83,15 +142,15 @@ func TestAhead(t *testing.T) {
 	round(1, 0, 1) // the first ones of the two products
 	round(1, 0, 0) // that the second follows the first is known
 	round(0, 0, 0)
-	for i, want := range []int{readAhead, 0, 0} { // what the next product begins with
+	for i, want := range []int{readAhead, 0, 0} { // what the next product begins with, at least
 		blocks := 0
 		for b := range matrices[i].file.NumBlocks() {
 			if files[i].told[matrices[i].file.Block(b).Offset] {
 				blocks++
 			}
 		}
-		if blocks != want {
-			t.Errorf("of %d blocks of matrix %d it was told, and did not read them; want %d", blocks, i, want)
+		if blocks < want || blocks > want+aheadStep {
+			t.Errorf("of %d blocks of matrix %d it was told, and did not read them; want %d to %d", blocks, i, want, want+aheadStep)
 		}
 	}
 	files[2].untold = 0
@@ -117,32 +176,5 @@ func TestAhead(t *testing.T) {
 		if err := m.Close(); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// TestSuccession: what follows is known once it came, and again when it came twice; not what comes now so, now so, as where
-// experts are chosen. It does not grow without bound.
-func TestSuccession(t *testing.T) {
-	f := &cdna.Blocks{}
-	run := func(i int) blockRun { return blockRun{f, i, i + 1} }
-	var s succession
-	for i, c := range []struct {
-		begins int
-		next   blockRun
-	}{
-		{1, blockRun{}}, {2, blockRun{}}, {1, run(2)}, // 2 came after 1
-		{3, blockRun{}}, {1, blockRun{}}, // now 3 did
-		{3, run(1)}, {1, run(3)}, // twice
-		{2, run(1)}, {1, blockRun{}},
-	} {
-		if got := s.follow(run(c.begins)); got != c.next {
-			t.Errorf("%d: after %d comes %+v, want %+v", i, c.begins, got, c.next)
-		}
-	}
-	for i := range 2 * mostFollowers {
-		s.follow(run(i))
-	}
-	if len(s.next) > mostFollowers {
-		t.Errorf("%d followers are kept", len(s.next))
 	}
 }

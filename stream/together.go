@@ -166,9 +166,8 @@ type group struct {
 	parts  []part
 	stats  []Stats // per worker
 
-	streams bool     // past the page cache, and nobody but the group tells what comes next
-	ahead   blockRun // what the next group will begin with
-	order   succession
+	streams bool // past the page cache, and nobody but the group tells what comes next
+	ahead   lookahead
 }
 
 // job is a product of a group.
@@ -273,7 +272,7 @@ func (g *group) run(ctx context.Context) (Stats, error) {
 		return Stats{}, err
 	}
 	if g.streams = !inMemory && !routed && e.budget != nil; g.streams {
-		g.ahead = g.order.follow(g.begins())
+		g.ahead.begin(g)
 	}
 	g.stats, g.ctx = clearedStats(g.stats, threads), ctx
 	defer func() { g.ctx = nil }()
@@ -372,11 +371,12 @@ func (g *packing) Do(_, i int) error {
 }
 
 func (g *multiplying) Do(worker, i int) error {
-	if g.streams {
-		(*group)(g).tellFrom(i)
-	}
 	p := &g.parts[i]
 	j := p.job
+	if g.streams && j.streamed != nil {
+		file, _ := j.streamed.source()
+		g.ahead.next(file, p.block)
+	}
 	y, ldy := j.y[p.lo-j.a:], j.b-j.a
 	if j.memory != nil {
 		j.memory.dotRows(y, ldy, j.in, p.lo, p.hi, &g.stats[worker])

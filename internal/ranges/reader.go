@@ -214,7 +214,8 @@ func (r *Reader) Ahead(off, n int64) {
 	unit := r.window.unit
 	i, end := max(0, off)/unit, (min(off+n, r.Size())-1)/unit+1
 	for i < end {
-		if r.window.chunks[chunkKey{r, i}] != nil {
+		if c := r.window.chunks[chunkKey{r, i}]; c != nil {
+			c.spent, c.used = false, r.window.clock
 			i++
 			continue
 		}
@@ -226,6 +227,10 @@ func (r *Reader) Ahead(off, n int64) {
 		i += int64(len(fetch))
 	}
 }
+
+// AheadRoom returns how many bytes may be told of by Ahead and not read yet, of all the window's files together: half of the
+// window, as what is told of is fetched in whole chunks, and those that are read last must stay a little.
+func (r *Reader) AheadRoom() int64 { return r.window.Bytes() / 2 }
 
 // fetch fills successive chunks; readers get each as soon as it is full.
 func (r *Reader) fetch(chunks []*chunk) {

@@ -1,0 +1,106 @@
+package stream
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/helix-substrate/helix-substrate/cdna"
+)
+
+// lookahead tells of the blocks of products that come, across as many of these as it takes: a model's products come round in the same
+// order, token by token, so that what follows is what followed the last time. A disk is told of readAhead blocks, a place far away of
+// as many bytes as it has room for, so that a link is busy however long its answers take.
+type lookahead struct {
+	order succession
+	group []blockRun // of the running group
+
+	mu   sync.Mutex
+	told blockRun // what was told of last
+	rest blockRun // what is left of it
+
+	blocks, bytes atomic.Int64 // told of, and not begun; below 0 where they begin untold
+}
+
+// begin takes note of a group that begins. The engine is locked, and no worker at work.
+func (l *lookahead) begin(g *group) {
+	l.group = l.group[:0]
+	for i := range g.jobs {
+		if j := &g.jobs[i]; j.streamed != nil && j.a < j.b {
+			file, _ := j.streamed.source()
+			first, last := blockRange(file, j.a, j.b)
+			l.group = append(l.group, blockRun{file, first, last})
+		}
+	}
+	for _, r := range l.group {
+		if !l.order.follow(r) {
+			l.restart()
+		}
+	}
+}
+
+// restart takes all that was told of as read or lost.
+func (l *lookahead) restart() {
+	l.told, l.rest = blockRun{}, blockRun{}
+	l.blocks.Store(0)
+	l.bytes.Store(0)
+}
+
+// next tells of more, where that is due, as block i of a file begins. Several workers may call it at a time; one that
+// finds another telling does not wait.
+func (l *lookahead) next(file *cdna.Blocks, i int) {
+	blocks, bytes := l.blocks.Add(-1), l.bytes.Add(-int64(file.Block(i).CompLen))
+	room := file.AheadRoom()
+	if blocks >= readAhead && bytes >= room-room/aheadStep || !l.mu.TryLock() {
+		return
+	}
+	defer l.mu.Unlock()
+	if blocks < 0 { // nobody was told of it
+		l.restart()
+		for _, r := range l.group {
+			if r.file == file && r.first <= i && i < r.last {
+				l.told, l.rest = r, blockRun{file, i + 1, r.last}
+			}
+		}
+	}
+	for l.blocks.Load() < readAhead+aheadStep || l.bytes.Load() < room {
+		if !l.tell(room) {
+			return
+		}
+	}
+}
+
+// tell tells of the blocks that come next in one file, and reports whether any are known.
+func (l *lookahead) tell(room int64) bool {
+	if l.rest.first == l.rest.last {
+		after := l.order.next[l.told]
+		if after.file == nil || after.differs {
+			return false
+		}
+		l.told, l.rest = after.blockRun, after.blockRun
+	}
+	blocks, bytes, end := l.blocks.Load(), l.bytes.Load(), l.rest.first
+	for end < l.rest.last && (blocks < readAhead+aheadStep || bytes < room) {
+		blocks, bytes = blocks+1, bytes+int64(l.rest.file.Block(end).CompLen)
+		end++
+	}
+	l.rest.file.Ahead(l.rest.first, end)
+	l.blocks.Add(int64(end - l.rest.first))
+	for i := l.rest.first; i < end; i++ {
+		l.bytes.Add(int64(l.rest.file.Block(i).CompLen))
+	}
+	l.rest.first = end
+	return true
+}
+
+// forget has it tell no more of a file, which is about to be closed.
+func (l *lookahead) forget(f *cdna.Blocks) {
+	l.order.forget(f)
+	l.restart()
+}
+
+// forget has no product tell of a file from here on: it is about to be closed.
+func (e *Engine) forget(f *cdna.Blocks) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.group.ahead.forget(f)
+}

@@ -50,7 +50,11 @@ func (l *lookahead) restart() {
 func (l *lookahead) next(file *cdna.Blocks, i int) {
 	blocks, bytes := l.blocks.Add(-1), l.bytes.Add(-int64(file.Block(i).CompLen))
 	room := file.AheadRoom()
-	if blocks >= readAhead && bytes >= room-room/aheadStep || !l.mu.TryLock() {
+	due := blocks < readAhead
+	if room > 0 {
+		due = bytes < room-room/aheadStep
+	}
+	if !due || !l.mu.TryLock() {
 		return
 	}
 	defer l.mu.Unlock()
@@ -62,11 +66,17 @@ func (l *lookahead) next(file *cdna.Blocks, i int) {
 			}
 		}
 	}
-	for l.blocks.Load() < readAhead+aheadStep || l.bytes.Load() < room {
-		if !l.tell(room) {
-			return
-		}
+	for wants(l.blocks.Load(), l.bytes.Load(), room) && l.tell(room) {
 	}
+}
+
+// wants tells whether more is to be told of where so many blocks, of so many bytes, are: by bytes where there is room for so many, as
+// what finds none would be told of in vain, else by blocks.
+func wants(blocks, bytes, room int64) bool {
+	if room > 0 {
+		return bytes < room
+	}
+	return blocks < readAhead+aheadStep
 }
 
 // tell tells of the blocks that come next in one file, and reports whether any are known.
@@ -79,7 +89,7 @@ func (l *lookahead) tell(room int64) bool {
 		l.told, l.rest = after.blockRun, after.blockRun
 	}
 	blocks, bytes, end := l.blocks.Load(), l.bytes.Load(), l.rest.first
-	for end < l.rest.last && (blocks < readAhead+aheadStep || bytes < room) {
+	for end < l.rest.last && wants(blocks, bytes, room) {
 		blocks, bytes = blocks+1, bytes+int64(l.rest.file.Block(end).CompLen)
 		end++
 	}

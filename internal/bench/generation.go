@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -56,15 +55,17 @@ func (s Speeds) Run(ctx context.Context) ([]Generation, error) {
 		}
 		return nil
 	}
-	streamed := ""
+	type streamed struct{ name, dir string }
+	var after []streamed
 	for _, w := range []struct {
-		name    string
-		dir     string
-		entries int
-		codec   string
+		name     string
+		dir      string
+		entries  int
+		codec    string
+		streamed bool // it is measured streamed too
 	}{
-		{"resident 8-bit", "llama1b-256", 256, "zstd"}, {"resident 6-bit", "llama1b-64", 64, "zstd"}, {"resident 4-bit", "llama1b-16", 16, "zstd"},
-		{"resident lattice", "llama1b-0", lattice, ""}, {"resident lattice, packed", "llama1b-packed", lattice, cdna.PackedCodec},
+		{"8-bit", "llama1b-256", 256, "zstd", true}, {"6-bit", "llama1b-64", 64, "zstd", false}, {"4-bit", "llama1b-16", 16, "zstd", false},
+		{"lattice", "llama1b-0", lattice, "", true}, {"lattice, packed", "llama1b-packed", lattice, cdna.PackedCodec, true},
 	} {
 		dir := filepath.Join(root, w.dir)
 		if !model.IsModel(dir) {
@@ -72,12 +73,19 @@ func (s Speeds) Run(ctx context.Context) ([]Generation, error) {
 				return nil, err
 			}
 		}
-		streamed = cmp.Or(streamed, dir)
-		if err := measure(w.name, dir, 0, s.N); err != nil {
+		if w.streamed {
+			after = append(after, streamed{w.name, dir})
+		}
+		if err := measure("resident "+w.name, dir, 0, s.N); err != nil {
 			return nil, err
 		}
 	}
-	return results, measure("streamed 8-bit, "+memory.FormatSize(s.Memory), streamed, s.Memory, max(2, s.N/4))
+	for _, w := range after {
+		if err := measure("streamed "+w.name+", "+memory.FormatSize(s.Memory), w.dir, s.Memory, max(2, s.N/4)); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
 }
 
 // generation is the work of a child: Depth tokens that are not measured, a prompt, and tokens after it.

@@ -166,10 +166,15 @@ func (k *Kernels) dotPanel(s *scratch, y []float32, p integerPanel, codes []byte
 		return
 	}
 	b := 0
-	if n := evenly(p.width, integerTilesWidth); f.tiles[n] != nil {
-		values, biases, sums := p.values(0, 0), p.bias(0, 0), resize(&s.integers, 512)
-		f.tiles[n](&y[0], &values[0], &biases[0], 4*p.width, &codes[0], groups, p.width/n, &sums[0])
-		b = p.width / n * n
+	for b < p.width {
+		n := evenly(p.width-b, integerTilesWidth)
+		if f.tiles[n] == nil {
+			break
+		}
+		tiles := (p.width - b) / n // those of another width are the next turn's
+		values, biases, sums := p.values(0, b), p.bias(0, b), resize(&s.integers, 512)
+		f.tiles[n](&y[b*stripRows], &values[0], &biases[0], 4*p.width, &codes[0], groups, tiles, &sums[0])
+		b += tiles * n
 	}
 	for n := evenly(p.width-b, f.width); b < p.width; b += n {
 		values, biases := p.values(0, b), p.bias(0, b)

@@ -29,17 +29,17 @@ type embedderCase struct {
 	vector []float32
 }
 
-func embedderCases(t *testing.T, name string) []embedderCase {
+func embedderCases(t *testing.T, dir string) []embedderCase {
 	t.Helper()
 	var list []embedderCase
-	text, err := os.ReadFile(filepath.Join(embedders, name, "case.json"))
+	text, err := os.ReadFile(filepath.Join(dir, "case.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &list)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	vectors, shape, err := npy.ReadFloat32(filepath.Join(embedders, name, "vectors.npy"))
+	vectors, shape, err := npy.ReadFloat32(filepath.Join(dir, "vectors.npy"))
 	if err != nil || shape[0] != len(list) {
 		t.Fatalf("%v: %v", shape, err)
 	}
@@ -85,11 +85,52 @@ func vectorsOf(t *testing.T, e *Embedder, m *transformer.Model, prompt string, t
 	return list
 }
 
+// TestEmbeddersOfOthers compares models that people use with sentence-transformers: those in a directory to which
+// embedding/testdata/vectors.py --of has added texts and vectors.
+func TestEmbeddersOfOthers(t *testing.T) {
+	root := os.Getenv("HELIX_EMBEDDERS")
+	if root == "" {
+		t.Skip("HELIX_EMBEDDERS names no directory of models")
+	}
+	dirs, err := filepath.Glob(filepath.Join(root, "*", "case.json"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no model with texts in %s: %v", root, err)
+	}
+	for _, path := range dirs {
+		dir := filepath.Dir(path)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			e, m := openEmbedder(t, dir, transformer.Options{})
+			least, difference := 1.0, 0.0
+			cases := embedderCases(t, dir)
+			for _, c := range cases {
+				prompt := ""
+				if c.Prompt != nil {
+					prompt = *c.Prompt
+				}
+				var product, ours, theirs float64
+				got := vectorsOf(t, e, m, prompt, c.Text)[0]
+				if len(got) != len(c.vector) {
+					t.Fatalf("%d values, not %d", len(got), len(c.vector))
+				}
+				for j, v := range got {
+					a, b := float64(v), float64(c.vector[j])
+					product, ours, theirs, difference = product+a*b, ours+a*a, theirs+b*b, max(difference, math.Abs(a-b))
+				}
+				cosine := product / math.Sqrt(ours*theirs)
+				if least = min(least, cosine); cosine < 0.99999 {
+					t.Errorf("%q: cosine %v", c.Text, cosine)
+				}
+			}
+			t.Logf("%d texts: the least cosine is %.9f, the largest difference of a value %.2g", len(cases), least, difference)
+		})
+	}
+}
+
 // TestEmbedders compares with sentence-transformers: from the checkpoint, converted, and many at a time.
 func TestEmbedders(t *testing.T) {
-	for _, name := range []string{"mean", "dense", "last", "without"} {
+	for _, name := range []string{"mean", "dense", "last", "without", "gemma"} {
 		t.Run(name, func(t *testing.T) {
-			cases := embedderCases(t, name)
+			cases := embedderCases(t, filepath.Join(embedders, name))
 			dir := filepath.Join(t.TempDir(), "model")
 			convertTo(t, filepath.Join(embedders, name), dir, "method=lossless")
 			e, m := openEmbedder(t, filepath.Join(embedders, name), transformer.Options{})
@@ -142,7 +183,7 @@ func promptsOf(cases []embedderCase) (list []string) {
 
 // TestSchedulerEmbedsWhole: an encoder's texts go through a scheduler whole, and a text is not continued.
 func TestSchedulerEmbedsWhole(t *testing.T) {
-	cases := embedderCases(t, "dense")
+	cases := embedderCases(t, filepath.Join(embedders, "dense"))
 	e, m := openEmbedder(t, filepath.Join(embedders, "dense"), transformer.Options{Sequences: 2})
 	b := &Batch{Model: m, Tokenizer: e.tokenizer, Parallel: 2}
 	s := NewScheduler(b, 10)
@@ -275,7 +316,7 @@ func TestEmbeddersCalibrated(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "model")
 		convertTo(t, filepath.Join(embedders, name), dir, "method=lattice", "bits=7")
 		e, m := openEmbedder(t, dir, transformer.Options{})
-		for _, c := range embedderCases(t, name)[:4] {
+		for _, c := range embedderCases(t, filepath.Join(embedders, name))[:4] {
 			v := vectorsOf(t, e, m, "", c.Text)[0]
 			var product, a, b float64
 			for i := range v {

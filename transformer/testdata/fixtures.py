@@ -409,6 +409,34 @@ def main():
     for name, context in [("phi3-longrope-short", 16), ("phi3-longrope-long", 24)]:
         fixture(name, phi3(original_max_position_embeddings=16, rope_parameters=dict(rope_theta=10000.0, **factors)),
                 n=context, context=context, weights="phi3")
+    # A third model of each that has two: no size is a power of two, or goes into another but where it must.
+    fixture("llama-odd", hf.LlamaConfig(**ODD, head_dim=10))
+    fixture("gemma3-odd", gemma3(**ODD, head_dim=10), seed=3)
+    for name, config in [
+        ("mixtral", mixtral(**ODDER, num_local_experts=4)),
+        ("qwen2_moe", qwen2_moe(**ODDER, num_experts=4)),
+        ("qwen3_moe", qwen3_moe(**ODDER, num_experts=4, tie_word_embeddings=True)),
+        ("ernie4_5", ernie4_5(**ODDER)),
+        ("exaone4", exaone4(**ODDER, sliding_window=3, layer_types=["sliding_attention", "full_attention"])),
+        ("smollm3", smollm3(**ODDER, no_rope_layers=[1, 0, 1, 1])),
+        ("olmo2", olmo(hf.Olmo2Config, **ODDER)),
+        ("olmo3", olmo(hf.Olmo3Config, **ODDER, sliding_window=3, layer_types=["sliding_attention", "full_attention"])),
+        ("olmoe", olmoe(**ODDER, num_experts=4, moe_intermediate_size=7)),
+        ("glm4_moe", glm4_moe(**ODDER | dict(head_dim=12), n_routed_experts=4, first_k_dense_replace=0)),
+        ("granite", granite(hf.GraniteConfig, **ODDER)),
+        ("granitemoe", granite(hf.GraniteMoeConfig, **ODDER, num_local_experts=4, num_experts_per_tok=3)),
+        ("granitemoeshared", granite(hf.GraniteMoeSharedConfig, **ODDER, num_local_experts=4, num_experts_per_tok=3, shared_intermediate_size=9)),
+        ("cohere2", cohere(hf.Cohere2Config, **ODDER, sliding_window=3, layer_types=["sliding_attention", "full_attention"])),
+        ("deepseek_v3", deepseek(hf.DeepseekV3Config, **LATENT, n_group=2, topk_group=1, num_experts_per_tok=2, first_k_dense_replace=1)),
+        ("glm4_moe_lite", deepseek(hf.Glm4MoeLiteConfig, **LATENT | dict(v_head_dim=5), mlp_layer_types=["sparse", "dense"])),
+        ("mistral4", deepseek(hf.Mistral4Config, **LATENT, n_group=1, topk_group=1, rope_parameters=dict(TEMPERED))),
+        ("ministral3", ministral3(**ODDER, sliding_window=5)),
+        ("qwen3_5_text", qwen_hybrid(hf.Qwen3_5TextConfig, **ODDER | dict(head_dim=16), linear_key_head_dim=5, linear_value_head_dim=7, linear_num_key_heads=1)),
+        ("qwen3_5_moe_text", qwen_hybrid(hf.Qwen3_5MoeTextConfig, **ODDER | dict(head_dim=16) | QWEN_EXPERTS | dict(num_experts=4), linear_num_key_heads=4)),
+        ("lfm2", lfm2(**ODDER, layer_types=["full_attention", "conv", "full_attention", "conv"], conv_L_cache=2)),
+        ("lfm2_moe", lfm2_moe(**ODDER, num_experts=4, layer_types=["conv", "conv", "full_attention"])),
+    ]:
+        fixture(name + "-odd", config, seed=3)
 
 
 def llama(**change):
@@ -420,6 +448,8 @@ def qwen2(**change):
 
 
 MIXTURE = {**SMALL, "hidden_size": 26, "intermediate_size": 22, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 10, "vocab_size": 61}
+ODDER = dict(hidden_size=30, intermediate_size=23, num_attention_heads=3, num_key_value_heads=1, head_dim=10, vocab_size=59)
+LATENT = dict(hidden_size=33, intermediate_size=23, q_lora_rank=7, kv_lora_rank=13, qk_nope_head_dim=5, qk_rope_head_dim=4, v_head_dim=9, n_routed_experts=4, n_shared_experts=1, moe_intermediate_size=9, vocab_size=59)
 
 
 def seed_oss(**change):

@@ -412,6 +412,7 @@ def main():
     # A third model of each that has two: no size is a power of two, or goes into another but where it must.
     fixture("llama-odd", hf.LlamaConfig(**ODD, head_dim=10))
     fixture("gemma3-odd", gemma3(**ODD, head_dim=10), seed=3)
+    fixture("qwen2-odd", qwen2(**{k: v for k, v in ODDER.items() if k != "head_dim"}), seed=3)
     for name, config in [
         ("mixtral", mixtral(**ODDER, num_local_experts=4)),
         ("qwen2_moe", qwen2_moe(**ODDER, num_experts=4)),

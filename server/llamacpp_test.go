@@ -18,7 +18,7 @@ func TestLlamaCompletion(t *testing.T) {
 	ids, _ := json.Marshal(tokens["tokens"])
 	_, word := post(t, h.URL+"/tokenize", `{"content": "One", "add_special": true}`)
 	first, _ := json.Marshal(word["tokens"])
-	const options = `, "seed": 7, "n_predict": 12, "n_probs": 2, "cache_prompt": true, "id_slot": 0, "mirostat": 0`
+	const options = `, "seed": 7, "n_predict": 12, "n_probs": 2, "cache_prompt": true, "id_slot": 0, "mirostat": 0, "typical_p": 1.0, "xtc_probability": 0.0, "adaptive_target": -1.0, "min_keep": 0`
 	for _, prompt := range []string{
 		`"One day"`, string(ids), "[" + string(ids) + "]", `["One day"]`, `{"prompt_string": "One day"}`, strings.TrimSuffix(string(first), "]") + `, " day"]`,
 	} {
@@ -65,14 +65,20 @@ func TestLlamaCompletion(t *testing.T) {
 		`{"prompt": [1, -2]}`:              "prompt",
 		`{"prompt": [1, 99999999]}`:        "prompt",
 		`{"prompt": {"prompt_string": 5}}`: "prompt",
-		`{"prompt": {"prompt_string": "a", "multimodal_data": ["x"]}}`: "prompt",
-		`{"prompt": "a", "samplers": ["top_k"]}`:                       "samplers",
-		`{"prompt": "a", "post_sampling_probs": true}`:                 "post_sampling_probs",
-		`{"prompt": "a", "logit_bias": [["a", 1]]}`:                    "logit_bias",
-		`{"prompt": "a", "logit_bias": [[1]]}`:                         "logit_bias",
-		`{"prompt": "a", "mirostat": 2}`:                               "mirostat",
-		`{"prompt": "a", "n_probs": 21}`:                               "n_probs",
-		`{"prompt": "a", "response_fields": ["content"]}`:              "response_fields",
+		`{"prompt": {"prompt_string": "a", "multimodal_data": ["x"]}}`:       "prompt",
+		`{"prompt": "a", "samplers": ["top_k"]}`:                             "samplers",
+		`{"prompt": "a", "post_sampling_probs": true}`:                       "post_sampling_probs",
+		`{"prompt": "a", "logit_bias": [["a", 1]]}`:                          "logit_bias",
+		`{"prompt": "a", "logit_bias": [[1]]}`:                               "logit_bias",
+		`{"prompt": "a", "logit_bias": [[1, 2], [1, -2]]}`:                   "logit_bias",
+		`{"prompt": "a", "echo": true}`:                                      "echo",
+		`{"prompt": "a", "min_keep": 3}`:                                     "min_keep",
+		`{"prompt": "a", "adaptive_target": 0.5}`:                            "adaptive_target",
+		`{"prompt": "a", "grammar": "root ::= \"a\"", "grammar_lazy": true}`: "grammar_lazy",
+		`{"prompt": "a", "reasoning_budget_tokens": 0}`:                      "reasoning_budget_tokens",
+		`{"prompt": "a", "mirostat": 2}`:                                     "mirostat",
+		`{"prompt": "a", "n_probs": 21}`:                                     "n_probs",
+		`{"prompt": "a", "response_fields": ["content"]}`:                    "response_fields",
 	} {
 		if status, v := post(t, url, body); status != 400 || at(v, "error", "param") != param {
 			t.Errorf("%s: %d, %v", body, status, v)

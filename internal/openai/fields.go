@@ -73,11 +73,11 @@ func with(fields map[string]field) map[string]field {
 // harmless is a field that changes nothing here.
 func harmless(*Request, any) error { return nil }
 
-// only accepts values that ask for what is done anyway.
+// only accepts values that ask for what is done anyway; a number in whatever spelling, such as Python's 1.0.
 func only(values ...any) field {
 	return func(_ *Request, v any) error {
 		for _, allowed := range values {
-			if reflect.DeepEqual(v, allowed) {
+			if reflect.DeepEqual(v, allowed) || sameNumber(v, allowed) {
 				return nil
 			}
 		}
@@ -86,6 +86,15 @@ func only(values ...any) field {
 		}
 		return fmt.Errorf("%s is %w, only %s", short(v), errUnsupported, short(values[0]))
 	}
+}
+
+// sameNumber tells whether two values are numbers, and the same.
+func sameNumber(a, b any) bool {
+	m, _ := a.(json.Number)
+	n, _ := b.(json.Number)
+	x, err := m.Float64()
+	y, wrong := n.Float64()
+	return err == nil && wrong == nil && x == y
 }
 
 func setModel(r *Request, v any) error {

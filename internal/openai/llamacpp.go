@@ -50,6 +50,7 @@ var llamaFields = served(with(map[string]field{}), map[string]field{
 
 	"n":                   only(json.Number("1")),
 	"n_cmpl":              only(json.Number("1")),
+	"echo":                only(false),
 	"logprobs":            only(), // its name is n_probs
 	"samplers":            only(),
 	"post_sampling_probs": only(false),
@@ -158,10 +159,14 @@ func setBiases(r *Request, v any) error {
 		if err != nil {
 			return fmt.Errorf("%s is no token: biases of texts are %w", short(pair[0]), errUnsupported)
 		}
-		if pair[1] == false {
-			pair[1] = json.Number(strconv.Itoa(Excluded))
+		name, bias := strconv.FormatInt(id, 10), pair[1]
+		if _, twice := object[name]; twice {
+			return fmt.Errorf("token %d has two biases", id)
 		}
-		object[strconv.FormatInt(id, 10)] = pair[1]
+		if bias == false {
+			bias = json.Number(strconv.Itoa(Excluded))
+		}
+		object[name] = bias
 	}
 	return setLogitBias(r, object)
 }

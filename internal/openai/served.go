@@ -87,6 +87,8 @@ var neutral = map[string]field{
 	"top_a":              only(json.Number("0")),
 	"top_n_sigma":        only(json.Number("-1"), json.Number("0")),
 	"dynatemp_range":     only(json.Number("0")),
+	"min_keep":           only(json.Number("0")),
+	"adaptive_target":    only(json.Number("-1")),
 	"xtc_probability":    only(json.Number("0")),
 	"dry_multiplier":     only(json.Number("0")),
 	"repetition_penalty": only(json.Number("1")), // of all tokens, not of recent ones
@@ -94,6 +96,9 @@ var neutral = map[string]field{
 	"min_tokens":         only(json.Number("0")),
 	"use_beam_search":    only(false),
 	"stop_token_ids":     only([]any{}),
+
+	"grammar_lazy":            only(false), // the form from the first token on, or none
+	"reasoning_budget_tokens": only(json.Number("-1")),
 }
 
 // setMostTokens reads how many tokens there may be; below 0, as other servers have it, as many as the context has.

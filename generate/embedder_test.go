@@ -29,6 +29,24 @@ type embedderCase struct {
 	vector []float32
 }
 
+// prompt is the prompt's name, "" for none.
+func (c *embedderCase) prompt() string {
+	if c.Prompt == nil {
+		return ""
+	}
+	return *c.Prompt
+}
+
+// cosine is that of the angle between a vector and the case's.
+func (c *embedderCase) cosine(v []float32) float64 {
+	var product, a, b float64
+	for i := range v {
+		x, y := float64(v[i]), float64(c.vector[i])
+		product, a, b = product+x*y, a+x*x, b+y*y
+	}
+	return product / math.Sqrt(a*b)
+}
+
 func embedderCases(t *testing.T, dir string) []embedderCase {
 	t.Helper()
 	var list []embedderCase
@@ -103,21 +121,15 @@ func TestEmbeddersOfOthers(t *testing.T) {
 			least, difference := 1.0, 0.0
 			cases := embedderCases(t, dir)
 			for _, c := range cases {
-				prompt := ""
-				if c.Prompt != nil {
-					prompt = *c.Prompt
-				}
-				var product, ours, theirs float64
-				got := vectorsOf(t, e, m, prompt, c.Text)[0]
+				got := vectorsOf(t, e, m, c.prompt(), c.Text)[0]
 				if len(got) != len(c.vector) {
 					t.Fatalf("%d values, not %d", len(got), len(c.vector))
 				}
 				for j, v := range got {
-					a, b := float64(v), float64(c.vector[j])
-					product, ours, theirs, difference = product+a*b, ours+a*a, theirs+b*b, max(difference, math.Abs(a-b))
+					difference = max(difference, math.Abs(float64(v)-float64(c.vector[j])))
 				}
-				cosine := product / math.Sqrt(ours*theirs)
-				if least = min(least, cosine); cosine < 0.99999 {
+				cosine := c.cosine(got)
+				if least = min(least, cosine); !(cosine >= 0.99999) {
 					t.Errorf("%q: cosine %v", c.Text, cosine)
 				}
 			}
@@ -137,10 +149,7 @@ func TestEmbedders(t *testing.T) {
 			converted, of := openEmbedder(t, dir, transformer.Options{Sequences: 3, Threads: 2})
 			byPrompt := map[string][]string{}
 			for i, c := range cases {
-				prompt := ""
-				if c.Prompt != nil {
-					prompt = *c.Prompt
-				}
+				prompt := c.prompt()
 				byPrompt[prompt] = append(byPrompt[prompt], c.Text)
 				got := vectorsOf(t, e, m, prompt, c.Text)[0]
 				for j, v := range got {
@@ -318,12 +327,7 @@ func TestEmbeddersCalibrated(t *testing.T) {
 		e, m := openEmbedder(t, dir, transformer.Options{})
 		for _, c := range embedderCases(t, filepath.Join(embedders, name))[:4] {
 			v := vectorsOf(t, e, m, "", c.Text)[0]
-			var product, a, b float64
-			for i := range v {
-				product += float64(v[i] * c.vector[i])
-				a, b = a+float64(v[i]*v[i]), b+float64(c.vector[i]*c.vector[i])
-			}
-			if cosine := product / math.Sqrt(a*b); cosine < 0.995 { // heads of 8 values, at 7 bits
+			if cosine := c.cosine(v); cosine < 0.995 { // heads of 8 values, at 7 bits
 				t.Errorf("%s, %q: cosine %v", name, c.Text, cosine)
 			}
 		}

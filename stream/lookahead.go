@@ -50,11 +50,7 @@ func (l *lookahead) restart() {
 func (l *lookahead) next(file *cdna.Blocks, i int) {
 	blocks, bytes := l.blocks.Add(-1), l.bytes.Add(-int64(file.Block(i).CompLen))
 	room := file.AheadRoom()
-	due := blocks < readAhead
-	if room > 0 {
-		due = bytes < room-room/aheadStep
-	}
-	if !due || !l.mu.TryLock() {
+	if !wants(blocks+aheadStep, bytes+room/aheadStep, room) || !l.mu.TryLock() { // not for less than a step
 		return
 	}
 	defer l.mu.Unlock()
@@ -88,17 +84,15 @@ func (l *lookahead) tell(room int64) bool {
 		}
 		l.told, l.rest = after.blockRun, after.blockRun
 	}
-	blocks, bytes, end := l.blocks.Load(), l.bytes.Load(), l.rest.first
-	for end < l.rest.last && wants(blocks, bytes, room) {
-		blocks, bytes = blocks+1, bytes+int64(l.rest.file.Block(end).CompLen)
-		end++
+	blocks, bytes, first := l.blocks.Load(), l.bytes.Load(), l.rest.first
+	var told int64 // bytes
+	for l.rest.first < l.rest.last && wants(blocks+int64(l.rest.first-first), bytes+told, room) {
+		told += int64(l.rest.file.Block(l.rest.first).CompLen)
+		l.rest.first++
 	}
-	l.rest.file.Ahead(l.rest.first, end)
-	l.blocks.Add(int64(end - l.rest.first))
-	for i := l.rest.first; i < end; i++ {
-		l.bytes.Add(int64(l.rest.file.Block(i).CompLen))
-	}
-	l.rest.first = end
+	l.rest.file.Ahead(first, l.rest.first)
+	l.blocks.Add(int64(l.rest.first - first))
+	l.bytes.Add(told)
 	return true
 }
 

@@ -55,9 +55,7 @@ func (s Speeds) Run(ctx context.Context) ([]Generation, error) {
 		}
 		return nil
 	}
-	type streamed struct{ name, dir string }
-	var after []streamed
-	for _, w := range []struct {
+	models := []struct {
 		name     string
 		dir      string
 		entries  int
@@ -66,22 +64,23 @@ func (s Speeds) Run(ctx context.Context) ([]Generation, error) {
 	}{
 		{"8-bit", "llama1b-256", 256, "zstd", true}, {"6-bit", "llama1b-64", 64, "zstd", false}, {"4-bit", "llama1b-16", 16, "zstd", false},
 		{"lattice", "llama1b-0", lattice, "", true}, {"lattice, packed", "llama1b-packed", lattice, cdna.PackedCodec, true},
-	} {
+	}
+	for _, w := range models {
 		dir := filepath.Join(root, w.dir)
 		if !model.IsModel(dir) {
 			if err := Llama1B().Make(ctx, dir, w.entries, w.codec); err != nil {
 				return nil, err
 			}
 		}
-		if w.streamed {
-			after = append(after, streamed{w.name, dir})
-		}
 		if err := measure("resident "+w.name, dir, 0, s.N); err != nil {
 			return nil, err
 		}
 	}
-	for _, w := range after {
-		if err := measure("streamed "+w.name+", "+memory.FormatSize(s.Memory), w.dir, s.Memory, max(2, s.N/4)); err != nil {
+	for _, w := range models {
+		if !w.streamed {
+			continue
+		}
+		if err := measure("streamed "+w.name+", "+memory.FormatSize(s.Memory), filepath.Join(root, w.dir), s.Memory, max(2, s.N/4)); err != nil {
 			return nil, err
 		}
 	}
